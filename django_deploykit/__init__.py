@@ -1,0 +1,3 @@
+"""Check, bundle and release Django projects: the obvious way to production."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,28 @@
+"""The one error that a user of the product ever sees."""
+
+from __future__ import annotations
+
+# Exit codes of every command (``manage.py release`` and the host verbs alike).
+LIVE = 0
+REFUSED = 1
+UNCHECKED = 2
+LOCKED = 3
+TAKEN_BACK = 4
+HALF_DONE = 5
+
+
+class DeployKitError(Exception):
+    """A mistake or a mishap that the user can act on; it is shown without a traceback.
+
+    ``message`` says what is wrong and where, ``hint`` what to do next (may be empty), ``exit_code``
+    is what the process ends with.
+    """
+
+    def __init__(self, message: str, hint: str = "", exit_code: int = REFUSED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message

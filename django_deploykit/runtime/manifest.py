@@ -1,0 +1,226 @@
+"""The manifest of a bundle and the layers that it lists: bundle format 1, in one place.
+
+A *layer* is a tree of files whose paths are relative to the release (a virtualenv), so that a
+release is the union of its layers: ``lib/python3.11/site-packages/django/...``, ``bin/celery``,
+``app/manage.py``, ``app/staticfiles/...``. Its name is :func:`tree_digest` of its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, Iterable, List, Tuple
+
+from .errors import DeployKitError
+
+FORMAT = 1
+KINDS = ("distribution", "app", "static")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
+_APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+
+
+class ManifestError(DeployKitError):
+    """A manifest or a layer's list that this runtime cannot accept."""
+
+
+@dataclass(frozen=True, order=True)
+class FileEntry:
+    """One file of a layer: path with ``/``, mode 0o644 or 0o755, size in bytes, SHA-256 in hex."""
+
+    path: str
+    mode: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as the manifest lists it: ``sha256`` is the tree digest, ``size`` the files' bytes."""
+
+    kind: str
+    name: str
+    version: str
+    sha256: str
+    size: int
+    files: int
+
+
+@dataclass(frozen=True)
+class Process:
+    """A line of the Procfile: a name and a shell command."""
+
+    name: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle is; the same commit and lock give the same manifest, byte for byte."""
+
+    project: str
+    release_id: str
+    commit: str
+    commit_time: int  # seconds since the epoch
+    tree: str  # git's hash of the commit's tree
+    settings_module: str
+    python: str  # "3.11"
+    platform: str  # "linux-x86_64"; "any" where no layer holds compiled code
+    glibc: str  # the oldest glibc that serves, "2.17"; empty where none is needed
+    layers: Tuple[Layer, ...]
+    processes: Tuple[Process, ...]
+    tag: str = ""
+    branch: str = ""
+    wsgi: str = ""  # "shop.wsgi:application"
+    asgi: str = ""
+    static_root: str = ""  # relative to the release, "app/staticfiles"
+    static_url: str = ""
+    required: Tuple[str, ...] = ()  # configuration without a default, "[django] secret_key"
+    unhashed: bool = False  # pinned but unhashed requirements were allowed
+    python_full: str = ""  # of the builder, "3.11.7": markers were judged with it
+    runtime: str = ""  # digest of the runtime's files
+    format: int = FORMAT
+    notes: Tuple[str, ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files that a release of this bundle holds."""
+        return sum(layer.size for layer in self.layers)
+
+    def dumps(self) -> str:
+        """Return canonical JSON: sorted keys, two spaces, a final newline."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def loads(cls, text: str) -> Manifest:
+        """Read and judge a manifest; raises :class:`ManifestError` with every problem found."""
+        data = _object(text)
+        problems = list(_problems(data))
+        if problems:
+            raise ManifestError("the manifest is not valid: " + "; ".join(problems))
+        known = {f.name for f in fields(cls)}
+        kept = {key: value for key, value in data.items() if key in known}
+        for key in ("required", "notes"):
+            kept[key] = tuple(kept.get(key, ()))
+        kept["layers"] = tuple(Layer(**layer) for layer in data["layers"])
+        kept["processes"] = tuple(Process(**process) for process in data["processes"])
+        return cls(**kept)
+
+
+def _object(text: str) -> Dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ManifestError(f"the manifest is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ManifestError("the manifest is not a JSON object")
+    if data.get("format") != FORMAT:
+        raise ManifestError(
+            f"bundle format {data.get('format')!r} is unknown here: this runtime reads format {FORMAT}",
+            "Build the bundle with the version of django-deploykit that is to read it.",
+        )
+    return data
+
+
+def _problems(data: Dict[str, Any]) -> Iterable[str]:
+    optional = {"tag", "branch", "wsgi", "asgi", "static_root", "static_url", "python_full", "runtime"}
+    required = {"project", "release_id", "commit", "tree", "settings_module", "python", "platform", "glibc"}
+    for key in sorted(optional | required):
+        if key in data or key in required:
+            if not isinstance(data.get(key), str):
+                yield f"{key} must be a string"
+    if not isinstance(data.get("commit_time"), int):
+        yield "commit_time must be an integer"
+    if not _APP.match(str(data.get("project"))):
+        yield "project must be a name of lower-case letters, digits and dashes"
+    if not valid_release_id(str(data.get("release_id"))):
+        yield "release_id must look like 20261123T041500-ab12cd3"
+    for key, kind in (("layers", Layer), ("processes", Process)):
+        yield from _list_problems(data.get(key), key, kind)
+    for key in ("required", "notes"):
+        value = data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            yield f"{key} must be a list of strings"
+
+
+def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
+    if not isinstance(value, list):
+        yield f"{key} must be a list"
+        return
+    names = {f.name: {"str": str, "int": int}[str(f.type)] for f in fields(kind)}
+    for position, item in enumerate(value):
+        good = isinstance(item, dict) and set(item) == set(names)
+        if not good or not all(isinstance(item[name], names[name]) for name in names):
+            yield f"{key}[{position}] must hold exactly {', '.join(names)}"
+        elif kind is Layer and not (_DIGEST.match(item["sha256"]) and item["kind"] in KINDS):
+            yield f"{key}[{position}] has no valid digest or kind"
+
+
+def valid_release_id(text: str) -> bool:
+    """Whether ``text`` may name a release: safe as a file name, a unit's instance, an argument."""
+    return bool(_RELEASE_ID.match(text))
+
+
+def valid_app(text: str) -> bool:
+    """Whether ``text`` may name a project on a host: safe as a user, a unit and a folder."""
+    return bool(_APP.match(text))
+
+
+def valid_digest(text: str) -> bool:
+    """Whether ``text`` is a SHA-256 in lower-case hexadecimal."""
+    return bool(_DIGEST.match(text))
+
+
+def tree_digest(entries: Iterable[FileEntry]) -> str:
+    """Return the identity of a tree: SHA-256 over its sorted, length-framed entries.
+
+    >>> tree_digest([])
+    'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+    """
+    digest = hashlib.sha256()
+    for entry in sorted(entries):
+        for part in (entry.path, format(entry.mode, "o"), str(entry.size), entry.sha256):
+            raw = part.encode("utf-8", "surrogateescape")
+            digest.update(b"%d:" % len(raw))
+            digest.update(raw)
+    return digest.hexdigest()
+
+
+def dump_list(entries: Iterable[FileEntry]) -> str:
+    """Return the JSON of a layer's file list: rows of ``[path, mode, size, sha256]``, sorted."""
+    rows = [[e.path, e.mode, e.size, e.sha256] for e in sorted(entries)]
+    return json.dumps(rows, separators=(",", ":")) + "\n"
+
+
+def load_list(text: str, digest: str) -> List[FileEntry]:
+    """Read a layer's list, hold it to ``digest`` and to the rules for paths."""
+    try:
+        entries = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in json.loads(text)]
+    except (ValueError, TypeError):
+        raise ManifestError(f"the file list of layer {digest[:12]} is damaged") from None
+    if tree_digest(entries) != digest:
+        raise ManifestError(f"the file list of layer {digest[:12]} does not match its digest")
+    judge_entries(entries, digest)
+    return entries
+
+
+def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
+    """Refuse hostile trees: absolute, ``..``, backslash or control characters, doubles, odd modes."""
+    seen = set()
+    for entry in entries:
+        parts = entry.path.split("/")
+        bad = (
+            any(part in ("", ".", "..") for part in parts)
+            or "\\" in entry.path
+            or any(ord(char) < 32 or ord(char) == 127 for char in entry.path)
+            or parts[0] not in ("app", "bin", "etc", "include", "lib", "man", "share", "src")
+            or entry.mode not in (0o644, 0o755)
+            or entry.size < 0
+            or not _DIGEST.match(entry.sha256)
+            or entry.path in seen
+        )
+        if bad:
+            raise ManifestError(f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold")
+        seen.add(entry.path)
