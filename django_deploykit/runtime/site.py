@@ -1,0 +1,89 @@
+"""A site: where one project lives on one host, and how its processes are kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Tuple
+
+from .errors import DeployKitError
+from .manifest import valid_app
+
+SUPERVISORS = ("plain", "systemd")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One project on one host, as ``<root>/site.json`` says.
+
+    ``listen`` is ``/run/shop/web.sock`` or ``127.0.0.1:8000``; ``health`` a path; ``host`` the Host
+    header for probes (empty: the first usable of ALLOWED_HOSTS); ``boot`` and ``drain`` are seconds
+    that a process may take to come up and to finish its requests.
+    """
+
+    app: str
+    root: Path
+    etc: Path
+    data: Path
+    supervisor: str = "systemd"
+    listen: str = ""
+    health: str = "/"
+    host: str = ""
+    keep: int = 5
+    boot: float = 60.0
+    drain: float = 30.0
+    roles: Tuple[str, ...] = ()  # names of processes that run here; empty: all but "release"
+    proxied: bool = True  # probes say X-Forwarded-Proto: https
+
+    @property
+    def releases(self) -> Path:
+        """The folder of releases."""
+        return self.root / "releases"
+
+    @property
+    def store(self) -> Path:
+        """The folder of extracted layers, by digest."""
+        return self.root / "store"
+
+    @property
+    def current(self) -> Path:
+        """The link to the live release."""
+        return self.root / "current"
+
+    @property
+    def journal(self) -> Path:
+        """What happened here, a JSON object a line."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def ini(self) -> Path:
+        """The configuration that operations own."""
+        return self.etc / f"{self.app}.ini"
+
+    def dumps(self) -> str:
+        """Return the JSON of ``site.json``."""
+        data = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        return json.dumps(data, indent=2, sort_keys=True) + "\n"
+
+
+def load_site(root: Path) -> Site:
+    """Read ``<root>/site.json``; raises :class:`DeployKitError` where there is none or it is damaged."""
+    path = root / "site.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DeployKitError(
+            f"{path} is missing: this host is not set up for the project",
+            "Run `manage.py release ENVIRONMENT --setup` once, or `sudo ./BUNDLE deploykit setup` here.",
+        ) from None
+    except ValueError as error:
+        raise DeployKitError(f"{path} is damaged: {error}", "Run --setup again.") from None
+    known = {f.name for f in fields(Site)}
+    kept = {key: value for key, value in data.items() if key in known}
+    if not valid_app(str(kept.get("app"))) or kept.get("supervisor") not in SUPERVISORS:
+        raise DeployKitError(f"{path} is damaged: app or supervisor is not valid", "Run --setup again.")
+    for key in ("root", "etc", "data"):
+        kept[key] = Path(kept[key])
+    kept["roles"] = tuple(kept.get("roles", ()))
+    return Site(**kept)
