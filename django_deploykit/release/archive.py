@@ -1,0 +1,59 @@
+"""The runtime as a file of its own, for hosts that hold the layers already."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from django_deploykit import runtime
+
+_MAIN = b"""\
+import os
+import sys
+from pathlib import Path
+
+from runtime.verbs import main
+
+sys.exit(main(sys.argv[1:], Path(os.path.abspath(sys.argv[0]))))
+"""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class RuntimeArchive:
+    """A zip that Python runs, and its SHA-256 in hex, which is also its name on a host."""
+
+    data: bytes
+    digest: str
+
+    def write(self, folder: Path) -> Path:
+        """Return the archive's path in ``folder``, written where it is not there yet."""
+        path = folder / f"{self.digest}.pyz"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f".{self.digest}.{os.getpid()}"
+            temporary.write_bytes(self.data)
+            os.replace(temporary, path)
+        return path
+
+
+def own_files() -> dict[str, bytes]:
+    """Return the files of the runtime that is installed here, by name."""
+    folder = Path(runtime.__file__).parent
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
+
+
+def runtime_archive() -> RuntimeArchive:
+    """Return the archive of this installation's runtime; the same files give the same bytes."""
+    members = {f"runtime/{name}": data for name, data in own_files().items()}
+    members["__main__.py"] = _MAIN
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name], zipfile.ZIP_DEFLATED, 6)
+    data = target.getvalue()
+    return RuntimeArchive(data, hashlib.sha256(data).hexdigest())

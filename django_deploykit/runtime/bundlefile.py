@@ -1,0 +1,228 @@
+"""Reading a bundle: nothing of it is used before its digests were held against the bytes.
+
+The file ends in a *seal*, the ZIP comment ``deploykit-seal:`` and the SHA-256 of every byte before
+the digest. It finds damage anywhere in the file; what an attacker may change is held by the tree
+digests (and by signatures, where a host asks for them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple
+
+from .errors import DeployKitError
+from .manifest import FileEntry, Layer, Manifest, load_list
+
+SEAL = b"deploykit-seal:"
+_SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
+_CHUNK = 1 << 20
+
+
+class DamagedError(DeployKitError):
+    """A bundle whose bytes are not what its digests say."""
+
+    def __init__(self, message: str, hint: str = "Copy the file again, or build it again.") -> None:
+        super().__init__(message, hint)
+
+
+class Slice(io.RawIOBase):
+    """A part of a file as a file of its own, for the archives inside the archive."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        wanted = min(len(buffer), max(0, self._size - self._at))
+        self._file.seek(self._start + self._at)
+        data = self._file.read(wanted)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+class BundleFile:
+    """A bundle opened for reading; a context manager.
+
+    Opening judges the member names and the manifest. :meth:`entries` and :meth:`files` verify what
+    they hand out, :meth:`verify` everything.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: BinaryIO = _open(path)
+        try:
+            self._zip = zipfile.ZipFile(self._file)
+            _judge_names(path, self._zip)
+            self.manifest = Manifest.loads(self.read("manifest.json").decode("utf-8"))
+        except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, OverflowError) as error:
+            self._file.close()
+            raise DamagedError(f"{path} is not a bundle, or it is damaged: {error}") from None
+        except DeployKitError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> BundleFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def read(self, name: str) -> bytes:
+        """Return a member's bytes; :class:`DamagedError` where it is missing or damaged."""
+        try:
+            return self._zip.read(name)
+        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+            raise DamagedError(f"{self.path} is damaged: {name} cannot be read") from None
+
+    def runtime(self) -> Dict[str, bytes]:
+        """Return the runtime's files by name, ``entry.py``."""
+        names = [name for name in self._zip.namelist() if name.startswith("runtime/")]
+        return {name[len("runtime/") :]: self.read(name) for name in sorted(names)}
+
+    def layer(self, digest: str) -> Layer:
+        """Return the layer of that digest."""
+        return next(layer for layer in self.manifest.layers if layer.sha256 == digest)
+
+    def entries(self, digest: str) -> List[FileEntry]:
+        """Return a layer's verified file list."""
+        return load_list(self.list_text(digest), digest)
+
+    def list_text(self, digest: str) -> str:
+        """Return a layer's list as it stands in the bundle."""
+        try:
+            return self.read(f"layers/{digest}.json").decode("utf-8")
+        except UnicodeDecodeError:
+            raise DamagedError(f"{self.path} is damaged: the list of layer {digest[:12]}") from None
+
+    def archive(self, digest: str) -> Slice:
+        """Return a layer's archive as a file."""
+        name = f"layers/{digest}.zip"
+        try:
+            info = self._zip.getinfo(name)
+        except KeyError:
+            raise DamagedError(f"{self.path} is damaged: {name} is missing") from None
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise DamagedError(f"{self.path} is damaged: {name} is not stored as it is")
+        self._file.seek(info.header_offset)
+        header = self._file.read(30)
+        if len(header) != 30 or header[:4] != b"PK\x03\x04":
+            raise DamagedError(f"{self.path} is damaged: {name} has no header")
+        name_size, extra_size = struct.unpack("<HH", header[26:30])
+        return Slice(self._file, info.header_offset + 30 + name_size + extra_size, info.file_size)
+
+    def files(self, digest: str) -> Iterator[Tuple[FileEntry, bytes]]:
+        """Yield a layer's files, each held to its digest before it is handed out."""
+        layer = self.layer(digest)
+        yield from layer_files(self.archive(digest), self.entries(digest), f"layer {layer.name}")
+
+    def verify(self) -> None:
+        """Read everything: the seal, and every file of every layer against its digest."""
+        judge_seal(self.path)
+        for layer in self.manifest.layers:
+            for _ in self.files(layer.sha256):
+                pass
+
+
+def layer_files(
+    archive: BinaryIO, entries: List[FileEntry], what: str
+) -> Iterator[Tuple[FileEntry, bytes]]:
+    """Yield the verified files of a layer's archive; it must hold exactly ``entries``."""
+    try:
+        with zipfile.ZipFile(io.BufferedReader(archive)) as layer:  # type: ignore[type-var]
+            infos = {info.filename: info for info in layer.infolist()}
+            if len(infos) != len(layer.infolist()) or set(infos) != {entry.path for entry in entries}:
+                raise DamagedError(f"{what} does not hold the files that it lists")
+            for entry in entries:
+                if infos[entry.path].file_size != entry.size:
+                    raise DamagedError(f"{what}: {entry.path} has not the size that is listed")
+                data = layer.read(infos[entry.path])
+                if hashlib.sha256(data).hexdigest() != entry.sha256:
+                    raise DamagedError(f"{what}: {entry.path} does not match its digest")
+                yield entry, data
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
+        raise DamagedError(f"{what} cannot be read: {error}") from None
+
+
+def judge_seal(path: Path) -> None:
+    """Hold the whole file to the seal at its end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - 64 - len(SEAL)))
+        tail = file.read()
+        if not tail.startswith(SEAL):
+            raise DamagedError(f"{path} is damaged: its end is missing")
+        if seal_of(file, size - 64) != tail[len(SEAL) :]:
+            raise DamagedError(f"{path} is damaged: its bytes do not match its seal")
+
+
+def seal_of(file: BinaryIO, size: int) -> bytes:
+    """Return the seal, 64 hexadecimal digits, of the first ``size`` bytes of a file."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    left = size
+    while left > 0:
+        data = file.read(min(_CHUNK, left))
+        if not data:
+            break
+        digest.update(data)
+        left -= len(data)
+    return digest.hexdigest().encode("ascii")
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise DeployKitError(f"{path} does not exist", "Name a bundle that `manage.py bundle` made.") from None
+    except OSError as error:
+        raise DeployKitError(f"{path} cannot be read: {error.strerror}") from None
+    return file
+
+
+def _judge_names(path: Path, archive: zipfile.ZipFile) -> None:
+    seen = set()
+    for info in archive.infolist():
+        name = info.filename
+        parts = name.split("/")
+        known = name in _SINGLES or (len(parts) == 2 and parts[0] in ("layers", "runtime"))
+        if name in seen:
+            raise DamagedError(f"{path} holds {name!r} twice")
+        if not known or ".." in parts or "" in parts or "\\" in name or "\0" in name:
+            raise DamagedError(f"{path} holds {name!r}, which is no part of a bundle")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise DamagedError(f"{path} holds {name!r} as a link")
+        seen.add(name)
+    for name in _SINGLES[:2]:
+        if name not in seen:
+            raise DamagedError(f"{path} is not a bundle: {name} is missing")
+
+
+def open_bundle(path: Path) -> Optional[BundleFile]:
+    """Return the bundle, or None where the file is no bundle at all."""
+    try:
+        return BundleFile(path)
+    except DamagedError:
+        return None

@@ -1,0 +1,134 @@
+"""How a verb talks: JSON lines to a program, plain lines to a person at a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Tuple
+
+from .errors import DeployKitError
+
+
+class Voice:
+    """Writes events, the result or the error; a caller that is gone does not disturb the work."""
+
+    def __init__(self, person: bool) -> None:
+        self.person = person
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Say what goes on."""
+        if self.person:
+            if event == "line":
+                self._write(f"    {facts['line']}")
+            elif event != "received":
+                detail = ", ".join(f"{key} {_plain(value)}" for key, value in facts.items() if value not in ("", []))
+                self._write(f"  {event}{': ' + detail if detail else ''}")
+        else:
+            self._write(json.dumps({"event": event, **facts}))
+
+    def result(self, result: Dict[str, Any]) -> None:
+        """Say how it ended well."""
+        self._write(_page(result) if self.person else json.dumps({"result": result}))
+
+    def error(self, error: DeployKitError) -> None:
+        """Say what went wrong."""
+        if self.person:
+            print(f"error: {error.message}", file=sys.stderr)
+            if error.hint:
+                print(error.hint, file=sys.stderr)
+        else:
+            facts = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            self._write(json.dumps({"error": facts}))
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except (BrokenPipeError, ConnectionError):
+            # The controller is gone; the host goes on by itself.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _page(result: Dict[str, Any]) -> str:
+    lines = []
+    for key, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            lines.append(f"{key}:")
+            lines += ["  " + "  ".join(f"{name}={one}" for name, one in row.items()) for row in value]
+        elif isinstance(value, dict):
+            lines.append(f"{key}:")
+            lines += [f"  {name}: {_plain(one)}" for name, one in value.items()]
+        else:
+            lines.append(f"{key}: {_plain(value)}")
+    return "\n".join(lines)
+
+
+def heed(stream: BinaryIO) -> None:
+    """Let the caller interrupt this process through its standard input.
+
+    A line ``interrupt`` becomes SIGINT. The end of the stream means nothing: a lost connection does
+    not end what is under way.
+    """
+
+    def watch() -> None:
+        for line in iter(stream.readline, b""):
+            if line.strip() == b"interrupt":
+                os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def wait_for_end(stream: BinaryIO, patience: float) -> str:
+    """Wait until the caller closes the stream, or says nothing for ``patience`` seconds."""
+    import select
+
+    last = time.monotonic()
+    while time.monotonic() - last < patience:
+        ready, _, _ = select.select([stream], [], [], 1.0)
+        if ready:
+            if not os.read(stream.fileno(), 4096):
+                return "released"
+            last = time.monotonic()
+    return "silent"
+
+
+def capture(command: Sequence[str], on_line: Optional[Callable[[str], None]] = None) -> Tuple[int, str, str]:
+    """Run a command; return its exit code, standard output and the last of its standard error."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+    assert process.stdout is not None and process.stderr is not None
+    errors: List[str] = []
+
+    def drain(source: Any) -> None:
+        for line in source:
+            errors.append(line.rstrip("\n"))
+            del errors[:-200]
+            if on_line:
+                on_line(line.rstrip("\n"))
+
+    reader = threading.Thread(target=drain, args=(process.stderr,), daemon=True)
+    reader.start()
+    try:
+        out = []
+        for line in process.stdout:
+            out.append(line)
+            if on_line:
+                on_line(line.rstrip("\n"))
+        code = process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+    reader.join(5)
+    return code, "".join(out), "\n".join(errors)

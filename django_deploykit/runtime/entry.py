@@ -1,0 +1,226 @@
+"""Running a bundle without installing it: ``./shop.pyz check``, ``./shop.pyz run web``.
+
+The bundle is extracted once into a cache, race-free and verified, and the process becomes the
+release's Python. ``__main__.py`` of the bundle takes the short way where that was done before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from .errors import DeployKitError
+
+# Where to look for what was extracted before; runs before anything else is imported. Kept in step
+# with cache_folders() and key_of() below, and with `tree.process_lines`.
+_MAIN = '''\
+import os
+import sys
+
+KEY = {key!r}
+PROJECT = {project!r}
+
+
+def folders():
+    env = os.environ
+    named = env.get("DEPLOYKIT_CACHE") or env.get("CACHE_DIRECTORY", "").split(":")[0]
+    home = env.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    yield named or os.path.join(home, "django-deploykit", "run")
+    yield "/tmp/django-deploykit-%d" % os.getuid()
+
+
+def warm(arguments):
+    for folder in folders():
+        release = os.path.join(folder, PROJECT, "releases", KEY)
+        try:
+            status = os.stat(release)
+        except OSError:
+            continue
+        if status.st_uid not in (os.getuid(), 0) or status.st_mode & 0o022:
+            continue
+        if arguments[0] == "run" and len(arguments) > 1:
+            os.execv("/bin/sh", ["sh", release + "/bin/deploykit-run"] + arguments[1:])
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", {settings!r})
+        os.environ["VIRTUAL_ENV"] = release
+        os.environ["PATH"] = release + "/bin:" + os.environ.get("PATH", os.defpath)
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+        os.environ["DEPLOYKIT_RELEASE"] = {release!r}
+        python = release + "/bin/python"
+        os.execv(python, [python, release + "/app/manage.py"] + arguments)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1] not in ("deploykit", "-h", "--help", "--version"):
+        warm(sys.argv[1:])
+    from runtime.entry import main
+
+    sys.exit(main(sys.argv[1:]))
+'''
+
+
+def main_text(manifest_text: str, project: str, settings: str, release: str) -> str:
+    """Return the ``__main__.py`` of a bundle with that manifest."""
+    key = key_of(manifest_text.encode("utf-8"))
+    return _MAIN.format(key=key, project=project, settings=settings, release=release)
+
+
+def key_of(manifest: bytes) -> str:
+    """Return the name of a bundle's folder in the cache."""
+    return hashlib.sha256(manifest).hexdigest()[:32]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the bundle that this process was started from; returns the exit code."""
+    path = Path(sys.argv[0]).resolve()
+    try:
+        if not arguments or arguments[0] in ("-h", "--help", "--version"):
+            return _explain(path)
+        if arguments[0] == "deploykit":
+            from .verbs import main as verbs
+
+            return verbs(list(arguments[1:]), path)
+        if arguments[0] == "run" and len(arguments) < 2:
+            return _explain(path)
+        release = ensure(path)
+    except DeployKitError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return become(release, list(arguments))
+
+
+def become(release: Path, arguments: List[str]) -> int:
+    """Replace this process by a command of the release."""
+    sys.stdout.flush()
+    program = release / "bin" / "deploykit-run"
+    if arguments[0] == "run":
+        os.execv("/bin/sh", ["sh", str(program), *arguments[1:]])
+    from .tree import load_release
+
+    name = load_release(release).project
+    os.execv("/bin/sh", ["sh", str(release / "bin" / name), *arguments])
+    return 1  # pragma: no cover
+
+
+def ensure(path: Path) -> Path:
+    """Return the extracted release of a bundle, extracting it where that was not done yet."""
+    from .bundlefile import BundleFile, DamagedError, judge_seal
+    from .store import extract_all, has, judge_space
+    from .tree import interpreter, stage
+
+    with BundleFile(path) as bundle:
+        manifest = bundle.manifest
+        key = key_of(bundle.read("manifest.json"))
+    judge_target(manifest.platform, manifest.glibc)
+    interpreter(manifest.python)
+    folder = cache_folder(os.environ) / manifest.project
+    release = folder / "releases" / key
+    if release.is_dir():
+        return release
+    store = folder / "store"
+    store.mkdir(parents=True, exist_ok=True)
+    missing = [layer for layer in manifest.layers if not has(store, layer.sha256)]
+    judge_space(store, sum(layer.size for layer in missing), 2 * sum(layer.files for layer in missing))
+    try:
+        extract_all(path, store, missing, lambda: judge_seal(path))
+    except DamagedError:
+        raise
+    except OSError as error:
+        raise DeployKitError(f"the bundle cannot be extracted to {store}: {error.strerror}") from None
+    stage(manifest, store, release, {})
+    return release
+
+
+def cache_folder(env: Dict[str, str]) -> Path:  # type: ignore[type-arg]
+    """Return the first folder of the list that this user owns and can write, made if need be."""
+    for folder in cache_folders(env):
+        if _usable(folder):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
+
+
+def cache_folders(env: Dict[str, str]) -> List[Path]:  # type: ignore[type-arg]
+    """Return where extracted bundles may lie: named by the environment, the user's, a private one."""
+    named = env.get("DEPLOYKIT_CACHE") or env.get("CACHE_DIRECTORY", "").split(":")[0]
+    home = env.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    first = named or os.path.join(home, "django-deploykit", "run")
+    return [Path(first), Path("/tmp/django-deploykit-%d" % os.getuid())]
+
+
+def _usable(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+        probe = tempfile.TemporaryFile(dir=folder)
+        probe.close()
+    except OSError:
+        return False
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+def judge_target(platform: str, glibc: str) -> None:
+    """Refuse a bundle whose compiled code is for another machine or a newer C library."""
+    problem = target_problem(platform, glibc, here_platform(), here_glibc())
+    if problem:
+        raise DeployKitError(problem, "Build the bundle with --platform for this machine.")
+
+
+def target_problem(platform: str, glibc: str, here: str, here_libc: str) -> Optional[str]:
+    """Return why a bundle for ``platform`` and ``glibc`` cannot run here, or None."""
+    if platform not in ("any", here):
+        return f"the bundle is for {platform}; this machine is {here}"
+    if glibc and platform != "any":
+        if not here_libc:
+            return f"the bundle needs glibc {glibc} or newer; this machine has another C library"
+        if _version(here_libc) < _version(glibc):
+            return f"the bundle needs glibc {glibc} or newer; this machine has {here_libc}"
+    return None
+
+
+def here_platform() -> str:
+    """Return this machine as the manifest names it, ``linux-x86_64``."""
+    system = os.uname()
+    machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(system.machine, system.machine)
+    return f"{system.sysname.lower()}-{machine}"
+
+
+def here_glibc() -> str:
+    """Return the version of this machine's glibc, or "" where there is another C library."""
+    try:
+        name = os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (ValueError, OSError, AttributeError):
+        return ""
+    return name.split()[-1] if name.startswith("glibc") else ""
+
+
+def _version(text: str) -> List[int]:
+    return [int(part) for part in text.split(".") if part.isdigit()]
+
+
+def _explain(path: Path) -> int:
+    from .bundlefile import BundleFile
+    from .verbs import VERBS
+
+    with BundleFile(path) as bundle:
+        manifest = bundle.manifest
+    name = path.name
+    when = manifest.release_id[:15]
+    print(f"{manifest.project} {manifest.release_id} (commit {manifest.commit[:12]}, {when} UTC)")
+    print(f"Python {manifest.python}, {manifest.platform}, {len(manifest.layers)} layers, {manifest.size >> 20} MiB")
+    print("\nWhat it can do:")
+    print(f"  ./{name} check                  any Django command of the project")
+    for process in manifest.processes:
+        print(f"  ./{name} run {process.name:<18} {process.command}")
+    print(f"  ./{name} deploykit VERB         on a host: {', '.join(VERBS)}")
+    if manifest.required:
+        print("\nIt needs this configuration, from an INI file or the environment:")
+        for key in manifest.required:
+            print(f"  {key}")
+    return 0

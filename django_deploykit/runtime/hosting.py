@@ -1,0 +1,129 @@
+"""What this host is to a site: its supervisor, its configuration, the facts a plan is made from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from . import inikeys, journal, lock, prune, receive, store
+from .entry import here_glibc, here_platform
+from .errors import DeployKitError
+from .manifest import Manifest
+from .site import Site, load_site
+from .supervisor import Supervisor
+from .switch import live_release
+
+
+def supervisor_of(site: Site, program: Sequence[str]) -> Supervisor:
+    """Return who keeps the site's processes; ``program`` runs verbs of this runtime."""
+    if site.supervisor == "plain":
+        from .plain import Plain
+
+        return Plain(site, program)
+    from .systemd import Systemd
+
+    return Systemd(site, program)
+
+
+def facts(root: Path, python: str, program: Sequence[str]) -> Dict[str, Any]:
+    """Return what a plan needs to know of this host; read-only, and works on a bare host too."""
+    result: Dict[str, Any] = {
+        "setup": (root / "site.json").exists(),
+        "python": _python(python),
+        "platform": here_platform(),
+        "glibc": here_glibc(),
+        "clock": time.time(),
+        "hostname": os.uname().nodename,
+        "user": os.environ.get("USER", str(os.getuid())),
+    }
+    if not result["setup"]:
+        return result
+    site = load_site(root)
+    return {**result, **site_facts(site, program)}
+
+
+def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
+    """Return the facts of a site that is set up."""
+    status = os.statvfs(site.root)
+    records = journal.read(site.journal)
+    staged = prune.staged(site)
+    live = live_release(site)
+    supervisor = supervisor_of(site, program)
+    return {
+        "free": status.f_bavail * status.f_frsize,
+        "inodes": status.f_favail if status.f_files else None,
+        "layers": store.present(site.store),
+        "parts": receive.parts(site.store),
+        "live": live,
+        "staged": staged,
+        "last_good": journal.last_good(records, live, staged),
+        "serving": sorted({one.release for one in supervisor.instances() if one.active}),
+        "switching": (site.root / "switching.json").exists(),
+        "lock": lock.holder(site.root / "lock"),
+        "site": site.dumps(),
+        **configuration(site, supervisor),
+    }
+
+
+def configuration(site: Site, supervisor: Supervisor) -> Dict[str, Any]:
+    """Return the configuration's option names and how the host's units differ from what they should be."""
+    if site.supervisor == "plain":
+        return {"keys": inikeys.names_in(site.etc, site.app), "drift": []}
+    return {"keys": supervisor.keys(), "drift": []}  # type: ignore[attr-defined]
+
+
+def base_layers(site: Site) -> List[Dict[str, str]]:
+    """Return app and static layers of staged releases, the newest first: what a delta can start from."""
+    found: List[Dict[str, str]] = []
+    for manifest in reversed(prune.manifests(site)):
+        for layer in manifest.layers:
+            if layer.kind != "distribution":
+                found.append({"kind": layer.kind, "digest": layer.sha256, "release": manifest.release_id})
+    return found
+
+
+def missing_keys(manifest: Manifest, keys: Sequence[str], env: Optional[Dict[str, str]] = None) -> List[str]:
+    """Return the options that the bundle requires and the host does not set."""
+    given = set(keys)
+    prefix = manifest.project.upper().replace("-", "_") + "_"
+    names = env or {}
+    return [
+        key
+        for key in manifest.required
+        if key not in given
+        and inikeys.environment_name(key) not in names
+        and prefix + inikeys.environment_name(key) not in names
+    ]
+
+
+def _python(version: str) -> str:
+    """Return the path of the wanted Python here, or ""."""
+    if version == "%d.%d" % sys.version_info[:2]:
+        return os.path.realpath(sys.executable)
+    return shutil.which(f"python{version}") or ""
+
+
+def prepare_local(site: Site, sample: str) -> List[str]:
+    """Make the folders and files of a ``local`` site; returns the options that wait to be filled in."""
+    for folder in (site.root, site.releases, site.store, site.etc, site.data, site.root / "log"):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not site.ini.exists():
+        fd = os.open(site.ini, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(fd, "w", encoding="utf-8") as file:
+            file.write(inikeys.fill(sample))
+    path = site.root / "site.json"
+    if not path.exists() or path.read_text(encoding="utf-8") != site.dumps():
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(site.dumps(), encoding="utf-8")
+        os.replace(temporary, path)
+    return inikeys.names_in(site.etc, site.app)
+
+
+def judge_root(root: Path) -> None:
+    """Refuse a root that cannot be written by this user."""
+    if not os.access(root, os.W_OK):
+        raise DeployKitError(f"{root} cannot be written by this user", "Connect as the deploy user that --setup made.")

@@ -1,0 +1,59 @@
+"""Which options a site's INI files set: names only, so that nobody reads a value by accident."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import List, Set
+
+_SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
+_OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
+GENERATE = "{generate}"
+
+
+def names(text: str) -> Set[str]:
+    """Return the options of an INI text that have a value, as ``[section] option``.
+
+    >>> sorted(names("[django]\\nsecret_key = x\\ndebug =\\n"))
+    ['[django] secret_key']
+    """
+    found, section = set(), ""
+    for line in text.splitlines():
+        stripped = line.strip()
+        match = _SECTION.match(stripped)
+        if match:
+            section = match.group(1).strip()
+            continue
+        option = _OPTION.match(line) if line[:1] not in " \t" else None
+        if option and section and stripped[0] not in "#;" and option.group(2).strip():
+            found.add(f"[{section}] {option.group(1).strip().lower()}")
+    return found
+
+
+def names_in(etc: Path, app: str) -> List[str]:
+    """Return the options that ``<etc>/<app>.ini`` and ``<etc>/conf.d/*.ini`` set, sorted."""
+    found: Set[str] = set()
+    for path in [etc / f"{app}.ini", *sorted((etc / "conf.d").glob("*.ini"))]:
+        try:
+            found |= names(path.read_text(encoding="utf-8-sig", errors="replace"))
+        except FileNotFoundError:
+            continue
+    return sorted(found)
+
+
+def fill(sample: str) -> str:
+    """Return a sample with a key of its own wherever one is to be generated."""
+    while GENERATE in sample:
+        sample = sample.replace(GENERATE, secrets.token_urlsafe(50), 1)
+    return sample
+
+
+def environment_name(option: str) -> str:
+    """Return the environment's name of an option.
+
+    >>> environment_name("[django] secret_key"), environment_name("[database] url")
+    ('SECRET_KEY', 'DATABASE_URL')
+    """
+    section, _, name = option.strip("[").partition("] ")
+    return (name if section == "django" else f"{section}_{name}").upper().replace("-", "_")

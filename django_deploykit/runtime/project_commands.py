@@ -1,0 +1,72 @@
+"""What a staged release is asked on its host: its check, its migrations, its own commands."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Callable, Dict, List, Sequence
+
+from .call import capture
+from .errors import DeployKitError
+from .manifest import Manifest
+from .probe import usable_host
+from .site import Site
+from .switch import checked_path
+from .tree import load_release
+
+Tell = Callable[..., None]
+
+
+def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
+    """Run ``deploy_check --server --migrations`` in a release with the host's configuration.
+
+    Returns ``{"code": 0 | 1, "report": …}``; raises where it could not check.
+    """
+    command = ["deploy_check", "--server", "--migrations", "--format", "json"]
+    code, out, errors = capture(inside(site, release, program, command))
+    report = _json(out)
+    if code not in (0, 1) or report is None:
+        text = (errors or out).strip()
+        raise DeployKitError(f"deploy_check cannot run in {release}", "\n".join(text.splitlines()[-20:]))
+    path = checked_path(site, release)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    host = usable_host(report.get("allowed_hosts", []))
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps({"host": host, "code": code}), encoding="utf-8")
+    os.replace(temporary, path)
+    return {"code": code, "report": report}
+
+
+def _json(text: str) -> Any:
+    """Return the JSON object in a command's output, whatever the project printed before it."""
+    for start in (0, text.find("\n{") + 1):
+        try:
+            data = json.loads(text[start:])
+        except ValueError:
+            continue
+        if isinstance(data, dict):
+            return data
+    return None
+
+
+def migrate(site: Site, release: str, databases: Sequence[str], program: Sequence[str], tell: Tell) -> Dict[str, Any]:
+    """Migrate: the Procfile's ``release`` line where there is one, else each named database."""
+    manifest = load_release(site.releases / release)
+    for argv in migrate_commands(manifest, databases):
+        code, _, errors = capture(inside(site, release, program, argv), lambda line: tell("line", line=line))
+        if code:
+            shown = " ".join(argv)
+            raise DeployKitError(f"`{shown}` failed with exit code {code}", "\n".join(errors.splitlines()[-20:]))
+    return {"databases": list(databases)}
+
+
+def migrate_commands(manifest: Manifest, databases: Sequence[str]) -> List[List[str]]:
+    """Return the commands that migrate, as arguments of the project's command."""
+    if any(process.name == "release" for process in manifest.processes):
+        return [["--process", "release"]]
+    return [["migrate", "--noinput", "--database", name] for name in databases]
+
+
+def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> List[str]:
+    """Return the command that runs ``argv`` as the site's own user in its sandbox."""
+    return [*program, "exec", "--root", str(site.root), "--release", release, "--", *argv]

@@ -1,0 +1,91 @@
+"""Pruning by success: failed attempts never push out good releases; the store keeps what is linked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Set
+
+from . import journal, store
+from .errors import DeployKitError
+from .manifest import Manifest, valid_release_id
+from .site import Site
+from .switch import kept, live_release
+from .tree import load_release
+
+_STALE = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
+
+
+def staged(site: Site) -> List[str]:
+    """Return the releases on this host, the oldest commit first."""
+    try:
+        names = os.listdir(site.releases)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if valid_release_id(name))
+
+
+def prune(site: Site, also: Optional[str] = None) -> Dict[str, Any]:
+    """Remove releases beyond ``keep`` and layers that no release uses; ``also`` stays in any case."""
+    records = journal.read(site.journal)
+    here = staged(site)
+    live = live_release(site)
+    protected = [one for one in (live, journal.last_good(records, live, here), also) if one]
+    stay = kept(journal.successes(records), here, protected, site.keep)
+    removed = [release for release in here if release not in stay]
+    for release in removed:
+        discard(site.releases / release)
+        (site.root / "checked" / f"{release}.json").unlink(missing_ok=True)
+        for log in (site.root / "log").glob(f"*-{release}.log"):
+            log.unlink()
+    layers = sweep(site.store, used(site, stay))
+    for folder in (site.releases, site.store):
+        sweep_unfinished(folder)
+    return {"removed": removed, "layers": layers, "kept": stay}
+
+
+def used(site: Site, releases: List[str]) -> Set[str]:
+    """Return the digests of the layers of these releases and of those being received."""
+    digests: Set[str] = set()
+    for release in releases:
+        try:
+            digests |= {layer.sha256 for layer in load_release(site.releases / release).layers}
+        except DeployKitError:
+            continue
+    return digests
+
+
+def sweep(folder: Path, keep: Set[str]) -> int:
+    """Remove the layers of a store that are not in ``keep``; returns how many."""
+    gone = [digest for digest in store.present(folder) if digest not in keep]
+    for digest in gone:
+        store.set_aside(folder, digest)
+    return len(gone)
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Remove what an interrupted process left behind a day ago."""
+    for path in folder.glob(".*"):
+        if path.is_dir() and time.time() - path.stat().st_mtime > _STALE:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a release: out of its place first, so that no half of it is ever seen."""
+    grave = Path(tempfile.mkdtemp(prefix=".gone-", dir=folder.parent))
+    os.rename(folder, grave / folder.name)
+    shutil.rmtree(grave, ignore_errors=True)
+
+
+def manifests(site: Site) -> List[Manifest]:
+    """Return the manifests of the staged releases that can be read."""
+    found = []
+    for release in staged(site):
+        try:
+            found.append(load_release(site.releases / release))
+        except DeployKitError:
+            continue
+    return found

@@ -1,0 +1,296 @@
+"""The switch: a staged release takes over, or everything is as it was.
+
+The new instances start beside the old ones on the shared socket, are verified, become ``current``,
+then the old ones finish. What is under way is written to ``<root>/switching.json`` first, so that
+:func:`settle` can finish or revert after a death at any point.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from . import journal
+from .errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from .manifest import Manifest
+from .probe import ask, judge
+from .site import Site
+from .supervisor import ProcessError, Supervisor
+from .tree import load_release
+
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A switch as it was asked for: from which release, if any, to which, and by whom."""
+
+    to: str
+    before: Optional[str]
+    action: str = "release"  # or "rollback"
+    owner: str = ""
+    commit: str = ""
+
+
+def live_release(site: Site) -> Optional[str]:
+    """Return the release that ``current`` points at, or None."""
+    try:
+        return os.path.basename(os.readlink(site.current))
+    except OSError:
+        return None
+
+
+def processes_of(site: Site, manifest: Manifest) -> List[str]:
+    """Return the processes of a release that run on this host, ``web`` first."""
+    names = [process.name for process in manifest.processes if process.name != "release"]
+    names = [name for name in names if not site.roles or name in site.roles]
+    return sorted(names, key=lambda name: (name != "web", name))
+
+
+def point(site: Site, release: str) -> None:
+    """Make ``current`` point at a release, atomically."""
+    temporary = site.root / f".current-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    os.symlink(f"releases/{release}", temporary)
+    os.replace(temporary, site.current)
+
+
+def switch(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> Dict[str, Any]:
+    """Carry out a change; on any failure take it back and raise.
+
+    Returns what the journal gets. The error's exit code is 4 where everything is as before, 5 where
+    it is not; its message says which release serves.
+    """
+    begun = time.monotonic()
+    _note(site, change, "started")
+    try:
+        _forward(site, supervisor, change, tell)
+    except BaseException as error:
+        _take_back(site, supervisor, change, error, tell)
+        raise AssertionError("unreachable") from error
+    record = {
+        "action": change.action,
+        "release": change.to,
+        "result": "live",
+        "owner": change.owner,
+        "commit": change.commit,
+        "seconds": round(time.monotonic() - begun, 3),
+    }
+    if change.before:
+        record["from"] = change.before
+    journal.append(site.journal, record)
+    _forget(site)
+    return record
+
+
+def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> None:
+    manifest = load_release(site.releases / change.to)
+    processes = processes_of(site, manifest)
+    web = [name for name in processes if name == "web"]
+    others = [name for name in processes if name != "web"]
+    tell("start", processes=web)
+    supervisor.start(change.to, web)
+    if web:
+        tell("verify", path=site.health)
+        verify(site, supervisor, change.to)
+    old = old_processes(site, supervisor, change.to)
+    for release, names in old.items():
+        workers = [name for name in names if name != "web"]
+        if workers:
+            tell("drain", release=release, processes=workers)
+            supervisor.stop(release, workers)
+    if others:
+        tell("start", processes=others)
+        supervisor.start(change.to, others)
+    point(site, change.to)
+    supervisor.enable(change.to, processes)
+    _note(site, change, "switched")
+    tell("switched", release=change.to)
+    for release, names in old.items():
+        if "web" in names:
+            tell("drain", release=release, processes=["web"])
+            supervisor.stop(release, ["web"])
+    if web:
+        _verify_live(site, supervisor, change.to)
+
+
+def old_processes(site: Site, supervisor: Supervisor, new: str) -> Dict[str, List[str]]:
+    """Return the instances of other releases, by release."""
+    found: Dict[str, List[str]] = {}
+    for one in supervisor.instances():
+        if one.release != new:
+            found.setdefault(one.release, []).append(one.process)
+    return found
+
+
+def verify(site: Site, supervisor: Supervisor, release: str) -> None:
+    """Ask the new web instance on its own socket until it answers well; :class:`ProcessError` if not."""
+    address, host = supervisor.probe_address(release), probe_host(site, release)
+    end = time.monotonic() + site.boot
+    patience, problem = 2.0, ""
+    while True:
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        answer = ask(address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5)))
+        problem = judge(answer, site.health, host)
+        if not problem:
+            break
+        _judge_alive(supervisor, release)
+        if answer.status and answer.status not in (502, 503):
+            break
+        patience = min(10.0, patience * 2)
+        time.sleep(0.05)
+    _judge_alive(supervisor, release)
+    if problem:
+        raise ProcessError(f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release))
+
+
+def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
+    """Ask through the live socket, now that only the new instance answers there."""
+    host = probe_host(site, release)
+    problem = judge(ask(site.listen, site.health, host, site.proxied), site.health, host)
+    if problem:
+        raise ProcessError(f"the site does not answer on {site.listen}: {problem}", _last_lines(supervisor, release))
+    _judge_alive(supervisor, release)
+
+
+def _judge_alive(supervisor: Supervisor, release: str) -> None:
+    found = [one for one in supervisor.instances() if one.release == release and one.process == "web"]
+    if not found or not found[0].active or found[0].restarts:
+        raise ProcessError(f"web of {release} died while it was verified", _last_lines(supervisor, release))
+
+
+def _last_lines(supervisor: Supervisor, release: str) -> str:
+    lines = supervisor.log(release, "web", 20)
+    return "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else ""
+
+
+def probe_host(site: Site, release: str) -> str:
+    """Return the Host header for probes: the site's, else what the check found in ALLOWED_HOSTS."""
+    if site.host:
+        return site.host
+    try:
+        found = json.loads(checked_path(site, release).read_text(encoding="utf-8")).get("host")
+    except (OSError, ValueError, AttributeError):
+        found = None
+    return str(found or "localhost")
+
+
+def checked_path(site: Site, release: str) -> Path:
+    """Return where the check of a release leaves what later steps need."""
+    return site.root / "checked" / f"{release}.json"
+
+
+def _take_back(
+    site: Site, supervisor: Supervisor, change: Change, error: BaseException, tell: Tell
+) -> None:
+    """Undo every step, the one that failed too, journal it, and raise what there is to say."""
+    tell("revert", release=change.before or "")
+    problems = revert(site, supervisor, change)
+    why = error.message if isinstance(error, DeployKitError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, KeyboardInterrupt):
+        why = "it was interrupted"
+    hint = error.hint if isinstance(error, DeployKitError) else ""
+    record = {"action": change.action, "release": change.to, "result": "failed", "owner": change.owner, "why": why}
+    with suppress(OSError):
+        journal.append(site.journal, record)
+    if problems:
+        text = "; ".join(problems)
+        raise DeployKitError(f"{why}\nTaking it back failed too: {text}", hint, HALF_DONE) from error
+    _forget(site)
+    serving = f"{change.before} serves as before" if change.before else "nothing was live before, nothing is now"
+    raise DeployKitError(f"{why}\n{serving}.", hint, TAKEN_BACK) from error
+
+
+def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
+    """Bring back what was before a change, whatever of it was done; returns what could not be."""
+    problems: List[str] = []
+
+    def attempt(step: Callable[..., None], *arguments: Any) -> None:
+        try:
+            step(*arguments)
+        except (DeployKitError, OSError) as error:
+            problems.append(str(error).splitlines()[0])
+
+    names = [one.process for one in supervisor.instances() if one.release == change.to]
+    if change.before:
+        old = processes_of(site, load_release(site.releases / change.before))
+        attempt(supervisor.start, change.before, [name for name in old if name == "web"])
+        attempt(point, site, change.before)
+        attempt(supervisor.stop, change.to, names)
+        attempt(supervisor.start, change.before, [name for name in old if name != "web"])
+        attempt(supervisor.enable, change.before, old)
+    else:
+        attempt(supervisor.stop, change.to, names)
+        attempt(supervisor.enable, change.to, [])
+        with suppress(FileNotFoundError):
+            site.current.unlink()
+    return problems
+
+
+def settle(site: Site, supervisor: Supervisor, tell: Tell) -> Optional[str]:
+    """Finish or revert a switch whose process died; returns the release that serves, None if none did."""
+    path = site.root / "switching.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        change = Change(data["to"], data["before"], data["action"], data["owner"], data["commit"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError):
+        path.unlink()
+        return None
+    if data.get("stage") == "switched" and live_release(site) == change.to:
+        return _settle_forward(site, supervisor, change, tell)
+    tell("settle", to=change.before or "")
+    problems = revert(site, supervisor, change)
+    if problems:
+        raise DeployKitError(f"an interrupted switch cannot be taken back: {'; '.join(problems)}", "", HALF_DONE)
+    record = {"action": change.action, "release": change.to, "result": "failed", "owner": change.owner, "why": "interrupted"}
+    journal.append(site.journal, record)
+    _forget(site)
+    return change.before
+
+
+def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> str:
+    tell("settle", to=change.to)
+    processes = processes_of(site, load_release(site.releases / change.to))
+    supervisor.start(change.to, processes)
+    for release, names in old_processes(site, supervisor, change.to).items():
+        supervisor.stop(release, names)
+    record = {"action": change.action, "release": change.to, "result": "live", "owner": change.owner, "commit": change.commit}
+    if change.before:
+        record["from"] = change.before
+    journal.append(site.journal, record)
+    _forget(site)
+    return change.to
+
+
+def _note(site: Site, change: Change, stage: str) -> None:
+    data = {"to": change.to, "before": change.before, "action": change.action, "owner": change.owner}
+    path = site.root / "switching.json"
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_text(json.dumps({**data, "commit": change.commit, "stage": stage}), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _forget(site: Site) -> None:
+    (site.root / "switching.json").unlink(missing_ok=True)
+
+
+def kept(order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int) -> List[str]:
+    """Return which staged releases stay: the last ``keep`` that went live, and the protected ones.
+
+    ``order`` are the releases that went live, the last one last. Attempts that never went live do
+    not count and do not stay.
+
+    >>> kept(["a", "b", "c"], ["a", "b", "c", "x"], ["c"], 2)
+    ['b', 'c']
+    """
+    last = [release for release in order if release in staged][-max(keep, 1) :]
+    return [release for release in staged if release in last or release in protected]

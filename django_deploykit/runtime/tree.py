@@ -1,0 +1,225 @@
+"""A release on disk: an ordinary virtualenv whose files are hard links into the store."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Mapping, Sequence
+
+from . import store as layers
+from .errors import DeployKitError
+from .manifest import FileEntry, Manifest
+
+_HASHED = re.compile(r"\.[0-9a-f]{12}\.[^/]+\Z")  # as Django's ManifestStaticFilesStorage names them
+_ACTIVATE = """\
+# Source this file: . bin/activate
+deactivate () {{
+    PATH="$_DEPLOYKIT_PATH"; export PATH
+    unset VIRTUAL_ENV _DEPLOYKIT_PATH
+    unset -f deactivate
+}}
+_DEPLOYKIT_PATH="$PATH"
+VIRTUAL_ENV={root}
+PATH="$VIRTUAL_ENV/bin:$PATH"
+export VIRTUAL_ENV PATH
+"""
+
+
+def interpreter(version: str) -> str:
+    """Return the path of a Python ``version`` ("3.11") on this machine that is no virtualenv's.
+
+    Raises :class:`DeployKitError` where there is none.
+    """
+    here = "%d.%d" % sys.version_info[:2]
+    if here == version:
+        return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+    found = shutil.which(f"python{version}")
+    if found:
+        return os.path.realpath(found)
+    raise DeployKitError(
+        f"the bundle needs Python {version}; this machine has {here} and no python{version}",
+        f"Install Python {version} here, or build the bundle with --python {here}.",
+    )
+
+
+def stage(
+    manifest: Manifest, store: Path, target: Path, env: Mapping[str, str], kept: Sequence[Path] = ()
+) -> None:
+    """Build the release ``target`` from layers in the store; it appears whole, by a rename.
+
+    ``env`` is what every command of the release gets in its environment. The hashed static files of
+    the ``kept`` releases are linked in, so that pages loaded before the switch still find them. A
+    release that is there already stays.
+    """
+    if target.exists():
+        return
+    python = interpreter(manifest.python)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
+    try:
+        for layer in manifest.layers:
+            link(store / layer.sha256, layers.entries_of(store, layer.sha256), folder)
+        _write_environment(folder, target, manifest, python)
+        _write_commands(folder, target, manifest, env, manifest.project)
+        for release in kept if manifest.static_root else ():
+            link_hashed(release / manifest.static_root, folder / manifest.static_root)
+        (folder / "manifest.json").write_text(manifest.dumps(), encoding="utf-8")
+        layers.open_folders(folder)
+        os.rename(folder, target)
+    except FileExistsError:
+        pass  # another process staged the same release
+    except OSError:
+        if not target.exists():
+            raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
+    """Hard-link a layer's files below ``folder``; copies where the file system has no links."""
+    made = set()
+    source, target = str(tree), str(folder)
+    for entry in entries:
+        path = os.path.join(target, entry.path)
+        parent = os.path.dirname(path)
+        if parent not in made:
+            os.makedirs(parent, exist_ok=True)
+            made.add(parent)
+        try:
+            os.link(os.path.join(source, entry.path), path)
+        except FileExistsError:
+            raise DeployKitError(f"two layers hold {entry.path}") from None
+        except PermissionError:
+            shutil.copy2(os.path.join(source, entry.path), path)
+
+
+def link_hashed(source: Path, target: Path) -> None:
+    """Link files whose names carry a hash of their content (``base.1a2b3c4d5e6f.css``) where absent."""
+    for path, _, names in os.walk(source):
+        for name in names:
+            if _HASHED.search(name):
+                link_path = target / os.path.relpath(path, source) / name
+                if not link_path.exists():
+                    link_path.parent.mkdir(parents=True, exist_ok=True)
+                    os.link(os.path.join(path, name), link_path)
+
+
+def _write_environment(folder: Path, target: Path, manifest: Manifest, python: str) -> None:
+    binaries = folder / "bin"
+    binaries.mkdir(exist_ok=True)
+    os.symlink(python, binaries / "python")
+    for alias in ("python3", f"python{manifest.python}"):
+        os.symlink("python", binaries / alias)
+    if not (folder / "lib64").exists():
+        os.symlink("lib", folder / "lib64")
+    (folder / "lib" / f"python{manifest.python}" / "site-packages").mkdir(parents=True, exist_ok=True)
+    text = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\nversion = {manifest.python}\n"
+    (folder / "pyvenv.cfg").write_text(text, encoding="utf-8")
+    (binaries / "activate").write_text(_ACTIVATE.format(root=shlex.quote(str(target))), encoding="utf-8")
+
+
+def _write_commands(
+    folder: Path, target: Path, manifest: Manifest, env: Mapping[str, str], name: str
+) -> None:
+    command = environment_lines(target, manifest, env)
+    manage = shlex.quote(str(target / "app" / "manage.py"))
+    python = shlex.quote(str(target / "bin" / "python"))
+    run = shlex.quote(str(target / "bin" / "deploykit-run"))
+    lines = [f'if [ "${{1:-}}" = --process ]; then shift; exec /bin/sh {run} "$@"; fi']
+    _executable(folder / "bin" / name, [*command, *lines, f'exec {python} {manage} "$@"'])
+    _executable(folder / "bin" / "deploykit-run", [*command, *process_lines(target, manifest)])
+
+
+def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) -> List[str]:
+    """Return the shell lines that prepare a release's environment.
+
+    What is set already wins, so that operations can override; PATH and VIRTUAL_ENV are the release's.
+    """
+    own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
+    lines = [f': "${{{key}:={_in_braces(value)}}}"; export {key}' for key, value in sorted(own.items()) if value]
+    root = shlex.quote(str(target))
+    return [
+        *lines,
+        f"VIRTUAL_ENV={root}; export VIRTUAL_ENV",
+        'PATH="$VIRTUAL_ENV/bin:$PATH"; export PATH',
+        "PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE",
+        f"DEPLOYKIT_RELEASE={manifest.release_id}; export DEPLOYKIT_RELEASE",
+    ]
+
+
+def _in_braces(value: str) -> str:
+    for char in '\\"`$}':
+        value = value.replace(char, "\\" + char)
+    return value
+
+
+def process_lines(target: Path, manifest: Manifest) -> List[str]:
+    """Return the shell lines that run a process by its name, ``deploykit-run web``.
+
+    A plain command replaces the shell, so that it gets the signals and the sockets (LISTEN_PID).
+    """
+    lines = [
+        f"cd {shlex.quote(str(target / 'app'))} || exit 1",
+        ': "${PORT:=8000}"; export PORT',
+        'if [ -n "${LISTEN_FDS:-}" ]; then LISTEN_PID=$$; export LISTEN_PID; fi',
+        'name="${1:-}"; [ $# -gt 0 ] && shift',
+        'case "$name" in',
+    ]
+    for process in manifest.processes:
+        lines.append(f"{shlex.quote(process.name)}) {shell_command(process.command)} ;;")
+    names = " ".join(process.name for process in manifest.processes)
+    lines += [f'*) echo "no process $name here; there are: {names}" >&2; exit 2 ;;', "esac"]
+    return lines
+
+
+def shell_command(command: str) -> str:
+    """Return the shell text that runs a Procfile line, with arguments of the caller behind it.
+
+    >>> shell_command("gunicorn shop.wsgi")
+    'exec gunicorn shop.wsgi "$@"'
+    >>> shell_command("WORKERS=2 celery -A shop worker")
+    'WORKERS=2 exec celery -A shop worker "$@"'
+    >>> shell_command("yes | python manage.py migrate")
+    "exec /bin/sh -c 'yes | python manage.py migrate'"
+    """
+    if any(char in command for char in "|&;<>()`\n") or "$(" in command:
+        return f"exec /bin/sh -c {shlex.quote(command)}"
+    words = command.split()
+    count = 0
+    while count < len(words) and "=" in words[count] and words[count].split("=")[0].isidentifier():
+        if "'" in words[count] or '"' in words[count]:
+            return f"exec /bin/sh -c {shlex.quote(command)}"
+        count += 1
+    if count < len(words) and words[count] == "exec":
+        return f'{command} "$@"'
+    rest = command.split(None, count)[count] if count < len(words) else ""
+    return " ".join([*words[:count], "exec", rest, '"$@"']).replace("  ", " ")
+
+
+def _executable(path: Path, lines: Sequence[str]) -> None:
+    path.unlink(missing_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), encoding="utf-8")
+    path.chmod(0o755)
+
+
+def load_release(root: Path) -> Manifest:
+    """Return the manifest of a staged release."""
+    try:
+        return Manifest.loads((root / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DeployKitError(f"there is no release at {root}") from None
+
+
+def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:
+    """Return the files of a staged release that are not what its layers list (edited by hand)."""
+    found = []
+    for layer in manifest.layers:
+        if layers.has(store, layer.sha256):
+            entries = layers.entries_of(store, layer.sha256)
+            found += [entry.path for entry in entries if not layers.matches(str(root), entry)]
+    return found

@@ -1,0 +1,389 @@
+"""The host verbs: ``./shop.pyz deploykit VERB …``, or the runtime alone, sent by a controller."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import sys
+import zlib
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from . import hosting, journal, lock, prune, receive, store
+from .bundlefile import BundleFile
+from .call import Voice, heed, wait_for_end
+from .entry import judge_target
+from .errors import TAKEN_BACK, DeployKitError
+from .manifest import Manifest, valid_digest, valid_release_id
+from .plain import Plain, program_of
+from .project_commands import check as check_release
+from .project_commands import migrate as migrate_release
+from .site import Site, load_site
+from .switch import Change, live_release, settle, switch
+from .tree import changed_files, interpreter, load_release, stage
+
+VERBS = {
+    "info": "what this bundle is",
+    "verify": "hold every byte of this bundle against its digests",
+    "setup": "make this host ready for the project (as root)",
+    "install": "put this bundle live here, by hand",
+    "site": "print a site for nginx or Caddy",
+    "facts": "what a plan needs to know of this host",
+    "hold": "hold the lock until standard input ends",
+    "receive": "take layers from standard input",
+    "list": "print a layer's file list",
+    "stage": "build a release from its layers",
+    "check": "run deploy_check in a release",
+    "migrate": "run a release's migrations",
+    "switch": "let a release take over",
+    "settle": "finish or revert an interrupted switch",
+    "prune": "remove old releases",
+    "status": "what is live here",
+    "history": "what happened here",
+    "log": "the last lines of a process",
+    "exec": "run a Django command with this host's configuration",
+    "end": "stop a site that runs without systemd",
+}
+# Verbs whose standard input is their own; the others can be interrupted through it.
+_OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare")
+_SILENCE = 60.0  # seconds without a sign of life from the controller
+
+
+def main(arguments: Sequence[str], path: Path) -> int:
+    """Run a verb; ``path`` is the bundle, or the runtime archive, that this process runs from."""
+    options = _parser().parse_args(list(arguments))
+    voice = Voice(person=sys.stdout.isatty() and not options.json)
+    try:
+        if options.verb not in _OWN_INPUT and not sys.stdin.isatty():
+            heed(sys.stdin.buffer)
+        return _run(options, path, voice)
+    except DeployKitError as error:
+        voice.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        voice.error(DeployKitError("interrupted; nothing was switched", "", TAKEN_BACK))
+        return 130
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        voice.error(DeployKitError(f"{options.verb} failed:{where} {error.strerror or error}"))
+        return 1
+
+
+def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
+    if options.verb in ("exec", "log", "keeper", "site"):
+        return int(globals()[f"_{options.verb}"](options, path))
+    voice.result(globals()[f"_{options.verb}"](options, path, voice))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="deploykit", description="Host verbs of django-deploykit.")
+    parser.set_defaults(json=False)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    made: Dict[str, argparse.ArgumentParser] = {}
+    for name in [*VERBS, "prepare", "keeper"]:
+        made[name] = verbs.add_parser(name, help=VERBS.get(name), description=VERBS.get(name))
+        made[name].add_argument("--json", action="store_true", help="JSON lines even on a terminal")
+        made[name].add_argument("--root", type=Path, help="the site's folder, /srv/<project>")
+    for name in ("stage", "check", "migrate", "switch", "log", "exec", "prune"):
+        made[name].add_argument("--release", type=_release, help="a release id")
+    made["facts"].add_argument("--python", default="")
+    made["hold"].add_argument("--owner", default="somebody")
+    made["hold"].add_argument("--what", default="a release")
+    made["hold"].add_argument("--wait", type=float, default=0.0, metavar="SECONDS")
+    made["list"].add_argument("digest", type=_digest, nargs="?")
+    made["migrate"].add_argument("--database", action="append", default=[])
+    made["migrate"].add_argument("--owner", default="")
+    made["switch"].add_argument("--action", choices=("release", "rollback"), default="release")
+    made["switch"].add_argument("--owner", default="")
+    made["log"].add_argument("--process", default="web")
+    made["log"].add_argument("--lines", type=int, default=50)
+    made["log"].add_argument("--follow", "-f", action="store_true")
+    made["exec"].add_argument("argv", nargs="*", metavar="COMMAND")
+    made["status"].add_argument("--quick", action="store_true", help="do not read every file")
+    made["site"].add_argument("server", choices=("nginx", "caddy"))
+    made["prepare"].add_argument("--site", required=True)
+    _own_arguments(made)
+    return parser
+
+
+def _own_arguments(made: Dict[str, argparse.ArgumentParser]) -> None:
+    """Let the modules of the longer verbs say what they take."""
+    from . import install
+
+    install.add_arguments(made["install"])
+
+
+def _release(text: str) -> str:
+    if not valid_release_id(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no release id")
+    return text
+
+
+def _digest(text: str) -> str:
+    if not valid_digest(text):
+        raise argparse.ArgumentTypeError("no digest")
+    return text
+
+
+def _site_of(options: argparse.Namespace, path: Path) -> Site:
+    return load_site(options.root or default_root(path))
+
+
+def default_root(path: Path) -> Path:
+    """Return the site's folder where none is named: the bundle's project below /srv."""
+    with BundleFile(path) as bundle:
+        return Path("/srv") / bundle.manifest.project
+
+
+def _info(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    with BundleFile(path) as bundle:
+        manifest = bundle.manifest
+    layers = [
+        {"kind": one.kind, "name": one.name, "version": one.version, "size": one.size, "sha256": one.sha256}
+        for one in manifest.layers
+    ]
+    return {
+        "project": manifest.project,
+        "release_id": manifest.release_id,
+        "commit": manifest.commit,
+        "python": manifest.python,
+        "platform": manifest.platform,
+        "glibc": manifest.glibc,
+        "size": manifest.size,
+        "processes": {one.name: one.command for one in manifest.processes},
+        "required": list(manifest.required),
+        "layers": layers,
+    }
+
+
+def _verify(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    with BundleFile(path) as bundle:
+        bundle.verify()
+        manifest = bundle.manifest
+    return {"verified": str(path), "release_id": manifest.release_id, "layers": len(manifest.layers)}
+
+
+def _facts(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return hosting.facts(options.root, options.python, program_of(path))
+
+
+def _prepare(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    """Make a ``local`` site ready: the site's JSON is the argument, the sample standard input."""
+    site = _parse_site(options)
+    return {"keys": hosting.prepare_local(site, sys.stdin.read())}
+
+
+def _parse_site(options: argparse.Namespace) -> Site:
+    import json
+    from dataclasses import fields
+
+    data = json.loads(options.site)
+    known = {field.name for field in fields(Site)}
+    kept = {key: value for key, value in data.items() if key in known}
+    for key in ("root", "etc", "data"):
+        kept[key] = Path(kept[key])
+    kept["roles"] = tuple(kept.get("roles", ()))
+    return Site(**kept)
+
+
+def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
+    with lock.hold(options.root / "lock", owner, options.wait):
+        voice.tell("held")
+        return {"ended": wait_for_end(sys.stdin.buffer, _SILENCE)}
+
+
+def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    got = receive.receive(site.store, site.root / "inbox", sys.stdin.buffer, voice.tell)
+    return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
+
+
+def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    if options.digest is None:
+        return {"bases": hosting.base_layers(site)}
+    text = (site.store / f"{options.digest}.json").read_bytes()
+    return {"list": base64.b64encode(zlib.compress(text)).decode("ascii")}
+
+
+def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    inbox = site.root / "inbox" / f"{options.release}.json"
+    target = site.releases / options.release
+    if target.exists():
+        manifest = load_release(target)
+    elif inbox.exists():
+        manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
+    else:
+        raise DeployKitError(f"the manifest of {options.release} was not sent here")
+    result = stage_release(site, manifest, voice)
+    inbox.unlink(missing_ok=True)
+    return result
+
+
+def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any]:
+    """Stage from the store; layers that are missing or damaged there are named, not used."""
+    judge_target(manifest.platform, manifest.glibc)
+    interpreter(manifest.python)
+    target = site.releases / manifest.release_id
+    missing = [one.sha256 for one in manifest.layers if not store.has(site.store, one.sha256)]
+    bad = [
+        one.sha256
+        for one in manifest.layers
+        if one.sha256 not in missing and store.damaged(site.store, one.sha256)
+    ]
+    for digest in bad:
+        voice.tell("damaged", digest=digest)
+        store.set_aside(site.store, digest)
+    if missing or bad:
+        if target.exists() and live_release(site) != manifest.release_id:
+            prune.discard(target)
+        return {"again": [*missing, *bad]}
+    if target.exists() and load_release(target) != manifest:
+        prune.discard(target)
+    if manifest.static_root:
+        older = [site.releases / name for name in prune.staged(site) if name != manifest.release_id]
+    else:
+        older = []
+    stage(manifest, site.store, target, environment(site), older)
+    return {"staged": manifest.release_id, "again": []}
+
+
+def environment(site: Site) -> Dict[str, str]:
+    """Return what a release's commands get in their environment, whoever runs them."""
+    from .keeper import environment as plain
+
+    return plain(site) if site.supervisor == "plain" else {}
+
+
+def _check(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return check_release(_site_of(options, path), options.release, program_of(path))
+
+
+def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    record = {"action": "migrate", "release": options.release, "owner": options.owner}
+    try:
+        result = migrate_release(site, options.release, options.database, program_of(path), voice.tell)
+    except DeployKitError as error:
+        journal.append(site.journal, {**record, "result": "failed", "why": error.message})
+        raise
+    journal.append(site.journal, {**record, "result": "done"})
+    return result
+
+
+def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    supervisor = hosting.supervisor_of(site, program_of(path))
+    with lock.hold(site.root / "switch.lock", {"owner": options.owner, "what": "a switch"}):
+        settle(site, supervisor, voice.tell)
+        return switch(site, supervisor, _change(site, options), voice.tell)
+
+
+def _change(site: Site, options: argparse.Namespace) -> Change:
+    commit = load_release(site.releases / options.release).commit
+    return Change(options.release, live_release(site), options.action, options.owner, commit)
+
+
+def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    supervisor = hosting.supervisor_of(site, program_of(path))
+    with lock.hold(site.root / "switch.lock", {"what": "settling"}, wait=5 + site.boot + site.drain):
+        return {"settled": settle(site, supervisor, voice.tell), "live": live_release(site)}
+
+
+def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return prune.prune(_site_of(options, path), options.release)
+
+
+def _status(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    supervisor = hosting.supervisor_of(site, program_of(path))
+    live = live_release(site)
+    result: Dict[str, Any] = {
+        "live": live,
+        "listen": site.listen,
+        "commit": "",
+        "instances": [
+            {"release": one.release, "process": one.process, "active": one.active, "restarts": one.restarts, "pid": one.pid}
+            for one in supervisor.instances()
+        ],
+        "staged": prune.staged(site),
+        "lock": lock.holder(site.root / "lock"),
+        "interrupted": (site.root / "switching.json").exists(),
+        "changed": [],
+        "drift": hosting.configuration(site, supervisor)["drift"],
+    }
+    if live:
+        manifest = load_release(site.releases / live)
+        result["commit"] = manifest.commit
+        if not options.quick:
+            result["changed"] = changed_files(site.releases / live, site.store, manifest)
+    return result
+
+
+def _history(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return {"records": journal.read(_site_of(options, path).journal)}
+
+
+def _end(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    if site.supervisor != "plain":
+        raise DeployKitError("this site runs under systemd", f"Use: sudo systemctl stop {site.app}.service {site.app}.socket")
+    return {"ended": Plain(site, program_of(path)).end()}
+
+
+def _log(options: argparse.Namespace, path: Path) -> int:
+    from .follow import follow
+
+    site = _site_of(options, path)
+    supervisor = hosting.supervisor_of(site, program_of(path))
+    release = options.release or _live(site)
+    return follow(supervisor, release, options.process, options.lines, options.follow)
+
+
+def _exec(options: argparse.Namespace, path: Path) -> int:
+    site = _site_of(options, path)
+    supervisor = hosting.supervisor_of(site, program_of(path))
+    argv: List[str] = list(options.argv)
+    if not argv:
+        raise DeployKitError("no command is given", "For example: exec -- showmigrations")
+    return supervisor.run(options.release or _live(site), argv, {})
+
+
+def _live(site: Site) -> str:
+    live = live_release(site)
+    if live is None:
+        raise DeployKitError("nothing is live here", "Name a release with --release.")
+    return live
+
+
+def _keeper(options: argparse.Namespace, path: Path) -> int:
+    from .keeper import main as keep
+
+    return keep(str(options.root))
+
+
+def _site(options: argparse.Namespace, path: Path) -> int:
+    from .websites import website
+
+    site = _site_of(options, path)
+    live = live_release(site)
+    static_url = load_release(site.releases / live).static_url if live else "/static/"
+    print(website(site, options.server, static_url), end="")
+    return 0
+
+
+def _install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from .install import install
+
+    return install(options, path, voice)
+
+
+def _setup(options: argparse.Namespace, path: Path, voice: Voice) -> Optional[Dict[str, Any]]:
+    from .setup import run
+
+    return run(options)
