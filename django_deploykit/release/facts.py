@@ -1,0 +1,84 @@
+"""Facts of a host, as its runtime tells them, and the judgements made from them (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django_deploykit.runtime.entry import target_problem
+from django_deploykit.runtime.hosting import missing_keys
+from django_deploykit.runtime.manifest import Layer, Manifest
+
+_SKEW = 12 * 3600.0  # seconds; certificates and cookies fail beyond a day
+_SPARE = 64 << 20  # bytes that a host keeps free for its own life
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One host at one moment. ``free`` is in bytes, ``clock`` in seconds since the epoch."""
+
+    host: str
+    setup: bool
+    python: str = ""
+    platform: str = ""
+    glibc: str = ""
+    clock: float = 0.0
+    free: int = 0
+    inodes: int | None = None
+    layers: frozenset[str] = frozenset()
+    parts: Mapping[str, int] = field(default_factory=dict)
+    live: str | None = None
+    staged: tuple[str, ...] = ()
+    last_good: str | None = None
+    serving: tuple[str, ...] = ()
+    switching: bool = False
+    lock: Mapping[str, Any] | None = None
+    keys: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    site: str = ""
+
+    @classmethod
+    def read(cls, host: str, data: Mapping[str, Any]) -> Facts:
+        """Take a verb's result; keys that this version does not know are left out."""
+        kept = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
+        for key in ("staged", "serving", "keys", "drift"):
+            if key in kept:
+                kept[key] = tuple(kept[key])
+        kept["layers"] = frozenset(kept.get("layers", ()))
+        return cls(**{**kept, "host": host})
+
+
+def missing(manifest: Manifest, facts: Facts) -> tuple[Layer, ...]:
+    """Return the layers that the host lacks, in the manifest's order."""
+    return tuple(layer for layer in manifest.layers if layer.sha256 not in facts.layers)
+
+
+def refusals(manifest: Manifest, facts: Facts, *, setup_needed: bool, now: float) -> Iterator[str]:
+    """Yield every reason why this bundle cannot go to this host."""
+    if setup_needed and not facts.setup:
+        yield "is not set up: run `manage.py release ENVIRONMENT --setup` once"
+    if not facts.python:
+        yield f"has no Python {manifest.python}"
+    problem = target_problem(manifest.platform, manifest.glibc, facts.platform, facts.glibc)
+    if problem:
+        yield problem
+    if facts.setup:
+        yield from _room(manifest, facts)
+        lacking = missing_keys(manifest, facts.keys)
+        if lacking:
+            yield "its configuration lacks " + ", ".join(lacking)
+    if facts.drift:
+        yield f"its units are not those of this bundle ({', '.join(facts.drift)}): run --setup"
+    if abs(facts.clock - now) > _SKEW:
+        yield f"its clock is wrong by {abs(facts.clock - now) / 3600:.0f} hours"
+
+
+def _room(manifest: Manifest, facts: Facts) -> Iterator[str]:
+    layers = missing(manifest, facts)
+    needed = sum(layer.size for layer in layers) + _SPARE
+    if facts.free < needed:
+        yield f"its disk has {facts.free >> 20} MiB left and {needed >> 20} MiB are needed"
+    files = 2 * sum(layer.files for layer in manifest.layers)
+    if facts.inodes is not None and facts.inodes < files:
+        yield f"its disk has {facts.inodes} inodes left and {files} are needed"

@@ -1,0 +1,108 @@
+"""What a release's check says of migrations, and whether they may run (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A migration that waits: what breaks running code in it, in words."""
+
+    app: str
+    name: str
+    operations: tuple[str, ...]
+    breaking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database as one host's check saw it; ``place`` is the same where two hosts share it."""
+
+    alias: str
+    place: str
+    pending: tuple[Pending, ...]
+    unknown: tuple[str, ...]  # applied, but not in this release: "shop.0003_price"
+
+
+def read_databases(report: Mapping[str, Any]) -> tuple[Database, ...]:
+    """Return the databases of a ``deploy_check --migrations`` report."""
+    found = []
+    for row in report.get("migrations", []):
+        pending = tuple(_pending(one) for one in row.get("pending", []))
+        unknown = tuple(_name(one) for one in row.get("unknown", []))
+        alias = str(row.get("database", row.get("alias", "default")))
+        found.append(Database(alias, str(row.get("place", alias)), pending, unknown))
+    return tuple(found)
+
+
+def _name(one: Any) -> str:
+    if isinstance(one, Mapping):
+        return f"{one['app']}.{one['name']}"
+    return ".".join(one) if isinstance(one, list) else str(one)
+
+
+def _pending(row: Mapping[str, Any]) -> Pending:
+    operations = row.get("operations", [])
+    shown = tuple(str(one.get("describe", one.get("type"))) for one in operations)
+    breaking = tuple(
+        f"{one.get('describe', one.get('type'))}: {one.get('why', 'running code breaks')}"
+        for one in operations
+        if one.get("breaks")
+    )
+    return Pending(str(row["app"]), str(row["name"]), shown, breaking)
+
+
+def migrating_hosts(databases: Mapping[str, Sequence[Database]]) -> dict[str, tuple[str, ...]]:
+    """Return which host migrates which aliases, so that each database is migrated once.
+
+    ``databases`` is by host, in the order in which hosts are asked.
+    """
+    seen: set[str] = set()
+    result: dict[str, tuple[str, ...]] = {}
+    for host, rows in databases.items():
+        mine = tuple(row.alias for row in rows if row.pending and row.place not in seen)
+        seen |= {row.place for row in rows if row.pending}
+        if mine:
+            result[host] = mine
+    return result
+
+
+def in_words(rows: Iterable[Database]) -> list[str]:
+    """Return the migrations that will run, line by line."""
+    lines = []
+    for row in rows:
+        for one in row.pending:
+            lines.append(f"{one.app}.{one.name} on {row.alias}")
+            lines += [f"    {operation}" for operation in one.operations]
+    return lines
+
+
+def breaking(rows: Iterable[Database]) -> list[str]:
+    """Return the operations that break the code that runs now."""
+    return list(
+        dict.fromkeys(
+            f"{one.app}.{one.name}: {text}" for row in rows for one in row.pending for text in one.breaking
+        )
+    )
+
+
+def reverse_commands(command: str, rows: Iterable[Database]) -> list[str]:
+    """Return the commands that take back what an older release does not know.
+
+    Each app goes back to the migration before its first unknown one; numbers are Django's own habit,
+    so the name is asked of ``showmigrations`` where there is none.
+    """
+    commands = []
+    for row in rows:
+        first: dict[str, str] = {}
+        for name in sorted(row.unknown):
+            app, _, migration = name.partition(".")
+            first.setdefault(app, migration)
+        for app, migration in first.items():
+            number = migration[:4]
+            target = f"{int(number) - 1:04d}" if number.isdigit() and int(number) > 1 else "zero"
+            commands.append(f"{command} migrate --database {row.alias} {app} {target}")
+    return commands

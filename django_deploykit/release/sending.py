@@ -1,0 +1,210 @@
+"""What is sent to a host: frames of ``runtime.receive``, whole layers or changes of one it has."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.release.facts import Facts, missing
+from django_deploykit.release.transport import Transport
+from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.manifest import FileEntry, Layer, load_list
+
+_CHUNK = 1 << 18
+# Above this a changed layer is sent whole: its change would have to be held in memory.
+_LARGEST_DELTA = 64 << 20
+
+
+@dataclass(frozen=True)
+class Delta:
+    """How a layer results from one that the host has."""
+
+    base: str
+    gone: tuple[str, ...]
+    rows: tuple[FileEntry, ...]
+    contents: tuple[FileEntry, ...]  # those of rows whose bytes the base does not hold, each once
+
+    @property
+    def size(self) -> int:
+        """Bytes of the contents before compression."""
+        return sum(entry.size for entry in self.contents)
+
+
+def make_delta(base: str, before: Sequence[FileEntry], after: Sequence[FileEntry]) -> Delta:
+    """Return the difference of two file lists.
+
+    >>> make_delta("b" * 64, [], []).size
+    0
+    """
+    old, new = set(before), set(after)
+    paths = {entry.path for entry in after}
+    rows = tuple(sorted(new - old))
+    held = {entry.sha256 for entry in before}
+    contents: dict[str, FileEntry] = {}
+    for row in rows:
+        if row.sha256 not in held:
+            contents.setdefault(row.sha256, row)
+    gone = tuple(sorted(entry.path for entry in before if entry.path not in paths))
+    return Delta(base, gone, rows, tuple(contents.values()))
+
+
+def delta_head(delta: Delta) -> bytes:
+    """Return the line of JSON that a change begins with."""
+    rows = [[row.path, row.mode, row.size, row.sha256] for row in delta.rows]
+    return json.dumps({"gone": delta.gone, "rows": rows}, separators=(",", ":")).encode() + b"\n"
+
+
+def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
+    """Return a change as it travels."""
+    wanted = {entry.path for entry in delta.contents}
+    data: dict[str, bytes] = {}
+    if wanted:
+        for entry, content in bundle.files(digest):
+            if entry.path in wanted:
+                data[entry.path] = content
+    packer = zlib.compressobj(9)
+    pieces = [packer.compress(delta_head(delta))]
+    pieces += [packer.compress(data[entry.path]) for entry in delta.contents]
+    return b"".join(pieces) + packer.flush()
+
+
+def frame(kind: str, **facts: Any) -> bytes:
+    """Return a frame's header."""
+    return json.dumps({"kind": kind, **facts}, separators=(",", ":")).encode() + b"\n"
+
+
+def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[bytes]:
+    """Yield a layer's frame, from ``offset`` of its archive on."""
+    listing = zlib.compress(bundle.list_text(layer.sha256).encode("utf-8"), 9)
+    archive = bundle.archive(layer.sha256)
+    size = archive.seek(0, io.SEEK_END)
+    start = offset if offset < size else 0
+    archive.seek(start)
+    length = len(listing) + size - start
+    yield frame("layer", digest=layer.sha256, list=len(listing), offset=start, size=length)
+    yield listing
+    while piece := archive.read(_CHUNK):
+        yield piece
+
+
+class Frames(io.RawIOBase):
+    """Frames as a file to be read; ``on_bytes`` gets the number read so far."""
+
+    def __init__(self, pieces: Iterator[bytes], on_bytes: Callable[[int], None]) -> None:
+        super().__init__()
+        self._pieces, self._on_bytes = pieces, on_bytes
+        self._rest = b""
+        self.sent = 0
+        self._lock = threading.Lock()
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next piece, at most ``size`` bytes."""
+        with self._lock:
+            if not self._rest:
+                self._rest = next(self._pieces, b"")
+            length = len(self._rest) if size is None or size < 0 else size
+            data, self._rest = self._rest[:length], self._rest[length:]
+            self.sent += len(data)
+        self._on_bytes(self.sent)
+        return data
+
+
+class Sender:
+    """Sends one bundle's missing layers to hosts."""
+
+    def __init__(self, path: Path, known_lists: Callable[[str], str | None] = lambda _: None) -> None:
+        """``known_lists`` gives the list of a layer by digest where this machine has it."""
+        self.path = path
+        self._known = known_lists
+
+    def total(self, facts: Facts) -> int:
+        """Return the bytes that a host gets at most."""
+        return sum(travelling_sizes(self.path, [facts]).values())
+
+    def send(
+        self, transport: Transport, facts: Facts, on_bytes: Callable[[int], None], whole: Sequence[str] = ()
+    ) -> int:
+        """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base."""
+        layers = missing_or_named(self._manifest_layers(), facts, whole)
+        bases = {} if whole else self._bases(transport, layers)
+        with BundleFile(self.path) as bundle:
+            frames = Frames(self._pieces(bundle, layers, facts, bases), on_bytes)
+            result = transport.call("receive", stream=frames)  # type: ignore[arg-type]
+        sent = frames.sent
+        if result["again"]:
+            left = Facts.read(facts.host, {"setup": True, "layers": facts.layers})
+            return sent + self.send(transport, left, lambda done: on_bytes(sent + done), result["again"])
+        return sent
+
+    def _manifest_layers(self) -> tuple[Layer, ...]:
+        with BundleFile(self.path) as bundle:
+            return bundle.manifest.layers
+
+    def _pieces(
+        self, bundle: BundleFile, layers: Sequence[Layer], facts: Facts, bases: Mapping[str, str]
+    ) -> Iterator[bytes]:
+        manifest = zlib.compress(bundle.manifest.dumps().encode("utf-8"), 9)
+        yield frame("manifest", size=len(manifest))
+        yield manifest
+        for layer in layers:
+            delta = self._delta(bundle, layer, bases)
+            if delta is not None:
+                data = pack_delta(bundle, layer.sha256, delta)
+                yield frame("delta", digest=layer.sha256, base=delta.base, size=len(data))
+                yield data
+            else:
+                yield from whole_frames(bundle, layer, facts.parts.get(layer.sha256, 0))
+        yield frame("end")
+
+    def _delta(self, bundle: BundleFile, layer: Layer, bases: Mapping[str, str]) -> Delta | None:
+        """Return the change with the fewest bytes against a base of the layer's kind, if it pays."""
+        best: Delta | None = None
+        for digest, text in bases.items():
+            delta = make_delta(digest, load_list(text, digest), bundle.entries(layer.sha256))
+            if layer.kind != "distribution" and (best is None or delta.size < best.size):
+                best = delta
+        return best if best is not None and best.size < min(layer.size, _LARGEST_DELTA) else None
+
+    def _bases(self, transport: Transport, layers: Sequence[Layer]) -> dict[str, str]:
+        """Return the lists of layers on the host that a change can start from, by digest."""
+        kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
+        if not kinds:
+            return {}
+        found: dict[str, str] = {}
+        for kind in sorted(kinds):
+            rows = [row for row in transport.call("list")["bases"] if row["kind"] == kind]
+            for row in rows[:1]:
+                text = self._known(row["digest"]) or _fetched(transport, row["digest"])
+                if text is not None:
+                    found[row["digest"]] = text
+        return found
+
+
+def missing_or_named(layers: Sequence[Layer], facts: Facts, named: Sequence[str]) -> list[Layer]:
+    """Return the layers to send: those named, or those that the host lacks."""
+    if named:
+        return [layer for layer in layers if layer.sha256 in named]
+    return [layer for layer in layers if layer.sha256 not in facts.layers]
+
+
+def _fetched(transport: Transport, digest: str) -> str | None:
+    data = transport.call("list", digest)["list"]
+    return zlib.decompress(base64.b64decode(data)).decode("utf-8")
+
+
+def travelling_sizes(path: Path, facts: Sequence[Facts]) -> dict[str, int]:
+    """Return the bytes that each layer missing somewhere travels with at most: its archive."""
+    with BundleFile(path) as bundle:
+        digests = {layer.sha256 for one in facts for layer in missing(bundle.manifest, one)}
+        return {digest: bundle.archive(digest).seek(0, io.SEEK_END) for digest in sorted(digests)}
