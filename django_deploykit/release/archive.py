@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
+import marshal
 import os
 import zipfile
 from dataclasses import dataclass
@@ -47,10 +49,18 @@ def own_files() -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
 
 
+def _bytecode(name: str, source: bytes) -> bytes:
+    flags = (0b01).to_bytes(4, "little")  # unchecked hash, PEP 552
+    code = marshal.dumps(compile(source, name, "exec", dont_inherit=True))
+    return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + code
+
+
 def runtime_archive() -> RuntimeArchive:
-    """Return the archive of this installation's runtime; the same files give the same bytes."""
+    """Return the archive of this installation's runtime; the same files and Python give the same bytes."""
     members = {f"runtime/{name}": data for name, data in own_files().items()}
     members["__main__.py"] = _MAIN
+    # Beside each source its bytecode: a host with another Python compiles the source instead.
+    members |= {f"{name}c": _bytecode(name, data) for name, data in members.items()}
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(members):

@@ -1,0 +1,93 @@
+"""Putting a bundle live by hand, on the host itself: the steps of a release without a controller."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
+
+from . import hosting, lock, prune, store
+from .bundlefile import BundleFile, judge_seal
+from .call import Voice
+from .errors import DeployKitError
+from .manifest import Manifest
+from .plain import program_of
+from .project_commands import check, migrate
+from .site import Site, load_site
+from .switch import Change, live_release, settle, switch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the verb takes."""
+    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock")
+    parser.add_argument(
+        "--allow-breaking-migrations", action="store_true", help="run migrations that break the running code"
+    )
+
+
+def install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    """Stage this bundle, check it, migrate, and let it take over."""
+    with BundleFile(path) as bundle:
+        manifest = bundle.manifest
+    site = load_site(options.root or Path("/srv") / manifest.project)
+    hosting.judge_root(site.root)
+    owner = f"{getpass.getuser()}@{os.uname().nodename}"
+    with lock.hold(site.root / "lock", {"owner": owner, "what": f"installing {manifest.commit[:12]}"}, options.wait):
+        program = program_of(path)
+        supervisor = hosting.supervisor_of(site, program)
+        settle(site, supervisor, voice.tell)
+        if live_release(site) == manifest.release_id:
+            return {"live": manifest.release_id, "changed": False}
+        _stage(path, site, manifest, voice)
+        voice.tell("check")
+        report = check(site, manifest.release_id, program)
+        _judge(report)
+        _migrate(options, site, manifest.release_id, report["report"], program, voice)
+        change = Change(manifest.release_id, live_release(site), "release", owner, manifest.commit)
+        switch(site, supervisor, change, voice.tell)
+        gone = prune.prune(site)
+    return {"live": manifest.release_id, "changed": True, "removed": gone["removed"]}
+
+
+def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
+    from .verbs import stage_release
+
+    for _ in range(2):
+        missing = [layer for layer in manifest.layers if not store.has(site.store, layer.sha256)]
+        store.judge_space(site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing))
+        voice.tell("extract", layers=len(missing))
+        store.extract_all(path, site.store, missing, lambda: judge_seal(path))
+        if not stage_release(site, manifest, voice)["again"]:
+            return
+    raise DeployKitError("layers stay damaged in the store", "Check this host's disk.")
+
+
+def _judge(result: Mapping[str, Any]) -> None:
+    if result["code"]:
+        bad = [one for one in result["report"].get("findings", []) if one.get("level") in ("error", "critical")]
+        lines = [f"  - {one.get('id')}: {one.get('message')}" for one in bad]
+        raise DeployKitError("\n".join(["nothing was switched; deploy_check refuses the release:", *lines]))
+
+
+def _migrate(
+    options: argparse.Namespace, site: Site, release: str, report: Mapping[str, Any], program: List[str], voice: Voice
+) -> None:
+    rows = [row for row in report.get("migrations", []) if row.get("pending")]
+    dangers = [
+        f"  - {one['app']}.{one['name']}: {operation.get('describe')}"
+        for row in rows
+        for one in row["pending"]
+        for operation in one.get("operations", [])
+        if operation.get("breaks")
+    ]
+    if dangers and not options.allow_breaking_migrations:
+        raise DeployKitError(
+            "\n".join(["nothing was switched; these migrations break the code that runs now:", *dangers]),
+            "Use --allow-breaking-migrations where that is wanted.",
+        )
+    if rows:
+        names = [str(row.get("database", "default")) for row in rows]
+        voice.tell("migrate", databases=names)
+        migrate(site, release, names, program, voice.tell)

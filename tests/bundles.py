@@ -1,0 +1,88 @@
+"""Bundles made by hand, for tests of whoever reads them: only the standard library, no build."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from django_deploykit.release.archive import own_files
+from django_deploykit.runtime.bundlefile import SEAL, seal_of
+from django_deploykit.runtime.entry import main_text
+from django_deploykit.runtime.manifest import FileEntry, Layer, Manifest, Process, dump_list, tree_digest
+
+Tree = Mapping[str, bytes | tuple[bytes, int]]
+EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def entries_of(tree: Tree) -> list[FileEntry]:
+    """Return a tree's file list."""
+    rows = []
+    for path, value in sorted(tree.items()):
+        data, mode = value if isinstance(value, tuple) else (value, 0o644)
+        rows.append(FileEntry(path, mode, len(data), hashlib.sha256(data).hexdigest()))
+    return rows
+
+
+def layer_zip(tree: Tree) -> bytes:
+    """Return a layer's archive."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, value in sorted(tree.items()):
+            data = value[0] if isinstance(value, tuple) else value
+            archive.writestr(zipfile.ZipInfo(path, EPOCH), data, zipfile.ZIP_DEFLATED)
+    return target.getvalue()
+
+
+def make_layer(kind: str, name: str, version: str, tree: Tree) -> Layer:
+    """Return a layer as a manifest lists it."""
+    rows = entries_of(tree)
+    return Layer(kind, name, version, tree_digest(rows), sum(row.size for row in rows), len(rows))
+
+
+def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
+    """Return a manifest of a project ``shop``."""
+    import sys
+
+    values: dict[str, object] = {
+        "project": "shop",
+        "release_id": "20261123T041500-ab12cd3",
+        "commit": "ab12cd3" + "0" * 33,
+        "commit_time": 1795407300,
+        "tree": "c" * 40,
+        "settings_module": "shop.settings",
+        "python": "%d.%d" % sys.version_info[:2],
+        "platform": "any",
+        "glibc": "",
+        "layers": layers,
+        "processes": (Process("web", "gunicorn shop.wsgi"),),
+    }
+    return Manifest(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def write_bundle(
+    path: Path, manifest: Manifest, trees: Mapping[str, Tree], extra: Mapping[str, bytes] | None = None
+) -> Path:
+    """Write a bundle; ``trees`` are by the layer's name, ``extra`` replaces or adds members."""
+    text = manifest.dumps()
+    main = main_text(text, manifest.project, manifest.settings_module, manifest.release_id)
+    members = {"manifest.json": text.encode(), "__main__.py": main.encode(), "sample.ini": b"", "sbom.cdx.json": b"{}"}
+    for name, data in own_files().items():
+        members[f"runtime/{name}"] = data
+    for layer in manifest.layers:
+        tree = trees[layer.name]
+        members[f"layers/{layer.sha256}.json"] = dump_list(entries_of(tree)).encode()
+        members[f"layers/{layer.sha256}.zip"] = layer_zip(tree)
+    members.update(extra or {})
+    target = io.BytesIO(b"")
+    target.write(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(target, "a") as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), members[name])
+        archive.comment = SEAL + b"0" * 64
+    data = target.getvalue()[:-64]
+    path.write_bytes(data + seal_of(io.BytesIO(data), len(data)))
+    path.chmod(0o755)
+    return path
