@@ -29,7 +29,16 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
 }
 ELSEWHERE = ("check", "environment", "host")
-_BOOLEANS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+_BOOLEANS = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""")
 
 
@@ -69,7 +78,8 @@ def find_project(start: Path) -> Project:
         if (folder / "manage.py").is_file():
             return load_project(folder)
     raise ProjectError(
-        f"there is no manage.py in {start} or above", "Run this in the folder of your Django project."
+        f"there is no manage.py in {start} or above",
+        "Run this in the folder of your Django project.",
     )
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 from django_deploykit.release.archive import own_files
 from django_deploykit.runtime.bundlefile import SEAL, seal_of
 from django_deploykit.runtime.entry import main_text
-from django_deploykit.runtime.manifest import FileEntry, Layer, Manifest, Process, dump_list, tree_digest
+from django_deploykit.runtime.manifest import (
+    FileEntry,
+    Layer,
+    Manifest,
+    Process,
+    dump_list,
+    tree_digest,
+)
 
 Tree = Mapping[str, bytes | tuple[bytes, int]]
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -53,7 +60,7 @@ def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
         "commit_time": 1795407300,
         "tree": "c" * 40,
         "settings_module": "shop.settings",
-        "python": "%d.%d" % sys.version_info[:2],
+        "python": "{}.{}".format(*sys.version_info),
         "platform": "any",
         "glibc": "",
         "layers": layers,
@@ -63,12 +70,20 @@ def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
 
 
 def write_bundle(
-    path: Path, manifest: Manifest, trees: Mapping[str, Tree], extra: Mapping[str, bytes] | None = None
+    path: Path,
+    manifest: Manifest,
+    trees: Mapping[str, Tree],
+    extra: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a bundle; ``trees`` are by the layer's name, ``extra`` replaces or adds members."""
     text = manifest.dumps()
     main = main_text(text, manifest.project, manifest.settings_module, manifest.release_id)
-    members = {"manifest.json": text.encode(), "__main__.py": main.encode(), "sample.ini": b"", "sbom.cdx.json": b"{}"}
+    members = {
+        "manifest.json": text.encode(),
+        "__main__.py": main.encode(),
+        "sample.ini": b"",
+        "sbom.cdx.json": b"{}",
+    }
     for name, data in own_files().items():
         members[f"runtime/{name}"] = data
     for layer in manifest.layers:

@@ -72,10 +72,14 @@ def parse_ini(text: str, path: Path) -> Ini:
         elif match := _OPTION.match(stripped):
             last = match["name"].strip().lower()
             if last in section:
-                problems.append(f"{path}:{number}: {last} is set twice, first at line {section[last].line}")
+                problems.append(
+                    f"{path}:{number}: {last} is set twice, first at line {section[last].line}"
+                )
             section[last] = Option(match["value"].strip(), path, number)
         else:
-            problems.append(f"{path}:{number}: neither a [section], nor an option = value, nor a comment")
+            problems.append(
+                f"{path}:{number}: neither a [section], nor an option = value, nor a comment"
+            )
             last = None
         blanks = 0
     return Ini(sections, tuple(problems))

@@ -18,7 +18,9 @@ class Console:
     With ``as_json`` nothing is written but the one JSON object of :meth:`emit`.
     """
 
-    def __init__(self, out: TextIO | None = None, err: TextIO | None = None, *, as_json: bool = False) -> None:
+    def __init__(
+        self, out: TextIO | None = None, err: TextIO | None = None, *, as_json: bool = False
+    ) -> None:
         self.out = out or sys.stdout
         self.err = err or sys.stderr
         self.as_json = as_json

@@ -49,6 +49,7 @@ class Request:
     migrate_on: tuple[str, ...] = ()  # hosts in the order in which they are asked to migrate
     confirm: Callable[[str], bool] = field(default=lambda _: False, compare=False)
     hook: Callable[[str, Mapping[str, str]], None] = field(default=lambda *_: None, compare=False)
+    prepare: Callable[[Transport], None] = field(default=lambda _: None, compare=False)
 
 
 @dataclass
@@ -82,7 +83,8 @@ class Engine:
     def facts(self, python: str) -> list[Facts]:
         """Ask all hosts in parallel, one round trip each."""
         found, errors = self.each(
-            list(self.transports), lambda one: Facts.read(one.name, one.call("facts", "--python", python))
+            list(self.transports),
+            lambda one: Facts.read(one.name, one.call("facts", "--python", python)),
         )
         if errors:
             raise Problems(
@@ -138,7 +140,14 @@ class Engine:
         stopping = threading.Event()
 
         def hold() -> None:
-            arguments = ("--owner", self.request.owner, "--what", what, "--wait", str(self.request.wait))
+            arguments = (
+                "--owner",
+                self.request.owner,
+                "--what",
+                what,
+                "--wait",
+                str(self.request.wait),
+            )
             with os.fdopen(reader, "rb", buffering=0) as stream:
                 try:
                     self.transports[host].call(
@@ -160,17 +169,23 @@ class Engine:
         try:
             held.wait()
             if failure:
-                raise DeployKitError(f"{host}: {failure[0].message}", failure[0].hint, failure[0].exit_code)
+                raise DeployKitError(
+                    f"{host}: {failure[0].message}", failure[0].hint, failure[0].exit_code
+                )
             yield
         finally:
             stopping.set()
             os.close(writer)
             threads[0].join(10)
 
-    def execute(self, plan: Plan, manifest: Manifest, facts: Sequence[Facts], sender: Sender) -> Outcome:
+    def execute(
+        self, plan: Plan, manifest: Manifest, facts: Sequence[Facts], sender: Sender
+    ) -> Outcome:
         """Walk the plan; the outcome says for every host what is live."""
         self.outcome = Outcome(manifest.release_id, live=dict(plan.live))
         known = {one.host: one for one in facts}
+        with self._stage("prepare", plan.hosts("prepare")) as hosts:
+            self._all(hosts, self.request.prepare)
         with self._stage("settle", plan.hosts("settle")) as hosts:
             self._all(hosts, lambda one: one.call("settle"))
         with self._stage("send", plan.hosts("send")) as hosts:
@@ -214,32 +229,50 @@ class Engine:
         )
         self.outcome.bytes[transport.name] = self.outcome.bytes.get(transport.name, 0) + sent
 
-    def _build(self, transport: Transport, manifest: Manifest, facts: Facts, sender: Sender) -> None:
+    def _build(
+        self, transport: Transport, manifest: Manifest, facts: Facts, sender: Sender
+    ) -> None:
         for _ in range(_ATTEMPTS):
             again = transport.call("stage", "--release", manifest.release_id)["again"]
             if not again:
                 return
-            self.progress.note(f"{transport.name}: {len(again)} damaged or missing layers are sent again")
-            self.outcome.bytes[transport.name] += sender.send(transport, facts, lambda _: None, again)
-        raise DeployKitError(f"layers stay damaged after {_ATTEMPTS} attempts", "Check that host's disk.")
+            self.progress.note(
+                f"{transport.name}: {len(again)} damaged or missing layers are sent again"
+            )
+            self.outcome.bytes[transport.name] += sender.send(
+                transport, facts, lambda _: None, again
+            )
+        raise DeployKitError(
+            f"layers stay damaged after {_ATTEMPTS} attempts", "Check that host's disk."
+        )
 
-    def _check(self, hosts: Sequence[str], release: str) -> dict[str, tuple[migrations.Database, ...]]:
+    def _check(
+        self, hosts: Sequence[str], release: str
+    ) -> dict[str, tuple[migrations.Database, ...]]:
         reports = self._all(hosts, lambda one: one.call("check", "--release", release))
         bad = []
         for host, result in reports.items():
             for finding in result["report"].get("findings", []):
                 self.outcome.findings.append({"host": host, **finding})
             if result["code"]:
-                bad += [f"{host}: {finding_line(one)}" for one in blocking(result["report"])] or [host]
+                bad += [f"{host}: {finding_line(one)}" for one in blocking(result["report"])] or [
+                    host
+                ]
         if bad:
             raise Problems("nothing was switched; deploy_check refuses the release:", bad)
-        return {host: migrations.read_databases(result["report"]) for host, result in reports.items()}
+        return {
+            host: migrations.read_databases(result["report"]) for host, result in reports.items()
+        }
 
-    def _migrate(self, databases: Mapping[str, Sequence[migrations.Database]], release: str) -> None:
+    def _migrate(
+        self, databases: Mapping[str, Sequence[migrations.Database]], release: str
+    ) -> None:
         order = [host for host in self.request.migrate_on if host in databases] or list(databases)
         chosen = {host: databases[host] for host in order}
         work = migrations.migrating_hosts(chosen)
-        rows = [row for host, aliases in work.items() for row in chosen[host] if row.alias in aliases]
+        rows = [
+            row for host, aliases in work.items() for row in chosen[host] if row.alias in aliases
+        ]
         if not rows:
             return
         self._guard(rows)
@@ -250,7 +283,12 @@ class Engine:
                 self._all(
                     [host],
                     lambda one, words=tuple(arguments): one.call(  # type: ignore[misc]
-                        "migrate", "--release", release, "--owner", self.request.owner, *words,
+                        "migrate",
+                        "--release",
+                        release,
+                        "--owner",
+                        self.request.owner,
+                        *words,
                         on_event=self._show,
                     ),
                 )
@@ -269,7 +307,9 @@ class Engine:
             "Split the change over two releases, or answer yes on a terminal, or set "
             f"`allow_breaking_migrations = yes` in [environment:{self.policy.name}] of deploykit.ini."
         )
-        refusal = Problems("nothing was switched; these migrations break the code that runs now:", dangers, hint)
+        refusal = Problems(
+            "nothing was switched; these migrations break the code that runs now:", dangers, hint
+        )
         if self.request.noinput:
             raise refusal
         for danger in dangers:
@@ -281,7 +321,9 @@ class Engine:
         if event.get("event") == "line":
             self.progress.note(f"  {event.get('line', '')}")
 
-    def switch_only(self, hosts: Sequence[str], release: str, action: str, live: Mapping[str, str | None]) -> Outcome:
+    def switch_only(
+        self, hosts: Sequence[str], release: str, action: str, live: Mapping[str, str | None]
+    ) -> Outcome:
         """Switch to a release that is staged everywhere (a rollback)."""
         self.outcome = Outcome(release, live=dict(live))
         self._switch_all(hosts, release, action, live)
@@ -331,7 +373,9 @@ class Engine:
 
     def _told(self, host: str) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
-            facts = [f"{key} {value}" for key, value in event.items() if key not in ("event",) and value]
+            facts = [
+                f"{key} {value}" for key, value in event.items() if key not in ("event",) and value
+            ]
             self.progress.note(f"  {host}: {event.get('event')} {', '.join(facts)}".rstrip())
 
         return tell
@@ -346,7 +390,9 @@ class Engine:
     def _conclude(self, release: str, live: Mapping[str, str | None]) -> None:
         """Apply the policy: take all back (default), or leave each host as it is now."""
         if self.policy.on_failure == "back":
-            switched = [host for host, now in self.outcome.live.items() if now == release != live[host]]
+            switched = [
+                host for host, now in self.outcome.live.items() if now == release != live[host]
+            ]
             for host in switched:
                 self._back(host, live[host])
         if self.outcome.code != HALF_DONE:
@@ -357,7 +403,9 @@ class Engine:
 
     def _back(self, host: str, before: str | None) -> None:
         if before is None:
-            self.outcome.errors[host] = "was switched; nothing was live before that it could go back to"
+            self.outcome.errors[host] = (
+                "was switched; nothing was live before that it could go back to"
+            )
             self.outcome.code = HALF_DONE
             return
         try:
@@ -368,7 +416,9 @@ class Engine:
             self.outcome.code = HALF_DONE
 
     def _good(self, hosts: Sequence[str]) -> list[str]:
-        return [host for host in hosts if host not in self.outcome.errors and self.outcome.code == LIVE]
+        return [
+            host for host in hosts if host not in self.outcome.errors and self.outcome.code == LIVE
+        ]
 
 
 def first_line(error: DeployKitError) -> str:
@@ -378,12 +428,14 @@ def first_line(error: DeployKitError) -> str:
 
 def blocking(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the findings of a report that made it fail."""
-    return [one for one in report.get("findings", []) if str(one.get("level", "")).lower() in ("error", "critical")]
+    return [
+        one
+        for one in report.get("findings", [])
+        if str(one.get("level", "")).lower() in ("error", "critical")
+    ]
 
 
 def finding_line(finding: Mapping[str, Any]) -> str:
     """Return a finding on one line."""
     hint = f" ({finding['hint']})" if finding.get("hint") else ""
     return f"{finding.get('id')}: {finding.get('message')}{hint}"
-
-

@@ -26,8 +26,15 @@ def run_hooks(
     for command in commands.get(name, ()):
         note(f"{name}: {command}")
         done = subprocess.run(
-            command, shell=True, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,  # noqa: S602
-            stderr=subprocess.STDOUT, text=True, errors="replace",
+            command,
+            shell=True,  # noqa: S602 - hooks are shell commands of the project itself
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
         for line in done.stdout.splitlines()[-20:]:
             note(f"  {line}")

@@ -23,7 +23,16 @@ HOOKS = (
     "after_failure",
 )
 POLICIES = ("back", "stop", "continue")
-_BOOLEANS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+_BOOLEANS = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
 _HOST = re.compile(
     r"(?:(?P<user>[A-Za-z_][A-Za-z0-9._-]*)@)?"
     r"(?P<address>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -98,7 +107,9 @@ def parse_host(text: str) -> Host:
     """Take ``deploy@web1.example.com:22`` apart; raises :class:`DeployKitError` for what is no host."""
     match = _HOST.match(text)
     if match is None or int(match["port"] or 0) > 65535:
-        raise DeployKitError(f"{text!r} is no host", "Write user@host:port; user and port may be left out.")
+        raise DeployKitError(
+            f"{text!r} is no host", "Write user@host:port; user and port may be left out."
+        )
     return Host(text, match["address"].strip("[]"), match["user"] or "", int(match["port"] or 0))
 
 
@@ -156,7 +167,9 @@ def _batch(text: str) -> str:
 
 def _policy(text: str) -> str:
     if text not in POLICIES:
-        raise _BadValue(f"must be one of {', '.join(POLICIES)}, not {text!r}{nearest(text, POLICIES)}")
+        raise _BadValue(
+            f"must be one of {', '.join(POLICIES)}, not {text!r}{nearest(text, POLICIES)}"
+        )
     return text
 
 
@@ -170,7 +183,12 @@ def _listen(text: str) -> str:
     if text.startswith("/") and not any(char.isspace() for char in text):
         return text
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or not 0 < int(port) < 65536 or any(char.isspace() for char in host):
+    if (
+        not colon
+        or not port.isdigit()
+        or not 0 < int(port) < 65536
+        or any(char.isspace() for char in host)
+    ):
         raise _BadValue(f"must be a path below /run or an address as 127.0.0.1:8000, not {text!r}")
     return text
 
@@ -188,7 +206,10 @@ def _host_header(text: str) -> str:
 # Every key of [environment:NAME]: how it is read and what it is for (the reference is held to this).
 ENVIRONMENT: dict[str, tuple[Callable[[str], Any], str]] = {
     "hosts": (_hosts, "the hosts, `deploy@web1.example.com:22`, separated by commas or lines"),
-    "listen": (_listen, "where the site listens: a path or address; `{address}` is the host as written"),
+    "listen": (
+        _listen,
+        "where the site listens: a path or address; `{address}` is the host as written",
+    ),
     "health": (_path, "the path that is asked before a release takes over"),
     "host": (_host_header, "the Host header for that; default: the first usable of ALLOWED_HOSTS"),
     "roles": (_roles, "the processes that run there; default: all of the Procfile but `release`"),
@@ -201,7 +222,10 @@ ENVIRONMENT: dict[str, tuple[Callable[[str], Any], str]] = {
     "drain": (_seconds, "how long a process may take to finish what it does"),
     "wait": (_seconds, "how long to wait for the lock"),
     "proxied": (_bool, "no where no proxy that speaks TLS stands in front"),
-    **{name: (_lines, f"shell commands, {name.replace('_', ' ')}, on this machine") for name in HOOKS},
+    **{
+        name: (_lines, f"shell commands, {name.replace('_', ' ')}, on this machine")
+        for name in HOOKS
+    },
 }
 # The keys of [host:NAME], which override the environment's for one host.
 HOST = ("health", "keep", "listen", "roles")
@@ -217,7 +241,9 @@ def read_inventory(ini: Ini) -> dict[str, Environment]:
             continue
         name = name.strip()
         if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
-            problems.append(f"{_where(options, section)}: [environment:NAME] needs a name of letters and digits")
+            problems.append(
+                f"{_where(options, section)}: [environment:NAME] needs a name of letters and digits"
+            )
             continue
         found[name] = _environment(name, options, problems)
     for section, options in ini.sections.items():
@@ -238,7 +264,9 @@ def _values(
 ) -> Iterator[tuple[str, Any]]:
     for key, option in options.items():
         if key not in known:
-            problems.append(f"{option.where}: {key} is no option of [{section}]{nearest(key, known)}")
+            problems.append(
+                f"{option.where}: {key} is no option of [{section}]{nearest(key, known)}"
+            )
             continue
         try:
             yield key, ENVIRONMENT[key][0](option.value)
@@ -257,7 +285,9 @@ def _environment(name: str, options: Mapping[str, Option], problems: list[str]) 
     known = [host.name for host in environment.hosts]
     for host in environment.migrate_on:
         if known and host not in known:
-            problems.append(f"{options['migrate_on'].where}: {host} is none of the hosts{nearest(host, known)}")
+            problems.append(
+                f"{options['migrate_on'].where}: {host} is none of the hosts{nearest(host, known)}"
+            )
     return environment
 
 
@@ -275,7 +305,9 @@ def _override(
         found[key] = replace(environment, hosts=tuple(hosts))
     if not used:
         known = [host.name for environment in found.values() for host in environment.hosts]
-        problems.append(f"{_where(options, name)}: [host:{name}] is in no environment{nearest(name, known)}")
+        problems.append(
+            f"{_where(options, name)}: [host:{name}] is in no environment{nearest(name, known)}"
+        )
 
 
 def choose(environments: Mapping[str, Environment], name: str) -> Environment:
@@ -296,11 +328,16 @@ def narrow(environment: Environment, pattern: str) -> Environment:
     hosts = tuple(
         host
         for host in environment.hosts
-        if any(fnmatch.fnmatch(host.name, one) or fnmatch.fnmatch(host.address, one) for one in patterns)
+        if any(
+            fnmatch.fnmatch(host.name, one) or fnmatch.fnmatch(host.address, one)
+            for one in patterns
+        )
     )
     if not hosts:
         known = ", ".join(host.name for host in environment.hosts)
-        raise DeployKitError(f"no host of {environment.name} matches {pattern!r}", f"Its hosts: {known}")
+        raise DeployKitError(
+            f"no host of {environment.name} matches {pattern!r}", f"Its hosts: {known}"
+        )
     return replace(environment, hosts=hosts)
 
 

@@ -125,7 +125,9 @@ def parse(line: bytes) -> dict[str, Any]:
 def error_of(facts: dict[str, Any]) -> DeployKitError:
     """Return a verb's error as the exception that it was there."""
     return DeployKitError(
-        str(facts.get("message", "failed")), str(facts.get("hint", "")), int(facts.get("exit_code", 1))
+        str(facts.get("message", "failed")),
+        str(facts.get("hint", "")),
+        int(facts.get("exit_code", 1)),
     )
 
 

@@ -84,7 +84,10 @@ def breaking(rows: Iterable[Database]) -> list[str]:
     """Return the operations that break the code that runs now."""
     return list(
         dict.fromkeys(
-            f"{one.app}.{one.name}: {text}" for row in rows for one in row.pending for text in one.breaking
+            f"{one.app}.{one.name}: {text}"
+            for row in rows
+            for one in row.pending
+            for text in one.breaking
         )
     )
 

@@ -51,18 +51,20 @@ def make_plan(
     sizes: Mapping[str, int],
     migrating: Sequence[str],
     *,
-    local: bool,
+    site: str = "",
     now: float | None = None,
 ) -> Plan:
     """Return the plan, or raise :class:`Problems` with every refusal of every host.
 
-    ``sizes`` are the bytes that each layer travels with; ``migrating`` the hosts that may migrate.
+    ``sizes`` are the bytes that each layer travels with; ``migrating`` the hosts that may migrate;
+    ``site`` is what a ``local`` site's ``site.json`` should say, empty for servers, where only
+    ``--setup`` writes it.
     """
     moment = time.time() if now is None else now
     problems = [
         f"{one.host} {problem}"
         for one in facts
-        for problem in refusals(manifest, one, setup_needed=not local, now=moment)
+        for problem in refusals(manifest, one, setup_needed=not site, now=moment)
     ]
     if problems:
         raise Problems("nothing was changed; this release cannot go there:", problems)
@@ -70,6 +72,9 @@ def make_plan(
     steps: list[Step] = []
     for kind in KINDS:
         for one in todo:
+            if kind == "prepare" and site and one.site != site:
+                what = "make the site's folders and its configuration from the sample"
+                steps.append(Step(kind, one.host, what))
             steps.extend(_steps(kind, manifest, one, sizes, migrating))
     return Plan(manifest.release_id, tuple(steps), {one.host: one.live for one in facts})
 
@@ -88,8 +93,6 @@ def _steps(
     kind: str, manifest: Manifest, facts: Facts, sizes: Mapping[str, int], migrating: Sequence[str]
 ) -> list[Step]:
     release, host = manifest.release_id, facts.host
-    if kind == "prepare" and not facts.setup:
-        return [Step(kind, host, "make the site's folders and its configuration from the sample")]
     if kind == "settle" and facts.switching:
         return [Step(kind, host, "finish or revert a switch that was interrupted")]
     if kind == "send":

@@ -123,7 +123,9 @@ class Frames(io.RawIOBase):
 class Sender:
     """Sends one bundle's missing layers to hosts."""
 
-    def __init__(self, path: Path, known_lists: Callable[[str], str | None] = lambda _: None) -> None:
+    def __init__(
+        self, path: Path, known_lists: Callable[[str], str | None] = lambda _: None
+    ) -> None:
         """``known_lists`` gives the list of a layer by digest where this machine has it."""
         self.path = path
         self._known = known_lists
@@ -133,7 +135,11 @@ class Sender:
         return sum(travelling_sizes(self.path, [facts]).values())
 
     def send(
-        self, transport: Transport, facts: Facts, on_bytes: Callable[[int], None], whole: Sequence[str] = ()
+        self,
+        transport: Transport,
+        facts: Facts,
+        on_bytes: Callable[[int], None],
+        whole: Sequence[str] = (),
     ) -> int:
         """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base."""
         layers = missing_or_named(self._manifest_layers(), facts, whole)
@@ -144,7 +150,9 @@ class Sender:
         sent = frames.sent
         if result["again"]:
             left = Facts.read(facts.host, {"setup": True, "layers": facts.layers})
-            return sent + self.send(transport, left, lambda done: on_bytes(sent + done), result["again"])
+            return sent + self.send(
+                transport, left, lambda done: on_bytes(sent + done), result["again"]
+            )
         return sent
 
     def _manifest_layers(self) -> tuple[Layer, ...]:

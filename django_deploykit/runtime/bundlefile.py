@@ -94,7 +94,15 @@ class BundleFile:
         """Return a member's bytes; :class:`DamagedError` where it is missing or damaged."""
         try:
             return self._zip.read(name)
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError):
+        except (
+            KeyError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            NotImplementedError,
+            RuntimeError,
+        ):
             raise DamagedError(f"{self.path} is damaged: {name} cannot be read") from None
 
     def runtime(self) -> Dict[str, bytes]:
@@ -117,7 +125,7 @@ class BundleFile:
         except UnicodeDecodeError:
             raise DamagedError(f"{self.path} is damaged: the list of layer {digest[:12]}") from None
 
-    def archive(self, digest: str) -> Slice:
+    def archive(self, digest: str) -> BinaryIO:
         """Return a layer's archive as a file."""
         name = f"layers/{digest}.zip"
         try:
@@ -131,7 +139,8 @@ class BundleFile:
         if len(header) != 30 or header[:4] != b"PK\x03\x04":
             raise DamagedError(f"{self.path} is damaged: {name} has no header")
         name_size, extra_size = struct.unpack("<HH", header[26:30])
-        return Slice(self._file, info.header_offset + 30 + name_size + extra_size, info.file_size)
+        part = Slice(self._file, info.header_offset + 30 + name_size + extra_size, info.file_size)
+        return io.BufferedReader(part, 1 << 16)  # type: ignore[return-value]
 
     def files(self, digest: str) -> Iterator[Tuple[FileEntry, bytes]]:
         """Yield a layer's files, each held to its digest before it is handed out."""
@@ -151,9 +160,11 @@ def layer_files(
 ) -> Iterator[Tuple[FileEntry, bytes]]:
     """Yield the verified files of a layer's archive; it must hold exactly ``entries``."""
     try:
-        with zipfile.ZipFile(io.BufferedReader(archive)) as layer:  # type: ignore[type-var]
+        with zipfile.ZipFile(archive) as layer:
             infos = {info.filename: info for info in layer.infolist()}
-            if len(infos) != len(layer.infolist()) or set(infos) != {entry.path for entry in entries}:
+            if len(infos) != len(layer.infolist()) or set(infos) != {
+                entry.path for entry in entries
+            }:
                 raise DamagedError(f"{what} does not hold the files that it lists")
             for entry in entries:
                 if infos[entry.path].file_size != entry.size:
@@ -162,7 +173,14 @@ def layer_files(
                 if hashlib.sha256(data).hexdigest() != entry.sha256:
                     raise DamagedError(f"{what}: {entry.path} does not match its digest")
                 yield entry, data
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        struct.error,
+    ) as error:
         raise DamagedError(f"{what} cannot be read: {error}") from None
 
 
@@ -196,7 +214,9 @@ def _open(path: Path) -> BinaryIO:
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        raise DeployKitError(f"{path} does not exist", "Name a bundle that `manage.py bundle` made.") from None
+        raise DeployKitError(
+            f"{path} does not exist", "Name a bundle that `manage.py bundle` made."
+        ) from None
     except OSError as error:
         raise DeployKitError(f"{path} cannot be read: {error.strerror}") from None
     return file

@@ -26,7 +26,11 @@ class Voice:
             if event == "line":
                 self._write(f"    {facts['line']}")
             elif event != "received":
-                detail = ", ".join(f"{key} {_plain(value)}" for key, value in facts.items() if value not in ("", []))
+                detail = ", ".join(
+                    f"{key} {_plain(value)}"
+                    for key, value in facts.items()
+                    if value not in ("", [])
+                )
                 self._write(f"  {event}{': ' + detail if detail else ''}")
         else:
             self._write(json.dumps({"event": event, **facts}))
@@ -63,7 +67,9 @@ def _page(result: Dict[str, Any]) -> str:
     for key, value in result.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{key}:")
-            lines += ["  " + "  ".join(f"{name}={one}" for name, one in row.items()) for row in value]
+            lines += [
+                "  " + "  ".join(f"{name}={one}" for name, one in row.items()) for row in value
+            ]
         elif isinstance(value, dict):
             lines.append(f"{key}:")
             lines += [f"  {name}: {_plain(one)}" for name, one in value.items()]
@@ -101,10 +107,20 @@ def wait_for_end(stream: BinaryIO, patience: float) -> str:
     return "silent"
 
 
-def capture(command: Sequence[str], on_line: Optional[Callable[[str], None]] = None) -> Tuple[int, str, str]:
+def capture(
+    command: Sequence[str], on_line: Optional[Callable[[str], None]] = None
+) -> Tuple[int, str, str]:
     """Run a command; return its exit code, standard output and the last of its standard error."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
-    assert process.stdout is not None and process.stderr is not None
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
     errors: List[str] = []
 
     def drain(source: Any) -> None:

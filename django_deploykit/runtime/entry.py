@@ -11,13 +11,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import List, Mapping, Optional, Sequence
 
 from .errors import DeployKitError
 
 # Where to look for what was extracted before; runs before anything else is imported. Kept in step
 # with cache_folders() and key_of() below, and with `tree.process_lines`.
-_MAIN = '''\
+_MAIN = """\
 import os
 import sys
 
@@ -59,7 +59,7 @@ if __name__ == "__main__":
     from runtime.entry import main
 
     sys.exit(main(sys.argv[1:]))
-'''
+"""
 
 
 def main_text(manifest_text: str, project: str, settings: str, release: str) -> str:
@@ -127,18 +127,22 @@ def ensure(path: Path) -> Path:
     store = folder / "store"
     store.mkdir(parents=True, exist_ok=True)
     missing = [layer for layer in manifest.layers if not has(store, layer.sha256)]
-    judge_space(store, sum(layer.size for layer in missing), 2 * sum(layer.files for layer in missing))
+    judge_space(
+        store, sum(layer.size for layer in missing), 2 * sum(layer.files for layer in missing)
+    )
     try:
         extract_all(path, store, missing, lambda: judge_seal(path))
     except DamagedError:
         raise
     except OSError as error:
-        raise DeployKitError(f"the bundle cannot be extracted to {store}: {error.strerror}") from None
+        raise DeployKitError(
+            f"the bundle cannot be extracted to {store}: {error.strerror}"
+        ) from None
     stage(manifest, store, release, {})
     return release
 
 
-def cache_folder(env: Dict[str, str]) -> Path:  # type: ignore[type-arg]
+def cache_folder(env: Mapping[str, str]) -> Path:
     """Return the first folder of the list that this user owns and can write, made if need be."""
     for folder in cache_folders(env):
         if _usable(folder):
@@ -146,7 +150,7 @@ def cache_folder(env: Dict[str, str]) -> Path:  # type: ignore[type-arg]
     return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
 
 
-def cache_folders(env: Dict[str, str]) -> List[Path]:  # type: ignore[type-arg]
+def cache_folders(env: Mapping[str, str]) -> List[Path]:
     """Return where extracted bundles may lie: named by the environment, the user's, a private one."""
     named = env.get("DEPLOYKIT_CACHE") or env.get("CACHE_DIRECTORY", "").split(":")[0]
     home = env.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
@@ -158,8 +162,8 @@ def _usable(folder: Path) -> bool:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.lstat()
-        probe = tempfile.TemporaryFile(dir=folder)
-        probe.close()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError:
         return False
     return status.st_uid == os.getuid() and not status.st_mode & 0o022
@@ -213,7 +217,9 @@ def _explain(path: Path) -> int:
     name = path.name
     when = manifest.release_id[:15]
     print(f"{manifest.project} {manifest.release_id} (commit {manifest.commit[:12]}, {when} UTC)")
-    print(f"Python {manifest.python}, {manifest.platform}, {len(manifest.layers)} layers, {manifest.size >> 20} MiB")
+    print(
+        f"Python {manifest.python}, {manifest.platform}, {len(manifest.layers)} layers, {manifest.size >> 20} MiB"
+    )
     print("\nWhat it can do:")
     print(f"  ./{name} check                  any Django command of the project")
     for process in manifest.processes:

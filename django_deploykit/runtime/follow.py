@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import time
+from typing import List
 
 from .supervisor import Supervisor
+
+_WINDOW = 500  # lines looked at each time
 
 
 def follow(supervisor: Supervisor, release: str, process: str, lines: int, forever: bool) -> int:
     """Print the last lines; with ``forever`` also what comes, until Ctrl-C."""
-    seen = supervisor.log(release, process, lines)
-    print("\n".join(seen), flush=True)
+    seen = supervisor.log(release, process, _WINDOW)
+    print("\n".join(seen[-lines:]), flush=True)
     try:
         while forever:
             time.sleep(0.5)
-            now = supervisor.log(release, process, 500)
-            new = news(seen, now)
-            if new:
-                print("\n".join(new), flush=True)
+            now = supervisor.log(release, process, _WINDOW)
+            for line in news(seen, now):
+                print(line, flush=True)
             seen = now
     except KeyboardInterrupt:
         return 130
     return 0
 
 
-def news(before, now):  # type: ignore[no-untyped-def]
-    """Return the lines of ``now`` that follow what ``before`` ended with.
+def news(before: List[str], now: List[str]) -> List[str]:
+    """Return the lines of ``now`` that came after ``before``, both being ends of one growing log.
 
-    >>> news(["a", "b"], ["a", "b", "c"])
+    >>> news(["a", "b"], ["b", "c"])
     ['c']
     """
-    for length in range(min(len(before), len(now)), 0, -1):
-        if before[-length:] == now[:length]:
+    for length in range(min(len(before), len(now)), -1, -1):
+        if before[len(before) - length :] == now[:length]:
             return now[length:]
-        start = len(now) - length
-        for offset in range(start, -1, -1):
-            if now[offset : offset + length] == before[-length:]:
-                return now[offset + length :]
     return now

@@ -82,11 +82,15 @@ def base_layers(site: Site) -> List[Dict[str, str]]:
     for manifest in reversed(prune.manifests(site)):
         for layer in manifest.layers:
             if layer.kind != "distribution":
-                found.append({"kind": layer.kind, "digest": layer.sha256, "release": manifest.release_id})
+                found.append(
+                    {"kind": layer.kind, "digest": layer.sha256, "release": manifest.release_id}
+                )
     return found
 
 
-def missing_keys(manifest: Manifest, keys: Sequence[str], env: Optional[Dict[str, str]] = None) -> List[str]:
+def missing_keys(
+    manifest: Manifest, keys: Sequence[str], env: Optional[Dict[str, str]] = None
+) -> List[str]:
     """Return the options that the bundle requires and the host does not set."""
     given = set(keys)
     prefix = manifest.project.upper().replace("-", "_") + "_"
@@ -126,4 +130,7 @@ def prepare_local(site: Site, sample: str) -> List[str]:
 def judge_root(root: Path) -> None:
     """Refuse a root that cannot be written by this user."""
     if not os.access(root, os.W_OK):
-        raise DeployKitError(f"{root} cannot be written by this user", "Connect as the deploy user that --setup made.")
+        raise DeployKitError(
+            f"{root} cannot be written by this user",
+            "Connect as the deploy user that --setup made.",
+        )

@@ -21,9 +21,13 @@ from .switch import Change, live_release, settle, switch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the verb takes."""
-    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock")
     parser.add_argument(
-        "--allow-breaking-migrations", action="store_true", help="run migrations that break the running code"
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock"
+    )
+    parser.add_argument(
+        "--allow-breaking-migrations",
+        action="store_true",
+        help="run migrations that break the running code",
     )
 
 
@@ -34,7 +38,11 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
     site = load_site(options.root or Path("/srv") / manifest.project)
     hosting.judge_root(site.root)
     owner = f"{getpass.getuser()}@{os.uname().nodename}"
-    with lock.hold(site.root / "lock", {"owner": owner, "what": f"installing {manifest.commit[:12]}"}, options.wait):
+    with lock.hold(
+        site.root / "lock",
+        {"owner": owner, "what": f"installing {manifest.commit[:12]}"},
+        options.wait,
+    ):
         program = program_of(path)
         supervisor = hosting.supervisor_of(site, program)
         settle(site, supervisor, voice.tell)
@@ -56,7 +64,9 @@ def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
 
     for _ in range(2):
         missing = [layer for layer in manifest.layers if not store.has(site.store, layer.sha256)]
-        store.judge_space(site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing))
+        store.judge_space(
+            site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing)
+        )
         voice.tell("extract", layers=len(missing))
         store.extract_all(path, site.store, missing, lambda: judge_seal(path))
         if not stage_release(site, manifest, voice)["again"]:
@@ -66,13 +76,24 @@ def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
 
 def _judge(result: Mapping[str, Any]) -> None:
     if result["code"]:
-        bad = [one for one in result["report"].get("findings", []) if one.get("level") in ("error", "critical")]
+        bad = [
+            one
+            for one in result["report"].get("findings", [])
+            if one.get("level") in ("error", "critical")
+        ]
         lines = [f"  - {one.get('id')}: {one.get('message')}" for one in bad]
-        raise DeployKitError("\n".join(["nothing was switched; deploy_check refuses the release:", *lines]))
+        raise DeployKitError(
+            "\n".join(["nothing was switched; deploy_check refuses the release:", *lines])
+        )
 
 
 def _migrate(
-    options: argparse.Namespace, site: Site, release: str, report: Mapping[str, Any], program: List[str], voice: Voice
+    options: argparse.Namespace,
+    site: Site,
+    release: str,
+    report: Mapping[str, Any],
+    program: List[str],
+    voice: Voice,
 ) -> None:
     rows = [row for row in report.get("migrations", []) if row.get("pending")]
     dangers = [
@@ -84,7 +105,9 @@ def _migrate(
     ]
     if dangers and not options.allow_breaking_migrations:
         raise DeployKitError(
-            "\n".join(["nothing was switched; these migrations break the code that runs now:", *dangers]),
+            "\n".join(
+                ["nothing was switched; these migrations break the code that runs now:", *dangers]
+            ),
             "Use --allow-breaking-migrations where that is wanted.",
         )
     if rows:

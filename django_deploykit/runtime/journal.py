@@ -60,20 +60,25 @@ def successes(records: List[Dict[str, Any]]) -> List[str]:
     return order
 
 
-def last_good(records: List[Dict[str, Any]], live: Optional[str], staged: List[str]) -> Optional[str]:
+def last_good(
+    records: List[Dict[str, Any]], live: Optional[str], staged: List[str]
+) -> Optional[str]:
     """Return where a rollback without an argument goes: what was live before the live one.
 
     Releases that were rolled back from, being bad, are passed over.
     """
-    left = [record["from"] for record in records if record.get("action") == "rollback" and "from" in record]
+    left = [
+        record["from"]
+        for record in records
+        if record.get("action") == "rollback" and "from" in record
+    ]
     order: List[str] = []
     for record in records:
         if record.get("result") == "live":
             release = str(record.get("release"))
-            if record.get("action") == "rollback":
-                if release in order:
-                    del order[order.index(release) + 1 :]
-                    continue
+            if record.get("action") == "rollback" and release in order:
+                del order[order.index(release) + 1 :]
+                continue
             if release in order:
                 order.remove(release)
             order.append(release)

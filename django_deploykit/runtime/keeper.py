@@ -53,7 +53,11 @@ def run_folder(root: Path) -> Path:
     for path in (base, folder):
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        if (
+            not stat.S_ISDIR(status.st_mode)
+            or status.st_uid != os.getuid()
+            or status.st_mode & 0o077
+        ):
             raise DeployKitError(f"{path} belongs to somebody else", "Remove it, or set TMPDIR.")
     return folder
 
@@ -147,7 +151,9 @@ class Keeper:
 
     def _do(self, request: Dict[str, Any]) -> Dict[str, Any]:
         verb = request.get("verb")
-        keys: List[Key] = [(str(request.get("release")), str(name)) for name in request.get("processes", [])]
+        keys: List[Key] = [
+            (str(request.get("release")), str(name)) for name in request.get("processes", [])
+        ]
         if verb == "start":
             for key in keys:
                 self._start(key)
@@ -182,10 +188,18 @@ class Keeper:
             env["LISTEN_FDS"] = "2"
             env["PORT"] = site.listen.rpartition(":")[2]
             shared, probe = self.shared.fileno(), self._probe(instance.release).fileno()
-            files += [(os.POSIX_SPAWN_DUP2, shared, _FIRST_FD), (os.POSIX_SPAWN_DUP2, probe, _FIRST_FD + 1)]
+            files += [
+                (os.POSIX_SPAWN_DUP2, shared, _FIRST_FD),
+                (os.POSIX_SPAWN_DUP2, probe, _FIRST_FD + 1),
+            ]
         command = ["/bin/sh", str(release / "bin" / "deploykit-run"), instance.process]
         instance.pid = os.posix_spawn(
-            "/bin/sh", command, env, file_actions=files, setpgroup=0, setsigdef=[signal.SIGTERM, signal.SIGINT]
+            "/bin/sh",
+            command,
+            env,
+            file_actions=files,
+            setpgroup=0,
+            setsigdef=[signal.SIGTERM, signal.SIGINT],
         )
         instance.started, instance.again, instance.exit = time.monotonic(), 0.0, None
 
@@ -220,7 +234,9 @@ class Keeper:
                     _kill(instance.pid, signal.SIGKILL)  # what it left behind in its group
                     instance.pid, instance.exit = 0, status
                     if not instance.stopping:
-                        instance.again = time.monotonic() + min(_LONGEST_PAUSE, 2.0**instance.restarts)
+                        instance.again = time.monotonic() + min(
+                            _LONGEST_PAUSE, 2.0**instance.restarts
+                        )
 
     def _tend(self) -> None:
         now = time.monotonic()
@@ -283,14 +299,21 @@ def main(root: str) -> int:
     try:
         keeper = Keeper(load_site(Path(root)))
     except (DeployKitError, OSError) as error:
-        print(json.dumps({"error": getattr(error, "message", str(error)), "hint": getattr(error, "hint", "")}), flush=True)
+        print(
+            json.dumps(
+                {"error": getattr(error, "message", str(error)), "hint": getattr(error, "hint", "")}
+            ),
+            flush=True,
+        )
         return 1
     if os.fork():
         os._exit(0)
     os.setsid()
     print(json.dumps({"up": os.getpid()}), flush=True)
     null = os.open(os.devnull, os.O_RDWR)
-    log = os.open(keeper.site.root / "log" / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    log = os.open(
+        keeper.site.root / "log" / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640
+    )
     for fd, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, fd)
     os.chdir("/")

@@ -19,7 +19,11 @@ class LockedError(DeployKitError):
 
     def __init__(self, owner: Dict[str, Any]) -> None:
         self.owner = owner
-        super().__init__(f"another release holds the lock: {describe(owner)}", "Wait for it, or use --wait.", LOCKED)
+        super().__init__(
+            f"another release holds the lock: {describe(owner)}",
+            "Wait for it, or use --wait.",
+            LOCKED,
+        )
 
 
 def describe(owner: Dict[str, Any]) -> str:

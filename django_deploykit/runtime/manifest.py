@@ -125,12 +125,29 @@ def _object(text: str) -> Dict[str, Any]:
 
 
 def _problems(data: Dict[str, Any]) -> Iterable[str]:
-    optional = {"tag", "branch", "wsgi", "asgi", "static_root", "static_url", "python_full", "runtime"}
-    required = {"project", "release_id", "commit", "tree", "settings_module", "python", "platform", "glibc"}
+    optional = {
+        "tag",
+        "branch",
+        "wsgi",
+        "asgi",
+        "static_root",
+        "static_url",
+        "python_full",
+        "runtime",
+    }
+    required = {
+        "project",
+        "release_id",
+        "commit",
+        "tree",
+        "settings_module",
+        "python",
+        "platform",
+        "glibc",
+    }
     for key in sorted(optional | required):
-        if key in data or key in required:
-            if not isinstance(data.get(key), str):
-                yield f"{key} must be a string"
+        if (key in data or key in required) and not isinstance(data.get(key), str):
+            yield f"{key} must be a string"
     if not isinstance(data.get("commit_time"), int):
         yield "commit_time must be an integer"
     if not _APP.match(str(data.get("project"))):
@@ -222,5 +239,7 @@ def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
             or entry.path in seen
         )
         if bad:
-            raise ManifestError(f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold")
+            raise ManifestError(
+                f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold"
+            )
         seen.add(entry.path)

@@ -35,7 +35,13 @@ class Plain:
         reply = self._ask({"verb": "list"})
         found = [] if reply is None else reply["instances"]
         return [
-            Running(one["release"], one["process"], bool(one["pid"]) and not one["stopping"], one["restarts"], one["pid"])
+            Running(
+                one["release"],
+                one["process"],
+                bool(one["pid"]) and not one["stopping"],
+                one["restarts"],
+                one["pid"],
+            )
             for one in found
         ]
 
@@ -50,7 +56,11 @@ class Plain:
             return
         end = time.monotonic() + self.site.drain + 10
         while time.monotonic() < end:
-            left = [one for one in self._raw() if one["release"] == release and one["process"] in processes]
+            left = [
+                one
+                for one in self._raw()
+                if one["release"] == release and one["process"] in processes
+            ]
             if not left:
                 return
             time.sleep(_STEP)
@@ -84,22 +94,29 @@ class Plain:
         """Wait until the instance has lived for a moment; whether a web one answers is asked later."""
         begun = time.monotonic()
         while time.monotonic() < begun + self.site.boot:
-            found = [one for one in self._raw() if (one["release"], one["process"]) == (release, process)]
+            found = [
+                one for one in self._raw() if (one["release"], one["process"]) == (release, process)
+            ]
             if not found or found[0]["exit"] is not None or found[0]["restarts"]:
                 raise self._fallen(release, process, found[0]["exit"] if found else None)
             if time.monotonic() > begun + (_WEB_PROOF if process == "web" else _WORKER_PROOF):
                 return
             time.sleep(_STEP)
         raise ProcessError(
-            f"{process} of {release} did not come up within {self.site.boot:.0f} s", self._last_lines(release, process)
+            f"{process} of {release} did not come up within {self.site.boot:.0f} s",
+            self._last_lines(release, process),
         )
 
     def _fallen(self, release: str, process: str, status: Optional[int]) -> ProcessError:
         how = "ended" if status is None else ended(status)
-        return ProcessError(f"{process} of {release} {how} while it was started", self._last_lines(release, process))
+        return ProcessError(
+            f"{process} of {release} {how} while it was started", self._last_lines(release, process)
+        )
 
     def _last_lines(self, release: str, process: str) -> str:
-        return "\n".join(["Its last lines:", *("  " + line for line in self.log(release, process, 20))])
+        return "\n".join(
+            ["Its last lines:", *("  " + line for line in self.log(release, process, 20))]
+        )
 
     def _raw(self) -> List[Dict[str, Any]]:
         reply = self._ask({"verb": "list"})
@@ -108,7 +125,9 @@ class Plain:
     def _demand(self, request: Dict[str, Any]) -> None:
         reply = self._ask(request)
         if reply is None or "error" in reply:
-            raise ProcessError(f"the keeper of {self.site.app} cannot be asked: {(reply or {}).get('error', 'gone')}")
+            raise ProcessError(
+                f"the keeper of {self.site.app} cannot be asked: {(reply or {}).get('error', 'gone')}"
+            )
 
     def _ask(self, request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         """Ask the keeper; None where there is none."""
@@ -123,7 +142,9 @@ class Plain:
             except (ConnectionError, FileNotFoundError):
                 return None
             except OSError as error:
-                raise ProcessError(f"the keeper of {self.site.app} does not answer: {error}") from None
+                raise ProcessError(
+                    f"the keeper of {self.site.app} does not answer: {error}"
+                ) from None
 
     def _ensure(self) -> None:
         """Start the keeper where none runs."""
@@ -131,7 +152,13 @@ class Plain:
             return
         (self.site.root / "log").mkdir(parents=True, exist_ok=True)
         command = [*self.program, "keeper", "--root", str(self.site.root)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, start_new_session=True)
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
         try:
             answer = json.loads(done.stdout.splitlines()[0])
         except (ValueError, IndexError):

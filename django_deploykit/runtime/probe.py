@@ -33,7 +33,9 @@ class _Connection(http.client.HTTPConnection):
             self.sock.connect(self.address)
         else:
             host, _, port = self.address.rpartition(":")
-            host = {"0.0.0.0": "127.0.0.1", "[::]": "::1", "": "127.0.0.1"}.get(host, host.strip("[]"))
+            host = {"0.0.0.0": "127.0.0.1", "[::]": "::1", "": "127.0.0.1"}.get(
+                host, host.strip("[]")
+            )
             self.sock = socket.create_connection((host, int(port)), self.timeout)
 
 

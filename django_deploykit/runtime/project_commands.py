@@ -27,7 +27,9 @@ def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
     report = _json(out)
     if code not in (0, 1) or report is None:
         text = (errors or out).strip()
-        raise DeployKitError(f"deploy_check cannot run in {release}", "\n".join(text.splitlines()[-20:]))
+        raise DeployKitError(
+            f"deploy_check cannot run in {release}", "\n".join(text.splitlines()[-20:])
+        )
     path = checked_path(site, release)
     path.parent.mkdir(parents=True, exist_ok=True)
     host = usable_host(report.get("allowed_hosts", []))
@@ -49,14 +51,20 @@ def _json(text: str) -> Any:
     return None
 
 
-def migrate(site: Site, release: str, databases: Sequence[str], program: Sequence[str], tell: Tell) -> Dict[str, Any]:
+def migrate(
+    site: Site, release: str, databases: Sequence[str], program: Sequence[str], tell: Tell
+) -> Dict[str, Any]:
     """Migrate: the Procfile's ``release`` line where there is one, else each named database."""
     manifest = load_release(site.releases / release)
     for argv in migrate_commands(manifest, databases):
-        code, _, errors = capture(inside(site, release, program, argv), lambda line: tell("line", line=line))
+        code, _, errors = capture(
+            inside(site, release, program, argv), lambda line: tell("line", line=line)
+        )
         if code:
             shown = " ".join(argv)
-            raise DeployKitError(f"`{shown}` failed with exit code {code}", "\n".join(errors.splitlines()[-20:]))
+            raise DeployKitError(
+                f"`{shown}` failed with exit code {code}", "\n".join(errors.splitlines()[-20:])
+            )
     return {"databases": list(databases)}
 
 

@@ -60,16 +60,22 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received
             _take(frame, folder, inbox, stream, result)
             tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
     except OSError as error:
-        raise DeployKitError(f"{folder} cannot take what is sent: {error.strerror}", "Free some space there.") from None
+        raise DeployKitError(
+            f"{folder} cannot take what is sent: {error.strerror}", "Free some space there."
+        ) from None
 
 
-def _take(frame: Dict[str, Any], folder: Path, inbox: Path, stream: BinaryIO, result: Received) -> None:
+def _take(
+    frame: Dict[str, Any], folder: Path, inbox: Path, stream: BinaryIO, result: Received
+) -> None:
     if frame["kind"] == "manifest":
         _manifest(_exactly(stream, int(frame["size"])), inbox)
         return
     digest = str(frame.get("digest"))
     if not valid_digest(digest) or frame["kind"] not in ("layer", "delta"):
-        raise DamagedError(f"a frame of kind {frame['kind']!r} for {digest!r} is not understood", "")
+        raise DamagedError(
+            f"a frame of kind {frame['kind']!r} for {digest!r} is not understood", ""
+        )
     try:
         if frame["kind"] == "layer":
             _layer(frame, digest, folder, stream)
@@ -83,11 +89,16 @@ def _take(frame: Dict[str, Any], folder: Path, inbox: Path, stream: BinaryIO, re
 def _header(stream: BinaryIO) -> Dict[str, Any]:
     line = stream.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
-        raise CutError("the connection ended while files were sent", "Run the same command again: it goes on from there.")
+        raise CutError(
+            "the connection ended while files were sent",
+            "Run the same command again: it goes on from there.",
+        )
     try:
         frame = json.loads(line)
     except ValueError:
-        raise DamagedError("the stream of files is damaged", "Run the same command again.") from None
+        raise DamagedError(
+            "the stream of files is damaged", "Run the same command again."
+        ) from None
     if not isinstance(frame, dict) or not isinstance(frame.get("size", 0), int):
         raise DamagedError("the stream of files is damaged", "Run the same command again.")
     return frame
@@ -97,7 +108,10 @@ def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
     while size > 0:
         piece = stream.read(min(_CHUNK, size))
         if not piece:
-            raise CutError("the connection ended while files were sent", "Run the same command again: it goes on from there.")
+            raise CutError(
+                "the connection ended while files were sent",
+                "Run the same command again: it goes on from there.",
+            )
         size -= len(piece)
         yield piece
 
@@ -222,7 +236,9 @@ def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> 
     entries = sorted([*staying, *rows])
     if tree_digest(entries) != digest:
         raise DamagedError(f"layer {digest[:12]} does not result from the layer that is here")
-    _entries(json.dumps([[e.path, e.mode, e.size, e.sha256] for e in entries]).encode("utf-8"), digest)
+    _entries(
+        json.dumps([[e.path, e.mode, e.size, e.sha256] for e in entries]).encode("utf-8"), digest
+    )
     link(folder / base, staying, tree)
     held = {entry.sha256: folder / base / entry.path for entry in before}
     store.write_files(tree, _contents(file, rows, held))

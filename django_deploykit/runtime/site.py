@@ -63,7 +63,10 @@ class Site:
 
     def dumps(self) -> str:
         """Return the JSON of ``site.json``."""
-        data = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        data = {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in asdict(self).items()
+        }
         return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
@@ -82,7 +85,9 @@ def load_site(root: Path) -> Site:
     known = {f.name for f in fields(Site)}
     kept = {key: value for key, value in data.items() if key in known}
     if not valid_app(str(kept.get("app"))) or kept.get("supervisor") not in SUPERVISORS:
-        raise DeployKitError(f"{path} is damaged: app or supervisor is not valid", "Run --setup again.")
+        raise DeployKitError(
+            f"{path} is damaged: app or supervisor is not valid", "Run --setup again."
+        )
     for key in ("root", "etc", "data"):
         kept[key] = Path(kept[key])
     kept["roles"] = tuple(kept.get("roles", ()))

@@ -111,7 +111,9 @@ def extract(bundle: BundleFile, store: Path, digest: str) -> None:
         keep(store, digest, bundle.entries(digest), tree)
 
 
-def extract_all(path: Path, store: Path, layers: Sequence[Layer], judge: Callable[[], None]) -> None:
+def extract_all(
+    path: Path, store: Path, layers: Sequence[Layer], judge: Callable[[], None]
+) -> None:
     """Extract layers on two processors; ``judge`` runs beside it and may refuse.
 
     A failure in either half is a failure of the whole; what was extracted whole stays, being right.
@@ -188,4 +190,6 @@ def judge_space(folder: Path, needed: int, inodes: int) -> None:
             "Free some space, or lower `keep`.",
         )
     if status.f_files and status.f_favail < inodes:
-        raise DeployKitError(f"the disk of {folder} has {status.f_favail} inodes left and {inodes} are needed")
+        raise DeployKitError(
+            f"the disk of {folder} has {status.f_favail} inodes left and {inodes} are needed"
+        )

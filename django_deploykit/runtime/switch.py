@@ -137,7 +137,9 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> None:
         left = end - time.monotonic()
         if left <= 0:
             break
-        answer = ask(address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5)))
+        answer = ask(
+            address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5))
+        )
         problem = judge(answer, site.health, host)
         if not problem:
             break
@@ -148,7 +150,9 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> None:
         time.sleep(0.05)
     _judge_alive(supervisor, release)
     if problem:
-        raise ProcessError(f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release))
+        raise ProcessError(
+            f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
+        )
 
 
 def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
@@ -156,14 +160,21 @@ def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
     host = probe_host(site, release)
     problem = judge(ask(site.listen, site.health, host, site.proxied), site.health, host)
     if problem:
-        raise ProcessError(f"the site does not answer on {site.listen}: {problem}", _last_lines(supervisor, release))
+        raise ProcessError(
+            f"the site does not answer on {site.listen}: {problem}",
+            _last_lines(supervisor, release),
+        )
     _judge_alive(supervisor, release)
 
 
 def _judge_alive(supervisor: Supervisor, release: str) -> None:
-    found = [one for one in supervisor.instances() if one.release == release and one.process == "web"]
+    found = [
+        one for one in supervisor.instances() if one.release == release and one.process == "web"
+    ]
     if not found or not found[0].active or found[0].restarts:
-        raise ProcessError(f"web of {release} died while it was verified", _last_lines(supervisor, release))
+        raise ProcessError(
+            f"web of {release} died while it was verified", _last_lines(supervisor, release)
+        )
 
 
 def _last_lines(supervisor: Supervisor, release: str) -> str:
@@ -197,14 +208,26 @@ def _take_back(
     if isinstance(error, KeyboardInterrupt):
         why = "it was interrupted"
     hint = error.hint if isinstance(error, DeployKitError) else ""
-    record = {"action": change.action, "release": change.to, "result": "failed", "owner": change.owner, "why": why}
+    record = {
+        "action": change.action,
+        "release": change.to,
+        "result": "failed",
+        "owner": change.owner,
+        "why": why,
+    }
     with suppress(OSError):
         journal.append(site.journal, record)
     if problems:
         text = "; ".join(problems)
-        raise DeployKitError(f"{why}\nTaking it back failed too: {text}", hint, HALF_DONE) from error
+        raise DeployKitError(
+            f"{why}\nTaking it back failed too: {text}", hint, HALF_DONE
+        ) from error
     _forget(site)
-    serving = f"{change.before} serves as before" if change.before else "nothing was live before, nothing is now"
+    serving = (
+        f"{change.before} serves as before"
+        if change.before
+        else "nothing was live before, nothing is now"
+    )
     raise DeployKitError(f"{why}\n{serving}.", hint, TAKEN_BACK) from error
 
 
@@ -250,8 +273,16 @@ def settle(site: Site, supervisor: Supervisor, tell: Tell) -> Optional[str]:
     tell("settle", to=change.before or "")
     problems = revert(site, supervisor, change)
     if problems:
-        raise DeployKitError(f"an interrupted switch cannot be taken back: {'; '.join(problems)}", "", HALF_DONE)
-    record = {"action": change.action, "release": change.to, "result": "failed", "owner": change.owner, "why": "interrupted"}
+        raise DeployKitError(
+            f"an interrupted switch cannot be taken back: {'; '.join(problems)}", "", HALF_DONE
+        )
+    record = {
+        "action": change.action,
+        "release": change.to,
+        "result": "failed",
+        "owner": change.owner,
+        "why": "interrupted",
+    }
     journal.append(site.journal, record)
     _forget(site)
     return change.before
@@ -263,7 +294,13 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Te
     supervisor.start(change.to, processes)
     for release, names in old_processes(site, supervisor, change.to).items():
         supervisor.stop(release, names)
-    record = {"action": change.action, "release": change.to, "result": "live", "owner": change.owner, "commit": change.commit}
+    record = {
+        "action": change.action,
+        "release": change.to,
+        "result": "live",
+        "owner": change.owner,
+        "commit": change.commit,
+    }
     if change.before:
         record["from"] = change.before
     journal.append(site.journal, record)
@@ -272,10 +309,17 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Te
 
 
 def _note(site: Site, change: Change, stage: str) -> None:
-    data = {"to": change.to, "before": change.before, "action": change.action, "owner": change.owner}
+    data = {
+        "to": change.to,
+        "before": change.before,
+        "action": change.action,
+        "owner": change.owner,
+    }
     path = site.root / "switching.json"
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps({**data, "commit": change.commit, "stage": stage}), encoding="utf-8")
+    temporary.write_text(
+        json.dumps({**data, "commit": change.commit, "stage": stage}), encoding="utf-8"
+    )
     os.replace(temporary, path)
 
 
@@ -283,7 +327,9 @@ def _forget(site: Site) -> None:
     (site.root / "switching.json").unlink(missing_ok=True)
 
 
-def kept(order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int) -> List[str]:
+def kept(
+    order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int
+) -> List[str]:
     """Return which staged releases stay: the last ``keep`` that went live, and the protected ones.
 
     ``order`` are the releases that went live, the last one last. Attempts that never went live do

@@ -15,7 +15,9 @@ from . import store as layers
 from .errors import DeployKitError
 from .manifest import FileEntry, Manifest
 
-_HASHED = re.compile(r"\.[0-9a-f]{12}\.[^/]+\Z")  # as Django's ManifestStaticFilesStorage names them
+_HASHED = re.compile(
+    r"\.[0-9a-f]{12}\.[^/]+\Z"
+)  # as Django's ManifestStaticFilesStorage names them
 _ACTIVATE = """\
 # Source this file: . bin/activate
 deactivate () {{
@@ -117,10 +119,14 @@ def _write_environment(folder: Path, target: Path, manifest: Manifest, python: s
         os.symlink("python", binaries / alias)
     if not (folder / "lib64").exists():
         os.symlink("lib", folder / "lib64")
-    (folder / "lib" / f"python{manifest.python}" / "site-packages").mkdir(parents=True, exist_ok=True)
+    (folder / "lib" / f"python{manifest.python}" / "site-packages").mkdir(
+        parents=True, exist_ok=True
+    )
     text = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\nversion = {manifest.python}\n"
     (folder / "pyvenv.cfg").write_text(text, encoding="utf-8")
-    (binaries / "activate").write_text(_ACTIVATE.format(root=shlex.quote(str(target))), encoding="utf-8")
+    (binaries / "activate").write_text(
+        _ACTIVATE.format(root=shlex.quote(str(target))), encoding="utf-8"
+    )
 
 
 def _write_commands(
@@ -141,7 +147,11 @@ def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) 
     What is set already wins, so that operations can override; PATH and VIRTUAL_ENV are the release's.
     """
     own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
-    lines = [f': "${{{key}:={_in_braces(value)}}}"; export {key}' for key, value in sorted(own.items()) if value]
+    lines = [
+        f': "${{{key}:={_in_braces(value)}}}"; export {key}'
+        for key, value in sorted(own.items())
+        if value
+    ]
     root = shlex.quote(str(target))
     return [
         *lines,
@@ -203,7 +213,9 @@ def shell_command(command: str) -> str:
 
 def _executable(path: Path, lines: Sequence[str]) -> None:
     path.unlink(missing_ok=True)
-    path.write_text("\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), encoding="utf-8")
+    path.write_text(
+        "\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), encoding="utf-8"
+    )
     path.chmod(0o755)
 
 

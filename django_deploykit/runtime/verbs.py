@@ -78,15 +78,17 @@ def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="deploykit", description="Host verbs of django-deploykit.")
+    parser = argparse.ArgumentParser(
+        prog="deploykit", description="Host verbs of django-deploykit."
+    )
     parser.set_defaults(json=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     made: Dict[str, argparse.ArgumentParser] = {}
-    for name in [*VERBS, "prepare", "keeper"]:
+    for name in [*VERBS, "kin", "prepare", "keeper"]:
         made[name] = verbs.add_parser(name, help=VERBS.get(name), description=VERBS.get(name))
         made[name].add_argument("--json", action="store_true", help="JSON lines even on a terminal")
         made[name].add_argument("--root", type=Path, help="the site's folder, /srv/<project>")
-    for name in ("stage", "check", "migrate", "switch", "log", "exec", "prune"):
+    for name in ("stage", "check", "migrate", "switch", "log", "exec", "prune", "kin"):
         made[name].add_argument("--release", type=_release, help="a release id")
     made["facts"].add_argument("--python", default="")
     made["hold"].add_argument("--owner", default="somebody")
@@ -141,7 +143,13 @@ def _info(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, An
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     layers = [
-        {"kind": one.kind, "name": one.name, "version": one.version, "size": one.size, "sha256": one.sha256}
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "version": one.version,
+            "size": one.size,
+            "sha256": one.sha256,
+        }
         for one in manifest.layers
     ]
     return {
@@ -162,7 +170,11 @@ def _verify(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
     with BundleFile(path) as bundle:
         bundle.verify()
         manifest = bundle.manifest
-    return {"verified": str(path), "release_id": manifest.release_id, "layers": len(manifest.layers)}
+    return {
+        "verified": str(path),
+        "release_id": manifest.release_id,
+        "layers": len(manifest.layers),
+    }
 
 
 def _facts(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
@@ -199,6 +211,26 @@ def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
     site = _site_of(options, path)
     got = receive.receive(site.store, site.root / "inbox", sys.stdin.buffer, voice.tell)
     return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
+
+
+def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    """Say whether a release has the very migrations of the live one."""
+    site = _site_of(options, path)
+    files = []
+    for release in (_live(site), options.release):
+        entries = [
+            entry
+            for layer in load_release(site.releases / release).layers
+            for entry in store.entries_of(site.store, layer.sha256)
+        ]
+        files.append(
+            {
+                (one.path, one.sha256)
+                for one in entries
+                if "/migrations/" in one.path and one.path.endswith(".py")
+            }
+        )
+    return {"same": files[0] == files[1]}
 
 
 def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
@@ -267,7 +299,9 @@ def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
     site = _site_of(options, path)
     record = {"action": "migrate", "release": options.release, "owner": options.owner}
     try:
-        result = migrate_release(site, options.release, options.database, program_of(path), voice.tell)
+        result = migrate_release(
+            site, options.release, options.database, program_of(path), voice.tell
+        )
     except DeployKitError as error:
         journal.append(site.journal, {**record, "result": "failed", "why": error.message})
         raise
@@ -291,7 +325,9 @@ def _change(site: Site, options: argparse.Namespace) -> Change:
 def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     site = _site_of(options, path)
     supervisor = hosting.supervisor_of(site, program_of(path))
-    with lock.hold(site.root / "switch.lock", {"what": "settling"}, wait=5 + site.boot + site.drain):
+    with lock.hold(
+        site.root / "switch.lock", {"what": "settling"}, wait=5 + site.boot + site.drain
+    ):
         return {"settled": settle(site, supervisor, voice.tell), "live": live_release(site)}
 
 
@@ -308,7 +344,13 @@ def _status(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
         "listen": site.listen,
         "commit": "",
         "instances": [
-            {"release": one.release, "process": one.process, "active": one.active, "restarts": one.restarts, "pid": one.pid}
+            {
+                "release": one.release,
+                "process": one.process,
+                "active": one.active,
+                "restarts": one.restarts,
+                "pid": one.pid,
+            }
             for one in supervisor.instances()
         ],
         "staged": prune.staged(site),
@@ -332,7 +374,10 @@ def _history(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
 def _end(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     site = _site_of(options, path)
     if site.supervisor != "plain":
-        raise DeployKitError("this site runs under systemd", f"Use: sudo systemctl stop {site.app}.service {site.app}.socket")
+        raise DeployKitError(
+            "this site runs under systemd",
+            f"Use: sudo systemctl stop {site.app}.service {site.app}.socket",
+        )
     return {"ended": Plain(site, program_of(path)).end()}
 
 

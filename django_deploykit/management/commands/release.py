@@ -1,0 +1,121 @@
+"""``manage.py release``: put a commit live, or take it back."""
+
+from __future__ import annotations
+
+import sys
+from argparse import REMAINDER
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.management.console import Console, run_command
+from django_deploykit.project import Project, find_project
+
+
+class Command(BaseCommand):
+    """Parse, call, print."""
+
+    help = "Release a commit, or a bundle, to an environment; or roll it back."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the command line."""
+        parser.add_argument(
+            "environment", nargs="?", default="local", help="of deploykit.ini; default: local"
+        )
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--rev", default="", help="release this commit; default: HEAD")
+        what.add_argument("--bundle", type=Path, metavar="FILE", help="release this bundle")
+        action = parser.add_mutually_exclusive_group()
+        action.add_argument(
+            "--plan", action="store_true", help="show what would be done; changes nothing"
+        )
+        action.add_argument(
+            "--setup", action="store_true", help="make the hosts ready; with --plan only shows it"
+        )
+        action.add_argument("--status", action="store_true", help="show what is live")
+        action.add_argument("--history", action="store_true", help="show what happened")
+        action.add_argument("--logs", action="store_true", help="show a process's last lines")
+        action.add_argument(
+            "--stop", action="store_true", help="stop the site of the environment local"
+        )
+        action.add_argument(
+            "--exec",
+            nargs=REMAINDER,
+            metavar="COMMAND",
+            help="run a Django command there: --exec -- shell",
+        )
+        parser.add_argument(
+            "--rollback",
+            nargs="?",
+            const="",
+            metavar="ID",
+            help="go back to a release; default: the last good one",
+        )
+        parser.add_argument(
+            "--follow", "-f", action="store_true", help="with --logs: go on as it grows"
+        )
+        parser.add_argument("--process", default="web", help="with --logs: which process")
+        parser.add_argument("--lines", type=int, default=50, help="with --logs: how many lines")
+        parser.add_argument(
+            "--hosts", default="", metavar="PATTERN", help="only these hosts: web*,db1"
+        )
+        parser.add_argument("--user", default="", help="connect as this user")
+        parser.add_argument(
+            "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock"
+        )
+        parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
+        parser.add_argument("--noinput", "--no-input", action="store_true", help="never ask")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Run, and end with the exit code that the documentation promises."""
+        code = run_command(lambda: self._run(options), as_json=options["json"])
+        if code:
+            sys.exit(code)
+
+    def _run(self, options: dict[str, Any]) -> int:
+        from django_deploykit.management.releasing import Options, Releasing
+        from django_deploykit.release.inventory import as_user, choose, narrow, read_inventory
+
+        project = find_project(Path.cwd())
+        environment = choose(read_inventory(project.ini), options["environment"])
+        environment = as_user(narrow(environment, options["hosts"]), options["user"])
+        if not environment.local and not environment.hosts:
+            raise DeployKitError(f"[environment:{environment.name}] names no hosts")
+        console = Console(as_json=options["json"])
+        chosen = Options(options["noinput"], options["wait"], options["plan"], options["report"])
+        releasing = Releasing(project, environment, console, chosen)
+        return self._act(releasing, project, options)
+
+    def _act(self, releasing: Any, project: Project, options: dict[str, Any]) -> int:
+        if options["rollback"] is not None:
+            return int(releasing.rollback(options["rollback"]))
+        for name in ("status", "history", "stop"):
+            if options[name]:
+                return int(getattr(releasing, name)())
+        if options["logs"]:
+            follow = ["--follow"] if options["follow"] else []
+            words = ["--process", options["process"], "--lines", str(options["lines"]), *follow]
+            return int(releasing.attach("log", *words))
+        if options["exec"] is not None:
+            words = options["exec"][1:] if options["exec"][:1] == ["--"] else options["exec"]
+            return int(releasing.attach("exec", "--", *words))
+        if options["setup"]:
+            from django_deploykit.management.setting_up import set_up
+
+            return int(set_up(releasing, options))
+        return int(releasing.release(self._bundle(releasing, project, options)))
+
+    def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
+        """Return the bundle to release, built where none is named."""
+        if options["bundle"]:
+            return Path(options["bundle"])
+        from django_deploykit.bundle.build import BuildRequest, build
+
+        releasing.hook("before_build")
+        built = build(BuildRequest(project, options["rev"]), releasing.console)
+        releasing.hook("after_build", {"bundle": str(built.path)})
+        return built.path

@@ -1,0 +1,448 @@
+"""What ``manage.py release`` does, put together from the parts; the command only parses."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import io
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.management.console import Console
+from django_deploykit.project import Project
+from django_deploykit.release import migrations
+from django_deploykit.release.archive import runtime_archive
+from django_deploykit.release.engine import Engine, Outcome, Request
+from django_deploykit.release.facts import Facts
+from django_deploykit.release.hooks import run_hooks
+from django_deploykit.release.inventory import Environment, Host
+from django_deploykit.release.local import Local
+from django_deploykit.release.plan import Plan, in_bytes, in_words, make_plan
+from django_deploykit.release.sending import Sender, travelling_sizes
+from django_deploykit.release.transport import Transport
+from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.errors import LIVE
+from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.runtime.site import Site
+
+LOCAL_LISTEN = "127.0.0.1:8000"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the user asked."""
+
+    noinput: bool = False
+    wait: float = 0.0
+    plan: bool = False
+    report: Path | None = None
+
+
+def local_site(project: Project, environment: Environment) -> Site:
+    """Return the site of the environment ``local``, below ``.deploykit/local``."""
+    folder = project.root / ".deploykit" / "local"
+    return Site(
+        app=project.name,
+        root=folder / "srv",
+        etc=folder / "etc",
+        data=folder / "var",
+        supervisor="plain",
+        listen=environment.listen or LOCAL_LISTEN,
+        health=environment.health,
+        host=environment.host,
+        keep=environment.keep,
+        boot=environment.boot,
+        drain=environment.drain,
+        roles=environment.roles,
+        proxied=environment.proxied,
+    )
+
+
+def owner() -> str:
+    """Return who releases, as the journal and the lock say it."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def transport_to(project: Project, environment: Environment, host: Host | None) -> Transport:
+    """Return the transport to a host, or to ``local``."""
+    archive = runtime_archive()
+    if host is None:
+        return Local(local_site(project, environment).root, archive)
+    from django_deploykit.release.ssh import Ssh
+
+    return Ssh(host, Path("/srv") / project.name, archive)
+
+
+@contextmanager
+def transports(project: Project, environment: Environment) -> Iterator[dict[str, Transport]]:
+    """Open transports to all hosts of an environment, by the host's name."""
+    hosts: tuple[Host | None, ...] = (None,) if environment.local else environment.hosts
+    opened = [transport_to(project, environment, host) for host in hosts]
+    try:
+        yield {one.name: one for one in opened}
+    finally:
+        for one in opened:
+            with contextlib.suppress(DeployKitError, OSError):
+                one.close()
+
+
+class Releasing:
+    """One run of the command against one environment."""
+
+    def __init__(
+        self,
+        project: Project,
+        environment: Environment,
+        console: Console,
+        options: Options | None = None,
+    ) -> None:
+        self.project, self.environment, self.console = project, environment, console
+        self.options = options or Options()
+        self.hook_facts: dict[str, str] = {
+            "environment": environment.name,
+            "project": project.name,
+            "owner": owner(),
+            "hosts": " ".join(host.name for host in environment.hosts) or "local",
+        }
+
+    def hook(self, name: str, facts: Mapping[str, str] | None = None) -> None:
+        """Run a hook's commands."""
+        merged = {**self.hook_facts, **(facts or {})}
+        run_hooks(self.environment.hooks, name, merged, self.project.root, self.console.note)
+
+    def release(self, path: Path) -> int:
+        """Put a bundle live; returns the exit code."""
+        with BundleFile(path) as bundle:
+            manifest = bundle.manifest
+            sample = bundle.read("sample.ini")
+        self.hook_facts |= {
+            "release": manifest.release_id,
+            "commit": manifest.commit,
+            "bundle": str(path),
+        }
+        begun = time.monotonic()
+        with transports(self.project, self.environment) as opened:
+            engine = self._engine(opened, sample)
+            facts = engine.facts(manifest.python)
+            plan = self._plan(path, manifest, facts)
+            if self.options.plan:
+                return self._show_plan(plan)
+            if not plan.steps:
+                return self._nothing(manifest.release_id, facts)
+            outcome = self._execute(engine, plan, path, manifest, facts)
+        return self._conclude(
+            outcome, manifest.commit, path.stat().st_size, time.monotonic() - begun
+        )
+
+    def _engine(self, opened: dict[str, Transport], sample: bytes = b"") -> Engine:
+        environment = self.environment
+        request = Request(
+            owner=owner(),
+            wait=self.options.wait or environment.wait,
+            noinput=self.options.noinput or self.console.as_json,
+            batches=environment.batches() if environment.hosts else (),
+            migrate_on=environment.migrate_on,
+            confirm=self._confirm,
+            hook=self.hook,
+            prepare=lambda one: self._prepare(one, sample),
+        )
+        return Engine(opened, environment, request, self.console)
+
+    def _prepare(self, transport: Transport, sample: bytes) -> None:
+        site = local_site(self.project, self.environment)
+        self.project.work.mkdir(exist_ok=True)
+        transport.call("prepare", "--site", site.dumps(), stream=io.BytesIO(sample))
+
+    def _plan(self, path: Path, manifest: Manifest, facts: list[Facts]) -> Plan:
+        migrating = self.environment.migrate_on or tuple(one.host for one in facts)
+        site = local_site(self.project, self.environment).dumps() if self.environment.local else ""
+        return make_plan(manifest, facts, travelling_sizes(path, facts), migrating, site=site)
+
+    def _show_plan(self, plan: Plan) -> int:
+        for line in in_words(plan) or [f"nothing to do: {plan.release} is live"]:
+            self.console.print(line)
+        self.console.emit({"environment": self.environment.name, "plan": plan.as_json()})
+        return LIVE
+
+    def _nothing(self, release: str, facts: list[Facts]) -> int:
+        self.console.print(
+            f"nothing to do: {release} is live on {', '.join(one.host for one in facts)}"
+        )
+        live = {one.host: one.live for one in facts}
+        self.console.emit(
+            {
+                "environment": self.environment.name,
+                "release": release,
+                "changed": False,
+                "live": live,
+                "code": LIVE,
+            }
+        )
+        return LIVE
+
+    def _execute(
+        self, engine: Engine, plan: Plan, path: Path, manifest: Manifest, facts: list[Facts]
+    ) -> Outcome:
+        if self.environment.local and "local" in plan.hosts("prepare"):
+            self._prepare_early(engine, path)
+        with engine.locks(f"releasing {manifest.commit[:12]}"):
+            now = engine.facts(manifest.python)
+            if [one.live for one in now] != [one.live for one in facts]:
+                plan, facts = self._plan(path, manifest, now), now
+                if not plan.steps:
+                    return Outcome(manifest.release_id, live={one.host: one.live for one in now})
+            return engine.execute(plan, manifest, facts, Sender(path, self._known_list))
+
+    def _prepare_early(self, engine: Engine, path: Path) -> None:
+        """Make the folder that the lock lies in; the step itself does it again, idempotently."""
+        with BundleFile(path) as bundle:
+            self._prepare(engine.transports["local"], bundle.read("sample.ini"))
+
+    def _known_list(self, digest: str) -> str | None:
+        """Return a layer's list where a bundle that was built here holds it."""
+        for path in sorted(
+            (self.project.root / ".deploykit" / "bundles").glob("*.pyz"), reverse=True
+        )[:5]:
+            try:
+                with BundleFile(path) as bundle:
+                    if any(layer.sha256 == digest for layer in bundle.manifest.layers):
+                        return bundle.list_text(digest)
+            except DeployKitError:
+                continue
+        return None
+
+    def _confirm(self, question: str) -> bool:
+        try:
+            return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:
+            return False
+
+    def _conclude(self, outcome: Outcome, commit: str, size: int, seconds: float) -> int:
+        data = {
+            "environment": self.environment.name,
+            "commit": commit,
+            "bundle_size": size,
+            "total_seconds": round(seconds, 3),
+            "changed": outcome.code == LIVE,
+            "url": self.url(),
+            **asdict(outcome),
+        }
+        self.console.emit(data)
+        for line in summary(outcome, size, seconds, self.url()):
+            self.console.print(line)
+        return outcome.code
+
+    def url(self) -> str:
+        """Return where the site is, for ``local``."""
+        listen = self.environment.listen or LOCAL_LISTEN
+        return f"http://{listen}/" if self.environment.local and not listen.startswith("/") else ""
+
+    def rollback(self, release: str) -> int:
+        """Go back to a release that is staged on every host; "" is the last good one of each."""
+        with transports(self.project, self.environment) as opened:
+            engine = self._engine(opened)
+            facts = engine.facts("")
+            targets = rollback_targets(facts, release)
+            if self.options.plan:
+                for host, target in targets.items():
+                    self.console.print(f"switch   {host}: {target} takes over")
+                self.console.emit({"environment": self.environment.name, "rollback": targets})
+                return LIVE
+            with engine.locks("rolling back"):
+                self._judge_rollback(engine, targets)
+                live = {one.host: one.live for one in facts}
+                outcome = self._switch_back(engine, targets, live)
+        return self._conclude(outcome, "", 0, sum(outcome.seconds.values()))
+
+    def _switch_back(
+        self, engine: Engine, targets: Mapping[str, str], live: Mapping[str, str | None]
+    ) -> Outcome:
+        outcome: Outcome | None = None
+        for target in dict.fromkeys(targets.values()):
+            hosts = [host for host, one in targets.items() if one == target]
+            self.hook_facts["release"] = target
+            part = engine.switch_only(
+                hosts, target, "rollback", {host: live[host] for host in hosts}
+            )
+            outcome = part if outcome is None else merge(outcome, part)
+        assert outcome is not None
+        return outcome
+
+    def _judge_rollback(self, engine: Engine, targets: Mapping[str, str]) -> None:
+        """Refuse where the database holds migrations that the older release does not know."""
+        commands: list[str] = []
+        for host, target in targets.items():
+            transport = engine.transports[host]
+            if transport.call("kin", "--release", target)["same"]:
+                continue
+            rows = migrations.read_databases(transport.call("check", "--release", target)["report"])
+            if not any(row.unknown for row in rows):
+                continue
+            live = Facts.read(host, transport.call("facts")).live
+            ours = migrations.read_databases(
+                transport.call("check", "--release", str(live))["report"]
+            )
+            known = {name for row in ours for name in row.unknown}
+            rows = tuple(
+                replace(row, unknown=tuple(name for name in row.unknown if name not in known))
+                for row in rows
+            )
+            command = f"/srv/{self.project.name}/current/bin/{self.project.name}"
+            if self.environment.local:
+                command = str(
+                    local_site(self.project, self.environment).current / "bin" / self.project.name
+                )
+            commands += [f"{host}: {line}" for line in migrations.reverse_commands(command, rows)]
+        if commands:
+            raise Problems(
+                "nothing was changed: migrations were applied that the older release does not know. "
+                "Take them back first:",
+                list(dict.fromkeys(commands)),
+                "Then run the rollback again. Data in columns that go away is lost: make a backup.",
+            )
+
+    def status(self) -> int:
+        """Show what is live on every host."""
+        with transports(self.project, self.environment) as opened:
+            engine = self._engine(opened)
+            done, errors = engine.each(list(opened), lambda one: one.call("status"))
+        rows: dict[str, Any] = dict(done)
+        rows |= {host: {"error": error.message} for host, error in errors.items()}
+        self.console.emit({"environment": self.environment.name, "hosts": rows})
+        for host in opened:
+            for line in status_lines(host, rows[host]):
+                self.console.print(line)
+        return 1 if errors else LIVE
+
+    def history(self) -> int:
+        """Show what happened on every host."""
+        with transports(self.project, self.environment) as opened:
+            done, errors = self._engine(opened).each(
+                list(opened), lambda one: one.call("history")["records"]
+            )
+        rows: dict[str, Any] = dict(done)
+        self.console.emit({"environment": self.environment.name, "hosts": rows})
+        for host, records in rows.items():
+            self.console.print(f"{host}:" if len(opened) > 1 else "")
+            for record in records:
+                self.console.print(f"  {history_line(record)}")
+        for host, error in errors.items():
+            self.console.note(f"{host}: {error.message}")
+        return 1 if errors else LIVE
+
+    def attach(self, verb: str, *arguments: str) -> int:
+        """Run a verb on the first host with the user's terminal (``--exec``, ``--logs``)."""
+        with transports(self.project, self.environment) as opened:
+            first = next(iter(opened.values()))
+            if len(opened) > 1:
+                self.console.note(f"on {first.name}; choose another host with --hosts")
+            return first.attach(verb, *arguments)
+
+    def stop(self) -> int:
+        """End the site of ``local``."""
+        if not self.environment.local:
+            raise DeployKitError(
+                "--stop is for the environment local",
+                f"On a server: sudo systemctl stop {self.project.name}.service {self.project.name}.socket",
+            )
+        with transports(self.project, self.environment) as opened:
+            ended = opened["local"].call("end")["ended"]
+        self.console.print("stopped" if ended else "nothing was running")
+        self.console.emit({"environment": "local", "stopped": ended})
+        return LIVE
+
+
+def rollback_targets(facts: list[Facts], release: str) -> dict[str, str]:
+    """Return to which release each host goes back; raises for all hosts that cannot."""
+    problems, targets = [], {}
+    for one in facts:
+        target = release or one.last_good
+        if not one.setup or one.live is None:
+            problems.append(f"{one.host}: nothing is live there")
+        elif target is None:
+            problems.append(
+                f"{one.host}: there is no earlier good release; staged: {', '.join(one.staged)}"
+            )
+        elif target not in one.staged:
+            problems.append(f"{one.host}: {target} is not there; staged: {', '.join(one.staged)}")
+        elif target == one.live:
+            problems.append(f"{one.host}: {target} is live already")
+        else:
+            targets[one.host] = target
+    if problems:
+        raise Problems("nothing was changed; there is nothing to go back to:", problems)
+    return targets
+
+
+def merge(first: Outcome, second: Outcome) -> Outcome:
+    """Return two outcomes of one command as one."""
+    return replace(
+        first,
+        code=max(first.code, second.code),
+        live={**first.live, **second.live},
+        errors={**first.errors, **second.errors},
+        seconds={
+            key: first.seconds.get(key, 0) + second.seconds.get(key, 0)
+            for key in {**first.seconds, **second.seconds}
+        },
+    )
+
+
+def summary(outcome: Outcome, size: int, seconds: float, url: str) -> list[str]:
+    """Return a release's end in words."""
+    lines = []
+    for host, error in outcome.errors.items():
+        lines.append(f"failed on {host}: {error}")
+    for host, live in outcome.live.items():
+        sent = (
+            f", {in_bytes(outcome.bytes[host])} sent of {in_bytes(size)}"
+            if host in outcome.bytes
+            else ""
+        )
+        lines.append(
+            f"{host}: {live or 'unknown'} is live{sent}"
+            if live
+            else f"{host}: nothing is known to be live"
+        )
+    if outcome.code == LIVE:
+        lines.append(f"done in {seconds:.1f} s{': ' + url if url else ''}")
+    return lines
+
+
+def status_lines(host: str, row: Mapping[str, Any]) -> list[str]:
+    """Return one host's status in words."""
+    if "error" in row:
+        return [f"{host}: {row['error']}"]
+    lines = [f"{host}: {row['live'] or 'nothing'} is live on {row['listen']}"]
+    for one in row["instances"]:
+        state = "runs" if one["active"] else "does not run"
+        again = f", restarted {one['restarts']} times" if one["restarts"] else ""
+        lines.append(f"  {one['process']} of {one['release']} {state}{again}")
+    others = [release for release in row["staged"] if release != row["live"]]
+    if others:
+        lines.append(f"  staged too: {', '.join(others)}")
+    if row.get("interrupted"):
+        lines.append("  a switch was interrupted; the next release settles it")
+    if row.get("lock"):
+        lines.append(f"  locked by {row['lock'].get('owner')}: {row['lock'].get('what')}")
+    for path in row.get("changed", [])[:20]:
+        lines.append(f"  drift: {path} was changed by hand")
+    lines += [f"  drift: {unit}" for unit in row.get("drift", [])]
+    return lines
+
+
+def history_line(record: Mapping[str, Any]) -> str:
+    """Return a journal's record in words."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(record.get("time", 0))))
+    took = f" in {record['seconds']:.1f} s" if "seconds" in record else ""
+    why = f": {str(record['why']).splitlines()[0]}" if record.get("why") else ""
+    return (
+        f"{when}  {record.get('action', ''):<9} {record.get('release', '')}  "
+        f"{record.get('result', '')}{took}  by {record.get('owner') or '?'}{why}"
+    )
