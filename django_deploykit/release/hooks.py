@@ -27,7 +27,7 @@ def run_hooks(
         note(f"{name}: {command}")
         done = subprocess.run(
             command,
-            shell=True,  # noqa: S602 - hooks are shell commands of the project itself
+            shell=True,
             cwd=folder,
             env=env,
             stdin=subprocess.DEVNULL,

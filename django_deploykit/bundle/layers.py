@@ -1,0 +1,155 @@
+"""Layers: trees packed by the target's Python on every processor, and the cache they lie in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.bundle import packer
+from django_deploykit.errors import BundleError
+from django_deploykit.runtime.manifest import Layer
+
+_LEVEL = 6
+_UNUSED = 60 * 24 * 3600  # seconds after which a layer that no build used leaves the cache
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What becomes a layer: files by their path in the release, and where they lie now."""
+
+    kind: str
+    name: str
+    version: str
+    files: tuple[tuple[str, str], ...]
+
+    @property
+    def weight(self) -> int:
+        """Bytes, as far as work is concerned."""
+        return sum(os.path.getsize(source) for _, source in self.files) + 4096 * len(self.files)
+
+
+def cache_folder() -> Path:
+    """Return the folder of what builds share: ``DEPLOYKIT_BUILD_CACHE``, else the user's cache."""
+    named = os.environ.get("DEPLOYKIT_BUILD_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(named) if named else Path(home) / "django-deploykit" / "build"
+
+
+def layer_folder() -> Path:
+    """Return the folder of the cached layers, made if need be."""
+    folder = cache_folder() / "layers"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(
+            f"the cache {folder} cannot be written: {error.strerror}",
+            "Set DEPLOYKIT_BUILD_CACHE to a folder.",
+        ) from None
+    return folder
+
+
+def pack_all(trees: Sequence[Tree], python: str, processes: int = 0) -> list[Layer]:
+    """Pack trees with several processes of ``python``; the layers come in the order of the trees."""
+    count = min(processes or os.cpu_count() or 1, max(1, len(trees)))
+    shares = share(trees, count)
+    running = [_start(part, python) for part in shares]
+    found: dict[tuple[str, str], Layer] = {}
+    try:
+        for process, part in zip(running, shares, strict=True):
+            for row in _finish(process, part):
+                found[row["kind"], row["name"]] = Layer(**row)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    return [found[tree.kind, tree.name] for tree in trees]
+
+
+def share(trees: Sequence[Tree], count: int) -> list[list[Tree]]:
+    """Split trees into shares of about the same work."""
+    shares: list[list[Tree]] = [[] for _ in range(count)]
+    loads = [0] * count
+    for tree in sorted(trees, key=lambda one: (-one.weight, one.name)):
+        lightest = loads.index(min(loads))
+        shares[lightest].append(tree)
+        loads[lightest] += tree.weight
+    return [part for part in shares if part]
+
+
+def _start(part: Sequence[Tree], python: str) -> subprocess.Popen[str]:
+    env = {
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C.UTF-8",
+    }
+    process = subprocess.Popen(
+        [python, "-S", str(Path(packer.__file__))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+    job = {"cache": str(layer_folder()), "level": _LEVEL, "trees": [asdict(tree) for tree in part]}
+    assert process.stdin is not None
+    try:
+        json.dump(job, process.stdin)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it died; _finish tells why
+    process.stdin = None
+    return process
+
+
+def _finish(process: subprocess.Popen[str], part: Sequence[Tree]) -> list[dict[str, Any]]:
+    out, errors = process.communicate()
+    if process.returncode:
+        last = errors.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
+        names = ", ".join(tree.name for tree in part[:5])
+        raise BundleError(
+            f"packing {names} … failed: {last[0]}", "Is the disk of the build cache full?"
+        )
+    return list(json.loads(out))
+
+
+def judge_cached(digest: str, folder: Path) -> bool:
+    """Whether a cached layer is whole; one that is not is thrown away."""
+    paths = [folder / f"{digest}{end}" for end in (".zip", ".json", ".sum")]
+    try:
+        good = packer.file_digest(str(paths[0])) == paths[2].read_text(encoding="ascii")
+    except OSError:
+        good = False
+    if not good:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    return good
+
+
+def forget_unused(keep: Iterable[str]) -> None:
+    """Mark the layers of this build as used, and remove those that no build used for long."""
+    folder = layer_folder()
+    for digest in keep:
+        for end in (".zip", ".json", ".sum"):
+            (folder / f"{digest}{end}").touch()
+    limit = time.time() - _UNUSED
+    for path in folder.iterdir():
+        if path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
+
+
+def digest_of_text(*parts: str) -> str:
+    """Return a key for a cache."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogateescape")
+        digest.update(b"%d:" % len(raw) + raw)
+    return digest.hexdigest()

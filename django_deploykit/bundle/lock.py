@@ -1,0 +1,181 @@
+"""The lock: which distributions a bundle holds, read from the project's lock file and judged (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django_deploykit.errors import Problems
+
+# Lock files by the order in which they are looked for.
+CANDIDATES = (
+    "uv.lock",
+    "pylock.toml",
+    "requirements.lock",
+    "requirements.txt",
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "requirements/base.txt",
+)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PIN = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*(?P<version>[^\s;*,]+)"
+)
+_COMMIT = re.compile(r"@(?P<sha>[0-9a-f]{40})(?:[#?]|\Z)")
+_LOCAL = re.compile(r"(?:file:|\.{1,2}/|[^\s@=<>]+\.whl\b|[^\s@=<>]+\.tar\.gz\b)")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A line of a requirements file, joined: what is asked for and where it stands."""
+
+    text: str  # without hashes
+    hashes: tuple[str, ...]
+    where: str  # "requirements.txt:14"
+    marker: str = ""
+
+    @property
+    def name(self) -> str:
+        """The distribution's name as far as the line tells it."""
+        match = _NAME.match(self.text)
+        return match[0] if match else self.text
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file or folder of the repository."""
+        target = self.text.partition("@")[2].strip() if " @ " in self.text else self.text
+        return bool(_LOCAL.match(target))
+
+    @property
+    def vcs(self) -> bool:
+        """Whether it is fetched from a version control system."""
+        return "git+" in self.text or "hg+" in self.text
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it can only ever mean one content: a version, a full commit, or a local path."""
+        if self.vcs:
+            return bool(_COMMIT.search(self.text.partition(";")[0].strip()))
+        return self.local or bool(_PIN.match(self.text)) or bool(self.hashes)
+
+    def line(self) -> str:
+        """Return the requirement as a requirements file holds it."""
+        return " ".join([self.text, *(f"--hash={digest}" for digest in self.hashes)])
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What a lock file asks for; ``hashed`` go in with their hashes, ``bare`` without."""
+
+    path: str
+    requirements: tuple[Requirement, ...]
+
+    @property
+    def hashed(self) -> tuple[Requirement, ...]:
+        """Those that are held to hashes."""
+        return tuple(one for one in self.requirements if one.hashes)
+
+    @property
+    def bare(self) -> tuple[Requirement, ...]:
+        """Those without hashes: full commits, folders of the repository, and what was allowed."""
+        return tuple(one for one in self.requirements if not one.hashes)
+
+    @property
+    def unhashed(self) -> bool:
+        """Whether something came through only because it was allowed."""
+        return any(not (one.vcs or one.local) for one in self.bare)
+
+
+def parse_requirements(text: str, name: str) -> tuple[list[Requirement], list[str]]:
+    """Return the requirements of a file and the names of the files that it includes with ``-r``.
+
+    Raises :class:`Problems` for lines that cannot be part of a lock.
+    """
+    found: list[Requirement] = []
+    included: list[str] = []
+    problems: list[str] = []
+    for number, line in _joined(text):
+        where = f"{name}:{number}"
+        if line.startswith(("-r ", "--requirement ", "--requirement=", "-r=")):
+            included.append(re.split(r"[\s=]+", line, maxsplit=1)[1])
+        elif line.startswith(("-e", "--editable")):
+            problems.append(
+                f"{where}: {line.split()[0]} cannot be bundled: an editable install is no fixed content"
+            )
+        elif not line.startswith("-"):
+            found.append(_requirement(line, where))
+    if problems:
+        raise Problems(
+            f"{name} cannot be bundled:",
+            problems,
+            "Lock the project without editable requirements.",
+        )
+    return found, included
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the logical lines with the number of their first line, comments taken off."""
+    pending, first = "", 0
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
+        if not pending:
+            first = number
+        if line.endswith("\\"):
+            pending += line[:-1] + " "
+            continue
+        pending += line
+        if pending.strip():
+            yield first, pending.strip()
+        pending = ""
+    if pending.strip():
+        yield first, pending.strip()
+
+
+def _requirement(line: str, where: str) -> Requirement:
+    hashes = tuple(re.findall(r"--hash[=\s]+(\S+)", line))
+    text = re.sub(r"\s*--hash[=\s]+\S+", "", line).strip()
+    return Requirement(text, hashes, where)
+
+
+def judge(lock: Lock, *, allow_unhashed: bool) -> None:
+    """Refuse what is not locked, everything at once, with the command that would lock it."""
+    problems = list(_problems(lock.requirements, allow_unhashed=allow_unhashed))
+    if not lock.requirements:
+        problems = [f"{lock.path} asks for nothing"]
+    if problems:
+        raise Problems(f"{lock.path} is not a lock:", problems, hint_for(lock.path))
+
+
+def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> Iterator[str]:
+    for one in requirements:
+        if one.vcs and not one.pinned:
+            yield f"{one.where}: {one.name} is not pinned to a full commit (40 digits)"
+        elif not one.pinned:
+            yield f"{one.where}: {one.text} is not pinned to one version"
+        elif not (one.hashes or one.vcs or one.local or allow_unhashed):
+            yield f"{one.where}: {one.text} has no hash"
+
+
+def hint_for(path: str) -> str:
+    """Return the command that makes a lock of this file."""
+    if path.endswith(".txt") or path.endswith(".lock"):
+        source = path.rpartition(".")[0] + ".in"
+        return (
+            f"Lock it with hashes, from what you wrote by hand: "
+            f"uv pip compile --universal --generate-hashes {source} -o {path}\n"
+            "Or set `allow_unhashed = yes` in [bundle] of deploykit.ini to let pinned versions through."
+        )
+    return "Lock it: uv lock"
+
+
+def missing_lock(names: Sequence[str]) -> str:
+    """Return what to do where there is no lock file at all."""
+    if "pyproject.toml" in names:
+        return "Lock the project's dependencies: uv lock"
+    if "requirements.in" in names:
+        return "Lock them: uv pip compile --universal --generate-hashes requirements.in -o requirements.txt"
+    return (
+        "Write what the project needs to requirements.in, one name a line, then: "
+        "uv pip compile --universal --generate-hashes requirements.in -o requirements.txt"
+    )

@@ -1,0 +1,54 @@
+"""The software bill of materials: CycloneDX 1.6 in JSON, the same for the same layers (pure)."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django_deploykit.runtime.manifest import Layer
+
+# Of this project's own making, to derive serial numbers from content.
+_NAMESPACE = uuid.UUID("6d0f2a8c-3f0e-5b57-9a43-2f6f0c1f5a11")
+
+
+def make_sbom(project: str, release: str, commit: str, moment: int, layers: Sequence[Layer]) -> str:
+    """Return the SBOM's JSON; ``moment`` is the commit's time in seconds since the epoch."""
+    parts = [layer for layer in layers if layer.kind == "distribution"]
+    reference = f"{project}@{release}"
+    data: dict[str, Any] = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, ' '.join([reference, commit, *(one.sha256 for one in parts)]))}",
+        "version": 1,
+        "metadata": {
+            "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
+            "component": {
+                "type": "application",
+                "bom-ref": reference,
+                "name": project,
+                "version": release,
+            },
+        },
+        "components": [_component(layer) for layer in sorted(parts, key=lambda one: one.name)],
+        "dependencies": [{"ref": reference, "dependsOn": sorted(_purl(layer) for layer in parts)}],
+    }
+    return json.dumps(data, indent=2, sort_keys=True) + "\n"
+
+
+def _purl(layer: Layer) -> str:
+    return f"pkg:pypi/{layer.name}@{layer.version.replace('+', '%2B')}"
+
+
+def _component(layer: Layer) -> dict[str, Any]:
+    return {
+        "type": "library",
+        "bom-ref": _purl(layer),
+        "name": layer.name,
+        "version": layer.version,
+        "purl": _purl(layer),
+        "properties": [{"name": "django-deploykit:layer", "value": layer.sha256}],
+    }

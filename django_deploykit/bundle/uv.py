@@ -1,0 +1,121 @@
+"""Running uv: exporting locks, making virtualenvs, installing; its failures in plain words."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import subprocess
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from django_deploykit.errors import BundleError
+
+_SETTINGS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX",
+    "cert": "SSL_CERT_FILE",
+}
+
+
+def find_uv() -> str:
+    """Return the path of the uv that the ``deploy`` extra installed."""
+    try:
+        from uv import find_uv_bin
+    except ImportError:
+        raise BundleError(
+            "building a bundle needs the extra: pip install 'django-deploykit[deploy]'"
+        ) from None
+    return str(find_uv_bin())
+
+
+def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for uv: the index that pip is configured with is uv's too.
+
+    ``configured`` are pip's settings. What uv is told directly wins.
+    """
+    result = dict(env)
+    if any(key.startswith("UV_") and ("INDEX" in key or "FIND_LINKS" in key) for key in env):
+        return result
+    for setting, name in _SETTINGS.items():
+        value = env.get("PIP_" + setting.upper().replace("-", "_")) or configured.get(setting, "")
+        words = [word for word in value.split() if _there(word)]
+        if words and name not in result:
+            result[name] = " ".join(words) if name == "UV_INDEX" else ",".join(words)
+    return result
+
+
+def _there(word: str) -> bool:
+    """Whether an index is worth asking: a folder that does not exist only makes uv fail."""
+    path = word[len("file://") :] if word.startswith("file://") else word
+    return not path.startswith("/") or os.path.exists(path)
+
+
+def pip_settings() -> dict[str, str]:
+    """Return pip's ``[global]`` settings from its files, the user's over the machine's."""
+    paths = [
+        "/etc/pip.conf",
+        "~/.pip/pip.conf",
+        "~/.config/pip/pip.conf",
+        os.environ.get("PIP_CONFIG_FILE", ""),
+    ]
+    paths.append(os.path.join(sysconfig.get_path("data"), "pip.conf"))
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read([os.path.expanduser(path) for path in paths if path], encoding="utf-8")
+    except configparser.Error:
+        return {}
+    return dict(parser["global"]) if parser.has_section("global") else {}
+
+
+def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
+    """Run uv in ``folder`` and return its output; a failure becomes an error that says ``what`` failed."""
+    env = uv_environment({**os.environ, "NO_COLOR": "1"}, pip_settings())
+    env.pop("VIRTUAL_ENV", None)
+    # What is built from source must not carry the time or the place of the build.
+    env.setdefault("SOURCE_DATE_EPOCH", "315532800")
+    done = subprocess.run(
+        [find_uv(), *arguments],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise BundleError(f"{what} failed:\n{shorten(done.stderr)}", hint_of(done.stderr))
+    return done.stdout
+
+
+def shorten(text: str) -> str:
+    """Return the telling lines of uv's complaint, without passwords in URLs."""
+    lines = [
+        re.sub(r"//[^/@\s]+@", "//***@", line.rstrip())
+        for line in text.splitlines()
+        if line.strip()
+    ]
+    return "\n".join(f"  {line.strip()}" for line in lines[-25:])
+
+
+def hint_of(text: str) -> str:
+    """Return what to do about uv's complaint."""
+    lower = text.lower()
+    if "hash mismatch" in lower:
+        return "The file that was downloaded is not the one that was locked. Lock again if that is right."
+    if (
+        "no wheels with a matching" in lower
+        or "no matching distribution" in lower
+        or "has no usable wheels" in lower
+        or "no wheels are usable" in lower
+    ):
+        return "No file of that version fits this Python and platform. Choose another with --python or --platform, or lock another version."
+    if "failed to build" in lower or "build backend" in lower:
+        return (
+            "A distribution has no wheel and cannot be built here: install what it needs to build."
+        )
+    if "connect" in lower or "dns" in lower or "timed out" in lower:
+        return "The package index cannot be reached from here, and the file is not in uv's cache."
+    return ""

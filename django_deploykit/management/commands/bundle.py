@@ -1,0 +1,58 @@
+"""``manage.py bundle``: one clean commit becomes one file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from django_deploykit.management.console import Console, run_command
+
+
+class Command(BaseCommand):
+    """Parse, call, print."""
+
+    help = "Bundle a clean git commit: code, locked dependencies, static files, the server, in one file."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the command line."""
+        parser.add_argument(
+            "--rev", default="", help="bundle this commit; default: HEAD, which must be clean"
+        )
+        parser.add_argument(
+            "--output", "-o", type=Path, metavar="FILE_OR_DIR", help="default: .deploykit/bundles/"
+        )
+        parser.add_argument("--format", choices=["pyz"], default="pyz", help="the bundle's format")
+        parser.add_argument(
+            "--python", default="", metavar="X.Y", help="the Python that runs it; default: this one"
+        )
+        parser.add_argument(
+            "--platform", default="", metavar="TAG", help="as linux-x86_64; default: this machine's"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Run, and end with the exit code that the documentation promises."""
+        code = run_command(lambda: self._run(options), as_json=options["json"])
+        if code:
+            sys.exit(code)
+
+    def _run(self, options: dict[str, Any]) -> int:
+        from django_deploykit.bundle.build import BuildRequest, build
+        from django_deploykit.management.bundling import as_json, previous, summary
+        from django_deploykit.project import find_project
+
+        project = find_project(Path.cwd())
+        console = Console(as_json=options["json"])
+        request = BuildRequest(
+            project, options["rev"], options["output"], options["python"], options["platform"]
+        )
+        last = previous(project)
+        built = build(request, console)
+        console.emit(as_json(built))
+        for line in summary(built, last):
+            console.print(line)
+        return 0
