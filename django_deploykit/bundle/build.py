@@ -228,9 +228,10 @@ def _toml(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"{path.name} is not TOML: {error}") from None
+    return data
 
 
 def _with_includes(name: str, folder: Path, seen: set[str]) -> list[Requirement]:
@@ -341,7 +342,8 @@ def _project_problem(facts: dict[str, Any], folder: Path) -> BundleError:
 def _own_layers(facts: dict[str, Any], folder: Path, target: Target) -> list[Layer]:
     """Pack what is the project's own: the export, and the collected static files apart from it."""
     static = Path(facts["static_root"]) if facts["static_root"] and facts["staticfiles"] else None
-    app, collected = [], []
+    app: list[tuple[str, str]] = []
+    collected: list[tuple[str, str]] = []
     for path, names, files in os.walk(folder):
         names[:] = sorted(name for name in names if name not in ("__pycache__", ".git"))
         inside_static = static is not None and Path(path).resolve().is_relative_to(static.resolve())

@@ -152,7 +152,6 @@ def _install(
     _forget_old(folder.parent)
     with scratch(folder.parent) as place:
         venv = place / "venv"
-        before = time.time()
         run_uv(
             [
                 "venv",
@@ -168,9 +167,9 @@ def _install(
         )
         with progress.step("install"):
             _fill(venv, lock, target, export, place)
-        built = _built(venv, lock, before)
+        built = _built(venv)
         site = site_packages(venv)
-        trees = list(split(site, venv, target.python))
+        trees = list(split(site, venv))
         layers: list[Layer] = []
         if packed:
             with progress.step("pack"):
@@ -240,7 +239,7 @@ def site_packages(venv: Path) -> Path:
     return next((venv / "lib").glob("python3*")) / "site-packages"
 
 
-def split(site: Path, venv: Path, python: str) -> Iterator[Tree]:
+def split(site: Path, venv: Path) -> Iterator[Tree]:
     """Yield one tree for each installed distribution, from its RECORD, rewritten so that it is the same everywhere."""
     for info in sorted(site.glob("*.dist-info")):
         rows = list(csv.reader(io.StringIO((info / "RECORD").read_text(encoding="utf-8"))))
@@ -253,10 +252,7 @@ def split(site: Path, venv: Path, python: str) -> Iterator[Tree]:
             record.write_text(text.getvalue(), encoding="utf-8")
         name, version = _name_and_version(info)
         files = tuple(
-            sorted(
-                (_layer_path(row[0], site, venv, python), os.path.join(site, row[0]))
-                for row in kept
-            )
+            sorted((_layer_path(row[0], site, venv), os.path.join(site, row[0])) for row in kept)
         )
         yield Tree("distribution", name, version, tuple(dict(files).items()))
 
@@ -268,7 +264,7 @@ def _belongs(path: str, info: str) -> bool:
     )
 
 
-def _layer_path(path: str, site: Path, venv: Path, python: str) -> str:
+def _layer_path(path: str, site: Path, venv: Path) -> str:
     full = os.path.normpath(os.path.join(site, path))
     relative = os.path.relpath(full, venv)
     if relative.startswith(".."):
@@ -326,7 +322,7 @@ def _glibc(tag: str) -> tuple[int, int] | None:
     return None
 
 
-def _built(venv: Path, lock: Lock, before: float) -> list[str]:
+def _built(venv: Path) -> list[str]:
     """Return the distributions whose wheel was made here: uv notes no index for those tags."""
     found = []
     for info in sorted(site_packages(venv).glob("*.dist-info")):

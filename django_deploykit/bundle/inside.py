@@ -10,12 +10,13 @@ import json
 import os
 import sys
 import traceback
+from typing import Any
 
 
-def main(answer):
+def main(answer: str) -> None:
     """Ask the project, collect its static files, write the answer."""
     sys.path.insert(0, os.getcwd())
-    facts = {"stage": "settings", "problem": "", "where": ""}
+    facts: dict[str, Any] = {"stage": "settings", "problem": "", "where": ""}
     try:
         collect(facts)
     except SystemExit as error:
@@ -28,7 +29,7 @@ def main(answer):
         json.dump(facts, file)
 
 
-def collect(facts):
+def collect(facts: dict[str, Any]) -> None:
     """Fill in the facts, stage by stage."""
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise RuntimeError(
@@ -68,18 +69,18 @@ def collect(facts):
     facts["stage"] = "done"
 
 
-def configuration(facts):
+def configuration(facts: dict[str, Any]) -> None:
     """Ask django_deploykit.conf, where the project uses it, what it has to be told."""
     try:
         conf = importlib.import_module("django_deploykit.conf")
     except ImportError:
         return
-    declared = getattr(conf, "declared", tuple)()
+    declared: Any = getattr(conf, "declared", tuple)()
     facts["required"] = [f"[{one.section}] {one.option}" for one in declared if one.required]
     facts["sample"] = conf.sample(declared) if declared else ""
 
 
-def callable_of(dotted, name, settings):
+def callable_of(dotted: str | None, name: str, settings: str) -> str:
     """Return the application as gunicorn takes it, ``shop.wsgi:application``, "" where there is none."""
     if dotted:
         module, _, attribute = dotted.rpartition(".")
@@ -89,7 +90,7 @@ def callable_of(dotted, name, settings):
     return f"{base}.{name}:application".lstrip(".") if os.path.exists(path) else ""
 
 
-def place_of(error):
+def place_of(error: BaseException) -> str:
     """Return the project's line that an error came from, ``shop/settings.py:14``."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.relpath(error.filename)}:{error.lineno}"

@@ -159,7 +159,7 @@ def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> I
 
 def hint_for(path: str) -> str:
     """Return the command that makes a lock of this file."""
-    if path.endswith(".txt") or path.endswith(".lock"):
+    if path.endswith((".txt", ".lock")):
         source = path.rpartition(".")[0] + ".in"
         return (
             f"Lock it with hashes, from what you wrote by hand: "

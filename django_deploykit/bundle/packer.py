@@ -11,6 +11,9 @@ import marshal
 import os
 import sys
 import zipfile
+from typing import Any
+
+Contents = dict[str, tuple[str | None, bytes | None]]  # by path: a file, or bytes
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED = (0b01).to_bytes(4, "little")  # PEP 552
@@ -33,15 +36,15 @@ _STORED = (
 )
 
 
-def main():
+def main() -> None:
     """Pack every tree of the job that came on standard input."""
     job = json.load(sys.stdin)
     json.dump([pack(tree, job["cache"], job["level"]) for tree in job["trees"]], sys.stdout)
 
 
-def pack(tree, cache, level):
+def pack(tree: dict[str, Any], cache: str, level: int) -> dict[str, Any]:
     """Return the layer of a tree as a row; its archive and list are in the cache afterwards."""
-    contents = {path: (source, None) for path, source in tree["files"]}
+    contents: Contents = {path: (source, None) for path, source in tree["files"]}
     for path, source in tree["files"]:
         if path.endswith(".py") and not path.startswith("bin/"):
             code = bytecode(path, source)
@@ -65,19 +68,19 @@ def pack(tree, cache, level):
     }
 
 
-def whole(cache, digest):
+def whole(cache: str, digest: str) -> bool:
     """Whether the cache holds every part of a layer."""
     return all(
         os.path.exists(os.path.join(cache, digest + end)) for end in (".zip", ".json", ".sum")
     )
 
 
-def cached_path(path):
+def cached_path(path: str) -> str:
     """Return where Python looks for the bytecode of a source."""
     return importlib.util.cache_from_source(path)
 
 
-def bytecode(path, source):
+def bytecode(path: str, source: str) -> bytes | None:
     """Return the bytecode of a source, None where it does not compile (templates of code do not)."""
     with open(source, "rb") as file:
         data = file.read()
@@ -91,16 +94,17 @@ def bytecode(path, source):
     )
 
 
-def entry(path, source, data):
+def entry(path: str, source: str | None, data: bytes | None) -> list[Any]:
     """Return a file's row of a layer's list."""
     if data is not None:
         return [path, 0o644, len(data), hashlib.sha256(data).hexdigest()]
+    assert source is not None
     status = os.stat(source)
     mode = 0o755 if status.st_mode & 0o100 else 0o644
     return [path, mode, status.st_size, file_digest(source)]
 
 
-def file_digest(path):
+def file_digest(path: str) -> str:
     """Return the SHA-256 of a file."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -109,7 +113,7 @@ def file_digest(path):
     return digest.hexdigest()
 
 
-def tree_digest(entries):
+def tree_digest(entries: list[list[Any]]) -> str:
     """Return the identity of a tree, as ``runtime.manifest.tree_digest`` does."""
     digest = hashlib.sha256()
     for path, mode, size, sha256 in entries:
@@ -120,7 +124,7 @@ def tree_digest(entries):
     return digest.hexdigest()
 
 
-def write(path, entries, contents, level):
+def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
     """Write a layer's archive; it appears whole."""
     temporary = "%s.%d" % (path, os.getpid())
     try:
@@ -140,10 +144,17 @@ def write(path, entries, contents, level):
             os.unlink(temporary)
 
 
-def put(archive, info, source, data, level):
+def put(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    source: str | None,
+    data: bytes | None,
+    level: int,
+) -> None:
     """Write one member, large files piece by piece."""
     if data is not None or info.file_size < (8 << 20):
         if data is None:
+            assert source is not None
             with open(source, "rb") as file:
                 data = file.read()
         archive.writestr(info, data, info.compress_type, level)
@@ -151,13 +162,14 @@ def put(archive, info, source, data, level):
     if sys.version_info >= (3, 13):
         info.compress_level = level
     else:
-        info._compresslevel = level
+        info._compresslevel = level  # type: ignore[attr-defined]
+    assert source is not None
     with archive.open(info, "w") as target, open(source, "rb") as file:
         for piece in iter(lambda: file.read(1 << 20), b""):
             target.write(piece)
 
 
-def replace(path, data):
+def replace(path: str, data: bytes) -> None:
     """Write a file that appears whole."""
     temporary = "%s.%d" % (path, os.getpid())
     with open(temporary, "wb") as file:

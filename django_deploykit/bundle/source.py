@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
@@ -164,8 +163,8 @@ def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
     assert process.stdout is not None
     with (
         process,
-        tarfile.open(fileobj=io.BufferedReader(process.stdout, 1 << 20), mode="r|") as tar,
-    ):  # type: ignore[arg-type]
+        tarfile.open(fileobj=process.stdout, mode="r|") as tar,
+    ):
         for member in tar:
             _extract(tar, member, target)
     if process.returncode:

@@ -45,6 +45,8 @@ def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dic
         words = [word for word in value.split() if _there(word)]
         if words and name not in result:
             result[name] = " ".join(words) if name == "UV_INDEX" else ",".join(words)
+    # pip takes the best of all its indexes; the lock's hashes say which files may come.
+    result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return result
 
 
@@ -86,7 +88,8 @@ def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
         errors="replace",
     )
     if done.returncode:
-        raise BundleError(f"{what} failed:\n{shorten(done.stderr)}", hint_of(done.stderr))
+        text = done.stderr.replace(f"file://{folder}/", "").replace(f"{folder}/", "")
+        raise BundleError(f"{what} failed:\n{shorten(text)}", hint_of(text))
     return done.stdout
 
 
@@ -112,6 +115,8 @@ def hint_of(text: str) -> str:
         or "no wheels are usable" in lower
     ):
         return "No file of that version fits this Python and platform. Choose another with --python or --platform, or lock another version."
+    if "not found at" in lower or "no such file" in lower:
+        return "Is that file committed? Only what is in the commit gets into the bundle."
     if "failed to build" in lower or "build backend" in lower:
         return (
             "A distribution has no wheel and cannot be built here: install what it needs to build."

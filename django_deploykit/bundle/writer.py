@@ -26,7 +26,7 @@ class DamagedLayer(Exception):
 
 def zip_time(moment: int) -> tuple[int, int, int, int, int, int]:
     """Return a moment in UTC as ZIP holds it."""
-    return time.gmtime(max(moment, _FIRST_YEAR))[:6]  # type: ignore[return-value]
+    return time.gmtime(max(moment, _FIRST_YEAR))[:6]
 
 
 def write_bundle(

@@ -140,7 +140,7 @@ class BundleFile:
             raise DamagedError(f"{self.path} is damaged: {name} has no header")
         name_size, extra_size = struct.unpack("<HH", header[26:30])
         part = Slice(self._file, info.header_offset + 30 + name_size + extra_size, info.file_size)
-        return io.BufferedReader(part, 1 << 16)  # type: ignore[return-value]
+        return io.BufferedReader(part, 1 << 16)
 
     def files(self, digest: str) -> Iterator[Tuple[FileEntry, bytes]]:
         """Yield a layer's files, each held to its digest before it is handed out."""
