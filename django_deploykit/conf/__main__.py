@@ -1,0 +1,130 @@
+"""``python -m django_deploykit.conf``: the sample file, where values come from, what is new."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
+from django_deploykit.conf.ini import read_ini
+from django_deploykit.conf.layers import environment_name
+from django_deploykit.conf.secret import HIDDEN
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one of the four commands; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m django_deploykit.conf", description=__doc__)
+    parser.add_argument("--settings", default="", help="the settings module")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("sample", help="print a commented INI file")
+    commands.add_parser("explain", help="print where every value comes from; no values")
+    commands.add_parser("check", help="print what is wrong; exit code 1 where anything is")
+    diff = commands.add_parser(
+        "diff", help="print which options a file lacks, and which it need not have"
+    )
+    diff.add_argument("file", type=Path)
+    options = parser.parse_args(argv)
+    if options.command in ("sample", "diff"):
+        os.environ["DEPLOYKIT_BUILD"] = "1"
+    try:
+        _load(options.settings)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if not configs():
+        print("error: the settings make no Config", file=sys.stderr)
+        return 2
+    if options.command == "sample":
+        print(sample(), end="")
+    elif options.command == "explain":
+        print("\n".join(line for config in configs() for line in explain(config)))
+    elif options.command == "diff":
+        return _diff(options.file)
+    else:
+        print(f"{len(declared())} settings, no problem")
+    return 0
+
+
+def _load(settings: str) -> None:
+    sys.path.insert(0, os.getcwd())
+    if settings:
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
+    elif "DJANGO_SETTINGS_MODULE" not in os.environ:
+        os.environ["DJANGO_SETTINGS_MODULE"] = _of_manage()
+    from django.conf import settings as django_settings
+
+    dir(django_settings)
+    _ = django_settings.DEBUG
+
+
+def _of_manage() -> str:
+    """Return the settings module that ./manage.py names."""
+    import re
+
+    try:
+        text = Path("manage.py").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    match = re.search(r"DJANGO_SETTINGS_MODULE[\"'],\s*[\"']([\w.]+)[\"']", text)
+    if not match:
+        raise SystemExit("error: name the settings: --settings shop.settings")
+    return match[1]
+
+
+def explain(config: Config) -> list[str]:
+    """Return a line for each setting: its name, its value unless secret, where it comes from."""
+    lines = []
+    for one in config.declarations:
+        found = config.layers.all(one.env)
+        counted = config.layers.find(one.env)
+        if counted is None:
+            lines.append(
+                f"{one.env}: {'missing' if one.required else 'default ' + repr(one.default)}"
+            )
+            continue
+        value = HIDDEN if one.secret else repr(counted.text)
+        also = [
+            other.where for other in found if other is not counted and other.where != counted.where
+        ]
+        lines.append(
+            f"{one.env}: {value} from {counted.where}"
+            + (f"; overrides {', '.join(also)}" if also else "")
+        )
+    return lines
+
+
+def _diff(path: Path) -> int:
+    try:
+        ini = read_ini(path)
+    except OSError as error:
+        print(f"error: {path}: {error.strerror}", file=sys.stderr)
+        return 2
+    new, unknown = compare(path, declared())
+    for one in new:
+        print(f"+ [{one.section}] {one.option}  ({one.kind}{', required' if one.required else ''})")
+    for line in [*unknown, *ini.problems]:
+        print(f"? {line}")
+    return 1 if any(one.required for one in new) or ini.problems else 0
+
+
+def compare(
+    path: Path, declarations: tuple[Declaration, ...]
+) -> tuple[list[Declaration], list[str]]:
+    """Return declarations that a file does not set, and options in it that nothing reads."""
+    app = configs()[0].app if configs() else ""
+    names = {
+        environment_name(app, section, option): entry.where
+        for section, options in read_ini(path).sections.items()
+        for option, entry in options.items()
+    }
+    known = {one.env for one in declarations}
+    new = [one for one in declarations if one.env not in names]
+    return new, [
+        f"{where}: nothing reads {name}" for name, where in names.items() if name not in known
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""How the text of a setting becomes a value (pure).
+
+Every function returns the value or raises :class:`ValueError` with what was expected; the message
+never holds the text itself, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+TRUE = ("true", "yes", "on", "1", "y", "t")
+FALSE = ("false", "no", "off", "0", "n", "f")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+
+
+def read_bool(text: str) -> bool:
+    """Return a truth value; a typo is an error, never False."""
+    word = text.strip().lower()
+    if word in TRUE:
+        return True
+    if word in FALSE:
+        return False
+    raise ValueError("expected true or false (yes/no, on/off, 1/0)")
+
+
+def read_int(text: str) -> int:
+    """Return a whole number; underscores between digits are fine."""
+    try:
+        return int(text.strip())
+    except ValueError:
+        raise ValueError("expected a whole number") from None
+
+
+def read_float(text: str) -> float:
+    """Return a finite number."""
+    try:
+        value = float(text.strip())
+    except ValueError:
+        raise ValueError("expected a number") from None
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("expected a finite number")
+    return value
+
+
+def read_duration(text: str) -> timedelta:
+    """Return a time span: ``90`` (seconds), ``500ms``, ``1h30m``, ``2d``.
+
+    >>> read_duration("1h30m")
+    datetime.timedelta(seconds=5400)
+    """
+    word = text.strip().replace(" ", "")
+    if re.fullmatch(r"\d+(\.\d+)?", word):
+        return timedelta(seconds=float(word))
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", word)
+    if not parts or "".join(number + unit for number, unit in parts) != word:
+        raise ValueError("expected a duration as 90, 500ms, 30s, 5m, 1h30m or 2d")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def read_list(text: str) -> list[str]:
+    """Return what stands between commas or on lines, without surrounding space."""
+    return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
+
+
+def read_path(text: str) -> Path:
+    """Return an absolute path; ``~`` is the user's home."""
+    path = Path(text.strip()).expanduser()
+    if not path.is_absolute():
+        raise ValueError("expected an absolute path: the working folder differs between commands")
+    return path
+
+
+def read_url(text: str) -> str:
+    """Return an absolute URL with a scheme and a host."""
+    word = text.strip()
+    try:
+        parts = urlsplit(word)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("expected a URL as https://example.com/path") from None
+    if not parts.scheme or not parts.netloc or re.search(r"\s", word):
+        raise ValueError("expected a URL as https://example.com/path")
+    return word
+
+
+def read_json(text: str) -> Any:
+    """Return any JSON value."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"expected JSON ({place})") from None
+
+
+def read_hosts(text: str, *, debug: bool = False) -> list[str]:
+    """Return names for ALLOWED_HOSTS, each as Django compares it with the Host header.
+
+    Host names are not secret, so the message names the wrong ones.
+    """
+    names = [part for part in re.split(r"[,\s]+", text) if part]
+    problems = [problem for name in names if (problem := judge_host(name, debug=debug))]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return [name.lower() for name in names]
+
+
+def judge_host(name: str, *, debug: bool = False) -> str:
+    """Return what is wrong with a name for ALLOWED_HOSTS, "" where nothing is.
+
+    >>> judge_host("https://example.com")
+    "'https://example.com' has a scheme; write example.com"
+    """
+    bare = name.strip("\"'[]")
+    if name == "*":
+        return "" if debug else "'*' accepts every Host header; name the site's hosts"
+    if "://" in name:
+        return f"{name!r} has a scheme; write {urlsplit(name).hostname or 'the host alone'}"
+    if name != name.strip() or re.search(r"[\"'\s]", name):
+        return f"{name!r} has quotes or spaces, which never match; write {bare.strip()}"
+    if "/" in name:
+        return f"{name!r} has a path; write {name.partition('/')[0]}"
+    if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", name):
+        return ""
+    if ":" in name:
+        return f"{name!r} has a port; write {name.partition(':')[0]}"
+    labels = name.removeprefix(".").removesuffix(".").split(".")
+    if not all(_LABEL.match(label) for label in labels):
+        return f"{name!r} is no host name"
+    return ""
+
+
+_PLACEHOLDER = re.compile(
+    r"(change[-_ ]?(me|this|it)|replace[-_ ]?(me|this)|your[-_ ]|example|placeholder|dummy"
+    r"|insecure|secret[-_ ]?key|x{4,}|todo|fixme|<.*>|\{.*\}|\.\.\.|not[-_ ]?secret|s3cr3t)",
+    re.IGNORECASE,
+)
+_WORDS = {"secret", "password", "passwd", "key", "test", "none", "null", "admin", "123456"}
+
+
+def judge_secret(text: str, *, signing: bool = False) -> str:
+    """Return what is wrong with a secret, "" where nothing is; ``signing``: Django's SECRET_KEY.
+
+    Django asks for 50 characters, 5 of them distinct (``security.W009``).
+    """
+    word = text.strip()
+    if not word:
+        return "is empty"
+    if word.lower() in _WORDS:
+        return "is a placeholder"
+    if not signing:
+        return "is a placeholder" if _PLACEHOLDER.fullmatch(word) or _is_filler(word) else ""
+    if word.startswith("django-insecure-"):
+        return "starts with django-insecure-, as startproject writes it into the repository"
+    if _is_filler(word) or (_PLACEHOLDER.search(word) and len(set(word)) < 30):
+        return "is a placeholder"
+    if len(word) < 50 or len(set(word)) < 5 or _repeats(word):
+        return "is too weak: 50 random characters are expected"
+    return ""
+
+
+def _is_filler(word: str) -> bool:
+    return bool(
+        re.match(r"(change[-_ ]?(me|this)|replace[-_ ]?(me|this)|your[-_ ])", word, re.IGNORECASE)
+    )
+
+
+def _repeats(word: str) -> bool:
+    """Whether a short piece makes up the whole text."""
+    return word in (word + word)[1:-1]
