@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.apps import AppConfig
+from django.core.checks import CheckMessage, register
 
 
 class DeployKitConfig(AppConfig):
@@ -10,3 +14,13 @@ class DeployKitConfig(AppConfig):
 
     name = "django_deploykit"
     verbose_name = "Deploy kit"
+
+    def ready(self) -> None:
+        """Let ``check --deploy`` run the catalogue; it is imported only then."""
+        register(_deploy_checks, "deploykit", deploy=True)
+
+
+def _deploy_checks(**options: Any) -> Sequence[CheckMessage]:
+    from django_deploykit.checks.gate import registered
+
+    return registered(**options)

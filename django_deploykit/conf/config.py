@@ -268,9 +268,30 @@ class Config:
 
     @property
     def data(self) -> Path:
-        """The folder for what outlives a release: ``$STATE_DIRECTORY``, else beside manage.py."""
+        """The folder for what outlives a release: ``$STATE_DIRECTORY``, in a working copy the project's.
+
+        Commands that judge or build for production get the folder of a host, ``/var/lib/<app>``.
+        """
         state = self._environ.get("STATE_DIRECTORY", "").partition(":")[0]
-        return Path(state) if state else self._folder.parent
+        if state:
+            return Path(state)
+        return Path("/var/lib") / self.app if self.building else self._folder.parent
+
+    @property
+    def local(self) -> _Bool:
+        """Whether this is a release in the built-in environment ``local``: this machine, without TLS."""
+        return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
+
+    def logging(self, level: _Str = "INFO") -> dict[_Str, Any]:
+        """Return LOGGING that sends everything to standard error, where systemd's journal keeps it."""
+        style = {"format": "{levelname} {name}: {message}", "style": "{"}
+        return {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"line": style},
+            "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["console"], "level": level},
+        }
 
     @property
     def problems(self) -> tuple[_Str, ...]:

@@ -261,7 +261,7 @@ def environment(site: Site) -> Dict[str, str]:
     name = site.app.upper().replace("-", "_")
     return {
         f"{name}_CONFIG": str(site.ini),
-        "DEPLOYKIT_DATA": str(site.data),
+        "DEPLOYKIT_ENVIRONMENT": "local",
         "STATE_DIRECTORY": str(site.data),
         "PYTHONUNBUFFERED": "1",
     }

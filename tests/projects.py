@@ -1,0 +1,117 @@
+"""Projects to test on: git repositories made from ``testproject/`` or by Django itself.
+
+We are on no index, so a project takes us as a wheel in ``vendor/``, locked by its hash.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Whose commit it is and when: the same in every run, so that release ids are too.
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ann",
+    "GIT_AUTHOR_EMAIL": "ann@example.org",
+    "GIT_COMMITTER_NAME": "Ann",
+    "GIT_COMMITTER_EMAIL": "ann@example.org",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+}
+
+
+def uv() -> str:
+    """Return the path of uv, which the extra installs."""
+    from uv import find_uv_bin
+
+    return str(find_uv_bin())
+
+
+def run(*argv: str | Path, cwd: Path | None = None, **env: str) -> str:
+    """Run a command that must succeed; returns its output."""
+    done = subprocess.run(
+        [str(one) for one in argv],
+        cwd=cwd,
+        env={**os.environ, **IDENTITY, **env},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise AssertionError(f"{argv} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+@functools.lru_cache(maxsize=1)
+def wheel() -> Path:
+    """Build our own wheel once; ``DEPLOYKIT_TEST_WHEEL`` names one that is there already."""
+    given = os.environ.get("DEPLOYKIT_TEST_WHEEL")
+    if given:
+        return Path(given)
+    folder = Path(tempfile.mkdtemp(prefix="deploykit-wheel-"))
+    run(uv(), "build", "-q", "--wheel", "--out-dir", folder, ROOT)
+    found = next(folder.glob("*.whl"))
+    os.environ["DEPLOYKIT_TEST_WHEEL"] = str(found)
+    return found
+
+
+def vendor(project: Path, lock: str = "requirements.txt") -> None:
+    """Put our wheel into ``vendor/`` and its line into the lock file."""
+    (project / "vendor").mkdir(exist_ok=True)
+    source = wheel()
+    shutil.copy(source, project / "vendor" / source.name)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    with (project / lock).open("a", encoding="utf-8") as file:
+        file.write(f"./vendor/{source.name} \\\n    --hash=sha256:{digest}\n")
+
+
+def commit(
+    project: Path, message: str = "Change the shop", when: str = "2026-11-23T04:15:00Z"
+) -> str:
+    """Commit everything; returns the commit's hash."""
+    run("git", "add", "-A", cwd=project)
+    dates = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+    run("git", "commit", "-q", "--allow-empty", "-m", message, cwd=project, **dates)
+    return run("git", "rev-parse", "HEAD", cwd=project).strip()
+
+
+def start_repository(project: Path) -> str:
+    """Make a folder a repository of one commit."""
+    run("git", "init", "-q", "-b", "main", cwd=project)
+    return commit(project, "Open the shop")
+
+
+def make_shop(folder: Path, port: int = 8000) -> Path:
+    """Copy ``testproject/`` to a repository of its own, locked with our wheel."""
+    project = folder / "shop"
+    shutil.copytree(
+        ROOT / "testproject",
+        project,
+        ignore=shutil.ignore_patterns(
+            "__pycache__", ".deploykit", "staticfiles", "*.sqlite3", "vendor"
+        ),
+    )
+    ini = project / "deploykit.ini"
+    ini.write_text(ini.read_text(encoding="utf-8").replace(":8000", f":{port}"), encoding="utf-8")
+    vendor(project)
+    start_repository(project)
+    return project
+
+
+def manage(
+    project: Path, *argv: str, python: str = sys.executable, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` as a user would; returns what it did, whatever it did."""
+    clean = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    return subprocess.run(
+        [python, "manage.py", *argv],
+        cwd=project,
+        env={**clean, **IDENTITY, **env},
+        capture_output=True,
+        text=True,
+    )
