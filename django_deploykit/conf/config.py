@@ -242,7 +242,7 @@ class Config:
 
         ``MAILERS`` for Django 6.1 and later, the ``EMAIL_*`` settings before.
         """
-        read = services.mailers if _has_mailers() else services.email
+        read = _mailers if _has_mailers() else services.email
         stand_in = read("dummy://")
         return self._read("email", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
 
@@ -437,6 +437,10 @@ def _has_mailers() -> bool:
     from django.conf import global_settings
 
     return hasattr(global_settings, "MAILERS")
+
+
+def _mailers(url: str) -> dict[str, Any]:
+    return {"MAILERS": services.mailers(url)}
 
 
 def _article(kind: str) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -88,20 +89,35 @@ def database(url: str) -> dict[str, Any]:
 
 def cache(url: str) -> dict[str, Any]:
     """Return an entry of CACHES for ``redis://:password@host:6379/1?key_prefix=shop``."""
+    if url.strip().startswith("memcached://"):
+        return _memcached(url.strip())
     parts = _split(url, CACHES, "redis://host:6379/1, memcached://host:11211 or file:///path")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     entry: dict[str, Any] = {"BACKEND": CACHES[parts.scheme]}
     if parts.scheme in ("redis", "rediss", "unix"):
         entry["LOCATION"] = Secret(parts._replace(query="", fragment="").geturl())
-    elif parts.scheme == "memcached":
-        where = unquote(parts.netloc) or f"unix:{parts.path}"
-        entry["LOCATION"] = where.split(",") if "," in where else where
     else:
         location = unquote(parts.netloc + parts.path)
         if parts.scheme == "file" and not location.startswith("/"):
             raise ValueError("expected an absolute path: file:///var/cache/shop")
         if location:
             entry["LOCATION"] = location.strip("/") if parts.scheme == "db" else location
+    return _with_options(entry, options)
+
+
+def _memcached(url: str) -> dict[str, Any]:
+    """Return an entry for one or several servers: ``memcached://a:11211,b:11211``, or a socket's path."""
+    place, _, query = url.partition("://")[2].partition("?")
+    servers = [f"unix:{place}"] if place.startswith("/") else place.split(",")
+    if not all(re.fullmatch(r"unix:/.+|[^\s:/]+:\d+", server) for server in servers):
+        raise ValueError("expected servers as memcached://host:11211,other:11211")
+    location = servers if len(servers) > 1 else servers[0]
+    entry = {"BACKEND": CACHES["memcached"], "LOCATION": location}
+    return _with_options(entry, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def _with_options(entry: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
+    """Return a cache's entry with a query's pairs in their places."""
     for key in ("key_prefix", "timeout", "version", "key_function"):
         if key in options:
             entry[key.upper()] = _plain(options.pop(key))

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from . import store as layers
 from .errors import DeployKitError
@@ -177,6 +177,7 @@ def process_lines(target: Path, manifest: Manifest) -> List[str]:
         f"cd {shlex.quote(str(target / 'app'))} || exit 1",
         ': "${PORT:=8000}"; export PORT',
         'if [ -n "${LISTEN_FDS:-}" ]; then LISTEN_PID=$$; export LISTEN_PID; fi',
+        *_gunicorn_lines(manifest),
         'name="${1:-}"; [ $# -gt 0 ] && shift',
         'case "$name" in',
     ]
@@ -185,6 +186,20 @@ def process_lines(target: Path, manifest: Manifest) -> List[str]:
     names = " ".join(process.name for process in manifest.processes)
     lines += [f'*) echo "no process $name here; there are: {names}" >&2; exit 2 ;;', "esac"]
     return lines
+
+
+def _gunicorn_lines(manifest: Manifest) -> List[str]:
+    """Return what keeps two gunicorns of one user apart: since 25.1 each opens one control socket."""
+    versions = [layer.version for layer in manifest.layers if layer.name == "gunicorn"]
+    if not versions or _numbers(versions[0]) < (25, 1):
+        return []
+    return [
+        'GUNICORN_CMD_ARGS="--no-control-socket ${GUNICORN_CMD_ARGS:-}"; export GUNICORN_CMD_ARGS'
+    ]
+
+
+def _numbers(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
 def shell_command(command: str) -> str:

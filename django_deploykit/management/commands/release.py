@@ -45,7 +45,7 @@ class Command(BaseCommand):
             "--exec",
             nargs=REMAINDER,
             metavar="COMMAND",
-            help="run a Django command there: --exec -- shell",
+            help="run a Django command there, as the last option: --exec -- shell",
         )
         parser.add_argument(
             "--rollback",
@@ -69,6 +69,16 @@ class Command(BaseCommand):
         parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
         parser.add_argument("--noinput", "--no-input", action="store_true", help="never ask")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    words: tuple[str, ...] | None = None
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Take off what follows ``--exec``: it is another command's line, options and all."""
+        if "--exec" in argv:
+            place = argv.index("--exec")
+            argv, words = argv[:place], argv[place + 1 :]
+            self.words = tuple(words[1:] if words[:1] == ["--"] else words)
+        super().run_from_argv(argv)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run, and end with the exit code that the documentation promises."""
@@ -98,10 +108,10 @@ class Command(BaseCommand):
                 return int(getattr(releasing, name)())
         if options["logs"]:
             follow = ["--follow"] if options["follow"] else []
-            words = ["--process", options["process"], "--lines", str(options["lines"]), *follow]
-            return int(releasing.attach("log", *words))
-        if options["exec"] is not None:
-            words = options["exec"][1:] if options["exec"][:1] == ["--"] else options["exec"]
+            shown = ["--process", options["process"], "--lines", str(options["lines"]), *follow]
+            return int(releasing.attach("log", *shown))
+        words = self.words if self.words is not None else options["exec"]
+        if words is not None:
             return int(releasing.attach("exec", "--", *words))
         if options["setup"]:
             from django_deploykit.management.setting_up import set_up

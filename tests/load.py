@@ -1,0 +1,81 @@
+"""A client that never rests: requests one after the other on several connections, all counted."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+
+
+@dataclass
+class Load:
+    """Asks ``path`` of ``host:port`` on ``connections`` threads while the ``with`` block runs.
+
+    ``failed`` holds what went wrong; ``slowest`` is in seconds; a new connection is made for every
+    ``per_connection`` requests, so that accepting is tried too.
+    """
+
+    port: int
+    path: str = "/"
+    host: str = "127.0.0.1"
+    connections: int = 8
+    per_connection: int = 20
+    sent: int = 0
+    slowest: float = 0.0
+    failed: list[str] = field(default_factory=list)
+    bodies: set[bytes] = field(default_factory=set)
+    pause: float = 0.0
+
+    def __enter__(self) -> Load:
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(self.connections)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+            try:
+                for _ in range(self.per_connection):
+                    if self._stop.is_set() or not self._once(connection):
+                        break
+            finally:
+                connection.close()
+
+    def _once(self, connection: http.client.HTTPConnection) -> bool:
+        begun = time.monotonic()
+        problem, body, closes = "", b"", False
+        try:
+            connection.request("GET", self.path, headers={"X-Forwarded-Proto": "https"})
+            response = connection.getresponse()
+            body = response.read()
+            closes = response.will_close
+            if response.status != 200:
+                problem = f"status {response.status}"
+        except (OSError, http.client.HTTPException) as error:
+            # An idle kept connection may be closed by its server at any time; browsers ask again.
+            problem = f"{type(error).__name__}: {error}"
+        took = time.monotonic() - begun
+        with self._lock:
+            self.sent += 1
+            self.slowest = max(self.slowest, took)
+            self.bodies.add(body[-200:])
+            if problem:
+                self.failed.append(problem)
+        if self.pause:
+            time.sleep(self.pause)
+        return not problem and not closes

@@ -1,0 +1,41 @@
+"""The sample file, and what the command says of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django_deploykit.conf import Config, sample
+from django_deploykit.conf.ini import parse_ini
+from django_deploykit.runtime.inikeys import fill, names
+
+
+def project() -> Config:
+    config = Config("shop", environ={"DEPLOYKIT_BUILD": "1"})
+    config.bool("DEBUG", default=False, help="Show error pages for developers.")
+    config.secret("SECRET_KEY")
+    config.database("DATABASE_URL", help="Where the data is")
+    config.str("STRIPE_ACCOUNT")
+    config.list("CSRF_TRUSTED_ORIGINS", default=["https://a.example", "https://b.example"])
+    return config
+
+
+def test_required_options_wait_to_be_filled_in() -> None:
+    text = sample(project().declarations)
+    options = parse_ini(text, Path("shop.ini")).sections
+    assert options["django"]["secret_key"].value == "{generate}"
+    assert options["database"]["url"].value == ""
+    assert options["stripe"]["account"].value == ""
+    assert "debug" not in options["django"]
+
+
+def test_optional_options_are_comments_with_their_defaults() -> None:
+    text = sample(project().declarations)
+    assert "# debug = false" in text
+    assert "# Show error pages for developers. (bool, DEBUG)" in text
+    assert "# csrf_trusted_origins = https://a.example, https://b.example" in text
+
+
+def test_a_filled_sample_sets_the_key_alone() -> None:
+    filled = fill(sample(project().declarations))
+    assert names(filled) == {"[django] secret_key"}
+    assert fill(sample(project().declarations)) != filled

@@ -1,0 +1,139 @@
+"""How texts become values."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.conf import readers
+
+
+@pytest.mark.parametrize("text", ["true", "Yes", "ON", "1", " y "])
+def test_reads_true(text: str) -> None:
+    assert readers.read_bool(text) is True
+
+
+@pytest.mark.parametrize("text", ["false", "No", "OFF", "0", "f"])
+def test_reads_false(text: str) -> None:
+    assert readers.read_bool(text) is False
+
+
+@pytest.mark.parametrize("text", ["Flase", "", "2", "truee"])
+def test_refuses_a_typo_in_a_truth_value(text: str) -> None:
+    with pytest.raises(ValueError, match="expected true or false"):
+        readers.read_bool(text)
+
+
+@pytest.mark.parametrize("text", ["80a", "8 0", "", "1.0", "0x10"])
+def test_refuses_what_is_no_whole_number(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a whole number"):
+        readers.read_int(text)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "x"])
+def test_refuses_numbers_that_are_none(text: str) -> None:
+    with pytest.raises(ValueError, match="number"):
+        readers.read_float(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("500ms", 0.5),
+        ("30s", 30),
+        ("1h30m", 5400),
+        ("2d", 172800),
+        ("1.5h", 5400),
+        ("1w", 604800),
+    ],
+)
+def test_reads_durations(text: str, seconds: float) -> None:
+    assert readers.read_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "m", "5x", "5 minutes", "-5s", "1h 30"])
+def test_refuses_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        readers.read_duration(text)
+
+
+def test_splits_lists_at_commas_and_lines_and_strips_them() -> None:
+    assert readers.read_list(" a, b#c ,,\n d'e ") == ["a", "b#c", "d'e"]
+
+
+def test_refuses_relative_paths() -> None:
+    assert readers.read_path("/srv/x") == Path("/srv/x")
+    with pytest.raises(ValueError, match="absolute"):
+        readers.read_path("x/y")
+
+
+@pytest.mark.parametrize("text", ["example.com", "http://", "https://a b/", "https://a:port/"])
+def test_refuses_what_is_no_url(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a URL"):
+        readers.read_url(text)
+
+
+def test_says_where_json_breaks_but_not_what_it_holds() -> None:
+    with pytest.raises(ValueError, match=r"line 1, column 13") as caught:
+        readers.read_json('{"a": "hush" x}'.replace("hush", "hus"))
+    assert "hus" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("https://example.com", "has a scheme; write example.com"),
+        ("example.com:8000", "has a port; write example.com"),
+        ("example.com/shop", "has a path; write example.com"),
+        ("'example.com'", "has quotes or spaces, which never match; write example.com"),
+        ("*", "accepts every Host header"),
+        ("exa mple.com", "quotes or spaces"),
+        ("-example.com", "is no host name"),
+        ("*.example.com", "is no host name"),
+    ],
+)
+def test_says_what_is_wrong_with_a_host(name: str, says: str) -> None:
+    assert says in readers.judge_host(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["example.com", ".example.com", "localhost", "127.0.0.1", "[::1]", "x-1.example.com"]
+)
+def test_accepts_hosts(name: str) -> None:
+    assert readers.judge_host(name) == ""
+
+
+def test_accepts_the_star_in_debug() -> None:
+    assert readers.read_hosts("*", debug=True) == ["*"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "secret",
+        "django-insecure-" + "a1b2c3" * 10,
+        "change-me-in-production",
+        "x" * 60,
+        "abc" * 20,
+        "short",
+        "your-secret-key-here",
+    ],
+)
+def test_refuses_keys_that_can_be_guessed(key: str) -> None:
+    assert readers.judge_secret(key, signing=True)
+
+
+def test_accepts_random_keys() -> None:
+    import secrets
+
+    for _ in range(200):
+        assert readers.judge_secret(secrets.token_urlsafe(50), signing=True) == ""
+
+
+def test_accepts_a_password_that_merely_holds_a_common_word() -> None:
+    assert readers.judge_secret("my-secret-is-7c2f") == ""
+    assert readers.judge_secret("changeme") == "is a placeholder"
