@@ -1,0 +1,1 @@
+"""The application that E812 finds."""
