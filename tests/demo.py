@@ -134,7 +134,7 @@ def release(project: Path, name: str, port: int, *argv: str, load: bool = False)
 def title(port: int) -> str:
     """Return the site's headline."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-        page = answer.read().decode()
+        page: str = answer.read().decode()
     return page.partition("<h1>")[2].partition("</h1>")[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -173,7 +173,7 @@ def _today() -> str:
     return datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
 
 
-def registered(**_: Any) -> list[django_checks.CheckMessage]:
+def registered(**options: Any) -> list[django_checks.CheckMessage]:
     """Return our findings as Django's messages, for ``check --deploy``."""
     from pathlib import Path
 
@@ -183,10 +183,9 @@ def registered(**_: Any) -> list[django_checks.CheckMessage]:
         return []
     subject = read_subject(Path.cwd())
     own = chosen(catalogue().values(), Choice(), server=False)
-    kept, _ = apply_skips(
-        [found for one in own for found in one.run(subject)], subject.skips, _today()
-    )
-    return [_as_message(replace(one, path=one.path)) for one in ordered(kept)]
+    findings = [found for one in own for found in one.run(subject)]
+    remaining, _skipped = apply_skips(findings, subject.skips, _today())
+    return [_as_message(one) for one in ordered(remaining)]
 
 
 def _gate_is_running() -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import django
 import pytest
 from django.conf import settings
 from django.test import override_settings
@@ -71,11 +72,11 @@ def test_accepts_a_key_that_is_read(project: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_finds_versions_out_of_support(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core.django, "VERSION", (4, 0, 0, "final", 0))
+    monkeypatch.setattr(django, "VERSION", (4, 0, 0, "final", 0))
     monkeypatch.setattr(core, "PYTHON_ENDS", {sys.version_info[:2]: "2999-01-01"})
     found = run("W110", tmp_path)
     assert [one.message.partition(" is")[0] for one in found] == ["Django 4.0"]
-    monkeypatch.setattr(core.django, "VERSION", (99, 0, 0, "final", 0))
+    monkeypatch.setattr(django, "VERSION", (99, 0, 0, "final", 0))
     assert run("W110", tmp_path) == []
 
 
@@ -94,8 +95,6 @@ def test_finds_an_open_api(tmp_path: Path) -> None:
 
 
 def test_finds_sqlite_that_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import django
-
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/var/lib/shop/x"}
     monkeypatch.setattr(django, "VERSION", (5, 2))
     with override_settings(DATABASES={"default": entry}):
