@@ -33,6 +33,13 @@ _MASKED = (
     "e2scrub_all.timer",
     "fstrim.timer",
 )
+_SSHD = """\
+ListenAddress {address}
+HostKey /etc/ssh/lab_key
+PasswordAuthentication no
+MaxStartups 100
+UseDNS no
+"""
 _PATIENCE = 60.0  # seconds for a boot, on a busy machine
 
 
@@ -53,8 +60,10 @@ class Host:
         self._write_root()
         here = Path(__file__).with_name("guard.py")
         self._guard = subprocess.Popen(
-            [*_NAMESPACES, *_scope(self.name), sys.executable, str(here)]
-            + [str(self.folder), str(base), self.name],
+            [
+                *(*_scope(self.name), *_NAMESPACES, sys.executable, str(here)),
+                *(str(self.folder), str(base), self.name),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -123,7 +132,7 @@ class Host:
         stdin = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
         return subprocess.run(
             [*self.ssh(user), command],
-            **stdin,  # type: ignore[call-overload]
+            **stdin,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -177,8 +186,7 @@ class Host:
             # Without one, trixie's first boot re-enables presets.
             "etc/machine-id": (uuid.uuid4().hex + "\n", 0o444),
             "etc/ssh/sshd_config.d/lab.conf": (
-                f"ListenAddress {self.address}\nHostKey /etc/ssh/lab_key\n"
-                "PasswordAuthentication no\nMaxStartups 100\nUseDNS no\n",
+                _SSHD.format(address=self.address),
                 0o644,
             ),
             "etc/ssh/lab_key": ((self.folder / "host_key").read_text(), 0o600),
