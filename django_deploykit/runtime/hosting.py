@@ -26,7 +26,7 @@ def supervisor_of(site: Site, program: Sequence[str]) -> Supervisor:
         return Plain(site, program)
     from .systemd import Systemd
 
-    return Systemd(site, program)
+    return Systemd(site)
 
 
 def facts(root: Path, python: str, program: Sequence[str]) -> Dict[str, Any]:
@@ -70,10 +70,19 @@ def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
 
 
 def configuration(site: Site, supervisor: Supervisor) -> Dict[str, Any]:
-    """Return the configuration's option names and how the host's units differ from what they should be."""
-    if site.supervisor == "plain":
-        return {"keys": inikeys.names_in(site.etc, site.app), "drift": []}
-    return {"keys": supervisor.keys(), "drift": []}  # type: ignore[attr-defined]
+    """Return the configuration's option names and how the host's units differ from what they should be.
+
+    ``processes`` are those that the host has units for; absent where it needs none.
+    """
+    from .systemd import Systemd
+
+    if isinstance(supervisor, Systemd):
+        return {
+            "keys": supervisor.keys(),
+            "drift": supervisor.drift(),
+            "processes": supervisor.kinds,
+        }
+    return {"keys": inikeys.names_in(site.etc, site.app), "drift": []}
 
 
 def base_layers(site: Site) -> List[Dict[str, str]]:
@@ -127,8 +136,24 @@ def prepare_local(site: Site, sample: str) -> List[str]:
     return inikeys.names_in(site.etc, site.app)
 
 
+def _user_name(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def judge_root(root: Path) -> None:
-    """Refuse a root that cannot be written by this user."""
+    """Refuse a root that cannot be written by this user, or whose files would then be root's."""
+    owner = root.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        name = _user_name(owner)
+        raise DeployKitError(
+            f"{root} belongs to {name}; what root leaves there, {name} could not replace",
+            f"Run this as {name}: sudo -u {name} ...",
+        )
     if not os.access(root, os.W_OK):
         raise DeployKitError(
             f"{root} cannot be written by this user",

@@ -7,8 +7,8 @@ import secrets
 from pathlib import Path
 from typing import List, Set
 
-_SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
-_OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
+SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
+OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
 GENERATE = "{generate}"
 
 
@@ -21,11 +21,11 @@ def names(text: str) -> Set[str]:
     found, section = set(), ""
     for line in text.splitlines():
         stripped = line.strip()
-        match = _SECTION.match(stripped)
+        match = SECTION.match(stripped)
         if match:
             section = match.group(1).strip()
             continue
-        option = _OPTION.match(line) if line[:1] not in " \t" else None
+        option = OPTION.match(line) if line[:1] not in " \t" else None
         if option and section and stripped[0] not in "#;" and option.group(2).strip():
             found.add(f"[{section}] {option.group(1).strip().lower()}")
     return found

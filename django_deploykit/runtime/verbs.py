@@ -8,7 +8,7 @@ import os
 import sys
 import zlib
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Sequence
 
 from . import hosting, journal, lock, prune, receive, store
 from .bundlefile import BundleFile
@@ -20,7 +20,7 @@ from .plain import Plain, program_of
 from .project_commands import check as check_release
 from .project_commands import migrate as migrate_release
 from .site import Site, load_site
-from .switch import Change, live_release, settle, switch
+from .switch import Change, live_release, probe_host, settle, switch
 from .tree import changed_files, interpreter, load_release, stage
 
 VERBS = {
@@ -112,9 +112,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _own_arguments(made: Dict[str, argparse.ArgumentParser]) -> None:
     """Let the modules of the longer verbs say what they take."""
-    from . import install
+    from . import install, setup
 
     install.add_arguments(made["install"])
+    setup.add_arguments(made["setup"])
+    made["site"].add_argument(
+        "--static",
+        choices=("whitenoise", "direct"),
+        default="whitenoise",
+        help="who serves static files: the release, or the web server itself",
+    )
+    made["site"].add_argument("--name", action="append", default=[], help="a name of the site")
 
 
 def _release(text: str) -> str:
@@ -417,8 +425,13 @@ def _site(options: argparse.Namespace, path: Path) -> int:
 
     site = _site_of(options, path)
     live = live_release(site)
-    static_url = load_release(site.releases / live).static_url if live else "/static/"
-    print(website(site, options.server, static_url), end="")
+    manifest = load_release(site.releases / live) if live else None
+    static_url = manifest.static_url if manifest else "/static/"
+    static_root = manifest.static_root if manifest and options.static == "direct" else ""
+    if options.static == "direct" and not static_root:
+        raise DeployKitError("no release with static files is live here", "Release first.")
+    names = options.name or ([probe_host(site, live)] if live else [])
+    print(website(site, options.server, static_url, static_root, names), end="")
     return 0
 
 
@@ -428,7 +441,7 @@ def _install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
     return install(options, path, voice)
 
 
-def _setup(options: argparse.Namespace, path: Path, voice: Voice) -> Optional[Dict[str, Any]]:
-    from .setup import run
+def _setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from .setup import setup
 
-    return run(options)
+    return setup(options, path, voice)

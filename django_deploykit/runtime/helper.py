@@ -1,0 +1,224 @@
+"""The text of the helper that runs as root for the deploy user, and of the line that lets it (pure).
+
+It is written once by ``setup`` to ``/usr/local/libexec/deploykit-<app>``, belongs to root, imports
+nothing of a release, takes words of a fixed grammar (verb, release id, kinds) and hands them to
+systemd as whole arguments, never to a shell.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from . import inikeys
+from .site import Site
+from .units import Kind, enabled_path, helper_path, sandbox
+
+_TEXT = r'''#!/usr/bin/python3 -IS
+# Written by django-deploykit for @APP@ (helper)
+"""What the deploy user of @APP@ may have done as root: nothing but the words below.
+
+    start RELEASE KIND...       stop RELEASE KIND...       log RELEASE KIND LINES
+    run RELEASE TOKEN [NAME=VALUE...] -- WORD...           cancel TOKEN
+    keys                        boot
+"""
+import os
+import re
+import stat
+import sys
+
+APP = @APP!r@
+RELEASES = @RELEASES!r@
+ENABLED = @ENABLED!r@
+ETC = @ETC!r@
+KINDS = @KINDS!r@
+PROPERTIES = @PROPERTIES!r@
+
+RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
+TOKEN = re.compile(r"[0-9a-f]{16}\Z")
+LINES = re.compile(r"[1-9][0-9]{0,4}\Z")
+VARIABLE = re.compile(r"DEPLOYKIT_[A-Z_]{1,40}=[A-Za-z0-9._:/@+-]{0,200}\Z")
+SECTION = re.compile(@SECTION!r@)
+OPTION = re.compile(@OPTION!r@)
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "SYSTEMD_PAGER": ""}
+
+
+class Refused(Exception):
+    """Words that are not of the grammar."""
+
+
+def need(pattern, word, what):
+    """Return the word, which must match."""
+    if not pattern.match(word):
+        raise Refused("%r is no %s" % (word, what))
+    return word
+
+
+def units(words):
+    """Return the instances that ``RELEASE KIND...`` names."""
+    if len(words) < 2:
+        raise Refused("a release and its kinds are needed")
+    release = need(RELEASE, words[0], "release id")
+    for kind in words[1:]:
+        if kind not in KINDS:
+            raise Refused("%r is no process that setup knew; there are: %s" % (kind, " ".join(KINDS)))
+    return ["%s-%s@%s.service" % (APP, kind, release) for kind in words[1:]]
+
+
+def call(*command):
+    """Run a program of the system and return its exit code."""
+    pid = os.posix_spawnp(command[0], list(command), ENVIRONMENT)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def become(*command):
+    """Go on as a program of the system."""
+    terminal = os.environ.get("TERM", "")
+    extra = {"TERM": terminal} if re.match(r"[A-Za-z0-9._+-]{1,40}\Z", terminal) else {}
+    os.execvpe(command[0], list(command), {**ENVIRONMENT, **extra})
+
+
+def start(words):
+    become("systemctl", "start", *units(words))
+
+
+def stop(words):
+    names = units(words)
+    release = words[0]
+    sockets = ["%s-probe@%s.socket" % (APP, release)] if "web" in words[1:] else []
+    code = call("systemctl", "stop", *names)
+    if sockets:
+        call("systemctl", "stop", *sockets)
+    # A killed instance stays in systemd's memory as failed; it is wanted no more.
+    call("systemctl", "--quiet", "reset-failed", *names)
+    return code
+
+
+def log(words):
+    if len(words) != 3:
+        raise Refused("log takes a release, a kind and a number of lines")
+    (name,) = units(words[:2])
+    lines = need(LINES, words[2], "number of lines")
+    become("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=" + name, "--lines=" + lines)
+
+
+def run(words):
+    if "--" not in words:
+        raise Refused("run takes a release, a token, -- and a command")
+    cut = words.index("--")
+    if cut < 2 or not words[cut + 1 :]:
+        raise Refused("run takes a release, a token, -- and a command")
+    release = need(RELEASE, words[0], "release id")
+    token = need(TOKEN, words[1], "token")
+    variables = ["--setenv=" + need(VARIABLE, word, "variable that may be set") for word in words[2:cut]]
+    # systemd replaces $NAME in a command's words; a doubled one stands for itself.
+    command = [word.replace("$", "$$") for word in words[cut + 1 :]]
+    become(
+        "systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--pty", "--service-type=exec",
+        "--unit=%s-run-%s" % (APP, token), "--working-directory=%s/%s/app" % (RELEASES, release),
+        "--description=%s, a command of release %s" % (APP, release),
+        *["--property=" + one for one in PROPERTIES], *variables, "--",
+        "/bin/sh", "%s/%s/bin/%s" % (RELEASES, release, APP), *command,
+    )
+
+
+def cancel(words):
+    if len(words) != 1:
+        raise Refused("cancel takes a token")
+    become("systemctl", "stop", "%s-run-%s.service" % (APP, need(TOKEN, words[0], "token")))
+
+
+def keys(words):
+    """Print the names of the options that the configuration sets, never a value."""
+    found = set()
+    try:
+        more = sorted(name for name in os.listdir(ETC + "/conf.d") if name.endswith(".ini"))
+    except OSError:
+        more = []
+    for path in [ETC + "/" + APP + ".ini"] + [ETC + "/conf.d/" + name for name in more]:
+        try:
+            with open(path, encoding="utf-8-sig", errors="replace") as file:
+                found |= names(file.read())
+        except FileNotFoundError:
+            pass
+    print("\n".join(sorted(found)))
+
+
+def names(text):
+    """Return the options of an INI text that have a value, as ``[section] option``."""
+    found, section = set(), ""
+    for line in text.splitlines():
+        stripped = line.strip()
+        match = SECTION.match(stripped)
+        if match:
+            section = match.group(1).strip()
+            continue
+        option = OPTION.match(line) if line[:1] not in " \t" else None
+        if option and section and stripped[0] not in "#;" and option.group(2).strip():
+            found.add("[%s] %s" % (section, option.group(1).strip().lower()))
+    return found
+
+
+def boot(words):
+    """Start what the last switch left live; the file belongs to the deploy user, so it is judged."""
+    try:
+        handle = os.open(ENABLED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0  # nothing was released yet
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Refused("%s is no file" % ENABLED)
+        text = file.read(4096).decode("ascii", "replace")
+    wanted = [word for word in text.split()]
+    if len(wanted) < 2:
+        return 0
+    return call("systemctl", "--no-block", "start", *units(wanted))
+
+
+VERBS = {"start": start, "stop": stop, "log": log, "run": run, "cancel": cancel, "keys": keys, "boot": boot}
+
+
+def main(words):
+    try:
+        if not words or words[0] not in VERBS:
+            raise Refused("the first word must be one of: %s" % " ".join(VERBS))
+        return VERBS[words[0]](words[1:]) or 0
+    except (Refused, OSError) as error:
+        print("deploykit-%s: %s" % (APP, error), file=sys.stderr)
+        return 64
+
+
+if __name__ == "__main__":
+    os.chdir("/")
+    sys.exit(main(sys.argv[1:]))
+'''
+
+
+def helper(site: Site, kinds: Sequence[Kind]) -> str:
+    """Return the helper of a site that keeps those kinds."""
+    values = {
+        "APP": site.app,
+        "RELEASES": str(site.releases),
+        "ENABLED": str(enabled_path(site)),
+        "ETC": str(site.etc),
+        "KINDS": tuple(kind.name for kind in kinds),
+        "PROPERTIES": tuple(f"{key}={value}" for key, value in run_properties(site)),
+        "SECTION": inikeys.SECTION.pattern,
+        "OPTION": inikeys.OPTION.pattern,
+    }
+    text = _TEXT.replace("@APP@", site.app)
+    for name, value in values.items():
+        text = text.replace(f"@{name}!r@", repr(value))
+    return text
+
+
+def run_properties(site: Site) -> "list[tuple[str, str]]":
+    """Return the properties of a management command's unit: the site's sandbox, and how it ends."""
+    return [*sandbox(site), ("KillMode", "mixed"), ("TimeoutStopSec", f"{site.drain:g}s")]
+
+
+def sudoers(app: str, user: str) -> str:
+    """Return the file that lets the deploy user run the helper, and nothing else, as root."""
+    return (
+        f"# Written by django-deploykit for {app} (sudoers)\n"
+        f"{user} ALL=(root) NOPASSWD: {helper_path(app)}\n"
+    )

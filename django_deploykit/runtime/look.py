@@ -1,0 +1,104 @@
+"""Looking at a host as root, before setup changes anything: accounts, folders, files, units."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import subprocess
+from pathlib import Path
+from typing import Dict, FrozenSet, List, Optional, Sequence
+
+from .units import FOLDER, read_units
+from .wanted import Account, Folder, Request, State, folders, root_files
+
+
+def look(request: Request) -> State:
+    """Return what is there of what setup makes."""
+    site, app = request.site, request.site.app
+    own = str(site.root / "site.json")
+    files: Dict[str, Optional[str]] = {path: _text(path) for path in root_files(request)}
+    files.update({str(FOLDER / name): text for name, text in read_units(app).items()})
+    files[own] = _text(own)
+    names = (f"{app}.socket", f"{app}.service")
+    accounts = _accounts((request.user, app))
+    return State(
+        accounts=accounts,
+        folders=_folders(list(folders(request))),
+        files=files,
+        present=frozenset(str(path) for path in (site.ini,) if os.path.lexists(path)),
+        running=_units("is-active", ("active",), names),
+        enabled=_units("is-enabled", ("enabled",), names),
+        keys=_keys(accounts.get(request.user)),
+        unsafe=_unsafe(site.root),
+    )
+
+
+def _accounts(names: Sequence[str]) -> Dict[str, Account]:
+    found = {}
+    for name in names:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        found[name] = Account(name, entry.pw_uid, entry.pw_dir, entry.pw_shell)
+    return found
+
+
+def _folders(paths: Sequence[str]) -> Dict[str, Folder]:
+    found = {}
+    for path in paths:
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            continue
+        found[path] = Folder(_name(status.st_uid), stat.S_IMODE(status.st_mode))
+    return found
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _text(path: str) -> Optional[str]:
+    """Return a file's text; what is no ordinary file, or no text, reads as something strange."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
+    with os.fdopen(handle, "rb") as file:
+        ordinary = stat.S_ISREG(os.fstat(handle).st_mode)
+        return file.read(1 << 20).decode("utf-8", "replace") if ordinary else ""
+
+
+def _units(verb: str, good: Sequence[str], names: Sequence[str]) -> FrozenSet[str]:
+    done = subprocess.run(
+        ["systemctl", verb, *names], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    answers = dict(enumerate(done.stdout.split("\n")))
+    return frozenset(name for index, name in enumerate(names) if answers.get(index) in good)
+
+
+def _keys(account: Optional[Account]) -> FrozenSet[str]:
+    if account is None:
+        return frozenset()
+    text = _text(str(Path(account.home, ".ssh", "authorized_keys"))) or ""
+    return frozenset(line.strip() for line in text.splitlines())
+
+
+def _unsafe(root: Path) -> "tuple[str, ...]":
+    """Return the folders above the site's in which others than root could put something else."""
+    found: List[str] = []
+    for folder in root.parents:
+        try:
+            status = folder.lstat()
+        except FileNotFoundError:
+            continue
+        if status.st_uid != 0 or status.st_mode & 0o022 or not stat.S_ISDIR(status.st_mode):
+            found.append(str(folder))
+    return tuple(found)
