@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 from .errors import DeployKitError
 
@@ -20,6 +20,8 @@ KINDS = ("distribution", "app", "static")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+# What staging makes in every release: a layer's file there would be written through to the store.
+_OWN = re.compile(r"bin/(?:python[0-9.]*|activate|deploykit-run)\Z")
 
 
 class ManifestError(DeployKitError):
@@ -112,7 +114,7 @@ class Manifest:
 def _object(text: str) -> Dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"the manifest is not JSON: {error}") from None
     if not isinstance(data, dict):
         raise ManifestError("the manifest is not a JSON object")
@@ -215,31 +217,49 @@ def load_list(text: str, digest: str) -> List[FileEntry]:
     """Read a layer's list, hold it to ``digest`` and to the rules for paths."""
     try:
         entries = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in json.loads(text)]
-    except (ValueError, TypeError):
+        found = tree_digest(entries)
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise ManifestError(f"the file list of layer {digest[:12]} is damaged") from None
-    if tree_digest(entries) != digest:
+    if found != digest:
         raise ManifestError(f"the file list of layer {digest[:12]} does not match its digest")
     judge_entries(entries, digest)
     return entries
 
 
 def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
-    """Refuse hostile trees: absolute, ``..``, backslash or control characters, doubles, odd modes."""
-    seen = set()
-    for entry in entries:
-        parts = entry.path.split("/")
+    """Refuse hostile trees: absolute, ``..``, backslash or control characters, doubles, odd modes.
+
+    A path may not be a file and a folder at once, nor one that every release has of its own.
+    """
+    seen: Set[str] = set()
+    for entry in sorted(entries):  # a folder stands before what is in it
         bad = (
-            any(part in ("", ".", "..") for part in parts)
-            or "\\" in entry.path
-            or any(ord(char) < 32 or ord(char) == 127 for char in entry.path)
-            or parts[0] not in ("app", "bin", "etc", "include", "lib", "man", "share", "src")
+            not _good_path(entry.path)
             or entry.mode not in (0o644, 0o755)
             or entry.size < 0
             or not _DIGEST.match(entry.sha256)
             or entry.path in seen
+            or not seen.isdisjoint(_parents(entry.path))
         )
         if bad:
             raise ManifestError(
                 f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold"
             )
         seen.add(entry.path)
+
+
+def _parents(path: str) -> List[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _good_path(path: str) -> bool:
+    parts = path.split("/")
+    return not (
+        len(parts) < 2
+        or any(part in ("", ".", "..") for part in parts)
+        or "\\" in path
+        or any(ord(char) < 32 or ord(char) == 127 for char in path)
+        or parts[0] not in ("app", "bin", "etc", "include", "lib", "man", "share", "src")
+        or _OWN.match(path)
+    )

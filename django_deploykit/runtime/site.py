@@ -82,12 +82,16 @@ def load_site(root: Path) -> Site:
         ) from None
     except ValueError as error:
         raise DeployKitError(f"{path} is damaged: {error}", "Run --setup again.") from None
-    known = {f.name for f in fields(Site)}
-    kept = {key: value for key, value in data.items() if key in known}
-    if not valid_app(str(kept.get("app"))) or kept.get("supervisor") not in SUPERVISORS:
-        raise DeployKitError(
-            f"{path} is damaged: app or supervisor is not valid", "Run --setup again."
-        )
+    problem = "" if isinstance(data, dict) else "it holds no JSON object"
+    if not problem:
+        known = {f.name for f in fields(Site)}
+        kept = {key: value for key, value in data.items() if key in known}
+        if not valid_app(str(kept.get("app"))) or kept.get("supervisor") not in SUPERVISORS:
+            problem = "app or supervisor is not valid"
+        elif not all(isinstance(kept.get(key), str) for key in ("root", "etc", "data")):
+            problem = "root, etc and data must be paths"
+    if problem:
+        raise DeployKitError(f"{path} is damaged: {problem}", "Run --setup again.")
     for key in ("root", "etc", "data"):
         kept[key] = Path(kept[key])
     kept["roles"] = tuple(kept.get("roles", ()))
