@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.test import override_settings
@@ -50,7 +51,8 @@ def run(key: str, case: Case, root: Path) -> list[Finding]:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    with override_settings(**filled(case.settings, root)):
+    # Since Django 6.1 an override of LOGGING takes effect, and would open the files that it names.
+    with patch("logging.config.dictConfig"), override_settings(**filled(case.settings, root)):
         subject = replace(read_subject(root), **{"tracked": None, **case.subject})
         return list(catalogue()[f"deploykit.{key}"].run(subject))
 
