@@ -78,16 +78,26 @@ def _page(result: Dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def heed(stream: BinaryIO) -> None:
-    """Let the caller interrupt this process through its standard input.
+def heed(descriptor: int) -> None:
+    """Let the caller interrupt this process through a descriptor, its standard input.
 
     A line ``interrupt`` becomes SIGINT. The end of the stream means nothing: a lost connection does
     not end what is under way.
     """
 
     def watch() -> None:
-        for line in iter(stream.readline, b""):
-            if line.strip() == b"interrupt":
+        # Not through a buffered stream: a thread that waits inside one holds its lock, and an
+        # interpreter that ends waits a second for that lock and then aborts.
+        rest = b""
+        while True:
+            try:
+                piece = os.read(descriptor, 4096)
+            except OSError:
+                return
+            if not piece:
+                return
+            *lines, rest = (rest + piece).split(b"\n")
+            if any(line.strip() == b"interrupt" for line in lines):
                 os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str], path: Path) -> int:
     voice = Voice(person=sys.stdout.isatty() and not options.json)
     try:
         if options.verb not in _OWN_INPUT and not sys.stdin.isatty():
-            heed(sys.stdin.buffer)
+            heed(sys.stdin.fileno())
         return _run(options, path, voice)
     except DeployKitError as error:
         voice.error(error)
