@@ -8,8 +8,8 @@ import sys
 HEEDING = """
 import sys, time
 from django_deploykit.runtime.call import heed
-heed(sys.stdin.fileno())
 try:
+    heed(sys.stdin.fileno())
     {body}
 except KeyboardInterrupt:
     print("interrupted")
