@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,14 +84,17 @@ class _Timed:
         self.notes: list[str] = []
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:
         begun = time.monotonic()
-        with self._progress.step(name):
+        with self._progress.step(name, hosts):
             yield
         self.seconds[name] = round(time.monotonic() - begun, 3)
 
     def advance(self, done: int, total: int, host: str = "") -> None:
         self._progress.advance(done, total, host)
+
+    def at(self, host: str, step: str, state: str, detail: str = "") -> None:
+        self._progress.at(host, step, state, detail)
 
     def note(self, text: str) -> None:
         self.notes.append(text)

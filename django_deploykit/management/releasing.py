@@ -148,7 +148,7 @@ class Releasing:
             noinput=self.options.noinput or self.console.as_json,
             batches=environment.batches() if environment.hosts else (),
             migrate_on=environment.migrate_on,
-            confirm=self._confirm,
+            confirm=self.console.ask,
             hook=self.hook,
             prepare=lambda one: self._prepare(one, sample),
         )
@@ -192,7 +192,7 @@ class Releasing:
         if self.environment.local and "local" in plan.hosts("prepare"):
             self._prepare_early(engine, path)
         with engine.locks(f"releasing {manifest.commit[:12]}"):
-            now = engine.facts(manifest.python)
+            now = engine.facts(manifest.python, step="")
             if [one.live for one in now] != [one.live for one in facts]:
                 plan, facts = self._plan(path, manifest, now), now
                 if not plan.steps:
@@ -216,12 +216,6 @@ class Releasing:
             except DeployKitError:
                 continue
         return None
-
-    def _confirm(self, question: str) -> bool:
-        try:
-            return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-        except EOFError:
-            return False
 
     def _conclude(self, outcome: Outcome, commit: str, size: int, seconds: float) -> int:
         data = {

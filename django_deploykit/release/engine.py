@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.progress import Progress
+from django_deploykit.progress import RUNS, Progress
 from django_deploykit.release import migrations
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.plan import Plan
 from django_deploykit.release.sending import Sender
+from django_deploykit.release.timeline import Span, Timeline
 from django_deploykit.release.transport import Event, LostError, Transport
 from django_deploykit.runtime.errors import HALF_DONE, LIVE, REFUSED, TAKEN_BACK
 from django_deploykit.runtime.manifest import Manifest
@@ -64,6 +65,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     findings: list[Any] = field(default_factory=list)
     migrated: list[str] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
 
 class Engine:
@@ -78,14 +80,20 @@ class Engine:
     ) -> None:
         self.transports = dict(transports)
         self.policy, self.request, self.progress = policy, request, progress
-        self.outcome = Outcome("")
+        self.timeline = Timeline(progress)
+        self.outcome = self._begin("", {})
+        self._step = ""
 
-    def facts(self, python: str) -> list[Facts]:
-        """Ask all hosts in parallel, one round trip each."""
-        found, errors = self.each(
-            list(self.transports),
-            lambda one: Facts.read(one.name, one.call("facts", "--python", python)),
-        )
+    def _begin(self, release: str, live: Mapping[str, str | None]) -> Outcome:
+        """Return an outcome to fill; its record of times goes on from what was done before."""
+        return Outcome(release, live=dict(live), spans=self.timeline.spans)
+
+    def facts(self, python: str, step: str = "ask") -> list[Facts]:
+        """Ask all hosts in parallel, one round trip each; a step that has no name is not shown."""
+        with self._stage(step, list(self.transports)) as hosts:
+            found, errors = self.each(
+                hosts, lambda one: Facts.read(one.name, one.call("facts", "--python", python))
+            )
         if errors:
             raise Problems(
                 "nothing was changed; these hosts cannot be asked:",
@@ -100,6 +108,7 @@ class Engine:
         """Do ``work`` on hosts in parallel; Ctrl-C reaches all of them and waits for them."""
         done: dict[str, T] = {}
         errors: dict[str, DeployKitError] = {}
+        work = self.timeline.around(self._step, work)
         with ThreadPoolExecutor(max_workers=max(1, min(32, len(hosts)))) as pool:
             futures = {host: pool.submit(work, self.transports[host]) for host in hosts}
             interrupted = False
@@ -128,8 +137,10 @@ class Engine:
     def locks(self, what: str) -> Iterator[None]:
         """Hold the lock of every host while the block runs."""
         with ExitStack() as stack:
-            for host in self.transports:
-                stack.enter_context(self._lock(host, what))
+            with self._stage("lock", list(self.transports)) as hosts:
+                for host in hosts:
+                    with self.timeline.span(host, "lock"):
+                        stack.enter_context(self._lock(host, what))
             yield
 
     @contextmanager
@@ -182,7 +193,7 @@ class Engine:
         self, plan: Plan, manifest: Manifest, facts: Sequence[Facts], sender: Sender
     ) -> Outcome:
         """Walk the plan; the outcome says for every host what is live."""
-        self.outcome = Outcome(manifest.release_id, live=dict(plan.live))
+        self.outcome = self._begin(manifest.release_id, plan.live)
         known = {one.host: one for one in facts}
         with self._stage("prepare", plan.hosts("prepare")) as hosts:
             self._all(hosts, self.request.prepare)
@@ -202,12 +213,15 @@ class Engine:
 
     @contextmanager
     def _stage(self, name: str, hosts: Sequence[str]) -> Iterator[Sequence[str]]:
-        if not hosts:
+        if not hosts or not name:
             yield hosts
             return
-        begun = time.monotonic()
-        with self.progress.step(name):
-            yield hosts
+        begun, self._step = time.monotonic(), name
+        try:
+            with self.progress.step(name, hosts):
+                yield hosts
+        finally:
+            self._step = ""
         self.outcome.seconds[name] = round(time.monotonic() - begun, 3)
 
     def _all(self, hosts: Sequence[str], work: Callable[[Transport], T]) -> dict[str, T]:
@@ -325,7 +339,7 @@ class Engine:
         self, hosts: Sequence[str], release: str, action: str, live: Mapping[str, str | None]
     ) -> Outcome:
         """Switch to a release that is staged everywhere (a rollback)."""
-        self.outcome = Outcome(release, live=dict(live))
+        self.outcome = self._begin(release, live)
         self._switch_all(hosts, release, action, live)
         return self.outcome
 
@@ -373,10 +387,10 @@ class Engine:
 
     def _told(self, host: str) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
-            facts = [
-                f"{key} {value}" for key, value in event.items() if key not in ("event",) and value
-            ]
-            self.progress.note(f"  {host}: {event.get('event')} {', '.join(facts)}".rstrip())
+            facts = [in_words(value) for key, value in event.items() if key != "event" and value]
+            self.progress.at(
+                host, "switch", RUNS, f"{event.get('event')} {' '.join(facts)}".rstrip()
+            )
 
         return tell
 
@@ -409,7 +423,8 @@ class Engine:
             self.outcome.code = HALF_DONE
             return
         try:
-            self._switch(self.transports[host], before, "rollback")
+            with self.timeline.span(host, "back"):
+                self._switch(self.transports[host], before, "rollback")
             self.outcome.live[host] = before
         except DeployKitError as error:
             self.outcome.errors[host] = f"could not be taken back: {error}"
@@ -419,6 +434,11 @@ class Engine:
         return [
             host for host in hosts if host not in self.outcome.errors and self.outcome.code == LIVE
         ]
+
+
+def in_words(value: Any) -> str:
+    """Return an event's fact as a person reads it."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def first_line(error: DeployKitError) -> str:

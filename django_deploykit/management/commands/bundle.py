@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from django_deploykit.management.console import Console, run_command
+from django_deploykit.management.console import Console, console_of, run_command
 
 
 class Command(BaseCommand):
@@ -36,17 +36,17 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run, and end with the exit code that the documentation promises."""
-        code = run_command(lambda: self._run(options), as_json=options["json"])
+        console = console_of(options)
+        code = run_command(lambda: self._run(options, console), console)
         if code:
             sys.exit(code)
 
-    def _run(self, options: dict[str, Any]) -> int:
+    def _run(self, options: dict[str, Any], console: Console) -> int:
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import as_json, previous, summary
         from django_deploykit.project import find_project
 
         project = find_project(Path.cwd())
-        console = Console(as_json=options["json"])
         request = BuildRequest(
             project, options["rev"], options["output"], options["python"], options["platform"]
         )

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.management.console import Console, run_command
+from django_deploykit.management.console import Console, console_of, run_command
 from django_deploykit.project import Project, find_project
 
 
@@ -82,11 +82,12 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run, and end with the exit code that the documentation promises."""
-        code = run_command(lambda: self._run(options), as_json=options["json"])
+        console = console_of(options)
+        code = run_command(lambda: self._run(options, console), console)
         if code:
             sys.exit(code)
 
-    def _run(self, options: dict[str, Any]) -> int:
+    def _run(self, options: dict[str, Any], console: Console) -> int:
         from django_deploykit.management.releasing import Options, Releasing
         from django_deploykit.release.inventory import as_user, choose, narrow, read_inventory
 
@@ -95,7 +96,6 @@ class Command(BaseCommand):
         environment = as_user(narrow(environment, options["hosts"]), options["user"])
         if not environment.local and not environment.hosts:
             raise DeployKitError(f"[environment:{environment.name}] names no hosts")
-        console = Console(as_json=options["json"])
         chosen = Options(options["noinput"], options["wait"], options["plan"], options["report"])
         releasing = Releasing(project, environment, console, chosen)
         return self._act(releasing, project, options)
