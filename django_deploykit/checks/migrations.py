@@ -19,7 +19,8 @@ def migration_states() -> list[dict[str, Any]]:
 
     ``database`` (alias), ``place`` (the same text where two hosts share the database; no secret),
     ``pending``: app, name and operations, each with ``type``, ``describe``, ``breaks`` and ``why``;
-    ``unknown``: applied migrations, ``app.name``, that this code does not have.
+    ``unknown``: applied migrations, ``app.name``, that this code does not have; ``back``: by app,
+    the migration to go back to for them.
     """
     return [_state(alias) for alias in connections if _migrates(alias)]
 
@@ -70,7 +71,14 @@ def _state(alias: str) -> dict[str, Any]:
         "place": place(connection.settings_dict),
         "pending": pending,
         "unknown": [f"{app}.{name}" for app, name in unknown],
+        "back": {app: _last(loader, app) for app in sorted({app for app, _ in unknown})},
     }
+
+
+def _last(loader: Any, app: str) -> str:
+    """Return the migration that an app ends with in this code, "zero" where it has none."""
+    leaves = sorted(name for _, name in loader.graph.leaf_nodes(app))
+    return leaves[-1] if leaves else "zero"
 
 
 def place(entry: dict[str, Any]) -> str:

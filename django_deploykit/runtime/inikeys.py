@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from pathlib import Path
 from typing import List, Set
 
@@ -44,6 +43,8 @@ def names_in(etc: Path, app: str) -> List[str]:
 
 def fill(sample: str) -> str:
     """Return a sample with a key of its own wherever one is to be generated."""
+    import secrets  # slow to load, and rarely needed
+
     while GENERATE in sample:
         sample = sample.replace(GENERATE, secrets.token_urlsafe(50), 1)
     return sample

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import time
 from dataclasses import dataclass
@@ -19,34 +18,33 @@ class Answer:
     seconds: float = 0.0
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP to a unix path or to ``host:port``."""
-
-    def __init__(self, address: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self.address = address
-
-    def connect(self) -> None:
-        if self.address.startswith("/"):
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(self.address)
-        else:
-            host, _, port = self.address.rpartition(":")
-            host = {"0.0.0.0": "127.0.0.1", "[::]": "::1", "": "127.0.0.1"}.get(
-                host, host.strip("[]")
-            )
-            self.sock = socket.create_connection((host, int(port)), self.timeout)
+def _connect(address: str, timeout: float) -> socket.socket:
+    """Return a connection to a unix path or to ``host:port``."""
+    if address.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+    host, _, port = address.rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "::1", "": "127.0.0.1"}.get(host, host.strip("[]"))
+    return socket.create_connection((host, int(port)), timeout)
 
 
 def ask(address: str, path: str, host: str, proxied: bool = True, timeout: float = 10.0) -> Answer:
     """Send ``GET path`` to a unix socket's path or ``host:port``; never raises for what goes wrong."""
+    import http.client  # slow to load, and most verbs ask nothing
+
     headers = {"Host": host, "User-Agent": "django-deploykit", "Connection": "close"}
     if proxied:
         headers["X-Forwarded-Proto"] = "https"
     begun = time.monotonic()
-    connection = _Connection(address, timeout)
+    connection = http.client.HTTPConnection("localhost", timeout=timeout)
     try:
+        connection.sock = _connect(address, timeout)
         connection.putrequest("GET", path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence
 
 from .call import capture
@@ -33,10 +34,36 @@ def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
     path = checked_path(site, release)
     path.parent.mkdir(parents=True, exist_ok=True)
     host = usable_host(report.get("allowed_hosts", []))
+    known = {**_read(path).get("migrations", {}), **_judgements(report)}
+    facts = {"host": host, "code": code, "migrations": known}
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps({"host": host, "code": code}), encoding="utf-8")
+    temporary.write_text(json.dumps(facts), encoding="utf-8")
     os.replace(temporary, path)
     return {"code": code, "report": report}
+
+
+def judged(site: Site) -> Dict[str, bool]:
+    """Return the migrations that were judged before they ran: True for those that break older code."""
+    found: Dict[str, bool] = {}
+    for path in sorted((site.root / "checked").glob("*.json")):
+        found.update(_read(path).get("migrations", {}))
+    return found
+
+
+def _judgements(report: Dict[str, Any]) -> Dict[str, bool]:
+    return {
+        f"{row['app']}.{row['name']}": any(one.get("breaks") for one in row.get("operations", []))
+        for database in report.get("migrations", [])
+        for row in database.get("pending", [])
+    }
+
+
+def _read(path: Path) -> Dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _json(text: str) -> Any:

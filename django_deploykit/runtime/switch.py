@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from . import journal
 from .errors import HALF_DONE, TAKEN_BACK, DeployKitError
@@ -67,25 +69,55 @@ def switch(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> Di
     it is not; its message says which release serves.
     """
     begun = time.monotonic()
-    _note(site, change, "started")
     try:
+        _note(site, change, "started")
         _forward(site, supervisor, change, tell)
     except BaseException as error:
-        _take_back(site, supervisor, change, error, tell)
+        with deaf():
+            _take_back(site, supervisor, change, error, tell)
         raise AssertionError("unreachable") from error
-    record = {
+    with deaf():
+        return _conclude(site, change, tell, round(time.monotonic() - begun, 3))
+
+
+def _conclude(
+    site: Site, change: Change, tell: Tell, seconds: Optional[float] = None
+) -> Dict[str, Any]:
+    """Journal a change that is live, and forget that it was under way.
+
+    Where the journal cannot be written it stays under way: the next :func:`settle` journals it.
+    """
+    record: Dict[str, Any] = {
         "action": change.action,
         "release": change.to,
         "result": "live",
         "owner": change.owner,
         "commit": change.commit,
-        "seconds": round(time.monotonic() - begun, 3),
     }
+    if seconds is not None:
+        record["seconds"] = seconds
     if change.before:
         record["from"] = change.before
-    journal.append(site.journal, record)
+    try:
+        journal.append(site.journal, record)
+    except OSError as error:
+        tell("warning", journal=f"{site.journal} cannot be written: {error.strerror}")
+        return record
     _forget(site)
     return record
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Do not hear Ctrl-C: what the block does must not be left half done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> None:
@@ -241,9 +273,14 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
         except (DeployKitError, OSError) as error:
             problems.append(str(error).splitlines()[0])
 
-    names = [one.process for one in supervisor.instances() if one.release == change.to]
+    try:
+        names = [one.process for one in supervisor.instances() if one.release == change.to]
+        old = (
+            processes_of(site, load_release(site.releases / change.before)) if change.before else []
+        )
+    except DeployKitError as error:
+        return [error.message.splitlines()[0]]
     if change.before:
-        old = processes_of(site, load_release(site.releases / change.before))
         attempt(supervisor.start, change.before, [name for name in old if name == "web"])
         attempt(point, site, change.before)
         attempt(supervisor.stop, change.to, names)
@@ -294,17 +331,7 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Te
     supervisor.start(change.to, processes)
     for release, names in old_processes(site, supervisor, change.to).items():
         supervisor.stop(release, names)
-    record = {
-        "action": change.action,
-        "release": change.to,
-        "result": "live",
-        "owner": change.owner,
-        "commit": change.commit,
-    }
-    if change.before:
-        record["from"] = change.before
-    journal.append(site.journal, record)
-    _forget(site)
+    _conclude(site, change, tell)
     return change.to
 
 

@@ -7,52 +7,34 @@ import base64
 import os
 import sys
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 
-from . import hosting, journal, lock, prune, receive, store
+from . import hosting, journal, lock, prune, store
+from .arguments import VERBS as VERBS
+from .arguments import parse
 from .bundlefile import BundleFile
 from .call import Voice, heed, wait_for_end
 from .entry import judge_target
 from .errors import TAKEN_BACK, DeployKitError
-from .manifest import Manifest, valid_digest, valid_release_id
+from .manifest import Manifest
 from .plain import Plain, program_of
-from .project_commands import check as check_release
-from .project_commands import migrate as migrate_release
 from .site import Site, load_site
 from .switch import Change, live_release, probe_host, settle, switch
 from .tree import changed_files, interpreter, load_release, stage
 
-VERBS = {
-    "info": "what this bundle is",
-    "verify": "hold every byte of this bundle against its digests",
-    "setup": "make this host ready for the project (as root)",
-    "install": "put this bundle live here, by hand",
-    "site": "print a site for nginx or Caddy",
-    "facts": "what a plan needs to know of this host",
-    "hold": "hold the lock until standard input ends",
-    "receive": "take layers from standard input",
-    "list": "print a layer's file list",
-    "stage": "build a release from its layers",
-    "check": "run deploy_check in a release",
-    "migrate": "run a release's migrations",
-    "switch": "let a release take over",
-    "settle": "finish or revert an interrupted switch",
-    "prune": "remove old releases",
-    "status": "what is live here",
-    "history": "what happened here",
-    "log": "the last lines of a process",
-    "exec": "run a Django command with this host's configuration",
-    "end": "stop a site that runs without systemd",
-}
 # Verbs whose standard input is their own; the others can be interrupted through it.
 _OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare")
 _SILENCE = 60.0  # seconds without a sign of life from the controller
+# Verbs that change the site go one after the other: one whose controller died still ends its work.
+_CHANGING = ("receive", "stage", "migrate", "switch", "settle", "prune")
+_LONGEST_WORK = 3600.0
 
 
 def main(arguments: Sequence[str], path: Path) -> int:
     """Run a verb; ``path`` is the bundle, or the runtime archive, that this process runs from."""
-    options = _parser().parse_args(list(arguments))
+    options = parse(arguments)
     voice = Voice(person=sys.stdout.isatty() and not options.json)
     try:
         if options.verb not in _OWN_INPUT and not sys.stdin.isatty():
@@ -73,68 +55,24 @@ def main(arguments: Sequence[str], path: Path) -> int:
 def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
     if options.verb in ("exec", "log", "keeper", "site"):
         return int(globals()[f"_{options.verb}"](options, path))
-    voice.result(globals()[f"_{options.verb}"](options, path, voice))
+    if options.verb in _CHANGING:
+        with _alone(_site_of(options, path), options.verb, voice):
+            result = globals()[f"_{options.verb}"](options, path, voice)
+    else:
+        result = globals()[f"_{options.verb}"](options, path, voice)
+    voice.result(result)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="deploykit", description="Host verbs of django-deploykit."
-    )
-    parser.set_defaults(json=False)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    made: Dict[str, argparse.ArgumentParser] = {}
-    for name in [*VERBS, "kin", "prepare", "keeper"]:
-        made[name] = verbs.add_parser(name, help=VERBS.get(name), description=VERBS.get(name))
-        made[name].add_argument("--json", action="store_true", help="JSON lines even on a terminal")
-        made[name].add_argument("--root", type=Path, help="the site's folder, /srv/<project>")
-    for name in ("stage", "check", "migrate", "switch", "log", "exec", "prune", "kin"):
-        made[name].add_argument("--release", type=_release, help="a release id")
-    made["facts"].add_argument("--python", default="")
-    made["hold"].add_argument("--owner", default="somebody")
-    made["hold"].add_argument("--what", default="a release")
-    made["hold"].add_argument("--wait", type=float, default=0.0, metavar="SECONDS")
-    made["list"].add_argument("digest", type=_digest, nargs="?")
-    made["migrate"].add_argument("--database", action="append", default=[])
-    made["migrate"].add_argument("--owner", default="")
-    made["switch"].add_argument("--action", choices=("release", "rollback"), default="release")
-    made["switch"].add_argument("--owner", default="")
-    made["log"].add_argument("--process", default="web")
-    made["log"].add_argument("--lines", type=int, default=50)
-    made["log"].add_argument("--follow", "-f", action="store_true")
-    made["exec"].add_argument("argv", nargs="*", metavar="COMMAND")
-    made["status"].add_argument("--quick", action="store_true", help="do not read every file")
-    made["site"].add_argument("server", choices=("nginx", "caddy"))
-    made["prepare"].add_argument("--site", required=True)
-    _own_arguments(made)
-    return parser
-
-
-def _own_arguments(made: Dict[str, argparse.ArgumentParser]) -> None:
-    """Let the modules of the longer verbs say what they take."""
-    from . import install, setup
-
-    install.add_arguments(made["install"])
-    setup.add_arguments(made["setup"])
-    made["site"].add_argument(
-        "--static",
-        choices=("whitenoise", "direct"),
-        default="whitenoise",
-        help="who serves static files: the release, or the web server itself",
-    )
-    made["site"].add_argument("--name", action="append", default=[], help="a name of the site")
-
-
-def _release(text: str) -> str:
-    if not valid_release_id(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no release id")
-    return text
-
-
-def _digest(text: str) -> str:
-    if not valid_digest(text):
-        raise argparse.ArgumentTypeError("no digest")
-    return text
+@contextmanager
+def _alone(site: Site, verb: str, voice: Voice) -> Iterator[None]:
+    """Be the only verb that changes the site; wait for one that is left over from a dead controller."""
+    path = site.root / "switch.lock"
+    other = lock.holder(path)
+    if other is not None:
+        voice.tell("wait", until=f"process {other.get('pid', '?')} has ended: {other.get('what')}")
+    with lock.hold(path, {"what": verb, "pid": os.getpid()}, _LONGEST_WORK):
+        yield
 
 
 def _site_of(options: argparse.Namespace, path: Path) -> Site:
@@ -211,18 +149,25 @@ def _parse_site(options: argparse.Namespace) -> Site:
 def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
     with lock.hold(options.root / "lock", owner, options.wait):
-        voice.tell("held")
+        seen = (
+            hosting.facts(options.root, options.python, program_of(path)) if options.facts else {}
+        )
+        voice.tell("held", facts=seen)
         return {"ended": wait_for_end(sys.stdin.buffer, _SILENCE)}
 
 
 def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from . import receive
+
     site = _site_of(options, path)
     got = receive.receive(site.store, site.root / "inbox", sys.stdin.buffer, voice.tell)
     return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
 
 
 def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
-    """Say whether a release has the very migrations of the live one."""
+    """Say whether a release has the very migrations of the live one, and which were judged before."""
+    from .project_commands import judged
+
     site = _site_of(options, path)
     files = []
     for release in (_live(site), options.release):
@@ -238,7 +183,7 @@ def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any
                 if "/migrations/" in one.path and one.path.endswith(".py")
             }
         )
-    return {"same": files[0] == files[1]}
+    return {"same": files[0] == files[1], "judged": judged(site)}
 
 
 def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
@@ -300,16 +245,18 @@ def environment(site: Site) -> Dict[str, str]:
 
 
 def _check(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
-    return check_release(_site_of(options, path), options.release, program_of(path))
+    from .project_commands import check
+
+    return check(_site_of(options, path), options.release, program_of(path))
 
 
 def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from .project_commands import migrate
+
     site = _site_of(options, path)
     record = {"action": "migrate", "release": options.release, "owner": options.owner}
     try:
-        result = migrate_release(
-            site, options.release, options.database, program_of(path), voice.tell
-        )
+        result = migrate(site, options.release, options.database, program_of(path), voice.tell)
     except DeployKitError as error:
         journal.append(site.journal, {**record, "result": "failed", "why": error.message})
         raise
@@ -320,9 +267,8 @@ def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
 def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     site = _site_of(options, path)
     supervisor = hosting.supervisor_of(site, program_of(path))
-    with lock.hold(site.root / "switch.lock", {"owner": options.owner, "what": "a switch"}):
-        settle(site, supervisor, voice.tell)
-        return switch(site, supervisor, _change(site, options), voice.tell)
+    settle(site, supervisor, voice.tell)
+    return switch(site, supervisor, _change(site, options), voice.tell)
 
 
 def _change(site: Site, options: argparse.Namespace) -> Change:
@@ -333,10 +279,7 @@ def _change(site: Site, options: argparse.Namespace) -> Change:
 def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     site = _site_of(options, path)
     supervisor = hosting.supervisor_of(site, program_of(path))
-    with lock.hold(
-        site.root / "switch.lock", {"what": "settling"}, wait=5 + site.boot + site.drain
-    ):
-        return {"settled": settle(site, supervisor, voice.tell), "live": live_release(site)}
+    return {"settled": settle(site, supervisor, voice.tell), "live": live_release(site)}
 
 
 def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
