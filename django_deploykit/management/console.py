@@ -45,12 +45,17 @@ class Console:
         self.err = err or sys.stderr
         self.as_json, self.verbosity = as_json, verbosity
         self.board = Board()
+        self.begun = time.monotonic()
         self.spans: list[Span] = []  # of steps that ran here, not on hosts
         self.current = ""  # the step that goes on, or that the last failure was in
         self._colours = not plain and coloured(self.out, os.environ)
         self._display = None
         if verbosity and not plain and not as_json and coloured(self.err, os.environ):
             self._display = make_display(self.err, self.board)
+
+    def seconds(self) -> float:
+        """Return how long the command has run."""
+        return time.monotonic() - self.begun
 
     @contextmanager
     def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:

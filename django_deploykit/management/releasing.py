@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.management.commits import brought
 from django_deploykit.management.console import Console
+from django_deploykit.management.telling import Ending, history_line, status_lines, summary
 from django_deploykit.project import Project
 from django_deploykit.release import migrations
 from django_deploykit.release.archive import runtime_archive
@@ -23,7 +25,7 @@ from django_deploykit.release.facts import Facts
 from django_deploykit.release.hooks import run_hooks
 from django_deploykit.release.inventory import Environment, Host
 from django_deploykit.release.local import Local
-from django_deploykit.release.plan import Plan, in_bytes, in_words, make_plan
+from django_deploykit.release.plan import Plan, in_words, make_plan
 from django_deploykit.release.sending import Sender, travelling_sizes
 from django_deploykit.release.transport import Transport
 from django_deploykit.runtime.bundlefile import BundleFile
@@ -228,8 +230,18 @@ class Releasing:
             **asdict(outcome),
         }
         self.console.emit(data)
-        for line in summary(outcome, size, seconds, self.url()):
-            self.console.print(line)
+        for host, error in outcome.errors.items():
+            self.console.note(f"error: {host}: {error}")
+        before = next((one for one in outcome.before.values() if one), None)
+        ending = Ending(
+            self.environment.name,
+            self.console.seconds(),
+            size,
+            self.url(),
+            brought(self.project.root, before, outcome.release),
+        )
+        for line, mood in summary(outcome, ending):
+            self.console.print(line, mood)
         return outcome.code
 
     def url(self) -> str:
@@ -380,63 +392,10 @@ def merge(first: Outcome, second: Outcome) -> Outcome:
         first,
         code=max(first.code, second.code),
         live={**first.live, **second.live},
+        before={**first.before, **second.before},
         errors={**first.errors, **second.errors},
         seconds={
             key: first.seconds.get(key, 0) + second.seconds.get(key, 0)
             for key in {**first.seconds, **second.seconds}
         },
-    )
-
-
-def summary(outcome: Outcome, size: int, seconds: float, url: str) -> list[str]:
-    """Return a release's end in words."""
-    lines = []
-    for host, error in outcome.errors.items():
-        lines.append(f"failed on {host}: {error}")
-    for host, live in outcome.live.items():
-        sent = (
-            f", {in_bytes(outcome.bytes[host])} sent of {in_bytes(size)}"
-            if host in outcome.bytes
-            else ""
-        )
-        lines.append(
-            f"{host}: {live or 'unknown'} is live{sent}"
-            if live
-            else f"{host}: nothing is known to be live"
-        )
-    if outcome.code == LIVE:
-        lines.append(f"done in {seconds:.1f} s{': ' + url if url else ''}")
-    return lines
-
-
-def status_lines(host: str, row: Mapping[str, Any]) -> list[str]:
-    """Return one host's status in words."""
-    if "error" in row:
-        return [f"{host}: {row['error']}"]
-    lines = [f"{host}: {row['live'] or 'nothing'} is live on {row['listen']}"]
-    for one in row["instances"]:
-        state = "runs" if one["active"] else "does not run"
-        again = f", restarted {one['restarts']} times" if one["restarts"] else ""
-        lines.append(f"  {one['process']} of {one['release']} {state}{again}")
-    others = [release for release in row["staged"] if release != row["live"]]
-    if others:
-        lines.append(f"  staged too: {', '.join(others)}")
-    if row.get("interrupted"):
-        lines.append("  a switch was interrupted; the next release settles it")
-    if row.get("lock"):
-        lines.append(f"  locked by {row['lock'].get('owner')}: {row['lock'].get('what')}")
-    for path in row.get("changed", [])[:20]:
-        lines.append(f"  drift: {path} was changed by hand")
-    lines += [f"  drift: {unit}" for unit in row.get("drift", [])]
-    return lines
-
-
-def history_line(record: Mapping[str, Any]) -> str:
-    """Return a journal's record in words."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(record.get("time", 0))))
-    took = f" in {record['seconds']:.1f} s" if "seconds" in record else ""
-    why = f": {str(record['why']).splitlines()[0]}" if record.get("why") else ""
-    return (
-        f"{when}  {record.get('action', ''):<9} {record.get('release', '')}  "
-        f"{record.get('result', '')}{took}  by {record.get('owner') or '?'}{why}"
     )

@@ -66,6 +66,8 @@ class Outcome:
     findings: list[Any] = field(default_factory=list)
     migrated: list[str] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    before: dict[str, str | None] = field(default_factory=dict)
+    pending: list[str] = field(default_factory=list)  # the migrations that were due, in words
 
 
 class Engine:
@@ -86,7 +88,7 @@ class Engine:
 
     def _begin(self, release: str, live: Mapping[str, str | None]) -> Outcome:
         """Return an outcome to fill; its record of times goes on from what was done before."""
-        return Outcome(release, live=dict(live), spans=self.timeline.spans)
+        return Outcome(release, live=dict(live), before=dict(live), spans=self.timeline.spans)
 
     def facts(self, python: str, step: str = "ask") -> list[Facts]:
         """Ask all hosts in parallel, one round trip each; a step that has no name is not shown."""
@@ -312,7 +314,8 @@ class Engine:
     def _guard(self, rows: Sequence[migrations.Database]) -> None:
         """Show what will run; what breaks running code needs a yes."""
         self.progress.note("migrations to run:")
-        for line in migrations.in_words(rows):
+        self.outcome.pending = migrations.in_words(rows)
+        for line in self.outcome.pending:
             self.progress.note(f"  {line}")
         dangers = migrations.breaking(rows)
         if not dangers or self.policy.allow_breaking_migrations:

@@ -1,0 +1,52 @@
+"""Which commits a release brings, asked of git; a release whose history is not here brings none."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+_SHOWN = 5
+_HASH = re.compile(r"[0-9a-f]{7,40}")
+
+
+def brought(root: Path, before: str | None, now: str) -> list[str]:
+    """Return what lies between two release ids in words, [] where git does not know both."""
+    old, new = (before or "").rpartition("-")[2], now.rpartition("-")[2]
+    if old == new or not _HASH.fullmatch(old) or not _HASH.fullmatch(new):
+        return []
+    done = subprocess.run(
+        ["git", "log", "--left-right", "--format=%m %h %s", f"{old}...{new}", "--"],
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    return in_words(done.stdout.splitlines(), old) if done.returncode == 0 else []
+
+
+def in_words(lines: Sequence[str], old: str) -> list[str]:
+    """Return git's marked lines (``> hash subject`` came, ``<`` went) as a summary has them.
+
+    >>> in_words(["> cd34ef5 Greet again"], "ab12cd3")
+    ['1 commit since ab12cd3:', '  + cd34ef5 Greet again']
+    """
+    came = [line[2:] for line in lines if line.startswith(">")]
+    gone = [line[2:] for line in lines if line.startswith("<")]
+    words = []
+    for title, mark, some in (("since", "+", came), ("fewer than", "-", gone)):
+        if some:
+            plural = "" if len(some) == 1 else "s"
+            words.append(f"{len(some)} commit{plural} {title} {old}:")
+            words += [f"  {mark} {printable(line, 72)}" for line in some[:_SHOWN]]
+            if len(some) > _SHOWN:
+                words.append(f"  {mark} and {len(some) - _SHOWN} more")
+    return words
+
+
+def printable(text: str, width: int) -> str:
+    """Return a text that moves no cursor, cut to a width."""
+    clean = "".join(char if char.isprintable() else "?" for char in text)
+    return clean if len(clean) <= width else f"{clean[: width - 1]}…"
