@@ -16,6 +16,11 @@ from django_deploykit import runtime
 _MAIN = b"""\
 import os
 import sys
+
+if sys.version_info < (3, 9):
+    need = "Python 3.9 or newer; python3 is %d.%d" % sys.version_info[:2]
+    print('{"need": "%s"}' % need)
+    sys.exit(0)
 from pathlib import Path
 
 from runtime.verbs import main

@@ -28,10 +28,10 @@ class Command(BaseCommand):
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--rev", default="", help="release this commit; default: HEAD")
         what.add_argument("--bundle", type=Path, metavar="FILE", help="release this bundle")
-        action = parser.add_mutually_exclusive_group()
-        action.add_argument(
+        parser.add_argument(
             "--plan", action="store_true", help="show what would be done; changes nothing"
         )
+        action = parser.add_mutually_exclusive_group()
         action.add_argument(
             "--setup", action="store_true", help="make the hosts ready; with --plan only shows it"
         )
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         if options["setup"]:
             from django_deploykit.management.setting_up import set_up
 
-            return int(set_up(releasing, options))
+            return int(set_up(releasing, self._bundle(releasing, project, options)))
         return int(releasing.release(self._bundle(releasing, project, options)))
 
     def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
