@@ -37,6 +37,7 @@ RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
 TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 LINES = re.compile(r"[1-9][0-9]{0,4}\Z")
 VARIABLE = re.compile(r"DEPLOYKIT_[A-Z_]{1,40}=[A-Za-z0-9._:/@+-]{0,200}\Z")
+TERMINAL = re.compile(r"[A-Za-z0-9._+-]{1,40}\Z")
 SECTION = re.compile(@SECTION!r@)
 OPTION = re.compile(@OPTION!r@)
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "SYSTEMD_PAGER": ""}
@@ -64,17 +65,24 @@ def units(words):
     return ["%s-%s@%s.service" % (APP, kind, release) for kind in words[1:]]
 
 
+def forget():
+    """Forget the caller's environment, before anything is looked up in it: sudo may let PATH through."""
+    terminal = os.environ.get("TERM", "")
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)
+    if TERMINAL.match(terminal):
+        os.environ["TERM"] = terminal
+
+
 def call(*command):
     """Run a program of the system and return its exit code."""
-    pid = os.posix_spawnp(command[0], list(command), ENVIRONMENT)
+    pid = os.posix_spawnp(command[0], list(command), os.environ)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def become(*command):
     """Go on as a program of the system."""
-    terminal = os.environ.get("TERM", "")
-    extra = {"TERM": terminal} if re.match(r"[A-Za-z0-9._+-]{1,40}\Z", terminal) else {}
-    os.execvpe(command[0], list(command), {**ENVIRONMENT, **extra})
+    os.execvp(command[0], list(command))
 
 
 def start(words):
@@ -188,7 +196,9 @@ def main(words):
 
 
 if __name__ == "__main__":
+    forget()
     os.chdir("/")
+    os.umask(0o022)
     sys.exit(main(sys.argv[1:]))
 '''
 

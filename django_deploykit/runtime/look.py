@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import stat
@@ -9,8 +10,13 @@ import subprocess
 from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Sequence
 
+from .errors import DeployKitError
+from .ordinary import read_ordinary
 from .units import FOLDER, read_units
 from .wanted import Account, Folder, Request, State, folders, root_files
+
+# Where packages and the running system keep units; what is in FOLDER goes before them.
+_SYSTEM_UNITS = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 
 
 def look(request: Request) -> State:
@@ -30,7 +36,8 @@ def look(request: Request) -> State:
         running=_units("is-active", ("active",), names),
         enabled=_units("is-enabled", ("enabled",), names),
         keys=_keys(accounts.get(request.user)),
-        unsafe=_unsafe(site.root),
+        unsafe=_unsafe((*site.root.parents, site.etc, site.etc / "conf.d", *_above(request))),
+        taken=_taken(request),
     )
 
 
@@ -66,14 +73,11 @@ def _name(uid: int) -> str:
 def _text(path: str) -> Optional[str]:
     """Return a file's text; what is no ordinary file, or no text, reads as something strange."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_ordinary(Path(path), 1 << 20)
     except FileNotFoundError:
         return None
-    except OSError:
+    except DeployKitError:
         return ""
-    with os.fdopen(handle, "rb") as file:
-        ordinary = stat.S_ISREG(os.fstat(handle).st_mode)
-        return file.read(1 << 20).decode("utf-8", "replace") if ordinary else ""
 
 
 def _units(verb: str, good: Sequence[str], names: Sequence[str]) -> FrozenSet[str]:
@@ -91,14 +95,42 @@ def _keys(account: Optional[Account]) -> FrozenSet[str]:
     return frozenset(line.strip() for line in text.splitlines())
 
 
-def _unsafe(root: Path) -> "tuple[str, ...]":
-    """Return the folders above the site's in which others than root could put something else."""
+def _above(request: Request) -> List[Path]:
+    """Return the folders that hold files which root trusts, and those above them."""
+    files = [Path(path) for path in root_files(request)]
+    return [folder for path in (*files, request.site.etc) for folder in path.parents]
+
+
+def _unsafe(folders: Sequence[Path]) -> "tuple[str, ...]":
+    """Return the folders in which others than root could put something else."""
     found: List[str] = []
-    for folder in root.parents:
+    for folder in dict.fromkeys(folders):
         try:
             status = folder.lstat()
         except FileNotFoundError:
             continue
-        if status.st_uid != 0 or status.st_mode & 0o022 or not stat.S_ISDIR(status.st_mode):
+        if (
+            status.st_uid != 0
+            or status.st_mode & 0o002
+            or not stat.S_ISDIR(status.st_mode)
+            or (status.st_mode & 0o020 and _has_members(status.st_gid))
+        ):
             found.append(str(folder))
     return tuple(found)
+
+
+def _has_members(gid: int) -> bool:
+    """Whether somebody but root is in a group; older Debians give /usr/local to one without members."""
+    try:
+        members = set(grp.getgrgid(gid).gr_mem)
+    except KeyError:
+        members = set()
+    members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == gid}
+    return bool(members - {"root"})
+
+
+def _taken(request: Request) -> "tuple[str, ...]":
+    """Return the units of the system that one of ours would stand before."""
+    names = [Path(path).name for path in root_files(request) if path.startswith(str(FOLDER))]
+    paths = [Path(folder, name) for folder in _SYSTEM_UNITS for name in names]
+    return tuple(str(path) for path in paths if os.path.lexists(path))

@@ -16,10 +16,15 @@ from typing import Any, Dict, Iterable, List, Set, Tuple
 from .errors import DeployKitError
 
 FORMAT = 1
+LONGEST = 16 << 20  # bytes of a manifest, many times what a large project has
 KINDS = ("distribution", "app", "static")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
+_PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
+_PROCESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
 # What staging makes in every release: a layer's file there would be written through to the store.
 _OWN = re.compile(r"bin/(?:python[0-9.]*|activate|deploykit-run)\Z")
 
@@ -152,6 +157,7 @@ def _problems(data: Dict[str, Any]) -> Iterable[str]:
             yield f"{key} must be a string"
     if not isinstance(data.get("commit_time"), int):
         yield "commit_time must be an integer"
+    yield from _text_problems(data)
     if not _APP.match(str(data.get("project"))):
         yield "project must be a name of lower-case letters, digits and dashes"
     if not valid_release_id(str(data.get("release_id"))):
@@ -164,6 +170,24 @@ def _problems(data: Dict[str, Any]) -> Iterable[str]:
             yield f"{key} must be a list of strings"
 
 
+def _text_problems(data: Dict[str, Any]) -> Iterable[str]:
+    """Yield what is wrong with texts that become paths, lines of scripts or a person's screen."""
+    for key in sorted(data):
+        if isinstance(data[key], str) and not _plain(data[key]):
+            yield f"{key} holds control characters"
+    if isinstance(data.get("commit"), str) and not _COMMIT.match(data["commit"]):
+        yield "commit must be a commit's hash"
+    if isinstance(data.get("python"), str) and not _PYTHON.match(data["python"]):
+        yield "python must look like 3.11"
+    root = data.get("static_root") or ""
+    if isinstance(root, str) and root and not _good_path(root):
+        yield "static_root must be a folder of the release"
+
+
+def _plain(text: str) -> bool:
+    return not any((ord(char) < 32 and char != "\t") or 127 <= ord(char) < 160 for char in text)
+
+
 def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
     if not isinstance(value, list):
         yield f"{key} must be a list"
@@ -173,8 +197,19 @@ def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
         good = isinstance(item, dict) and set(item) == set(names)
         if not good or not all(isinstance(item[name], names[name]) for name in names):
             yield f"{key}[{position}] must hold exactly {', '.join(names)}"
-        elif kind is Layer and not (_DIGEST.match(item["sha256"]) and item["kind"] in KINDS):
-            yield f"{key}[{position}] has no valid digest or kind"
+        elif not all(_plain(part) for part in item.values() if isinstance(part, str)):
+            yield f"{key}[{position}] holds control characters"
+        elif kind is Process and not _PROCESS.match(item["name"]):
+            yield f"{key}[{position}] has a name that no process can have"
+        elif kind is Layer:
+            yield from _layer_problems(item, f"{key}[{position}]")
+
+
+def _layer_problems(item: Dict[str, Any], where: str) -> Iterable[str]:
+    if not (_DIGEST.match(item["sha256"]) and item["kind"] in KINDS):
+        yield f"{where} has no valid digest or kind"
+    if not (0 <= item["size"] < _LARGEST and 0 <= item["files"] < _LARGEST):
+        yield f"{where} has no valid size"
 
 
 def valid_release_id(text: str) -> bool:
@@ -236,7 +271,7 @@ def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
         bad = (
             not _good_path(entry.path)
             or entry.mode not in (0o644, 0o755)
-            or entry.size < 0
+            or not 0 <= entry.size < _LARGEST
             or not _DIGEST.match(entry.sha256)
             or entry.path in seen
             or not seen.isdisjoint(_parents(entry.path))

@@ -33,7 +33,7 @@ from .manifest import Manifest
 from .prune import manifests
 from .site import Site, load_site
 from .tree import interpreter
-from .units import Kind, kinds_of
+from .units import Kind, kinds_of, listening, read_units
 from .wanted import Request, State, authorized, judge, plan
 
 # What a request or an option may say of a site; the rest follows from the project's name.
@@ -148,6 +148,8 @@ def _site(
     )
     before = _before(usual)
     values: Dict[str, Any] = {key: getattr(before, key) for key in _OPEN}
+    # Where root listens is said by root's own unit, not by a file of the deploy user.
+    values["listen"] = listening(manifest.project, read_units(manifest.project)) or usual.listen
     values.update({key: asked[key] for key in _OPEN if key in asked})
     values.update(
         {key: getattr(options, key) for key in _OPEN if getattr(options, key) is not None}
@@ -218,6 +220,8 @@ def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
         keys = sorted(inikeys.names(request.sample))
     missing = hosting.missing_keys(manifest, keys)
     left += [f"set {key} in {site.ini}" for key in missing]
+    if site.ini.exists() and site.ini.stat().st_mode & 0o077:
+        left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")
     try:
         interpreter(manifest.python)
     except DeployKitError:

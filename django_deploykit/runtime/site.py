@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Tuple
+from typing import Any, Dict, Tuple
 
 from .errors import DeployKitError
 from .manifest import valid_app
+from .ordinary import read_ordinary
 
 SUPERVISORS = ("plain", "systemd")
+_LONGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,34 @@ class Site:
         return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
+def _wrong_type(data: Dict[str, Any]) -> str:
+    """Return which value is not of its kind, or ""; the file belongs to the deploy user."""
+    kinds: Dict[str, Any] = {
+        **dict.fromkeys(("listen", "health", "host"), str),
+        **dict.fromkeys(("boot", "drain"), (int, float)),
+        "keep": int,
+        "proxied": bool,
+        "roles": list,
+    }
+    for key, kind in kinds.items():
+        if key in data and not isinstance(data[key], kind):
+            return f"{key} has a value that it cannot have"
+    if not all(isinstance(role, str) for role in data.get("roles", ())):
+        return "roles must be names"
+    return ""
+
+
 def load_site(root: Path) -> Site:
     """Read ``<root>/site.json``; raises :class:`DeployKitError` where there is none or it is damaged."""
     path = root / "site.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_ordinary(path, _LONGEST))
     except FileNotFoundError:
         raise DeployKitError(
             f"{path} is missing: this host is not set up for the project",
             "Run `manage.py release ENVIRONMENT --setup` once, or `sudo ./BUNDLE deploykit setup` here.",
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DeployKitError(f"{path} is damaged: {error}", "Run --setup again.") from None
     problem = "" if isinstance(data, dict) else "it holds no JSON object"
     if not problem:
@@ -90,6 +109,8 @@ def load_site(root: Path) -> Site:
             problem = "app or supervisor is not valid"
         elif not all(isinstance(kept.get(key), str) for key in ("root", "etc", "data")):
             problem = "root, etc and data must be paths"
+        else:
+            problem = _wrong_type(kept)
     if problem:
         raise DeployKitError(f"{path} is damaged: {problem}", "Run --setup again.")
     for key in ("root", "etc", "data"):

@@ -13,7 +13,8 @@ from typing import Dict, List, Mapping, Sequence, Tuple
 
 from . import store as layers
 from .errors import DeployKitError
-from .manifest import FileEntry, Manifest
+from .manifest import LONGEST, FileEntry, Manifest
+from .ordinary import read_ordinary
 
 _HASHED = re.compile(
     r"\.[0-9a-f]{12}\.[^/]+\Z"
@@ -237,7 +238,7 @@ def _executable(path: Path, lines: Sequence[str]) -> None:
 def load_release(root: Path) -> Manifest:
     """Return the manifest of a staged release."""
     try:
-        return Manifest.loads((root / "manifest.json").read_text(encoding="utf-8"))
+        return Manifest.loads(read_ordinary(root / "manifest.json", LONGEST))
     except FileNotFoundError:
         raise DeployKitError(f"there is no release at {root}") from None
 

@@ -249,6 +249,12 @@ def installed_kinds(app: str, texts: Mapping[str, str]) -> Tuple[Kind, ...]:
     return tuple(sorted(found, key=lambda kind: (kind.name != "web", kind.name)))
 
 
+def listening(app: str, texts: Mapping[str, str]) -> str:
+    """Return where the installed socket of the app listens, "" where there is none."""
+    match = re.search(r"^ListenStream=(.*)$", texts.get(f"{app}.socket", ""), re.MULTILINE)
+    return match[1] if match else ""
+
+
 def read_units(app: str, folder: Path = FOLDER) -> Dict[str, str]:
     """Return the units in ``folder`` that were written for the app, by file name."""
     found = {}

@@ -15,7 +15,8 @@ from .units import FOLDER, PROCESS_NAME, Kind, helper_path, units
 
 SUDOERS = Path("/etc/sudoers.d")
 NOLOGIN = "/usr/sbin/nologin"
-_USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
+# In sudo's rules a word of capitals is an alias: ALL would be everybody.
+_USER = re.compile(r"(?=.*[a-z])[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
 _PATH = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+\Z")
 _KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
@@ -69,7 +70,8 @@ class State:
     running: FrozenSet[str] = frozenset()  # units that are up
     enabled: FrozenSet[str] = frozenset()  # units that come up at boot
     keys: FrozenSet[str] = frozenset()  # lines of the deploy user's authorized_keys
-    unsafe: Tuple[str, ...] = ()  # folders above the site's that others than root can change
+    unsafe: Tuple[str, ...] = ()  # folders of root's files that others than root can change
+    taken: Tuple[str, ...] = ()  # units of the system that have the name of one of ours
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def judge(request: Request, state: State) -> Iterator[str]:
         yield f"{user!r} cannot be the deploy user: it must be an ordinary account's name"
     yield from _judge_accounts(request, state)
     yield from (f"{folder} can be changed by others than root" for folder in state.unsafe)
+    for path in state.taken:
+        yield f"{path} is a unit of this system; the project needs another name"
     for kind in request.kinds:
         if not PROCESS_NAME.match(kind.name) or kind.name in ("probe", "run"):
             yield f"{kind.name!r} cannot be the name of a process's unit"
@@ -144,7 +148,8 @@ def judge_site(site: Site) -> Iterator[str]:
     if not valid_app(site.app):
         yield f"{site.app!r} is no project name"
         return
-    if not _PATH.match(str(site.root)) or str(site.root).startswith(_HIDDEN):
+    root = str(site.root)
+    if not _PATH.match(root) or root.startswith(_HIDDEN) or root.count("/") < 2:
         yield f"{site.root} cannot be the site's folder; the usual one is /srv/{site.app}"
     problem = listen_problem(site.listen)
     if problem:
