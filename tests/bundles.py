@@ -65,6 +65,10 @@ def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
         "glibc": "",
         "layers": layers,
         "processes": (Process("web", "gunicorn shop.wsgi"),),
+        "runtime": tree_digest(
+            FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
+            for name, data in own_files().items()
+        ),
     }
     return Manifest(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -6,14 +6,29 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from django_deploykit.errors import BundleError, Problems
 
 _SHOWN = 20
+# What another clone's settings would change in an archive; and large files are streamed, not held.
+_SAME = [
+    word
+    for setting in (
+        "core.autocrlf=false",
+        "core.eol=lf",
+        "core.abbrev=12",
+        f"core.attributesFile={os.devnull}",
+        "core.bigFileThreshold=4m",
+    )
+    for word in ("-c", setting)
+]
+_OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,12 @@ def _repository(root: Path) -> Path:
         raise BundleError(
             "git is not installed", "A bundle is made from a git commit: install git."
         )
-    top = git(root, "rev-parse", "--show-toplevel", fail=False).strip()
+    try:
+        top = git(root, "rev-parse", "--show-toplevel").strip()
+    except BundleError as error:
+        if "not a git repository" not in error.message:
+            raise  # git has a reason of its own, such as a folder that is another user's
+        top = ""
     if not top:
         raise BundleError(
             f"{root} is not in a git repository",
@@ -120,55 +140,83 @@ def git(folder: Path, *arguments: str, fail: bool = True) -> str:
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, env=_environment())
     if done.returncode and fail:
         text = done.stderr.decode("utf-8", "replace").strip()
-        raise BundleError(
-            f"git {arguments[0]} failed: {text.splitlines()[-1] if text else done.returncode}"
-        )
+        raise BundleError(f"git {arguments[0]} failed: {text or done.returncode}")
     return "" if done.returncode else done.stdout.decode("utf-8", "surrogateescape")
 
 
 def _environment() -> dict[str, str]:
-    """git without the machine's moods: no locale, no prompts, no locks for looking."""
-    return {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    """git without the machine's moods: no locale, zone, prompts, locks for looking, nothing of a hook."""
+    env = {key: value for key, value in os.environ.items() if key not in _OF_HOOKS}
+    return {
+        **env,
+        "LC_ALL": "C",
+        "TZ": "UTC",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
 
 
 def export(commit: Commit, target: Path) -> None:
     """Write the commit's files of the project below ``target``, submodules at their recorded commits."""
-    _archive(commit.top, commit.sha, commit.prefix, target)
-    for path, sha in _submodules(commit.top, commit.sha, commit.prefix):
-        repository = commit.top / path
+    _export(commit.top, commit.sha, commit.prefix, target)
+    materialise_links(target)
+
+
+def _export(top: Path, sha: str, prefix: str, target: Path) -> None:
+    _archive(top, sha, prefix, target)
+    for path, recorded in _submodules(top, sha, prefix):
+        repository = top / path
         if (
-            not git(repository, "cat-file", "-t", sha, fail=False)
-            or not (repository / ".git").exists()
+            not (repository / ".git").exists()
+            or git(repository, "cat-file", "-t", recorded, fail=False).strip() != "commit"
         ):
             raise BundleError(
-                f"the submodule {path} is not here at its recorded commit {sha[:12]}",
+                f"the submodule {path} is not here at its recorded commit {recorded[:12]}",
                 "Fetch it: git submodule update --init --recursive",
             )
-        inner = target / PurePosixPath(path).relative_to(commit.prefix or ".")
-        export(Commit(repository, "", sha, commit.time, ""), inner)
-    if not commit.prefix or (target / "manage.py").exists():
-        materialise_links(target)
+        _export(repository, recorded, "", target / path.removeprefix(prefix))
 
 
 def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
+    """Write one repository's files; only its commit decides what they hold."""
     target.mkdir(parents=True, exist_ok=True)
-    name = f"{sha}:{prefix}" if prefix else sha
-    process = subprocess.Popen(
-        ["git", "-c", "core.autocrlf=false", "archive", "--format=tar", name],
-        cwd=top,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=_environment(),
-    )
-    assert process.stdout is not None
-    with (
-        process,
-        tarfile.open(fileobj=process.stdout, mode="r|") as tar,
-    ):
-        for member in tar:
-            _extract(tar, member, target)
-    if process.returncode:
-        raise BundleError(f"git archive failed for {sha[:12]}")
+    with tempfile.TemporaryFile() as errors, _without_refs(top, sha) as env:
+        process = subprocess.Popen(
+            ["git", *_SAME, "archive", "--format=tar", sha, *([prefix] if prefix else [])],
+            cwd=top,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=env,
+        )
+        assert process.stdout is not None
+        try:
+            with process, tarfile.open(fileobj=process.stdout, mode="r|") as tar:
+                for member in tar:
+                    if f"{member.name}/".startswith(prefix) and f"{member.name}/" != prefix:
+                        member.name = member.name.removeprefix(prefix)
+                        _extract(tar, member, target)
+        except tarfile.TarError:
+            process.wait()
+        if process.returncode:
+            errors.seek(0)
+            text = errors.read().decode("utf-8", "replace").strip()
+            raise BundleError(f"git archive failed for {sha[:12]}: {text}")
+
+
+@contextmanager
+def _without_refs(top: Path, sha: str) -> Iterator[dict[str, str]]:
+    """Yield git's environment; where files are filled in (export-subst), one that knows no branch and no tag.
+
+    Another clone may have others, and the bytes would differ.
+    """
+    env = _environment()
+    if not git(top, "grep", "-l", "export-subst", sha, "--", "*.gitattributes", fail=False):
+        yield env
+        return
+    objects = top / git(top, "rev-parse", "--git-path", "objects").strip()
+    with tempfile.TemporaryDirectory(prefix=".deploykit-") as place:
+        subprocess.run(["git", "init", "-q", "--bare", place], check=True, env=env)
+        yield {**env, "GIT_DIR": place, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
@@ -201,22 +249,35 @@ def _submodules(top: Path, sha: str, prefix: str) -> list[tuple[str, str]]:
 
 def materialise_links(root: Path) -> None:
     """Replace links inside the tree by what they point at; refuse those that leave it or lead nowhere."""
+    top = root.resolve()
     links = sorted(path for path in _walk(root) if path.is_symlink())
-    bad = []
-    for link in links:
-        real = link.resolve()
-        if not real.is_relative_to(root.resolve()) or not real.exists():
-            bad.append(f"{link.relative_to(root)} -> {os.readlink(link)}")
-            continue
+    found = [(link, _target(link, top)) for link in links]
+    bad = [f"{link.relative_to(root)} -> {os.readlink(link)}" for link, real in found if not real]
+    if bad:
+        raise Problems(
+            "the commit holds links that lead out of it, nowhere, or to where they stand:",
+            bad,
+            "Replace them by files.",
+        )
+    # Folders last, when what is in them is no link any more.
+    for link, real in sorted(found, key=lambda pair: (pair[0].is_dir(), pair[0])):
+        assert real is not None
         link.unlink()
         if real.is_dir():
             shutil.copytree(real, link, symlinks=False)
         else:
             shutil.copy2(real, link)
-    if bad:
-        raise Problems(
-            "the commit holds links that lead out of it or nowhere:", bad, "Replace them by files."
-        )
+
+
+def _target(link: Path, top: Path) -> Path | None:
+    """Return what a link points at, None where that cannot be copied in its place."""
+    try:
+        real = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+    here = link.parent.resolve() / link.name
+    inside = real.is_relative_to(top) and not here.is_relative_to(real)
+    return real if inside and (real.is_file() or real.is_dir()) else None
 
 
 def _walk(root: Path) -> Sequence[Path]:

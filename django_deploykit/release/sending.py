@@ -68,7 +68,7 @@ def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
     if wanted:
         for entry, content in bundle.files(digest):
             if entry.path in wanted:
-                data[entry.path] = content
+                data[entry.path] = content if isinstance(content, bytes) else b"".join(content)
     packer = zlib.compressobj(9)
     pieces = [packer.compress(delta_head(delta))]
     pieces += [packer.compress(data[entry.path]) for entry in delta.contents]

@@ -15,7 +15,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterator, List, Optional, Tuple
+from typing import BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from .errors import DeployKitError
 from .manifest import FileEntry, Layer, Manifest, load_list
@@ -23,6 +23,18 @@ from .manifest import FileEntry, Layer, Manifest, load_list
 SEAL = b"deploykit-seal:"
 _SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
 _CHUNK = 1 << 20
+_LARGE = 8 << 20  # bytes from which on a file is handed out in pieces
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+)
+
+# A file's bytes; of a large one pieces, which raise at their end if they are not what was verified.
+Content = Union[bytes, Iterable[bytes]]
 
 
 class DamagedError(DeployKitError):
@@ -94,15 +106,7 @@ class BundleFile:
         """Return a member's bytes; :class:`DamagedError` where it is missing or damaged."""
         try:
             return self._zip.read(name)
-        except (
-            KeyError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            NotImplementedError,
-            RuntimeError,
-        ):
+        except (KeyError, OSError, *_BROKEN):
             raise DamagedError(f"{self.path} is damaged: {name} cannot be read") from None
 
     def runtime(self) -> Dict[str, bytes]:
@@ -115,8 +119,14 @@ class BundleFile:
         return next(layer for layer in self.manifest.layers if layer.sha256 == digest)
 
     def entries(self, digest: str) -> List[FileEntry]:
-        """Return a layer's verified file list."""
-        return load_list(self.list_text(digest), digest)
+        """Return a layer's verified file list, which must add up to what the manifest says of it."""
+        entries = load_list(self.list_text(digest), digest)
+        layer = self.layer(digest)
+        if (sum(entry.size for entry in entries), len(entries)) != (layer.size, layer.files):
+            raise DamagedError(
+                f"{self.path}: layer {layer.name} is larger or smaller than the manifest says"
+            )
+        return entries
 
     def list_text(self, digest: str) -> str:
         """Return a layer's list as it stands in the bundle."""
@@ -132,8 +142,6 @@ class BundleFile:
             info = self._zip.getinfo(name)
         except KeyError:
             raise DamagedError(f"{self.path} is damaged: {name} is missing") from None
-        if info.compress_type != zipfile.ZIP_STORED:
-            raise DamagedError(f"{self.path} is damaged: {name} is not stored as it is")
         self._file.seek(info.header_offset)
         header = self._file.read(30)
         if len(header) != 30 or header[:4] != b"PK\x03\x04":
@@ -142,7 +150,7 @@ class BundleFile:
         part = Slice(self._file, info.header_offset + 30 + name_size + extra_size, info.file_size)
         return io.BufferedReader(part, 1 << 16)
 
-    def files(self, digest: str) -> Iterator[Tuple[FileEntry, bytes]]:
+    def files(self, digest: str) -> Iterator[Tuple[FileEntry, Content]]:
         """Yield a layer's files, each held to its digest before it is handed out."""
         layer = self.layer(digest)
         yield from layer_files(self.archive(digest), self.entries(digest), f"layer {layer.name}")
@@ -157,7 +165,7 @@ class BundleFile:
 
 def layer_files(
     archive: BinaryIO, entries: List[FileEntry], what: str
-) -> Iterator[Tuple[FileEntry, bytes]]:
+) -> Iterator[Tuple[FileEntry, Content]]:
     """Yield the verified files of a layer's archive; it must hold exactly ``entries``."""
     try:
         with zipfile.ZipFile(archive) as layer:
@@ -169,19 +177,35 @@ def layer_files(
             for entry in entries:
                 if infos[entry.path].file_size != entry.size:
                     raise DamagedError(f"{what}: {entry.path} has not the size that is listed")
-                data = layer.read(infos[entry.path])
-                if hashlib.sha256(data).hexdigest() != entry.sha256:
-                    raise DamagedError(f"{what}: {entry.path} does not match its digest")
-                yield entry, data
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        struct.error,
-    ) as error:
+                yield entry, _content(layer, infos[entry.path], entry, what)
+    except _BROKEN as error:
         raise DamagedError(f"{what} cannot be read: {error}") from None
+
+
+def _content(layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str) -> Content:
+    """Return a file's bytes, verified; a large one's pieces are verified here and once more on the way."""
+    if entry.size < _LARGE:
+        return b"".join(_pieces(layer, info, entry, what))
+    for _ in _pieces(layer, info, entry, what):
+        pass
+    return _pieces(layer, info, entry, what)
+
+
+def _pieces(
+    layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str
+) -> Iterator[bytes]:
+    """Yield a member piece by piece: what inflates to more than it declares never fills the memory."""
+    digest, left = hashlib.sha256(), entry.size
+    with layer.open(info) as member:
+        while left > 0:
+            data = member.read(min(_CHUNK, left))
+            if not data:
+                break
+            left -= len(data)
+            digest.update(data)
+            yield data
+        if left or member.read(1) or digest.hexdigest() != entry.sha256:
+            raise DamagedError(f"{what}: {entry.path} does not match its digest")
 
 
 def judge_seal(path: Path) -> None:
@@ -234,6 +258,8 @@ def _judge_names(path: Path, archive: zipfile.ZipFile) -> None:
             raise DamagedError(f"{path} holds {name!r}, which is no part of a bundle")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise DamagedError(f"{path} holds {name!r} as a link")
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise DamagedError(f"{path} holds {name!r} not as it is, but compressed")
         seen.add(name)
     for name in _SINGLES[:2]:
         if name not in seen:

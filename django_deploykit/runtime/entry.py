@@ -6,41 +6,97 @@ release's Python. ``__main__.py`` of the bundle takes the short way where that w
 
 from __future__ import annotations
 
+import binascii
 import hashlib
+import json
 import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import List, Mapping, Optional, Sequence
+from typing import Callable, List, Mapping, Optional, Sequence
 
 from .errors import DeployKitError
 
 # Where to look for what was extracted before; runs before anything else is imported. Kept in step
-# with cache_folders() and key_of() below, and with `tree.process_lines`.
+# with cache_folders() and key_of() below, and with `tree.process_lines`. Any Python, even 2, can
+# read it, to say what is missing. Python runs these lines and the runtime without looking whether
+# they are damaged, so they look themselves: first at their own checksum, then at the runtime.
 _MAIN = """\
+import binascii
 import os
 import sys
 
 KEY = {key!r}
 PROJECT = {project!r}
+PYTHON = {python!r}
+RUNTIME = {runtime!r}
+
+
+def old():
+    try:
+        os.execvp("python" + PYTHON, ["python" + PYTHON] + sys.argv)
+    except OSError:
+        here = "%d.%d" % sys.version_info[:2]
+        sys.exit("error: the bundle needs Python %s; this is %s\\nInstall Python %s here." % (PYTHON, here, PYTHON))
+
+
+def damaged():
+    sys.exit("error: %s is damaged\\nCopy the file again, or build it again." % sys.argv[0])
+
+
+def read(name):
+    return __spec__.loader.get_data(name)
+
+
+def judge():
+    text, _, sum = read("__main__.py").rpartition(b"# sum ")
+    if sum != b"%08x\\n" % binascii.crc32(text):
+        damaged()
+
+
+def judge_runtime():
+    import hashlib
+    import zipfile
+
+    digest = hashlib.sha256()
+    try:
+        with zipfile.ZipFile(sys.argv[0]) as archive:
+            names = sorted(name for name in archive.namelist() if name.startswith("runtime/"))
+        for name in names:
+            data = read(name)
+            for part in (name, "644", str(len(data)), hashlib.sha256(data).hexdigest()):
+                raw = part.encode("utf-8")
+                digest.update(b"%d:" % len(raw) + raw)
+    except Exception:
+        damaged()
+    if digest.hexdigest() != RUNTIME:
+        damaged()
 
 
 def folders():
     env = os.environ
     named = env.get("DEPLOYKIT_CACHE") or env.get("CACHE_DIRECTORY", "").split(":")[0]
     home = env.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    yield named or os.path.join(home, "django-deploykit", "run")
-    yield "/tmp/django-deploykit-%d" % os.getuid()
+    yield named or os.path.join(home, "django-deploykit", "run"), os.stat
+    yield "/tmp/django-deploykit-%d" % os.getuid(), os.lstat
+
+
+def trusted(folder, look):
+    release = os.path.join(folder, PROJECT, "releases", KEY)
+    for path in (release, folder):
+        try:
+            status = look(path)
+        except OSError:
+            return None
+        if status.st_uid not in (os.getuid(), 0) or status.st_mode & 0o022:
+            return None
+    return release
 
 
 def warm(arguments):
-    for folder in folders():
-        release = os.path.join(folder, PROJECT, "releases", KEY)
-        try:
-            status = os.stat(release)
-        except OSError:
-            continue
-        if status.st_uid not in (os.getuid(), 0) or status.st_mode & 0o022:
+    for folder, look in folders():
+        release = trusted(folder, look)
+        if release is None:
             continue
         if arguments[0] == "run" and len(arguments) > 1:
             os.execv("/bin/sh", ["sh", release + "/bin/deploykit-run"] + arguments[1:])
@@ -54,8 +110,12 @@ def warm(arguments):
 
 
 if __name__ == "__main__":
+    if sys.version_info < (3, 9):
+        old()
+    judge()
     if len(sys.argv) > 1 and sys.argv[1] not in ("deploykit", "-h", "--help", "--version"):
         warm(sys.argv[1:])
+    judge_runtime()
     from runtime.entry import main
 
     sys.exit(main(sys.argv[1:]))
@@ -64,8 +124,16 @@ if __name__ == "__main__":
 
 def main_text(manifest_text: str, project: str, settings: str, release: str) -> str:
     """Return the ``__main__.py`` of a bundle with that manifest."""
-    key = key_of(manifest_text.encode("utf-8"))
-    return _MAIN.format(key=key, project=project, settings=settings, release=release)
+    manifest = json.loads(manifest_text)
+    text = _MAIN.format(
+        key=key_of(manifest_text.encode("utf-8")),
+        project=project,
+        settings=settings,
+        release=release,
+        python=manifest["python"],
+        runtime=manifest["runtime"],
+    )
+    return "%s# sum %08x\n" % (text, binascii.crc32(text.encode("utf-8")))
 
 
 def key_of(manifest: bytes) -> str:
@@ -144,8 +212,8 @@ def ensure(path: Path) -> Path:
 
 def cache_folder(env: Mapping[str, str]) -> Path:
     """Return the first folder of the list that this user owns and can write, made if need be."""
-    for folder in cache_folders(env):
-        if _usable(folder):
+    for folder, look in zip(cache_folders(env), (os.stat, os.lstat)):
+        if _usable(folder, look):
             return folder
     return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
 
@@ -158,10 +226,11 @@ def cache_folders(env: Mapping[str, str]) -> List[Path]:
     return [Path(first), Path("/tmp/django-deploykit-%d" % os.getuid())]
 
 
-def _usable(folder: Path) -> bool:
+def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
+    """Whether a folder is this user's alone; systemd gives a link for a cache, nobody else may."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.lstat()
+        status = look(folder)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError:

@@ -26,7 +26,10 @@ _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
 _PROCESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
 # What staging makes in every release: a layer's file there would be written through to the store.
-_OWN = re.compile(r"bin/(?:python[0-9.]*|activate|deploykit-run)\Z")
+_OWN = re.compile(
+    r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json|lib64(?:/.*)?)\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class ManifestError(DeployKitError):
@@ -291,10 +294,11 @@ def _parents(path: str) -> List[str]:
 def _good_path(path: str) -> bool:
     parts = path.split("/")
     return not (
-        len(parts) < 2
-        or any(part in ("", ".", "..") for part in parts)
+        any(part in ("", ".", "..") for part in parts)
         or "\\" in path
         or any(ord(char) < 32 or ord(char) == 127 for char in path)
-        or parts[0] not in ("app", "bin", "etc", "include", "lib", "man", "share", "src")
+        or parts[0][0] in ".~"
+        or ":" in parts[0]
+        or path in ("app", "bin", "lib")
         or _OWN.match(path)
     )

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
 
-from .bundlefile import BundleFile
+from .bundlefile import BundleFile, Content
 from .errors import DeployKitError
 from .manifest import FileEntry, Layer, dump_list, load_list, valid_digest
 
-File = Tuple[FileEntry, bytes]
+File = Tuple[FileEntry, Content]
 
 
 def present(store: Path) -> List[str]:
@@ -63,7 +63,7 @@ def write_files(folder: Path, files: Iterable[File]) -> None:
             made.add(parent)
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, entry.mode)
         with open(fd, "wb", closefd=True) as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             if os.fstat(fd).st_mode & 0o777 != entry.mode:
                 os.fchmod(fd, entry.mode)
 

@@ -230,7 +230,8 @@ def test_refuses_a_damaged_list(text: str) -> None:
         "app/\x7f",
         "manifest.json",
         "pyvenv.cfg",
-        "etcetera/x",
+        "bin",
+        "Pyvenv.cfg",
         "lib64/x",
         "~/x",
         "C:/x",
@@ -269,6 +270,7 @@ def test_refuses_what_a_release_makes_itself(path: str) -> None:
 
 
 def test_accepts_the_folders_of_a_virtualenv() -> None:
-    for top in ("app", "bin", "etc", "include", "lib", "man", "share", "src"):
+    for top in ("app", "bin", "etc", "etcetera", "include", "lib", "man", "share", "src"):
         judge_entries([FileEntry(f"{top}/x y", 0o755, 0, H)], H)
     judge_entries([FileEntry("lib/python3.11/site-packages/ä.py", 0o644, 0, H)], H)
+    judge_entries([FileEntry("LICENSE", 0o644, 0, H)], H)  # a data file of a distribution
