@@ -212,7 +212,8 @@ def ensure(path: Path) -> Path:
 
 def cache_folder(env: Mapping[str, str]) -> Path:
     """Return the first folder of the list that this user owns and can write, made if need be."""
-    for folder, look in zip(cache_folders(env), (os.stat, os.lstat)):
+    named, private = cache_folders(env)
+    for folder, look in ((named, os.stat), (private, os.lstat)):
         if _usable(folder, look):
             return folder
     return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
