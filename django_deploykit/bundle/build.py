@@ -410,7 +410,7 @@ def make_manifest(
         ),
         required=tuple(facts["required"]),
         unhashed=lock.unhashed,
-        runtime=tree_digest(_runtime_entries()),
+        runtime=runtime_digest(),
     )
 
 
@@ -439,13 +439,16 @@ def _runtime_files() -> dict[str, bytes]:
     return {f"runtime/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
 
 
-def _runtime_entries() -> list[FileEntry]:
+def runtime_digest() -> str:
+    """Return the digest of the runtime that bundles built now carry."""
     import hashlib
 
-    return [
-        FileEntry(name, 0o644, len(data), hashlib.sha256(data).hexdigest())
-        for name, data in _runtime_files().items()
-    ]
+    return tree_digest(
+        [
+            FileEntry(name, 0o644, len(data), hashlib.sha256(data).hexdigest())
+            for name, data in _runtime_files().items()
+        ]
+    )
 
 
 def _output(request: BuildRequest, manifest: Manifest) -> Path:

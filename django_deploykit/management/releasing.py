@@ -9,23 +9,24 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.errors import DeployKitError
 from django_deploykit.management.commits import brought
 from django_deploykit.management.console import Console
 from django_deploykit.management.telling import Ending, history_line, status_lines, summary
 from django_deploykit.project import Project
-from django_deploykit.release import migrations
 from django_deploykit.release.archive import runtime_archive
-from django_deploykit.release.engine import Engine, Outcome, Request
+from django_deploykit.release.engine import Engine
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.hooks import run_hooks
 from django_deploykit.release.inventory import Environment, Host
 from django_deploykit.release.local import Local
+from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import Plan, in_words, make_plan
+from django_deploykit.release.request import Request
 from django_deploykit.release.sending import Sender, travelling_sizes
 from django_deploykit.release.transport import Transport
 from django_deploykit.runtime.bundlefile import BundleFile
@@ -130,7 +131,7 @@ class Releasing:
         }
         begun = time.monotonic()
         with transports(self.project, self.environment) as opened:
-            engine = self._engine(opened, sample)
+            engine = self.engine(opened, sample)
             facts = engine.facts(manifest.python)
             plan = self._plan(path, manifest, facts)
             if self.options.plan:
@@ -138,11 +139,12 @@ class Releasing:
             if not plan.steps:
                 return self._nothing(manifest.release_id, facts)
             outcome = self._execute(engine, plan, path, manifest, facts)
-        return self._conclude(
+        return self.conclude(
             outcome, manifest.commit, path.stat().st_size, time.monotonic() - begun
         )
 
-    def _engine(self, opened: dict[str, Transport], sample: bytes = b"") -> Engine:
+    def engine(self, opened: dict[str, Transport], sample: bytes = b"") -> Engine:
+        """Return what walks a plan on the hosts of these transports."""
         environment = self.environment
         request = Request(
             owner=owner(),
@@ -191,15 +193,16 @@ class Releasing:
     def _execute(
         self, engine: Engine, plan: Plan, path: Path, manifest: Manifest, facts: list[Facts]
     ) -> Outcome:
-        if self.environment.local and "local" in plan.hosts("prepare"):
+        if "prepare" in [step.kind for step in plan.steps]:
             self._prepare_early(engine, path)
-        with engine.locks(f"releasing {manifest.commit[:12]}"):
-            now = engine.facts(manifest.python, step="")
+        with engine.locks(f"releasing {manifest.commit[:12]}", manifest.python) as now:
             if [one.live for one in now] != [one.live for one in facts]:
-                plan, facts = self._plan(path, manifest, now), now
-                if not plan.steps:
-                    return Outcome(manifest.release_id, live={one.host: one.live for one in now})
-            return engine.execute(plan, manifest, facts, Sender(path, self._known_list))
+                self.console.note("the hosts changed meanwhile; the plan was made again")
+            # What is done is planned from what is there under the lock.
+            plan = self._plan(path, manifest, now)
+            if not plan.steps:
+                return Outcome(manifest.release_id, live=dict(plan.live), before=dict(plan.live))
+            return engine.execute(plan, manifest, now, Sender(path, self._known_list))
 
     def _prepare_early(self, engine: Engine, path: Path) -> None:
         """Make the folder that the lock lies in; the step itself does it again, idempotently."""
@@ -219,7 +222,8 @@ class Releasing:
                 continue
         return None
 
-    def _conclude(self, outcome: Outcome, commit: str, size: int, seconds: float) -> int:
+    def conclude(self, outcome: Outcome, commit: str, size: int, seconds: float) -> int:
+        """Say how it ended; returns the exit code."""
         data = {
             "environment": self.environment.name,
             "commit": commit,
@@ -251,72 +255,14 @@ class Releasing:
 
     def rollback(self, release: str) -> int:
         """Go back to a release that is staged on every host; "" is the last good one of each."""
-        with transports(self.project, self.environment) as opened:
-            engine = self._engine(opened)
-            facts = engine.facts("")
-            targets = rollback_targets(facts, release)
-            if self.options.plan:
-                for host, target in targets.items():
-                    self.console.print(f"switch   {host}: {target} takes over")
-                self.console.emit({"environment": self.environment.name, "rollback": targets})
-                return LIVE
-            with engine.locks("rolling back"):
-                self._judge_rollback(engine, targets)
-                live = {one.host: one.live for one in facts}
-                outcome = self._switch_back(engine, targets, live)
-        return self._conclude(outcome, "", 0, sum(outcome.seconds.values()))
+        from django_deploykit.management.rolling_back import roll_back
 
-    def _switch_back(
-        self, engine: Engine, targets: Mapping[str, str], live: Mapping[str, str | None]
-    ) -> Outcome:
-        outcome: Outcome | None = None
-        for target in dict.fromkeys(targets.values()):
-            hosts = [host for host, one in targets.items() if one == target]
-            self.hook_facts["release"] = target
-            part = engine.switch_only(
-                hosts, target, "rollback", {host: live[host] for host in hosts}
-            )
-            outcome = part if outcome is None else merge(outcome, part)
-        assert outcome is not None
-        return outcome
-
-    def _judge_rollback(self, engine: Engine, targets: Mapping[str, str]) -> None:
-        """Refuse where the database holds migrations that the older release does not know."""
-        commands: list[str] = []
-        for host, target in targets.items():
-            transport = engine.transports[host]
-            if transport.call("kin", "--release", target)["same"]:
-                continue
-            rows = migrations.read_databases(transport.call("check", "--release", target)["report"])
-            if not any(row.unknown for row in rows):
-                continue
-            live = Facts.read(host, transport.call("facts")).live
-            ours = migrations.read_databases(
-                transport.call("check", "--release", str(live))["report"]
-            )
-            known = {name for row in ours for name in row.unknown}
-            rows = tuple(
-                replace(row, unknown=tuple(name for name in row.unknown if name not in known))
-                for row in rows
-            )
-            command = f"/srv/{self.project.name}/current/bin/{self.project.name}"
-            if self.environment.local:
-                command = str(
-                    local_site(self.project, self.environment).current / "bin" / self.project.name
-                )
-            commands += [f"{host}: {line}" for line in migrations.reverse_commands(command, rows)]
-        if commands:
-            raise Problems(
-                "nothing was changed: migrations were applied that the older release does not know. "
-                "Take them back first:",
-                list(dict.fromkeys(commands)),
-                "Then run the rollback again. Data in columns that go away is lost: make a backup.",
-            )
+        return roll_back(self, release)
 
     def status(self) -> int:
         """Show what is live on every host."""
         with transports(self.project, self.environment) as opened:
-            engine = self._engine(opened)
+            engine = self.engine(opened)
             done, errors = engine.each(list(opened), lambda one: one.call("status"))
         rows: dict[str, Any] = dict(done)
         rows |= {host: {"error": error.message} for host, error in errors.items()}
@@ -329,7 +275,7 @@ class Releasing:
     def history(self) -> int:
         """Show what happened on every host."""
         with transports(self.project, self.environment) as opened:
-            done, errors = self._engine(opened).each(
+            done, errors = self.engine(opened).each(
                 list(opened), lambda one: one.call("history")["records"]
             )
         rows: dict[str, Any] = dict(done)
@@ -362,40 +308,3 @@ class Releasing:
         self.console.print("stopped" if ended else "nothing was running")
         self.console.emit({"environment": "local", "stopped": ended})
         return LIVE
-
-
-def rollback_targets(facts: list[Facts], release: str) -> dict[str, str]:
-    """Return to which release each host goes back; raises for all hosts that cannot."""
-    problems, targets = [], {}
-    for one in facts:
-        target = release or one.last_good
-        if not one.setup or one.live is None:
-            problems.append(f"{one.host}: nothing is live there")
-        elif target is None:
-            problems.append(
-                f"{one.host}: there is no earlier good release; staged: {', '.join(one.staged)}"
-            )
-        elif target not in one.staged:
-            problems.append(f"{one.host}: {target} is not there; staged: {', '.join(one.staged)}")
-        elif target == one.live:
-            problems.append(f"{one.host}: {target} is live already")
-        else:
-            targets[one.host] = target
-    if problems:
-        raise Problems("nothing was changed; there is nothing to go back to:", problems)
-    return targets
-
-
-def merge(first: Outcome, second: Outcome) -> Outcome:
-    """Return two outcomes of one command as one."""
-    return replace(
-        first,
-        code=max(first.code, second.code),
-        live={**first.live, **second.live},
-        before={**first.before, **second.before},
-        errors={**first.errors, **second.errors},
-        seconds={
-            key: first.seconds.get(key, 0) + second.seconds.get(key, 0)
-            for key in {**first.seconds, **second.seconds}
-        },
-    )

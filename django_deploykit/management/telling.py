@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_deploykit.release.engine import Outcome
+from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.errors import HALF_DONE, LIVE
 

@@ -3,71 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.progress import RUNS, Progress
-from django_deploykit.release import migrations
+from django_deploykit.release import fanout, migrations
 from django_deploykit.release.facts import Facts
+from django_deploykit.release.fanout import Interruption, problems
+from django_deploykit.release.locks import Claim, Lock, held
+from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import Plan
+from django_deploykit.release.request import Policy, Request
 from django_deploykit.release.sending import Sender
-from django_deploykit.release.timeline import Span, Timeline
-from django_deploykit.release.transport import Event, LostError, Transport
-from django_deploykit.runtime.errors import HALF_DONE, LIVE, REFUSED, TAKEN_BACK
+from django_deploykit.release.switching import Switching
+from django_deploykit.release.timeline import Timeline
+from django_deploykit.release.transport import Event, Transport
+from django_deploykit.runtime.errors import LIVE
 from django_deploykit.runtime.manifest import Manifest
 
 T = TypeVar("T")
-_HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
 _ATTEMPTS = 3  # at staging, when layers arrive or lie damaged
-
-
-class Policy(Protocol):
-    """What an environment says of a release (``release.inventory.Environment``)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def on_failure(self) -> str: ...
-    @property
-    def allow_breaking_migrations(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Request:
-    """One release as it was asked for."""
-
-    owner: str
-    wait: float = 0.0
-    noinput: bool = False
-    batches: tuple[tuple[str, ...], ...] = ()  # names of hosts; empty: one after the other
-    migrate_on: tuple[str, ...] = ()  # hosts in the order in which they are asked to migrate
-    confirm: Callable[[str], bool] = field(default=lambda _: False, compare=False)
-    hook: Callable[[str, Mapping[str, str]], None] = field(default=lambda *_: None, compare=False)
-    prepare: Callable[[Transport], None] = field(default=lambda _: None, compare=False)
-
-
-@dataclass
-class Outcome:
-    """How a release ended on every host; ``live`` is what serves there now, None if nothing does."""
-
-    release: str
-    code: int = LIVE
-    live: dict[str, str | None] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    bytes: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    findings: list[Any] = field(default_factory=list)
-    migrated: list[str] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
-    before: dict[str, str | None] = field(default_factory=dict)
-    pending: list[str] = field(default_factory=list)  # the migrations that were due, in words
+_UNSWITCHED = "nothing was switched; what is live stays live:"
 
 
 class Engine:
@@ -85,6 +44,7 @@ class Engine:
         self.timeline = Timeline(progress)
         self.outcome = self._begin("", {})
         self._step = ""
+        self._locks: dict[str, Lock] = {}
 
     def _begin(self, release: str, live: Mapping[str, str | None]) -> Outcome:
         """Return an outcome to fill; its record of times goes on from what was done before."""
@@ -108,110 +68,72 @@ class Engine:
         self, hosts: Sequence[str], work: Callable[[Transport], T]
     ) -> tuple[dict[str, T], dict[str, DeployKitError]]:
         """Do ``work`` on hosts in parallel; Ctrl-C reaches all of them and waits for them."""
-        done: dict[str, T] = {}
-        errors: dict[str, DeployKitError] = {}
-        work = self.timeline.around(self._step, work)
-        with ThreadPoolExecutor(max_workers=max(1, min(32, len(hosts)))) as pool:
-            futures = {host: pool.submit(work, self.transports[host]) for host in hosts}
-            interrupted = False
-            for host, future in futures.items():
-                while True:
-                    try:
-                        done[host] = future.result()
-                    except DeployKitError as error:
-                        errors[host] = error
-                    except KeyboardInterrupt:
-                        interrupted = True
-                        for transport in self.transports.values():
-                            transport.interrupt()
-                        continue
-                    break
-        if interrupted:
-            self._note_interrupt(errors)
-        return done, errors
-
-    def _note_interrupt(self, errors: Mapping[str, DeployKitError]) -> None:
-        worst = max((error.exit_code for error in errors.values()), default=REFUSED)
-        text = "\n".join(f"{host}: {error.message}" for host, error in errors.items())
-        raise DeployKitError(f"interrupted\n{text}".rstrip(), "", worst)
+        return fanout.each(self.transports, hosts, self.timeline.around(self._step, work))
 
     @contextmanager
-    def locks(self, what: str) -> Iterator[None]:
-        """Hold the lock of every host while the block runs."""
-        with ExitStack() as stack:
-            with self._stage("lock", list(self.transports)) as hosts:
-                for host in hosts:
-                    with self.timeline.span(host, "lock"):
-                        stack.enter_context(self._lock(host, what))
-            yield
+    def locks(self, what: str, python: str | None = None) -> Iterator[list[Facts]]:
+        """Hold the lock of every host while the block runs.
 
-    @contextmanager
-    def _lock(self, host: str, what: str) -> Iterator[None]:
-        reader, writer = os.pipe()
-        held = threading.Event()
-        failure: list[DeployKitError] = []
-        stopping = threading.Event()
-
-        def hold() -> None:
-            arguments = (
-                "--owner",
-                self.request.owner,
-                "--what",
-                what,
-                "--wait",
-                str(self.request.wait),
-            )
-            with os.fdopen(reader, "rb", buffering=0) as stream:
-                try:
-                    self.transports[host].call(
-                        "hold", *arguments, stream=stream, on_event=lambda _: held.set()
-                    )
-                except DeployKitError as error:
-                    failure.append(error)
-                finally:
-                    held.set()
-
-        def beat() -> None:
-            while not stopping.wait(_HEARTBEAT):
-                with contextlib.suppress(OSError):
-                    os.write(writer, b".\n")
-
-        threads = [threading.Thread(target=target, daemon=True) for target in (hold, beat)]
-        for thread in threads:
-            thread.start()
-        try:
-            held.wait()
-            if failure:
-                raise DeployKitError(
-                    f"{host}: {failure[0].message}", failure[0].hint, failure[0].exit_code
-                )
-            yield
-        finally:
-            stopping.set()
-            os.close(writer)
-            threads[0].join(10)
+        Yields the facts of that moment where ``python`` is given, as :meth:`facts` takes it.
+        """
+        claim = Claim(self.request.owner, what, self.request.wait, python)
+        with contextlib.ExitStack() as stack:
+            with self._stage("lock", list(self.transports)):
+                around = lambda host: self.timeline.span(host, "lock")  # noqa: E731
+                self._locks = stack.enter_context(held(self.transports, claim, around))
+            yield [Facts.read(host, self._locks[host].facts) for host in self.transports]
 
     def execute(
         self, plan: Plan, manifest: Manifest, facts: Sequence[Facts], sender: Sender
     ) -> Outcome:
         """Walk the plan; the outcome says for every host what is live."""
         self.outcome = self._begin(manifest.release_id, plan.live)
-        known = {one.host: one for one in facts}
+        with self._failing():
+            databases = self._ready(plan, manifest, {one.host: one for one in facts}, sender)
+            self._migrate(databases, manifest.release_id)
+            self._judge_locks()
+            self.request.hook("before_switch", {})
+        self._switch_all(plan.hosts("switch"), manifest.release_id, "release", plan.live)
+        with (
+            contextlib.suppress(Interruption),
+            self._stage("prune", self._good(plan.hosts("prune"))) as hosts,
+        ):
+            self.each(hosts, lambda one: one.call("prune"))
+        return self.outcome
+
+    def _ready(
+        self, plan: Plan, manifest: Manifest, known: Mapping[str, Facts], sender: Sender
+    ) -> dict[str, tuple[migrations.Database, ...]]:
+        """Bring the release to every host; returns what its check says of the databases."""
         with self._stage("prepare", plan.hosts("prepare")) as hosts:
             self._all(hosts, self.request.prepare)
         with self._stage("settle", plan.hosts("settle")) as hosts:
-            self._all(hosts, lambda one: one.call("settle"))
+            settled = self._all(hosts, lambda one: one.call("settle")["live"])
+            self.outcome.live.update(settled)
         with self._stage("send", plan.hosts("send")) as hosts:
             self._all(hosts, lambda one: self._send(one, known[one.name], sender))
         with self._stage("stage", plan.hosts("stage")) as hosts:
             self._all(hosts, lambda one: self._build(one, manifest, known[one.name], sender))
         with self._stage("check", plan.hosts("check")) as hosts:
-            databases = self._check(hosts, manifest.release_id)
-        self._migrate(databases, manifest.release_id)
-        self._switch_all(plan.hosts("switch"), manifest.release_id, "release", plan.live)
-        with self._stage("prune", self._good(plan.hosts("prune"))) as hosts:
-            self.each(hosts, lambda one: one.call("prune"))
-        return self.outcome
+            return self._check(hosts, manifest.release_id)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Tell the user's hook where what comes before the switch fails."""
+        try:
+            yield
+        except DeployKitError:
+            with contextlib.suppress(DeployKitError):
+                self.request.hook("after_failure", {})
+            raise
+
+    def _judge_locks(self) -> None:
+        lost = [host for host, lock in self._locks.items() if lock.lost]
+        if lost:
+            raise DeployKitError(
+                f"nothing was switched: the lock was lost on {', '.join(lost)}",
+                "The connection broke. Run the same command again.",
+            )
 
     @contextmanager
     def _stage(self, name: str, hosts: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -226,16 +148,16 @@ class Engine:
             self._step = ""
         self.outcome.seconds[name] = round(time.monotonic() - begun, 3)
 
+    def run(self, name: str, hosts: Sequence[str], work: Callable[[Transport], T]) -> dict[str, T]:
+        """Do ``work`` on all hosts as a step of its own; one that fails ends the release."""
+        with self._stage(name, hosts):
+            return self._all(hosts, work)
+
     def _all(self, hosts: Sequence[str], work: Callable[[Transport], T]) -> dict[str, T]:
         """Do ``work`` on all hosts; one that fails ends the release with nothing switched."""
         done, errors = self.each(hosts, work)
         if errors:
-            raise Problems(
-                "nothing was switched; what is live stays live:",
-                [f"{host}: {error.message}" for host, error in errors.items()],
-                "\n".join(dict.fromkeys(error.hint for error in errors.values() if error.hint)),
-                max(REFUSED, *(error.exit_code for error in errors.values())),
-            )
+            raise problems(_UNSWITCHED, errors)
         return done
 
     def _send(self, transport: Transport, facts: Facts, sender: Sender) -> None:
@@ -343,6 +265,9 @@ class Engine:
     ) -> Outcome:
         """Switch to a release that is staged everywhere (a rollback)."""
         self.outcome = self._begin(release, live)
+        with self._failing():
+            self._judge_locks()
+            self.request.hook("before_switch", {})
         self._switch_all(hosts, release, action, live)
         return self.outcome
 
@@ -351,42 +276,19 @@ class Engine:
     ) -> None:
         if not hosts:
             return
-        self.request.hook("before_switch", {})
+        switching = Switching(self.transports, self.policy, self.request, self.outcome)
         with self._stage("switch", hosts):
-            for batch in self._batches(hosts):
-                done, errors = self.each(batch, lambda one: self._switch(one, release, action))
-                self.outcome.live.update(dict.fromkeys(done, release))
-                if errors:
-                    self._failed(errors)
-                    if self.policy.on_failure != "continue":
-                        break
+            work = self.timeline.around("switch", switching.work(release, action, self._told))
+            switching.forward(hosts, work)
         if self.outcome.errors:
-            self._conclude(release, live)
+            back = switching.work
+            switching.conclude(
+                live, lambda to: self.timeline.around("back", back(to, "rollback", self._told))
+            )
+            with contextlib.suppress(DeployKitError):
+                self.request.hook("after_failure", {})
         else:
             self.request.hook("after_switch", {})
-
-    def _batches(self, hosts: Sequence[str]) -> list[list[str]]:
-        batches = [[host for host in batch if host in hosts] for batch in self.request.batches]
-        return [batch for batch in batches if batch] or [[host] for host in hosts]
-
-    def _switch(self, transport: Transport, release: str, action: str) -> None:
-        arguments = ("--release", release, "--action", action, "--owner", self.request.owner)
-        try:
-            transport.call("switch", *arguments, on_event=self._told(transport.name))
-        except LostError as error:
-            self._find_out(transport, release, error)
-
-    def _find_out(self, transport: Transport, release: str, error: LostError) -> None:
-        """The connection died: the host goes on by itself; ask it, for a while, how it ended."""
-        for attempt in range(6):
-            time.sleep(2 * attempt)
-            try:
-                if transport.call("settle")["live"] == release:
-                    return
-            except LostError:
-                continue
-            break
-        raise error
 
     def _told(self, host: str) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
@@ -396,42 +298,6 @@ class Engine:
             )
 
         return tell
-
-    def _failed(self, errors: Mapping[str, DeployKitError]) -> None:
-        for host, error in errors.items():
-            self.outcome.errors[host] = str(error)
-            if error.exit_code == HALF_DONE or isinstance(error, LostError):
-                self.outcome.code = HALF_DONE
-                self.outcome.live[host] = None
-
-    def _conclude(self, release: str, live: Mapping[str, str | None]) -> None:
-        """Apply the policy: take all back (default), or leave each host as it is now."""
-        if self.policy.on_failure == "back":
-            switched = [
-                host for host, now in self.outcome.live.items() if now == release != live[host]
-            ]
-            for host in switched:
-                self._back(host, live[host])
-        if self.outcome.code != HALF_DONE:
-            mixed = len(set(self.outcome.live.values())) > 1
-            self.outcome.code = HALF_DONE if mixed else TAKEN_BACK
-        with contextlib.suppress(DeployKitError):
-            self.request.hook("after_failure", {})
-
-    def _back(self, host: str, before: str | None) -> None:
-        if before is None:
-            self.outcome.errors[host] = (
-                "was switched; nothing was live before that it could go back to"
-            )
-            self.outcome.code = HALF_DONE
-            return
-        try:
-            with self.timeline.span(host, "back"):
-                self._switch(self.transports[host], before, "rollback")
-            self.outcome.live[host] = before
-        except DeployKitError as error:
-            self.outcome.errors[host] = f"could not be taken back: {error}"
-            self.outcome.code = HALF_DONE
 
     def _good(self, hosts: Sequence[str]) -> list[str]:
         return [

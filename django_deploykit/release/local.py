@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +28,7 @@ class Local:
         self._name = name
         self._archive = archive
         self._scratch: str | None = None
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[_Running] = []
 
     @property
     def name(self) -> str:
@@ -49,17 +50,18 @@ class Local:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        self._running.append(process)
+        running = _Running(verb, process)
+        self._running.append(running)
         errors: list[bytes] = []
         helpers = [threading.Thread(target=_drain, args=(process, errors), daemon=True)]
         if stream is not None:
-            helpers.append(threading.Thread(target=_feed, args=(process, stream), daemon=True))
+            helpers.append(threading.Thread(target=_feed, args=(running, stream), daemon=True))
         for helper in helpers:
             helper.start()
         try:
             return self._outcome(process, on_event or (lambda _: None), errors, helpers[0])
         finally:
-            self._running.remove(process)
+            self._running.remove(running)
 
     def _outcome(
         self,
@@ -91,12 +93,15 @@ class Local:
         return subprocess.call([*self._program(), verb, "--root", str(self.root), *arguments])
 
     def interrupt(self) -> None:
-        """Tell the verbs that run to take back what they do."""
-        for process in list(self._running):
+        """Tell the verbs that run to take back what they do; the lock is held until they have."""
+        for running in list(self._running):
+            running.stopped.set()
+            if running.verb in ("hold", "receive", "prepare"):
+                continue  # standard input is their own: it ends, or the lock's holder closes it
             with contextlib.suppress(OSError, ValueError):
-                assert process.stdin is not None
-                process.stdin.write(b"interrupt\n")
-                process.stdin.flush()
+                assert running.process.stdin is not None
+                running.process.stdin.write(b"interrupt\n")
+                running.process.stdin.flush()
 
     def close(self) -> None:
         """Remove the runtime where it was kept in a private folder."""
@@ -110,7 +115,17 @@ class Local:
             self._scratch = self._scratch or tempfile.mkdtemp(prefix="deploykit-")
             folder = Path(self._scratch)
         python = getattr(sys, "_base_executable", "") or sys.executable
-        return [os.path.realpath(python), str(self._archive.write(folder))]
+        # The runtime needs nothing of the machine's site-packages, and starts faster without them.
+        return [os.path.realpath(python), "-I", "-S", str(self._archive.write(folder))]
+
+
+@dataclass
+class _Running:
+    """A verb that runs now."""
+
+    verb: str
+    process: subprocess.Popen[bytes]
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 def parse(line: bytes) -> dict[str, Any]:
@@ -138,10 +153,13 @@ def _drain(process: subprocess.Popen[bytes], errors: list[bytes]) -> None:
         del errors[:-200]
 
 
-def _feed(process: subprocess.Popen[bytes], stream: BinaryIO) -> None:
+def _feed(running: _Running, stream: BinaryIO) -> None:
+    process = running.process
     assert process.stdin is not None
     with contextlib.suppress(OSError, ValueError):
         while piece := stream.read(1 << 16):
+            if running.verb == "receive" and running.stopped.is_set():
+                break
             process.stdin.write(piece)
             process.stdin.flush()
     with contextlib.suppress(OSError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -25,6 +25,7 @@ class Database:
     place: str
     pending: tuple[Pending, ...]
     unknown: tuple[str, ...]  # applied, but not in this release: "shop.0003_price"
+    back: Mapping[str, str] = field(default_factory=dict)  # by app: where it ends in this release
 
 
 def read_databases(report: Mapping[str, Any]) -> tuple[Database, ...]:
@@ -34,7 +35,8 @@ def read_databases(report: Mapping[str, Any]) -> tuple[Database, ...]:
         pending = tuple(_pending(one) for one in row.get("pending", []))
         unknown = tuple(_name(one) for one in row.get("unknown", []))
         alias = str(row.get("database", row.get("alias", "default")))
-        found.append(Database(alias, str(row.get("place", alias)), pending, unknown))
+        back = {str(app): str(name) for app, name in row.get("back", {}).items()}
+        found.append(Database(alias, str(row.get("place", alias)), pending, unknown, back))
     return tuple(found)
 
 
@@ -93,19 +95,12 @@ def breaking(rows: Iterable[Database]) -> list[str]:
 
 
 def reverse_commands(command: str, rows: Iterable[Database]) -> list[str]:
-    """Return the commands that take back what an older release does not know.
+    """Return the commands that take back what an older release does not know, app by app.
 
-    Each app goes back to the migration before its first unknown one; numbers are Django's own habit,
-    so the name is asked of ``showmigrations`` where there is none.
+    ``command`` runs Django commands with the newer code, which alone knows how to go back.
     """
-    commands = []
-    for row in rows:
-        first: dict[str, str] = {}
-        for name in sorted(row.unknown):
-            app, _, migration = name.partition(".")
-            first.setdefault(app, migration)
-        for app, migration in first.items():
-            number = migration[:4]
-            target = f"{int(number) - 1:04d}" if number.isdigit() and int(number) > 1 else "zero"
-            commands.append(f"{command} migrate --database {row.alias} {app} {target}")
-    return commands
+    return [
+        f"{command} migrate --database {row.alias} {app} {row.back.get(app, 'zero')}"
+        for row in rows
+        for app in dict.fromkeys(name.partition(".")[0] for name in row.unknown)
+    ]

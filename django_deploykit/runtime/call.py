@@ -103,6 +103,16 @@ def heed(descriptor: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def has_ended(descriptor: int) -> bool:
+    """Whether the caller closed a stream; signs of life in it are read and forgotten."""
+    import select
+
+    while select.select([descriptor], [], [], 0)[0]:
+        if not os.read(descriptor, 4096):
+            return True
+    return False
+
+
 def wait_for_end(stream: BinaryIO, patience: float) -> str:
     """Wait until the caller closes the stream, or says nothing for ``patience`` seconds."""
     import select

@@ -9,7 +9,7 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from .errors import LOCKED, DeployKitError
 
@@ -33,13 +33,21 @@ def describe(owner: Dict[str, Any]) -> str:
 
 
 @contextmanager
-def hold(path: Path, owner: Dict[str, Any], wait: float = 0.0) -> Iterator[None]:
-    """Hold the lock; waits up to ``wait`` seconds for it, else raises :class:`LockedError`."""
+def hold(
+    path: Path,
+    owner: Dict[str, Any],
+    wait: float = 0.0,
+    gone: Callable[[], bool] = lambda: False,
+) -> Iterator[None]:
+    """Hold the lock; waits up to ``wait`` seconds for it, else raises :class:`LockedError`.
+
+    The waiting ends too when ``gone`` says that nobody is left to hold it for.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     end = time.monotonic() + max(wait, 0.5)  # holder() takes it for a moment
     try:
         while not _taken(fd):
-            if time.monotonic() >= end:
+            if time.monotonic() >= end or gone():
                 raise LockedError(read_owner(path))
             time.sleep(0.2)
         os.ftruncate(fd, 0)

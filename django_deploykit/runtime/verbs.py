@@ -15,7 +15,7 @@ from . import hosting, journal, lock, prune, store
 from .arguments import VERBS as VERBS
 from .arguments import parse
 from .bundlefile import BundleFile
-from .call import Voice, heed, wait_for_end
+from .call import Voice, has_ended, heed, wait_for_end
 from .entry import judge_target
 from .errors import TAKEN_BACK, DeployKitError
 from .manifest import Manifest
@@ -148,7 +148,8 @@ def _parse_site(options: argparse.Namespace) -> Site:
 
 def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
-    with lock.hold(options.root / "lock", owner, options.wait):
+    descriptor = sys.stdin.fileno()
+    with lock.hold(options.root / "lock", owner, options.wait, lambda: has_ended(descriptor)):
         seen = (
             hosting.facts(options.root, options.python, program_of(path)) if options.facts else {}
         )
@@ -183,7 +184,7 @@ def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any
                 if "/migrations/" in one.path and one.path.endswith(".py")
             }
         )
-    return {"same": files[0] == files[1], "judged": judged(site)}
+    return {"same": files[0] == files[1], "judged": judged(site), "live": live_release(site)}
 
 
 def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:

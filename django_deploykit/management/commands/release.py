@@ -124,7 +124,11 @@ class Command(BaseCommand):
         if options["bundle"]:
             return Path(options["bundle"])
         from django_deploykit.bundle.build import BuildRequest, build
+        from django_deploykit.management.reusing import built_before
 
+        before = built_before(project, options["rev"], releasing.console)
+        if before is not None:
+            return before
         releasing.hook("before_build")
         built = build(BuildRequest(project, options["rev"]), releasing.console)
         releasing.hook("after_build", {"bundle": str(built.path)})

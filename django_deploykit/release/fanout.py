@@ -1,0 +1,64 @@
+"""Doing the same work on several hosts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.release.transport import Transport
+from django_deploykit.runtime.errors import REFUSED
+
+T = TypeVar("T")
+_MOST = 32  # hosts at once
+
+
+class Interruption(DeployKitError):
+    """Ctrl-C, after every host came to an end: ``done`` and ``errors`` say how, by host."""
+
+    def __init__(self, done: Mapping[str, Any], errors: Mapping[str, DeployKitError]) -> None:
+        self.done, self.errors = dict(done), dict(errors)
+        worst = max((error.exit_code for error in errors.values()), default=REFUSED)
+        text = "\n".join(f"{host}: {error.message}" for host, error in errors.items())
+        super().__init__(f"interrupted\n{text}".rstrip(), "", worst)
+
+
+def each(
+    transports: Mapping[str, Transport], hosts: Sequence[str], work: Callable[[Transport], T]
+) -> tuple[dict[str, T], dict[str, DeployKitError]]:
+    """Do ``work`` on hosts in parallel and return results and errors by host.
+
+    Ctrl-C reaches what runs on all of them and waits for it; then it is raised as
+    :class:`Interruption`.
+    """
+    done: dict[str, T] = {}
+    errors: dict[str, DeployKitError] = {}
+    interrupted = False
+    with ThreadPoolExecutor(max_workers=max(1, min(_MOST, len(hosts)))) as pool:
+        futures = {host: pool.submit(work, transports[host]) for host in hosts}
+        for host, future in futures.items():
+            while True:
+                try:
+                    done[host] = future.result()
+                except DeployKitError as error:
+                    errors[host] = error
+                except KeyboardInterrupt:
+                    interrupted = True
+                    for transport in transports.values():
+                        transport.interrupt()
+                    continue
+                break
+    if interrupted:
+        raise Interruption(done, errors)
+    return done, errors
+
+
+def problems(title: str, errors: Mapping[str, DeployKitError], least: int = REFUSED) -> Problems:
+    """Return the errors of several hosts as one, with the worst exit code, at least ``least``."""
+    return Problems(
+        title,
+        [f"{host}: {error.message}" for host, error in errors.items()],
+        "\n".join(dict.fromkeys(error.hint for error in errors.values() if error.hint)),
+        max(least, *(error.exit_code for error in errors.values())),
+    )
