@@ -22,6 +22,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
+_ODD_PARTS = frozenset(("", ".", ".."))
+_ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
 _PROCESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
@@ -292,11 +294,10 @@ def _parents(path: str) -> List[str]:
 
 
 def _good_path(path: str) -> bool:
-    parts = path.split("/")
+    parts = path.split("/")  # called for every file of a release: expressions, not loops
     return not (
-        any(part in ("", ".", "..") for part in parts)
-        or "\\" in path
-        or any(ord(char) < 32 or ord(char) == 127 for char in path)
+        not _ODD_PARTS.isdisjoint(parts)
+        or _ODD_CHARACTER.search(path)
         or parts[0][0] in ".~"
         or ":" in parts[0]
         or path in ("app", "bin", "lib")

@@ -18,7 +18,7 @@ from .site import Site
 from .supervisor import ProcessError, Running
 
 _STEP = 0.05
-_WEB_PROOF = 0.1  # the switch then asks it over HTTP
+_WEB_PROOF = 0.0  # the switch then asks it over HTTP
 _WORKER_PROOF = 1.0  # seconds that a process without a socket must live to count as up
 
 
