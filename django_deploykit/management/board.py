@@ -49,6 +49,11 @@ class Board:
             for host in hosts:
                 self._rows[host] = Row(host, step)
 
+    def leave(self) -> None:
+        """Forget the controller's own row: its step has ended."""
+        with self._lock:
+            self._rows.pop("", None)
+
     def at(self, host: str, step: str, state: str, detail: str, now: float) -> None:
         """Note a host's state; a step that begins, or begins again, counts from here."""
         with self._lock:
@@ -81,7 +86,9 @@ def doing(row: Row, now: float) -> str:
     '1.5 of 3.0 KiB, 1.5 KiB/s'
     """
     words = [row.detail] if row.detail else []
-    if row.total:
+    if row.total and row.state == DONE:
+        words.append(in_bytes(row.done))
+    elif row.total:
         words.append(of_bytes(row.done, row.total))
         seconds = row.seconds(now)
         if row.done and seconds >= 0.2:

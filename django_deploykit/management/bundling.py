@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.build import Built
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.telling import Line, columns
 from django_deploykit.project import Project
 from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.manifest import Layer, Manifest
 
 _BIGGEST = 8
+_NAMED = 3  # changed files that are named, of each layer
+_OWN = ("app", "static")  # layers whose files are the project's, so worth naming
+
+
+@dataclass(frozen=True)
+class Last:
+    """The bundle before this one; ``lists`` are the SHA-256 by path of the project's own layers."""
+
+    manifest: Manifest
+    lists: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def as_json(built: Built) -> dict[str, Any]:
@@ -36,41 +49,69 @@ def as_json(built: Built) -> dict[str, Any]:
     }
 
 
-def previous(project: Project) -> Manifest | None:
-    """Return the manifest of the bundle that was built last, None where there is none."""
-    paths = sorted(
-        (project.root / ".deploykit" / "bundles").glob("*.pyz"), key=os.path.getmtime, reverse=True
-    )
-    for path in paths[:1]:
-        try:
-            with BundleFile(path) as bundle:
-                return bundle.manifest
-        except DeployKitError:
-            return None
-    return None
+def previous(project: Project) -> Last | None:
+    """Return the bundle that was built last, None where there is none that can be read."""
+    folder = project.root / ".deploykit" / "bundles"
+    paths = sorted(folder.glob("*.pyz"), key=os.path.getmtime)
+    return read_last(paths[-1]) if paths else None
 
 
-def summary(built: Built, last: Manifest | None) -> list[str]:
-    """Return a bundle in words: what it is, what changed, what is big."""
+def read_last(path: Path) -> Last | None:
+    """Return a bundle as what another one is compared with, None where it cannot be read."""
+    try:
+        with BundleFile(path) as bundle:
+            own = [layer for layer in bundle.manifest.layers if layer.kind in _OWN]
+            lists = {
+                layer.sha256: {entry.path: entry.sha256 for entry in bundle.entries(layer.sha256)}
+                for layer in own
+            }
+            return Last(bundle.manifest, lists)
+    except (DeployKitError, OSError):
+        return None
+
+
+def summary(built: Built, last: Last | None, seconds: float) -> list[Line]:
+    """Return a bundle in words: what it is, what is big, what changed, how long it took."""
     manifest = built.manifest
-    biggest = sorted(manifest.layers, key=lambda one: -one.size)[:_BIGGEST]
-    lines = [
-        f"{manifest.project} {manifest.release_id}: {in_bytes(built.size)}, {len(manifest.layers)} layers"
+    unpacked = sum(layer.size for layer in manifest.layers)
+    lines: list[Line] = [(f"{manifest.project} {manifest.release_id} is bundled", "good")]
+    body = [
+        (
+            f"{in_bytes(built.size)}, {in_bytes(unpacked)} unpacked, in {len(manifest.layers)} layers, "
+            f"for Python {manifest.python}{_platform(manifest)}"
+        ),
+        *(f"  {line}" for line in biggest(manifest)),
     ]
-    lines += [f"  {title(layer):<32} {in_bytes(layer.size):>10}" for layer in biggest]
-    rest = sum(layer.size for layer in manifest.layers) - sum(layer.size for layer in biggest)
-    if rest:
-        lines.append(f"  {'the others':<32} {in_bytes(rest):>10}")
     if last is not None:
-        lines += changes(last, manifest)
-    took = ", ".join(f"{name} {seconds:.2f}" for name, seconds in built.seconds.items())
-    return [*lines, f"seconds: {took}", f"sha256: {built.sha256}", str(built.path)]
+        own = read_last(built.path)
+        body += changes(last, own or Last(manifest))
+    body += [f"took {seconds:.1f} s", f"sha256 {built.sha256}"]
+    return [*lines, *((f"  {line}", "") for line in body), (str(built.path), "head")]
 
 
-def changes(before: Manifest, now: Manifest) -> list[str]:
-    """Return what differs from the last bundle, layer by layer."""
-    old = {(layer.kind, layer.name): layer for layer in before.layers}
-    new = {(layer.kind, layer.name): layer for layer in now.layers}
+def _platform(manifest: Manifest) -> str:
+    if manifest.platform == "any":
+        return ""
+    glibc = f", glibc {manifest.glibc} or newer" if manifest.glibc else ""
+    return f" on {manifest.platform}{glibc}"
+
+
+def biggest(manifest: Manifest) -> list[str]:
+    """Return the layers by size, the small ones in one line."""
+    ordered = sorted(manifest.layers, key=lambda one: (-one.size, one.name))
+    rows = [(title(layer), in_bytes(layer.size)) for layer in ordered[:_BIGGEST]]
+    rest = ordered[_BIGGEST:]
+    if rest:
+        size = in_bytes(sum(layer.size for layer in rest))
+        rows.append((f"{len(rest)} more" if len(rest) > 1 else title(rest[0]), size))
+    width = max((len(size) for _, size in rows), default=0)
+    return columns([(name, f"{size:>{width}}") for name, size in rows])
+
+
+def changes(before: Last, now: Last) -> list[str]:
+    """Return what differs from the last bundle, layer by layer, the project's own files by name."""
+    old = {(layer.kind, layer.name): layer for layer in before.manifest.layers}
+    new = {(layer.kind, layer.name): layer for layer in now.manifest.layers}
     lines = []
     for key in sorted({*old, *new}):
         if key not in old:
@@ -78,13 +119,37 @@ def changes(before: Manifest, now: Manifest) -> list[str]:
         elif key not in new:
             lines.append(f"  - {title(old[key])}")
         elif old[key].sha256 != new[key].sha256:
-            versions = (
-                f"{old[key].version} -> {new[key].version}"
-                if old[key].version != new[key].version
-                else ""
-            )
-            lines.append(f"  ~ {key[1]} {versions}".rstrip())
-    return [f"against {before.release_id}:", *(lines or ["  nothing changed"])]
+            lines.append(f"  ~ {key[1]} {_versions(old[key], new[key])}".rstrip())
+            lines += [
+                f"      {line}"
+                for line in changed_files(
+                    before.lists.get(old[key].sha256, {}), now.lists.get(new[key].sha256, {})
+                )
+            ]
+    release = before.manifest.release_id
+    if not lines:
+        return [f"the same as the last one, {release}"]
+    return [f"against the last one, {release}:", *lines]
+
+
+def _versions(old: Layer, new: Layer) -> str:
+    return f"{old.version} -> {new.version}" if old.version != new.version else ""
+
+
+def changed_files(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return the files that differ, the first few by name.
+
+    >>> changed_files({"app/a.py": "1", "app/b.py": "1"}, {"app/a.py": "2"})
+    ['~ a.py', '- b.py']
+    """
+    rows = [
+        ("+" if path not in old else "-" if path not in new else "~", path)
+        for path in sorted({*old, *new})
+        if old.get(path) != new.get(path)
+    ]
+    named = [f"{mark} {path.removeprefix('app/')}" for mark, path in rows[:_NAMED]]
+    left = len(rows) - _NAMED
+    return [*named, f"and {left} more file{'s' if left > 1 else ''}"] if left > 0 else named
 
 
 def title(layer: Layer) -> str:

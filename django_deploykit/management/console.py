@@ -74,6 +74,7 @@ class Console:
             if not hosts:
                 self.spans.append(Span("", name, wall, time.time(), state))
             moved = self.board.moved()
+            self.board.leave()
             self._line(step_line(name, state, time.monotonic() - begun, moved), state)
 
     def advance(self, done: int, total: int, host: str = "") -> None:

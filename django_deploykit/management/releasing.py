@@ -16,6 +16,7 @@ from typing import Any
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.commits import brought
 from django_deploykit.management.console import Console
+from django_deploykit.management.reporting import Record
 from django_deploykit.management.telling import Ending, history_line, status_lines, summary
 from django_deploykit.project import Project
 from django_deploykit.release.archive import runtime_archive
@@ -29,6 +30,7 @@ from django_deploykit.release.plan import Plan, in_words, make_plan
 from django_deploykit.release.request import Request
 from django_deploykit.release.sending import Sender, travelling_sizes
 from django_deploykit.release.transport import Transport
+from django_deploykit.release.watching import Watched
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.errors import LIVE
 from django_deploykit.runtime.manifest import Manifest
@@ -107,6 +109,7 @@ class Releasing:
     ) -> None:
         self.project, self.environment, self.console = project, environment, console
         self.options = options or Options()
+        self.record = Record(project.name, environment.name, owner(), url=self.url())
         self.hook_facts: dict[str, str] = {
             "environment": environment.name,
             "project": project.name,
@@ -124,6 +127,8 @@ class Releasing:
         with BundleFile(path) as bundle:
             manifest = bundle.manifest
             sample = bundle.read("sample.ini")
+        self.record.release, self.record.commit = manifest.release_id, manifest.commit
+        self.record.size = path.stat().st_size
         self.hook_facts |= {
             "release": manifest.release_id,
             "commit": manifest.commit,
@@ -156,7 +161,11 @@ class Releasing:
             hook=self.hook,
             prepare=lambda one: self._prepare(one, sample),
         )
-        return Engine(opened, environment, request, self.console)
+        if self.options.report:
+            seen = self.record.latencies
+            opened = {host: Watched(one, seen) for host, one in opened.items()}
+        self.record.engine = Engine(opened, environment, request, self.console)
+        return self.record.engine
 
     def _prepare(self, transport: Transport, sample: bytes) -> None:
         site = local_site(self.project, self.environment)
@@ -231,19 +240,16 @@ class Releasing:
             "total_seconds": round(seconds, 3),
             "changed": outcome.code == LIVE,
             "url": self.url(),
+            "latency": [one.as_json() for one in self.record.latencies],
             **asdict(outcome),
         }
         self.console.emit(data)
         for host, error in outcome.errors.items():
             self.console.note(f"error: {host}: {error}")
         before = next((one for one in outcome.before.values() if one), None)
-        ending = Ending(
-            self.environment.name,
-            self.console.seconds(),
-            size,
-            self.url(),
-            brought(self.project.root, before, outcome.release),
-        )
+        commits = brought(self.project.root, before, outcome.release)
+        self.record.outcome, self.record.commits = outcome, commits
+        ending = Ending(self.environment.name, self.console.seconds(), size, self.url(), commits)
         for line, mood in summary(outcome, ending):
             self.console.print(line, mood)
         return outcome.code

@@ -14,7 +14,7 @@ from django_deploykit.conf.ini import Ini
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.management.releasing import Releasing, owner
 from django_deploykit.release.archive import runtime_archive
-from django_deploykit.release.engine import Engine, Request
+from django_deploykit.release.engine import Engine
 from django_deploykit.release.inventory import (
     Environment,
     Host,
@@ -22,6 +22,7 @@ from django_deploykit.release.inventory import (
     listen_of,
     read_inventory,
 )
+from django_deploykit.release.request import Request
 from django_deploykit.release.ssh import Ssh
 from django_deploykit.release.transport import Event, Transport
 from django_deploykit.runtime.bundlefile import BundleFile
@@ -104,11 +105,7 @@ class _Setup:
                 "nothing was changed: with --json nobody can be asked",
                 "Add --noinput, or look first with --plan.",
             )
-        try:
-            answer = input(f"Do this on {', '.join(hosts)}? [y/N] ").strip().lower()
-        except EOFError:
-            answer = ""
-        if answer not in ("y", "yes"):
+        if not self.console.ask(f"Do this on {', '.join(hosts)}?"):
             raise DeployKitError(
                 "nothing was changed", "Answer yes, or use --noinput where nobody can be asked."
             )

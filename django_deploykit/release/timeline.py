@@ -29,6 +29,39 @@ class Span:
     result: str = DONE
 
 
+@dataclass(frozen=True)
+class Sample:
+    """One request of a probe: when, in Unix seconds, how long it took, and whether it was answered well."""
+
+    at: float
+    seconds: float
+    ok: bool
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What a probe saw on one host while it switched; seconds."""
+
+    host: str
+    count: int
+    failed: int
+    p50: float
+    p99: float
+    slowest: float
+    samples: tuple[Sample, ...] = ()
+
+    def as_json(self) -> dict[str, str | int | float]:
+        """Return the figures for machines, without the samples."""
+        return {
+            "host": self.host,
+            "count": self.count,
+            "failed": self.failed,
+            "p50": self.p50,
+            "p99": self.p99,
+            "slowest": self.slowest,
+        }
+
+
 class Timeline:
     """Collects spans, from several threads, and tells the progress of each host as it changes."""
 

@@ -25,7 +25,7 @@ from .switch import Change, live_release, probe_host, settle, switch
 from .tree import changed_files, interpreter, load_release, stage
 
 # Verbs whose standard input is their own; the others can be interrupted through it.
-_OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare")
+_OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch")
 _SILENCE = 60.0  # seconds without a sign of life from the controller
 # Verbs that change the site go one after the other: one whose controller died still ends its work.
 _CHANGING = ("receive", "stage", "migrate", "switch", "settle", "prune")
@@ -321,6 +321,17 @@ def _status(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
 
 def _history(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     return {"records": journal.read(_site_of(options, path).journal)}
+
+
+def _watch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    """Ask the live site until standard input ends; nothing where nothing is live yet."""
+    from .watch import summary, watch
+
+    site = _site_of(options, path)
+    live = live_release(site)
+    if live is None:
+        return summary([])
+    return watch(site, probe_host(site, live), sys.stdin.fileno(), voice.tell)
 
 
 def _end(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:

@@ -53,6 +53,6 @@ class Command(BaseCommand):
         last = previous(project)
         built = build(request, console)
         console.emit(as_json(built))
-        for line in summary(built, last):
-            console.print(line)
+        for line, mood in summary(built, last, console.seconds()):
+            console.print(line, mood)
         return 0

@@ -101,8 +101,6 @@ class Command(BaseCommand):
         return self._act(releasing, project, options)
 
     def _act(self, releasing: Any, project: Project, options: dict[str, Any]) -> int:
-        if options["rollback"] is not None:
-            return int(releasing.rollback(options["rollback"]))
         for name in ("status", "history", "stop"):
             if options[name]:
                 return int(getattr(releasing, name)())
@@ -117,7 +115,19 @@ class Command(BaseCommand):
             from django_deploykit.management.setting_up import set_up
 
             return int(set_up(releasing, self._bundle(releasing, project, options)))
-        return int(releasing.release(self._bundle(releasing, project, options)))
+        return self._release(releasing, project, options)
+
+    def _release(self, releasing: Any, project: Project, options: dict[str, Any]) -> int:
+        """Put a commit live or go back, with a report of it where one was asked for."""
+        from django_deploykit.management.reporting import reported
+
+        back = options["rollback"] is not None
+        releasing.record.action = "rollback" if back else "release"
+        path = None if options["plan"] else options["report"]
+        with reported(path, releasing.record, releasing.console):
+            if back:
+                return int(releasing.rollback(options["rollback"]))
+            return int(releasing.release(self._bundle(releasing, project, options)))
 
     def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
         """Return the bundle to release, built where none is named."""
