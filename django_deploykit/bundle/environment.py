@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from django_deploykit.bundle.distributions import (
+    Distribution,
+    differs,
+    disputed,
+    platform_of,
+    read_distributions,
+    shared_files,
+    site_packages,
+    split,
+    wheel_tags,
+)
 from django_deploykit.bundle.layers import (
-    Tree,
     cache_folder,
     digest_of_text,
     layer_folder,
     pack_all,
 )
-from django_deploykit.bundle.lock import Lock
+from django_deploykit.bundle.lock import Lock, Requirement, normal_name
 from django_deploykit.bundle.packer import file_digest, whole
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.uv import find_uv, run_uv
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
-from django_deploykit.runtime.entry import here_glibc, here_platform
+from django_deploykit.runtime.entry import here_platform
 from django_deploykit.runtime.manifest import Layer
 
-# Files that differ between machines and that no program reads to run.
-_DROPPED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 _KEPT_ENVIRONMENTS = 6
-_LAYOUT = "3"  # of what is cached here; another number forgets all
+_LAYOUT = "4"  # of what is cached here; another number forgets all
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Environment:
     glibc: str
     built: tuple[str, ...]  # distributions that had to be built from source
     missing: tuple[str, ...]  # what installed distributions need and the lock does not hold
+    shared: tuple[str, ...]  # files that several distributions hold, differently
 
     @property
     def python(self) -> str:
@@ -109,6 +116,7 @@ def ensure_environment(
         data["glibc"],
         tuple(data["built"]),
         tuple(data["missing"]),
+        tuple(data["shared"]),
     )
 
 
@@ -116,7 +124,7 @@ def _key(lock: Lock, target: Target, export: Path) -> str:
     """Return the cache's key: everything that what is installed depends on."""
     texts = []
     for one in lock.requirements:
-        path = export / one.text.partition(";")[0].partition("#")[0].strip().removeprefix("file:")
+        path = export / one.target.partition("#")[0].removeprefix("file:")
         texts.append(one.line())
         if one.local and path.is_file():
             texts.append(file_digest(str(path)))
@@ -167,20 +175,25 @@ def _install(
         )
         with progress.step("install"):
             _fill(venv, lock, target, export, place)
-        built = _built(venv)
         site = site_packages(venv)
-        trees = list(split(site, venv))
+        found, shared = _settle_shared(venv, site, lock, target, export, place)
+        trees = list(split(found, site, venv, shared))
         layers: list[Layer] = []
         if packed:
             with progress.step("pack"):
                 layers = pack_all(trees, target.executable)
-        platform, glibc = platform_of(list(_tags(site)), target.platform)
+        platform, glibc = platform_of(list(wheel_tags(site)), target.platform)
         data = {
             "layers": [asdict(layer) for layer in layers],
             "platform": platform,
             "glibc": glibc,
-            "built": built,
+            "built": [one.title for one in found if one.built],
             "missing": _missing(venv, export) if not target.foreign else [],
+            "shared": [
+                f"{path} is {owners[0].name}'s, and not {', '.join(one.name for one in owners[1:])}'s"
+                for path, owners in shared.items()
+                if differs(path, owners)
+            ],
         }
         (place / "environment.json").write_text(json.dumps(data), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -195,28 +208,41 @@ def _install(
                 raise
 
 
-def _fill(venv: Path, lock: Lock, target: Target, export: Path, place: Path) -> None:
+def _settle_shared(
+    venv: Path, site: Path, lock: Lock, target: Target, export: Path, place: Path
+) -> tuple[list[Distribution], dict[str, list[Distribution]]]:
+    """Return what is installed, after files of several distributions became those of the first."""
+    found = read_distributions(site)
+    shared = shared_files(found)
+    for one in disputed(site, shared):
+        mine = [row for row in lock.requirements if normal_name(row.distribution) == one.name]
+        _fill(venv, replace(lock, requirements=tuple(mine)), target, export, place, ["--reinstall"])
+    return found, shared
+
+
+def _fill(
+    venv: Path,
+    lock: Lock,
+    target: Target,
+    export: Path,
+    place: Path,
+    more: Sequence[str] = (),
+) -> None:
     """Install what has hashes held to them, then the rest (full commits, folders of the repository)."""
-    base = [
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--python",
-        str(venv / "bin" / "python"),
-        "--no-config",
-    ]
+    base = ["pip", "install", "--quiet", "--no-deps", "--python", str(venv / "bin" / "python")]
     if target.foreign:
         base += ["--python-platform", _uv_platform(target.platform), "--only-binary", ":all:"]
-    parts = (
-        ("hashed", lock.hashed, ["--require-hashes"]),
-        ("bare", lock.bare, ["--no-verify-hashes"]),
+    parts: tuple[tuple[str, tuple[Requirement, ...], str], ...] = (
+        ("hashed", lock.hashed, "--require-hashes"),
+        ("bare", lock.bare, "--no-verify-hashes"),
     )
-    for name, requirements, flags in parts:
+    for name, requirements, flag in parts:
         if requirements:
             path = place / f"{name}.txt"
-            path.write_text("".join(f"{one.line()}\n" for one in requirements), encoding="utf-8")
-            run_uv([*base, *flags, "-r", str(path)], export, f"installing what {lock.path} locks")
+            lines = [*lock.options, *(one.line() for one in requirements)]
+            path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+            words = [*base, *more, flag, "-r", str(path)]
+            run_uv(words, export, f"installing what {lock.path} locks")
 
 
 def _uv_platform(platform: str) -> str:
@@ -232,107 +258,6 @@ def _uv_platform(platform: str) -> str:
             f"the platform {platform!r} is unknown", f"Known are {', '.join(sorted(known))}."
         )
     return known[platform]
-
-
-def site_packages(venv: Path) -> Path:
-    """Return a virtualenv's folder of distributions."""
-    return next((venv / "lib").glob("python3*")) / "site-packages"
-
-
-def split(site: Path, venv: Path) -> Iterator[Tree]:
-    """Yield one tree for each installed distribution, from its RECORD, rewritten so that it is the same everywhere."""
-    for info in sorted(site.glob("*.dist-info")):
-        rows = list(csv.reader(io.StringIO((info / "RECORD").read_text(encoding="utf-8"))))
-        kept = sorted(row for row in rows if row and _belongs(row[0], info.name))
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(kept)
-        record = info / "RECORD"
-        if record.read_text(encoding="utf-8") != text.getvalue():
-            record.unlink()  # it may be a link into uv's cache
-            record.write_text(text.getvalue(), encoding="utf-8")
-        name, version = _name_and_version(info)
-        files = tuple(
-            sorted((_layer_path(row[0], site, venv), os.path.join(site, row[0])) for row in kept)
-        )
-        yield Tree("distribution", name, version, tuple(dict(files).items()))
-
-
-def _belongs(path: str, info: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return not (
-        path.endswith(".pyc") or "__pycache__/" in path or (folder == info and name in _DROPPED)
-    )
-
-
-def _layer_path(path: str, site: Path, venv: Path) -> str:
-    full = os.path.normpath(os.path.join(site, path))
-    relative = os.path.relpath(full, venv)
-    if relative.startswith(".."):
-        raise BundleError(f"a distribution installs {path}, outside its environment")
-    return relative.replace(os.sep, "/")
-
-
-def _name_and_version(info: Path) -> tuple[str, str]:
-    name = version = ""
-    for line in (info / "METADATA").read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("Name: "):
-            name = line[6:].strip()
-        elif line.startswith("Version: "):
-            version = line[9:].strip()
-        elif not line:
-            break
-    return name.lower().replace("_", "-").replace(".", "-"), version
-
-
-def _tags(site: Path) -> Iterator[tuple[str, ...]]:
-    """Yield the platform tags of each distribution's wheel."""
-    for path in site.glob("*.dist-info/WHEEL"):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        tags = [line[5:].strip().rpartition("-")[2] for line in lines if line.startswith("Tag: ")]
-        yield tuple(part for tag in tags for part in tag.split("."))
-
-
-def platform_of(tags: Sequence[tuple[str, ...]], platform: str) -> tuple[str, str]:
-    """Return the platform that wheels need, "any" where all run everywhere, and the oldest glibc.
-
-    >>> platform_of([("any",), ("manylinux_2_17_x86_64", "manylinux2014_x86_64")], "linux-x86_64")
-    ('linux-x86_64', '2.17')
-    """
-    compiled = [group for group in tags if "any" not in group]
-    if not compiled:
-        return "any", ""
-    needed = (0, 0)
-    for group in compiled:
-        versions = [found for tag in group if (found := _glibc(tag))]
-        needed = max(needed, min(versions, default=(0, 0)))
-    return platform, "{}.{}".format(*needed) if needed != (0, 0) else ""
-
-
-def _glibc(tag: str) -> tuple[int, int] | None:
-    known = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-    for name, version in known.items():
-        if tag.startswith(name + "_"):
-            return version
-    parts = tag.split("_")
-    if parts[0] == "manylinux" and len(parts) > 2 and parts[1].isdigit() and parts[2].isdigit():
-        return int(parts[1]), int(parts[2])
-    if parts[0] == "linux" and here_glibc():  # built here: needs what is here
-        major, minor = here_glibc().split(".")[:2]
-        return int(major), int(minor)
-    return None
-
-
-def _built(venv: Path) -> list[str]:
-    """Return the distributions whose wheel was made here: uv notes no index for those tags."""
-    found = []
-    for info in sorted(site_packages(venv).glob("*.dist-info")):
-        wheel = info / "WHEEL"
-        text = wheel.read_text(encoding="utf-8", errors="replace") if wheel.exists() else ""
-        if "Tag: " in text and any(
-            f"-linux_{os.uname().machine}" in line for line in text.splitlines()
-        ):
-            found.append("{} {}".format(*_name_and_version(info)))
-    return found
 
 
 def _missing(venv: Path, export: Path) -> list[str]:

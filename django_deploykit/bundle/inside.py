@@ -8,17 +8,26 @@ import importlib
 import io
 import json
 import os
+import re
 import sys
 import traceback
 from typing import Any
 
 
+class Refusal(Exception):
+    """Something that the project must change: what, and how."""
+
+
 def main(answer: str) -> None:
     """Ask the project, collect its static files, write the answer."""
-    sys.path.insert(0, os.getcwd())
+    sys.path[0] = (
+        os.getcwd()
+    )  # in the place of this file's own folder, whose modules are no project's
     facts: dict[str, Any] = {"stage": "settings", "problem": "", "where": ""}
     try:
         collect(facts)
+    except Refusal as error:
+        facts["problem"], facts["hint"] = error.args
     except SystemExit as error:
         facts["problem"] = f"it ended itself with {error.code!r}"
     except BaseException as error:  # noqa: BLE001 - whatever the project raises is told
@@ -59,14 +68,63 @@ def collect(facts: dict[str, Any]) -> None:
     configuration(facts)
     if facts["staticfiles"] and facts["static_root"]:
         facts["stage"] = "collectstatic"
-        if os.path.commonpath([facts["static_root"], os.getcwd()]) != os.getcwd():
-            raise RuntimeError(f"STATIC_ROOT is {facts['static_root']}, outside the project")
-        from django.core.management import call_command
-
-        out = io.StringIO()
-        call_command("collectstatic", interactive=False, verbosity=1, stdout=out, clear=False)
-        facts["collected"] = out.getvalue().strip().splitlines()[-1:]
+        judge_root(facts["static_root"])
+        collect_static()
     facts["stage"] = "done"
+
+
+def judge_root(root: str) -> None:
+    """Refuse a STATIC_ROOT that is not a folder of its own in the project."""
+    inside = os.path.relpath(root, os.getcwd())
+    hint = "Set it to a folder of the project: STATIC_ROOT = BASE_DIR / 'staticfiles'."
+    if inside == "." or inside.startswith(".."):
+        where = "the project's folder itself" if inside == "." else f"{root}, outside the project"
+        raise Refusal(f"STATIC_ROOT is {where}; a bundle holds what is in it", hint)
+
+
+def collect_static() -> None:
+    """Collect the static files; a file that names one that is not there is told by its own name."""
+    from django.contrib.staticfiles import finders
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.management import call_command
+
+    errors = io.StringIO()
+    try:
+        call_command(
+            "collectstatic",
+            interactive=False,
+            verbosity=1,
+            stdout=io.StringIO(),
+            stderr=errors,
+            no_color=True,
+        )
+    except Exception as error:
+        match = re.search(r"Post-processing '(.+)' failed", errors.getvalue())
+        if match is None:
+            raise
+        found = finders.find(match[1])
+        name = os.path.relpath(found) if isinstance(found, str) else match[1]
+        text = str(error).strip()
+        raise Refusal(
+            f"{match[1] if name.startswith('..') else name}: {text}",
+            "Add the file that is named there, or take its name out.",
+        ) from error
+    order_manifest(staticfiles_storage)
+
+
+def order_manifest(storage: Any) -> None:
+    """Sort what the storage wrote about its files: Django lists them as the disk happened to."""
+    name = getattr(storage, "manifest_name", "")
+    place = getattr(storage, "manifest_storage", None)
+    try:
+        path = place.path(name) if place and name else ""
+    except NotImplementedError:
+        return
+    if path and os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(data, file, sort_keys=True)
 
 
 def configuration(facts: dict[str, Any]) -> None:

@@ -22,8 +22,19 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*(?P<version>[^\s;*,]+)"
 )
+_INDEXES = (
+    "-i ",
+    "--index-url",
+    "--extra-index-url",
+    "-f ",
+    "--find-links",
+    "--no-index",
+    "--no-binary",
+    "--only-binary",
+)
 _COMMIT = re.compile(r"@(?P<sha>[0-9a-f]{40})(?:[#?]|\Z)")
-_LOCAL = re.compile(r"(?:file:|\.{1,2}/|[^\s@=<>]+\.whl\b|[^\s@=<>]+\.tar\.gz\b)")
+_LOCAL = re.compile(r"(?:file:|\.{1,2}/|(?!\w+:)[^\s@=<>]+\.(?:whl|tar\.gz|zip)\b)")
+_FRAGMENT = re.compile(r"#(?:[^\s;]*&)?(sha256)=([0-9a-f]{64})[^\s;]*")
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,29 @@ class Requirement:
         return match[0] if match else self.text
 
     @property
+    def target(self) -> str:
+        """What stands behind the ``@``, or all of it, without the marker."""
+        text = self.text.partition("@")[2] if " @ " in self.text else self.text
+        return re.split(r"\s;|;\s", text, maxsplit=1)[0].strip()
+
+    @property
+    def distribution(self) -> str:
+        """The distribution's name; for a file or folder what its name says."""
+        if not self.local or " @ " in self.text:
+            return self.name
+        path = self.target.partition("#")[0].rstrip("/")
+        return re.split(r"-[0-9]|\.(?:whl|tar|zip)\b", path.rpartition("/")[2], maxsplit=1)[0]
+
+    @property
     def local(self) -> bool:
         """Whether it is a file or folder of the repository."""
-        target = self.text.partition("@")[2].strip() if " @ " in self.text else self.text
-        return bool(_LOCAL.match(target))
+        return bool(_LOCAL.match(self.target))
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is a file or folder of this machine, which no other clone has."""
+        path = re.sub(r"^file:(?://(?:localhost)?)?", "", self.target)
+        return self.local and path.startswith(("/", "~", "$"))
 
     @property
     def vcs(self) -> bool:
@@ -70,6 +100,7 @@ class Lock:
 
     path: str
     requirements: tuple[Requirement, ...]
+    options: tuple[str, ...] = ()  # indexes that the file names
 
     @property
     def hashed(self) -> tuple[Requirement, ...]:
@@ -81,19 +112,34 @@ class Lock:
         """Those without hashes: full commits, folders of the repository, and what was allowed."""
         return tuple(one for one in self.requirements if not one.hashes)
 
+    def digests(self) -> dict[str, tuple[str, ...]]:
+        """Return the hashes by the distribution's name: one of a name's is what was installed."""
+        found: dict[str, tuple[str, ...]] = {}
+        for one in self.requirements:
+            name = normal_name(one.distribution)
+            found[name] = (*found.get(name, ()), *one.hashes)
+        return found
+
     @property
     def unhashed(self) -> bool:
         """Whether something came through only because it was allowed."""
         return any(not (one.vcs or one.local) for one in self.bare)
 
 
-def parse_requirements(text: str, name: str) -> tuple[list[Requirement], list[str]]:
-    """Return the requirements of a file and the names of the files that it includes with ``-r``.
+@dataclass(frozen=True)
+class Parsed:
+    """A requirements file: its requirements, the files that it includes, the indexes that it names."""
 
-    Raises :class:`Problems` for lines that cannot be part of a lock.
-    """
+    requirements: list[Requirement]
+    included: list[str]
+    options: list[str]
+
+
+def parse_requirements(text: str, name: str) -> Parsed:
+    """Return what a requirements file says; :class:`Problems` for lines that no lock can hold."""
     found: list[Requirement] = []
     included: list[str] = []
+    options: list[str] = []
     problems: list[str] = []
     for number, line in _joined(text):
         where = f"{name}:{number}"
@@ -103,6 +149,8 @@ def parse_requirements(text: str, name: str) -> tuple[list[Requirement], list[st
             problems.append(
                 f"{where}: {line.split()[0]} cannot be bundled: an editable install is no fixed content"
             )
+        elif line.startswith(_INDEXES):
+            options.append(line)
         elif not line.startswith("-"):
             found.append(_requirement(line, where))
     if problems:
@@ -111,7 +159,16 @@ def parse_requirements(text: str, name: str) -> tuple[list[Requirement], list[st
             problems,
             "Lock the project without editable requirements.",
         )
-    return found, included
+    return Parsed(found, included, options)
+
+
+def normal_name(name: str) -> str:
+    """Return a distribution's name as indexes compare it.
+
+    >>> normal_name("Zope._Interface")
+    'zope-interface'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _joined(text: str) -> Iterator[tuple[int, str]]:
@@ -135,6 +192,10 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
 def _requirement(line: str, where: str) -> Requirement:
     hashes = tuple(re.findall(r"--hash[=\s]+(\S+)", line))
     text = re.sub(r"\s*--hash[=\s]+\S+", "", line).strip()
+    in_url = _FRAGMENT.search(text)
+    if in_url and "git+" not in text:
+        text = text.replace(in_url[0], "")
+        hashes = (*hashes, f"{in_url[1]}:{in_url[2]}")
     return Requirement(text, hashes, where)
 
 
@@ -151,6 +212,8 @@ def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> I
     for one in requirements:
         if one.vcs and not one.pinned:
             yield f"{one.where}: {one.name} is not pinned to a full commit (40 digits)"
+        elif one.outside and not one.hashes:
+            yield f"{one.where}: {one.text} is on this machine and not in the repository"
         elif not one.pinned:
             yield f"{one.where}: {one.text} is not pinned to one version"
         elif not (one.hashes or one.vcs or one.local or allow_unhashed):

@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from django_deploykit.runtime.manifest import Layer
 
+_ALGORITHMS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 # Of this project's own making, to derive serial numbers from content.
 _NAMESPACE = uuid.UUID("6d0f2a8c-3f0e-5b57-9a43-2f6f0c1f5a11")
 
 
-def make_sbom(project: str, release: str, commit: str, moment: int, layers: Sequence[Layer]) -> str:
-    """Return the SBOM's JSON; ``moment`` is the commit's time in seconds since the epoch."""
+def make_sbom(
+    project: str,
+    release: str,
+    commit: str,
+    moment: int,
+    layers: Sequence[Layer],
+    digests: Mapping[str, Sequence[str]],
+) -> str:
+    """Return the SBOM's JSON; ``moment`` is the commit's time in seconds since the epoch.
+
+    ``digests`` are the lock's hashes by distribution, ``sha256:…``.
+    """
     parts = [layer for layer in layers if layer.kind == "distribution"]
     reference = f"{project}@{release}"
     data: dict[str, Any] = {
@@ -33,22 +45,35 @@ def make_sbom(project: str, release: str, commit: str, moment: int, layers: Sequ
                 "version": release,
             },
         },
-        "components": [_component(layer) for layer in sorted(parts, key=lambda one: one.name)],
+        "components": [
+            _component(layer, digests.get(layer.name, ()))
+            for layer in sorted(parts, key=lambda one: one.name)
+        ],
         "dependencies": [{"ref": reference, "dependsOn": sorted(_purl(layer) for layer in parts)}],
     }
     return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
 def _purl(layer: Layer) -> str:
-    return f"pkg:pypi/{layer.name}@{layer.version.replace('+', '%2B')}"
+    return f"pkg:pypi/{quote(layer.name, safe='')}@{quote(layer.version, safe='')}"
 
 
-def _component(layer: Layer) -> dict[str, Any]:
-    return {
+def _component(layer: Layer, digests: Sequence[str]) -> dict[str, Any]:
+    """Return a component. What the lock allows names the file where it is one; of several it is one of them."""
+    properties = [("layer", layer.sha256)]
+    component: dict[str, Any] = {
         "type": "library",
         "bom-ref": _purl(layer),
         "name": layer.name,
         "version": layer.version,
         "purl": _purl(layer),
-        "properties": [{"name": "django-deploykit:layer", "value": layer.sha256}],
     }
+    known = [(kind, text) for kind, _, text in (one.partition(":") for one in digests)]
+    if len(known) == 1 and known[0][0] in _ALGORITHMS:
+        component["hashes"] = [{"alg": _ALGORITHMS[known[0][0]], "content": known[0][1]}]
+    else:
+        properties += [("locked", one) for one in sorted(digests)]
+    component["properties"] = [
+        {"name": f"django-deploykit:{name}", "value": value} for name, value in properties
+    ]
+    return component

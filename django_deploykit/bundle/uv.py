@@ -5,11 +5,11 @@ from __future__ import annotations
 import configparser
 import os
 import re
-import subprocess
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from django_deploykit.bundle.children import run_child
 from django_deploykit.errors import BundleError
 
 _SETTINGS = {
@@ -19,6 +19,12 @@ _SETTINGS = {
     "no-index": "UV_NO_INDEX",
     "cert": "SSL_CERT_FILE",
 }
+
+
+_INDEX = re.compile(
+    r"^\s*(?:\[\[(?:tool\.uv\.)?index\]\]|(?:index|index-url|extra-index-url|find-links|no-index)\s*=)",
+    re.MULTILINE,
+)
 
 
 def find_uv() -> str:
@@ -50,6 +56,25 @@ def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dic
     return result
 
 
+def uv_names_index(folder: Path) -> bool:
+    """Whether uv's own settings, of the machine, the user or the project, say where packages come from."""
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    paths = [Path("/etc/uv/uv.toml"), Path(config) / "uv" / "uv.toml", folder / "uv.toml"]
+    named = os.environ.get("UV_CONFIG_FILE")
+    texts = [_text(path) for path in (*paths, *((Path(named),) if named else ()))]
+    project = _text(folder / "pyproject.toml")
+    if "[tool.uv" in project or "[[tool.uv" in project:
+        texts.append(project)
+    return any(_INDEX.search(text) for text in texts)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def _there(word: str) -> bool:
     """Whether an index is worth asking: a folder that does not exist only makes uv fail."""
     path = word[len("file://") :] if word.startswith("file://") else word
@@ -75,18 +100,15 @@ def pip_settings() -> dict[str, str]:
 
 def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
     """Run uv in ``folder`` and return its output; a failure becomes an error that says ``what`` failed."""
-    env = uv_environment({**os.environ, "NO_COLOR": "1"}, pip_settings())
+    configured = {} if uv_names_index(folder) else pip_settings()
+    env = uv_environment({**os.environ, "NO_COLOR": "1"}, configured)
     env.pop("VIRTUAL_ENV", None)
     # What is built from source must not carry the time or the place of the build.
     env.setdefault("SOURCE_DATE_EPOCH", "315532800")
-    done = subprocess.run(
-        [find_uv(), *arguments],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
+    # Nor where it was built: debugging information names temporary folders.
+    for name in ("CFLAGS", "CXXFLAGS"):
+        env[name] = f"{env.get(name, '')} -g0".strip()
+    done = run_child([find_uv(), *arguments], folder, env)
     if done.returncode:
         text = done.stderr.replace(f"file://{folder}/", "").replace(f"{folder}/", "")
         raise BundleError(f"{what} failed:\n{shorten(text)}", hint_of(text))

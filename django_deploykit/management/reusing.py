@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django_deploykit.bundle.build import runtime_digest
+from django_deploykit.bundle.assembly import runtime_digest
 from django_deploykit.bundle.environment import find_target
 from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.errors import DeployKitError

@@ -185,7 +185,7 @@ def _text_problems(data: Dict[str, Any]) -> Iterable[str]:
     if isinstance(data.get("python"), str) and not _PYTHON.match(data["python"]):
         yield "python must look like 3.11"
     root = data.get("static_root") or ""
-    if isinstance(root, str) and root and not _good_path(root):
+    if isinstance(root, str) and root and not good_path(root):
         yield "static_root must be a folder of the release"
 
 
@@ -274,7 +274,7 @@ def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
     seen: Set[str] = set()
     for entry in sorted(entries):  # a folder stands before what is in it
         bad = (
-            not _good_path(entry.path)
+            not good_path(entry.path)
             or entry.mode not in (0o644, 0o755)
             or not 0 <= entry.size < _LARGEST
             or not _DIGEST.match(entry.sha256)
@@ -293,7 +293,8 @@ def _parents(path: str) -> List[str]:
     return ["/".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def _good_path(path: str) -> bool:
+def good_path(path: str) -> bool:
+    """Whether a layer may hold a file of that path."""
     parts = path.split("/")  # called for every file of a release: expressions, not loops
     return not (
         not _ODD_PARTS.isdisjoint(parts)

@@ -1,0 +1,183 @@
+"""Putting a bundle together: the project's own layers, the manifest, the members of the file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.bundle import layers
+from django_deploykit.bundle.commands import Answer, files_below
+from django_deploykit.bundle.environment import Environment, Target
+from django_deploykit.bundle.lock import Lock
+from django_deploykit.bundle.sbom import make_sbom
+from django_deploykit.bundle.source import Commit
+from django_deploykit.bundle.writer import DamagedLayer, write_bundle
+from django_deploykit.errors import BundleError, Problems
+from django_deploykit.project import Project
+from django_deploykit.runtime import __file__ as runtime_file
+from django_deploykit.runtime.entry import main_text
+from django_deploykit.runtime.manifest import (
+    FileEntry,
+    Layer,
+    Manifest,
+    Process,
+    good_path,
+    tree_digest,
+)
+from django_deploykit.serving.procfile import default_web, parse_procfile
+
+
+def own_layers(answer: Answer, folder: Path, target: Target) -> list[Layer]:
+    """Pack what is the project's own: the export, and the collected static files apart from it."""
+    static = static_folder(answer.facts, folder)
+    gone = set(answer.stray)
+    paths = [path for path in files_below(folder) if path not in gone]
+    _judge_paths(paths, folder)
+    rows = [(f"app/{path}", str(folder / path)) for path in paths]
+    collected = [row for row in rows if static and row[0].startswith(f"app/{static}/")]
+    app = [row for row in rows if row not in set(collected)]
+    trees = [layers.Tree("app", "app", "", tuple(app))]
+    if collected:
+        trees.append(layers.Tree("static", "static", "", tuple(collected)))
+    return layers.pack_all(trees, target.executable)
+
+
+def _judge_paths(paths: Sequence[str], folder: Path) -> None:
+    """Refuse names that a release cannot hold, and links that a build left to what is elsewhere."""
+    top = folder.resolve()
+    bad = []
+    for path in paths:
+        if not good_path(f"app/{path}") or not _encodable(path):
+            bad.append(f"{path!r}: not a name that every system can write")
+        elif not (folder / path).resolve().is_relative_to(top) or not (folder / path).is_file():
+            bad.append(f"{path!r}: not a file of the export")
+    if bad:
+        raise Problems("these files cannot be bundled:", bad, "Rename or replace them.")
+
+
+def _encodable(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def static_folder(facts: dict[str, Any], folder: Path) -> str:
+    """Return STATIC_ROOT relative to the export, "" where nothing was collected."""
+    if not (facts["static_root"] and facts["staticfiles"]):
+        return ""
+    return os.path.relpath(facts["static_root"], folder.resolve())
+
+
+def make_manifest(
+    project: Project,
+    commit: Commit,
+    target: Target,
+    environment: Environment,
+    lock: Lock,
+    facts: dict[str, Any],
+    all_layers: tuple[Layer, ...],
+    folder: Path,
+) -> Manifest:
+    """Put the manifest together."""
+    static = static_folder(facts, folder)
+    ordered = sorted(all_layers, key=lambda one: (one.kind, one.name))
+    return Manifest(
+        project=project.name,
+        release_id=commit.release_id,
+        commit=commit.sha,
+        commit_time=commit.time,
+        tree=commit.tree,
+        # The same commit is the same bundle, whatever names a clone has for it.
+        tag="",
+        branch="",
+        settings_module=facts["settings_module"],
+        wsgi=facts["wsgi"],
+        asgi=facts["asgi"],
+        static_root=f"app/{static}" if static else "",
+        static_url=facts["static_url"],
+        python=target.python,
+        python_full=target.full,
+        platform=environment.platform,
+        glibc=environment.glibc,
+        layers=tuple(ordered),
+        processes=_processes(
+            facts, folder, {layer.name for layer in ordered if layer.kind == "distribution"}
+        ),
+        required=tuple(facts["required"]),
+        unhashed=lock.unhashed,
+        runtime=runtime_digest(),
+    )
+
+
+def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Process, ...]:
+    procfile = folder / "Procfile"
+    found = parse_procfile(procfile.read_text(encoding="utf-8-sig")) if procfile.is_file() else ()
+    if not any(process.name == "web" for process in found):
+        web = default_web(facts["wsgi"], facts["asgi"], uvicorn="uvicorn" in names)
+        found = (*((web,) if web else ()), *found)
+    lacking = [
+        f"{process.name}: {process.command}"
+        for process in found
+        if process.command.split()[0] == "gunicorn" and "gunicorn" not in names
+    ]
+    if lacking:
+        raise Problems(
+            "gunicorn is not among the locked dependencies, and these processes run it:",
+            lacking,
+            "Add gunicorn to the project's requirements (django-deploykit brings it along) and lock again.",
+        )
+    return found
+
+
+def _runtime_files() -> dict[str, bytes]:
+    folder = Path(runtime_file).parent
+    return {f"runtime/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+
+
+def runtime_digest() -> str:
+    """Return the digest of the runtime that bundles built now carry."""
+    return tree_digest(
+        [
+            FileEntry(name, 0o644, len(data), hashlib.sha256(data).hexdigest())
+            for name, data in _runtime_files().items()
+        ]
+    )
+
+
+def write(
+    path: Path, manifest: Manifest, facts: dict[str, Any], commit: Commit, lock: Lock
+) -> tuple[str, int]:
+    """Write the bundle; returns its SHA-256 and size."""
+    text = manifest.dumps()
+    folder = layers.layer_folder()
+    members = {
+        "__main__.py": main_text(
+            text, manifest.project, manifest.settings_module, manifest.release_id
+        ).encode(),
+        "manifest.json": text.encode(),
+        "sample.ini": facts["sample"].encode(),
+        "sbom.cdx.json": make_sbom(
+            manifest.project,
+            manifest.release_id,
+            manifest.commit,
+            manifest.commit_time,
+            manifest.layers,
+            lock.digests(),
+        ).encode(),
+        **_runtime_files(),
+    }
+    try:
+        for layer in manifest.layers:
+            members[f"layers/{layer.sha256}.json"] = (folder / f"{layer.sha256}.json").read_bytes()
+        return write_bundle(path, commit.time, members, manifest.layers, folder)
+    except DamagedLayer as error:
+        layers.judge_cached(str(error), folder)
+        raise BundleError(
+            f"the cached layer {str(error)[:12]} was damaged and has been thrown away",
+            "Run the same command again.",
+        ) from None

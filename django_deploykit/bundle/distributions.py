@@ -1,0 +1,207 @@
+"""Installed distributions: one tree each, from its RECORD, the same on every machine."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django_deploykit.bundle.layers import Tree
+from django_deploykit.bundle.lock import normal_name
+from django_deploykit.errors import BundleError, Problems
+from django_deploykit.runtime.entry import here_glibc
+from django_deploykit.runtime.manifest import good_path
+
+# Files that differ between machines and that no program reads to run.
+_DROPPED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
+# Written into a wheel by whatever built it here, with its version.
+_GENERATOR = re.compile(r"^Generator: .*\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """An installed distribution: ``info`` is its ``.dist-info``, ``rows`` what its RECORD keeps."""
+
+    info: Path
+    name: str
+    version: str
+    built: bool  # from source, on this machine
+    rows: tuple[tuple[str, ...], ...]
+
+    def digest(self, path: str) -> str:
+        """What RECORD says of a file."""
+        return next((row[1] for row in self.rows if os.path.normpath(row[0]) == path), "")
+
+    @property
+    def title(self) -> str:
+        """Its name with its version."""
+        return f"{self.name} {self.version}"
+
+
+def site_packages(venv: Path) -> Path:
+    """Return a virtualenv's folder of distributions."""
+    return next((venv / "lib").glob("python3*")) / "site-packages"
+
+
+def read_distributions(site: Path) -> list[Distribution]:
+    """Return what is installed, by name of the ``.dist-info``."""
+    return [_read(info) for info in sorted(site.glob("*.dist-info"))]
+
+
+def _read(info: Path) -> Distribution:
+    text = (info / "RECORD").read_text(encoding="utf-8")
+    rows = sorted(tuple(row) for row in csv.reader(io.StringIO(text)) if row)
+    name, version = _name_and_version(info)
+    wheel = info / "WHEEL"
+    tags = wheel.read_text(encoding="utf-8", errors="replace") if wheel.exists() else ""
+    built = (info / "uv_build.json").exists() or f"-linux_{os.uname().machine}" in tags
+    kept = tuple(row for row in rows if _belongs(row[0], info.name))
+    return Distribution(info, name, version, built, kept)
+
+
+def _name_and_version(info: Path) -> tuple[str, str]:
+    name = version = ""
+    for line in (info / "METADATA").read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("Name: "):
+            name = line[6:].strip()
+        elif line.startswith("Version: "):
+            version = line[9:].strip()
+        elif not line:
+            break
+    return normal_name(name), version
+
+
+def _belongs(path: str, info: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return not (
+        path.endswith(".pyc") or "__pycache__/" in path or (folder == info and name in _DROPPED)
+    )
+
+
+def shared_files(found: Sequence[Distribution]) -> dict[str, list[Distribution]]:
+    """Return the paths that several distributions hold, with those; the first keeps the file."""
+    owners: dict[str, list[Distribution]] = {}
+    for one in found:
+        for row in one.rows:
+            owners.setdefault(os.path.normpath(row[0]), []).append(one)
+    return {path: them for path, them in owners.items() if len(them) > 1}
+
+
+def disputed(site: Path, shared: dict[str, list[Distribution]]) -> list[Distribution]:
+    """Return the distributions whose file another has written over: uv installs in no fixed order.
+
+    Installed again in this order, everybody's files are as if they had come one after the other.
+    """
+    found = {}
+    for path, owners in shared.items():
+        wanted = owners[0].digest(path)
+        if differs(path, owners) and wanted != record_digest((site / path).read_bytes()):
+            found[owners[0].info] = owners[0]
+    return [found[info] for info in sorted(found, reverse=True)]
+
+
+def differs(path: str, owners: Sequence[Distribution]) -> bool:
+    """Whether distributions that hold one path hold different files."""
+    return len({one.digest(path) for one in owners}) > 1
+
+
+def record_digest(data: bytes) -> str:
+    """Return a file's digest as RECORD holds it."""
+    raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
+    return f"sha256={raw.rstrip(b'=').decode()}"
+
+
+def split(
+    found: Sequence[Distribution], site: Path, venv: Path, shared: dict[str, list[Distribution]]
+) -> Iterator[Tree]:
+    """Yield one tree for each distribution, its own files rewritten so that they are the same everywhere."""
+    for one in found:
+        rows = _rewrite(one)
+        files = {
+            _layer_path(row[0], site, venv): os.path.join(site, row[0])
+            for row in rows
+            if shared.get(os.path.normpath(row[0]), [one])[0] is one
+        }
+        bad = [path for path in files if not good_path(path) or path.startswith("app/")]
+        if bad:
+            raise Problems(
+                f"{one.title} installs files that a release cannot hold:",
+                bad,
+                "The names are the release's own, or cannot be written everywhere.",
+            )
+        yield Tree("distribution", one.name, one.version, tuple(sorted(files.items())))
+
+
+def _rewrite(one: Distribution) -> tuple[tuple[str, ...], ...]:
+    """Make RECORD list what is kept, and WHEEL forget what built it; returns the rows."""
+    rows = one.rows
+    wheel = one.info / "WHEEL"
+    if one.built and wheel.exists():
+        text = _GENERATOR.sub("", wheel.read_text(encoding="utf-8"))
+        _replace(wheel, text)
+        own = f"{one.info.name}/WHEEL"
+        size = str(len(text.encode("utf-8")))
+        fresh = (own, record_digest(text.encode("utf-8")), size)
+        rows = tuple(fresh if row[0] == own else row for row in rows)
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    _replace(one.info / "RECORD", out.getvalue())
+    return rows
+
+
+def _replace(path: Path, text: str) -> None:
+    if path.read_text(encoding="utf-8") != text:
+        path.unlink()  # it may be a link into uv's cache
+        path.write_text(text, encoding="utf-8")
+
+
+def _layer_path(path: str, site: Path, venv: Path) -> str:
+    full = os.path.normpath(os.path.join(site, path))
+    relative = os.path.relpath(full, venv)
+    if relative.startswith(".."):
+        raise BundleError(f"a distribution installs {path}, outside its environment")
+    return relative.replace(os.sep, "/")
+
+
+def wheel_tags(site: Path) -> Iterator[tuple[str, ...]]:
+    """Yield the platform tags of each distribution's wheel."""
+    for path in site.glob("*.dist-info/WHEEL"):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        tags = [line[5:].strip().rpartition("-")[2] for line in lines if line.startswith("Tag: ")]
+        yield tuple(part for tag in tags for part in tag.split("."))
+
+
+def platform_of(tags: Sequence[tuple[str, ...]], platform: str) -> tuple[str, str]:
+    """Return the platform that wheels need, "any" where all run everywhere, and the oldest glibc.
+
+    >>> platform_of([("any",), ("manylinux_2_17_x86_64", "manylinux2014_x86_64")], "linux-x86_64")
+    ('linux-x86_64', '2.17')
+    """
+    compiled = [group for group in tags if "any" not in group]
+    if not compiled:
+        return "any", ""
+    needed = (0, 0)
+    for group in compiled:
+        versions = [found for tag in group if (found := _glibc(tag))]
+        needed = max(needed, min(versions, default=(0, 0)))
+    return platform, "{}.{}".format(*needed) if needed != (0, 0) else ""
+
+
+def _glibc(tag: str) -> tuple[int, int] | None:
+    known = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
+    for name, version in known.items():
+        if tag.startswith(name + "_"):
+            return version
+    parts = tag.split("_")
+    if parts[0] == "manylinux" and len(parts) > 2 and parts[1].isdigit() and parts[2].isdigit():
+        return int(parts[1]), int(parts[2])
+    if parts[0] == "linux" and here_glibc():  # built here: needs what is here
+        major, minor = here_glibc().split(".")[:2]
+        return int(major), int(minor)
+    return None
