@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.build import Built
+from django_deploykit.bundle.signing import VARIABLE, sign
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.telling import Line, columns
 from django_deploykit.project import Project
 from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.manifest import Layer, Manifest
+from django_deploykit.runtime.signature import beside, digest_of, parse, read_beside, state
 
 _BIGGEST = 8
 _NAMED = 3  # changed files that are named, of each layer
@@ -47,6 +49,33 @@ def as_json(built: Built) -> dict[str, Any]:
         "notes": list(built.notes),
         "seconds": built.seconds,
     }
+
+
+def sign_built(built: Built, key: str) -> Path | None:
+    """Sign a bundle where a key is named, here or by DEPLOYKIT_SIGN; return its signature, if any.
+
+    One that was made before stays where it is of these very bytes, and goes where it is not.
+    """
+    key = key or os.environ.get(VARIABLE, "")
+    if key:
+        return sign(built.path, built.manifest, built.sha256, key)
+    path = beside(built.path)
+    try:
+        text = read_beside(built.path)
+        if text and parse(text).statement == state(built.manifest, built.sha256):
+            return path
+    except DeployKitError:
+        pass
+    path.unlink(missing_ok=True)
+    return None
+
+
+def sign_again(path: Path) -> None:
+    """Sign a bundle that was built before, where DEPLOYKIT_SIGN names a key."""
+    if os.environ.get(VARIABLE):
+        with BundleFile(path) as bundle:
+            manifest = bundle.manifest
+        sign(path, manifest, digest_of(path), os.environ[VARIABLE])
 
 
 def previous(project: Project) -> Last | None:

@@ -28,7 +28,7 @@ from django_deploykit.release.local import Local
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import Plan, in_words, make_plan
 from django_deploykit.release.request import Request
-from django_deploykit.release.sending import Sender, travelling_sizes
+from django_deploykit.release.sending import Sender, fitting_signature, travelling_sizes
 from django_deploykit.release.transport import Transport
 from django_deploykit.release.watching import Watched
 from django_deploykit.runtime.bundlefile import BundleFile
@@ -175,7 +175,8 @@ class Releasing:
     def _plan(self, path: Path, manifest: Manifest, facts: list[Facts]) -> Plan:
         migrating = self.environment.migrate_on or tuple(one.host for one in facts)
         site = local_site(self.project, self.environment).dumps() if self.environment.local else ""
-        return make_plan(manifest, facts, travelling_sizes(path, facts), migrating, site=site)
+        sizes, signed = travelling_sizes(path, facts), bool(fitting_signature(path, manifest))
+        return make_plan(manifest, facts, sizes, migrating, site=site, signed=signed)
 
     def _show_plan(self, plan: Plan) -> int:
         for line in in_words(plan) or [f"nothing to do: {plan.release} is live"]:

@@ -37,6 +37,7 @@ class Facts:
     keys: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
     site: str = ""
+    asks: bool = False  # for signatures
 
     @classmethod
     def read(cls, host: str, data: Mapping[str, Any]) -> Facts:
@@ -54,7 +55,9 @@ def missing(manifest: Manifest, facts: Facts) -> tuple[Layer, ...]:
     return tuple(layer for layer in manifest.layers if layer.sha256 not in facts.layers)
 
 
-def refusals(manifest: Manifest, facts: Facts, *, setup_needed: bool, now: float) -> Iterator[str]:
+def refusals(
+    manifest: Manifest, facts: Facts, *, setup_needed: bool, now: float, signed: bool = True
+) -> Iterator[str]:
     """Yield every reason why this bundle cannot go to this host."""
     if setup_needed and not facts.setup:
         yield "is not set up: run `manage.py release ENVIRONMENT --setup` once"
@@ -68,6 +71,8 @@ def refusals(manifest: Manifest, facts: Facts, *, setup_needed: bool, now: float
         lacking = missing_keys(manifest, facts.keys)
         if lacking:
             yield "its configuration lacks " + ", ".join(lacking)
+    if facts.asks and not signed:
+        yield "asks for signatures, and this bundle has none: manage.py bundle --sign KEY"
     if facts.drift:
         yield f"its units are not those of this bundle ({', '.join(facts.drift)}): run --setup"
     if abs(facts.clock - now) > _SKEW:

@@ -53,6 +53,7 @@ def make_plan(
     *,
     site: str = "",
     now: float | None = None,
+    signed: bool = True,
 ) -> Plan:
     """Return the plan, or raise :class:`Problems` with every refusal of every host.
 
@@ -64,7 +65,7 @@ def make_plan(
     problems = [
         f"{one.host} {problem}"
         for one in facts
-        for problem in refusals(manifest, one, setup_needed=not site, now=moment)
+        for problem in refusals(manifest, one, setup_needed=not site, now=moment, signed=signed)
     ]
     if problems:
         raise Problems("nothing was changed; this release cannot go there:", problems)

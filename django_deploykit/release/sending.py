@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django_deploykit.errors import DeployKitError
 from django_deploykit.release.facts import Facts, missing
 from django_deploykit.release.transport import Transport
+from django_deploykit.runtime import signature
 from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.manifest import FileEntry, Layer, load_list
+from django_deploykit.runtime.manifest import FileEntry, Layer, Manifest, load_list
 
 _CHUNK = 1 << 18
 # Above this a changed layer is sent whole: its change would have to be held in memory.
@@ -73,6 +75,16 @@ def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
     pieces = [packer.compress(delta_head(delta))]
     pieces += [packer.compress(data[entry.path]) for entry in delta.contents]
     return b"".join(pieces) + packer.flush()
+
+
+def fitting_signature(path: Path, manifest: Manifest) -> str:
+    """Return the text of ``FILE.sig``, "" where there is none or it is of another bundle."""
+    try:
+        text = signature.read_beside(path)
+        stated = signature.parse(text).statement
+    except DeployKitError:
+        return ""
+    return text if stated == signature.state(manifest, stated.bundle) else ""
 
 
 def frame(kind: str, **facts: Any) -> bytes:
@@ -165,6 +177,10 @@ class Sender:
         manifest = zlib.compress(bundle.manifest.dumps().encode("utf-8"), 9)
         yield frame("manifest", size=len(manifest))
         yield manifest
+        text = fitting_signature(self.path, bundle.manifest).encode("ascii")
+        if text:
+            yield frame("signature", release=bundle.manifest.release_id, size=len(text))
+            yield text
         for layer in layers:
             delta = self._delta(bundle, layer, bases)
             if delta is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from . import inikeys
+from . import inikeys, signature
 from .site import Site
 from .units import Kind, enabled_path, helper_path, sandbox
 
@@ -19,12 +19,19 @@ _TEXT = r'''#!/usr/bin/python3 -IS
 
     start RELEASE KIND...       stop RELEASE KIND...       log RELEASE KIND LINES
     run RELEASE TOKEN [NAME=VALUE...] -- WORD...           cancel TOKEN
-    keys                        boot
+    keys                        boot                       verify BUNDLE (without sudo)
+
+Where @ETC@/allowed_signers exists, no release starts and no command runs in one whose manifest is
+not signed, but for a release that runs already. `verify` judges a bundle before it is run.
 """
+import hashlib
 import os
 import re
 import stat
+import subprocess
 import sys
+import tempfile
+import time
 
 APP = @APP!r@
 RELEASES = @RELEASES!r@
@@ -40,11 +47,28 @@ VARIABLE = re.compile(r"DEPLOYKIT_[A-Z_]{1,40}=[A-Za-z0-9._:/@+-]{0,200}\Z")
 TERMINAL = re.compile(r"[A-Za-z0-9._+-]{1,40}\Z")
 SECTION = re.compile(@SECTION!r@)
 OPTION = re.compile(@OPTION!r@)
+SIGNATURE = re.compile(@SIGNATURE!r@)
+NAMESPACE = @NAMESPACE!r@
+SIGNERS = ETC + "/allowed_signers"
+REVOKED = ETC + "/revoked_signers"
+SUDO = os.environ.get("SUDO_UID", "")  # who called sudo; it cannot be left out there
+try:
+    FROM = os.getcwd()
+except OSError:
+    FROM = "/"  # the folder is gone
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "SYSTEMD_PAGER": ""}
 
 
 class Refused(Exception):
     """Words that are not of the grammar."""
+
+    code = 64
+
+
+class Unsigned(Refused):
+    """A bundle or a release without a signature that counts."""
+
+    code = 65
 
 
 def need(pattern, word, what):
@@ -85,8 +109,92 @@ def become(*command):
     os.execvp(command[0], list(command))
 
 
+def ordinary(path, limit):
+    """Return the bytes of a file and when it came to its place; the file may be anybody's."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Refused("%s is no file" % path)
+    with os.fdopen(handle, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Refused("%s is too long" % path)
+    return data, status.st_ctime
+
+
+def admit(release):
+    """Refuse a release that is not signed, where root asks for signatures."""
+    if not os.path.lexists(SIGNERS):
+        return
+    names = units([release, *KINDS])
+    if call("systemctl", "is-active", "--quiet", *names) == 0:
+        return
+    path = "%s/%s/manifest.json" % (RELEASES, release)
+    try:
+        signature, came = ordinary(path + ".sig", 1 << 16)
+    except FileNotFoundError:
+        raise Unsigned("%s is not signed, and %s asks for signatures" % (release, SIGNERS))
+    digest = hashlib.sha256(ordinary(path, 16 << 20)[0]).hexdigest()
+    judge(signature, came, release=release, manifest=digest)
+
+
+def judge(signature, moment, **wanted):
+    """Return who signed, and what; what is signed must be what is wanted."""
+    match = SIGNATURE.match(signature.decode("ascii", "replace"))
+    if not match:
+        raise Unsigned("the signature is none of a bundle, or it is damaged")
+    text, armor = match.group(1), match.group(6)
+    said = dict(line.split() for line in text.splitlines()[1:])
+    for name, value in {"project": APP, **wanted}.items():
+        if said[name] != value:
+            raise Unsigned("the signature is of another bundle, %(project)s %(release)s" % said)
+    with tempfile.TemporaryDirectory(prefix="deploykit-") as folder:
+        with open(folder + "/signature", "w") as file:
+            file.write(armor)
+        words = ["-s", folder + "/signature", "-f", SIGNERS]
+        words.append("-Overify-time=" + time.strftime("%Y%m%d%H%M%S", time.localtime(moment)))
+        code, names = keygen(text, "find-principals", *words)
+        if os.path.lexists(REVOKED):
+            words += ["-r", REVOKED]
+        for name in names.splitlines() if code == 0 else ():
+            code, names = keygen(text, "verify", "-n", NAMESPACE, "-I", name, *words)
+            if code == 0:
+                return name, said
+    raise Unsigned("%s does not allow the signer: %s" % (SIGNERS, names))
+
+
+def keygen(text, *words):
+    done = subprocess.run(
+        ["ssh-keygen", "-Y", *words], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, errors="replace",
+    )
+    return done.returncode, (done.stdout if done.returncode == 0 else done.stderr).strip()
+
+
+def verify(words):
+    """Judge a whole bundle by the signature beside it, before any of it runs."""
+    if len(words) != 1:
+        raise Refused("verify takes a bundle")
+    if SUDO not in ("", "0"):
+        raise Refused("verify reads what its caller may read: call it without sudo")
+    path = os.path.abspath(os.path.join(FROM, words[0]))
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            digest.update(piece)
+    try:
+        signature = ordinary(path + ".sig", 1 << 16)[0]
+    except FileNotFoundError:
+        raise Unsigned("%s.sig is not there: the bundle is not signed" % path)
+    name, said = judge(signature, time.time(), bundle=digest.hexdigest())
+    print("%s %s, signed by %s" % (APP, said["release"], name))
+
+
 def start(words):
-    become("systemctl", "start", *units(words))
+    names = units(words)
+    admit(words[0])
+    become("systemctl", "start", *names)
 
 
 def stop(words):
@@ -117,6 +225,7 @@ def run(words):
         raise Refused("run takes a release, a token, -- and a command")
     release = need(RELEASE, words[0], "release id")
     token = need(TOKEN, words[1], "token")
+    admit(release)
     variables = ["--setenv=" + need(VARIABLE, word, "variable that may be set") for word in words[2:cut]]
     # systemd replaces $NAME in a command's words; a doubled one stands for itself.
     command = [word.replace("$", "$$") for word in words[cut + 1 :]]
@@ -168,21 +277,22 @@ def names(text):
 
 def boot(words):
     """Start what the last switch left live; the file belongs to the deploy user, so it is judged."""
+    if SUDO:
+        raise Refused("boot is for systemd")
     try:
-        handle = os.open(ENABLED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        text = ordinary(ENABLED, 4096)[0].decode("ascii", "replace")
     except FileNotFoundError:
         return 0  # nothing was released yet
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Refused("%s is no file" % ENABLED)
-        text = file.read(4096).decode("ascii", "replace")
-    wanted = [word for word in text.split()]
+    wanted = text.split()
     if len(wanted) < 2:
         return 0
     return call("systemctl", "--no-block", "start", *units(wanted))
 
 
-VERBS = {"start": start, "stop": stop, "log": log, "run": run, "cancel": cancel, "keys": keys, "boot": boot}
+VERBS = {
+    "start": start, "stop": stop, "log": log, "run": run, "cancel": cancel, "keys": keys,
+    "boot": boot, "verify": verify,
+}
 
 
 def main(words):
@@ -192,7 +302,7 @@ def main(words):
         return VERBS[words[0]](words[1:]) or 0
     except (Refused, OSError) as error:
         print("deploykit-%s: %s" % (APP, error), file=sys.stderr)
-        return 64
+        return getattr(error, "code", 64)
 
 
 if __name__ == "__main__":
@@ -214,8 +324,10 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
         "PROPERTIES": tuple(f"{key}={value}" for key, value in run_properties(site)),
         "SECTION": inikeys.SECTION.pattern,
         "OPTION": inikeys.OPTION.pattern,
+        "SIGNATURE": signature.PATTERN,
+        "NAMESPACE": signature.NAMESPACE,
     }
-    text = _TEXT.replace("@APP@", site.app)
+    text = _TEXT.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
     for name, value in values.items():
         text = text.replace(f"@{name}!r@", repr(value))
     return text

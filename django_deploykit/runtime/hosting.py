@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from . import inikeys, journal, lock, prune, receive, store
+from . import inikeys, journal, lock, prune, receive, signature, store
 from .entry import here_glibc, here_platform
 from .errors import DeployKitError
 from .manifest import Manifest
@@ -65,6 +65,7 @@ def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
         "switching": (site.root / "switching.json").exists(),
         "lock": lock.holder(site.root / "lock"),
         "site": site.dumps(),
+        "asks": signature.wanted(site),
         **configuration(site, supervisor),
     }
 

@@ -26,6 +26,7 @@ _ODD_PARTS = frozenset(("", ".", ".."))
 _ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
 _PROCESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 _LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
 # What staging makes in every release: a layer's file there would be written through to the store.
 _OWN = re.compile(
@@ -190,7 +191,7 @@ def _text_problems(data: Dict[str, Any]) -> Iterable[str]:
 
 
 def _plain(text: str) -> bool:
-    return not any((ord(char) < 32 and char != "\t") or 127 <= ord(char) < 160 for char in text)
+    return not _CONTROL.search(text)
 
 
 def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:

@@ -3,12 +3,16 @@
 A frame is a line of JSON and then ``size`` bytes:
 
 - ``{"kind": "manifest", "size": N}``: the manifest, compressed with zlib;
+- ``{"kind": "signature", "release": R, "size": N}``: the bundle's signature (``signature.py``);
 - ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N}``: the layer's list (M bytes,
   zlib), then its archive from offset O on (N bytes); what was cut off before goes on from there;
 - ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as a change of one that is here,
   zlib over a line of JSON ``{"gone": [path …], "rows": [[path, mode, size, sha256] …]}`` and the
   contents of the new files that the base does not hold, in the order of the rows;
 - ``{"kind": "end"}``.
+
+What is sent is judged as if a stranger had sent it: sizes are bounded before they are believed, and
+nothing grows beyond what was declared.
 """
 
 from __future__ import annotations
@@ -22,15 +26,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List
 
-from . import store
+from . import signature, store
 from .bundlefile import DamagedError, layer_files
 from .errors import DeployKitError
-from .manifest import FileEntry, Manifest, load_list, tree_digest, valid_digest
+from .manifest import (
+    LONGEST,
+    FileEntry,
+    Manifest,
+    load_list,
+    tree_digest,
+    valid_digest,
+    valid_release_id,
+)
 from .tree import link
 
 _CHUNK = 1 << 18
 _LONGEST_LINE = 1 << 16
-_LONGEST_LIST = 1 << 28
+_LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files have a tenth of that
+_LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends a quarter of that
+_LARGEST = 1 << 40  # bytes of any frame
+# Frames, with the numbers that each must have.
+_FRAMES = {
+    "manifest": ("size",),
+    "signature": ("size",),
+    "layer": ("size", "list", "offset"),
+    "delta": ("size",),
+    "end": (),
+}
 Tell = Callable[..., None]
 
 
@@ -56,7 +78,7 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received
             frame = _header(stream)
             if frame.get("kind") == "end":
                 return result
-            result.bytes += int(frame["size"])
+            result.bytes += frame["size"]
             _take(frame, folder, inbox, stream, result)
             tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
     except OSError as error:
@@ -69,13 +91,14 @@ def _take(
     frame: Dict[str, Any], folder: Path, inbox: Path, stream: BinaryIO, result: Received
 ) -> None:
     if frame["kind"] == "manifest":
-        _manifest(_exactly(stream, int(frame["size"])), inbox)
+        _manifest(_exactly(stream, _bounded(frame, "size", LONGEST)), inbox)
         return
-    digest = str(frame.get("digest"))
-    if not valid_digest(digest) or frame["kind"] not in ("layer", "delta"):
-        raise DamagedError(
-            f"a frame of kind {frame['kind']!r} for {digest!r} is not understood", ""
-        )
+    if frame["kind"] == "signature":
+        _signature(frame, _exactly(stream, _bounded(frame, "size", signature.LONGEST)), inbox)
+        return
+    digest = frame.get("digest")
+    if not isinstance(digest, str) or not valid_digest(digest):
+        raise DamagedError(f"the stream of files names {str(digest)[:80]!r}, which is no layer", "")
     try:
         if frame["kind"] == "layer":
             _layer(frame, digest, folder, stream)
@@ -95,13 +118,24 @@ def _header(stream: BinaryIO) -> Dict[str, Any]:
         )
     try:
         frame = json.loads(line)
-    except ValueError:
-        raise DamagedError(
-            "the stream of files is damaged", "Run the same command again."
-        ) from None
-    if not isinstance(frame, dict) or not isinstance(frame.get("size", 0), int):
+    except (ValueError, RecursionError):
+        frame = None
+    if not isinstance(frame, dict) or frame.get("kind") not in _FRAMES:
         raise DamagedError("the stream of files is damaged", "Run the same command again.")
+    for name in _FRAMES[frame["kind"]]:
+        _bounded(frame, name, _LARGEST)
     return frame
+
+
+def _bounded(frame: Dict[str, Any], name: str, limit: int) -> int:
+    """Return a number of a frame, which must be from 0 to ``limit``."""
+    value = frame.get(name)
+    if type(value) is not int or not 0 <= value <= limit:
+        raise DamagedError(
+            f"the stream of files is damaged: its {frame['kind']} has a {name} of {str(value)[:40]}",
+            "Run the same command again.",
+        )
+    return value
 
 
 def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
@@ -120,10 +154,10 @@ def _exactly(stream: BinaryIO, size: int) -> bytes:
     return b"".join(_pieces(stream, size))
 
 
-def _inflate(data: bytes, what: str) -> bytes:
+def _inflate(data: bytes, what: str, limit: int) -> bytes:
     try:
         inflater = zlib.decompressobj()
-        text = inflater.decompress(data, _LONGEST_LIST)
+        text = inflater.decompress(data, limit)
     except zlib.error:
         raise DamagedError(f"{what} is damaged") from None
     if not inflater.eof:
@@ -132,11 +166,30 @@ def _inflate(data: bytes, what: str) -> bytes:
 
 
 def _manifest(data: bytes, inbox: Path) -> None:
-    manifest = Manifest.loads(_inflate(data, "the manifest").decode("utf-8"))
+    try:
+        text = _inflate(data, "the manifest", LONGEST).decode("utf-8")
+    except UnicodeDecodeError:
+        raise DamagedError("the manifest is damaged") from None
+    manifest = Manifest.loads(text)
+    _lay(inbox, f"{manifest.release_id}.json", manifest.dumps())
+
+
+def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
+    release = frame.get("release")
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        text = ""
+    if not isinstance(release, str) or not valid_release_id(release) or not text:
+        raise DamagedError("the signature that was sent is damaged")
+    _lay(inbox, f"{release}.sig", text)
+
+
+def _lay(inbox: Path, name: str, text: str) -> None:
     inbox.mkdir(parents=True, exist_ok=True)
-    temporary = inbox / f".{manifest.release_id}.{os.getpid()}"
-    temporary.write_text(manifest.dumps(), encoding="utf-8")
-    os.replace(temporary, inbox / f"{manifest.release_id}.json")
+    temporary = inbox / f".{name}.{os.getpid()}"
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, inbox / name)
 
 
 def part_path(folder: Path, digest: str) -> Path:
@@ -150,8 +203,8 @@ def parts(folder: Path) -> Dict[str, int]:
 
 
 def _layer(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -> None:
-    size, offset = int(frame["size"]), int(frame["offset"])
-    listing = _exactly(stream, int(frame["list"]))
+    size, offset = frame["size"], frame["offset"]
+    listing = _exactly(stream, _bounded(frame, "list", min(size, _LONGEST_LIST)))
     part = part_path(folder, digest)
     here = part.stat().st_size if part.exists() else 0
     fits = offset <= here
@@ -178,7 +231,7 @@ def _layer(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
 def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:
     if store.has(folder, digest):
         return
-    entries = _entries(_inflate(listing, "a layer's list"), digest)
+    entries = _entries(_inflate(listing, "a layer's list", _LONGEST_LIST), digest)
     with store.incoming(folder) as place, part.open("rb") as archive:
         tree = place / "tree"
         tree.mkdir()
@@ -196,7 +249,7 @@ def _entries(text: bytes, digest: str) -> List[FileEntry]:
 def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -> None:
     with store.incoming(folder) as place:
         payload = place / "payload"
-        _inflate_to(payload, stream, int(frame["size"]))
+        _inflate_to(payload, stream, frame["size"], _LONGEST_LIST + _LONGEST_CHANGE)
         base = str(frame.get("base"))
         if store.has(folder, digest):
             return
@@ -205,20 +258,25 @@ def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
         with payload.open("rb") as file:
             tree = place / "tree"
             tree.mkdir()
-            entries = _apply(file, digest, folder, base, tree)
+            try:
+                entries = _apply(file, digest, folder, base, tree)
+            except FileNotFoundError as error:  # somebody took a file out of the store
+                raise DamagedError(f"layer {base[:12]} lacks {error.filename}") from None
             store.keep(folder, digest, entries, tree)
 
 
-def _inflate_to(path: Path, stream: BinaryIO, size: int) -> None:
+def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
     inflater = zlib.decompressobj()
     broken = False
     with path.open("wb") as file:
         for piece in _pieces(stream, size):
-            try:
-                if not broken:
-                    file.write(inflater.decompress(piece))
-            except zlib.error:
-                broken = True  # read on: the next frame stands behind it
+            while piece and not broken:  # a piece may hold a thousand times its length
+                try:
+                    file.write(inflater.decompress(piece, _CHUNK))
+                except zlib.error:
+                    broken = True  # read on: the next frame stands behind it
+                piece = inflater.unconsumed_tail
+                broken = broken or file.tell() > limit
     if broken or not inflater.eof:
         raise DamagedError("a change of a layer is damaged")
 
@@ -226,23 +284,36 @@ def _inflate_to(path: Path, stream: BinaryIO, size: int) -> None:
 def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> List[FileEntry]:
     """Build a layer from its base: link what stays, take what the base holds elsewhere, write the rest."""
     try:
-        head = json.loads(file.readline())
+        head = json.loads(file.readline(_LONGEST_LIST))
         rows = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in head["rows"]]
         gone = set(head["gone"]) | {row.path for row in rows}
-    except (ValueError, KeyError, TypeError):
+        before = store.entries_of(folder, base)
+        staying = [entry for entry in before if entry.path not in gone]
+        entries = sorted([*staying, *rows])
+        found = tree_digest(entries)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise DamagedError(f"the change of layer {digest[:12]} is damaged") from None
-    before = store.entries_of(folder, base)
-    staying = [entry for entry in before if entry.path not in gone]
-    entries = sorted([*staying, *rows])
-    if tree_digest(entries) != digest:
+    if found != digest:
         raise DamagedError(f"layer {digest[:12]} does not result from the layer that is here")
     _entries(
         json.dumps([[e.path, e.mode, e.size, e.sha256] for e in entries]).encode("utf-8"), digest
     )
     link(folder / base, staying, tree)
     held = {entry.sha256: folder / base / entry.path for entry in before}
+    _judge_contents(file, rows, held, digest)
     store.write_files(tree, _contents(file, rows, held))
     return entries
+
+
+def _judge_contents(
+    file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path], digest: str
+) -> None:
+    """Refuse a change whose declared sizes are not those of the bytes that came with it."""
+    new = {row.sha256: row.size for row in rows if row.sha256 not in held}
+    at = file.tell()
+    if file.seek(0, os.SEEK_END) - at != sum(new.values()):
+        raise DamagedError(f"the change of layer {digest[:12]} does not hold what it declares")
+    file.seek(at)
 
 
 def _contents(file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path]) -> Iterator[store.File]:

@@ -25,7 +25,7 @@ from .units import (
 )
 
 _PROOF = 1.0  # seconds that a process without a socket must live to count as up
-_REFUSED = 64  # the helper's exit code for words that it does not know
+_REFUSED, _UNSIGNED = 64, 65  # the helper's exit codes: words it does not know; no signature
 _SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
 
 
@@ -156,6 +156,8 @@ class Systemd:
 
     def _helped(self, *words: str) -> "subprocess.CompletedProcess[str]":
         done = _run([*self._helper(), *words])
+        if done.returncode == _UNSIGNED:
+            raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
         if done.returncode == _REFUSED:
             raise DeployKitError(done.stderr.strip(), "Run --setup again.")
         if done.returncode and done.stderr.startswith("sudo:"):

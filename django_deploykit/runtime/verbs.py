@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence
 
-from . import hosting, journal, lock, prune, store
+from . import hosting, journal, lock, prune, signature, store
 from .arguments import VERBS as VERBS
 from .arguments import parse
 from .bundlefile import BundleFile
@@ -205,9 +205,20 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
         manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
     else:
         raise DeployKitError(f"the manifest of {options.release} was not sent here")
+    sent = inbox.with_suffix(".sig")
+    text = _sent(sent) or signature.read_kept(target)
+    signer = signature.judge(site, manifest, text)
     result = stage_release(site, manifest, voice)
+    if text and not result["again"]:
+        signature.keep(target, text)
+        sent.unlink(missing_ok=True)
     inbox.unlink(missing_ok=True)
-    return result
+    return {**result, "signer": signer}
+
+
+def _sent(path: Path) -> str:
+    """Return the signature that was sent, "" where none was."""
+    return path.read_text(encoding="ascii") if path.exists() else ""
 
 
 def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any]:
@@ -269,6 +280,7 @@ def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
     site = _site_of(options, path)
     supervisor = hosting.supervisor_of(site, program_of(path))
     settle(site, supervisor, voice.tell)
+    signature.judge_release(site, options.release, load_release(site.releases / options.release))
     return switch(site, supervisor, _change(site, options), voice.tell)
 
 

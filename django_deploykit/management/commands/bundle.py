@@ -32,6 +32,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--platform", default="", metavar="TAG", help="as linux-x86_64; default: this machine's"
         )
+        parser.add_argument(
+            "--sign",
+            default="",
+            metavar="KEY",
+            help="sign it with this SSH key, to FILE.sig; default: DEPLOYKIT_SIGN, else unsigned",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -43,7 +49,7 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any], console: Console) -> int:
         from django_deploykit.bundle.build import BuildRequest, build
-        from django_deploykit.management.bundling import as_json, previous, summary
+        from django_deploykit.management.bundling import as_json, previous, sign_built, summary
         from django_deploykit.project import find_project
 
         project = find_project(Path.cwd())
@@ -52,7 +58,10 @@ class Command(BaseCommand):
         )
         last = previous(project)
         built = build(request, console)
-        console.emit(as_json(built))
+        signature = sign_built(built, options["sign"])
+        console.emit({**as_json(built), "signature": signature and str(signature)})
         for line, mood in summary(built, last, console.seconds()):
             console.print(line, mood)
+        if signature:
+            console.print(str(signature), "head")
         return 0

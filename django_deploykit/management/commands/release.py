@@ -134,12 +134,15 @@ class Command(BaseCommand):
         if options["bundle"]:
             return Path(options["bundle"])
         from django_deploykit.bundle.build import BuildRequest, build
+        from django_deploykit.management.bundling import sign_again, sign_built
         from django_deploykit.management.reusing import built_before
 
         before = built_before(project, options["rev"], releasing.console)
         if before is not None:
+            sign_again(before)
             return before
         releasing.hook("before_build")
         built = build(BuildRequest(project, options["rev"]), releasing.console)
+        sign_built(built, "")
         releasing.hook("after_build", {"bundle": str(built.path)})
         return built.path

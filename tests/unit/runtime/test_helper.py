@@ -63,6 +63,7 @@ class Root:
         self.calls: list[list[str]] = []
         self.code = 0
         self.space: dict[str, Any] = {"__name__": "helper"}
+        monkeypatch.delenv("SUDO_UID", raising=False)
         exec(compile(text, "helper", "exec"), self.space)
         monkeypatch.setattr(os, "execvp", self._become)
         self.space["call"] = self._call
@@ -247,6 +248,14 @@ def test_starts_with_an_interpreter_that_reads_nothing_of_the_caller() -> None:
 def boots(root: Root) -> list[list[str]]:
     assert root("boot") == 0
     return root.calls
+
+
+def test_boot_is_for_systemd_alone(load: Load, tmp_path: Path) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    enabled(tmp_path).write_text(f"{RELEASE} web\n")
+    root.space["SUDO"] = "1000"
+    assert root("boot") == 64
+    assert root.calls == []
 
 
 def enabled(tmp_path: Path) -> Path:

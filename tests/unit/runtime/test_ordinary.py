@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_an_absent_file_is_told_apart(tmp_path: Path) -> None:
 def test_refuses_everything_else(tmp_path: Path, kind: str) -> None:
     path, other = tmp_path / "file", tmp_path / "other"
     other.write_text("secret")
-    make = {
+    make: dict[str, Callable[[], object]] = {
         "link": lambda: path.symlink_to(other),
         "dangling": lambda: path.symlink_to(tmp_path / "nothing"),
         "pipe": lambda: os.mkfifo(path),

@@ -1,0 +1,58 @@
+"""Signing a bundle with ssh-keygen: a key of the agent, of a file, or of a token."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django_deploykit.errors import BundleError
+from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.runtime.signature import NAMESPACE, Signature, beside, parse, state
+
+VARIABLE = "DEPLOYKIT_SIGN"
+
+
+def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
+    """Write ``FILE.sig`` beside a bundle and return its path.
+
+    ``key`` is what ssh-keygen takes: a private key's file, or a public key's whose private half the
+    agent or a token holds. A passphrase is asked for by ssh-keygen, on the terminal.
+    """
+    statement = state(manifest, sha256)
+    file = os.path.expanduser(key)
+    if not os.path.exists(file):
+        raise BundleError(
+            f"there is no key {key} to sign with",
+            "Name a private key, or the .pub of one that your agent holds.",
+        )
+    # A path that begins with a dash is no option.
+    named = file if os.path.isabs(file) else os.path.join(os.curdir, file)
+    try:
+        done = subprocess.run(
+            ["ssh-keygen", "-Y", "sign", "-q", "-n", NAMESPACE, "-f", named],
+            input=statement.text(),
+            stdout=subprocess.PIPE,
+            # A token asks for a touch there: on a terminal that must be seen.
+            stderr=None if sys.stderr.isatty() else subprocess.PIPE,
+            text=True,
+        )
+    except FileNotFoundError:
+        raise BundleError(
+            "ssh-keygen is needed to sign and is not here", "Install OpenSSH's client."
+        ) from None
+    if done.returncode:
+        lines = [line for line in (done.stderr or "").splitlines() if line.strip()]
+        raise BundleError(
+            f"{key} cannot sign: {'; '.join(lines) or 'ssh-keygen says why above'}",
+            "Is the key in the agent (ssh-add -l), or its passphrase known?",
+        )
+    signature = Signature(statement, done.stdout)
+    parse(signature.dumps())
+    target = beside(path)
+    temporary = target.with_name(f".{target.name}-{os.getpid()}")
+    temporary.write_text(signature.dumps(), encoding="ascii")
+    temporary.chmod(0o644)
+    os.replace(temporary, target)
+    return target
