@@ -74,6 +74,10 @@ class Board:
         with self._lock:
             return list(self._rows.values())
 
+    def failed(self, step: str) -> bool:
+        """Whether a host failed in a step that ends now."""
+        return any((row.step, row.state) == (step, FAILED) for row in self.rows())
+
     def moved(self) -> int:
         """Return the bytes that the current step has moved on all hosts."""
         return sum(row.done for row in self.rows())

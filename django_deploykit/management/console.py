@@ -15,11 +15,11 @@ from django_deploykit.management.board import Board
 from django_deploykit.progress import DONE, FAILED
 from django_deploykit.release.plan import in_bytes
 from django_deploykit.release.timeline import Span
+from django_deploykit.runtime.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from django_deploykit.management.display import Display
 
-INTERRUPTED = 130  # what a shell makes of SIGINT
 _COLOURS = {"good": "1;32", "bad": "1;31", "head": "1"}
 
 
@@ -68,7 +68,7 @@ class Console:
         state = FAILED
         try:
             yield
-            state = DONE
+            state = FAILED if self.board.failed(name) else DONE
             self.current = ""
         finally:
             if not hosts:
@@ -84,8 +84,10 @@ class Console:
     def at(self, host: str, step: str, state: str, detail: str = "") -> None:
         """Show how it stands with a host; a plain log tells failures, and with ``-v 2`` all."""
         self.board.at(host, step, state, detail, time.monotonic())
-        if state == FAILED and self.verbosity:
-            self._line(f"{step:<13} {host} failed: {detail}", state)
+        if self._display:
+            return
+        if state == FAILED:
+            self._line(f"{step:<13} {host} failed: {detail}")
         elif self.verbosity > 1:
             self._line(f"{step:<13} {host} {detail or state}")
 

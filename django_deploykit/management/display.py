@@ -58,7 +58,7 @@ class Display:
         words = Text(text)
         if state:
             words = Text.assemble((f"{self._marks[state]} ", _STYLES[state]), text)
-        self._console.print(words, overflow="fold")
+        self._console.print(words, soft_wrap=True)  # whole when it is copied
 
     def _draw(self) -> RenderableType:
         now = time.monotonic()
@@ -71,7 +71,8 @@ class Display:
         table.add_column(no_wrap=True, overflow="ellipsis", min_width=12, max_width=40)
         table.add_column(no_wrap=True, justify="right", min_width=8)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        table.expand = True
+        # Room for what the terminal shows of Ctrl-C: in a full line it would break the drawing.
+        table.width = max(20, self._console.width - 8)
         for row in rows:
             table.add_row(*self._cells(row, now, several=several))
         if rest:

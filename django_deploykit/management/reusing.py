@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from django_deploykit.bundle.assembly import runtime_digest
@@ -25,7 +26,7 @@ def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
         return None
     if untracked:
         progress.note(f"untracked files are not in the bundle: {len(untracked)}")
-    progress.note(f"built before: {path}")
+    progress.note(f"built before: {os.path.relpath(path)}")
     return path
 
 

@@ -38,12 +38,17 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
     else:
         head = (f"{outcome.release} failed and was taken back", "bad")
     lines = [head, *((f"  {line}", "") for line in _table(outcome))]
+    lines += [(f"  {host}: {_first(error)}", "bad") for host, error in outcome.errors.items()]
     if outcome.code == LIVE:
         lines += [(f"  {line}", "") for line in ending.commits]
     lines += [(f"  {line}", "") for line in _figures(outcome, ending)]
     if ending.url and outcome.code == LIVE:
         lines.append((f"  {ending.url}", "head"))
     return [*lines, *((f"  {line}", "") for line in _next(outcome, ending))]
+
+
+def _first(text: str) -> str:
+    return next(iter(text.splitlines()), "failed")
 
 
 def _named(hosts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.release.transport import Transport
-from django_deploykit.runtime.errors import REFUSED
+from django_deploykit.runtime.errors import HALF_DONE, INTERRUPTED, REFUSED
 
 T = TypeVar("T")
 _MOST = 32  # hosts at once
@@ -19,9 +19,14 @@ class Interruption(DeployKitError):
 
     def __init__(self, done: Mapping[str, Any], errors: Mapping[str, DeployKitError]) -> None:
         self.done, self.errors = dict(done), dict(errors)
-        worst = max((error.exit_code for error in errors.values()), default=REFUSED)
-        text = "\n".join(f"{host}: {error.message}" for host, error in errors.items())
-        super().__init__(f"interrupted\n{text}".rstrip(), "", worst)
+        code = max((one.exit_code for one in errors.values()), default=REFUSED)
+        told = [
+            f"{host}: {error.message}"
+            for host, error in errors.items()
+            if not error.message.startswith("interrupted")
+        ]
+        text = "\n".join(["interrupted; nothing was switched", *told])
+        super().__init__(text, "", HALF_DONE if code == HALF_DONE else INTERRUPTED)
 
 
 def each(

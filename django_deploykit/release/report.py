@@ -147,6 +147,8 @@ def _head(report: Report) -> str:
         ("took", f"{report.ended - report.begun:.1f} s"),
         ("sent", in_bytes(sum(one.sent for one in report.hosts)) if report.size else ""),
         ("bundle", in_bytes(report.size) if report.size else ""),
+        ("migrations", ", ".join(report.migrated) or "none"),
+        ("findings", str(len(report.findings) or "none") if _reached(report, "check") else ""),
         ("site", report.url),
     ]
     rows = "".join(
@@ -158,6 +160,10 @@ def _head(report: Report) -> str:
         f"<h1>{text(report.action.capitalize())} of {text(report.project)}</h1>\n"
         f"<dl>{rows}</dl>\n{failure}</header>"
     )
+
+
+def _reached(report: Report, step: str) -> bool:
+    return any(span.step == step for span in report.spans)
 
 
 def _section(title: str, body: str) -> str:

@@ -35,7 +35,7 @@ th, td { text-align: left; padding: .3rem .9rem .3rem 0; border-bottom: 1px soli
 tr:first-child th { color: var(--soft); font-size: .85em; }
 td.words { white-space: normal; }
 td.number { font-variant-numeric: tabular-nums; }
-table.figures { width: auto; }
+table.figures { width: auto; } table.figures td, table.figures th { padding-top: .1rem; padding-bottom: .1rem; }
 tr.good th { color: var(--good); font-weight: 600; }
 tr.bad th { color: var(--bad); font-weight: 600; }
 tr.why td { white-space: normal; padding-left: 1rem; }

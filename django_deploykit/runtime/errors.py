@@ -9,6 +9,7 @@ UNCHECKED = 2
 LOCKED = 3
 TAKEN_BACK = 4
 HALF_DONE = 5
+INTERRUPTED = 130  # by Ctrl-C, with nothing switched; what a shell makes of SIGINT
 
 
 class DeployKitError(Exception):
