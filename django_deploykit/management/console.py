@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from django_deploykit.runtime.errors import INTERRUPTED
 if TYPE_CHECKING:
     from django_deploykit.management.display import Display
 
+_COMMANDS = ("manage.py ", " -- ", "sudo ", "$ ", "ssh ", "ssh-", "git ", "pip ", "uv ")
 _COLOURS = {"good": "1;32", "bad": "1;31", "head": "1"}
 
 
@@ -134,9 +137,19 @@ class Console:
         """Write an error: for people on standard error, for machines on standard output too."""
         self.close()
         self.emit({"error": {"message": message, "hint": hint, "exit_code": code}})
-        print(f"error: {message}", file=self.err, flush=True)
+        self.complain(message)
         if hint:
-            print(hint, file=self.err, flush=True)
+            print(self._fitted(hint), file=self.err, flush=True)
+
+    def complain(self, message: str) -> None:
+        """Write an error's lines to standard error, with the display out of the way."""
+        self.close()
+        print(self._fitted(f"error: {message}"), file=self.err, flush=True)
+
+    def _fitted(self, text: str) -> str:
+        if not self.err.isatty():
+            return text
+        return wrapped(text, shutil.get_terminal_size().columns)
 
     def close(self) -> None:
         """Leave the terminal to others; the next step takes it again."""
@@ -165,6 +178,31 @@ def console_of(options: Mapping[str, Any]) -> Console:
         verbosity=int(options.get("verbosity", 1)),
         plain=bool(options.get("no_color")),
     )
+
+
+def wrapped(text: str, width: int) -> str:
+    """Return prose broken between words; lines with a command stay whole, to be copied.
+
+    >>> wrapped("error: one two", 10)
+    'error: one\\n  two'
+    """
+    lines = []
+    for line in text.splitlines():
+        indent = line[: len(line) - len(line.lstrip())] + "  "
+        whole = len(line) <= width or any(word in line for word in _COMMANDS)
+        lines += (
+            [line]
+            if whole
+            else textwrap.wrap(
+                line,
+                width,
+                subsequent_indent=indent,
+                drop_whitespace=True,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+    return "\n".join(lines)
 
 
 def step_line(name: str, state: str, seconds: float, moved: int = 0) -> str:

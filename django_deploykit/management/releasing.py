@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.captured import captured
 from django_deploykit.management.commits import brought
 from django_deploykit.management.console import Console
 from django_deploykit.management.reporting import Record
@@ -246,7 +247,7 @@ class Releasing:
         }
         self.console.emit(data)
         for host, error in outcome.errors.items():
-            self.console.note(f"error: {host}: {error}")
+            self.console.complain(f"{host}: {error}")
         before = next((one for one in outcome.before.values() if one), None)
         commits = brought(self.project.root, before, outcome.release)
         self.record.outcome, self.record.commits = outcome, commits
@@ -301,7 +302,22 @@ class Releasing:
             first = next(iter(opened.values()))
             if len(opened) > 1:
                 self.console.note(f"on {first.name}; choose another host with --hosts")
-            return first.attach(verb, *arguments)
+            if not self.console.as_json:
+                return first.attach(verb, *arguments)
+            if "--follow" in arguments:
+                raise DeployKitError(
+                    "--json and --follow do not go together", "Leave one of them out."
+                )
+            code, output = captured(lambda: first.attach(verb, *arguments))
+        self.console.emit(
+            {
+                "environment": self.environment.name,
+                "host": first.name,
+                "code": code,
+                "output": output,
+            }
+        )
+        return code
 
     def stop(self) -> int:
         """End the site of ``local``."""
