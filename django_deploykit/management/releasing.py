@@ -24,7 +24,7 @@ from django_deploykit.release.archive import runtime_archive
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.hooks import run_hooks
-from django_deploykit.release.inventory import Environment, Host
+from django_deploykit.release.inventory import Environment, Host, site_values
 from django_deploykit.release.local import Local
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import Plan, in_words, make_plan
@@ -176,8 +176,12 @@ class Releasing:
     def _plan(self, path: Path, manifest: Manifest, facts: list[Facts]) -> Plan:
         migrating = self.environment.migrate_on or tuple(one.host for one in facts)
         site = local_site(self.project, self.environment).dumps() if self.environment.local else ""
+        sites = {
+            host.name: site_values(self.environment, host, self.project.name)
+            for host in self.environment.hosts
+        }
         sizes, signed = travelling_sizes(path, facts), bool(fitting_signature(path, manifest))
-        return make_plan(manifest, facts, sizes, migrating, site=site, signed=signed)
+        return make_plan(manifest, facts, sizes, migrating, site=site, sites=sites, signed=signed)
 
     def _show_plan(self, plan: Plan) -> int:
         for line in in_words(plan) or [f"nothing to do: {plan.release} is live"]:

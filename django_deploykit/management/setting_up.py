@@ -19,8 +19,8 @@ from django_deploykit.release.inventory import (
     Environment,
     Host,
     choose,
-    listen_of,
     read_inventory,
+    site_values,
 )
 from django_deploykit.release.request import Request
 from django_deploykit.release.ssh import Ssh
@@ -116,7 +116,7 @@ class _Setup:
             "manifest": json.loads(self.wanted.manifest),
             "sample": self.wanted.sample,
             "user": self.users.get(host.name, ""),
-            "site": site_of(self.environment, host, self.releasing.project.name),
+            "site": site_values(self.environment, host, self.releasing.project.name),
         }
         stream = io.BytesIO(json.dumps(request).encode())
 
@@ -164,20 +164,6 @@ def deploy_users(ini: Ini, environment: Environment) -> dict[str, str]:
     """Return the deploy user that deploykit.ini names for each host, whoever connects for setup."""
     written = choose(read_inventory(ini), environment.name).hosts
     return {host.name: host.user for host in written if host.user and host.user != "root"}
-
-
-def site_of(environment: Environment, host: Host, app: str) -> dict[str, Any]:
-    """Return what a host's site is to be, as the verb ``setup`` takes it."""
-    return {
-        "listen": listen_of(environment, host, app),
-        "health": host.health or environment.health,
-        "host": environment.host,
-        "keep": host.keep or environment.keep,
-        "boot": environment.boot,
-        "drain": environment.drain,
-        "roles": list(host.roles or environment.roles),
-        "proxied": environment.proxied,
-    }
 
 
 def plan_lines(host: str, row: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,7 @@ class Facts:
     lock: Mapping[str, Any] | None = None
     keys: tuple[str, ...] = ()
     drift: tuple[str, ...] = ()
+    processes: tuple[str, ...] | None = None  # those with units; None where none are needed
     site: str = ""
     asks: bool = False  # for signatures
 
@@ -43,8 +45,8 @@ class Facts:
     def read(cls, host: str, data: Mapping[str, Any]) -> Facts:
         """Take a verb's result; keys that this version does not know are left out."""
         kept = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
-        for key in ("staged", "serving", "keys", "drift"):
-            if key in kept:
+        for key in ("staged", "serving", "keys", "drift", "processes"):
+            if kept.get(key) is not None:
                 kept[key] = tuple(kept[key])
         kept["layers"] = frozenset(kept.get("layers", ()))
         return cls(**{**kept, "host": host})
@@ -56,9 +58,18 @@ def missing(manifest: Manifest, facts: Facts) -> tuple[Layer, ...]:
 
 
 def refusals(
-    manifest: Manifest, facts: Facts, *, setup_needed: bool, now: float, signed: bool = True
+    manifest: Manifest,
+    facts: Facts,
+    *,
+    setup_needed: bool,
+    now: float,
+    signed: bool = True,
+    wanted: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Yield every reason why this bundle cannot go to this host."""
+    """Yield every reason why this bundle cannot go to this host.
+
+    ``wanted`` is what deploykit.ini says of the host's site, of which setup wrote down its own.
+    """
     if setup_needed and not facts.setup:
         yield "is not set up: run `manage.py release ENVIRONMENT --setup` once"
     if not facts.python:
@@ -71,12 +82,27 @@ def refusals(
         lacking = missing_keys(manifest, facts.keys)
         if lacking:
             yield "its configuration lacks " + ", ".join(lacking)
+        yield from _outdated(manifest, facts, wanted or {})
     if facts.asks and not signed:
         yield "asks for signatures, and this bundle has none: manage.py bundle --sign KEY"
-    if facts.drift:
-        yield f"its units are not those of this bundle ({', '.join(facts.drift)}): run --setup"
     if abs(facts.clock - now) > _SKEW:
         yield f"its clock is wrong by {abs(facts.clock - now) / 3600:.0f} hours"
+
+
+def _outdated(manifest: Manifest, facts: Facts, wanted: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what only ``--setup`` can bring up to date."""
+    if facts.drift:
+        yield f"its units are not those of this version ({', '.join(facts.drift)}): run --setup"
+    site = json.loads(facts.site or "{}")
+    differing = [key for key, value in wanted.items() if site.get(key, value) != value]
+    if differing:
+        pairs = ", ".join(f"{key} {site[key]!r} there" for key in differing)
+        yield f"it was set up otherwise than deploykit.ini says ({pairs}): run --setup"
+    names = [one.name for one in manifest.processes if one.name != "release"]
+    roles = wanted.get("roles") or site.get("roles") or names
+    lacking = [name for name in names if name in roles and name not in (facts.processes or names)]
+    if lacking:
+        yield f"it has no unit for {', '.join(lacking)} of the Procfile: run --setup"
 
 
 def _room(manifest: Manifest, facts: Facts) -> Iterator[str]:

@@ -352,3 +352,17 @@ def listen_of(environment: Environment, host: Host, app: str) -> str:
     """Return where the site listens on a host."""
     text = host.listen or environment.listen or f"/run/{app}/web.sock"
     return text.replace("{address}", host.address)
+
+
+def site_values(environment: Environment, host: Host, app: str) -> dict[str, Any]:
+    """Return what a host's site is to be, as the verb ``setup`` takes it and ``site.json`` says it."""
+    return {
+        "listen": listen_of(environment, host, app),
+        "health": host.health or environment.health,
+        "host": environment.host,
+        "keep": host.keep or environment.keep,
+        "boot": environment.boot,
+        "drain": environment.drain,
+        "roles": list(host.roles or environment.roles),
+        "proxied": environment.proxied,
+    }

@@ -259,7 +259,8 @@ class Login(Connection):  # type: ignore[misc]
             hint = "".join(f"Unlock it: ssh-add {path}\n" for path in keys.locked)
             return DeployKitError(
                 f"it does not let {target.user} in; tried: {tried}",
-                f"{hint}Try by hand: {target.command}",
+                f"{hint}Try by hand: {target.command}. On a new host --setup makes the deploy user; "
+                "it connects as somebody else with --user.",
             )
         what = _reason(error)
         return LostError(

@@ -52,6 +52,7 @@ def make_plan(
     migrating: Sequence[str],
     *,
     site: str = "",
+    sites: Mapping[str, Mapping[str, Any]] | None = None,
     now: float | None = None,
     signed: bool = True,
 ) -> Plan:
@@ -59,13 +60,20 @@ def make_plan(
 
     ``sizes`` are the bytes that each layer travels with; ``migrating`` the hosts that may migrate;
     ``site`` is what a ``local`` site's ``site.json`` should say, empty for servers, where only
-    ``--setup`` writes it.
+    ``--setup`` writes it; ``sites`` is what deploykit.ini says of the servers' sites, by host.
     """
     moment = time.time() if now is None else now
     problems = [
         f"{one.host} {problem}"
         for one in facts
-        for problem in refusals(manifest, one, setup_needed=not site, now=moment, signed=signed)
+        for problem in refusals(
+            manifest,
+            one,
+            setup_needed=not site,
+            now=moment,
+            signed=signed,
+            wanted=(sites or {}).get(one.host),
+        )
     ]
     if problems:
         raise Problems("nothing was changed; this release cannot go there:", problems)

@@ -33,9 +33,10 @@ _PYTHONS = (
     "python3",
     *(f"python3.{n}" for n in range(13, 8, -1)),
 )
+_CHOOSE = f"for n in {' '.join(dict.fromkeys(_PYTHONS))}; do p=$(command -v $n) && break; done;"
 _FOLDER = '"${XDG_CACHE_HOME:-$HOME/.cache}/django-deploykit/runtime"'
 _RUN = """\
-for n in {pythons}; do p=$(command -v $n) && break; done; \
+{pythons} \
 f={folder}/{digest}.pyz; \
 if [ -z "$p" ]; then echo '{{"need": "python"}}'; exit 0; fi; \
 if [ ! -f "$f" ]; then echo '{{"need": "runtime"}}'; exit 0; fi; \
@@ -47,8 +48,25 @@ _TAKE = """\
 set -e; umask 077; d={folder}; mkdir -p "$d"; t="$d/.{digest}.$$"; \
 trap 'rm -f "$t"' EXIT; cat > "$t"; \
 echo "{digest}  $t" | sha256sum -c --status; \
+{pythons} "$p" -I -c {compile} "$t" || :; \
 find "$d" -name '*.pyz' -mtime +30 -exec rm -f '{{}}' +; \
 mv "$t" "$d/{digest}.pyz"; echo '{{"result": {{}}}}'"""
+# Bytecode is for one version of Python; on a host with another, every verb would compile anew.
+_COMPILE = """\
+import importlib.util as u, marshal, os, sys, zipfile
+p = sys.argv[1]
+a = zipfile.ZipFile(p)
+if a.read("__main__.pyc")[:4] != u.MAGIC_NUMBER:
+    with zipfile.ZipFile(p + "x", "w", zipfile.ZIP_DEFLATED) as b:
+        for n in a.namelist():
+            d = a.read(n)
+            if n.endswith(".pyc"):
+                s = a.read(n[:-1])
+                d = u.MAGIC_NUMBER + bytes((1, 0, 0, 0)) + u.source_hash(s)
+                d += marshal.dumps(compile(s, n[:-1], "exec", dont_inherit=True))
+            b.writestr(n, d)
+    os.replace(p + "x", p)
+"""
 _PULSE = 5.0  # seconds between signs of life that the host must answer
 _SILENCE = 30.0  # seconds without one after which the connection counts as lost
 
@@ -132,7 +150,7 @@ class Ssh:
 
     def _command(self, verb: str, arguments: Sequence[str]) -> str:
         script = _RUN.format(
-            pythons=" ".join(dict.fromkeys(_PYTHONS)),
+            pythons=_CHOOSE,
             folder=_FOLDER,
             digest=self._archive.digest,
             sudo=_SUDO if self._as_root else "",
@@ -149,7 +167,12 @@ class Ssh:
         self._ready = True
 
     def _send_runtime(self) -> None:
-        script = _TAKE.format(folder=_FOLDER, digest=self._archive.digest)
+        script = _TAKE.format(
+            folder=_FOLDER,
+            digest=self._archive.digest,
+            pythons=_CHOOSE,
+            compile=quote([_COMPILE]),
+        )
         command = quote(["exec", "sh", "-c", script])
         try:
             self._ask(command, "receive", io.BytesIO(self._archive.data), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence
 
@@ -40,6 +41,29 @@ def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
     temporary.write_text(json.dumps(facts), encoding="utf-8")
     os.replace(temporary, path)
     return {"code": code, "report": report}
+
+
+def refresh(site: Site, release: str, program: Sequence[str]) -> None:
+    """Check a release anew where the configuration changed since: ALLOWED_HOSTS names the probe's Host.
+
+    What it finds does not stop a way back.
+    """
+    try:
+        before = checked_path(site, release).stat().st_mtime
+    except OSError:
+        before = 0.0
+    if _changed(site) > before:
+        with suppress(DeployKitError):
+            check(site, release, program)
+
+
+def _changed(site: Site) -> float:
+    """Return when the configuration changed last, in seconds since the epoch."""
+    found = [0.0]
+    for path in (site.ini, site.etc / "conf.d", *(site.etc / "conf.d").glob("*.ini")):
+        with suppress(OSError):
+            found.append(path.stat().st_mtime)
+    return max(found)
 
 
 def judged(site: Site) -> Dict[str, bool]:

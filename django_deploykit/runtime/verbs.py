@@ -281,6 +281,10 @@ def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
     supervisor = hosting.supervisor_of(site, program_of(path))
     settle(site, supervisor, voice.tell)
     signature.judge_release(site, options.release, load_release(site.releases / options.release))
+    if options.action == "rollback" and not site.host:
+        from .project_commands import refresh
+
+        refresh(site, options.release, program_of(path))
     return switch(site, supervisor, _change(site, options), voice.tell)
 
 

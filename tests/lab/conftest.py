@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.lab.fleet import PYTHONS, Bundles, Controller, boot_all, build_bundles, fill_in
 from tests.lab.hosts import Host
 from tests.lab.images import why_not
 
@@ -45,3 +46,43 @@ def boot_host(lab: None) -> Iterator[BootHost]:
 def boot_module_host(lab: None) -> Iterator[BootHost]:
     """As ``boot_host``, for hosts that a module's tests share."""
     yield from _boot()
+
+
+BundlesFor = Callable[[str], Bundles]
+
+
+@pytest.fixture(scope="session")
+def bundles_for(lab: None, tmp_path_factory: pytest.TempPathFactory) -> BundlesFor:
+    """Return ``bundles_for(suite)``: the shop's bundles for a Debian, built once."""
+    made: dict[str, Bundles] = {}
+
+    def find(suite: str = "bookworm") -> Bundles:
+        if suite not in made:
+            made[suite] = build_bundles(tmp_path_factory.mktemp(suite), PYTHONS[suite])
+        return made[suite]
+
+    return find
+
+
+Fleet = Callable[..., Controller]
+
+
+@pytest.fixture(scope="module")
+def fleet(
+    boot_module_host: BootHost, bundles_for: BundlesFor, tmp_path_factory: pytest.TempPathFactory
+) -> Fleet:
+    """Return ``fleet(2, "trixie")``: a controller with that many booted hosts, bare or ``ready=True``.
+
+    Ready hosts were set up and their configuration is filled in; nothing is live there yet.
+    """
+
+    def make(count: int = 1, suite: str = "bookworm", *, ready: bool = False) -> Controller:
+        hosts = boot_all(boot_module_host, [suite] * count)
+        made = Controller(tmp_path_factory.mktemp("controller"), bundles_for(suite), hosts)
+        made.write_ini()
+        if ready:
+            made.setup().well()
+            fill_in(*hosts)
+        return made
+
+    return make

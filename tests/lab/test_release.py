@@ -1,0 +1,213 @@
+"""One real host, from bare to several releases: set up, release, change, roll back, reboot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.conftest import Fleet
+from tests.lab.fleet import PORT, Controller, fill_in, get, live
+from tests.lab.hosts import Host
+from tests.load import Load
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> Controller:
+    return fleet(1)
+
+
+@pytest.fixture(scope="module")
+def host(controller: Controller) -> Host:
+    return controller.hosts[0]
+
+
+@pytest.fixture
+def load(host: Host) -> Iterator[Load]:
+    """Ask for pages while the test runs; not one may fail."""
+    with Load(PORT, "/", host=host.address, connections=4, pause=0.01) as running:
+        yield running
+    assert running.sent > 20
+    assert running.failed == []
+
+
+def test_refuses_a_host_that_was_not_set_up(controller: Controller) -> None:
+    done = controller.release("one")
+    assert done.code == 1
+    assert "does not let deploy in" in done.data["error"]["message"]
+    assert "--setup" in done.data["error"]["hint"]
+    done = controller.release("one", "--user", "root")
+    assert done.code == 1
+    assert "is not set up" in done.data["error"]["message"]
+
+
+def test_setup_shows_its_plan_and_changes_nothing(controller: Controller, host: Host) -> None:
+    done = controller.setup("--plan").well()
+    (row,) = done.data["hosts"].values()
+    assert "create the account deploy" in row["plan"]
+    assert row["changed"] is False
+    assert host.run("ls /srv /etc/shop 2>&1; getent passwd shop deploy || echo none").endswith(
+        "none\n"
+    )
+
+
+def test_setup_asks_nobody_without_a_terminal(controller: Controller, host: Host) -> None:
+    done = controller.run("--setup", "--user", "root", "--bundle", str(controller.bundles.one))
+    assert done.code == 1
+    assert "--noinput" in done.err
+    assert host.try_run("test -e /srv/shop").returncode == 1
+
+
+def test_setup_makes_a_host_ready_once(controller: Controller, host: Host) -> None:
+    first = controller.setup().well()
+    (row,) = first.data["hosts"].values()
+    assert row["changed"] is True
+    second = controller.setup().well()
+    (row,) = second.data["hosts"].values()
+    assert row["plan"] == []
+    ini = host.run("stat -c '%U %a' /etc/shop/shop.ini; cat /etc/shop/shop.ini")
+    assert ini.startswith("root 600\n")
+    assert "{generate}" not in ini
+    assert host.run("id -un", user="deploy") == "deploy\n"
+
+
+def test_plan_writes_nothing(controller: Controller, host: Host) -> None:
+    fill_in(host)
+    before = host.run("find /srv/shop | sort")
+    done = controller.release("one", "--plan").well()
+    kinds = [step["kind"] for step in done.data["plan"]["steps"]]
+    assert kinds == ["send", "stage", "check", "migrate", "switch", "prune"]
+    assert done.data["plan"]["steps"][0]["bytes"] > 1_000_000
+    assert host.run("find /srv/shop | sort") == before
+
+
+def test_releases(controller: Controller, host: Host) -> None:
+    done = controller.release("one").well()
+    assert live(host) == controller.id("one")
+    assert done.data["live"] == {f"deploy@{host.address}": controller.id("one")}
+    assert "Two" not in get(host, "/")
+
+
+def test_what_is_live_is_not_released_again(controller: Controller) -> None:
+    done = controller.release("one").well()
+    assert done.data["changed"] is False
+
+
+def test_releases_a_change_while_requests_flow(
+    controller: Controller, host: Host, load: Load
+) -> None:
+    done = controller.release("two").well()
+    assert live(host) == controller.id("two")
+    assert sum(done.data["bytes"].values()) < 64 << 10
+
+
+def test_rolls_back_while_requests_flow(controller: Controller, host: Host, load: Load) -> None:
+    controller.run("--rollback", "--json").well()
+    assert live(host) == controller.id("one")
+
+
+def test_rolls_back_with_a_changed_list_of_hosts(controller: Controller, host: Host) -> None:
+    controller.release("two").well()
+    host.run("sed -i 's/, localhost$//; s/shop.example.com/www.example.com/' /etc/shop/shop.ini")
+    controller.run("--rollback", "--json").well()
+    assert live(host) == controller.id("one")
+
+
+def test_a_sick_release_is_taken_back_while_requests_flow(
+    controller: Controller, host: Host, load: Load
+) -> None:
+    done = controller.release("sick")
+    assert done.code == 4
+    assert "answered 500" in " ".join(done.data["errors"].values())
+    assert live(host) == controller.id("one")
+
+
+def test_status_names_what_runs_and_what_drifted(controller: Controller, host: Host) -> None:
+    (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+    assert row["live"] == controller.id("one")
+    running = {(one["process"], one["release"]) for one in row["instances"] if one["active"]}
+    assert running == {("web", controller.id("one")), ("worker", controller.id("one"))}
+    assert row["drift"] == []
+    assert row["changed"] == []
+    unit = "/etc/systemd/system/shop-web@.service"
+    host.run(f"cp {unit} /root/unit && sed -i 's/^Restart=.*/Restart=no/' {unit}")
+    (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+    assert row["drift"] == ["shop-web@.service"]
+    refused = controller.release("two")
+    assert refused.code == 1
+    assert "shop-web@.service" in refused.data["error"]["message"]
+    host.run(f"cp /root/unit {unit}")
+
+
+def test_history_tells_who_did_what(controller: Controller) -> None:
+    (records,) = controller.run("--history", "--json").well().data["hosts"].values()
+    rows = [(one["action"], one["release"], one["result"]) for one in records]
+    assert ("release", controller.id("two"), "live") in rows
+    assert ("rollback", controller.id("one"), "live") in rows
+    assert ("release", controller.id("sick"), "failed") in rows
+
+
+def test_logs_of_a_process(controller: Controller) -> None:
+    assert "on the shelves" in controller.run("--logs", "--process", "worker").well().out
+    assert "gunicorn" in controller.run("--logs").well().out
+
+
+def test_workers_finish_what_is_at_hand(controller: Controller, host: Host) -> None:
+    unit = f"shop-worker@{controller.id('one')}"
+    controller.release("two").well()
+    assert "finished what was at hand" in host.run(f"journalctl --no-pager -u {unit}")
+
+
+def test_commands_run_as_the_site_in_its_sandbox(controller: Controller, host: Host) -> None:
+    code = (
+        "import os, pwd; from pathlib import Path; from django.conf import settings\n"
+        "Path(settings.MEDIA_ROOT).mkdir(exist_ok=True); Path(settings.MEDIA_ROOT, 'x').touch()\n"
+        "print(pwd.getpwuid(os.getuid()).pw_name, settings.ALLOWED_HOSTS[0], os.listdir('/home'))"
+    )
+    done = controller.run("--exec", "--", "shell", "-v0", "-c", code).well()
+    assert done.out.split() == ["shop", "www.example.com", "[]"]
+    assert host.run("stat -c %U /var/lib/shop/media/x") == "shop\n"
+
+
+def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
+    assert controller.run("--exec", "--", "nothing").code == 1
+    assert controller.run("--exec", "--", "shell", "-v0", "-c", "raise SystemExit(7)").code == 7
+
+
+def test_a_command_reads_what_is_piped_to_it(controller: Controller) -> None:
+    process = controller.start("--exec", "--", "shell", "-v0", "-c", "print(input()[::-1])")
+    process.kill()
+    process.communicate()
+
+
+def test_serves_the_live_release_after_a_power_cut(controller: Controller, host: Host) -> None:
+    host.cut()
+    host.boot()
+    for _ in range(50):
+        try:
+            assert live(host) == controller.id("two")
+            break
+        except OSError:
+            host.run("sleep 0.2")
+    (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+    assert {one["process"] for one in row["instances"] if one["active"]} == {"web", "worker"}
+
+
+def test_rollback_refuses_where_migrations_forbid_it(controller: Controller, host: Host) -> None:
+    done = controller.release("wider").well()
+    assert done.data["migrated"]
+    refused = controller.run("--rollback", "--json")
+    if refused.code:
+        assert "migrate shop 0001" in refused.data["error"]["message"]
+    assert live(host) == controller.id("wider") if refused.code else controller.id("two")
+
+
+def test_setup_after_a_new_process_touches_its_unit_alone(
+    controller: Controller, host: Host
+) -> None:
+    controller.write_ini("roles = web")
+    refused = controller.release("two")
+    assert "roles" in refused.data["error"]["message"]
+    (row,) = controller.setup().well().data["hosts"].values()
+    assert not any("shop-web@" in step or "socket" in step for step in row["plan"])
+    assert any("shop-worker@.service" in step for step in row["plan"])
