@@ -90,10 +90,8 @@ def doing(row: Row, now: float) -> str:
     '1.5 of 3.0 KiB, 1.5 KiB/s'
     """
     words = [row.detail] if row.detail else []
-    if row.total and row.state == DONE:
-        words.append(in_bytes(row.done))
-    elif row.total:
-        words.append(of_bytes(row.done, row.total))
+    if row.total:
+        words.append(in_bytes(row.done) if row.state == DONE else of_bytes(row.done, row.total))
         seconds = row.seconds(now)
         if row.done and seconds >= 0.2:
             words.append(f"{in_bytes(row.done / seconds)}/s")
