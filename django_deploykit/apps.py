@@ -8,11 +8,19 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
 
+from django_deploykit.conf.errors import show_without_traceback
+
 
 class DeployKitConfig(AppConfig):
     """``django_deploykit`` in ``INSTALLED_APPS``."""
 
     name = "django_deploykit"
+
+    def __init__(self, *args: Any) -> None:
+        """Also tell in one line of apps behind this one that do not load."""
+        super().__init__(*args)
+        show_without_traceback()
+
     verbose_name = "Deploy kit"
 
     def ready(self) -> None:

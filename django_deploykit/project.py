@@ -18,7 +18,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "project": {
         "name": "the project's name on hosts: lower-case letters, digits, dashes",
         "lock": "the lock file, relative to deploykit.ini",
-        "settings": "DJANGO_SETTINGS_MODULE in production; default: what manage.py sets",
+        "settings": "DJANGO_SETTINGS_MODULE in production; default: what wsgi.py sets, or manage.py",
     },
     "bundle": {
         "build": "shell commands, a line each, that run in the export before collectstatic",
@@ -99,7 +99,7 @@ def load_project(root: Path) -> Project:
         path,
         ini,
         lock=_text(own, "lock"),
-        settings=_text(own, "settings") or default_settings(root),
+        settings=_text(own, "settings") or served_settings(root) or default_settings(root),
         build=tuple(line.strip() for line in _text(values, "build").splitlines() if line.strip()),
         allow_unhashed=_BOOLEANS.get(_text(values, "allow_unhashed").lower(), False),
         python=_text(values, "python"),
@@ -124,6 +124,19 @@ def default_settings(root: Path) -> str:
         return os.environ.get("DJANGO_SETTINGS_MODULE", "")
     match = _SETTINGS.search(text)
     return match[1] if match else os.environ.get("DJANGO_SETTINGS_MODULE", "")
+
+
+def served_settings(root: Path) -> str:
+    """Return the settings that wsgi.py or asgi.py serves the site with, "" where that is not plain."""
+    found = set()
+    for path in (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py")):
+        try:
+            match = _SETTINGS.search(path.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+        if match:
+            found.add(match[1])
+    return found.pop() if len(found) == 1 else ""
 
 
 def default_name(root: Path, settings: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 import importlib
+import os
 import re
 import sys
 import warnings
@@ -100,7 +101,7 @@ def secret_key_changes(subject: Subject) -> Iterator[Found]:
     calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
     names = {getattr(func, "attr", getattr(func, "id", "")) for func in calls}
     made = sorted(names & _RANDOM)
-    if made:
+    if made and settings.SECRET_KEY not in os.environ.values():
         yield Found(
             f"SECRET_KEY comes from {made[0]}() when the settings load, so every process has another",
             'Make one key, keep it outside the code, and read it: config.secret("SECRET_KEY").',
@@ -115,10 +116,10 @@ def secret_key_in_code(subject: Subject) -> Iterator[Found]:
     Whoever can read the repository, now or later, can sign for the site.
     """
     node = _node(subject, "SECRET_KEY")
-    value = getattr(node, "value", None)
     path, _ = subject.place("SECRET_KEY")
     tracked = subject.tracked is None or path in subject.tracked
-    if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value and tracked:
+    texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)] if node else []
+    if tracked and settings.SECRET_KEY and settings.SECRET_KEY in texts:
         yield Found(
             "SECRET_KEY is written in the settings",
             'Read it: SECRET_KEY = config.secret("SECRET_KEY"), and make a new key: this one is known.',

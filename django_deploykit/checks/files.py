@@ -210,12 +210,14 @@ def _render(template: Any) -> str:
 
 @check("W611")
 def no_error_pages(subject: Subject) -> Iterator[Found]:
-    """There is no 404.html or 500.html.
+    """The site has pages, but no 404.html or 500.html.
 
-    Visitors get Django's bare line.
+    Visitors get Django's bare line. A site without templates of its own, as an API, needs none.
     """
     from django.template import TemplateDoesNotExist, loader
 
+    if not any(path.endswith(".html") for path, _ in _templates(subject)):
+        return
     missing = []
     for name in ("404.html", "500.html"):
         try:

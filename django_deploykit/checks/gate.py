@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks as django_checks
 
 from django_deploykit.checks.catalogue import LEVELS, Check, Finding, catalogue
-from django_deploykit.checks.subject import Skip, Subject, Topology
+from django_deploykit.checks.subject import (
+    Skip,
+    Subject,
+    Topology,
+    project_folder,
+    read_subject,
+)
+from django_deploykit.errors import Problems
+from django_deploykit.project import nearest
 
 # Django only warns of these; a site that goes live with one of them is broken or open.
 PROMOTED = ("security.W009", "security.W018", "security.W020")
@@ -92,9 +103,10 @@ def run(subject: Subject, choice: Choice) -> Report:
     silenced = set(settings.SILENCED_SYSTEM_CHECKS)
     findings = [found for one in own if one.id not in silenced for found in one.run(subject)]
     if not choice.tags or set(choice.tags) & {"django", "security"}:
+        tags = None if not choice.tags or "django" in choice.tags else ["security"]
         findings += [
             one
-            for one in _djangos(subject)
+            for one in _djangos(subject, tags)
             if (not choice.only or matches(one.id, choice.only))
             and not matches(one.id, choice.skip)
         ]
@@ -102,16 +114,25 @@ def run(subject: Subject, choice: Choice) -> Report:
     return Report(tuple(ordered(kept)), tuple(skipped), len(own), choice.fail_level)
 
 
-def _djangos(subject: Subject) -> list[Finding]:
-    """Run all checks of Django and of installed apps, but for ours."""
+def _djangos(subject: Subject, tags: list[str] | None = None) -> list[Finding]:
+    """Run all checks of Django and of installed apps, or those of a tag, but for ours."""
     found = []
-    for message in django_checks.run_checks(include_deployment_checks=True):
+    for message in django_checks.run_checks(tags=tags, include_deployment_checks=True):
         key = message.id or ""
         if message.is_silenced() or key.startswith("deploykit."):
             continue
         if key not in unneeded(subject.topology) and key not in COVERED:
-            found.append(converted(message))
+            found.append(placed(converted(message), subject))
     return found
+
+
+def placed(finding: Finding, subject: Subject) -> Finding:
+    """Return Django's finding with the place of the first setting that it names and the project sets."""
+    for word in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", finding.message):
+        path, line = subject.place(word)
+        if path:
+            return replace(finding, path=path, line=line)
+    return finding
 
 
 def unneeded(topology: Topology) -> tuple[str, ...]:
@@ -148,7 +169,7 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
 def apply_skips(
     findings: Sequence[Finding], skips: Sequence[Skip], today: str
 ) -> tuple[list[Finding], list[str]]:
-    """Return what stays, and a line for each that is left out; a skip past its day is a finding."""
+    """Return what stays, and a line for each that is left out."""
     active = {skip.id: skip for skip in skips if not skip.until or skip.until >= today}
     kept, left = [], []
     for one in findings:
@@ -157,16 +178,35 @@ def apply_skips(
             kept.append(one)
         else:
             left.append(f"{one.id} skipped: {skip.reason}")
-    for skip in skips:
-        if skip.until and skip.until < today:
-            path, _, line = skip.where.rpartition(":")
-            text = f"skip of {skip.id} ended on {skip.until}: {skip.reason}"
-            kept.append(
-                Finding(
-                    "deploykit.W801", "WARNING", text, "Mend it, or set a new day.", path, int(line)
-                )
-            )
     return kept, left
+
+
+def unknown_ids(keys: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return what is wrong with ids that somebody wrote: a typo would check or leave out nothing.
+
+    Django's and other apps' ids cannot be listed; their first word must be one that reports any.
+    """
+    ours = list(known)
+    names = [*ours, *(one.removeprefix("deploykit.") for one in ours)]
+    labels = {*_LABELS, *(config.label for config in apps.get_app_configs())}
+    problems = []
+    for key in keys:
+        label, dot, number = key.partition(".")
+        if any(matches(one, [key]) for one in ours):
+            continue
+        if label in labels and label != "deploykit" and (not dot or _NUMBER.fullmatch(number)):
+            continue
+        problems.append(f"{key} is no check{nearest(key, [*names, *labels])}")
+    return problems
+
+
+_NUMBER = re.compile(r"[A-Z]+\d{3}")
+# First words of the ids of Django's own checks that are no app's label.
+_LABELS = (
+    "4_0", "async", "caches", "commands", "compatibility", "database", "databases", "files", "fields", "mail",
+    "models", "mysql", "oracle", "postgres", "security", "signals", "tasks", "templates", "translation",
+    "urls",
+)  # fmt: skip
 
 
 def _today() -> str:
@@ -175,15 +215,18 @@ def _today() -> str:
 
 def registered(**options: Any) -> list[django_checks.CheckMessage]:
     """Return our findings as Django's messages, for ``check --deploy``."""
-    from pathlib import Path
-
-    from django_deploykit.checks.subject import read_subject
-
     if _gate_is_running():
         return []
-    subject = read_subject(Path.cwd())
-    own = chosen(catalogue().values(), Choice(), server=False)
+    known = catalogue()
+    try:
+        subject = read_subject(project_folder())
+        problems = unknown_ids((skip.id for skip in subject.skips), known)
+    except Problems as error:
+        problems = list(error.problems)
+        subject = Subject(Path.cwd())
+    own = chosen(known.values(), Choice(), server=False)
     findings = [found for one in own for found in one.run(subject)]
+    findings += [Finding("deploykit.E800", "ERROR", f"deploykit.ini: {one}") for one in problems]
     remaining, _skipped = apply_skips(findings, subject.skips, _today())
     return [_as_message(one) for one in ordered(remaining)]
 

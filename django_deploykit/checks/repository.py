@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import re
 from collections.abc import Iterator
 
 from django_deploykit.checks.catalogue import Found, check
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
+from django_deploykit.conf.layers import prefix
 from django_deploykit.project import nearest
 
 _SECRET_FILES = re.compile(
@@ -35,6 +38,24 @@ def tracked_secrets(subject: Subject) -> Iterator[Found]:
             )
 
 
+@check("W801")
+def skip_is_over(subject: Subject) -> Iterator[Found]:
+    """A skip of deploykit.ini is past its day.
+
+    What was to be mended by then counts again.
+    """
+    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+    for skip in subject.skips:
+        if skip.until and skip.until < today:
+            path, _, line = skip.where.rpartition(":")
+            yield Found(
+                f"the skip of {skip.id} ended on {skip.until}: {skip.reason}",
+                "Mend it, or set a new day.",
+                path=os.path.relpath(path, subject.root),
+                line=int(line),
+            )
+
+
 @check("W802")
 def unknown_option(subject: Subject) -> Iterator[Found]:
     """A configuration file sets something that the settings never read.
@@ -45,8 +66,8 @@ def unknown_option(subject: Subject) -> Iterator[Found]:
         known = {one.env for one in config.declarations}
         for layer in config.layers.files:
             for key, (section, option) in layer.options.items():
-                bare = key.removeprefix(config.app.upper() + "_")
-                if key in known or bare in known or f"{config.app.upper()}_{key}" in known:
+                own = prefix(config.app)
+                if {key, key.removeprefix(own), own + key} & known:
                     continue
                 names = [f"[{one.section}] {one.option}" for one in config.declarations]
                 guess = nearest(f"[{section}] {option}", names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,20 +33,19 @@ def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
         ]
     if not hasattr(settings, "EMAIL_BACKEND"):
         return []
-    options = {
-        "host": settings.EMAIL_HOST,
-        "port": settings.EMAIL_PORT,
-        "use_tls": settings.EMAIL_USE_TLS,
-        "use_ssl": settings.EMAIL_USE_SSL,
-        "timeout": settings.EMAIL_TIMEOUT,
-    }
-    return [("EMAIL_BACKEND", str(settings.EMAIL_BACKEND), options)]
+    with warnings.catch_warnings():  # Django 6.1 warns whoever reads the old form
+        warnings.simplefilter("ignore")
+        names = ("host", "port", "use_tls", "use_ssl", "timeout")
+        options = {name: getattr(settings, f"EMAIL_{name.upper()}") for name in names}
+        return [("EMAIL_BACKEND", str(settings.EMAIL_BACKEND), options)]
 
 
 def _sends_mail() -> bool:
     """Whether the project says anything of mail."""
     names = ("MAILERS", "EMAIL_HOST", "EMAIL_BACKEND", "ADMINS", "MANAGERS")
-    return any(overridden(name) and getattr(settings, name, None) for name in names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return any(overridden(name) and getattr(settings, name, None) for name in names)
 
 
 @check("W501")

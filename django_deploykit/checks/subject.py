@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -87,6 +88,16 @@ def overridden(*names: str) -> bool:
     return any(asked.is_overridden(name) for name in names)
 
 
+def project_folder() -> Path:
+    """Return the folder of manage.py: here, above, or where the manage.py that runs is."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "manage.py").is_file():
+            return folder
+    script = Path(sys.argv[0])
+    return script.resolve().parent if script.name == "manage.py" and script.is_file() else here
+
+
 def read_subject(start: Path, *, server: bool = False) -> Subject:
     """Read the project that ``start`` is in; raises :class:`Problems` for mistakes in its files."""
     root = next((one for one in (start, *start.parents) if (one / "manage.py").is_file()), start)
@@ -137,8 +148,11 @@ def _skips(text: str, where: str, problems: list[str]) -> list[Skip]:
     for line in filter(None, (line.strip() for line in text.splitlines())):
         key, _, reason = line.partition(" ")
         words, _, until = reason.rpartition("until ")
-        until = until.strip() if _is_date(until.strip()) else ""
-        if not reason.strip():
+        until = until.strip()
+        if re.fullmatch(r"[\d./-]+", until) and not _is_date(until):
+            problems.append(f"{where}: skip {key}: {until} is no day as 2027-01-31")
+        until = until if _is_date(until) else ""
+        if not (words if until else reason).strip(" ,"):
             problems.append(f"{where}: skip {key} needs a reason behind it")
         found.append(Skip(key, (words if until else reason).strip(" ,"), until, where))
     return found
@@ -208,7 +222,8 @@ def assignments(path: str) -> dict[str, ast.Assign | ast.AnnAssign]:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
+            pairs = [one.elts if isinstance(one, ast.Tuple) else [one] for one in targets]
+            for target in (one for pair in pairs for one in pair):
                 if isinstance(target, ast.Name) and target.id.isupper():
                     found[target.id] = node
     return found

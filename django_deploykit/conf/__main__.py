@@ -10,7 +10,7 @@ from pathlib import Path
 from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.conf.layers import environment_name
-from django_deploykit.conf.secret import HIDDEN
+from django_deploykit.conf.secret import HIDDEN, has_password
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,14 +77,18 @@ def explain(config: Config) -> list[str]:
     """Return a line for each setting: its name, its value unless secret, where it comes from."""
     lines = []
     for one in config.declarations:
-        found = config.layers.all(one.env)
+        try:
+            found = config.layers.all(one.env)
+        except (OSError, UnicodeDecodeError):  # a NAME_FILE below what counts
+            found = ()
         counted = config.layers.find(one.env)
         if counted is None:
             lines.append(
                 f"{one.env}: {'missing' if one.required else 'default ' + repr(one.default)}"
             )
             continue
-        value = HIDDEN if one.secret else repr(counted.text)
+        hidden = one.secret or has_password(counted.text)
+        value = HIDDEN if hidden else repr(counted.text)
         also = [
             other.where for other in found if other is not counted and other.where != counted.where
         ]

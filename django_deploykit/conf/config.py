@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from builtins import bool as _Bool
 from builtins import float as _Float
 from builtins import int as _Int
@@ -12,41 +11,27 @@ from builtins import list as _List
 from builtins import str as _Str
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from django_deploykit.conf import readers, services
+from django_deploykit.conf import compat, production, readers, services
+from django_deploykit.conf.compat import MISSING
 from django_deploykit.conf.declared import Declaration, as_text, place
-from django_deploykit.conf.errors import ConfigError, show_without_traceback
-from django_deploykit.conf.layers import Found, Layers, load_layers, prefix
+from django_deploykit.conf.errors import Collected, ConfigError, show_without_traceback
+from django_deploykit.conf.layers import Found, Layers, load_layers
 from django_deploykit.conf.loading import (
     caller_folder,
     caller_line,
+    for_production,
+    is_building,
     loading_settings,
     never_serve,
 )
-from django_deploykit.conf.secret import HIDDEN, Secret, StandIn
+from django_deploykit.conf.secret import HIDDEN, Secret, StandIn, has_password, looks_secret
 
-T = TypeVar("T")
 D = TypeVar("D")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
-# manage.py commands that read settings but serve nobody: required values may be missing for them.
-_BUILDING = (
-    "bundle",
-    "release",
-    "deploy_check",
-    "collectstatic",
-    "compilemessages",
-    "makemessages",
-)
-
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "required"
-
-
-MISSING: Any = _Missing()
 _configs: list[Config] = []
 
 
@@ -79,14 +64,17 @@ class Config:
         where = Path(packaged) if packaged else self._folder / "defaults.ini"
         self._etc = Path(etc) if etc else Path("/etc") / app
         self._layers: Layers = load_layers(app, self._environ, where, self._etc)
-        self._problems: _List[_Str] = _List(self._layers.problems)
+        self._problems = Collected(_List(self._layers.problems))
+        if packaged and not where.is_file():
+            self._problems.certain.append(f"Config(packaged=...): {where} is no file")
         self._declared: dict[_Str, Declaration] = {}
         self._debug: _Bool | None = None
-        self.building = _is_building(self._environ)
+        self.building = is_building(self._environ)
         if self.building:
             never_serve()
         _configs.append(self)
-        if self._problems:
+        show_without_traceback()
+        if self._problems.certain:
             self._schedule()
 
     def __repr__(self) -> _Str:
@@ -99,8 +87,9 @@ class Config:
     @overload
     def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def str(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return the text as it stands."""
-        return self._read("str", name, default, help, lambda text: text, "")
+        """Return the text as it stands; a name like ``SMTP_PASSWORD`` gets a string that hides itself."""
+        read = Secret if looks_secret(name) else _Str
+        return self._read("str", name, default, help, read, "", secret=looks_secret(name))
 
     @overload
     def bool(self, name: _Str, *, help: _Str = ...) -> _Bool: ...
@@ -109,7 +98,7 @@ class Config:
     def bool(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
         """Return a truth value: true/false, yes/no, on/off, 1/0; a typo is an error."""
         value = self._read("bool", name, default, help, readers.read_bool, False)
-        if name == "DEBUG":
+        if name.upper() == "DEBUG":
             self._debug = value is True
         return value
 
@@ -181,8 +170,10 @@ class Config:
     @overload
     def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def url(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return an absolute URL."""
-        return self._read("url", name, default, help, readers.read_url, "https://example.invalid/")
+        """Return an absolute URL; one with a password hides itself as a secret does."""
+        hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
+        stand_in = "https://example.invalid/"
+        return self._read("url", name, default, help, readers.read_url, stand_in, secret=hidden)
 
     def json(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
         """Return any JSON value; a ``default`` is the value itself."""
@@ -199,14 +190,11 @@ class Config:
         ``django-insecure-`` keys too.
         """
 
-        def read(text: _Str) -> Secret:
-            problem = readers.judge_secret(text, signing=name == "SECRET_KEY")
-            if problem and not self._in_debug():
-                raise ValueError(f"{problem}. Make one: {_GENERATE}")
-            return Secret(text)
+        def judge(value: Any) -> _Str:
+            problem = readers.judge_secret(value, signing=name.upper() == "SECRET_KEY")
+            return f"{problem}. Make one: {_GENERATE}" if problem else ""
 
-        stand_in = StandIn("stand-in for building, never for serving " * 2)
-        return self._read("secret", name, default, help, read, stand_in, secret=True)
+        return self._read("secret", name, default, help, Secret, _STAND_IN, judge, secret=True)
 
     @overload
     def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
@@ -215,10 +203,7 @@ class Config:
     def hosts(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
         """Return host names for ALLOWED_HOSTS: no scheme, port, path or quotes; ``*`` only in DEBUG."""
 
-        def read(text: _Str) -> _List[_Str]:
-            return readers.read_hosts(text, debug=self._in_debug())
-
-        return self._read("hosts", name, default, help, read, [])
+        return self._read("hosts", name, default, help, readers.read_hosts, [], readers.judge_star)
 
     def database(
         self, name: _Str = "DATABASE_URL", *, default: Any = MISSING, help: _Str = ""
@@ -247,22 +232,27 @@ class Config:
         return self._read("email", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
 
     def __call__(self, name: _Str, default: Any = MISSING, cast: Any = MISSING) -> Any:
-        """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``."""
-        import decouple
+        """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``.
 
-        if default is decouple.undefined:
-            default = MISSING
-        if cast is MISSING or cast is decouple.undefined:
-            convert: Callable[[_Str], Any] = lambda text: text  # noqa: E731
-            kind = "str"
-        elif cast is _Bool:
-            convert, kind = readers.read_bool, "bool"
-        else:
-            convert, kind = cast, getattr(cast, "__name__", "value")
-        if default is not MISSING and default is not None and convert is not readers.read_bool:
-            default = convert(default)  # decouple casts defaults too
-        stand_in = _decouple_stand_in(convert)
-        return self._read(kind, name, default, "", _quiet(convert), stand_in, parse_default=False)
+        SECRET_KEY, ALLOWED_HOSTS and DEBUG are judged here too.
+        """
+        key = name.upper()
+        convert, kind = compat.converter(cast)
+        hidden = looks_secret(key) and kind == "str"
+        value = self._read(
+            kind,
+            name,
+            compat.cast_default(default, convert),
+            "",
+            Secret if hidden else compat.quiet(convert),
+            compat.stand_in(convert),
+            compat.judge_for(key),
+            secret=hidden,
+            parse_default=False,
+        )
+        if key == "DEBUG":
+            self._debug = value is True
+        return value
 
     # What settings and tools ask beside values.
 
@@ -275,7 +265,8 @@ class Config:
         state = self._environ.get("STATE_DIRECTORY", "").partition(":")[0]
         if state:
             return Path(state)
-        return Path("/var/lib") / self.app if self.building else self._folder.parent
+        judged = self.building or for_production()
+        return Path("/var/lib") / self.app if judged else self._folder.parent
 
     @property
     def local(self) -> _Bool:
@@ -284,19 +275,40 @@ class Config:
 
     def logging(self, level: _Str = "INFO") -> dict[_Str, Any]:
         """Return LOGGING that sends everything to standard error, where systemd's journal keeps it."""
-        style = {"format": "{levelname} {name}: {message}", "style": "{"}
-        return {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"line": style},
-            "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["console"], "level": level},
-        }
+        return production.logging(level)
+
+    def production(self) -> dict[_Str, Any]:
+        """Return what a site behind a proxy that speaks TLS needs: ``globals().update(config.production())``.
+
+        LOGGING, HTTPS alone, secure cookies, HSTS for an hour. Without TLS in DEBUG and in the
+        environment ``local``; ``SECURE``, ``SECURE_HSTS_SECONDS`` and
+        ``SECURE_HSTS_INCLUDE_SUBDOMAINS`` of the configuration change it.
+        """
+        secure = self.bool(
+            "SECURE",
+            default=not (self.local or self._in_debug()),
+            help="The site is reached through HTTPS alone",
+        )
+        seconds = self.int(
+            "SECURE_HSTS_SECONDS",
+            default=3600,
+            help="How long browsers keep to HTTPS; raise it step by step",
+        )
+        subdomains = self.bool(
+            "SECURE_HSTS_INCLUDE_SUBDOMAINS",
+            default=True,
+            help="Whether every subdomain is reached through HTTPS too",
+        )
+        return production.settings(secure=secure, hsts=seconds, subdomains=subdomains)
 
     @property
     def problems(self) -> tuple[_Str, ...]:
         """What is wrong so far, a line each."""
-        return tuple(self._problems)
+        return tuple(self.told(debug=self._in_debug()))
+
+    def told(self, *, debug: _Bool) -> _List[_Str]:
+        """Return what is wrong so far where DEBUG is on or off."""
+        return self._problems.told(debug=debug)
 
     @property
     def declarations(self) -> tuple[Declaration, ...]:
@@ -310,8 +322,8 @@ class Config:
 
     def check(self) -> None:
         """Raise :class:`ConfigError` for everything that is wrong so far."""
-        if self._problems:
-            raise ConfigError(self.app, self._problems)
+        if self.problems:
+            raise ConfigError(self.app, self.problems)
 
     def _in_debug(self) -> _Bool:
         """Whether DEBUG is on, read ahead where settings.py reads it later."""
@@ -331,25 +343,38 @@ class Config:
         help: _Str,
         read: Callable[[_Str], Any],
         stand_in: Any,
+        judge: Callable[[Any], _Str] | None = None,
         *,
         secret: _Bool = False,
         parse_default: _Bool = True,
     ) -> Any:
+        """Return a value; ``judge`` says what is wrong with one that will do in DEBUG alone."""
         if not _NAME.match(name):
             raise ValueError(f"config.{kind}({name!r}): expected a name as DATABASE_URL")
         name = name.upper()
         self._declare(kind, name, default, help, secret)
+        # Problems are told outside the except clauses: an exception's context holds frames, and
+        # their locals hold the value, which may be a secret.
+        problem = ""
         try:
             found = self._layers.find(name)
         except (OSError, UnicodeDecodeError) as error:
+            found = None
             reason = getattr(error, "strerror", None) or "is not UTF-8"
-            return self._problem(f"{name}_FILE: the file cannot be read: {reason}", stand_in)
+            problem = f"{name}_FILE: the file cannot be read: {reason}"
+        if problem:
+            return self._problem(problem, stand_in)
         if found is None:
-            return self._default(kind, name, default, read, stand_in, parse_default)
+            return self._default(kind, name, default, read, stand_in, judge, parse_default)
         try:
-            return read(found.text)
+            value = read(found.text)
         except ValueError as error:
-            return self._problem(self._told(found, error, secret), stand_in)
+            problem = self._told(found, _Str(error), secret)
+        if problem:
+            return self._problem(problem, stand_in)
+        if judge and (doubt := judge(value)):
+            self._problem(self._told(found, doubt, secret), None, unless_debug=True)
+        return value
 
     def _default(
         self,
@@ -358,6 +383,7 @@ class Config:
         default: Any,
         read: Callable[[_Str], Any],
         stand_in: Any,
+        judge: Callable[[Any], _Str] | None,
         parse: _Bool,
     ) -> Any:
         if default is MISSING:
@@ -369,17 +395,19 @@ class Config:
                 f"{self._etc}/{self.app}.ini or {name} in the environment",
                 stand_in,
             )
-        if not parse or not isinstance(default, _Str) or kind == "str":
-            return default
-        try:
-            return read(default)
-        except ValueError as error:
-            if kind in ("secret", "hosts") and self.building:
-                return default
-            return self._problem(f"{name}: the default in the settings: {error}", stand_in)
+        value, problem = default, ""
+        if parse and isinstance(default, _Str):
+            try:
+                value = read(default)
+            except ValueError as error:
+                problem = f"{name}: the default in the settings: {error}"
+        if problem:
+            return self._problem(problem, stand_in)
+        if judge and value and not self.building and (doubt := judge(value)):
+            self._problem(f"{name}: the default in the settings: {doubt}", None, unless_debug=True)
+        return value
 
-    def _told(self, found: Found, error: ValueError, secret: _Bool) -> _Str:
-        message = _Str(error)
+    def _told(self, found: Found, message: _Str, secret: _Bool) -> _Str:
         if secret and found.text and found.text in message:
             message = message.replace(found.text, HIDDEN)
         return f"{found.where}: {message}"
@@ -395,9 +423,8 @@ class Config:
             section, option, name, kind, required, secret, text, help, where
         )
 
-    def _problem(self, text: _Str, stand_in: Any) -> Any:
-        if text not in self._problems:
-            self._problems.append(text)
+    def _problem(self, text: _Str, stand_in: Any, *, unless_debug: _Bool = False) -> Any:
+        self._problems.add(text, unless_debug=unless_debug)
         self._schedule()
         return stand_in
 
@@ -405,32 +432,31 @@ class Config:
         """Raise when the settings module is read to its end, at once where there is none.
 
         Django calls ``dir(module)`` as soon as it has imported the settings, and a module may
-        define ``__dir__`` (PEP 562). So that is where all problems come out together.
+        define ``__dir__`` (PEP 562). So that is where all problems come out together, and where
+        DEBUG is known for certain.
         """
         modules = loading_settings()
         if not modules:
             self.check()
-        show_without_traceback()
         for names in modules:
-            names["__dir__"] = self._raise_all
+            names["__dir__"] = partial(self._at_the_end, names)
 
-    def _raise_all(self) -> Any:
-        problems = [problem for config in _configs for problem in config.problems]
-        raise ConfigError(self.app, problems)
+    def _at_the_end(self, names: dict[_Str, Any]) -> _List[_Str]:
+        debug = names.get("DEBUG") is True
+        problems = [one for config in _configs for one in config.told(debug=debug)]
+        if problems:
+            raise ConfigError(self.app, problems)
+        names.pop("__dir__", None)
+        return _List(names)
 
 
 _GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+_STAND_IN = StandIn("stand-in for building, never for serving " * 2)
 
 
 def configs() -> tuple[Config, ...]:
     """Return every Config that was made, in order."""
     return tuple(_configs)
-
-
-def _is_building(environ: Mapping[str, str]) -> bool:
-    if environ.get("DEPLOYKIT_BUILD") == "1":
-        return True
-    return sys.argv[1:2] != [] and sys.argv[1] in _BUILDING and "--server" not in sys.argv
 
 
 def _has_mailers() -> bool:
@@ -448,28 +474,4 @@ def _article(kind: str) -> str:
     return name.get(kind, f"a {kind}" if kind[0] not in "aeiou" else f"an {kind}")
 
 
-def _quiet(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Wrap a foreign cast: its message may hold the value, so only its kind is told."""
-    if convert is readers.read_bool:
-        return convert
-
-    def read(text: str) -> Any:
-        try:
-            return convert(text)
-        except Exception as error:  # noqa: BLE001 - whatever a foreign cast raises
-            name = getattr(convert, "__name__", type(convert).__name__)
-            raise ValueError(f"{name} does not accept it ({type(error).__name__})") from None
-
-    return read
-
-
-def _decouple_stand_in(convert: Callable[[str], Any]) -> Any:
-    for text in ("stand-in", "1", ""):
-        try:
-            return convert(text)
-        except Exception:  # noqa: BLE001, S112 - whatever a foreign cast raises
-            continue
-    return None
-
-
-__all__ = ["MISSING", "Config", "ConfigError", "configs", "prefix"]
+__all__ = ["MISSING", "Config", "ConfigError", "configs"]

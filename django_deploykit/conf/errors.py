@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from django.core.exceptions import ImproperlyConfigured
@@ -23,18 +24,76 @@ def _count(problems: Sequence[str]) -> str:
     return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
+@dataclass
+class Collected:
+    """Problems, a line each, until all can be told; some are none while DEBUG is on."""
+
+    certain: list[str] = field(default_factory=list)
+    unless_debug: list[str] = field(default_factory=list)
+
+    def add(self, text: str, *, unless_debug: bool = False) -> None:
+        """Add a problem that is not there yet."""
+        kept = self.unless_debug if unless_debug else self.certain
+        if text not in kept:
+            kept.append(text)
+
+    def told(self, *, debug: bool) -> list[str]:
+        """Return what counts."""
+        return [*self.certain, *([] if debug else self.unless_debug)]
+
+
 def show_without_traceback() -> None:
-    """Let a :class:`ConfigError` that nobody catches end the program with its message alone."""
+    """Let a :class:`ConfigError` that nobody catches end the program with its message alone.
+
+    For ``deploy_check`` so does whatever else keeps the settings from loading.
+    """
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _hook
 
 
 def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not isinstance(error, ConfigError):
+    gate = "deploy_check" in sys.argv[1:2]
+    message = str(error) if isinstance(error, ConfigError) else ""
+    if gate and not message and isinstance(error, Exception):
+        message = why_settings_fail(error, trace)
+    if not message:
         sys.__excepthook__(kind, error, trace)
         return
-    print(f"error: {error}", file=sys.stderr)
-    if "deploy_check" in sys.argv[1:2]:  # its exit code for "could not check" is 2
+    print(f"error: {message}", file=sys.stderr)
+    if gate:  # its exit code for "could not check" is 2
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(2)
+
+
+def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
+    """Return one line with file:line for an error of the project's start, "" for later ones."""
+    places, modules = [], set()
+    while trace is not None:
+        frame = trace.tb_frame
+        modules.add(str(frame.f_globals.get("__name__", "")))
+        if not frame.f_code.co_filename.startswith("<"):
+            places.append((frame.f_code.co_filename, trace.tb_lineno))
+        trace = trace.tb_next
+    if any(name.startswith("django_deploykit.management") for name in modules):
+        return ""
+    what = "the settings do not load" if "django.conf" in modules else "the project does not start"
+    if "logging.config" in modules:
+        what = "LOGGING cannot be set up"
+    return f"{what}: {_nearest_own(error, places)}: {type(error).__name__}: {_words(error)}"
+
+
+def _nearest_own(error: BaseException, places: list[tuple[str, int]]) -> str:
+    """Return the last place in the project's own files, as ``shop/settings.py:14``."""
+    library = (os.sep + "site-packages" + os.sep, os.sep + os.path.join("lib", "python"))
+    own = [place for place in places if not any(part in place[0] for part in library)]
+    file, line = (own or places or [("manage.py", 1)])[-1]
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = error.filename, error.lineno or line
+    relative = os.path.relpath(file)
+    return f"{file if relative.startswith('..') else relative}:{line}"
+
+
+def _words(error: BaseException) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{text} ({error.__cause__})" if error.__cause__ else text

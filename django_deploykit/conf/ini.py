@@ -53,7 +53,7 @@ def parse_ini(text: str, path: Path) -> Ini:
     section: dict[str, Option] | None = None
     last: str | None = None
     blanks = 0
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if not stripped:
             blanks += 1

@@ -6,8 +6,9 @@ systemd credentials, the file that ``<APP>_CONFIG`` names, ``NAME_FILE``, the en
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,27 +43,34 @@ class Layers:
     problems: tuple[str, ...] = ()
 
     def all(self, name: str) -> tuple[Found, ...]:
-        """Return what every source says of a setting (its environment name), the strongest first."""
-        spellings = (name, prefix(self.app) + name)
-        found = [
-            Found(self.environ[one], one, "environment") for one in spellings if one in self.environ
-        ]
-        for one in spellings:
-            if f"{one}_FILE" in self.environ:
-                found.append(_from_file(self.environ[f"{one}_FILE"], f"{one}_FILE"))
-        for layer in self.files:
-            found += [layer.values[one] for one in spellings if one in layer.values]
-        return tuple(found)
+        """Return what every source says of a setting (its environment name), the strongest first.
+
+        Raises :class:`OSError` where ``NAME_FILE`` names a file that cannot be read.
+        """
+        return tuple(self._sources(name))
 
     def find(self, name: str) -> Found | None:
         """Return the value that counts: the strongest source's; an empty one in a file counts not.
 
-        Raises :class:`OSError` where ``NAME_FILE`` names a file that cannot be read.
+        Raises :class:`OSError` as :meth:`all` does, unless something stronger counts.
         """
-        for found in self.all(name):
+        for found in self._sources(name):
             if found.text or found.layer == "environment":
                 return found
         return None
+
+    def _sources(self, name: str) -> Iterator[Found]:
+        spellings = (prefix(self.app) + name, name)
+        for one in spellings:
+            if one in self.environ:
+                yield Found(self.environ[one], one, "environment")
+        for one in spellings:
+            if self.environ.get(f"{one}_FILE"):
+                yield _from_file(self.environ[f"{one}_FILE"], f"{one}_FILE", "file")
+        for layer in self.files:
+            for one in spellings:
+                if one in layer.values:
+                    yield layer.values[one]
 
 
 def prefix(app: str) -> str:
@@ -91,7 +99,7 @@ def load_layers(app: str, environ: Mapping[str, str], packaged: Path | None, etc
     if packaged is not None and packaged.is_file():
         add(packaged, "packaged")
     if environ.get("DEPLOYKIT_BUILD") != "1":  # a build knows nothing of the machine it runs on
-        for path in (etc / f"{app}.ini", *_listed(etc / "conf.d")):
+        for path in (etc / f"{app}.ini", *_listed(etc / "conf.d", problems)):
             if _is_there(path):
                 add(path, "etc")
         weakest_first += _credentials(app, environ, problems)
@@ -110,13 +118,15 @@ def _is_there(path: Path) -> bool:
         return True  # behind a folder that may not be entered: reading it says so
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(folder: Path, problems: list[str]) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".ini")
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except OSError:
-        return []
+    except OSError as error:
+        if folder.parent.is_dir() and os.access(folder.parent, os.X_OK):
+            problems.append(f"{folder}: cannot be read: {error.strerror}")
+        return []  # else the main file's problem says it
 
 
 def _ini_layer(app: str, path: Path, name: str, problems: list[str]) -> Layer:
@@ -157,11 +167,16 @@ def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> l
     for path in paths:
         if path.suffix != ".ini":
             key = re.sub(r"[^A-Za-z0-9]", "_", path.name).upper()
-            values[key] = _from_file(str(path), f"credential {path.name}")
+            try:
+                values[key] = _from_file(str(path), f"credential {path.name}", "credentials")
+            except UnicodeDecodeError:
+                problems.append(f"credential {path.name} ({path}): is not UTF-8")
+            except OSError as error:
+                problems.append(f"credential {path.name} ({path}): {error.strerror}")
     return [*layers, Layer("credentials", values)]
 
 
-def _from_file(path: str, where: str) -> Found:
+def _from_file(path: str, where: str, layer: str) -> Found:
     """Return a file's text without the newline that editors and ``echo`` leave at its end."""
     text = Path(path).read_text(encoding="utf-8-sig")
-    return Found(text.removesuffix("\n").removesuffix("\r"), f"{where} ({path})", "file")
+    return Found(text.removesuffix("\n").removesuffix("\r"), f"{where} ({path})", layer)

@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+# manage.py commands that read settings but serve nobody: required values may be missing for them.
+_BUILDING = (
+    "bundle",
+    "release",
+    "deploy_check",
+    "collectstatic",
+    "compilemessages",
+    "makemessages",
+)
+
+
+def is_building(environ: Mapping[str, str]) -> bool:
+    """Whether this process builds or judges, so that stand-ins do for what is not there."""
+    if environ.get("DEPLOYKIT_BUILD") == "1":
+        return True
+    return sys.argv[1:2] != [] and sys.argv[1] in _BUILDING and "--server" not in sys.argv
+
+
+def for_production() -> bool:
+    """Whether Django's own ``check --deploy`` runs: it asks how a host would have it."""
+    return sys.argv[1:2] == ["check"] and "--deploy" in sys.argv
 
 
 def never_serve() -> None:

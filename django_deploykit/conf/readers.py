@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django_deploykit.conf.secret import Secret, has_password
+
 TRUE = ("true", "yes", "on", "1", "y", "t")
 FALSE = ("false", "no", "off", "0", "n", "f")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -86,7 +88,7 @@ def read_url(text: str) -> str:
         raise ValueError("expected a URL as https://example.com/path") from None
     if not parts.scheme or not parts.netloc or re.search(r"\s", word):
         raise ValueError("expected a URL as https://example.com/path")
-    return word
+    return Secret(word) if has_password(word) else word
 
 
 def read_json(text: str) -> Any:
@@ -95,19 +97,25 @@ def read_json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"expected JSON ({place})") from None
+    raise ValueError(f"expected JSON ({place})")  # outside: the context would hold the text
 
 
-def read_hosts(text: str, *, debug: bool = False) -> list[str]:
+def read_hosts(text: str) -> list[str]:
     """Return names for ALLOWED_HOSTS, each as Django compares it with the Host header.
 
-    Host names are not secret, so the message names the wrong ones.
+    Host names are not secret, so the message names the wrong ones. ``*`` is for
+    :func:`judge_star`.
     """
     names = [part for part in re.split(r"[,\s]+", text) if part]
-    problems = [problem for name in names if (problem := judge_host(name, debug=debug))]
+    problems = [problem for name in names if (problem := judge_host(name, debug=True))]
     if problems:
         raise ValueError("; ".join(problems))
     return [name.lower() for name in names]
+
+
+def judge_star(names: list[str]) -> str:
+    """Return what is wrong with hosts that will do in DEBUG alone, "" where nothing is."""
+    return "; ".join(judge_host(name) for name in names if name == "*")
 
 
 def judge_host(name: str, *, debug: bool = False) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_NAMES = re.compile(r"TOKEN|SECRET|PASS|SIGNATURE|PRIVATE|CREDENTIAL|DSN|(^|_)KEY$", re.IGNORECASE)
+_PASSWORD = re.compile(r"\w[\w+.-]*://[^/?#]*:[^/?#]*@")
 HIDDEN = "**********"
 
 
@@ -18,3 +22,13 @@ class StandIn(Secret):
     """What a required secret is while there is none: for building, never for serving."""
 
     __slots__ = ()
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a setting is a secret by its name, as Django's debug page asks it."""
+    return _NAMES.search(name) is not None
+
+
+def has_password(url: str) -> bool:
+    """Whether a URL holds a password."""
+    return _PASSWORD.match(url.strip()) is not None

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
+
+import django
 
 from django_deploykit.conf import readers
 from django_deploykit.conf.secret import Secret
@@ -44,6 +47,7 @@ MAILERS = {
     "locmem": "django.core.mail.backends.locmem.EmailBackend",
     "dummy": "django.core.mail.backends.dummy.EmailBackend",
 }
+MISTAKE = object()
 # Options of DATABASES that stand beside OPTIONS, with how their text is read.
 _BESIDE: dict[str, Callable[[str], Any]] = {
     "conn_max_age": lambda text: None if text.lower() == "none" else int(text),
@@ -59,32 +63,55 @@ def database(url: str) -> dict[str, Any]:
     """Return an entry of DATABASES for ``postgres://user:password@host:port/name?sslmode=require``.
 
     A password may hold ``#``, ``@`` and ``/`` as they are. ``sqlite:////var/lib/shop/db.sqlite3``
-    is a file; a query's pairs become OPTIONS, but for ``conn_max_age``, ``conn_health_checks``,
+    is a file, set up for several workers; a query's pairs become OPTIONS, but for ``conn_max_age``, ``conn_health_checks``,
     ``atomic_requests`` and their like.
     """
     parts = _split(url, ENGINES, "postgres://user:password@host:port/name or sqlite:////path")
-    engine = ENGINES[parts.scheme]
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    engine, options = ENGINES[parts.scheme], dict(parts.options)
     entry: dict[str, Any] = {"ENGINE": engine}
+    defaults: dict[str, Any] = {}
     if engine.endswith(("sqlite3", "spatialite")):
         entry["NAME"] = _file(parts, "sqlite:////var/lib/shop/db.sqlite3")
+        defaults = {} if entry["NAME"] == ":memory:" else _for_workers(django.VERSION)
     else:
         name = unquote(parts.path.lstrip("/"))
         if not name:
             raise ValueError("expected the database's name after the host")
-        entry.update(NAME=name, USER=_user(parts), PASSWORD=_password(parts))
-        host = unquote(parts.hostname or "")
-        entry.update(HOST=options.pop("host", host), PORT=str(parts.port or ""))
+        entry.update(NAME=name, USER=parts.user, PASSWORD=parts.password)
+        entry.update(HOST=options.pop("host", parts.host), PORT=str(parts.port or ""))
         entry.update(CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True)
-    for key, read in _BESIDE.items():
-        if key in options:
-            try:
-                entry[key.upper()] = read(options.pop(key))
-            except ValueError:
-                raise ValueError(f"the query's {key} has a value that it cannot have") from None
-    if options:
-        entry["OPTIONS"] = {key: _plain(value) for key, value in options.items()}
+    entry.update(_beside(options))
+    found = {**defaults, **{key: _plain(value) for key, value in options.items()}}
+    if found:
+        entry["OPTIONS"] = found
     return entry
+
+
+def _for_workers(version: tuple[Any, ...]) -> dict[str, Any]:
+    """Return OPTIONS with which several workers can write to one SQLite file."""
+    if version < (5, 1):  # knows neither of the others
+        return {"timeout": 20}
+    return {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL",
+    }
+
+
+def _beside(options: dict[str, str]) -> dict[str, Any]:
+    """Take from a query what stands beside OPTIONS."""
+    found = {}
+    for key, read in _BESIDE.items():
+        if key not in options:
+            continue
+        try:
+            found[key.upper()] = read(options.pop(key))
+        except ValueError:
+            found[key.upper()] = MISTAKE
+    wrong = [key.lower() for key, value in found.items() if value is MISTAKE]
+    if wrong:
+        raise ValueError(f"the query's {', '.join(wrong)} has a value that it cannot have")
+    return found
 
 
 def cache(url: str) -> dict[str, Any]:
@@ -92,17 +119,24 @@ def cache(url: str) -> dict[str, Any]:
     if url.strip().startswith("memcached://"):
         return _memcached(url.strip())
     parts = _split(url, CACHES, "redis://host:6379/1, memcached://host:11211 or file:///path")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
     entry: dict[str, Any] = {"BACKEND": CACHES[parts.scheme]}
     if parts.scheme in ("redis", "rediss", "unix"):
-        entry["LOCATION"] = Secret(parts._replace(query="", fragment="").geturl())
+        entry["LOCATION"] = _redis(parts)
     else:
-        location = unquote(parts.netloc + parts.path)
+        location = unquote(parts.place + parts.path)
         if parts.scheme == "file" and not location.startswith("/"):
             raise ValueError("expected an absolute path: file:///var/cache/shop")
         if location:
             entry["LOCATION"] = location.strip("/") if parts.scheme == "db" else location
-    return _with_options(entry, options)
+    return _with_options(entry, dict(parts.options))
+
+
+def _redis(parts: _Parts) -> Secret:
+    """Return the URL that redis-py reads, with a login that holds what a URL may hold."""
+    if parts.scheme != "unix" and not parts.host:
+        raise ValueError("expected the server's host after the scheme: redis://host:6379/1")
+    login = ":".join(quote(unquote(part), safe="") for part in parts.login.split(":", 1))
+    return Secret(f"{parts.scheme}://{login}{'@' if login else ''}{parts.place}{parts.path}")
 
 
 def _memcached(url: str) -> dict[str, Any]:
@@ -113,7 +147,7 @@ def _memcached(url: str) -> dict[str, Any]:
         raise ValueError("expected servers as memcached://host:11211,other:11211")
     location = servers if len(servers) > 1 else servers[0]
     entry = {"BACKEND": CACHES["memcached"], "LOCATION": location}
-    return _with_options(entry, dict(parse_qsl(query, keep_blank_values=True)))
+    return _with_options(entry, _pairs(query))
 
 
 def _with_options(entry: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
@@ -132,27 +166,28 @@ def email(url: str) -> dict[str, Any]:
     ``smtp`` is plain (port 25), ``submission`` STARTTLS (587), ``smtps`` TLS (465).
     """
     parts = _split(url, MAILERS, "submission://user:password@host:587, smtps://… or console://")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
     found: dict[str, Any] = {"EMAIL_BACKEND": MAILERS[parts.scheme]}
     if parts.scheme == "file":
         found["EMAIL_FILE_PATH"] = _file(parts, "file:///var/lib/shop/mail")
     if not found["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
         return found
     ports = {"smtp": 25, "submission": 587, "smtps": 465}
-    if not parts.hostname:
+    if not parts.host:
         raise ValueError("expected the mail server's host after the scheme")
-    try:
-        timeout = int(options.get("timeout", "10"))
-    except ValueError:
-        raise ValueError("the query's timeout is no number of seconds") from None
+    unknown = sorted(set(parts.options) - {"timeout"})
+    if unknown:
+        raise ValueError(f"the query has {', '.join(unknown)}; timeout alone is known")
+    timeout = parts.options.get("timeout", "10")
+    if not timeout.isdigit():
+        raise ValueError("the query's timeout is no number of seconds")
     found.update(
-        EMAIL_HOST=unquote(parts.hostname),
+        EMAIL_HOST=parts.host,
         EMAIL_PORT=parts.port or ports[parts.scheme],
-        EMAIL_HOST_USER=_user(parts),
-        EMAIL_HOST_PASSWORD=_password(parts),
+        EMAIL_HOST_USER=parts.user,
+        EMAIL_HOST_PASSWORD=parts.password,
         EMAIL_USE_TLS=parts.scheme == "submission",
         EMAIL_USE_SSL=parts.scheme == "smtps",
-        EMAIL_TIMEOUT=timeout,
+        EMAIL_TIMEOUT=int(timeout),
     )
     return found
 
@@ -175,26 +210,96 @@ def mailers(url: str) -> dict[str, Any]:
     return {"default": {**entry, **({"OPTIONS": options} if options else {})}}
 
 
-def _split(url: str, schemes: dict[str, str], form: str) -> SplitResult:
-    """Take a URL apart; what stands between the last ``@`` of the authority and ``://`` is quoted."""
+@dataclass(frozen=True)
+class _Parts:
+    """A URL taken apart; ``login`` and ``host`` as they stand, ``path`` with its slash."""
+
+    scheme: str
+    login: str = field(repr=False)
+    host: str
+    port: int | None
+    path: str
+    options: dict[str, str] = field(repr=False)
+
+    @property
+    def user(self) -> str:
+        return unquote(self.login.partition(":")[0])
+
+    @property
+    def password(self) -> Secret:
+        return Secret(unquote(self.login.partition(":")[2]))
+
+    @property
+    def place(self) -> str:
+        """Host and port as a URL has them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}" if self.port else host
+
+
+def _split(url: str, schemes: dict[str, str], form: str) -> _Parts:
+    """Take a URL apart; a password may hold ``#``, ``/``, ``?`` and ``@`` as they are."""
     scheme, found, rest = url.strip().partition("://")
-    if not found or scheme.lower() not in schemes:
+    scheme = scheme.lower()
+    if not found or scheme not in schemes:
         raise ValueError(f"expected a URL as {form}; schemes: {', '.join(sorted(schemes))}")
-    login, at, place = rest.rpartition("@")
-    if at:
-        login = login.replace("/", "%2F").replace("#", "%23").replace("?", "%3F")
-        login = login.replace("@", "%40").replace("[", "%5B").replace("]", "%5D")
-    try:
-        parts = urlsplit(f"{scheme.lower()}://{login}{at}{place}")
-        _ = parts.port
-    except ValueError:
-        raise ValueError(f"expected a URL as {form}; the port or host cannot be read") from None
-    return parts
+    login, place, path, query = _file_only(rest) if scheme in _FILES else _authority(rest)
+    match = _PLACE.fullmatch(place)
+    port = int(match["port"]) if match and match["port"] else None
+    if match is None or (port or 0) > 65535:
+        raise ValueError(f"expected a URL as {form}; the port or host cannot be read")
+    host = unquote(match["host"].strip("[]"))
+    if "/" not in host:  # a folder of a socket keeps its capitals
+        host = host.lower()
+    return _Parts(scheme, login, host, port, path, _pairs(query))
 
 
-def _file(parts: SplitResult, form: str) -> str:
+_FILES = ("sqlite", "sqlite3", "spatialite", "file")
+_PLACE = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:@\s]*)(:(?P<port>\d*))?")
+_AUTHORITY = re.compile(
+    r"(?:(?P<login>[^/?]*)@)?(?P<place>[^/?@]*)(?P<path>/[^?]*)?(\?(?P<query>.*))?", re.DOTALL
+)
+
+
+def _authority(rest: str) -> tuple[str, str, str, str]:
+    """Return login, place, path and query of what stands behind ``://``.
+
+    An ``@`` in the path, or in a query that is no list of pairs, belongs to a password that has
+    a ``/`` or ``?`` of its own: then the last ``@`` ends the login.
+    """
+    match = _AUTHORITY.fullmatch(rest)
+    path, query = (match["path"] or "", match["query"] or "") if match else ("", "")
+    pairs = all("=" in pair for pair in query.split("&")) if query else True
+    if (
+        match
+        and "@" not in path
+        and ("@" not in query or pairs)
+        and _PLACE.fullmatch(match["place"])
+    ):
+        return match["login"] or "", match["place"], path, query
+    login, _, behind = rest.rpartition("@")
+    match = _AUTHORITY.fullmatch(behind)
+    if match is None:
+        return login, behind, "", ""
+    return login, match["place"], match["path"] or "", match["query"] or ""
+
+
+def _file_only(rest: str) -> tuple[str, str, str, str]:
+    """Take a file's URL apart, whose folders may hold ``@`` and ``#``."""
+    path, _, query = rest.partition("?")
+    return "", "", path, query
+
+
+def _pairs(query: str) -> dict[str, str]:
+    """Return a query's pairs; a pair without a value is a mistake."""
+    pairs = query.split("&") if query else []
+    if not all("=" in pair for pair in pairs):
+        raise ValueError("expected name=value pairs behind the question mark")
+    return dict(parse_qsl(query, keep_blank_values=True))
+
+
+def _file(parts: _Parts, form: str) -> str:
     """Return the path of a file URL; SQLite's has a slash more, as everywhere since SQLAlchemy."""
-    path = unquote(parts.netloc + parts.path)
+    path = unquote(parts.host + parts.path)
     if parts.scheme != "file":
         path = path.removeprefix("/")
         if path == ":memory:":
@@ -202,14 +307,6 @@ def _file(parts: SplitResult, form: str) -> str:
     if not path.startswith("/"):
         raise ValueError(f"expected an absolute path: {form}")
     return path
-
-
-def _user(parts: SplitResult) -> str:
-    return unquote(parts.username or "")
-
-
-def _password(parts: SplitResult) -> Secret:
-    return Secret(unquote(parts.password or ""))
 
 
 def _plain(text: str) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.checks import gate, report
 from django_deploykit.checks.catalogue import TOPICS, Check
-from django_deploykit.checks.subject import read_subject
+from django_deploykit.checks.subject import Subject, project_folder, read_subject
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project import nearest
+from django_deploykit.project import default_settings, load_project, nearest, served_settings
 
 
 def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, bool]:
@@ -21,16 +25,37 @@ def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, 
     judge_choice(choice, known)
     if options["migrations"] and options["format"] != "json":
         raise DeployKitError("--migrations needs --format json", exit_code=2)
-    subject = read_subject(Path.cwd(), server=options["server"])
+    subject = read_subject(project_folder(), server=options["server"])
+    judge_skips(subject, known)
     if options["migrations"]:  # told as facts: before a release they are no problem
         choice = gate.Choice(
             choice.only, (*choice.skip, "W404", "W406"), choice.tags, choice.fail_level
         )
     result = gate.run(subject, choice)
     ran = gate.chosen(known.values(), choice, server=subject.server)
+    if options["format"] == "text":
+        return report.text(result, ran), result.failed
     if options["format"] == "json":
         return report.as_json(result, ran, _facts(options)), result.failed
-    return report.FORMATS[options["format"]](result, ran), result.failed
+    return report.FORMATS[options["format"]](
+        in_repository(result, subject.root), ran
+    ), result.failed
+
+
+def in_repository(result: gate.Report, root: Path) -> gate.Report:
+    """Return a report whose paths start where the repository does, as CI services want them."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--show-prefix"], capture_output=True, text=True
+        )
+        start = done.stdout.strip() if done.returncode == 0 else ""
+    except OSError:
+        start = ""
+    found = (
+        replace(one, path=start + one.path) if one.path and not os.path.isabs(one.path) else one
+        for one in result.findings
+    )
+    return replace(result, findings=tuple(found))
 
 
 def _facts(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,15 +75,22 @@ def _facts(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def judge_choice(choice: gate.Choice, known: Mapping[str, Check]) -> None:
     """Refuse ids and tags that do not exist: a typo would check nothing."""
-    problems = []
-    for key in (*choice.only, *choice.skip):
-        ours = key.startswith("deploykit.") or (key[:1] in "EWI" and key[1:].isdigit())
-        if ours and not any(gate.matches(one, [key]) for one in known):
-            problems.append(f"{key} is no check{nearest(key, _names(known))}")
+    problems = gate.unknown_ids((*choice.only, *choice.skip), known)
     tags = (*TOPICS, "django", "security")
     problems += [f"{tag} is no tag{nearest(tag, tags)}" for tag in choice.tags if tag not in tags]
     if problems:
         raise Problems("nothing was checked:", problems, "See manage.py deploy_check --list.", 2)
+
+
+def judge_skips(subject: Subject, known: Mapping[str, Check]) -> None:
+    """Refuse skips of deploykit.ini that leave nothing out."""
+    problems = [
+        f"{skip.where}: skip: {problem}"
+        for skip in subject.skips
+        for problem in gate.unknown_ids([skip.id], known)
+    ]
+    if problems:
+        raise Problems("deploykit.ini has mistakes:", problems, exit_code=2)
 
 
 def _names(known: Iterable[str]) -> list[str]:
@@ -92,3 +124,40 @@ def explanation(known: Mapping[str, Check], key: str) -> str:
         f"Leave it out, with a reason, by [check] skip = {found.id.removeprefix('deploykit.')} REASON in deploykit.ini."
     )
     return "\n".join(lines)
+
+
+def other_settings(asked: str | None) -> str:
+    """Return the settings that production has, where others were loaded by default; "" otherwise.
+
+    manage.py often names those for development, wsgi.py or ``[project] settings`` the others.
+    """
+    from django.conf import settings
+
+    root = project_folder()
+    loaded = getattr(settings, "SETTINGS_MODULE", "")
+    if asked or not loaded or loaded != default_settings(root):
+        return ""  # somebody chose
+    try:
+        wanted = load_project(root).settings
+    except DeployKitError:
+        wanted = served_settings(root)
+    return wanted if wanted != loaded else ""
+
+
+_AGAIN = """
+import os, runpy, sys
+from django_deploykit.conf.errors import show_without_traceback
+show_without_traceback()
+sys.argv = sys.argv[1:]
+if os.path.basename(sys.argv[0]) != "__main__.py":
+    sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def check_again(settings: str) -> None:
+    """Run this command in place of itself with other settings."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": settings}
+    os.execve(sys.executable, [sys.executable, "-c", _AGAIN, *sys.argv], environ)  # noqa: S606 - no shell is wanted

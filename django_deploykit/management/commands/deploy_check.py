@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import run_command
 
 FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
@@ -71,14 +72,29 @@ class Command(BaseCommand):
         if options["explain"]:
             self.stdout.write(checking.explanation(known, options["explain"]))
             return 0
+        if sys.argv[1:2] == ["deploy_check"] and not options["server"]:
+            other = checking.other_settings(options["settings"])
+            if other:
+                self.stderr.write(f"checking {other}, the settings of production")
+                checking.check_again(other)
         os.environ["_DEPLOYKIT_GATE"] = "1"  # Django's registry runs ours too
         try:
             text, failed = checking.check(known, options)
         finally:
             del os.environ["_DEPLOYKIT_GATE"]
-        self.checked = True
         if options["output"]:
-            options["output"].write_text(text, encoding="utf-8")
+            write(options["output"], text)
         else:
             self.stdout.write(text, ending="")
+        self.checked = True
         return 1 if failed else 0
+
+
+def write(path: Path, text: str) -> None:
+    """Write a report to a file."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DeployKitError(
+            f"--output: {path} cannot be written: {error.strerror}", exit_code=2
+        ) from None

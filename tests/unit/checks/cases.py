@@ -541,7 +541,8 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
             Case(
                 {"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]},
                 {"templates/500.html": "", "templates/404.html": ""},
-            )
+            ),
+            Case({"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]}),
         ],
     ),
     "W610": (
@@ -617,6 +618,14 @@ CASES: dict[str, tuple[list[Case], list[Case]]] = {
                 {"deploykit.ini": "[environment:production]\nhosts = a\nhealth = /up\n"},
             )
         ],
+    ),
+    "W801": (
+        [
+            Case(
+                files={"deploykit.ini": "[check]\nskip = W310 long sessions, until 2026-01-31\n"},
+            )
+        ],
+        [Case(files={"deploykit.ini": "[check]\nskip = W310 long, until 2999-01-31\n"}), Case()],
     ),
     "W805": (
         [

@@ -60,6 +60,8 @@ def test_finds_a_key_in_the_code_with_its_line(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project, "DEBUG = False\n\nSECRET_KEY = 'abc'\n", monkeypatch)
+    assert run("E104", project) == []  # another key is in use
+    monkeypatch.setattr(settings, "SECRET_KEY", "abc")
     found = run("E104", project)
     assert [(one.path, one.line) for one in found] == [("own_settings.py", 3)]
     assert "abc" not in found[0].message

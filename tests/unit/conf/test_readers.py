@@ -107,7 +107,8 @@ def test_accepts_hosts(name: str) -> None:
 
 
 def test_accepts_the_star_in_debug() -> None:
-    assert readers.read_hosts("*", debug=True) == ["*"]
+    assert readers.read_hosts("*") == ["*"]
+    assert readers.judge_host("*", debug=True) == ""
 
 
 @pytest.mark.parametrize(

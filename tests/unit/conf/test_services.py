@@ -45,7 +45,7 @@ def test_reads_sqlite_paths() -> None:
     options = services.database("sqlite:////x?timeout=20&init_command=PRAGMA journal_mode=WAL")[
         "OPTIONS"
     ]
-    assert options == {"timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
+    assert {"timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}.items() <= options.items()
 
 
 @pytest.mark.parametrize(

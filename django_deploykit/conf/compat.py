@@ -1,0 +1,94 @@
+"""What a call as python-decouple's ``config(name, default, cast)`` means, and what it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django_deploykit.conf import readers
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "required"
+
+
+MISSING: Any = _Missing()
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether nothing was given; decouple's own mark for it counts, where decouple is imported."""
+    return value is MISSING or type(value).__name__ == "Undefined"
+
+
+def as_text(text: str) -> str:
+    """Return a text as it stands, as decouple does without a ``cast``."""
+    return text
+
+
+def as_bool(text: str) -> bool:
+    """Return a truth value; the empty text is False, as in decouple."""
+    return bool(text.strip()) and readers.read_bool(text)
+
+
+def converter(cast: Any) -> tuple[Callable[[str], Any], str]:
+    """Return what converts a text, and its name."""
+    if _is_missing(cast):
+        return as_text, "str"
+    if cast is bool:
+        return as_bool, "bool"
+    return cast, getattr(cast, "__name__", "value")
+
+
+def cast_default(default: Any, convert: Callable[[str], Any]) -> Any:
+    """Return a default as decouple does, which casts it too; None stays None."""
+    if _is_missing(default):
+        return MISSING
+    if default is None or convert is as_text:
+        return default
+    if convert is as_bool:
+        return as_bool(default) if isinstance(default, str) else bool(default)
+    return convert(default)
+
+
+def quiet(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Wrap a foreign cast: its message may hold the value, so only its kind is told."""
+    if convert in (as_bool, as_text):
+        return convert
+
+    def read(text: str) -> Any:
+        problem = ""
+        try:
+            return convert(text)
+        except Exception as error:  # noqa: BLE001 - whatever a foreign cast raises
+            name = getattr(convert, "__name__", type(convert).__name__)
+            problem = f"{name} does not accept it ({type(error).__name__})"
+        raise ValueError(problem)
+
+    return read
+
+
+def stand_in(convert: Callable[[str], Any]) -> Any:
+    """Return a harmless value of the kind that a cast makes."""
+    if convert is as_bool:
+        return False
+    for text in ("stand-in", "1", ""):
+        try:
+            return convert(text)
+        except Exception:  # noqa: BLE001, S112 - whatever a foreign cast raises
+            continue
+    return None
+
+
+def judge_for(name: str) -> Callable[[Any], str] | None:
+    """Return what judges a setting that Django's safety hangs on, None for others."""
+    return {"SECRET_KEY": _judge_key, "ALLOWED_HOSTS": _judge_hosts}.get(name)
+
+
+def _judge_key(value: Any) -> str:
+    return readers.judge_secret(value, signing=True) if isinstance(value, str) else ""
+
+
+def _judge_hosts(value: Any) -> str:
+    names = value if isinstance(value, (list, tuple)) else []
+    return "; ".join(filter(None, (readers.judge_host(str(name)) for name in names)))
