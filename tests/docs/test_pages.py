@@ -1,0 +1,152 @@
+"""Links resolve, and every command of ours that a page names is one that exists."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+from pathlib import Path
+
+import pytest
+from django.core.management import load_command_class
+from django.core.management.base import CommandError
+
+from tests.docs.markdown import ROOT, Command, anchors, blocks, commands, links, pages
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_links_resolve(path: Path) -> None:
+    broken = []
+    for number, target in links(path):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        name, _, anchor = target.partition("#")
+        found = path if not name else Path(os.path.normpath(path.parent / name))
+        if not found.exists() or not found.is_relative_to(ROOT):
+            broken.append(f"{relative(path)}:{number}: {target}")
+        elif anchor and anchor not in anchors(found):
+            broken.append(f"{relative(path)}:{number}: {target} has no such heading")
+    assert broken == []
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        Path(os.path.normpath(path.parent / target.partition("#")[0]))
+        for path in pages()
+        for _, target in links(path)
+        if "://" not in target
+    }
+    folders = {one for one in linked if one.is_dir()}
+    alone = [
+        relative(path)
+        for path in pages()
+        if path not in linked and path.parent not in folders and path.name != "README.md"
+    ]
+    assert alone == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_commands_parse(path: Path) -> None:
+    wrong = [
+        f"{command.where}: {' '.join(command.words)}: {problem}"
+        for command in commands(path)
+        if (problem := problem_of(command))
+    ]
+    assert wrong == []
+
+
+def test_pages_name_commands_of_every_kind() -> None:
+    kinds = [command.kind for path in pages() for command in commands(path)]
+    assert {kind: kinds.count(kind) > 5 for kind in ("manage", "conf", "verb")} == {
+        "manage": True,
+        "conf": True,
+        "verb": True,
+    }
+
+
+def test_finds_a_command_that_does_not_exist() -> None:
+    assert "unrecognized" in problem_of(Command("", "manage", ("release", "--rolback")))
+    assert "invalid choice" in problem_of(Command("", "verb", ("instal",)))
+
+
+def problem_of(command: Command) -> str:
+    """Return why the real parser refuses a command, "" where it does not."""
+    words = [word for word in command.words if word != "…"]
+    if not words and command.kind != "manage":
+        return ""  # named, not called
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            parse(command.kind, words)
+    except CommandError as error:
+        return str(error)
+    except SystemExit as error:
+        return "" if not error.code else (said.getvalue().strip().splitlines() or [""])[-1]
+    return ""
+
+
+def parse(kind: str, words: list[str]) -> None:
+    """Let the real parser read a command."""
+    if kind == "manage":
+        if "--exec" in words:  # what follows is another command's line
+            words = words[: words.index("--exec")]
+        command = load_command_class("django_deploykit", words[0])
+        command.create_parser("manage.py", words[0]).parse_args(words[1:])
+    elif kind == "verb":
+        from django_deploykit.runtime.arguments import parse as parse_verb
+
+        parse_verb(words)
+    else:
+        assert isinstance(conf_parser(), argparse.ArgumentParser)
+        conf_parser().parse_args(words)
+
+
+def conf_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``python -m django_deploykit.conf``, caught as it is used."""
+    from django_deploykit.conf import __main__ as module
+
+    caught: list[argparse.ArgumentParser] = []
+
+    class Caught(Exception):
+        pass
+
+    class Parser(argparse.ArgumentParser):
+        def parse_args(self, *_: object, **__: object) -> argparse.Namespace:  # type: ignore[override]
+            caught.append(self)
+            raise Caught
+
+    before = module.argparse.ArgumentParser
+    module.argparse.ArgumentParser = Parser  # type: ignore[misc]
+    try:
+        module.main([])
+    except Caught:
+        pass
+    finally:
+        module.argparse.ArgumentParser = before  # type: ignore[misc]
+    parser = caught[0]
+    parser.parse_args = argparse.ArgumentParser.parse_args.__get__(parser)  # type: ignore[method-assign]
+    return parser
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_ini_blocks_are_accepted(path: Path, tmp_path: Path) -> None:
+    """A block that is noted as deploykit.ini is read by the product itself."""
+    from django_deploykit.checks.subject import read_options
+    from django_deploykit.project import load_project
+    from django_deploykit.release.inventory import read_inventory
+
+    for block in blocks(path):
+        if (
+            block.language == "ini" and "[environment:" in block.text
+        ) or "deploykit.ini" in block.note:
+            folder = tmp_path / str(block.line)
+            folder.mkdir()
+            (folder / "deploykit.ini").write_text(block.text, encoding="utf-8")
+            project = load_project(folder)
+            read_inventory(project.ini)
+            read_options(project.ini)
