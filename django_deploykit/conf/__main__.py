@@ -13,8 +13,8 @@ from django_deploykit.conf.layers import environment_name
 from django_deploykit.conf.secret import HIDDEN, has_password
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one of the four commands; returns the exit code."""
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser of the four commands."""
     parser = argparse.ArgumentParser(prog="python -m django_deploykit.conf", description=__doc__)
     parser.add_argument("--settings", default="", help="the settings module")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -25,7 +25,12 @@ def main(argv: list[str] | None = None) -> int:
         "diff", help="print which options a file lacks, and which it need not have"
     )
     diff.add_argument("file", type=Path)
-    options = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one of the four commands; returns the exit code."""
+    options = arguments().parse_args(argv)
     if options.command in ("sample", "diff"):
         os.environ["DEPLOYKIT_BUILD"] = "1"
     try:

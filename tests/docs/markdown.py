@@ -19,7 +19,7 @@ _OURS = re.compile(
     r"|(?P<conf>-m\s+django_deploykit\.conf(?=\s|$))"
     r"|(?P<verb>\S+\.pyz\s+deploykit(?=\s|$))"
 )
-_END = {"|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1"}
+_END = {"──►", "|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1"}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import os
@@ -102,35 +101,9 @@ def parse(kind: str, words: list[str]) -> None:
 
         parse_verb(words)
     else:
-        assert isinstance(conf_parser(), argparse.ArgumentParser)
-        conf_parser().parse_args(words)
+        from django_deploykit.conf.__main__ import arguments
 
-
-def conf_parser() -> argparse.ArgumentParser:
-    """Return the parser of ``python -m django_deploykit.conf``, caught as it is used."""
-    from django_deploykit.conf import __main__ as module
-
-    caught: list[argparse.ArgumentParser] = []
-
-    class Caught(Exception):
-        pass
-
-    class Parser(argparse.ArgumentParser):
-        def parse_args(self, *_: object, **__: object) -> argparse.Namespace:  # type: ignore[override]
-            caught.append(self)
-            raise Caught
-
-    before = module.argparse.ArgumentParser
-    module.argparse.ArgumentParser = Parser  # type: ignore[misc]
-    try:
-        module.main([])
-    except Caught:
-        pass
-    finally:
-        module.argparse.ArgumentParser = before  # type: ignore[misc]
-    parser = caught[0]
-    parser.parse_args = argparse.ArgumentParser.parse_args.__get__(parser)  # type: ignore[method-assign]
-    return parser
+        arguments().parse_args(words)
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)
