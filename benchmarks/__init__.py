@@ -1,0 +1,1 @@
+"""Side-by-side measurements: what django-deploykit costs against what people use today."""

@@ -1,0 +1,183 @@
+"""Taking times, memory and rates. Nothing here judges: a machine under load is slow, not wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PAUSE = 0.004  # seconds between two looks at a server that starts
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A command that ran: seconds, the largest process's memory in MiB, what it printed."""
+
+    seconds: float
+    memory: float
+    output: str
+
+
+@dataclass
+class Samples:
+    """Figures by row, subject and round."""
+
+    values: dict[str, dict[str, dict[int, list[float]]]] = field(default_factory=dict)
+
+    def add(self, row: str, subject: str, number: int, value: float) -> None:
+        """Keep a figure of a round."""
+        rounds = self.values.setdefault(row, {}).setdefault(subject, {})
+        rounds.setdefault(number, []).append(value)
+
+    def median(self, row: str, subject: str) -> float | None:
+        """Return the median of all figures, None where nothing was measured."""
+        rounds = self.values.get(row, {}).get(subject, {})
+        found = [value for values in rounds.values() for value in values]
+        return statistics.median(found) if found else None
+
+    def ratios(self, above: tuple[str, str], below: tuple[str, str]) -> list[float]:
+        """Return the ratios round by round: both sides of a pair saw about the same machine."""
+        upper = self.values.get(above[0], {}).get(above[1], {})
+        lower = self.values.get(below[0], {}).get(below[1], {})
+        return [
+            statistics.median(upper[number]) / statistics.median(lower[number])
+            for number in sorted(upper.keys() & lower.keys())
+        ]
+
+
+def timed(
+    argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str], codes: Sequence[int] = (0,)
+) -> Taken:
+    """Run a command that must end with one of ``codes``."""
+    with tempfile.TemporaryFile() as out:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [str(one) for one in argv], cwd=cwd, env=env, stdout=out, stderr=subprocess.STDOUT
+        )
+        # wait4 gives the memory of this process or, where larger, of a child that it waited for.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        output = out.read().decode("utf-8", "replace")
+    if process.returncode not in codes:
+        shown = " ".join(str(one) for one in argv)
+        raise SystemExit(f"error: {shown} ended with {process.returncode}:\n{output[-3000:]}")
+    unit = 1 << 20 if os.uname().sysname == "Darwin" else 1 << 10
+    return Taken(seconds, usage.ru_maxrss / unit, output)
+
+
+@contextlib.contextmanager
+def tree_memory(found: list[float], every: float = 0.01) -> Iterator[None]:
+    """Add the peak of this process's descendants together, in MiB, to ``found`` (Linux alone).
+
+    Memory that processes share counts once for each: the figure is rather too large than too small.
+    """
+    stop = threading.Event()
+    peak = [0.0]
+
+    def watch() -> None:
+        while not stop.wait(every):
+            peak[0] = max(peak[0], sum(_resident(pid) for pid in _descendants(os.getpid())))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        found.append(peak[0])
+
+
+def _descendants(pid: int) -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                row = Path(f"/proc/{name}/stat").read_text(encoding="ascii", errors="replace")
+                parents.setdefault(int(row.rpartition(")")[2].split()[1]), []).append(int(name))
+    found, left = [], [pid]
+    while left:
+        children = parents.get(left.pop(), [])
+        found += children
+        left += children
+    return found
+
+
+def _resident(pid: int) -> float:
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    return 0.0
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that nobody uses now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def serving(
+    argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str], port: int
+) -> Iterator[float]:
+    """Start a server and yield the seconds to its first 200; it is stopped afterwards."""
+    with tempfile.TemporaryFile() as log:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [str(one) for one in argv],
+            cwd=cwd,
+            env={**env, "PORT": str(port)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            while not _answers(port):
+                if process.poll() is not None or time.perf_counter() - begun > 60:
+                    log.seek(0)
+                    text = log.read().decode("utf-8", "replace")
+                    raise SystemExit(f"error: no server came up:\n{text[-3000:]}")
+                time.sleep(_PAUSE)
+            yield time.perf_counter() - begun
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def rate(url: str, seconds: int) -> float:
+    """Return the requests per second that wrk counts; every answer must be good."""
+    argv = ["wrk", "-t1", "-c16", f"-d{seconds}s", url]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    found = re.search(r"Requests/sec:\s*([\d.]+)", done.stdout)
+    if not found or "Non-2xx" in done.stdout:
+        raise SystemExit(f"error: wrk failed on {url}:\n{done.stdout}{done.stderr}")
+    return float(found[1])

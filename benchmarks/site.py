@@ -1,0 +1,246 @@
+"""The project to measure on: a Django site of 36 distributions, made anew for each run.
+
+Its lock is committed beside this file (``requirements.in`` says what was asked for), so that two runs
+measure the same site.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.projects import commit, run, start_repository, uv, vendor
+
+HERE = Path(__file__).resolve().parent
+_MANAGE = '''\
+#!/usr/bin/env python
+"""Django's command line."""
+import os
+import sys
+
+
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()
+'''
+_SETTINGS = '''\
+"""Settings of the measured site."""
+from pathlib import Path
+
+{imports}
+from django_deploykit.conf import Config
+
+config = Config("site")
+BASE_DIR = Path(__file__).resolve().parent
+DEBUG = config.bool("DEBUG", default=False)
+SECRET_KEY = config.secret("SECRET_KEY")
+ALLOWED_HOSTS = config.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+INSTALLED_APPS = [
+    "django_deploykit",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+{apps}
+    "pages",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "site_urls"
+WSGI_APPLICATION = "site_wsgi.application"
+TEMPLATES = [
+    {{
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {{
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        }},
+    }}
+]
+DATABASES = {{
+    "default": config.database("DATABASE_URL", default=f"sqlite:///{{BASE_DIR / 'site.sqlite3'}}")
+}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {{
+    "default": {{"BACKEND": "django.core.files.storage.FileSystemStorage"}},
+    "staticfiles": {{"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}},
+}}
+'''
+_IMPORTS = """\
+import boto3  # noqa: F401
+import celery
+import PIL.Image  # noqa: F401
+import psycopg  # noqa: F401
+import redis  # noqa: F401
+import requests  # noqa: F401
+import sentry_sdk
+
+sentry_sdk.init(dsn=None)
+queue = celery.Celery("site")
+"""
+_WSGI = """\
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+application = get_wsgi_application()
+"""
+_URLS = """\
+from django.contrib import admin
+from django.urls import path
+
+from pages.views import page
+
+urlpatterns = [path("admin/", admin.site.urls), path("", page), path("<int:number>/", page)]
+"""
+_VIEWS = """\
+from django.shortcuts import render
+
+GREETING = "Hello 0"
+
+
+def page(request, number=0):
+    rows = [{"name": f"Row {row}", "price": row * 1.5} for row in range(50)]
+    context = {"greeting": GREETING, "rows": rows, "number": number}
+    return render(request, f"pages/page{number}.html", context)
+"""
+_MODELS = """\
+from django.db import models
+
+
+class Page(models.Model):
+    title = models.CharField(max_length=200)
+    text = models.TextField(blank=True)
+"""
+_TEMPLATE = """\
+{% extends "pages/base.html" %}{% load static %}
+{% block body %}<h1>{{ greeting }}, page {{ number }}</h1>
+<img src="{% static 'pages/picture3.png' %}">
+<ul>{% for row in rows %}<li>{{ row.name }}: {{ row.price|floatformat:2 }}</li>{% endfor %}</ul>{% endblock %}
+"""
+_BASE = """\
+{% load static %}<!doctype html><title>{% block title %}Site{% endblock %}</title>
+<link rel="stylesheet" href="{% static 'pages/style0.css' %}">
+<body>{% block body %}{% endblock %}</body>
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is to measure on; ``lock`` is "" for the smallest set that runs."""
+
+    templates: int = 30
+    static: int = 200
+    large: bool = True
+
+
+FULL = Size()
+TINY = Size(templates=3, static=5, large=False)
+
+
+def make_site(folder: Path, size: Size) -> Path:
+    """Write the project below ``folder`` as a repository of one commit; returns its path."""
+    project = folder / "site"
+    app = project / "pages"
+    (app / "templates" / "pages").mkdir(parents=True)
+    (app / "static" / "pages").mkdir(parents=True)
+    (app / "migrations").mkdir()
+    texts = {
+        "manage.py": _MANAGE,
+        "site_settings.py": _SETTINGS.format(
+            imports=_IMPORTS if size.large else "",
+            apps='    "rest_framework",' if size.large else "",
+        ),
+        "site_wsgi.py": _WSGI,
+        "site_urls.py": _URLS,
+        "pages/__init__.py": "",
+        "pages/migrations/__init__.py": "",
+        "pages/models.py": _MODELS,
+        "pages/views.py": _VIEWS,
+        "pages/templates/pages/base.html": _BASE,
+        "deploykit.ini": "[project]\nname = site\n",
+        "Procfile": "web: gunicorn site_wsgi --bind 127.0.0.1:$PORT --workers 2 --threads 4\n",
+        ".gitignore": "__pycache__/\n.deploykit/\nstaticfiles/\n",
+    }
+    for number in range(size.templates):
+        texts[f"pages/templates/pages/page{number}.html"] = _TEMPLATE
+    for number in range(size.static):
+        name, data = _static(number)
+        (app / "static" / "pages" / name).write_bytes(data)
+    for name, text in texts.items():
+        (project / name).write_text(text, encoding="utf-8")
+    shutil.copy(lock_of(size), project / "requirements.txt")
+    vendor(project)
+    start_repository(project)
+    return project
+
+
+def lock_of(size: Size) -> Path:
+    """Return the committed lock that a site of this size has."""
+    return HERE / "requirements.txt" if size.large else HERE.parent / "testproject/requirements.txt"
+
+
+def _static(number: int) -> tuple[str, bytes]:
+    """Return a static file: of five, two are pictures, two style sheets, one a script.
+
+    Pictures are what a site has most bytes of, and nothing compresses them.
+    """
+    rows = range(60)
+    if number % 5 < 2:
+        text = [f".c{number}-{row} {{ margin: {row}px; color: #{row:06x} }}" for row in rows]
+        first = ['@import "style1.css";'] if number > 5 else []
+        return f"style{number // 5 * 2 + number % 5}.css", "\n".join(first + text).encode()
+    if number % 5 == 2:
+        text = [f"export const value{row} = {row * number} + {row};" for row in rows]
+        return f"script{number // 5}.js", "\n".join(text).encode()
+    chance = random.Random(number)
+    return f"picture{number}.png", b"\x89PNG\r\n\x1a\n" + chance.randbytes(
+        chance.randrange(10, 110) << 10
+    )
+
+
+def change_a_line(project: Path, number: int) -> str:
+    """Change one line of the app and commit it; returns the commit."""
+    path = project / "pages" / "views.py"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    place = next(index for index, line in enumerate(lines) if line.startswith("GREETING"))
+    lines[place] = f'GREETING = "Hello {number}"\n'
+    path.write_text("".join(lines), encoding="utf-8")
+    hour, minute = divmod(number, 60)
+    return commit(project, f"Greet {number}", f"2026-11-23T{5 + hour:02}:{minute:02}:00Z")
+
+
+def make_virtualenv(folder: Path, project: Path, *more: str) -> Path:
+    """Install the project's lock into a virtualenv, and ``more``; returns its Python."""
+    python = folder / "bin" / "python"
+    run(uv(), "venv", "-q", folder)
+    install = [uv(), "pip", "install", "-q", "--no-deps", "--python", python]
+    run(*install, "--require-hashes", "-r", "requirements.txt", cwd=project)
+    if more:
+        run(uv(), "pip", "install", "-q", "--python", python, *more)
+    return python
