@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console as RichConsole
+from rich.console import Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
@@ -67,17 +68,21 @@ class Display:
         several = any(row.host for row in rows)
         table.add_column(width=1)
         if several:
-            table.add_column(no_wrap=True, overflow="ellipsis", max_width=_HOST_WIDTH)
-        table.add_column(no_wrap=True, overflow="ellipsis", min_width=12, max_width=40)
+            table.add_column(
+                no_wrap=True,
+                overflow="ellipsis",
+                max_width=min(_HOST_WIDTH, self._console.width // 3),
+            )
+        table.add_column(
+            no_wrap=True, overflow="ellipsis", min_width=7 if several else 13, max_width=40
+        )
         table.add_column(no_wrap=True, justify="right", min_width=8)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         # Room for what the terminal shows of Ctrl-C: in a full line it would break the drawing.
         table.width = max(20, self._console.width - 8)
         for row in rows:
             table.add_row(*self._cells(row, now, several=several))
-        if rest:
-            table.add_row("", Text(rest, style="dim"))
-        return table
+        return Group(table, Text(f"  {rest}", style="dim")) if rest else table
 
     def _cells(self, row: Row, now: float, *, several: bool) -> list[RenderableType]:
         style = _STYLES[row.state]
