@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django_deploykit.management.commits import printable
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.errors import HALF_DONE, LIVE
 
+_WIDTH = 80  # columns that a line of ours has at most
 Line = tuple[str, str]  # a line and its mood: "good", "bad", "head" or ""
 
 
@@ -30,15 +32,17 @@ class Ending:
 
 def summary(outcome: Outcome, ending: Ending) -> list[Line]:
     """Return a release's end in words: what is live where, what changed, bytes, time, the way back."""
-    hosts = list(outcome.live)
     if outcome.code == LIVE:
-        head = (f"{outcome.release} is live on {_named(hosts)}", "good")
+        head = (f"{outcome.release} is live on {_where(outcome, ending)}", "good")
     elif outcome.code == HALF_DONE:
         head = (f"{outcome.release} failed and was not wholly taken back", "bad")
     else:
         head = (f"{outcome.release} failed and was taken back", "bad")
     lines = [head, *((f"  {line}", "") for line in _table(outcome))]
-    lines += [(f"  {host}: {_first(error)}", "bad") for host, error in outcome.errors.items()]
+    lines += [
+        (f"  {printable(f'{host}: {_first(error)}', _WIDTH - 2)}", "bad")
+        for host, error in outcome.errors.items()
+    ]
     if outcome.code == LIVE:
         lines += [(f"  {line}", "") for line in ending.commits]
     lines += [(f"  {line}", "") for line in _figures(outcome, ending)]
@@ -51,8 +55,11 @@ def _first(text: str) -> str:
     return next(iter(text.splitlines()), "failed")
 
 
-def _named(hosts: Sequence[str]) -> str:
-    return ", ".join(hosts) if len(hosts) <= 4 else f"{len(hosts)} hosts"
+def _where(outcome: Outcome, ending: Ending) -> str:
+    hosts = list(outcome.live)
+    if len(hosts) == 1:
+        return hosts[0]
+    return f"{ending.environment}, {len(hosts)} hosts"
 
 
 def _table(outcome: Outcome) -> list[str]:
@@ -92,7 +99,9 @@ def _figures(outcome: Outcome, ending: Ending) -> list[str]:
         total = sum(outcome.bytes.values())
         lines.append(f"sent {in_bytes(total)}; the bundle has {in_bytes(ending.size)}")
     if outcome.migrated:
-        lines.append(f"migrated {', '.join(outcome.migrated)}")
+        named = f"migrated {', '.join(outcome.migrated)}"
+        count = f"migrated {len(outcome.migrated)} databases"
+        lines.append(named if len(named) < _WIDTH else count)
     longest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:3]
     most = ", ".join(f"{name} {seconds:.1f}" for name, seconds in longest if seconds >= 0.05)
     lines.append(f"took {ending.seconds:.1f} s{f' (most of it: {most})' if most else ''}")

@@ -26,7 +26,7 @@ def test_a_release_says_where_what_how_much_how_long_and_the_way_back() -> None:
         "production", 4.21, 1 << 20, "", ["1 commit since 929a762:", "  + ab12cd3 Greet"]
     )
     assert words(outcome, ending) == [
-        f"{NEW} is live on web1, web2",
+        f"{NEW} is live on production, 2 hosts",
         "  host  live now                 before                   sent",
         f"  web1  {NEW}  {OLD}  1.0 KiB",
         f"  web2  {NEW}  {OLD}  2.0 KiB",
@@ -75,9 +75,19 @@ def test_half_done_says_what_is_unknown_and_what_to_do() -> None:
     assert "release production --status" in lines[-1]
 
 
-def test_many_hosts_are_counted_in_the_headline() -> None:
-    live: dict[str, str | None] = {f"web{n}": NEW for n in range(5)}
-    assert words(Outcome(NEW, live=live), Ending("p", 1.0))[0] == f"{NEW} is live on 5 hosts"
+def test_what_is_said_of_many_hosts_stays_on_a_line() -> None:
+    hosts = [f"deploy@web{n}.example.com" for n in range(20)]
+    outcome = Outcome(
+        NEW,
+        TAKEN_BACK,
+        live=dict.fromkeys(hosts, OLD),
+        before=dict.fromkeys(hosts, OLD),
+        errors={hosts[3]: "it is not healthy: " + "long " * 40},
+        migrated=[f"{host}: default" for host in hosts],
+    )
+    lines = words(outcome, Ending("production", 1.0))
+    assert "  migrated 20 databases" in lines
+    assert max(len(line) for line in lines) <= 80
 
 
 def test_no_line_of_an_ordinary_summary_is_wider_than_80_columns() -> None:
