@@ -181,7 +181,7 @@ def _install(
         layers: list[Layer] = []
         if packed:
             with progress.step("pack"):
-                layers = pack_all(trees, target.executable)
+                layers = pack_all(trees, target.executable, beside=True)
         platform, glibc = platform_of(list(wheel_tags(site)), target.platform)
         data = {
             "layers": [asdict(layer) for layer in layers],

@@ -16,7 +16,8 @@ from django_deploykit.bundle import packer
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.manifest import Layer
 
-_LEVEL = 6
+_LEVEL = 4  # level 6 takes half as long again and saves a fiftieth
+_FILE_WORK = 4096
 _UNUSED = 60 * 24 * 3600  # seconds after which a layer that no build used leaves the cache
 
 
@@ -31,8 +32,16 @@ class Tree:
 
     @property
     def weight(self) -> int:
-        """Bytes, as far as work is concerned."""
-        return sum(os.path.getsize(source) for _, source in self.files) + 4096 * len(self.files)
+        """The work of packing it, in the time that a byte takes to be compressed."""
+        return sum(_work(source) for _, source in self.files)
+
+
+def _work(path: str) -> int:
+    """Return the work of packing a file: sources are compiled too, which is most of it."""
+    size = os.path.getsize(path)
+    if path.endswith(".py"):
+        return 9 * size + _FILE_WORK
+    return size // 10 + _FILE_WORK if path.endswith(packer.STORED) else size + _FILE_WORK
 
 
 def cache_folder() -> Path:
@@ -55,11 +64,16 @@ def layer_folder() -> Path:
     return folder
 
 
-def pack_all(trees: Sequence[Tree], python: str, processes: int = 0) -> list[Layer]:
-    """Pack trees with several processes of ``python``; the layers come in the order of the trees."""
+def pack_all(
+    trees: Sequence[Tree], python: str, processes: int = 0, *, beside: bool = False
+) -> list[Layer]:
+    """Pack trees with several processes of ``python``; the layers come in the order of the trees.
+
+    With ``beside`` the bytecode is written beside the sources too.
+    """
     count = min(processes or os.cpu_count() or 1, max(1, len(trees)))
     shares = share(trees, count)
-    running = [_start(part, python) for part in shares]
+    running = [_start(part, python, beside=beside) for part in shares]
     found: dict[tuple[str, str], Layer] = {}
     try:
         for process, part in zip(running, shares, strict=True):
@@ -84,7 +98,7 @@ def share(trees: Sequence[Tree], count: int) -> list[list[Tree]]:
     return [part for part in shares if part]
 
 
-def _start(part: Sequence[Tree], python: str) -> subprocess.Popen[str]:
+def _start(part: Sequence[Tree], python: str, *, beside: bool) -> subprocess.Popen[str]:
     env = {
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -99,7 +113,12 @@ def _start(part: Sequence[Tree], python: str) -> subprocess.Popen[str]:
         text=True,
         env=env,
     )
-    job = {"cache": str(layer_folder()), "level": _LEVEL, "trees": [asdict(tree) for tree in part]}
+    job = {
+        "cache": str(layer_folder()),
+        "level": _LEVEL,
+        "beside": beside,
+        "trees": [asdict(tree) for tree in part],
+    }
     assert process.stdin is not None
     try:
         json.dump(job, process.stdin)

@@ -10,6 +10,7 @@ import json
 import marshal
 import os
 import sys
+import types
 import zipfile
 from typing import Any
 
@@ -17,9 +18,8 @@ Contents = dict[str, tuple[str | None, bytes | None]]  # by path: a file, or byt
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED = (0b01).to_bytes(4, "little")  # PEP 552
-# Without references between objects, which would depend on what else the process has loaded.
-_MARSHAL_VERSION = 2
-_STORED = (
+_BYTECODE_LEVEL = 1  # more makes it hardly smaller
+STORED = (
     ".gz",
     ".br",
     ".png",
@@ -39,17 +39,24 @@ _STORED = (
 def main() -> None:
     """Pack every tree of the job that came on standard input."""
     job = json.load(sys.stdin)
-    json.dump([pack(tree, job["cache"], job["level"]) for tree in job["trees"]], sys.stdout)
+    rows = [pack(tree, job["cache"], job["level"], job["beside"]) for tree in job["trees"]]
+    json.dump(rows, sys.stdout)
 
 
-def pack(tree: dict[str, Any], cache: str, level: int) -> dict[str, Any]:
-    """Return the layer of a tree as a row; its archive and list are in the cache afterwards."""
+def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> dict[str, Any]:
+    """Return the layer of a tree as a row; its archive and list are in the cache afterwards.
+
+    With ``beside`` the bytecode is also put where Python looks for it beside the sources, which
+    then start faster.
+    """
     contents: Contents = {path: (source, None) for path, source in tree["files"]}
     for path, source in tree["files"]:
         if path.endswith(".py") and not path.startswith("bin/"):
             code = bytecode(path, source)
             if code is not None:
                 contents[cached_path(path)] = (None, code)
+                if beside:
+                    keep(cached_path(source), code)
     entries = [entry(path, *contents[path]) for path in sorted(contents)]
     digest = tree_digest(entries)
     archive = os.path.join(cache, digest + ".zip")
@@ -89,9 +96,74 @@ def bytecode(path: str, source: str) -> bytes | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     checksum = importlib.util.source_hash(data)
-    return (
-        importlib.util.MAGIC_NUMBER + _UNCHECKED + checksum + marshal.dumps(code, _MARSHAL_VERSION)
-    )
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED + checksum + dump(code)
+
+
+def dump(code: types.CodeType) -> bytes:
+    """Return a code object's bytes, the same in every process.
+
+    marshal marks an object for later reference where it is referenced more than once. For names and
+    constants, some of which the whole process shares, that hangs on what else it has loaded; so all
+    of them are held here while they are written.
+    """
+    code = settled(code, {})
+    held = parts(code)
+    data = marshal.dumps(code)
+    del held
+    return data
+
+
+def settled(code: types.CodeType, known: dict[Any, Any]) -> types.CodeType:
+    """Return the code with one object for each value among its sets, each in an order of its own.
+
+    Whether the compiler makes one object or two of two equal sets, and in which order it fills them,
+    hangs on which of their strings the process knows already.
+    """
+    constants = tuple(_settled(value, known) for value in code.co_consts)
+    same = all(one is other for one, other in zip(constants, code.co_consts, strict=True))
+    return code if same else code.replace(co_consts=constants)
+
+
+def _settled(value: Any, known: dict[Any, Any]) -> Any:
+    if isinstance(value, types.CodeType):
+        return settled(value, known)
+    if isinstance(value, frozenset):
+        rows = sorted(value, key=lambda one: (type(one).__name__, repr(one)))
+        return known.setdefault(repr(rows), frozenset(rows))
+    return value
+
+
+def parts(code: types.CodeType) -> list[Any]:
+    """Return every name and constant of a code object and of the code in it, as the objects they are."""
+    found: list[Any] = []
+    codes = [code]
+    while codes:
+        one = codes.pop()
+        found += one.co_names
+        found += one.co_varnames
+        found += one.co_cellvars
+        found += one.co_freevars
+        found += (one.co_name, one.co_filename, getattr(one, "co_qualname", ""))
+        constants = [one.co_consts]
+        while constants:
+            values = constants.pop()
+            found += values
+            for value in values:
+                if isinstance(value, types.CodeType):
+                    codes.append(value)
+                elif isinstance(value, (tuple, frozenset)):
+                    constants.append(tuple(value))
+    return found
+
+
+def keep(path: str, data: bytes) -> None:
+    """Write bytecode beside its source, where that can be done."""
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError:
+        pass  # it only serves to start faster
 
 
 def entry(path: str, source: str | None, data: bytes | None) -> list[Any]:
@@ -125,19 +197,25 @@ def tree_digest(entries: list[list[Any]]) -> str:
 
 
 def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
-    """Write a layer's archive; it appears whole."""
+    """Write a layer's archive; it appears whole. Of files with the same content it holds the first."""
+    written = set()
     temporary = "%s.%d" % (path, os.getpid())
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
-            for name, mode, size, _ in entries:
+            for name, mode, size, sha256 in entries:
+                if sha256 in written:
+                    continue
+                written.add(sha256)
                 source, data = contents[name]
                 info = zipfile.ZipInfo(name, _EPOCH)
                 info.external_attr = (0o100000 | mode) << 16
                 info.compress_type = (
-                    zipfile.ZIP_STORED if name.endswith(_STORED) else zipfile.ZIP_DEFLATED
+                    zipfile.ZIP_STORED if name.endswith(STORED) else zipfile.ZIP_DEFLATED
                 )
                 info.file_size = size
-                put(archive, info, source, data, level)
+                put(
+                    archive, info, source, data, _BYTECODE_LEVEL if name.endswith(".pyc") else level
+                )
         os.replace(temporary, path)
     finally:
         if os.path.exists(temporary):

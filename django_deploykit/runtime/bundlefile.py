@@ -166,20 +166,35 @@ class BundleFile:
 def layer_files(
     archive: BinaryIO, entries: List[FileEntry], what: str
 ) -> Iterator[Tuple[FileEntry, Content]]:
-    """Yield the verified files of a layer's archive; it must hold exactly ``entries``."""
+    """Yield the verified files of a layer's archive; it must hold exactly ``entries``.
+
+    Of files with the same content the archive may hold the first alone.
+    """
     try:
         with zipfile.ZipFile(archive) as layer:
             infos = {info.filename: info for info in layer.infolist()}
-            if len(infos) != len(layer.infolist()) or set(infos) != {
-                entry.path for entry in entries
-            }:
+            sources = _sources(entries, infos)
+            if len(infos) != len(layer.infolist()) or not infos.keys() <= sources.keys():
                 raise DamagedError(f"{what} does not hold the files that it lists")
             for entry in entries:
-                if infos[entry.path].file_size != entry.size:
+                info = infos.get(sources[entry.path])
+                if info is None:
+                    raise DamagedError(f"{what} does not hold the files that it lists")
+                if info.file_size != entry.size:
                     raise DamagedError(f"{what}: {entry.path} has not the size that is listed")
-                yield entry, _content(layer, infos[entry.path], entry, what)
+                yield entry, _content(layer, info, entry, what)
     except _BROKEN as error:
         raise DamagedError(f"{what} cannot be read: {error}") from None
+
+
+def _sources(entries: List[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:
+    """Return for each listed path the member that holds its content: itself, or the first of its equals."""
+    first: Dict[str, str] = {}
+    return {
+        entry.path: entry.path if entry.path in infos else first.get(entry.sha256, entry.path)
+        for entry in entries
+        if first.setdefault(entry.sha256, entry.path)
+    }
 
 
 def _content(layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str) -> Content:
