@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
 from django_deploykit.conf.ini import read_ini
-from django_deploykit.conf.layers import environment_name
+from django_deploykit.conf.layers import environment_name, prefix
 from django_deploykit.conf.secret import HIDDEN, has_password
 
 
@@ -123,13 +123,18 @@ def compare(
 ) -> tuple[list[Declaration], list[str]]:
     """Return declarations that a file does not set, and options in it that nothing reads."""
     app = configs()[0].app if configs() else ""
+    own = prefix(app)
     names = {
         environment_name(app, section, option): entry.where
         for section, options in read_ini(path).sections.items()
         for option, entry in options.items()
     }
-    known = {one.env for one in declarations}
-    new = [one for one in declarations if one.env not in names]
+    known = {name for one in declarations for name in (one.env, one.env.removeprefix(own))}
+    new = [
+        one
+        for one in declarations
+        if one.env not in names and one.env.removeprefix(own) not in names
+    ]
     return new, [
         f"{where}: nothing reads {name}" for name, where in names.items() if name not in known
     ]

@@ -67,8 +67,10 @@ class Layers:
         for one in spellings:
             if self.environ.get(f"{one}_FILE"):
                 yield _from_file(self.environ[f"{one}_FILE"], f"{one}_FILE", "file")
+        # [shop] currency is CURRENCY and SHOP_CURRENCY alike: in an INI file the section is the prefix.
+        bare = name.removeprefix(prefix(self.app))
         for layer in self.files:
-            for one in spellings:
+            for one in dict.fromkeys((*spellings, bare)):
                 if one in layer.values:
                     yield layer.values[one]
 

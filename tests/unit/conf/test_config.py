@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.conf import Config, ConfigError
+from django_deploykit.conf.__main__ import compare
 from django_deploykit.conf.secret import StandIn
 
 KEY = secrets.token_urlsafe(50)
@@ -76,6 +77,24 @@ def test_accepts_the_prefix_for_everything(tmp_path: Path) -> None:
     config = make(tmp_path, SHOP_DEBUG="yes", SHOP_DATABASE_URL="sqlite:////x")
     assert config.bool("DEBUG") is True
     assert config.database()["NAME"] == "/x"
+
+
+def test_reads_a_name_with_the_prefix_where_the_sample_puts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django_deploykit.conf.config._configs", [])
+    text = "[shop]\ncurrency = GBP\n"
+    config = make(tmp_path, text)
+    assert config.str("SHOP_CURRENCY", default="EUR") == "GBP"
+    written = next(one for one in config.declarations if one.env == "SHOP_CURRENCY")
+    assert f"[{written.section}]\n{written.option} = GBP\n" == text
+    path = tmp_path / "etc" / "shop.ini"
+    assert compare(path, config.declarations) == ([], [])
+
+
+def test_a_name_with_the_prefix_is_not_read_from_the_environment_without_it(tmp_path: Path) -> None:
+    config = make(tmp_path, PATH="/usr/bin")
+    assert config.str("SHOP_PATH", default="") == ""
 
 
 @pytest.mark.parametrize(
