@@ -1,0 +1,335 @@
+"""Shops released to ``local``: bundles built once for all tests, a site of its own for each."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.runtime.bundlefile import BundleFile
+from tests.load import Load
+from tests.projects import IDENTITY, commit, make_shop, manage
+
+Edit = Callable[[Path], None]
+
+
+def rewrite(path: Path, old: str, new: str) -> None:
+    """Replace a piece of a file that must be there."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text, (path, old)
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def greet(project: Path) -> None:
+    """Make a change that visitors see."""
+    rewrite(project / "shop/templates/shop/home.html", "Welcome to", "Welcome back to")
+
+
+def answer_500(project: Path) -> None:
+    """Let the health path fail, and say so in the log."""
+    rewrite(
+        project / "shop/views.py",
+        '    connection.ensure_connection()\n    return HttpResponse("up\\n"',
+        '    print("the till is jammed", flush=True)\n'
+        '    return HttpResponse("down\\n", status=500',
+    )
+
+
+def fail_to_import(project: Path) -> None:
+    """Let the server's entry point raise, which no check imports before it is served."""
+    with (project / "shop/wsgi.py").open("a", encoding="utf-8") as file:
+        file.write(
+            'import sys\nif "gunicorn" in sys.modules:\n'
+            '    raise RuntimeError("the key to the shop is lost")\n'
+        )
+
+
+def hang(project: Path) -> None:
+    """Let the health path never answer."""
+    rewrite(
+        project / "shop/views.py",
+        "    connection.ensure_connection()\n",
+        "    import time\n\n    time.sleep(3600)\n",
+    )
+
+
+def migrate_kindly(project: Path) -> None:
+    """Add a field that old code can live with."""
+    greet(project)
+    rewrite(
+        project / "shop/models.py",
+        "    stock = models",
+        "    note = models.TextField(null=True)\n    stock = models",
+    )
+    _migration(
+        project, 'migrations.AddField("product", "note", models.TextField(null=True))', "0002_note"
+    )
+
+
+def migrate_badly(project: Path) -> None:
+    """Rename a field, remove a model and add a NOT NULL field: old code breaks at all of them."""
+    greet(project)
+    rewrite(
+        project / "shop/models.py",
+        "    stock = models.PositiveIntegerField(default=0)",
+        "    left = models.PositiveIntegerField(default=0)\n"
+        "    shelf = models.CharField(max_length=9)",
+    )
+    text = (project / "shop/models.py").read_text(encoding="utf-8")
+    (project / "shop/models.py").write_text(text.partition("\n\nclass Order")[0], encoding="utf-8")
+    rewrite(
+        project / "shop/views.py",
+        "from shop.models import Order, Product",
+        "from shop.models import Product",
+    )
+    rewrite(
+        project / "shop/views.py",
+        '    Order.objects.create(product=found, email=request.POST.get("email", ""))\n',
+        "    assert found\n",
+    )
+    rewrite(project / "shop/admin.py", "import Order, Product", "import Product")
+    rewrite(project / "shop/admin.py", "[Order, Product]", "[Product]")
+    _migration(
+        project,
+        'migrations.RenameField("product", "stock", "left"),\n'
+        '        migrations.DeleteModel("order"),\n'
+        '        migrations.AddField("product", "shelf", models.CharField(max_length=9, default="A"),'
+        " preserve_default=False)",
+        "0002_shelf",
+    )
+
+
+def _migration(project: Path, operations: str, name: str) -> None:
+    (project / f"shop/migrations/{name}.py").write_text(
+        "from django.db import migrations, models\n\n\n"
+        "class Migration(migrations.Migration):\n"
+        '    dependencies = [("shop", "0001_initial")]\n'
+        f"    operations = [\n        {operations}\n    ]\n",
+        encoding="utf-8",
+    )
+
+
+EDITS: dict[str, tuple[Edit, str]] = {
+    "first": (lambda _: None, "2026-11-23T04:15:00Z"),
+    "second": (greet, "2026-11-23T05:00:00Z"),
+    "500": (answer_500, "2026-11-23T05:01:00Z"),
+    "import": (fail_to_import, "2026-11-23T05:02:00Z"),
+    "hang": (hang, "2026-11-23T05:03:00Z"),
+    "kind": (migrate_kindly, "2026-11-23T05:04:00Z"),
+    "bad": (migrate_badly, "2026-11-23T05:05:00Z"),
+}
+
+
+class Workshop:
+    """A repository whose branches are the shop in several states, and the bundles made of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            if not (folder / "shop").exists():
+                make_shop(folder)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self.folder / "lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another worker of pytest may be at it
+            yield
+
+    def bundle(self, name: str) -> Path:
+        """Return the bundle of the shop in the state ``name``, built when it is first wanted."""
+        path = self.folder / f"{name}.pyz"
+        with self._alone():
+            if not path.exists():
+                self._build(name, path)
+        return path
+
+    def _build(self, name: str, path: Path) -> None:
+        project = self.folder / "shop"
+        edit, when = EDITS[name]
+        subprocess.run(["git", "checkout", "-qf", "main"], cwd=project, check=True)
+        if name != "first":
+            subprocess.run(["git", "checkout", "-qb", f"state-{name}"], cwd=project, check=True)
+            edit(project)
+            commit(project, f"Make it {name}", when)
+        done = manage(project, "bundle", "--output", str(path))
+        subprocess.run(["git", "checkout", "-qf", "main"], cwd=project, check=True)
+        subprocess.run(["git", "clean", "-qfd", "shop"], cwd=project, check=True)
+        assert done.returncode == 0, done.stderr
+
+    def stock(self, store: Path) -> None:
+        """Give a site the layers of the first bundle, as one that had it before."""
+        from django_deploykit.runtime.store import extract_all
+
+        source, bundle = self.folder / "store", self.bundle("first")
+        with self._alone():
+            if not source.exists():
+                with BundleFile(bundle) as opened:
+                    layers = opened.manifest.layers
+                source.mkdir()
+                extract_all(bundle, source, layers, lambda: None)
+        shutil.copytree(source, store, copy_function=os.link)
+
+    def project(self, folder: Path, port: int) -> Path:
+        """Return a copy of the repository whose site listens on ``port``."""
+        project = folder / "shop"
+        with self._alone():
+            ignore = shutil.ignore_patterns(".deploykit", "__pycache__")
+            shutil.copytree(self.folder / "shop", project, ignore=ignore)
+        rewrite(project / "deploykit.ini", ":8000", f":{port}")
+        commit(project, "Move", "2026-11-23T04:16:00Z")
+        return project
+
+
+@dataclass
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What it printed for machines."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+class Shop:
+    """A project of its own and its site on this machine."""
+
+    def __init__(self, workshop: Workshop, folder: Path) -> None:
+        self.workshop = workshop
+        self.port = free_port()
+        self.project = workshop.project(folder, self.port)
+        self.root = self.project / ".deploykit" / "local" / "srv"
+
+    def configure(self, **options: str) -> None:
+        """Add options to ``[environment:local]``."""
+        lines = "".join(f"{key} = {value}\n" for key, value in options.items())
+        rewrite(
+            self.project / "deploykit.ini",
+            "[environment:local]\n",
+            f"[environment:local]\n{lines}",
+        )
+
+    def run(self, *argv: str, **env: str) -> Done:
+        """Run ``manage.py release`` with these arguments."""
+        done = manage(self.project, "release", *argv, **env)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def release(self, name: str, *argv: str, **env: str) -> Done:
+        """Release the shop in a state."""
+        return self.run("--bundle", str(self.workshop.bundle(name)), "--noinput", *argv, **env)
+
+    def start(self, name: str, *argv: str) -> subprocess.Popen[str]:
+        """Begin to release the shop in a state; its lines are read from standard error."""
+        return self.begin("--bundle", str(self.workshop.bundle(name)), "--noinput", *argv)
+
+    def begin(self, *argv: str) -> subprocess.Popen[str]:
+        """Begin to run ``manage.py release`` with these arguments."""
+        env = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        return subprocess.Popen(
+            [sys.executable, "manage.py", "release", *argv],
+            cwd=self.project,
+            env={**env, **IDENTITY},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def live(self) -> str:
+        """The id of the release that is live, "" if none is."""
+        try:
+            return os.path.basename(os.readlink(self.root / "current"))
+        except OSError:
+            return ""
+
+    def get(self, path: str = "/") -> str:
+        """Return a page."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+            text: str = answer.read().decode()
+        return text
+
+    def answers(self) -> bool:
+        """Whether anything listens and answers."""
+        try:
+            self.get("/up")
+        except (OSError, urllib.error.URLError):
+            return False
+        return True
+
+    def load(self, **options: Any) -> Load:
+        """Return visitors who keep asking, keeping most connections for several requests."""
+        return Load(self.port, "/up", **{"connections": 4, "pause": 0.005, **options})
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the journal."""
+        path = self.root / "journal.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def quiet(self, timeout: float = 60) -> None:
+        """Wait until no verb works on the site any more, left over from a killed controller."""
+        end = time.monotonic() + timeout
+        path = self.root / "switch.lock"
+        while path.exists():
+            with path.open() as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    assert time.monotonic() < end, "a verb does not end"
+                    time.sleep(0.05)
+                    continue
+            return
+
+    def close(self) -> None:
+        """Stop the site."""
+        if self.root.exists():
+            self.quiet()
+            done = self.run("--stop")
+            assert done.code == 0, done.err
+
+
+def free_port() -> int:
+    """Return a port of the loopback that is free now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def release_id(bundle: Path) -> str:
+    """Return the release id of a bundle."""
+    with BundleFile(bundle) as opened:
+        return opened.manifest.release_id
+
+
+def wait_for_line(process: subprocess.Popen[str], words: tuple[str, ...]) -> list[str]:
+    """Read standard error until a line begins with one of these words; returns what was read."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.split()[:1] and line.split()[0] in words:
+            break
+    return lines
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill a controller as a power cut would."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()

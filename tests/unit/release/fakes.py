@@ -1,0 +1,186 @@
+"""Hosts in memory: verbs with the effects that real ones have, failing where a test wants it.
+
+A failure is either *lost before* (the verb never ran) or *lost after* (it ran, and then the
+connection broke), or an error that the verb itself reports, having taken back what it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.release.facts import Facts
+from django_deploykit.release.transport import Event, LostError
+from django_deploykit.runtime.errors import LOCKED, TAKEN_BACK
+from django_deploykit.runtime.manifest import Manifest
+from tests.bundles import make_layer, make_manifest
+
+OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
+BEFORE, AFTER, REPORTED = "lost before", "lost after", "reported"
+LAYERS = (
+    make_layer("app", "app", "", {"app/manage.py": b"new"}),
+    make_layer("distribution", "django", "5.2", {"lib/django.py": b"django"}),
+)
+
+
+def new_manifest(**changes: object) -> Manifest:
+    """Return the manifest of the release that tests put live."""
+    return make_manifest(LAYERS, release_id=NEW, **changes)
+
+
+@dataclass
+class Host:
+    """What a host is; ``report`` is what its ``deploy_check`` answers."""
+
+    name: str = "web1"
+    live: str | None = OLD
+    layers: set[str] = field(default_factory=set)
+    staged: set[str] = field(default_factory=lambda: {OLD})
+    switching: bool = False
+    locked_by: str = ""
+    report: dict[str, Any] = field(default_factory=dict)
+    code: int = 0
+    migrated: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    fails: dict[str, list[str]] = field(default_factory=dict)  # by verb: how its next calls fail
+    damaged: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the verb of that name does."""
+        manifest = new_manifest()
+        return {
+            "setup": True,
+            "python": "/usr/bin/python3",
+            "platform": "linux-x86_64",
+            "glibc": "2.36",
+            "clock": 0.0,
+            "free": 1 << 40,
+            "inodes": 1 << 20,
+            "layers": sorted(self.layers),
+            "live": self.live,
+            "staged": sorted(self.staged),
+            "last_good": OLD if self.live != OLD and OLD in self.staged else None,
+            "serving": [self.live] if self.live else [],
+            "switching": self.switching,
+            "keys": list(manifest.required),
+            "drift": [],
+        }
+
+
+class FakeTransport:
+    """A :class:`~django_deploykit.release.transport.Transport` to a :class:`Host`."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.interrupts = 0
+        self.on_call: Callable[[str], None] = lambda _: None
+
+    @property
+    def name(self) -> str:
+        return self.host.name
+
+    def call(
+        self,
+        verb: str,
+        *arguments: str,
+        stream: BinaryIO | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> dict[str, Any]:
+        self.host.calls.append(verb)
+        self.on_call(verb)
+        words = dict(zip(arguments[::2], arguments[1::2], strict=False))
+        failures = self.host.fails.get(verb, [])
+        failure = failures.pop(0) if failures else ""
+        if failure == BEFORE:
+            raise LostError(f"the connection to {self.name} broke")
+        if failure == REPORTED:
+            raise DeployKitError(f"{verb} failed here", "", TAKEN_BACK if verb == "switch" else 1)
+        if verb == "hold":
+            return self._hold(words, stream, on_event)
+        result: dict[str, Any] = getattr(self, f"_{verb}")(words)
+        if failure == AFTER:
+            raise LostError(f"the connection to {self.name} broke")
+        return result
+
+    def attach(self, verb: str, *arguments: str) -> int:
+        raise AssertionError((verb, arguments))
+
+    def interrupt(self) -> None:
+        self.interrupts += 1
+
+    def close(self) -> None:
+        pass
+
+    def _hold(
+        self,
+        words: dict[str, str],
+        stream: BinaryIO | None,
+        on_event: Callable[[Event], None] | None,
+    ) -> dict[str, Any]:
+        if self.host.locked_by:
+            raise DeployKitError(f"{self.host.locked_by} holds the lock", "", LOCKED)
+        self.host.locked_by = words["--owner"]
+        try:
+            assert on_event is not None
+            assert stream is not None
+            on_event({"event": "held", "facts": self.host.facts()})
+            while stream.read(64):
+                pass
+        finally:
+            self.host.locked_by = ""
+        return {"ended": "released"}
+
+    def _facts(self, words: dict[str, str]) -> dict[str, Any]:
+        return self.host.facts()
+
+    def _settle(self, words: dict[str, str]) -> dict[str, Any]:
+        self.host.switching = False
+        return {"settled": self.host.live, "live": self.host.live}
+
+    def _receive(self, words: dict[str, str]) -> dict[str, Any]:
+        self.host.layers |= {layer.sha256 for layer in LAYERS}
+        return {"again": []}
+
+    def _stage(self, words: dict[str, str]) -> dict[str, Any]:
+        bad = [layer.sha256 for layer in LAYERS if layer.sha256 not in self.host.layers]
+        if self.host.damaged:
+            bad.append(self.host.damaged.pop())
+            self.host.layers -= set(bad)
+        if not bad:
+            self.host.staged.add(words["--release"])
+        return {"again": bad}
+
+    def _check(self, words: dict[str, str]) -> dict[str, Any]:
+        return {"code": self.host.code, "report": self.host.report}
+
+    def _migrate(self, words: dict[str, str]) -> dict[str, Any]:
+        self.host.migrated.append(words["--database"])
+        return {}
+
+    def _switch(self, words: dict[str, str]) -> dict[str, Any]:
+        assert words["--release"] in self.host.staged
+        self.host.live = words["--release"]
+        return {"result": "live"}
+
+    def _prune(self, words: dict[str, str]) -> dict[str, Any]:
+        return {"removed": []}
+
+
+class FakeSender:
+    """A sender whose every layer has a hundred bytes."""
+
+    def total(self, facts: Facts) -> int:
+        return 100 * len([layer for layer in LAYERS if layer.sha256 not in facts.layers])
+
+    def send(
+        self,
+        transport: FakeTransport,
+        facts: Facts,
+        on_bytes: Callable[[int], None],
+        whole: Sequence[str] = (),
+    ) -> int:
+        transport.call("receive")
+        on_bytes(self.total(facts))
+        return 100 * len(whole) if whole else self.total(facts)
