@@ -83,6 +83,16 @@ def find_project(start: Path) -> Project:
     )
 
 
+def starting_folder(program: str, here: Path) -> Path:
+    """Return where to look for the project: beside the manage.py that runs, else from here upwards.
+
+    >>> starting_folder("src/manage.py", Path("/repo"))
+    PosixPath('/repo/src')
+    """
+    path = here / program
+    return path.parent if path.name == "manage.py" else here
+
+
 def load_project(root: Path) -> Project:
     """Read the project in ``root``."""
     path = root / "deploykit.ini"

@@ -134,7 +134,8 @@ def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Pr
     return found
 
 
-def _runtime_files() -> dict[str, bytes]:
+def runtime_members() -> dict[str, bytes]:
+    """Return the runtime's files as members of a bundle."""
     folder = Path(runtime_file).parent
     return {f"runtime/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
 
@@ -144,7 +145,7 @@ def runtime_digest() -> str:
     return tree_digest(
         [
             FileEntry(name, 0o644, len(data), hashlib.sha256(data).hexdigest())
-            for name, data in _runtime_files().items()
+            for name, data in runtime_members().items()
         ]
     )
 
@@ -169,7 +170,7 @@ def write(
             manifest.layers,
             lock.digests(),
         ).encode(),
-        **_runtime_files(),
+        **runtime_members(),
     }
     try:
         for layer in manifest.layers:

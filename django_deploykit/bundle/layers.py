@@ -18,6 +18,8 @@ from django_deploykit.runtime.manifest import Layer
 
 _LEVEL = 4  # level 6 takes half as long again and saves a fiftieth
 _FILE_WORK = 4096
+_ENDS = (".zip", ".json", ".sum")
+_CUT_OFF = 24 * 3600  # seconds after which a file that nobody finished leaves the cache
 _UNUSED = 60 * 24 * 3600  # seconds after which a layer that no build used leaves the cache
 
 
@@ -83,7 +85,9 @@ def pack_all(
         for process in running:
             if process.poll() is None:
                 process.kill()
-                process.wait()
+                process.communicate()
+                for left in layer_folder().glob(f"*.{process.pid}"):
+                    left.unlink(missing_ok=True)
     return [found[tree.kind, tree.name] for tree in trees]
 
 
@@ -142,7 +146,7 @@ def _finish(process: subprocess.Popen[str], part: Sequence[Tree]) -> list[dict[s
 
 def judge_cached(digest: str, folder: Path) -> bool:
     """Whether a cached layer is whole; one that is not is thrown away."""
-    paths = [folder / f"{digest}{end}" for end in (".zip", ".json", ".sum")]
+    paths = [folder / f"{digest}{end}" for end in _ENDS]
     try:
         good = packer.file_digest(str(paths[0])) == paths[2].read_text(encoding="ascii")
     except OSError:
@@ -157,12 +161,16 @@ def forget_unused(keep: Iterable[str]) -> None:
     """Mark the layers of this build as used, and remove those that no build used for long."""
     folder = layer_folder()
     for digest in keep:
-        for end in (".zip", ".json", ".sum"):
+        for end in _ENDS:
             (folder / f"{digest}{end}").touch()
-    limit = time.time() - _UNUSED
+    now = time.time()
     for path in folder.iterdir():
-        if path.stat().st_mtime < limit:
-            path.unlink(missing_ok=True)
+        limit = _UNUSED if path.suffix in _ENDS else _CUT_OFF
+        try:
+            if path.stat().st_mtime < now - limit:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another build was faster
 
 
 def digest_of_text(*parts: str) -> str:

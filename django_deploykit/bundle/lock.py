@@ -222,6 +222,10 @@ def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> I
 
 def hint_for(path: str) -> str:
     """Return the command that makes a lock of this file."""
+    if path.endswith("uv.lock"):
+        return "Lock it: uv lock"
+    if path.endswith("pylock.toml"):
+        return "Lock it: uv export --format pylock.toml -o pylock.toml, or pip lock"
     if path.endswith((".txt", ".lock")):
         source = path.rpartition(".")[0] + ".in"
         return (

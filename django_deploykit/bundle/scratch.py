@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     raise KeyboardInterrupt
@@ -20,19 +22,34 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 def scratch(parent: Path | None = None) -> Iterator[Path]:
     """Yield a private folder; SIGTERM and SIGHUP end the block as Ctrl-C does.
 
-    While the folder is removed, further signals wait.
+    While the folder is made or removed, signals wait.
     """
     main = threading.current_thread() is threading.main_thread()
-    wanted = (signal.SIGTERM, signal.SIGHUP) if main else ()
-    before = {number: signal.signal(number, _stop) for number in wanted}
-    folder = Path(tempfile.mkdtemp(prefix=".deploykit-", dir=parent))
+    before = {number: signal.signal(number, _stop) for number in _ENDING[1:]} if main else {}
+    folder: Path | None = None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
+        folder = Path(tempfile.mkdtemp(prefix=".deploykit-", dir=parent))
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         yield folder
     finally:
-        quiet = {
-            number: signal.signal(number, signal.SIG_IGN)
-            for number in (*wanted, *((signal.SIGINT,) if main else ()))
-        }
-        shutil.rmtree(folder, ignore_errors=True)
-        for number, handler in {**quiet, **before}.items():
+        interrupted = _remove(folder)
+        for number, handler in before.items():
             signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+def _remove(folder: Path | None) -> bool:
+    """Remove a folder; returns whether an interrupt came while that began."""
+    interrupted = False
+    while True:
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+        except KeyboardInterrupt:
+            interrupted = True
+        else:
+            return interrupted

@@ -16,7 +16,6 @@ _SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
-    "no-index": "UV_NO_INDEX",
     "cert": "SSL_CERT_FILE",
 }
 
@@ -54,6 +53,12 @@ def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dic
     # pip takes the best of all its indexes; the lock's hashes say which files may come.
     result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return result
+
+
+def _pip_has_no_index(configured: Mapping[str, str]) -> bool:
+    """Whether pip asks no index on this machine; uv has a flag for that, and no variable."""
+    value = os.environ.get("PIP_NO_INDEX") or configured.get("no-index", "")
+    return value.lower() in ("1", "true", "yes", "on")
 
 
 def uv_names_index(folder: Path) -> bool:
@@ -108,7 +113,10 @@ def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
     # Nor where it was built: debugging information names temporary folders.
     for name in ("CFLAGS", "CXXFLAGS"):
         env[name] = f"{env.get(name, '')} -g0".strip()
-    done = run_child([find_uv(), *arguments], folder, env)
+    words = [find_uv(), *arguments]
+    if arguments[:2] == ["pip", "install"] and _pip_has_no_index(configured):
+        words.append("--no-index")
+    done = run_child(words, folder, env)
     if done.returncode:
         text = done.stderr.replace(f"file://{folder}/", "").replace(f"{folder}/", "")
         raise BundleError(f"{what} failed:\n{shorten(text)}", hint_of(text))

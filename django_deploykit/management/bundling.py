@@ -38,6 +38,7 @@ def as_json(built: Built) -> dict[str, Any]:
         "path": str(built.path),
         "release_id": manifest.release_id,
         "commit": manifest.commit,
+        "tag": built.tag,
         "sha256": built.sha256,
         "size": built.size,
         "layers": [asdict(layer) for layer in manifest.layers],

@@ -40,7 +40,7 @@ def default_web(wsgi: str, asgi: str, *, uvicorn: bool) -> Process | None:
         return Process(
             "web",
             "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2} --threads 4 "
-            f"--worker-tmp-dir /dev/shm --access-logfile - {wsgi}",
+            f"--access-logfile - {wsgi}",
         )
     if asgi and uvicorn:
         return Process(

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.bundling import built_shop, caches, links, stage
 from tests.integration.sites import Shop, Workshop
+
+__all__ = ["built_shop", "caches", "links", "live_shop", "shop", "stage", "workshop"]
 
 
 @pytest.fixture(scope="session")

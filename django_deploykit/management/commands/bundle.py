@@ -50,9 +50,9 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any], console: Console) -> int:
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import as_json, previous, sign_built, summary
-        from django_deploykit.project import find_project
+        from django_deploykit.project import find_project, starting_folder
 
-        project = find_project(Path.cwd())
+        project = find_project(starting_folder(sys.argv[0], Path.cwd()))
         request = BuildRequest(
             project, options["rev"], options["output"], options["python"], options["platform"]
         )

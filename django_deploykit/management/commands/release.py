@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console, console_of, run_command
-from django_deploykit.project import Project, find_project
+from django_deploykit.project import Project, find_project, starting_folder
 
 
 class Command(BaseCommand):
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         from django_deploykit.management.releasing import Options, Releasing
         from django_deploykit.release.inventory import as_user, choose, narrow, read_inventory
 
-        project = find_project(Path.cwd())
+        project = find_project(starting_folder(sys.argv[0], Path.cwd()))
         environment = choose(read_inventory(project.ini), options["environment"])
         environment = as_user(narrow(environment, options["hosts"]), options["user"])
         if not environment.local and not environment.hosts:

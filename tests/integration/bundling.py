@@ -1,0 +1,157 @@
+"""What integration tests share: one shop and its bundle for each worker, and bundles of tiny distributions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_deploykit.bundle.assembly import runtime_members
+from django_deploykit.bundle.environment import Environment, ensure_environment, find_target
+from django_deploykit.bundle.layers import layer_folder
+from django_deploykit.bundle.lockfile import read_lock
+from django_deploykit.bundle.markers import settle
+from django_deploykit.bundle.writer import write_bundle
+from django_deploykit.progress import Quiet
+from django_deploykit.project import Project, load_project
+from django_deploykit.runtime.entry import ensure, main_text
+from django_deploykit.runtime.manifest import Manifest
+from tests.bundles import make_manifest
+from tests.projects import make_shop, manage
+
+PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+KEY = "Kq4-for-tests-only-0123456789-abcdefghijklmnopqrstuvwxyz-xyz"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The shop's repository and a bundle of it, with what ``--json`` said."""
+
+    project: Path
+    facts: dict[str, Any]
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle's path."""
+        return Path(self.facts["path"])
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """Return the shop, bundled once; tests that change it work on a copy."""
+    project = make_shop(tmp_path_factory.mktemp("shop"))
+    done = manage(project, "bundle", "--json")
+    assert done.returncode == 0, done.stderr
+    return Shop(project, json.loads(done.stdout))
+
+
+def run_bundle(
+    path: Path | str, *argv: str, python: str = PYTHON, cwd: Path | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a bundle with nothing around it but a Python."""
+    return subprocess.run(
+        [python, str(path), *argv],
+        env={"PATH": "/usr/bin:/bin", **env},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A locked environment as a bundle's release on disk."""
+
+    environment: Environment
+    bundle: Path
+    release: Path
+
+    def run(self, *argv: str) -> str:
+        """Run a program of the release that must succeed; returns its output."""
+        command = [str(self.release / "bin" / argv[0]), *argv[1:]]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env={"PATH": "/usr/bin:/bin"},
+            cwd=self.release,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def python(self, code: str) -> str:
+        """Run Python code in the release."""
+        return self.run("python", "-c", code)
+
+
+Stage = Callable[..., Staged]
+
+
+@pytest.fixture
+def links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that is the only index there is."""
+    folder = tmp_path / "links"
+    folder.mkdir()
+    for name in [key for key in os.environ if key.startswith(("UV_", "PIP_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    return folder
+
+
+@pytest.fixture
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use caches of this test alone, of building and of running."""
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "build-cache"))
+    monkeypatch.setenv("DEPLOYKIT_CACHE", str(tmp_path / "run-cache"))
+    return tmp_path
+
+
+def build_environment(folder: Path, name: str = "requirements.txt", **options: Any) -> Environment:
+    """Install the lock of a folder."""
+    project = replace(Project(folder, "tiny", folder / "deploykit.ini"), **options)
+    target = find_target(project.python, project.platform)
+    lock = read_lock(project, folder, name)
+    rows, _ = settle(lock.requirements, target.python, target.platform)
+    return ensure_environment(replace(lock, requirements=tuple(rows)), target, folder, Quiet())
+
+
+@pytest.fixture
+def stage(caches: Path) -> Stage:
+    """Return a function that bundles a folder's lock, and lays the bundle out as running it does."""
+
+    def work(folder: Path, name: str = "requirements.txt", **options: Any) -> Staged:
+        environment = build_environment(folder, name, **options)
+        manifest: Manifest = make_manifest(
+            environment.layers, platform=environment.platform, glibc=environment.glibc
+        )
+        text = manifest.dumps()
+        members = {
+            "__main__.py": main_text(text, "shop", "shop.settings", manifest.release_id).encode(),
+            "manifest.json": text.encode(),
+            "sample.ini": b"",
+            "sbom.cdx.json": b"{}",
+            **runtime_members(),
+        }
+        for layer in manifest.layers:
+            listing = layer_folder() / f"{layer.sha256}.json"
+            members[f"layers/{layer.sha256}.json"] = listing.read_bytes()
+        bundle = caches / "tiny.pyz"
+        write_bundle(bundle, 1795407300, members, manifest.layers, layer_folder())
+        return Staged(environment, bundle, ensure(bundle))
+
+    return work
+
+
+def project_of(folder: Path) -> Project:
+    """Return a project as the commands read it."""
+    return load_project(folder)
