@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,22 +80,33 @@ def find_target(python: str, platform: str) -> Target:
     """Return the target; :class:`BundleError` where this machine lacks that Python."""
     here = "{}.{}".format(*sys.version_info)
     version = python or here
-    executable = sys.executable if version == here else shutil.which(f"python{version}")
-    if executable is None:
-        raise BundleError(
-            f"there is no python{version} on this machine",
-            f"Bytecode is made by the Python that runs it: install Python {version}, or use --python {here}.",
-        )
-    full = "{}.{}.{}".format(*sys.version_info)
-    if version != here:
-        code = "import platform; print(platform.python_version())"
-        full = subprocess.run(
-            [executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    executable = os.path.realpath(
-        getattr(sys, "_base_executable", executable) if version == here else executable
-    )
+    if not re.fullmatch(r"3\.[0-9]{1,2}", version):
+        raise BundleError(f"there is no Python {version!r}", f"Name one like {here}.")
+    if version == here:
+        full = "{}.{}.{}".format(*sys.version_info)
+        executable = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    else:
+        executable, full = _other_python(version, here)
     return Target(version, executable, full, platform or here_platform())
+
+
+def _other_python(version: str, here: str) -> tuple[str, str]:
+    """Return the path and the full version of another Python: on the PATH, or where uv finds one."""
+    found = [shutil.which(f"python{version}")]
+    words = [find_uv(), "python", "find", "--no-project", "--offline", version]
+    found.append(subprocess.run(words, capture_output=True, text=True).stdout.strip())
+    code = "import platform, sys; print(platform.python_version(), getattr(sys, '_base_executable', sys.executable))"
+    for path in found:
+        if not path:
+            continue
+        done = subprocess.run([path, "-c", code], capture_output=True, text=True)
+        full, _, real = done.stdout.strip().partition(" ")
+        if done.returncode == 0 and full.startswith(f"{version}."):
+            return os.path.realpath(real or path), full
+    raise BundleError(
+        f"there is no python{version} on this machine",
+        f"Bytecode is made by the Python that runs it: install Python {version}, or use --python {here}.",
+    )
 
 
 def ensure_environment(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.layers import Tree, pack_all
+from django_deploykit.bundle.layers import Tree, judge_cached, layer_folder, pack_all
+from django_deploykit.bundle.writer import DamagedLayer
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.entry import here_platform
 from tests.integration.conftest import PYTHON, Stage, build_environment
@@ -326,3 +327,22 @@ def test_layers_do_not_depend_on_modes_places_or_the_order_of_files(
         tree = Tree("app", "app", "", tuple(files[:: 1 if number else -1]))
         rows += pack_all([tree], PYTHON)
     assert rows[0] == rows[1]
+
+
+def test_a_damaged_layer_of_the_cache_is_thrown_away_and_made_anew(
+    tmp_path: Path, links: Path, stage: Stage
+) -> None:
+    wheel = make_wheel(links, "tinycached", {"tinycached.py": "X = 1\n" * 1000})
+    project = lock(tmp_path / "p", locked(wheel))
+    staged = stage(project)
+    before = staged.bundle.read_bytes()
+    digest = staged.environment.layers[0].sha256
+    path = layer_folder() / f"{digest}.zip"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedLayer, match=digest):
+        stage(project)
+    assert staged.bundle.read_bytes() == before  # the last good one stays
+    assert not judge_cached(digest, layer_folder())
+    assert stage(project).bundle.read_bytes() == before
