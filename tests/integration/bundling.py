@@ -20,7 +20,7 @@ from django_deploykit.bundle.lockfile import read_lock
 from django_deploykit.bundle.markers import settle
 from django_deploykit.bundle.writer import write_bundle
 from django_deploykit.progress import Quiet
-from django_deploykit.project import Project, load_project
+from django_deploykit.project import Project
 from django_deploykit.runtime.entry import ensure, main_text
 from django_deploykit.runtime.manifest import Manifest
 from tests.bundles import make_manifest
@@ -44,7 +44,7 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Return the shop, bundled once; tests that change it work on a copy."""
     project = make_shop(tmp_path_factory.mktemp("shop"))
     done = manage(project, "bundle", "--json")
@@ -150,8 +150,3 @@ def stage(caches: Path) -> Stage:
         return Staged(environment, bundle, ensure(bundle))
 
     return work
-
-
-def project_of(folder: Path) -> Project:
-    """Return a project as the commands read it."""
-    return load_project(folder)

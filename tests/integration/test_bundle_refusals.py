@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Shop
+from tests.integration.bundling import Shop
 from tests.projects import IDENTITY, commit, manage, run
 
 # Behind this, lines of a module run in the export alone, not in the command that was called.
@@ -22,10 +22,10 @@ WHILE_BUILDING = "\nimport os\nif os.environ.get('DEPLOYKIT_BUILD'):\n"
 
 
 @pytest.fixture
-def copy(shop: Shop, tmp_path: Path) -> Path:
+def copy(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop's repository, to spoil."""
     project = tmp_path / "shop"
-    shutil.copytree(shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
     return project
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import KEY, Shop
+from tests.integration.bundling import KEY, Shop
 from tests.projects import IDENTITY, ROOT, manage, run, uv, wheel
 
 
@@ -26,17 +26,17 @@ def built(project: Path, **env: str) -> str:
     return str(facts["sha256"])
 
 
-def clone(shop: Shop, target: Path, *flags: str) -> Path:
+def clone(built_shop: Shop, target: Path, *flags: str) -> Path:
     """Clone the shop as another person would."""
-    run("git", "clone", "-q", *flags, f"file://{shop.project}", target)
+    run("git", "clone", "-q", *flags, f"file://{built_shop.project}", target)
     return target
 
 
 def test_another_clone_elsewhere_with_other_names_on_another_day(
-    shop: Shop, tmp_path: Path
+    built_shop: Shop, tmp_path: Path
 ) -> None:
     """Another directory, clone, branch, tag, umask, locale, zone and cache, and older files."""
-    project = clone(shop, tmp_path / "a very other place" / "magasin")
+    project = clone(built_shop, tmp_path / "a very other place" / "magasin")
     run("git", "checkout", "-q", "-b", "other", cwd=project)
     run("git", "tag", "v1", cwd=project)
     run("git", "config", "core.autocrlf", "true", cwd=project)
@@ -59,32 +59,32 @@ def test_another_clone_elsewhere_with_other_names_on_another_day(
         sha256 = built(project, **env)
     finally:
         os.umask(before)
-    assert sha256 == shop.facts["sha256"]
+    assert sha256 == built_shop.facts["sha256"]
     data = next((project / ".deploykit/bundles").glob("*.pyz")).read_bytes()
     assert b"never-to-be-seen" not in data
 
 
-def test_a_shallow_clone_and_another_virtualenv(shop: Shop, tmp_path: Path) -> None:
-    project = clone(shop, tmp_path / "shop", "--depth", "1")
+def test_a_shallow_clone_and_another_virtualenv(built_shop: Shop, tmp_path: Path) -> None:
+    project = clone(built_shop, tmp_path / "shop", "--depth", "1")
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     run(uv(), "pip", "install", "-q", "--python", python, f"{ROOT}[deploy]")
     done = manage(project, "bundle", "--json", python=str(python))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["sha256"] == shop.facts["sha256"]
+    assert json.loads(done.stdout)["sha256"] == built_shop.facts["sha256"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody else")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
 @pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs a Python for everybody")
-def test_another_user(shop: Shop, request: pytest.FixtureRequest) -> None:
+def test_another_user(built_shop: Shop, request: pytest.FixtureRequest) -> None:
     folder = Path(tempfile.mkdtemp(prefix="deploykit-test-"))
     request.addfinalizer(lambda: shutil.rmtree(folder))
     folder.chmod(0o755)
     run(uv(), "venv", "-q", "--no-project", "--python", "/usr/bin/python3", folder / "venv")
     python = str(folder / "venv" / "bin" / "python")
     run(uv(), "pip", "install", "-q", "--python", python, f"{wheel()}[deploy]")
-    mine, theirs = clone(shop, folder / "mine"), clone(shop, folder / "theirs")
+    mine, theirs = clone(built_shop, folder / "mine"), clone(built_shop, folder / "theirs")
     done = manage(mine, "bundle", "--json", python=python)
     assert done.returncode == 0, done.stderr
     home = folder / "home"
@@ -105,12 +105,12 @@ def test_another_user(shop: Shop, request: pytest.FixtureRequest) -> None:
 
 
 def test_the_order_in_which_a_disk_lists_files_is_not_in_the_manifest_of_static_files(
-    shop: Shop, tmp_path: Path
+    built_shop: Shop, tmp_path: Path
 ) -> None:
     import zipfile
 
-    with zipfile.ZipFile(shop.bundle) as bundle:
-        layers = {layer["name"]: layer["sha256"] for layer in shop.facts["layers"]}
+    with zipfile.ZipFile(built_shop.bundle) as bundle:
+        layers = {layer["name"]: layer["sha256"] for layer in built_shop.facts["layers"]}
         with (
             bundle.open(f"layers/{layers['static']}.zip") as file,
             zipfile.ZipFile(file) as static,
