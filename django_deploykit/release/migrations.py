@@ -65,10 +65,10 @@ def migrating_hosts(databases: Mapping[str, Sequence[Database]]) -> dict[str, tu
     seen: set[str] = set()
     result: dict[str, tuple[str, ...]] = {}
     for host, rows in databases.items():
-        mine = tuple(row.alias for row in rows if row.pending and row.place not in seen)
-        seen |= {row.place for row in rows if row.pending}
-        if mine:
-            result[host] = mine
+        for row in rows:
+            if row.pending and row.place not in seen:
+                seen.add(row.place)
+                result[host] = (*result.get(host, ()), row.alias)
     return result
 
 

@@ -302,7 +302,7 @@ def settle(site: Site, supervisor: Supervisor, tell: Tell) -> Optional[str]:
         change = Change(data["to"], data["before"], data["action"], data["owner"], data["commit"])
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         path.unlink()
         return None
     if data.get("stage") == "switched" and live_release(site) == change.to:
