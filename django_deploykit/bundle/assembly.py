@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def own_layers(answer: Answer, folder: Path, target: Target) -> list[Layer]:
     _judge_paths(paths, folder)
     rows = [(f"app/{path}", str(folder / path)) for path in paths]
     collected = [row for row in rows if static and row[0].startswith(f"app/{static}/")]
-    app = [row for row in rows if row not in set(collected)]
+    theirs = set(collected)
+    app = [row for row in rows if row not in theirs]
     trees = [layers.Tree("app", "app", "", tuple(app))]
     if collected:
         trees.append(layers.Tree("static", "static", "", tuple(collected)))
@@ -47,15 +49,36 @@ def own_layers(answer: Answer, folder: Path, target: Target) -> list[Layer]:
 
 def _judge_paths(paths: Sequence[str], folder: Path) -> None:
     """Refuse names that a release cannot hold, and links that a build left to what is elsewhere."""
-    top = folder.resolve()
+    top = os.path.realpath(folder)
+    inside = {
+        parent: is_below(os.path.realpath(os.path.join(top, parent)), top)
+        for parent in {os.path.dirname(path) for path in paths}
+    }
     bad = []
     for path in paths:
         if not good_path(f"app/{path}") or not _encodable(path):
             bad.append(f"{path!r}: not a name that every system can write")
-        elif not (folder / path).resolve().is_relative_to(top) or not (folder / path).is_file():
+        elif not inside[os.path.dirname(path)] or not _file_of(os.path.join(top, path), top):
             bad.append(f"{path!r}: not a file of the export")
     if bad:
         raise Problems("these files cannot be bundled:", bad, "Rename or replace them.")
+
+
+def _file_of(path: str, top: str) -> bool:
+    """Whether a path is a file, or a link to one below ``top``."""
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        return is_below(os.path.realpath(path), top) and os.path.isfile(path)
+    return stat.S_ISREG(mode)
+
+
+def is_below(path: str, top: str) -> bool:
+    """Whether a real path is ``top`` or below it.
+
+    >>> is_below("/srv/shop/a", "/srv/shop"), is_below("/srv/shop2", "/srv/shop")
+    (True, False)
+    """
+    return path == top or path.startswith(top + os.sep)
 
 
 def _encodable(path: str) -> bool:

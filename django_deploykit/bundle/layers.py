@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,11 @@ def _start(part: Sequence[Tree], python: str, *, beside: bool) -> subprocess.Pop
         "cache": str(layer_folder()),
         "level": _LEVEL,
         "beside": beside,
-        "trees": [asdict(tree) for tree in part],
+        "trees": [vars(tree) for tree in part],
     }
     assert process.stdin is not None
     try:
-        json.dump(job, process.stdin)
+        process.stdin.write(json.dumps(job))  # dump() would write it piece by piece
         process.stdin.close()
     except BrokenPipeError:
         pass  # it died; _finish tells why

@@ -40,7 +40,7 @@ def main() -> None:
     """Pack every tree of the job that came on standard input."""
     job = json.load(sys.stdin)
     rows = [pack(tree, job["cache"], job["level"], job["beside"]) for tree in job["trees"]]
-    json.dump(rows, sys.stdout)
+    sys.stdout.write(json.dumps(rows))
 
 
 def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> dict[str, Any]:

@@ -7,9 +7,12 @@ import hashlib
 import os
 import time
 import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from django_deploykit.bundle.packer import file_digest
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.bundlefile import SEAL
@@ -17,6 +20,7 @@ from django_deploykit.runtime.manifest import Layer
 
 _START = b"#!/usr/bin/env python3\n"
 _CHUNK = 1 << 20
+_SEAL_SIZE = 64  # hexadecimal digits
 _FIRST_YEAR = 315532800  # 1980, where ZIP's calendar begins
 
 
@@ -57,52 +61,81 @@ def write_bundle(
     return digest, size
 
 
+class _Sealing:
+    """What the archive is written to: hashes what passes, but for the last 64 bytes, the seal's place.
+
+    It cannot seek, so the archive goes out in one pass and is not read again to be sealed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._size = 0
+        self._held = b""
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self._file.write(data)
+        self._size += len(data)
+        if len(data) < _SEAL_SIZE:
+            data = self._held + data
+        else:
+            self._digest.update(self._held)
+        view = memoryview(data)
+        self._digest.update(view[:-_SEAL_SIZE])
+        self._held = bytes(view[-_SEAL_SIZE:])
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def seal(self) -> str:
+        """Put the seal where the zeros stand, and return the SHA-256 of the whole file."""
+        seal = self._digest.hexdigest().encode("ascii")
+        self._file.seek(self._size - _SEAL_SIZE)
+        self._file.write(seal)
+        self._digest.update(seal)
+        return self._digest.hexdigest()
+
+
 def _write(
     file: BinaryIO, moment: int, members: dict[str, bytes], layers: tuple[Layer, ...], folder: Path
 ) -> str:
-    file.write(_START)
+    target = _Sealing(file)
+    target.write(_START)
     archives = {f"layers/{layer.sha256}.zip": folder / f"{layer.sha256}.zip" for layer in layers}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted([*members, *archives]):
-            info = zipfile.ZipInfo(name, zip_time(moment))
-            info.external_attr = (0o100755 if name == "__main__.py" else 0o100644) << 16
-            info.create_system = 3
-            if name in members:
-                archive.writestr(info, members[name])
-            else:
-                _copy(archive, info, archives[name])
-        archive.comment = SEAL + b"0" * 64
-    return _seal(file)
+    # Hashing lets other threads run: the layers are judged while they are copied.
+    with ThreadPoolExecutor(1) as pool:
+        judged = pool.submit(_judge, sorted(archives.values()))
+        with zipfile.ZipFile(cast(BinaryIO, target), "w", zipfile.ZIP_STORED) as archive:
+            for name in sorted([*members, *archives]):
+                info = zipfile.ZipInfo(name, zip_time(moment))
+                info.external_attr = (0o100755 if name == "__main__.py" else 0o100644) << 16
+                info.create_system = 3
+                if name in members:
+                    archive.writestr(info, members[name])
+                else:
+                    _copy(archive, info, archives[name])
+            archive.comment = SEAL + b"0" * _SEAL_SIZE
+        judged.result()
+    return target.seal()
+
+
+def _judge(paths: Sequence[Path]) -> None:
+    """Refuse a layer's archive that is not what was packed."""
+    for path in paths:
+        if file_digest(str(path)) != path.with_suffix(".sum").read_text(encoding="ascii"):
+            raise DamagedLayer(path.stem)
 
 
 def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
-    """Copy a layer's archive in, piece by piece; one that is not what was packed is refused."""
+    """Copy a layer's archive in, piece by piece."""
     info.file_size = path.stat().st_size
-    digest = hashlib.sha256()
     with (
         path.open("rb") as source,
         archive.open(info, "w", force_zip64=info.file_size >= 1 << 31) as target,
     ):
         while piece := source.read(_CHUNK):
-            digest.update(piece)
             target.write(piece)
-    if digest.hexdigest() != path.with_suffix(".sum").read_text(encoding="ascii"):
-        raise DamagedLayer(path.stem)
-
-
-def _seal(file: BinaryIO) -> str:
-    """Put the seal where the zeros stand, and return the SHA-256 of the whole file."""
-    size = file.tell() - 64
-    file.flush()
-    digest = hashlib.sha256()
-    with open(file.name, "rb") as source:
-        left = size
-        while left:
-            piece = source.read(min(_CHUNK, left))
-            digest.update(piece)
-            left -= len(piece)
-    seal = digest.hexdigest().encode("ascii")
-    file.seek(size)
-    file.write(seal)
-    digest.update(seal)
-    return digest.hexdigest()
