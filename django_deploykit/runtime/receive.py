@@ -120,7 +120,7 @@ def _header(stream: BinaryIO) -> Dict[str, Any]:
         frame = json.loads(line)
     except (ValueError, RecursionError):
         frame = None
-    if not isinstance(frame, dict) or frame.get("kind") not in _FRAMES:
+    if not isinstance(frame, dict) or str(frame.get("kind")) not in _FRAMES:
         raise DamagedError("the stream of files is damaged", "Run the same command again.")
     for name in _FRAMES[frame["kind"]]:
         _bounded(frame, name, _LARGEST)

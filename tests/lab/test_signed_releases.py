@@ -1,0 +1,173 @@
+"""A host that asks for signatures: releases over SSH and by hand, keys that come and go."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle.signing import sign
+from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.signature import beside, digest_of
+from tests.lab.conftest import Fleet
+from tests.lab.fleet import PORT, Controller, Done, live
+from tests.lab.hosts import Host
+
+HELPER = "/usr/local/libexec/deploykit-shop"
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> Controller:
+    return fleet(1, ready=True)
+
+
+@pytest.fixture(scope="module")
+def host(controller: Controller) -> Host:
+    return controller.hosts[0]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    for name in ("ann", "bob"):
+        path = str(folder / name)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return folder
+
+
+def allow(host: Host, keys: Path, *names: str) -> None:
+    text = "".join(
+        f"{name}@example.com {(keys / name).with_suffix('.pub').read_text()}" for name in names
+    )
+    host.run("cat > /etc/shop/allowed_signers", data=text)
+
+
+def copy(controller: Controller, name: str, key: Path | None = None) -> Path:
+    """Return a copy of a bundle, in a folder of its own, signed with a key."""
+    source: Path = getattr(controller.bundles, name)
+    folder = controller.folder / "signed" / f"{name}-{key.name if key else 'nobody'}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / source.name
+    if not path.exists():
+        os.link(source, path)
+    if key:
+        with BundleFile(path) as bundle:
+            sign(path, bundle.manifest, digest_of(path), str(key))
+    return path
+
+
+def release(controller: Controller, path: Path) -> Done:
+    return controller.run("--bundle", str(path), "--noinput", "--json")
+
+
+def test_a_signature_travels_also_where_nobody_asks(
+    controller: Controller, host: Host, keys: Path
+) -> None:
+    release(controller, copy(controller, "one", keys / "ann")).well()
+    text = beside(copy(controller, "one", keys / "ann")).read_text()
+    assert host.run("cat /srv/shop/current/manifest.json.sig") == text
+
+
+def test_an_unsigned_bundle_is_refused_before_anything_changes(
+    controller: Controller, host: Host, keys: Path
+) -> None:
+    allow(host, keys, "ann")
+    before = host.run("find /srv/shop | sort")
+    for path in (copy(controller, "two"), copy(controller, "two")):
+        done = release(controller, path)
+        assert done.code == 1
+        assert "asks for signatures, and this bundle has none" in done.data["error"]["message"]
+        # The next one has the signature of another bundle beside it.
+        shutil.copy(beside(copy(controller, "one", keys / "ann")), beside(path))
+    beside(copy(controller, "two")).unlink()
+    assert host.run("find /srv/shop | sort") == before
+
+
+def test_a_signer_who_is_not_listed_is_refused(
+    controller: Controller, host: Host, keys: Path
+) -> None:
+    done = release(controller, copy(controller, "two", keys / "bob"))
+    assert done.code == 1
+    assert "does not allow the signer" in done.data["error"]["message"]
+    assert live(host) == controller.id("one")
+    assert controller.id("two") not in host.run("ls /srv/shop/releases")
+
+
+def test_a_signed_bundle_goes_live_and_back(controller: Controller, host: Host, keys: Path) -> None:
+    release(controller, copy(controller, "two", keys / "ann")).well()
+    assert live(host) == controller.id("two")
+    controller.run("--rollback", "--json").well()
+    assert live(host) == controller.id("one")
+
+
+def test_root_starts_no_release_that_lost_its_signature(controller: Controller, host: Host) -> None:
+    """As a controller would that knows nothing of signatures, or somebody with the deploy key."""
+    two = f"/srv/shop/releases/{controller.id('two')}"
+    start = f"sudo -n {HELPER} start {controller.id('two')} web"
+    run = f"sudo -n {HELPER} run {controller.id('two')} 0123456789abcdef -- check"
+    host.run(f"mv {two}/manifest.json.sig {two}/kept.sig", user="deploy")
+    for command in (start, run):
+        done = host.try_run(command, user="deploy")
+        assert done.returncode == 65, done.stdout + done.stderr
+        assert "is not signed" in done.stderr
+    host.run(f"cp {two}/../{controller.id('one')}/manifest.json.sig {two}/", user="deploy")
+    assert "of another bundle" in host.try_run(start, user="deploy").stderr
+    host.run(f"mv {two}/kept.sig {two}/manifest.json.sig", user="deploy")
+    host.run(f"chmod u+w {two}/manifest.json; echo >> {two}/manifest.json", user="deploy")
+    assert "of another bundle" in host.try_run(start, user="deploy").stderr
+    host.run(f"sed -i '$d' {two}/manifest.json", user="deploy")
+    assert host.try_run(run, user="deploy").returncode == 0
+
+
+def test_by_hand_too(controller: Controller, host: Host, keys: Path) -> None:
+    name = controller.bundles.two.name
+    good, bad = copy(controller, "two", keys / "ann"), copy(controller, "two", keys / "bob")
+    host.copy(good, f"/home/deploy/{name}", user="deploy")
+    for signature, said in ((None, "not signed"), (beside(bad), "does not allow the signer")):
+        host.run(f"rm -f /home/deploy/{name}.sig", user="deploy")
+        if signature:
+            host.copy(signature, f"/home/deploy/{name}.sig", user="deploy")
+        done = host.try_run(f"./{name} deploykit install", user="deploy")
+        assert done.returncode == 1
+        assert said in done.stdout
+        done = host.try_run(f"{HELPER} verify {name}", user="deploy")
+        assert done.returncode == 65, done.stderr
+    host.copy(beside(good), f"/home/deploy/{name}.sig", user="deploy")
+    verified = host.run(f"{HELPER} verify {name}", user="deploy")
+    assert verified == f"shop {controller.id('two')}, signed by ann@example.com\n"
+    host.run(f"./{name} deploykit install", user="deploy")
+    assert live(host) == controller.id("two")
+    host.run(f"printf x >> {name}", user="deploy")
+    assert host.try_run(f"{HELPER} verify {name}", user="deploy").returncode == 65
+
+
+def test_a_key_that_is_taken_out_starts_nothing_and_stops_nothing(
+    controller: Controller, host: Host, keys: Path
+) -> None:
+    allow(host, keys, "bob")
+    done = controller.run("--rollback", "--json")
+    assert done.code == 4
+    assert "does not allow the signer" in str(done.data)
+    assert live(host) == controller.id("two")
+    controller.run("--exec", "--", "check").well()  # what runs may be used
+    host.reboot()
+    host.run(f"curl -sf --retry 30 --retry-all-errors http://{host.address}:{PORT}/up")
+    assert live(host) == controller.id("two")
+
+
+def test_signing_is_an_option_of_bundle_and_a_variable_of_release(
+    controller: Controller, host: Host, keys: Path
+) -> None:
+    target = controller.folder / "built" / "wider.pyz"
+    build = ("bundle", "--rev", "HEAD", "--python", "3.11", "--json", "--output", str(target))
+    plain = controller.manage(*build).well().data
+    assert plain["signature"] is None
+    signed = controller.manage(*build, "--sign", str(keys / "bob")).well().data
+    assert signed["signature"] == f"{target}.sig"
+    assert signed["sha256"] == plain["sha256"]  # signing changes no byte of a bundle
+    done = controller.run("--rev", "HEAD", "--noinput", "--json", DEPLOYKIT_SIGN=str(keys / "bob"))
+    assert done.well().data["changed"] is True
+    assert live(host) == controller.id("wider")
