@@ -111,3 +111,32 @@ def test_hooks_are_all_named() -> None:
 
     found = names(REFERENCE / "deploykit-ini.md", "Hooks")
     assert sorted(found) == sorted(HOOKS)
+
+
+def test_variables_of_the_environment_are_all_named() -> None:
+    sources = sorted((ROOT / "django_deploykit").rglob("*.py"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    used = set(re.findall(r"(?<![A-Z_])DEPLOYKIT_[A-Z]+(?:_[A-Z]+)*(?![A-Z_])", text))
+    found = names(REFERENCE / "commands.md", "The environment")
+    assert sorted(found) == sorted(used - {"DEPLOYKIT_NAME"})  # stands for a hook's facts
+
+
+def test_json_of_a_bundle_is_named_in_full() -> None:
+    import ast
+
+    source = (ROOT / "django_deploykit" / "management" / "bundling.py").read_text(encoding="utf-8")
+    function = next(
+        one
+        for one in ast.walk(ast.parse(source))
+        if isinstance(one, ast.FunctionDef) and one.name == "as_json"
+    )
+    keys = [
+        key.value
+        for one in ast.walk(function)
+        if isinstance(one, ast.Return) and isinstance(one.value, ast.Dict)
+        for key in one.value.keys
+        if isinstance(key, ast.Constant)
+    ]
+    text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
+    assert keys
+    assert [key for key in keys if f"`{key}`" not in text] == []
