@@ -70,6 +70,8 @@ def judge(answer: Answer, path: str, host: str) -> str:
         )
     if answer.status == 400:
         return f"GET {path} answered 400: is {host!r} in ALLOWED_HOSTS?"
+    if answer.status == 404:
+        return f"GET {path} answered 404: `health` in deploykit.ini must name a page of the site"
     if answer.status >= 400:
         return f"GET {path} answered {answer.status}"
     return ""
