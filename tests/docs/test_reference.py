@@ -135,7 +135,7 @@ def test_json_of_a_bundle_is_named_in_full() -> None:
         for one in ast.walk(function)
         if isinstance(one, ast.Return) and isinstance(one.value, ast.Dict)
         for key in one.value.keys
-        if isinstance(key, ast.Constant)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
     ]
     text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
     assert keys
