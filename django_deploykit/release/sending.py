@@ -20,6 +20,7 @@ from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.manifest import FileEntry, Layer, Manifest, load_list
 
 _CHUNK = 1 << 18
+_ATTEMPTS = 3
 # Above this a changed layer is sent whole: its change would have to be held in memory.
 _LARGEST_DELTA = 64 << 20
 
@@ -153,19 +154,29 @@ class Sender:
         on_bytes: Callable[[int], None],
         whole: Sequence[str] = (),
     ) -> int:
-        """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base."""
-        layers = missing_or_named(self._manifest_layers(), facts, whole)
-        bases = {} if whole else self._bases(transport, layers)
-        with BundleFile(self.path) as bundle:
-            frames = Frames(self._pieces(bundle, layers, facts, bases), on_bytes)
-            result = transport.call("receive", stream=frames)  # type: ignore[arg-type]
-        sent = frames.sent
-        if result["again"]:
-            left = Facts.read(facts.host, {"setup": True, "layers": facts.layers})
-            return sent + self.send(
-                transport, left, lambda done: on_bytes(sent + done), result["again"]
-            )
-        return sent
+        """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base.
+
+        What arrives damaged is sent again as a whole, a few times.
+        """
+        sent = 0
+        for _ in range(_ATTEMPTS):
+            before = sent
+            layers = missing_or_named(self._manifest_layers(), facts, whole)
+            bases = {} if whole else self._bases(transport, layers)
+            with BundleFile(self.path) as bundle:
+                pieces = self._pieces(bundle, layers, facts, bases)
+                frames = Frames(pieces, lambda done, start=before: on_bytes(start + done))  # type: ignore[misc]
+                result = transport.call("receive", stream=frames)  # type: ignore[arg-type]
+            sent += frames.sent
+            if not result["again"]:
+                return sent
+            whole = result["again"]
+            facts = Facts.read(facts.host, {"setup": True, "layers": facts.layers})
+        raise DeployKitError(
+            f"layers arrive damaged after {_ATTEMPTS} attempts: "
+            + ", ".join(digest[:12] for digest in whole),
+            "Check the bundle with `./BUNDLE deploykit verify`, and the connection.",
+        )
 
     def _manifest_layers(self) -> tuple[Layer, ...]:
         with BundleFile(self.path) as bundle:

@@ -132,6 +132,10 @@ class Command(BaseCommand):
     def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
         """Return the bundle to release, built where none is named."""
         if options["bundle"]:
+            from django_deploykit.runtime.bundlefile import BundleFile, judge_seal
+
+            with BundleFile(options["bundle"]):  # says what is wrong with what is no bundle at all
+                judge_seal(options["bundle"])
             return Path(options["bundle"])
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import sign_again, sign_built

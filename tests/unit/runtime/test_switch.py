@@ -207,7 +207,7 @@ def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
 
     told: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(switching.journal, "append", full)
+        patch.setattr("django_deploykit.runtime.journal.append", full)
         switch(site, FakeSupervisor(serving(OLD)), CHANGE, lambda event, **_: told.append(event))
     assert "warning" in told
     supervisor = FakeSupervisor(serving(NEW))
