@@ -73,12 +73,21 @@ class Check:
         return _LETTERS[self.id.rpartition(".")[2][0]]
 
     def run(self, subject: Subject) -> Iterator[Finding]:
-        """Yield what is wrong, with places filled in."""
-        for found in self.judge(subject):
+        """Yield what is wrong, with places filled in; a check that fails is told, not passed over."""
+        for found in self._judged(subject):
             path, line = found.path, found.line
             if not path and found.setting:
                 path, line = subject.place(found.setting)
             yield Finding(self.id, self.level, found.message, found.hint, path, line)
+
+    def _judged(self, subject: Subject) -> Iterator[Found]:
+        try:
+            yield from self.judge(subject)
+        except Exception as error:  # noqa: BLE001 - whatever settings of an odd shape lead to
+            yield Found(
+                f"could not be checked ({self.title}): {type(error).__name__}: {error}",
+                "Do the settings that it reads have the shape that Django wants?",
+            )
 
 
 _CATALOGUE: dict[str, Check] = {}

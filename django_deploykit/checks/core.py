@@ -17,7 +17,13 @@ import django
 from django.conf import settings
 
 from django_deploykit.checks.catalogue import Found, check
-from django_deploykit.checks.subject import Subject, assignments, overridden, settings_files
+from django_deploykit.checks.subject import (
+    Subject,
+    assignments,
+    overridden,
+    secret_key,
+    settings_files,
+)
 from django_deploykit.conf.readers import judge_secret
 from django_deploykit.conf.secret import StandIn
 
@@ -76,7 +82,7 @@ def weak_secret_key(subject: Subject) -> Iterator[Found]:
 
     Whoever knows the key forges sessions, password reset links and signed cookies.
     """
-    key = settings.SECRET_KEY
+    key = secret_key()
     if isinstance(key, StandIn):
         return
     text = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
@@ -101,7 +107,7 @@ def secret_key_changes(subject: Subject) -> Iterator[Found]:
     calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
     names = {getattr(func, "attr", getattr(func, "id", "")) for func in calls}
     made = sorted(names & _RANDOM)
-    if made and settings.SECRET_KEY not in os.environ.values():
+    if made and secret_key() not in os.environ.values():
         yield Found(
             f"SECRET_KEY comes from {made[0]}() when the settings load, so every process has another",
             'Make one key, keep it outside the code, and read it: config.secret("SECRET_KEY").',
@@ -119,7 +125,7 @@ def secret_key_in_code(subject: Subject) -> Iterator[Found]:
     path, _ = subject.place("SECRET_KEY")
     tracked = subject.tracked is None or path in subject.tracked
     texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)] if node else []
-    if tracked and settings.SECRET_KEY and settings.SECRET_KEY in texts:
+    if tracked and secret_key() and secret_key() in texts:
         yield Found(
             "SECRET_KEY is written in the settings",
             'Read it: SECRET_KEY = config.secret("SECRET_KEY"), and make a new key: this one is known.',
@@ -134,7 +140,7 @@ def stale_fallback_keys(subject: Subject) -> Iterator[Found]:
     Every key in the list can still sign. Each also costs time on every forged cookie.
     """
     keys = list(settings.SECRET_KEY_FALLBACKS)
-    if settings.SECRET_KEY in keys:
+    if secret_key() in keys:
         yield Found(
             "SECRET_KEY_FALLBACKS holds SECRET_KEY itself: the rotation changed nothing",
             "Keep only earlier keys there.",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.errors import Problems
@@ -86,6 +87,14 @@ def overridden(*names: str) -> bool:
     """Whether the project's settings set one of these themselves."""
     asked: Any = settings
     return any(asked.is_overridden(name) for name in names)
+
+
+def secret_key() -> Any:
+    """Return SECRET_KEY, "" where it is empty: Django itself raises then."""
+    try:
+        return settings.SECRET_KEY
+    except ImproperlyConfigured:
+        return ""
 
 
 def project_folder() -> Path:

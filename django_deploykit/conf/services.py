@@ -264,7 +264,7 @@ def _authority(rest: str) -> tuple[str, str, str, str]:
     """Return login, place, path and query of what stands behind ``://``.
 
     An ``@`` in the path, or in a query that is no list of pairs, belongs to a password that has
-    a ``/`` or ``?`` of its own: then the last ``@`` ends the login.
+    a ``/`` or ``?`` of its own: then the last ``@`` that has a place behind it ends the login.
     """
     match = _AUTHORITY.fullmatch(rest)
     path, query = (match["path"] or "", match["query"] or "") if match else ("", "")
@@ -276,11 +276,17 @@ def _authority(rest: str) -> tuple[str, str, str, str]:
         and _PLACE.fullmatch(match["place"])
     ):
         return match["login"] or "", match["place"], path, query
-    login, _, behind = rest.rpartition("@")
-    match = _AUTHORITY.fullmatch(behind)
-    if match is None:
-        return login, behind, "", ""
-    return login, match["place"], match["path"] or "", match["query"] or ""
+    pieces = rest.split("@")
+    ways = [("@".join(pieces[:n]), "@".join(pieces[n:])) for n in range(len(pieces) - 1, 0, -1)]
+    for login, behind in ways:
+        match = _AUTHORITY.fullmatch(behind)
+        if not match or not match["path"] or "@" in match["path"]:
+            continue
+        if _PLACE.fullmatch(match["place"]):
+            return login, match["place"], match["path"], match["query"] or ""
+    login, behind = ways[0] if ways else ("", rest)
+    place, _, query = behind.partition("?")
+    return login, place, "", query
 
 
 def _file_only(rest: str) -> tuple[str, str, str, str]:

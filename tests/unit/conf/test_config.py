@@ -275,3 +275,94 @@ def test_problems_of_a_module_that_another_imports_come_out_too(tmp_path: Path) 
 def test_tells_of_lines_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"shop\.ini:3: neither a \[section\]"):
         make(tmp_path, "[x]\ny = 1\nbroken line\n")
+
+
+def test_debug_further_down_counts_for_what_stands_above(tmp_path: Path) -> None:
+    body = """
+        from django_deploykit.conf import Config
+        config = Config("shop")
+        SECRET_KEY = config.secret("SECRET_KEY")
+        ALLOWED_HOSTS = config.hosts("ALLOWED_HOSTS")
+        DEBUG = {debug}
+    """
+    env = {"SECRET_KEY": "change-me", "ALLOWED_HOSTS": "*"}
+    for debug in ("True", 'config.bool("DEBUG", default=True)'):
+        done = run_settings(tmp_path, body.format(debug=debug), "check", **env)
+        assert done.returncode == 0, done.stderr
+    done = run_settings(tmp_path, body.format(debug="False"), "check", **env)
+    assert "2 problems" in done.stderr
+    assert "SECRET_KEY: is a placeholder" in done.stderr
+    assert "'*' accepts every Host header" in done.stderr
+
+
+def test_the_own_prefix_is_the_stronger_name(tmp_path: Path) -> None:
+    config = make(tmp_path, DEBUG="app:*", SHOP_DEBUG="no")
+    assert config.bool("DEBUG") is False
+    (tmp_path / "etc" / "my-shop.ini").write_text("[my-shop]\ncolour = red\n", encoding="utf-8")
+    assert Config("my-shop", etc=tmp_path / "etc", environ={}).str("COLOUR") == "red"
+    dashed = Config("my-shop", etc=tmp_path / "etc", environ={"MY_SHOP_COLOUR": "blue"})
+    assert dashed.str("COLOUR") == "blue"
+
+
+def test_a_weaker_file_that_cannot_be_read_does_no_harm(tmp_path: Path) -> None:
+    config = make(tmp_path, TOKEN="here", TOKEN_FILE="/nowhere/token")
+    assert config.str("TOKEN") == "here"
+
+
+def test_a_file_gives_its_text_without_the_last_newline(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbf a#b \n\n")
+    assert make(tmp_path, TOKEN_FILE=str(tmp_path / "token")).str("TOKEN") == " a#b \n"
+
+
+def test_tells_of_credentials_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"credential secret_key .* is not UTF-8"):
+        make(tmp_path, CREDENTIALS_DIRECTORY=str(tmp_path))
+
+
+def test_tells_of_a_packaged_file_that_was_left_behind(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"/no/defaults\.ini is no file"):
+        Config("shop", packaged="/no/defaults.ini", etc=tmp_path, environ={})
+
+
+def test_separators_of_other_scripts_are_no_new_line(tmp_path: Path) -> None:
+    value = "a\u2028b\x85c\x0cd"
+    assert make(tmp_path, f"[x]\ny = {value}\nz = 1\n").str("X_Y") == value
+
+
+def test_a_call_judges_what_safety_hangs_on(tmp_path: Path) -> None:
+    from decouple import Csv
+
+    with pytest.raises(ConfigError, match="SECRET_KEY: is a placeholder"):
+        make(tmp_path, SECRET_KEY="change-me")("SECRET_KEY")
+    with pytest.raises(ConfigError, match="has a scheme"):
+        make(tmp_path, ALLOWED_HOSTS="a.org,https://b.org")("ALLOWED_HOSTS", cast=Csv())
+    in_debug = make(tmp_path, SECRET_KEY="change-me", DEBUG="true")
+    assert in_debug("SECRET_KEY") == "change-me"
+    with pytest.raises(ConfigError, match="DEBUG: expected true or false"):
+        make(tmp_path, DEBUG="Flase")("DEBUG", default=False, cast=bool)
+
+
+@pytest.mark.parametrize(
+    ("default", "value"), [("False", False), ("", False), (0, False), ("on", True), (None, None)]
+)
+def test_a_call_casts_its_default_as_decouple_does(
+    tmp_path: Path, default: object, value: bool | None
+) -> None:
+    import decouple
+
+    assert make(tmp_path)("ABSENT", default=default, cast=bool) is value
+    if default is not None:
+        theirs = decouple.Config(decouple.RepositoryEmpty())
+        assert theirs("ABSENT", default=default, cast=bool) is value
+
+
+def test_production_is_one_line(tmp_path: Path) -> None:
+    found = make(tmp_path).production()
+    assert found["SECURE_SSL_REDIRECT"] is found["SESSION_COOKIE_SECURE"] is True
+    assert found["SECURE_HSTS_SECONDS"] == 3600
+    assert found["LOGGING"]["root"]["handlers"] == ["console"]
+    for env in ({"DEBUG": "1"}, {"DEPLOYKIT_ENVIRONMENT": "local"}, {"SECURE": "no"}):
+        plain = make(tmp_path, **env).production()
+        assert plain["SECURE_SSL_REDIRECT"] is plain["CSRF_COOKIE_SECURE"] is False
+        assert plain["SECURE_HSTS_SECONDS"] == 0

@@ -92,3 +92,79 @@ def test_says_the_same_as_mailers() -> None:
     found = services.mailers("submission://ann:pw@mail.example.com")["default"]
     assert found["BACKEND"].endswith("smtp.EmailBackend")
     assert (found["OPTIONS"]["host"], found["OPTIONS"]["port"]) == ("mail.example.com", 587)
+
+
+PASSWORDS = ["p#w", "p@w", "p/w", "p?w", "100%", "a+b", "[x]", "a:b", "12/3", "é", "p%40w", "a b"]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("behind", ["", "?sslmode=require", "?application_name=a@b"])
+def test_a_password_may_stand_as_it_is(password: str, behind: str) -> None:
+    wanted = password.replace("%40", "@")
+    entry = services.database(f"postgres://ann:{password}@db.example.com:5433/shop{behind}")
+    assert (str(entry["PASSWORD"]), entry["USER"]) == (wanted, "ann")
+    assert (entry["HOST"], entry["PORT"], entry["NAME"]) == ("db.example.com", "5433", "shop")
+    found = services.email(f"smtps://ann@example.org:{password}@mail.example.com")
+    assert str(found["EMAIL_HOST_PASSWORD"]) == wanted
+    assert found["EMAIL_HOST_USER"] == "ann@example.org"
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_redis_gets_the_password_that_was_meant(password: str) -> None:
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(str(services.cache(f"redis://:{password}@cache:6380/2")["LOCATION"]))
+    assert unquote(parts.password or "") == password.replace("%40", "@")
+    assert (parts.hostname, parts.port, parts.path) == ("cache", 6380, "/2")
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("postgres://u:p@[::1]:5432/x", "::1", "5432"),
+        ("postgres://u:p@[fe80::1]/x", "fe80::1", ""),
+        ("postgres:///x?host=/run/postgresql", "/run/postgresql", ""),
+        ("postgres://u@%2FRun%2FPostgreSQL/x", "/Run/PostgreSQL", ""),
+        ("postgres://DB.example.com/x", "db.example.com", ""),
+        ("postgres://h/x?application_name=a@b", "h", ""),
+    ],
+)
+def test_reads_hosts_of_all_kinds(url: str, host: str, port: str) -> None:
+    entry = services.database(url)
+    assert (entry["HOST"], entry["PORT"], entry["NAME"]) == (host, port, "x")
+
+
+@pytest.mark.parametrize("folder", ["/home/ann@corp", "/srv/a#b", "/srv/a b", "/srv/ü"])
+def test_a_file_may_lie_in_any_folder(folder: str) -> None:
+    assert services.database(f"sqlite:///{folder}/db.sqlite3")["NAME"] == f"{folder}/db.sqlite3"
+    assert services.cache(f"file://{folder}")["LOCATION"] == folder
+
+
+def test_sqlite_is_set_up_for_several_workers() -> None:
+    assert services._for_workers((4, 2)) == {"timeout": 20}
+    assert services._for_workers((5, 1))["transaction_mode"] == "IMMEDIATE"
+    entry = services.database("sqlite:////x?timeout=5&conn_max_age=none")
+    assert entry["OPTIONS"]["timeout"] == 5
+    assert entry["CONN_MAX_AGE"] is None
+    assert "OPTIONS" not in services.database("sqlite:///:memory:")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgres://u:p@h:99999/x", "port or host"),
+        ("postgres://u:p@h/x?sslmode", "name=value pairs"),
+        ("postgres://u:p@h/x?conn_max_age=soon", "conn_max_age"),
+        ("postgres://u:p@h/x?conn_health_checks=Flase&atomic_requests=2", "atomic_requests"),
+        ("postgress://u:p@h/x", "schemes: "),
+    ],
+)
+def test_tells_what_is_wrong_with_a_database_url(url: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says) as caught:
+        services.database(url)
+    assert "u:p" not in str(caught.value)
+
+
+def test_a_typo_in_a_mail_url_is_told() -> None:
+    with pytest.raises(ValueError, match="the query has timout; timeout alone is known"):
+        services.email("smtp://mail.example.com?timout=5")

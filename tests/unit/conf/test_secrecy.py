@@ -1,0 +1,95 @@
+"""Secrets stay out of messages, reprs, tracebacks with locals, Django's debug page, explanations."""
+
+from __future__ import annotations
+
+import pickle
+import secrets
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.views.debug import ExceptionReporter
+
+from django_deploykit.conf import Config, ConfigError
+from django_deploykit.conf.__main__ import explain
+
+HUSH = secrets.token_urlsafe(50)
+ENVIRON = {
+    "SECRET_KEY": HUSH,
+    "DATABASE_URL": f"postgres://ann:{HUSH}@db:no-port/shop",
+    "CACHE_URL": f"redis://:{HUSH}@cache:no-port/1",
+    "EMAIL_URL": f"smtpx://ann:{HUSH}@mail",
+    "BROKER_URL": f"amqp://ann:{HUSH}@broker:no-port/",
+    "GOOD_URL": f"amqp://ann:{HUSH}@broker:5672/",
+    "PRICES": f'{{"key": "{HUSH}" x',
+    "API_TOKEN": HUSH,
+}
+READERS: dict[str, Callable[[Config], Any]] = {
+    "database": lambda config: config.database(),
+    "cache": lambda config: config.cache(),
+    "email": lambda config: config.email(),
+    "url": lambda config: config.url("BROKER_URL"),
+    "json": lambda config: config.json("PRICES"),
+    "int": lambda config: config.int("API_TOKEN"),
+    "float": lambda config: config.float("API_TOKEN"),
+    "bool": lambda config: config.bool("API_TOKEN"),
+    "duration": lambda config: config.duration("API_TOKEN"),
+    "path": lambda config: config.path("API_TOKEN"),
+    "choice": lambda config: config.choice("API_TOKEN", ["a", "b"]),
+    "call": lambda config: config("API_TOKEN", cast=int),
+}
+
+
+def config(tmp_path: Path) -> Config:
+    return Config("shop", etc=tmp_path, environ=dict(ENVIRON))
+
+
+def told(error: BaseException) -> str:
+    """Return all that tools make of an error: messages, locals of every frame, the debug page."""
+    every = traceback.TracebackException.from_exception(error, capture_locals=True)
+    report = ExceptionReporter(None, type(error), error, error.__traceback__)
+    return "\n".join([*every.format(), report.get_traceback_text(), report.get_traceback_html()])
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_error_holds_the_value_nowhere(name: str, tmp_path: Path) -> None:
+    made = config(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        READERS[name](made)
+    assert HUSH not in told(caught.value)
+    assert caught.value.__context__ is None  # a context's frames would hold it
+
+
+def test_values_hide_in_the_frames_of_a_later_error(tmp_path: Path) -> None:
+    def view() -> None:
+        made = config(tmp_path)
+        key = made.secret("SECRET_KEY")
+        token = made.str("API_TOKEN")
+        called = made("API_TOKEN")
+        url = made.url("GOOD_URL")
+        raise LookupError(f"{len(key)} {len(token)} {len(called)} {len(url)}")
+
+    with pytest.raises(LookupError) as caught:
+        view()
+    assert HUSH not in told(caught.value)
+
+
+def test_an_explanation_tells_where_but_not_what(tmp_path: Path) -> None:
+    made = config(tmp_path)
+    made.secret("SECRET_KEY")
+    made("API_TOKEN")
+    made.url("GOOD_URL")
+    lines = "\n".join(explain(made))
+    assert HUSH not in lines + repr(made) + repr(made.layers) + repr(made.declarations)
+    assert "SECRET_KEY: ********** from SECRET_KEY" in lines
+
+
+def test_a_secret_works_as_the_text_that_it_is(tmp_path: Path) -> None:
+    value = config(tmp_path).secret("SECRET_KEY")
+    assert value == HUSH
+    assert value.encode() == HUSH.encode()
+    assert hash(value) == hash(HUSH)
+    assert pickle.loads(pickle.dumps(value)) == HUSH
+    assert f"{value}" == HUSH
