@@ -52,15 +52,13 @@ class Command(BaseCommand):
         if ended:
             self.stdout.write("finished what was at hand")
 '''
-_FIELD = """\
-from django.db import migrations, models
+_REMOVAL = """\
+from django.db import migrations
 
 
 class Migration(migrations.Migration):
     dependencies = [("shop", "0001_initial")]
-    operations = [
-        migrations.AddField("product", "colour", models.CharField(max_length=20, null=True))
-    ]
+    operations = [migrations.RemoveField("product", "stock")]
 """
 
 
@@ -89,15 +87,15 @@ class Done:
 class Bundles:
     """Releases of one shop for one Python, each made from the one before.
 
-    ``one`` and ``two`` differ in a page, ``sick`` answers its health path with 500, ``wider`` has a
-    new column that older code does not know.
+    ``one`` and ``two`` differ in a page, ``sick`` answers its health path with 500, ``narrow`` takes a
+    column away that the older ones need.
     """
 
     repository: Path
     one: Path
     two: Path
     sick: Path
-    wider: Path
+    narrow: Path
 
     def id(self, name: str) -> str:
         """Return a release's id."""
@@ -129,14 +127,11 @@ def build_bundles(folder: Path, python: str) -> Bundles:
     bundle("sick", 3)
     views.write_text(text)
     models = project / "shop/models.py"
-    field = "    colour = models.CharField(max_length=20, null=True)\n"
     models.write_text(
-        models.read_text().replace(
-            "class Product(models.Model):\n", f"class Product(models.Model):\n{field}", 1
-        )
+        models.read_text().replace("    stock = models.PositiveIntegerField(default=0)\n", "")
     )
-    (project / "shop/migrations/0002_product_colour.py").write_text(_FIELD)
-    bundle("wider", 4)
+    (project / "shop/migrations/0002_remove_product_stock.py").write_text(_REMOVAL)
+    bundle("narrow", 4)
     return Bundles(project, **made)
 
 

@@ -174,12 +174,6 @@ def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
     assert controller.run("--exec", "--", "shell", "-v0", "-c", "raise SystemExit(7)").code == 7
 
 
-def test_a_command_reads_what_is_piped_to_it(controller: Controller) -> None:
-    process = controller.start("--exec", "--", "shell", "-v0", "-c", "print(input()[::-1])")
-    process.kill()
-    process.communicate()
-
-
 def test_serves_the_live_release_after_a_power_cut(controller: Controller, host: Host) -> None:
     host.cut()
     host.boot()
@@ -193,20 +187,31 @@ def test_serves_the_live_release_after_a_power_cut(controller: Controller, host:
     assert {one["process"] for one in row["instances"] if one["active"]} == {"web", "worker"}
 
 
+def test_a_breaking_migration_needs_a_yes(controller: Controller, host: Host) -> None:
+    refused = controller.release("narrow")
+    assert refused.code == 1
+    assert "shop.0002_remove_product_stock" in refused.data["error"]["message"]
+    assert live(host) == controller.id("two")
+
+
 def test_rollback_refuses_where_migrations_forbid_it(controller: Controller, host: Host) -> None:
-    done = controller.release("wider").well()
-    assert done.data["migrated"]
+    controller.write_ini("allow_breaking_migrations = yes")
+    assert controller.release("narrow").well().data["migrated"]
     refused = controller.run("--rollback", "--json")
-    if refused.code:
-        assert "migrate shop 0001" in refused.data["error"]["message"]
-    assert live(host) == controller.id("wider") if refused.code else controller.id("two")
+    assert refused.code == 1
+    message = refused.data["error"]["message"]
+    assert live(host) == controller.id("narrow")
+    (command,) = [line for line in message.splitlines() if "--exec --" in line]
+    controller.run("--exec", "--", *command.partition("--exec -- ")[2].split()).well()
+    controller.run("--rollback", "--json").well()
+    assert live(host) == controller.id("two")
 
 
-def test_setup_after_a_new_process_touches_its_unit_alone(
+def test_setup_after_a_change_touches_the_units_concerned_alone(
     controller: Controller, host: Host
 ) -> None:
     controller.write_ini("roles = web")
-    refused = controller.release("two")
+    refused = controller.release("one")
     assert "roles" in refused.data["error"]["message"]
     (row,) = controller.setup().well().data["hosts"].values()
     assert not any("shop-web@" in step or "socket" in step for step in row["plan"])
