@@ -55,7 +55,7 @@ class Host:
         self.address = f"127.0.1.{self.number}"
         self.key = self.folder / "id_ed25519"
         self.known_hosts = self.folder / "known_hosts"
-        for name in ("upper", "work", "root"):
+        for name in ("upper", "disk", "root"):
             (self.folder / name).mkdir()
         self._write_root()
         here = Path(__file__).with_name("guard.py")
