@@ -227,6 +227,8 @@ def sandbox(site: Site) -> List[Tuple[str, str]]:
         ("LoadCredential", f"{app}.ini:{site.ini}"),
         ("LoadCredential", f"conf.d:{site.etc}/conf.d"),
         ("TemporaryFileSystem", f"{site.etc}:ro"),
+        # Used where a profile of that name is loaded; the dash lets its absence be no error.
+        ("AppArmorProfile", f"-deploykit-{app}"),
         ("Environment", f"DEPLOYKIT_DATA={site.data}"),
         ("Environment", "PYTHONUNBUFFERED=1"),
         *_SANDBOX,

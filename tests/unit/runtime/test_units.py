@@ -51,6 +51,10 @@ def test_the_configuration_comes_as_a_credential_and_is_hidden_itself() -> None:
     assert ("TemporaryFileSystem", "/etc/shop:ro") in found
 
 
+def test_a_profile_of_apparmor_is_used_where_there_is_one() -> None:
+    assert ("AppArmorProfile", "-deploykit-shop") in sandbox(SITE)
+
+
 def test_no_unit_runs_a_release_as_root() -> None:
     """The one command without a user of its own is root's helper."""
     for name, text in units(SITE, KINDS).items():
