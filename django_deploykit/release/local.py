@@ -62,6 +62,11 @@ class Local:
             return self._outcome(process, on_event or (lambda _: None), errors, helpers[0])
         finally:
             self._running.remove(running)
+            helpers[0].join(2)
+            for pipe in (process.stdout, process.stderr, process.stdin):
+                with contextlib.suppress(OSError, ValueError):
+                    assert pipe is not None
+                    pipe.close()
 
     def _outcome(
         self,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
@@ -16,6 +14,7 @@ from .manifest import Manifest
 from .site import Site, load_site
 from .supervisor import Supervisor
 from .switch import live_release
+from .tree import find_python
 
 
 def supervisor_of(site: Site, program: Sequence[str]) -> Supervisor:
@@ -33,7 +32,7 @@ def facts(root: Path, python: str, program: Sequence[str]) -> Dict[str, Any]:
     """Return what a plan needs to know of this host; read-only, and works on a bare host too."""
     result: Dict[str, Any] = {
         "setup": (root / "site.json").exists(),
-        "python": _python(python),
+        "python": find_python(python),
         "platform": here_platform(),
         "glibc": here_glibc(),
         "clock": time.time(),
@@ -112,13 +111,6 @@ def missing_keys(
         and inikeys.environment_name(key) not in names
         and prefix + inikeys.environment_name(key) not in names
     ]
-
-
-def _python(version: str) -> str:
-    """Return the path of the wanted Python here, or ""."""
-    if version == "%d.%d" % sys.version_info[:2]:
-        return os.path.realpath(sys.executable)
-    return shutil.which(f"python{version}") or ""
 
 
 def prepare_local(site: Site, sample: str) -> List[str]:

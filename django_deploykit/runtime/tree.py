@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -38,16 +39,28 @@ def interpreter(version: str) -> str:
 
     Raises :class:`DeployKitError` where there is none.
     """
-    here = "%d.%d" % sys.version_info[:2]
-    if here == version:
-        return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
-    found = shutil.which(f"python{version}")
+    found = find_python(version)
     if found:
-        return os.path.realpath(found)
+        return found
+    here = "%d.%d" % sys.version_info[:2]
     raise DeployKitError(
         f"the bundle needs Python {version}; this machine has {here} and no python{version}",
         f"Install Python {version} here, or build the bundle with --python {here}.",
     )
+
+
+def find_python(version: str) -> str:
+    """Return the path of a Python ``version`` on this machine, "" where there is none that runs."""
+    if version == "%d.%d" % sys.version_info[:2]:
+        return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+    found = shutil.which(f"python{version}")
+    if not found:
+        return ""
+    # A name on the PATH may be pyenv's, for a version that it would not run.
+    done = subprocess.run(
+        [found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
+    )
+    return os.path.realpath(done.stdout.strip()) if done.returncode == 0 else ""
 
 
 def stage(

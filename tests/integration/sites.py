@@ -276,7 +276,7 @@ class Shop:
 
     def load(self, **options: Any) -> Load:
         """Return visitors who keep asking, keeping most connections for several requests."""
-        return Load(self.port, "/up", **{"connections": 4, "pause": 0.005, **options})
+        return Load(self.port, **{"path": "/up", "connections": 4, "pause": 0.005, **options})
 
     def records(self) -> list[dict[str, Any]]:
         """Return the journal."""
