@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -111,20 +112,37 @@ def parse(kind: str, words: list[str]) -> None:
         arguments().parse_args(words)
 
 
+_SECTIONS = ("[project]", "[bundle]", "[check]", "[environment:", "[host:")
+
+
 @pytest.mark.parametrize("path", pages(), ids=relative)
-def test_ini_blocks_are_accepted(path: Path, tmp_path: Path) -> None:
-    """A block that is noted as deploykit.ini is read by the product itself."""
+def test_blocks_of_deploykit_ini_are_accepted(path: Path, tmp_path: Path) -> None:
+    """They are read by the product itself, which knows every section and key."""
     from django_deploykit.checks.subject import read_options
     from django_deploykit.project import load_project
     from django_deploykit.release.inventory import read_inventory
 
     for block in blocks(path):
-        if (
-            block.language == "ini" and "[environment:" in block.text
-        ) or "deploykit.ini" in block.note:
+        if block.language == "ini" and block.text.lstrip().startswith(_SECTIONS):
             folder = tmp_path / str(block.line)
             folder.mkdir()
             (folder / "deploykit.ini").write_text(block.text, encoding="utf-8")
             project = load_project(folder)
             read_inventory(project.ini)
             read_options(project.ini)
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_readers_that_pages_use_exist(path: Path) -> None:
+    from django_deploykit.conf import Config
+
+    text = path.read_text(encoding="utf-8")
+    used = set(re.findall(r"(?<![\w.])config\.(\w+)\(", text))
+    assert sorted(name for name in used if not hasattr(Config, name)) == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=relative)
+def test_python_blocks_compile(path: Path) -> None:
+    for block in blocks(path):
+        if block.language == "python":
+            compile(block.text, block.where, "exec")
