@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import os
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
 
 from django_deploykit.checks.catalogue import Found, check
-from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.subject import Subject, settings_files
 from django_deploykit.conf import configs
 from django_deploykit.conf.layers import prefix
+from django_deploykit.conf.moving import steps
 from django_deploykit.project import nearest
 
 _SECRET_FILES = re.compile(
@@ -102,3 +108,60 @@ def odd_value(subject: Subject) -> Iterator[Found]:
                     else "ends in a newline"
                 )
                 yield Found(f"{one.env} {what} ({found.where})", "Write the value alone.")
+
+
+@check("W817")
+def settings_left_behind(subject: Subject) -> Iterator[Found]:
+    """The settings import a file that git does not track.
+
+    local_settings.py stays on the machine where it was written: no bundle has it, and production
+    runs without what it says.
+    """
+    for path in _sources(subject):
+        for node in ast.walk(_parsed(path)):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.rpartition(".")[2] != "local_settings":
+                continue
+            name = os.path.relpath(
+                os.path.join(os.path.dirname(path), "local_settings.py"), subject.root
+            )
+            if subject.tracked is None or name not in subject.tracked:
+                yield Found(
+                    f"local_settings is imported, but git does not track {name}: no bundle has it",
+                    f"Move its values: python -m django_deploykit.conf move {name}",
+                    path=os.path.relpath(path, subject.root),
+                    line=getattr(node, "lineno", 0),
+                )
+
+
+@check("I818")
+def other_configuration(subject: Subject) -> Iterator[Found]:
+    """The settings read configuration by other means alone.
+
+    Files such as .env are in no bundle, and typos there are silent. Moving over is a line or two;
+    the environment's names stay.
+    """
+    if configs():
+        return
+    for path in _sources(subject):
+        found = steps(Path(path).read_text(encoding="utf-8", errors="replace"), "app")
+        found = [one for one in found if one.source != "local_settings.py"]
+        if found:
+            kinds = ", ".join(sorted({one.source for one in found}))
+            relative = os.path.relpath(path, subject.root)
+            yield Found(
+                f"the settings read configuration through {kinds}, which knows no file of the host",
+                f"See each line beside ours: python -m django_deploykit.conf move {relative}",
+                path=relative,
+                line=found[0].line,
+            )
+
+
+def _sources(subject: Subject) -> list[str]:
+    """Return the files of the settings that can be read as Python."""
+    module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
+    return [path for path in settings_files(subject.root, module) if path.endswith(".py")]
+
+
+def _parsed(path: str) -> ast.Module:
+    return ast.parse(Path(path).read_bytes())

@@ -1,4 +1,4 @@
-"""``python -m django_deploykit.conf``: the sample file, where values come from, what is new."""
+"""``python -m django_deploykit.conf``: the sample file, where values come from, what is new, how to move."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.conf.layers import environment_name, prefix
+from django_deploykit.conf.moving import options_of, steps
 from django_deploykit.conf.secret import HIDDEN, has_password
 
 
 def arguments() -> argparse.ArgumentParser:
-    """Return the parser of the four commands."""
+    """Return the parser of the five commands."""
     parser = argparse.ArgumentParser(prog="python -m django_deploykit.conf", description=__doc__)
     parser.add_argument("--settings", default="", help="the settings module")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -25,12 +26,18 @@ def arguments() -> argparse.ArgumentParser:
         "diff", help="print which options a file lacks, and which it need not have"
     )
     diff.add_argument("file", type=Path)
+    move = commands.add_parser(
+        "move", help="print how settings that read other libraries, or none, read through us"
+    )
+    move.add_argument("file", type=Path, nargs="*", help="default: the settings module's file")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one of the four commands; returns the exit code."""
+    """Run one of the five commands; returns the exit code."""
     options = arguments().parse_args(argv)
+    if options.command == "move":
+        return _move(options.file or [_file_of(options.settings)])
     if options.command in ("sample", "diff"):
         os.environ["DEPLOYKIT_BUILD"] = "1"
     try:
@@ -62,6 +69,33 @@ def _load(settings: str) -> None:
 
     dir(django_settings)
     _ = django_settings.DEBUG
+
+
+def _file_of(settings: str) -> Path:
+    """Return the settings' file without importing them."""
+    name = settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _of_manage()
+    path = Path(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _move(files: list[Path]) -> int:
+    app = Path.cwd().name.lower()
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8")
+            found = steps(text, app) if path.suffix == ".py" else []
+        except (OSError, SyntaxError) as error:
+            reason = getattr(error, "strerror", None) or f"is no Python: {error}"
+            print(f"error: {path}: {reason}", file=sys.stderr)
+            return 2
+        for step in found:
+            print(f"{path}:{step.line}: {step.source}\n- {step.before}\n+ {step.after}")
+        if path.name in ("local_settings.py", ".env"):
+            print(f"{path}: values go to {app}.ini, or to the environment by the same names:")
+            print("\n".join(f"  {line}" for line in options_of(text, app)))
+        elif not found:
+            print(f"{path}: nothing to move")
+    return 0
 
 
 def _of_manage() -> str:

@@ -147,3 +147,48 @@ def test_tells_the_place_of_a_setting_in_a_package(
     for name in list(sys.modules):
         if name.startswith("conf_package"):
             del sys.modules[name]
+
+
+def test_finds_settings_that_stay_behind(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "try:\n    from local_settings import *\nexcept ImportError:\n    pass\n"
+    write(project, text, monkeypatch)
+    found = run("W817", project)
+    assert [(one.path, one.line) for one in found] == [("own_settings.py", 2)]
+    assert "git does not track local_settings.py" in found[0].message
+    subject = replace(read_subject(project), tracked=("local_settings.py",))
+    assert list(catalogue()["deploykit.W817"].run(subject)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("from decouple import config\nDEBUG = config('DEBUG', cast=bool)\n", "python-decouple"),
+        ("import environ\nenv = environ.Env()\nDEBUG = env.bool('DEBUG')\n", "django-environ"),
+        ("import os\nDEBUG = os.environ.get('DEBUG') == '1'\n", "os.environ"),
+    ],
+)
+def test_notes_other_ways_of_configuration(
+    text: str, kind: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "configs", lambda: ())
+    monkeypatch.setitem(sys.modules, "decouple", type(sys)("decouple"))
+    monkeypatch.setattr(sys.modules["decouple"], "config", lambda *_, **__: True, raising=False)
+    fake = type(sys)("environ")
+    monkeypatch.setattr(
+        fake, "Env", lambda: type("E", (), {"bool": lambda *_: True})(), raising=False
+    )
+    monkeypatch.setitem(sys.modules, "environ", fake)
+    write(project, text, monkeypatch)
+    found = run("I818", project)
+    assert [one.level for one in found] == ["INFO"]
+    assert kind in found[0].message
+    monkeypatch.setattr(repository, "configs", lambda: ("one",))  # has moved already
+    assert run("I818", project) == []
+
+
+def test_settings_without_configuration_have_nothing_to_move(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "configs", lambda: ())
+    write(project, "import os\nDEBUG = False\nHERE = os.path.dirname(__file__)\n", monkeypatch)
+    assert run("I818", project) == run("W817", project) == []
