@@ -1,0 +1,185 @@
+"""Releases to ``local`` that cannot be: the old one serves on, and the message says why."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.bundlefile import BundleFile
+from tests.bundles import make_layer, make_manifest, write_bundle
+from tests.integration.sites import Shop, release_id, rewrite
+
+
+@pytest.mark.parametrize(
+    ("state", "why", "last"),
+    [
+        ("500", "GET /up answered 500", "the till is jammed"),
+        ("import", "web of", "RuntimeError: the key to the shop is lost"),
+        ("hang", "GET /up was not answered", "Listening at"),
+    ],
+)
+def test_an_unhealthy_release_leaves_the_old_one_serving(
+    live_shop: Shop, state: str, why: str, last: str
+) -> None:
+    shop, first = live_shop, live_shop.live
+    shop.configure(boot="60s" if state != "hang" else "6s")
+    with shop.load(path="/") as visitors:
+        done = shop.release(state)
+    assert done.code == 4, done.err
+    assert why in done.err
+    assert last in done.err
+    assert f"{first} serves as before" in done.err
+    assert (visitors.failed, shop.live) == ([], first)
+    assert "Welcome to the shop" in shop.get()
+    assert shop.records()[-1]["result"] == "failed"
+    status = shop.run("--status").out
+    assert f"web of {first} runs" in status
+    assert "does not run" not in status
+
+
+def test_a_first_release_that_fails_leaves_nothing_running(shop: Shop) -> None:
+    done = shop.release("500")
+    assert done.code == 4
+    assert "nothing was live before" in done.err
+    assert not shop.live
+    assert not shop.answers()
+
+
+def test_a_taken_port_is_named(shop: Shop) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", shop.port))
+        sock.listen()
+        done = shop.release("first")
+    assert done.code == 4
+    assert f"127.0.0.1:{shop.port} is in use by another program" in done.err
+    assert "`listen`" in done.err
+    assert not shop.live
+    done = shop.release("first")
+    assert done.code == 0, done.err
+
+
+def test_a_database_that_is_away_stops_it_before_anything_is_switched(live_shop: Shop) -> None:
+    shop, first = live_shop, live_shop.live
+    configuration = shop.project / ".deploykit/local/etc/shop.ini"
+    with configuration.open("a", encoding="utf-8") as file:
+        file.write("\n[database]\nurl = sqlite:////nowhere/at/all/shop.sqlite3\n")
+    done = shop.release("second")
+    assert done.code == 1
+    assert "unable to open database file" in done.err
+    assert "Traceback" not in done.err
+    assert shop.live == first
+    assert "Welcome to the shop" in shop.get()
+
+
+def test_a_bundle_for_another_python_or_platform_is_refused(shop: Shop, tmp_path: Path) -> None:
+    layer = make_layer("app", "app", "", {"app/manage.py": b""})
+    for change, words in (
+        ({"python": "3.99"}, "no Python 3.99"),
+        ({"platform": "linux-vax"}, "the bundle is for linux-vax"),
+    ):
+        manifest = make_manifest((layer,), **change)
+        path = write_bundle(tmp_path / "other.pyz", manifest, {"app": {"app/manage.py": b""}})
+        done = shop.run("--bundle", str(path), "--noinput")
+        assert done.code == 1
+        assert words in done.err
+        assert not shop.root.exists()
+
+
+def test_damaged_bundles_are_refused_before_anything_is_sent(shop: Shop, tmp_path: Path) -> None:
+    data = shop.workshop.bundle("first").read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    for bad in (data[: len(data) // 2], bytes(flipped), data[:100], b"no bundle"):
+        path = tmp_path / "bad.pyz"
+        path.write_bytes(bad)
+        done = shop.run("--bundle", str(path), "--noinput")
+        assert done.code == 1
+        assert str(path) in done.err
+        assert "Traceback" not in done.err
+        assert not shop.root.exists()
+
+
+def test_a_damaged_layer_in_the_store_is_sent_again(live_shop: Shop) -> None:
+    shop = live_shop
+    with BundleFile(shop.workshop.bundle("second")) as bundle:
+        layer = next(one for one in bundle.manifest.layers if one.name == "django")
+        entry = bundle.entries(layer.sha256)[10]
+    path = shop.root / "store" / layer.sha256 / entry.path
+    data = bytearray(path.read_bytes() or b"?")
+    path.unlink()
+    data[-1] ^= 1
+    path.write_bytes(data)
+    done = shop.release("second", "--json")
+    assert done.code == 0, done.err
+    assert done.data["bytes"]["local"] > 1 << 20
+    with BundleFile(shop.workshop.bundle("second")) as bundle:
+        good = dict(bundle.files(layer.sha256))[entry]
+    assert (shop.root / "current" / entry.path).read_bytes() == good
+    assert path.read_bytes() == good
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that holds a bundle's files only in part."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    options = ["-o", "size=150m"]
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", *options, "none", folder], capture_output=True, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(
+    shop: Shop, small_disk: Path
+) -> None:
+    work = shop.project / ".deploykit"
+    work.mkdir()
+    (work / "local").symlink_to(small_disk)
+    filler = small_disk / "filler"
+    filler.write_bytes(b"\0" * (100 << 20))
+    planned = shop.release("first")
+    assert planned.code == 1
+    assert re.search(r"its disk has \d+ MiB left and \d+ MiB are needed", planned.err)
+    assert not shop.live
+    filler.unlink()
+    done = shop.release("first")
+    assert done.code == 0, done.err
+    assert shop.live == release_id(shop.workshop.bundle("first"))
+
+
+def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
+    live_shop: Shop, small_disk: Path
+) -> None:
+    """The store alone lies on the small disk: no plan can foresee what others write meanwhile."""
+    shop, first = live_shop, live_shop.live
+    store = shop.root / "store"
+    kept = shop.root / "store-before"
+    store.rename(kept)
+    store.symlink_to(small_disk)
+    (small_disk / "filler").write_bytes(b"\0" * (145 << 20))
+    done = shop.release("second")
+    assert done.code == 1
+    assert "cannot take what is sent: No space left on device" in done.err
+    assert "Traceback" not in done.err
+    assert shop.live == first
+    assert shop.answers()
+    store.unlink()
+    kept.rename(store)
+    again = shop.release("second")
+    assert again.code == 0, again.err
+
+
+def test_an_unknown_option_in_the_configuration_is_named(shop: Shop) -> None:
+    rewrite(shop.project / "deploykit.ini", "health", "helth")
+    done = shop.release("first")
+    assert done.code == 1
+    assert re.search(r"deploykit.ini:\d+: helth is no option", done.err)

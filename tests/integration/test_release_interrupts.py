@@ -1,0 +1,70 @@
+"""Ctrl-C and kill -9 in the middle of releases to ``local``: the site answers, a rerun completes."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.integration.sites import Shop, kill, release_id, wait_for_line
+
+# A controller is stopped when the line of one of these steps appears: while the next one runs.
+MOMENTS = ("ask", "lock", "send", "stage", "check", "switch")
+
+
+def test_ctrl_c_at_any_step_leaves_one_release_serving_and_a_rerun_completes(
+    live_shop: Shop,
+) -> None:
+    shop, first = live_shop, live_shop.live
+    second = release_id(shop.workshop.bundle("second"))
+    with shop.load() as visitors:
+        for moment in MOMENTS:
+            with shop.start("second") as process:
+                wait_for_line(process, (moment,))
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=120)
+            assert "Traceback" not in err, (moment, err)
+            if moment == "switch":  # the release is live; pruning alone was left
+                assert shop.live == second
+            else:
+                assert process.returncode in (1, 4, 130), (moment, err)
+                assert "interrupted" in err, (moment, err)
+                assert shop.live == first, moment
+            assert shop.answers()
+        done = shop.release("second")
+    assert done.code == 0, done.err
+    assert shop.live == second
+    assert visitors.failed == []
+
+
+def test_a_controller_killed_at_any_step_leaves_a_site_and_a_rerun_completes(
+    live_shop: Shop,
+) -> None:
+    shop = live_shop
+    ids = {name: release_id(shop.workshop.bundle(name)) for name in ("first", "second")}
+    with shop.load() as visitors:
+        for moment in MOMENTS:
+            target = "second" if shop.live == ids["first"] else "first"
+            with shop.start(target) as process:
+                wait_for_line(process, (moment,))
+                kill(process)
+            assert shop.live in ids.values(), moment
+            assert shop.answers(), moment
+            if moment in ("send", "check", "switch"):  # elsewhere the next round is the rerun
+                done = shop.release(target, "--wait", "30")
+                assert done.code == 0, (moment, done.err)
+                assert shop.live == ids[target]
+    assert visitors.failed == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_first_release_that_is_stopped_early_can_be_run_again(
+    shop: Shop, number: signal.Signals
+) -> None:
+    with shop.start("first") as process:
+        wait_for_line(process, ("lock",))
+        process.send_signal(number)
+        process.communicate(timeout=120)
+    done = shop.release("first", "--wait", "30")
+    assert done.code == 0, done.err
+    assert shop.answers()
