@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, Iterable, List, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from .errors import DeployKitError
 
@@ -39,8 +39,7 @@ class ManifestError(DeployKitError):
     """A manifest or a layer's list that this runtime cannot accept."""
 
 
-@dataclass(frozen=True, order=True)
-class FileEntry:
+class FileEntry(NamedTuple):
     """One file of a layer: path with ``/``, mode 0o644 or 0o755, size in bytes, SHA-256 in hex."""
 
     path: str
@@ -239,13 +238,12 @@ def tree_digest(entries: Iterable[FileEntry]) -> str:
     >>> tree_digest([])
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
     """
-    digest = hashlib.sha256()
-    for entry in sorted(entries):
-        for part in (entry.path, format(entry.mode, "o"), str(entry.size), entry.sha256):
+    parts = []  # joined and hashed at once: this is done for every file of a release
+    for path, mode, size, sha256 in sorted(entries):
+        for part in (path, format(mode, "o"), str(size), sha256):
             raw = part.encode("utf-8", "surrogateescape")
-            digest.update(b"%d:" % len(raw))
-            digest.update(raw)
-    return digest.hexdigest()
+            parts.append(b"%d:%b" % (len(raw), raw))
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def dump_list(entries: Iterable[FileEntry]) -> str:
@@ -273,20 +271,23 @@ def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
     A path may not be a file and a folder at once, nor one that every release has of its own.
     """
     seen: Set[str] = set()
-    for entry in sorted(entries):  # a folder stands before what is in it
+    folders: Set[str] = set()  # that are known to be no files: those stand before what is in them
+    for entry in sorted(entries):
+        folder = entry.path.rpartition("/")[0]
         bad = (
             not good_path(entry.path)
             or entry.mode not in (0o644, 0o755)
             or not 0 <= entry.size < _LARGEST
             or not _DIGEST.match(entry.sha256)
             or entry.path in seen
-            or not seen.isdisjoint(_parents(entry.path))
+            or (folder not in folders and not seen.isdisjoint(_parents(entry.path)))
         )
         if bad:
             raise ManifestError(
                 f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold"
             )
         seen.add(entry.path)
+        folders.add(folder)
 
 
 def _parents(path: str) -> List[str]:

@@ -107,8 +107,9 @@ def extract(bundle: BundleFile, store: Path, digest: str) -> None:
     with incoming(store) as folder:
         tree = folder / "tree"
         tree.mkdir()
-        write_files(tree, bundle.files(digest))
-        keep(store, digest, bundle.entries(digest), tree)
+        entries = bundle.entries(digest)
+        write_files(tree, bundle.files(digest, entries))
+        keep(store, digest, entries, tree)
 
 
 def extract_all(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -171,7 +170,7 @@ def test_a_tree_is_the_same_in_any_order_and_differs_in_any_part() -> None:
         {"size": 2},
         {"sha256": "1" + H[1:]},
     )
-    others = {tree_digest([dataclasses.replace(one, **change), two]) for change in changes}
+    others = {tree_digest([one._replace(**change), two]) for change in changes}
     assert len(others | {digest, tree_digest([one]), tree_digest([])}) == 7
 
 
