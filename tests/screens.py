@@ -6,8 +6,12 @@ import fcntl
 import os
 import re
 import struct
+import subprocess
 import termios
 import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
@@ -49,9 +53,39 @@ class Terminal:
                 return
             self._pieces.append(piece)
 
+    def type(self, text: str) -> None:
+        """Type: what the terminal makes of it (a signal for ``^C``) reaches who runs on it."""
+        os.write(self._master, text.encode())
+
+    def start(
+        self, command: Sequence[str], cwd: Path, env: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """Start a command that has this terminal as its own."""
+
+        def claim() -> None:
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=self.file,
+            stdout=self.file,
+            stderr=self.file,
+            preexec_fn=claim,
+        )
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Wait until a text was written."""
+        end = time.monotonic() + seconds
+        while text not in self.raw:
+            assert time.monotonic() < end, f"{text!r} was not shown: {self.raw}"
+            time.sleep(0.01)
+
     @property
     def raw(self) -> str:
-        """Everything that was written, once the terminal is closed."""
+        """Everything that was written so far."""
         return b"".join(self._pieces).decode("utf-8")
 
     @property

@@ -6,7 +6,6 @@ import io
 import json
 import sys
 import threading
-import time
 
 import pytest
 
@@ -28,15 +27,6 @@ def terminal_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain(**options: int | bool) -> tuple[Console, io.StringIO, io.StringIO]:
     out, err = io.StringIO(), io.StringIO()
     return Console(out, err, **options), out, err  # type: ignore[arg-type]
-
-
-def wait_for(terminal: Terminal, text: str) -> None:
-    """Wait until the display, which another thread draws, has shown a text."""
-    for _ in range(500):
-        if text in terminal.raw:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{text!r} was not shown: {terminal.raw!r}")
 
 
 def test_says_one_line_for_each_step_without_a_terminal() -> None:
@@ -108,7 +98,7 @@ def test_a_terminal_keeps_the_lines_and_nothing_of_the_drawing() -> None:
         with console.step("send", ["web1", "web2"]):
             console.at("web1", "send", RUNS)
             console.advance(512, 2048, "web1")
-            wait_for(terminal, "512 bytes of 2.0 KiB")
+            terminal.wait_for("512 bytes of 2.0 KiB")
             console.note("web2: layers are sent again")
             console.at("web1", "send", DONE)
         with console.step("prune", ["web1", "web2"]):
@@ -129,7 +119,7 @@ def test_no_drawn_line_is_as_wide_as_the_terminal() -> None:
         console = Console(io.StringIO(), terminal.file)
         with console.step("switch", [host]):
             console.at(host, "switch", RUNS, "verify " + "/long" * 40)
-            wait_for(terminal, "verify /long")
+            terminal.wait_for("verify /long")
         console.close()
     assert "^C" not in terminal.raw
     drawn = pieces(terminal.raw)
@@ -141,7 +131,7 @@ def test_results_come_after_the_drawing_is_gone() -> None:
         console = Console(terminal.file, terminal.file)
         with console.step("switch", ["web1"]):
             console.at("web1", "switch", RUNS, "start web")
-            wait_for(terminal, "start web")
+            terminal.wait_for("start web")
         console.print("it is live", "good")
     assert terminal.screen[-1] == "it is live"
     assert not any("start web" in line for line in terminal.screen)
@@ -154,7 +144,7 @@ def test_asks_with_the_drawing_out_of_the_way(monkeypatch: pytest.MonkeyPatch) -
         console = Console(io.StringIO(), terminal.file)
         with console.step("check", ["web1"]):
             console.at("web1", "check", RUNS, "asks")
-            wait_for(terminal, "asks")
+            terminal.wait_for("asks")
         assert console.ask("Run them all the same?")
         before = threading.active_count()
         console.close()
@@ -258,7 +248,7 @@ def test_the_display_is_gone_when_an_unexpected_error_ends_the_command() -> None
         def work() -> int:
             with console.step("send", ["web1"]):
                 console.at("web1", "send", RUNS, "at work")
-                wait_for(terminal, "at work")
+                terminal.wait_for("at work")
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
