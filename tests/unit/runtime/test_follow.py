@@ -1,0 +1,44 @@
+"""Logs that grow while they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.follow import follow, news
+from django_deploykit.runtime.plain import ended, tail
+from tests.unit.runtime.supervisors import FakeSupervisor
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "new"),
+    [
+        ([], [], []),
+        ([], ["a"], ["a"]),
+        (["a"], ["a"], []),
+        (["a", "b"], ["b", "c", "d"], ["c", "d"]),
+        (["a", "a"], ["a", "a", "a"], ["a"]),
+        (["a"], ["x", "y"], ["x", "y"]),
+    ],
+)
+def test_only_what_came_is_shown(before: list[str], now: list[str], new: list[str]) -> None:
+    assert news(before, now) == new
+
+
+def test_the_last_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert follow(FakeSupervisor(), "r", "web", 5, forever=False) == 0
+    assert capsys.readouterr().out == "web of r says ouch\n"
+
+
+def test_the_end_of_a_long_file_is_read_alone(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    assert tail(path, 3) == []
+    path.write_bytes(b"x" * (1 << 20) + "\nä\n\xff".encode("latin-1") + b"\nlast\n")
+    assert tail(path, 1) == ["last"]
+    assert len(tail(path, 4)) == 4
+
+
+def test_how_a_process_ended_is_said_in_words() -> None:
+    assert ended(3 << 8) == "ended with exit code 3"
+    assert ended(9) == "was killed by signal 9"
