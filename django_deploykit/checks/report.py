@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
-from django_deploykit.checks.catalogue import Check, Finding
+from django_deploykit.checks.catalogue import LEVELS, Check, Finding
 from django_deploykit.checks.gate import Report
 
 SCHEMA_VERSION = 1
@@ -132,7 +134,10 @@ def sarif(report: Report, checks: Iterable[Check]) -> str:
     for one in report.findings:
         region = {"region": {"startLine": one.line}} if one.line else {}
         location = {
-            "physicalLocation": {"artifactLocation": {"uri": one.path or "manage.py"}, **region}
+            "physicalLocation": {
+                "artifactLocation": {"uri": quote(one.path or "manage.py")},
+                **region,
+            }
         }
         results.append(
             {
@@ -158,23 +163,40 @@ def junit(report: Report, checks: Iterable[Check]) -> str:
     by_id: dict[str, list[Finding]] = {}
     for one in report.findings:
         by_id.setdefault(one.id, []).append(one)
+    left = dict(line.partition(" skipped: ")[::2] for line in report.skipped)
+    ids = sorted({one.id for one in checks} | set(by_id) | set(left))
+    least = LEVELS.index(report.fail_level)
+    failing = {key for key, rows in by_id.items() if LEVELS.index(rows[0].level) >= least}
     cases = []
-    ids = sorted({one.id for one in checks} | set(by_id))
     for key in ids:
-        body = ""
-        for one in by_id.get(key, []):
-            kind = "failure" if one.level == "ERROR" else "system-out"
-            words = escape(f"{one.where}: {one.message}" if one.where else one.message)
-            attribute = f" message={quoteattr(one.message)}" if kind == "failure" else ""
-            body += f"<{kind}{attribute}>{words}</{kind}>"
+        body = _case(by_id.get(key, []), left.get(key), fails=key in failing)
         cases.append(
             f'  <testcase classname="deploy_check" name={quoteattr(key)}>{body}</testcase>'
         )
-    failures = sum(any(one.level == "ERROR" for one in rows) for rows in by_id.values())
-    head = f'<testsuite name="deploy_check" tests="{len(ids)}" failures="{failures}" errors="0" skipped="0">'
+    passed_over = len(set(left) - set(by_id))
+    head = (
+        f'<testsuite name="deploy_check" tests="{len(ids)}" failures="{len(failing)}" '
+        f'errors="0" skipped="{passed_over}">'
+    )
     return (
         "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *cases, "</testsuite>"]) + "\n"
     )
+
+
+def _case(rows: list[Finding], reason: str | None, *, fails: bool) -> str:
+    """Return what stands in a case: at most one element, as the strictest readers want."""
+    if not rows:
+        return f"<skipped message={quoteattr(_legal(reason))}/>" if reason is not None else ""
+    lines = [f"{one.where}: {one.message}" if one.where else one.message for one in rows]
+    words = escape(_legal("\n".join(lines)))
+    if fails:
+        return f"<failure message={quoteattr(_legal(rows[0].message))}>{words}</failure>"
+    return f"<system-out>{words}</system-out>"
+
+
+def _legal(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
 
 
 FORMATS: dict[str, Callable[..., str]] = {

@@ -10,9 +10,17 @@ import pytest
 from django.core import checks as django_checks
 
 from django_deploykit.checks import report
-from django_deploykit.checks.catalogue import Finding, catalogue
-from django_deploykit.checks.gate import Report, apply_skips, converted, matches, ordered, unneeded
-from django_deploykit.checks.subject import Skip, Topology, read_options
+from django_deploykit.checks.catalogue import Check, Finding, Found, catalogue
+from django_deploykit.checks.gate import (
+    Report,
+    apply_skips,
+    converted,
+    matches,
+    ordered,
+    unknown_ids,
+    unneeded,
+)
+from django_deploykit.checks.subject import Skip, Subject, Topology, read_options
 from django_deploykit.conf.ini import parse_ini
 from django_deploykit.errors import Problems
 
@@ -125,3 +133,37 @@ def test_gitlab_has_severities() -> None:
         ("critical", 14),
         ("minor", 1),
     ]
+
+
+def test_junit_tells_what_was_skipped_and_holds_what_xml_cannot() -> None:
+    odd = Finding("deploykit.W201", "WARNING", "a <b> \x1b[1m", "", "a b.py", 1)
+    twice = Report((ERROR, ERROR, odd), ("deploykit.W310 skipped: long & wide",), 9, "WARNING")
+    tree = ElementTree.fromstring(report.junit(twice, catalogue().values()))
+    assert (tree.get("failures"), tree.get("skipped")) == ("2", "1")
+    cases = {case.get("name"): case for case in tree}
+    assert [len(case) for case in cases.values() if len(case)] == [1, 1, 1]
+    skipped = cases["deploykit.W310"].find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == "long & wide"
+    data = json.loads(report.sarif(twice, ()))
+    place = data["runs"][0]["results"][2]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "a%20b.py"
+
+
+def test_ids_that_nothing_reports_are_told() -> None:
+    known = list(catalogue())
+    fine = ["E101", "deploykit.W201", "security.W004", "security", "4_0.E001", "deploykit"]
+    assert unknown_ids(fine, known) == []
+    told = unknown_ids(["E999", "securty.W004", "security.W4", "w201", ""], known)
+    assert len(told) == 5
+    assert "did you mean 'security'?" in told[1]
+
+
+def test_a_check_that_fails_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    def judge(subject: object) -> list[Found]:
+        raise KeyError("NAME")
+
+    one = Check("deploykit.E999", "A title", "", "core", False, judge)
+    found = list(one.run(Subject(tmp_path)))
+    assert [row.id for row in found] == ["deploykit.E999"]
+    assert "could not be checked (A title): KeyError" in found[0].message
