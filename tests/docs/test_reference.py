@@ -121,22 +121,39 @@ def test_variables_of_the_environment_are_all_named() -> None:
     assert sorted(found) == sorted(used - {"DEPLOYKIT_NAME"})  # stands for a hook's facts
 
 
-def test_json_of_a_bundle_is_named_in_full() -> None:
+def keys_of(module: str, function: str) -> list[str]:
+    """Return the keys of the first dictionary that a function of the product writes out."""
     import ast
 
-    source = (ROOT / "django_deploykit" / "management" / "bundling.py").read_text(encoding="utf-8")
-    function = next(
-        one
-        for one in ast.walk(ast.parse(source))
-        if isinstance(one, ast.FunctionDef) and one.name == "as_json"
+    tree = ast.parse((ROOT / "django_deploykit" / module).read_text(encoding="utf-8"))
+    body = next(
+        one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == function
     )
-    keys = [
+    written = next(one for one in ast.walk(body) if isinstance(one, ast.Dict) and one.keys)
+    return [
         key.value
-        for one in ast.walk(function)
-        if isinstance(one, ast.Return) and isinstance(one.value, ast.Dict)
-        for key in one.value.keys
+        for key in written.keys
         if isinstance(key, ast.Constant) and isinstance(key.value, str)
     ]
+
+
+def test_json_of_a_bundle_is_named_in_full() -> None:
     text = (REFERENCE / "commands.md").read_text(encoding="utf-8")
-    assert keys
+    keys = keys_of("management/bundling.py", "as_json")
+    assert len(keys) > 10
     assert [key for key in keys if f"`{key}`" not in text] == []
+
+
+def test_json_of_a_release_is_named_in_full() -> None:
+    from django_deploykit.release.outcome import Outcome
+
+    keys = keys_of("management/releasing.py", "conclude")
+    keys += [one.name for one in fields(Outcome)]
+    text = (
+        (REFERENCE / "commands.md").read_text(encoding="utf-8").partition("prints one object:")[2]
+    )
+    table = text.partition("An error prints")[0]
+    named = [
+        key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split(" | ")[0])
+    ]
+    assert sorted(named) == sorted(keys)
