@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,11 +107,26 @@ def batch_size(batch: str, hosts: int) -> int:
 def parse_host(text: str) -> Host:
     """Take ``deploy@web1.example.com:22`` apart; raises :class:`DeployKitError` for what is no host."""
     match = _HOST.match(text)
-    if match is None or int(match["port"] or 0) > 65535:
+    if (
+        match is None
+        or not 0 < int(match["port"] or 22) < 65536
+        or not _bracketed(match["address"])
+    ):
         raise DeployKitError(
             f"{text!r} is no host", "Write user@host:port; user and port may be left out."
         )
     return Host(text, match["address"].strip("[]"), match["user"] or "", int(match["port"] or 0))
+
+
+def _bracketed(address: str) -> bool:
+    """Whether what stands in brackets, if anything does, is an IPv6 address."""
+    if not address.startswith("["):
+        return True
+    try:
+        ipaddress.IPv6Address(address[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def _hosts(text: str) -> tuple[Host, ...]:

@@ -30,7 +30,7 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 _LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
 # What staging makes in every release: a layer's file there would be written through to the store.
 _OWN = re.compile(
-    r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json|lib64(?:/.*)?)\Z",
+    r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json(?:\.sig)?|lib64(?:/.*)?)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -185,8 +185,8 @@ def _text_problems(data: Dict[str, Any]) -> Iterable[str]:
     if isinstance(data.get("python"), str) and not _PYTHON.match(data["python"]):
         yield "python must look like 3.11"
     root = data.get("static_root") or ""
-    if isinstance(root, str) and root and not good_path(root):
-        yield "static_root must be a folder of the release"
+    if isinstance(root, str) and root and not (root.startswith("app/") and good_path(root)):
+        yield "static_root must be a folder below app/"
 
 
 def _plain(text: str) -> bool:

@@ -19,9 +19,9 @@ from django_deploykit.runtime.manifest import (
     valid_digest,
     valid_release_id,
 )
-from tests.bundles import make_layer, make_manifest
+from tests.bundles import Tree, make_layer, make_manifest
 
-TREE = {"app/manage.py": b"print()", "bin/tool": (b"#!/bin/sh\n", 0o755)}
+TREE: Tree = {"app/manage.py": b"print()", "bin/tool": (b"#!/bin/sh\n", 0o755)}
 H = "0" * 64
 
 

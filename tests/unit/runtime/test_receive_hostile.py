@@ -16,7 +16,7 @@ import pytest
 from django_deploykit.runtime import receive, store
 from django_deploykit.runtime.bundlefile import DamagedError
 from django_deploykit.runtime.errors import DeployKitError
-from django_deploykit.runtime.manifest import dump_list, tree_digest
+from django_deploykit.runtime.manifest import FileEntry, dump_list, tree_digest
 from django_deploykit.runtime.receive import Received
 from tests.bundles import Tree, entries_of, layer_zip, make_layer, make_manifest
 
@@ -142,20 +142,24 @@ def test_a_signature_is_laid_nowhere_else(tmp_path: Path, release: object) -> No
         "app/a\\b",
         "app/a\x00b",
         "app/a\nb",
-        "x",
+        ".x",
+        "~x",
+        "c:x",
+        "app",
         "bin/python",
         "bin/python3.11",
         "bin/activate",
         "pyvenv.cfg",
         "manifest.json",
         "manifest.json.sig",
-        "etc2/x",
+        "lib64/x",
+        "PYVENV.CFG",
         "",
     ],
 )
 def test_no_path_leaves_a_layer(tmp_path: Path, path: str) -> None:
     rows = [[path, 0o644, 1, "a" * 64]]
-    entries = [receive.FileEntry(path, 0o644, 1, "a" * 64)]
+    entries = [FileEntry(path, 0o644, 1, "a" * 64)]
     listing = zlib.compress(json.dumps(rows).encode())
     head = frame(
         "layer", digest=tree_digest(entries), list=len(listing), offset=0, size=len(listing)
@@ -183,7 +187,7 @@ HUGE: list[tuple[str, object]] = [
 @pytest.mark.parametrize("rows", [rows for _, rows in HUGE], ids=[name for name, _ in HUGE])
 def test_a_list_is_judged_before_its_files(tmp_path: Path, rows: Any) -> None:
     try:
-        digest = tree_digest(receive.FileEntry(*row) for row in rows)
+        digest = tree_digest(FileEntry(*row) for row in rows)
     except (TypeError, ValueError):
         digest = "f" * 64
     listing = zlib.compress(json.dumps(rows).encode())
@@ -192,7 +196,7 @@ def test_a_list_is_judged_before_its_files(tmp_path: Path, rows: Any) -> None:
     take(tmp_path, layer() + END)
     change = {"gone": [], "rows": rows}
     try:
-        whole = tree_digest([*ENTRIES, *(receive.FileEntry(*row) for row in rows)])
+        whole = tree_digest([*ENTRIES, *(FileEntry(*row) for row in rows)])
     except (TypeError, ValueError):
         whole = "f" * 64
     assert take(tmp_path, delta(change, b"x", whole) + END).again == [whole]
