@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from django_deploykit.release.transport import LostError
 
 _BANNER = 15.0  # seconds that a server may take to say that it speaks SSH
 _LOGIN = 30.0
+_CLOSING = 2.0
 # Errors reach the user as messages; a project's LOGGING must not print paramiko's view of them too.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
@@ -181,6 +183,8 @@ def _certified(path: str) -> bytes:
 class Login(Connection):  # type: ignore[misc]
     """A Fabric connection to a target; raises :class:`DeployKitError` for what the user can mend."""
 
+    proxy: paramiko.ProxyCommand | None = None
+
     def __init__(self, target: Target, depth: int = 0) -> None:
         # Fabric's attributes refuse what its class does not declare.
         self._set(target=target, known=known_keys(target.known_hosts, target.key_name))
@@ -227,14 +231,17 @@ class Login(Connection):  # type: ignore[misc]
             super().open()
         except BaseException as error:
             self.client.close()
-            raise self._told(error, keys) from error
+            told = self._told(error, keys)
+            self.close()
+            raise told from error
         finally:
             keys.close()
 
     def open_gateway(self) -> Any:
         """Return what the connection runs through: a command, or a jump host."""
         if isinstance(self.gateway, str):
-            return paramiko.ProxyCommand(self.gateway)
+            self._set(proxy=paramiko.ProxyCommand(self.gateway))
+            return self.proxy
         try:
             return super().open_gateway()
         except paramiko.ChannelException as error:
@@ -244,9 +251,15 @@ class Login(Connection):  # type: ignore[misc]
 
     def close(self) -> None:
         """End the connection, and that to its jump host."""
+        transport = self.transport
         super().close()
+        if self.proxy is not None and transport is not None:
+            transport.join(_CLOSING)  # its thread ends the command, too
         if isinstance(self.gateway, Login):
             self.gateway.close()
+        if self.proxy is not None:
+            _end(self.proxy)
+            self._set(proxy=None)
 
     def _told(self, error: BaseException, keys: _Keys) -> BaseException:
         target = self.target
@@ -267,6 +280,16 @@ class Login(Connection):  # type: ignore[misc]
             f"it cannot be reached at {target.hostname}:{target.port}: {what}",
             f"Try by hand: {target.command}",
         )
+
+
+def _end(proxy: paramiko.ProxyCommand) -> None:
+    """End a ProxyCommand; paramiko leaves its process and its pipes behind."""
+    process = proxy.process
+    try:
+        process.communicate(timeout=_CLOSING)
+    except (subprocess.TimeoutExpired, ValueError):
+        process.kill()
+        process.wait()
 
 
 def _gateway(target: Target, depth: int) -> Any:
