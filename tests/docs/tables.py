@@ -121,7 +121,8 @@ def readers() -> dict[str, str]:
     for name, value in vars(Config).items():
         if not name.startswith("_"):
             text = (value.__doc__ or "").strip().splitlines()[0]
-            found[name] = text.replace("``", "`")
+            plain = re.sub(r":\w+:`[~.]*([^`]+)`", r"`\1`", text)  # Sphinx's roles
+            found[name] = plain.replace("``", "`")
     return found
 
 
