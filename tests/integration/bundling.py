@@ -53,7 +53,7 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
 
 
 def run_bundle(
-    path: Path | str, *argv: str, python: str = PYTHON, cwd: Path | None = None, **env: str
+    path: Path | str, *argv: str, python: str = PYTHON, cwd: Path | str | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a bundle with nothing around it but a Python."""
     return subprocess.run(
