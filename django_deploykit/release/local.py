@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,6 +48,7 @@ class Local:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=environment(os.environ),
             start_new_session=True,
         )
         running = _Running(verb, process)
@@ -95,7 +96,10 @@ class Local:
 
     def attach(self, verb: str, *arguments: str) -> int:
         """Run a verb on the user's terminal."""
-        return subprocess.call([*self._program(), verb, "--root", str(self.root), *arguments])
+        return subprocess.call(
+            [*self._program(), verb, "--root", str(self.root), *arguments],
+            env=environment(os.environ),
+        )
 
     def interrupt(self) -> None:
         """Tell the verbs that run to take back what they do; the lock is held until they have."""
@@ -149,6 +153,14 @@ def error_of(facts: dict[str, Any]) -> DeployKitError:
         str(facts.get("hint", "")),
         int(facts.get("exit_code", 1)),
     )
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """Return what a release sees of the caller's environment: the settings module is the release's own.
+
+    ``manage.py`` sets a developer's, and what is set already wins in a release.
+    """
+    return {key: value for key, value in env.items() if key != "DJANGO_SETTINGS_MODULE"}
 
 
 def _drain(process: subprocess.Popen[bytes], errors: list[bytes]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.entry import key_of
 from tests.bundles import write_bundle
 from tests.integration.bundling import KEY, PYTHON, Shop, run_bundle
 
@@ -256,7 +257,7 @@ def test_another_python_or_platform_is_named(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-OLD = sorted(Path("/root/.pyenv/versions").glob("3.[78].*/bin/python")) if os.getuid() == 0 else []
+OLD = sorted(Path("/root/.pyenv/versions").glob("3.8.*/bin/python")) if os.getuid() == 0 else []
 
 
 @pytest.mark.skipif(not OLD, reason="no Python too old to run a bundle is here")
@@ -270,18 +271,27 @@ def test_a_python_that_is_too_old_hands_over_or_says_so(tiny: Path, tmp_path: Pa
     assert done.stdout == "hello from manage.py\n"
 
 
-def test_a_cache_that_others_can_write_is_not_used(tiny: Path, tmp_path: Path) -> None:
-    open_to_all = tmp_path / "cache"
-    open_to_all.mkdir()
-    open_to_all.chmod(0o777)
-    run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(open_to_all), HOME=str(tmp_path))
-    assert list(open_to_all.iterdir()) == []
-    # Also not what lies there already: it could be anybody's.
+@pytest.fixture
+def private(tiny: Path) -> Iterator[Path]:
+    """Return where a bundle lies when its cache cannot be used; it is gone afterwards."""
+    with BundleFile(tiny) as bundle:
+        key = key_of(bundle.read("manifest.json"))
+    folder = Path(f"/tmp/django-deploykit-{os.getuid()}/shop/releases/{key}")
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_cache_that_others_can_write_is_not_used(
+    tiny: Path, tmp_path: Path, private: Path
+) -> None:
     folder = tmp_path / "mine"
-    run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder), HOME=str(tmp_path))
+    run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder))
     release = next((folder / "shop/releases").iterdir())
     (release / "app/manage.py").unlink()
     (release / "app/manage.py").write_text("print('changed')")
-    folder.chmod(0o777)
-    done = run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder), HOME=str(tmp_path))
+    assert run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder)).stdout == "changed\n"
+    folder.chmod(0o777)  # what lies there could be anybody's now
+    done = run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder))
     assert done.stdout == "hello from manage.py\n"
+    assert private.is_dir()

@@ -24,7 +24,7 @@ CHANGES = {
     "INSTALLED_APPS = [\n": 'INSTALLED_APPS = [\n    "django_deploykit",\n',
     "    'django.middleware.security.SecurityMiddleware',\n": "    'django.middleware.security.SecurityMiddleware',\n"
     '    "whitenoise.middleware.WhiteNoiseMiddleware",\n',
-    "STATIC_URL = 'static/'\n": "STATIC_URL = 'static/'\nSTATIC_ROOT = BASE_DIR / \"staticfiles\"\n",
+    "STATIC_URL = ": "STATIC_URL = 'static/'\nSTATIC_ROOT = BASE_DIR / \"staticfiles\"\n",
 }
 DATABASES = """DATABASES = {"default": config.database(default=f"sqlite:///{config.data / 'db.sqlite3'}")}\n"""
 LAST = "globals().update(config.production())\n"
@@ -57,6 +57,7 @@ def changed_lines(project: Path) -> int:
 
 def make(folder: Path) -> Path:
     """Generate a project, commit it, change it, commit again."""
+    folder.mkdir()
     run(sys.executable, "-m", "django", "startproject", "mysite", folder)
     (folder / "requirements.in").write_text(
         f"django=={run(sys.executable, '-m', 'django', '--version').strip()}\n"
@@ -81,11 +82,13 @@ def index() -> dict[str, str]:
     return uv_environment(dict(os.environ), pip_settings())
 
 
-def pass_through(project: Path, folder: Path, port: int, python: str = sys.executable) -> None:
+def pass_through(
+    project: Path, folder: Path, port: int, health: str = "/", python: str = sys.executable
+) -> None:
     """Check, bundle, run and release a project; the site answers at the end."""
     ini = project / "deploykit.ini"
     if not ini.exists():
-        ini.write_text(f"[environment:local]\nlisten = 127.0.0.1:{port}\n")
+        ini.write_text(f"[environment:local]\nlisten = 127.0.0.1:{port}\nhealth = {health}\n")
         run("git", "add", "-A", cwd=project)
         run("git", "commit", "-qm", "Listen elsewhere", cwd=project, **IDENTITY)
     done = manage(project, "deploy_check", "--fail-level", "error", python=python)
@@ -111,4 +114,5 @@ def pass_through(project: Path, folder: Path, port: int, python: str = sys.execu
 def test_ten_changed_lines_are_enough(tmp_path: Path) -> None:
     project = make(tmp_path / "site")
     assert changed_lines(project) <= 10
-    pass_through(project, tmp_path, free_port())
+    # It has no page at /, so another one tells that it is well.
+    pass_through(project, tmp_path, free_port(), health="/admin/login/")

@@ -48,14 +48,25 @@ def site(tmp_path: Path) -> Path:
     project.mkdir()
     ours = wheel()
     run(uv(), "venv", "-q", "--no-project", tmp_path / "venv")
-    run(uv(), "pip", "install", "-q", "--python", python, "wagtail", f"{ours}[deploy]", **index())
+    run(
+        uv(),
+        "pip",
+        "install",
+        "-q",
+        "--python",
+        python,
+        "wagtail",
+        f"{ours}[deploy]",
+        cwd=None,
+        **index(),
+    )
     run(tmp_path / "venv" / "bin" / "wagtail", "start", "mysite", project)
     (project / "requirements.txt").unlink()
     (project / "vendor").mkdir()
     shutil.copy(ours, project / "vendor")
     (project / "requirements.in").write_text(f"wagtail\n./vendor/{ours.name}\n")
-    words = ("pip", "compile", "-q", "--generate-hashes", "--python", python, "requirements.in")
-    run(uv(), *words, "-o", "requirements.txt", cwd=project, **index())
+    words = ("pip", "compile", "-q", "--generate-hashes", "--python", str(python))
+    run(uv(), *words, "requirements.in", "-o", "requirements.txt", cwd=project, **index())
     digest = hashlib.sha256(ours.read_bytes()).hexdigest()
     assert f"--hash=sha256:{digest}" in (project / "requirements.txt").read_text()
     (project / ".gitignore").write_text("__pycache__/\n*.sqlite3\n")

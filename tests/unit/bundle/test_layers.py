@@ -1,0 +1,73 @@
+"""Sharing the work of packing, and what leaves the cache."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle.layers import Tree, cache_folder, forget_unused, layer_folder, share
+from django_deploykit.errors import BundleError
+
+
+def trees(folder: Path, *sizes: int) -> list[Tree]:
+    made = []
+    for number, size in enumerate(sizes):
+        path = folder / str(number)
+        path.write_bytes(b"x" * size)
+        made.append(Tree("distribution", str(number), "1", ((f"lib/{number}", str(path)),)))
+    return made
+
+
+def test_shares_are_of_about_the_same_work(tmp_path: Path) -> None:
+    parts = share(trees(tmp_path, 900_000, 500_000, 400_000, 10), 2)
+    assert sorted(sorted(tree.name for tree in part) for part in parts) == [
+        ["0"],
+        ["1", "2", "3"],
+    ] or (sorted(sorted(tree.name for tree in part) for part in parts) == [["0", "3"], ["1", "2"]])
+    assert len(share(trees(tmp_path, 1), 4)) == 1
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEPLOYKIT_BUILD_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert cache_folder() == Path("/x/django-deploykit/build")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert cache_folder() == Path("/home/ann/.cache/django-deploykit/build")
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", "/y")
+    assert cache_folder() == Path("/y")
+
+
+def test_a_cache_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "file"))
+    with pytest.raises(BundleError, match="cannot be written") as caught:
+        layer_folder()
+    assert "DEPLOYKIT_BUILD_CACHE" in caught.value.hint
+
+
+def test_forgets_layers_that_no_build_used_for_long_and_what_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path))
+    days = {"used.zip": 90, "old.zip": 61, "young.zip": 59, "cut.zip.123": 2, "now.zip.124": 0}
+    for name, age in days.items():
+        path = layer_folder() / name
+        path.write_text("")
+        moment = time.time() - age * 24 * 3600
+        os.utime(path, (moment, moment))
+    for end in (".json", ".sum"):
+        (layer_folder() / f"used{end}").write_text("")
+    forget_unused(["used"])
+    assert sorted(path.name for path in layer_folder().iterdir()) == [
+        "now.zip.124",
+        "used.json",
+        "used.sum",
+        "used.zip",
+        "young.zip",
+    ]
