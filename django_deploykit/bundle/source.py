@@ -195,6 +195,8 @@ def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
                     if f"{member.name}/".startswith(prefix) and f"{member.name}/" != prefix:
                         member.name = member.name.removeprefix(prefix)
                         _extract(tar, member, target)
+                while process.stdout.read(1 << 16):
+                    pass  # padding may follow what tarfile reads; git must not find the pipe closed
         except tarfile.TarError:
             process.wait()
         if process.returncode:
