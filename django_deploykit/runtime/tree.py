@@ -84,7 +84,7 @@ def stage(
         _write_commands(folder, target, manifest, env, manifest.project)
         for release in kept if manifest.static_root else ():
             link_hashed(release / manifest.static_root, folder / manifest.static_root)
-        (folder / "manifest.json").write_text(manifest.dumps(), encoding="utf-8")
+        _write(folder / "manifest.json", manifest.dumps())
         layers.open_folders(folder)
         os.rename(folder, target)
     except FileExistsError:
@@ -137,10 +137,8 @@ def _write_environment(folder: Path, target: Path, manifest: Manifest, python: s
         parents=True, exist_ok=True
     )
     text = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\nversion = {manifest.python}\n"
-    (folder / "pyvenv.cfg").write_text(text, encoding="utf-8")
-    (binaries / "activate").write_text(
-        _ACTIVATE.format(root=shlex.quote(str(target))), encoding="utf-8"
-    )
+    _write(folder / "pyvenv.cfg", text)
+    _write(binaries / "activate", _ACTIVATE.format(root=shlex.quote(str(target))))
 
 
 def _write_commands(
@@ -242,10 +240,13 @@ def shell_command(command: str) -> str:
 
 def _executable(path: Path, lines: Sequence[str]) -> None:
     path.unlink(missing_ok=True)
-    path.write_text(
-        "\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), encoding="utf-8"
-    )
-    path.chmod(0o755)
+    _write(path, "\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), 0o755)
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file that another user reads and nobody else writes, whatever the umask."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
 
 
 def load_release(root: Path) -> Manifest:
