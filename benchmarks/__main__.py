@@ -21,6 +21,8 @@ from benchmarks.site import FULL, TINY
 from benchmarks.table import markdown
 from tests.projects import ROOT
 
+DOCUMENT = ROOT / "docs" / "measurements.md"
+
 
 def main() -> int:
     """Run the rounds."""
@@ -33,8 +35,10 @@ def main() -> int:
     try:
         run = prepare(root, TINY if options.quick else FULL, say)
         for number in range(1, rounds + 1):
+            before = time.monotonic()
             one_round(run, number)
-            if time.monotonic() - begun > options.minutes * 60:
+            now = time.monotonic()
+            if number < rounds and now - begun + (now - before) > options.minutes * 60:
                 say(f"stopping after {number} of {rounds} rounds, as --minutes says")
                 rounds = number
                 break
@@ -45,17 +49,38 @@ def main() -> int:
     (options.output / "table.md").write_text(text, encoding="utf-8")
     raw = json.dumps(run.samples.values, indent=1, sort_keys=True)
     (options.output / "samples.json").write_text(raw + "\n", encoding="utf-8")
+    if options.document:
+        old = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(with_table(old, text), encoding="utf-8")
     print(text)
     return 0
+
+
+def with_table(page: str, table: str) -> str:
+    """Return a page with another table between its marks.
+
+    >>> with_table("a <!-- table -->old<!-- /table --> b", "new")
+    'a <!-- table -->\\nnew\\n<!-- /table --> b'
+    """
+    before, mark, rest = page.partition("<!-- table -->")
+    _, end, after = rest.partition("<!-- /table -->")
+    if not (mark and end):
+        raise SystemExit(f"error: {DOCUMENT} has no marks for the table")
+    return f"{before}{mark}\n{table.strip()}\n{end}{after}"
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
-    parser.add_argument("--minutes", type=float, default=7.5, help="start no round after this")
+    parser.add_argument(
+        "--minutes", type=float, default=8, help="start no round that would end later"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="one round on a tiny site: does it run?"
+    )
+    parser.add_argument(
+        "--document", action="store_true", help=f"write the table into {DOCUMENT.relative_to(ROOT)}"
     )
     parser.add_argument("--place", type=Path, help="where to work; default: /dev/shm, being tmpfs")
     parser.add_argument("--output", type=Path, default=ROOT / ".deploykit" / "benchmarks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.__main__ import with_table
 from benchmarks.measure import Samples
 from benchmarks.table import Row, markdown, verdict
 
@@ -59,3 +60,13 @@ def test_the_table_shows_figures_ratio_bound_and_verdict() -> None:
         lines[2]
         == "| start | 1.0 s | theirs 4.0 | 0.25 (0.25-0.25) | at most 0.5 of theirs | yes |"
     )
+
+
+def test_the_table_takes_its_place_in_a_page() -> None:
+    page = "# M\n<!-- table -->\nold\n<!-- /table -->\nrest\n"
+    assert with_table(page, "new\n") == "# M\n<!-- table -->\nnew\n<!-- /table -->\nrest\n"
+
+
+def test_a_page_without_marks_is_refused() -> None:
+    with pytest.raises(SystemExit, match="no marks"):
+        with_table("# M\n<!-- table -->\nold\n", "new")
