@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
@@ -12,6 +15,7 @@ from django_deploykit.runtime.errors import HALF_DONE, INTERRUPTED, REFUSED
 
 T = TypeVar("T")
 _MOST = 32  # hosts at once
+_BREATH = 0.2  # seconds
 
 
 class Interruption(DeployKitError):
@@ -39,24 +43,49 @@ def each(
     """
     done: dict[str, T] = {}
     errors: dict[str, DeployKitError] = {}
-    interrupted = False
-    with ThreadPoolExecutor(max_workers=max(1, min(_MOST, len(hosts)))) as pool:
+
+    def interrupt() -> None:
+        for transport in transports.values():
+            transport.interrupt()
+
+    with (
+        _heard(interrupt) as pressed,
+        ThreadPoolExecutor(max_workers=max(1, min(_MOST, len(hosts)))) as pool,
+    ):
         futures = {host: pool.submit(work, transports[host]) for host in hosts}
+        # A signal that comes just before a thread blocks is handled when it wakes: it must, soon.
+        while wait(futures.values(), timeout=_BREATH).not_done:
+            pass
         for host, future in futures.items():
-            while True:
-                try:
-                    done[host] = future.result()
-                except DeployKitError as error:
-                    errors[host] = error
-                except KeyboardInterrupt:
-                    interrupted = True
-                    for transport in transports.values():
-                        transport.interrupt()
-                    continue
-                break
-    if interrupted:
+            try:
+                done[host] = future.result()
+            except DeployKitError as error:
+                errors[host] = error
+    if pressed:
         raise Interruption(done, errors)
     return done, errors
+
+
+@contextmanager
+def _heard(interrupt: Callable[[], None]) -> Iterator[list[int]]:
+    """Call ``interrupt`` for each Ctrl-C while the block runs; yields a list that grows with them.
+
+    An exception would be raised anywhere in the block, where nobody passes it on to the hosts.
+    """
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+
+    def press(number: int, _: object) -> None:
+        pressed.append(number)
+        interrupt()
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def problems(title: str, errors: Mapping[str, DeployKitError], least: int = REFUSED) -> Problems:

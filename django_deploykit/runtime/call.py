@@ -85,6 +85,15 @@ def heed(descriptor: int) -> None:
     not end what is under way.
     """
 
+    heard = threading.Event()
+
+    def hear(number: int, frame: Any) -> None:
+        if not heard.is_set():
+            heard.set()
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, hear)
+
     def watch() -> None:
         # Not through a buffered stream: a thread that waits inside one holds its lock, and an
         # interpreter that ends waits a second for that lock and then aborts.
@@ -99,6 +108,9 @@ def heed(descriptor: int) -> None:
             *lines, rest = (rest + piece).split(b"\n")
             if any(line.strip() == b"interrupt" for line in lines):
                 os.kill(os.getpid(), signal.SIGINT)
+                # One that comes just before the main thread blocks is heard when that wakes.
+                if not heard.wait(1.0) and signal.getsignal(signal.SIGINT) is hear:
+                    os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -90,7 +90,7 @@ def base_layers(site: Site) -> List[Dict[str, str]]:
     found: List[Dict[str, str]] = []
     for manifest in reversed(prune.manifests(site)):
         for layer in manifest.layers:
-            if layer.kind != "distribution":
+            if layer.kind != "distribution" and store.has(site.store, layer.sha256):
                 found.append(
                     {"kind": layer.kind, "digest": layer.sha256, "release": manifest.release_id}
                 )
