@@ -151,11 +151,11 @@ def _first(run: Run) -> None:
     job = ours.build(run.exported, run.number, first=True)
     _build_ours(run, job, "first")
     if sys.platform == "linux" and run.number == 1:
-        for name in [one for one in ("ours", "shiv", "pex") if one in run.subjects]:
-            job = run.subjects[name].build(run.exported, run.number, first=True)
+        for one in [name for name in ("ours", "shiv", "pex") if name in run.subjects]:
+            job = run.subjects[one].build(run.exported, run.number, first=True)
             with tree_memory(peaks):
                 timed(job.argv, job.cwd, job.env)
-            run.keep("memory, all processes together", name, peaks[-1])
+            run.keep("memory, all processes together", one, peaks[-1])
     for name in ("pex", "pex packed"):
         if name in run.subjects:
             job = run.subjects[name].build(run.exported, run.number, first=True)

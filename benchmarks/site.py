@@ -239,7 +239,7 @@ def make_virtualenv(folder: Path, project: Path, *more: str) -> Path:
     """Install the project's lock into a virtualenv, and ``more``; returns its Python."""
     python = folder / "bin" / "python"
     run(uv(), "venv", "-q", folder)
-    install = [uv(), "pip", "install", "-q", "--no-deps", "--python", python]
+    install: list[str | Path] = [uv(), "pip", "install", "-q", "--no-deps", "--python", python]
     run(*install, "--require-hashes", "-r", "requirements.txt", cwd=project)
     if more:
         run(uv(), "pip", "install", "-q", "--python", python, *more)

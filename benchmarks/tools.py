@@ -149,7 +149,7 @@ class Pex(Tool):
         target = self.artifact(number)
         if target.is_dir():
             shutil.rmtree(target)
-        argv = (
+        argv: tuple[str | Path, ...] = (
             Path(sys.executable).parent / "pex",
             *("--no-pypi", "--lock", self.place.root / "lock.json", "-D", export),
             *("-m", "manage", "-o", target, *self.flags),
@@ -217,7 +217,14 @@ def gather(place: Place, *, with_pex: bool) -> None:
     lock.write_text(f"{public}{_pinned(name)} \\\n{digest}", encoding="utf-8")
     if not with_pex:
         return
-    argv = [Path(sys.executable).parent / "pex3", "lock", "create", "-r", lock, "--no-pypi"]
+    argv: list[str | Path] = [
+        Path(sys.executable).parent / "pex3",
+        "lock",
+        "create",
+        "-r",
+        lock,
+        "--no-pypi",
+    ]
     argv += ["--find-links", wheels, "--style", "strict", "-o", place.root / "lock.json"]
     run(*argv, PEX_ROOT=str(place.root / "pex-lock"))
 
