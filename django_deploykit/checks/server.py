@@ -90,6 +90,20 @@ def _states() -> list[dict[str, Any]]:
         return []
 
 
+@check("E814", server=True)
+def sick(subject: Subject) -> Iterator[Found]:
+    """The site does not answer its health path well.
+
+    It is asked inside the checking process, through the site's own middleware, so that a sick
+    release is found before it listens anywhere.
+    """
+    from django_deploykit.checks.visitor import ask, read_visit
+
+    problem = ask(read_visit(subject.ask)) if subject.ask else ""
+    if problem:
+        yield Found(problem, "Nobody was served by it: it was asked in the checking process.")
+
+
 @check("E504", server=True)
 def cache_away(subject: Subject) -> Iterator[Found]:
     """A cache does not keep what is put in."""

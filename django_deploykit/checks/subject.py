@@ -54,7 +54,10 @@ class Skip:
 
 @dataclass(frozen=True)
 class Subject:
-    """The project in ``root``; ``tracked`` is None where git is not asked, ``server`` on a host."""
+    """The project in ``root``; ``tracked`` is None where git is not asked, ``server`` on a host.
+
+    ``ask`` is a path or URL that the site should answer, "" where nothing is to be asked.
+    """
 
     root: Path
     topology: Topology = Topology()
@@ -64,6 +67,7 @@ class Subject:
     server: bool = False
     local: bool = False
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
+    ask: str = ""
 
     def place(self, setting: str) -> tuple[str, int]:
         """Return the file, relative to the project, and the line that sets a setting."""

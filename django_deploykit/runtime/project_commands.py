@@ -24,7 +24,9 @@ def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
 
     Returns ``{"code": 0 | 1, "report": …}``; raises where it could not check.
     """
-    command = ["deploy_check", "--server", "--migrations", "--format", "json"]
+    # A sick release is found before it listens: once it does, visitors reach it too.
+    url = f"{'https' if site.proxied else 'http'}://{site.host}{site.health}"
+    command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", url]
     code, out, errors = capture(inside(site, release, program, command))
     report = _json(out)
     if code not in (0, 1) or report is None:

@@ -37,6 +37,12 @@ class Command(BaseCommand):
             help="on the host: its database, cache, files and configuration too",
         )
         parser.add_argument(
+            "--ask",
+            default="",
+            metavar="URL",
+            help="with --server: ask the site for this in the checking process: /up, https:///up",
+        )
+        parser.add_argument(
             "--only", action="append", default=[], metavar="ID", help="run only this"
         )
         parser.add_argument(
