@@ -151,8 +151,16 @@ class Pex(Tool):
             shutil.rmtree(target)
         argv: tuple[str | Path, ...] = (
             Path(sys.executable).parent / "pex",
-            *("--no-pypi", "--lock", self.place.root / "lock.json", "-D", export),
-            *("-m", "manage", "-o", target, *self.flags),
+            "--no-pypi",
+            "--lock",
+            self.place.root / "lock.json",
+            "-D",
+            export,
+            "-m",
+            "manage",
+            "-o",
+            target,
+            *self.flags,
         )
         return Job(argv, self.place.root, self.place.env(PEX_ROOT=str(cache)))
 

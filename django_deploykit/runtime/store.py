@@ -86,8 +86,12 @@ def keep(store: Path, digest: str, entries: Sequence[FileEntry], folder: Path) -
 
 def open_folders(folder: Path) -> None:
     """Give every folder of a tree mode 0755, whatever the umask: another user runs the code."""
-    for path, _, _ in os.walk(folder):
+    left = [str(folder)]
+    while left:
+        path = left.pop()
         os.chmod(path, 0o755)
+        with os.scandir(path) as found:
+            left += [one.path for one in found if one.is_dir(follow_symlinks=False)]
 
 
 def set_aside(store: Path, digest: str) -> None:
