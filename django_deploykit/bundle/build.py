@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,7 @@ class BuildRequest:
     output: Path | None = None
     python: str = ""
     platform: str = ""
+    into_folder: bool = False  # whether ``output`` is a folder even where there is none yet
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,6 @@ def _output(request: BuildRequest, manifest: Manifest) -> Path:
     name = f"{manifest.project}-{manifest.release_id}.pyz"
     if request.output is None:
         return request.project.work / "bundles" / name
-    if request.output.is_dir() or str(request.output).endswith(os.sep):
+    if request.into_folder or request.output.is_dir():
         return request.output / name
     return request.output

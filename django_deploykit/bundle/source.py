@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from django_deploykit.errors import BundleError, Problems
 
 _SHOWN = 20
-# What another clone's settings would change in an archive; and large files are streamed, not held.
+_STREAMED = "core.bigFileThreshold=4m"  # large files are read in pieces, not held
+# What another clone's settings would change in an archive.
 _SAME = [
     word
     for setting in (
@@ -24,7 +25,9 @@ _SAME = [
         "core.eol=lf",
         "core.abbrev=12",
         f"core.attributesFile={os.devnull}",
-        "core.bigFileThreshold=4m",
+        _STREAMED,
+        "core.packedGitWindowSize=16m",
+        "core.packedGitLimit=32m",
     )
     for word in ("-c", setting)
 ]
@@ -137,7 +140,8 @@ def _status(root: Path) -> tuple[list[str], tuple[str, ...]]:
 
 def git(folder: Path, *arguments: str, fail: bool = True) -> str:
     """Run git in ``folder`` and return what it printed; with ``fail`` its failure is an error."""
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, env=_environment())
+    words = ["git", "-c", _STREAMED, *arguments]
+    done = subprocess.run(words, cwd=folder, capture_output=True, env=_environment())
     if done.returncode and fail:
         text = done.stderr.decode("utf-8", "replace").strip()
         raise BundleError(f"git {arguments[0]} failed: {text or done.returncode}")

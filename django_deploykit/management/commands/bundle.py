@@ -23,7 +23,7 @@ class Command(BaseCommand):
             "--rev", default="", help="bundle this commit; default: HEAD, which must be clean"
         )
         parser.add_argument(
-            "--output", "-o", type=Path, metavar="FILE_OR_DIR", help="default: .deploykit/bundles/"
+            "--output", "-o", metavar="FILE_OR_DIR", help="default: .deploykit/bundles/"
         )
         parser.add_argument("--format", choices=["pyz"], default="pyz", help="the bundle's format")
         parser.add_argument(
@@ -53,8 +53,14 @@ class Command(BaseCommand):
         from django_deploykit.project import find_project, starting_folder
 
         project = find_project(starting_folder(sys.argv[0], Path.cwd()))
+        output = options["output"]
         request = BuildRequest(
-            project, options["rev"], options["output"], options["python"], options["platform"]
+            project,
+            options["rev"],
+            Path(output) if output else None,
+            options["python"],
+            options["platform"],
+            into_folder=bool(output) and output.endswith("/"),
         )
         last = previous(project)
         built = build(request, console)

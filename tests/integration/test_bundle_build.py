@@ -1,0 +1,189 @@
+"""Building: front ends, Procfiles, locks above the project, where the bundle goes, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.bundling import KEY, Shop, run_bundle
+from tests.projects import IDENTITY, commit, manage, run
+from tests.wheels import write_tree
+
+
+@pytest.fixture
+def copy(built_shop: Shop, tmp_path: Path) -> Path:
+    """Return a copy of the shop's repository, to change."""
+    project = tmp_path / "shop"
+    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    return project
+
+
+def bundled(project: Path, *argv: str) -> dict[str, Any]:
+    """Bundle and return what ``--json`` says."""
+    done = manage(project, "bundle", "--json", *argv)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def files_of(facts: dict[str, Any], name: str) -> dict[str, bytes]:
+    """Return the files of a layer."""
+    digest = next(one["sha256"] for one in facts["layers"] if one["name"] == name)
+    with (
+        zipfile.ZipFile(facts["path"]) as bundle,
+        bundle.open(f"layers/{digest}.zip") as file,
+        zipfile.ZipFile(file) as layer,
+    ):
+        return {one: layer.read(one) for one in layer.namelist()}
+
+
+def test_json_holds_what_machines_need(built_shop: Shop) -> None:
+    facts = built_shop.facts
+    assert {"path", "release_id", "commit", "sha256", "size", "layers", "seconds"} <= set(facts)
+    assert Path(facts["path"]).stat().st_size == facts["size"]
+    assert {"export", "collectstatic", "layers", "write"} <= set(facts["seconds"])
+    assert Path(facts["path"]).parent == built_shop.project / ".deploykit/bundles"
+    status = run("git", "status", "--porcelain", cwd=built_shop.project)
+    assert status == ""  # .deploykit/ ignores itself
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+def test_a_front_end_is_built_in_the_export_before_static_files_are_collected(copy: Path) -> None:
+    package = {
+        "name": "shop",
+        "version": "1.0.0",
+        "private": True,
+        "scripts": {
+            "build": "mkdir -p node_modules/x shop/static/built && touch node_modules/x/y && "
+            "tr a-z A-Z < front.txt > shop/static/built/front.txt && env > shop/static/built/env.txt"
+        },
+    }
+    lock = {
+        "name": "shop",
+        "version": "1.0.0",
+        "lockfileVersion": 3,
+        "requires": True,
+        "packages": {"": {"name": "shop", "version": "1.0.0"}},
+    }
+    write_tree(
+        copy,
+        {
+            "package.json": json.dumps(package),
+            "package-lock.json": json.dumps(lock),
+            "front.txt": "built by npm\n",
+        },
+    )
+    with (copy / "deploykit.ini").open("a") as file:
+        file.write("\n[bundle]\nbuild = npm ci --offline --no-audit && npm run build\n")
+    commit(copy)
+    done = manage(copy, "bundle", "--json", SECRET_KEY=KEY, AWS_SECRET_ACCESS_KEY="never-seen")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    static = files_of(facts, "static")
+    hashed = {
+        name.rpartition("/")[2].split(".")[0]: data
+        for name, data in static.items()
+        if name.startswith("app/staticfiles/built/") and name.endswith(".txt")
+    }
+    assert hashed["front"] == b"BUILT BY NPM\n"
+    assert any(".txt.gz" in name for name in static)
+    seen = hashed["env"]
+    assert KEY.encode() not in seen
+    assert b"never-seen" not in seen
+    assert not [name for name in files_of(facts, "app") if "node_modules" in name]
+
+
+def test_what_settings_write_while_they_load_stays_out(copy: Path) -> None:
+    with (copy / "shop/settings.py").open("a") as file:
+        file.write("\n(BASE_DIR / 'debug.log').open('a').write('loaded')\n")
+    (copy / ".gitignore").open("a").write("*.log\n")
+    commit(copy)
+    facts = bundled(copy)
+    assert "app/debug.log" not in files_of(facts, "app")
+    assert any("debug.log" in note for note in facts["notes"])
+
+
+def test_procfile_lines_are_shell_commands(copy: Path, tmp_path: Path) -> None:
+    write_tree(
+        copy,
+        {
+            "Procfile": "release: yes | python manage.py migrate --noinput -v0 && echo migrated\n"
+            "say: echo $GREETING on ${PORT:-none}\npython: GREETING=x python -c 'import sys; print(sys.prefix)'\n"
+        },
+    )
+    commit(copy)
+    facts = bundled(copy)
+    assert facts["processes"]["web"].startswith("gunicorn --bind 0.0.0.0:${PORT:-8000}")
+    env = {"HOME": str(tmp_path), "SECRET_KEY": KEY, "DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}
+    done = run_bundle(facts["path"], "run", "release", **env)
+    assert done.stdout.endswith("migrated\n"), done.stderr
+    done = run_bundle(facts["path"], "run", "say", "twice", GREETING="hello", PORT="99", **env)
+    assert done.stdout == "hello on 99 twice\n"
+    done = run_bundle(facts["path"], "run", "python", **env)
+    assert done.stdout.startswith(str(tmp_path))
+
+
+def test_the_lock_may_lie_above_the_project(built_shop: Shop, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    ignored = shutil.ignore_patterns(".deploykit", ".git", "requirements.txt", "vendor")
+    shutil.copytree(built_shop.project, top / "site", ignore=ignored)
+    shutil.copy(built_shop.project / "requirements.txt", top)
+    shutil.copytree(built_shop.project / "vendor", top / "vendor")
+    write_tree(top, {"README": "not of the site"})
+    run("git", "init", "-q", cwd=top)
+    commit(top)
+    env = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(  # from where one stands in a repository of several parts
+        [sys.executable, "site/manage.py", "bundle", "--json", "--output", "out/"],
+        cwd=top,
+        env={**env, **IDENTITY},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert next((top / "out").iterdir()).samefile(top / facts["path"])
+    facts["path"] = str(top / facts["path"])
+    names = set(files_of(facts, "app"))
+    assert "app/manage.py" in names
+    assert not [name for name in names if "README" in name or "vendor" in name]
+
+
+def test_output_names_a_file_or_a_folder(copy: Path, tmp_path: Path) -> None:
+    facts = bundled(copy, "--output", str(tmp_path / "deep" / "x.pyz"))
+    assert facts["path"] == str(tmp_path / "deep" / "x.pyz")
+    assert os.access(facts["path"], os.X_OK)
+    facts = bundled(copy, "-o", str(tmp_path))
+    assert Path(facts["path"]).name == f"shop-{facts['release_id']}.pyz"
+
+
+def test_memory_does_not_grow_with_the_project(copy: Path) -> None:
+    chance = random.Random(1)
+    with (copy / "large.bin").open("wb") as file:
+        for _ in range(200):
+            file.write(chance.randbytes(1 << 20))
+    commit(copy)
+    # As a clone has it. What is not packed yet, git maps as a whole, which the kernel can take back.
+    run("git", "repack", "-adq", cwd=copy)
+    code = (
+        "import resource, subprocess, sys\n"
+        "done = subprocess.run([sys.executable, 'manage.py', 'bundle', '--json'])\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)\n"
+        "sys.exit(done.returncode)\n"
+    )
+    env = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=copy, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    peak = int(done.stderr.split()[-1]) * (1 if sys.platform == "linux" else 1 / 1024)
+    assert peak < 150 << 10, f"{peak / 1024:.0f} MiB"
+    assert json.loads(done.stdout)["size"] > 200 << 20
