@@ -90,7 +90,8 @@ class Engine:
         self.outcome = self._begin(manifest.release_id, plan.live)
         with self._failing():
             databases = self._ready(plan, manifest, {one.host: one for one in facts}, sender)
-            self._migrate(databases, manifest.release_id)
+            if self._migrate(databases, manifest.release_id):
+                self._check_again(plan, manifest.release_id)
             self._judge_locks()
             self.request.hook("before_switch", {})
         self._switch_all(plan.hosts("switch"), manifest.release_id, "release", plan.live)
@@ -202,9 +203,19 @@ class Engine:
             host: migrations.read_databases(result["report"]) for host, result in reports.items()
         }
 
+    def _check_again(self, plan: Plan, release: str) -> None:
+        """Ask for the health path, which could not be asked while migrations waited.
+
+        Where nothing is live nobody can meet a sick release.
+        """
+        serving = [host for host in plan.hosts("check") if plan.live[host]]
+        with self._stage("check again", serving) as hosts:
+            self._check(hosts, release)
+
     def _migrate(
         self, databases: Mapping[str, Sequence[migrations.Database]], release: str
-    ) -> None:
+    ) -> bool:
+        """Run what is pending, once for each database; returns whether anything was."""
         order = [host for host in self.request.migrate_on if host in databases] or list(databases)
         chosen = {host: databases[host] for host in order}
         work = migrations.migrating_hosts(chosen)
@@ -212,7 +223,7 @@ class Engine:
             row for host, aliases in work.items() for row in chosen[host] if row.alias in aliases
         ]
         if not rows:
-            return
+            return False
         self._guard(rows)
         self.request.hook("before_migrate", {})
         with self._stage("migrate", list(work)):
@@ -232,6 +243,7 @@ class Engine:
                 )
                 self.outcome.migrated += [f"{host}: {alias}" for alias in aliases]
         self.request.hook("after_migrate", {})
+        return True
 
     def _guard(self, rows: Sequence[migrations.Database]) -> None:
         """Show what will run; what breaks running code needs a yes."""

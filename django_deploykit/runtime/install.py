@@ -55,7 +55,9 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
         voice.tell("check")
         report = check(site, manifest.release_id, program)
         _judge(report)
-        _migrate(options, site, manifest.release_id, report["report"], program, voice)
+        if _migrate(options, site, manifest.release_id, report["report"], program, voice):
+            # The health path could not be asked while migrations waited.
+            _judge(check(site, manifest.release_id, program))
         change = Change(manifest.release_id, live_release(site), "release", owner, manifest.commit)
         switch(site, supervisor, change, voice.tell)
         gone = prune.prune(site)
@@ -100,7 +102,7 @@ def _judge(result: Mapping[str, Any]) -> None:
         bad = [
             one
             for one in result["report"].get("findings", [])
-            if one.get("level") in ("error", "critical")
+            if str(one.get("level", "")).lower() in ("error", "critical")
         ]
         lines = [f"  - {one.get('id')}: {one.get('message')}" for one in bad]
         raise DeployKitError(
@@ -115,7 +117,8 @@ def _migrate(
     report: Mapping[str, Any],
     program: List[str],
     voice: Voice,
-) -> None:
+) -> bool:
+    """Run what is pending, once for each database; returns whether anything was."""
     rows = [row for row in report.get("migrations", []) if row.get("pending")]
     dangers = [
         f"  - {one['app']}.{one['name']}: {operation.get('describe')}"
@@ -135,3 +138,4 @@ def _migrate(
         names = [str(row.get("database", "default")) for row in rows]
         voice.tell("migrate", databases=names)
         migrate(site, release, names, program, voice.tell)
+    return bool(rows)
