@@ -6,8 +6,10 @@ nothing of the machine's is touched.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -192,6 +194,33 @@ class Controller:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def on_terminal(self, *words: str, typed: str) -> tuple[int, str]:
+        """Run ``manage.py release production`` on a terminal; return its exit code and the screen."""
+        ours, theirs = pty.openpty()
+        clean = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "release", "production", *words],
+            cwd=self.project,
+            env={
+                **clean,
+                **IDENTITY,
+                "DEPLOYKIT_SSH_CONFIG": str(self.ssh_config),
+                "TERM": "vt100",
+            },
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        screen = b""
+        with contextlib.suppress(OSError):  # the terminal's other side was closed
+            while piece := os.read(ours, 1 << 16):
+                screen += piece
+        os.close(ours)
+        return process.wait(), screen.decode(errors="replace")
 
     def setup(self, *words: str) -> Done:
         """Set the hosts up as root, with the bundle ``one`` unless another is named."""

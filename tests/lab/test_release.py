@@ -58,6 +58,14 @@ def test_setup_asks_nobody_without_a_terminal(controller: Controller, host: Host
     assert host.try_run("test -e /srv/shop").returncode == 1
 
 
+def test_setup_asks_on_a_terminal(controller: Controller, host: Host) -> None:
+    words = ("--setup", "--user", "root", "--bundle", str(controller.bundles.one))
+    code, screen = controller.on_terminal(*words, typed="n\n")
+    assert code == 1
+    assert screen.index("create the account deploy") < screen.index("[y/N]")
+    assert host.try_run("test -e /srv/shop").returncode == 1
+
+
 def test_setup_makes_a_host_ready_once(controller: Controller, host: Host) -> None:
     first = controller.setup().well()
     (row,) = first.data["hosts"].values()
@@ -172,6 +180,15 @@ def test_commands_run_as_the_site_in_its_sandbox(controller: Controller, host: H
 def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
     assert controller.run("--exec", "--", "nothing").code == 1
     assert controller.run("--exec", "--", "shell", "-v0", "-c", "raise SystemExit(7)").code == 7
+
+
+def test_a_command_on_a_terminal_talks_to_it(controller: Controller) -> None:
+    code = "import os, sys; print(os.isatty(0), input()[::-1]); sys.exit(9)"
+    ended, screen = controller.on_terminal(
+        "--exec", "--", "shell", "-v0", "-c", code, typed="stressed\n"
+    )
+    assert ended == 9, screen
+    assert "True desserts" in screen
 
 
 def test_serves_the_live_release_after_a_power_cut(controller: Controller, host: Host) -> None:
