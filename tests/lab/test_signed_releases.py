@@ -161,8 +161,10 @@ def test_a_key_that_is_taken_out_starts_nothing_and_stops_nothing(
 def test_signing_is_an_option_of_bundle_and_a_variable_of_release(
     controller: Controller, host: Host, keys: Path
 ) -> None:
-    target = controller.folder / "built" / "wider.pyz"
-    rev = controller.id("wider").rpartition("-")[2]
+    allow(host, keys, "bob")
+    name = "one" if live(host) == controller.id("two") else "two"
+    target = controller.folder / "built" / f"{name}.pyz"
+    rev = controller.id(name).rpartition("-")[2]
     build = ("bundle", "--rev", rev, "--python", "3.11", "--json", "--output", str(target))
     plain = controller.manage(*build).well().data
     assert plain["signature"] is None
@@ -171,4 +173,6 @@ def test_signing_is_an_option_of_bundle_and_a_variable_of_release(
     assert signed["sha256"] == plain["sha256"]  # signing changes no byte of a bundle
     done = controller.run("--rev", rev, "--noinput", "--json", DEPLOYKIT_SIGN=str(keys / "bob"))
     assert done.well().data["changed"] is True
-    assert live(host) == controller.id("wider")
+    assert live(host) == controller.id(name)
+    text = beside(target).read_text()
+    assert host.run("cat /srv/shop/current/manifest.json.sig") == text
