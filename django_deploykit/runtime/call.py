@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,9 +14,14 @@ from typing import Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Tupl
 
 from .errors import DeployKitError
 
+SILENCE = 60.0  # seconds without a sign of life from the controller, which then counts as gone
+
 
 class Voice:
-    """Writes events, the result or the error; a caller that is gone does not disturb the work."""
+    """Writes events, the result or the error; a caller that is gone does not disturb the work.
+
+    One that does not read for :data:`SILENCE` seconds, its connection being dead, counts as gone.
+    """
 
     def __init__(self, person: bool) -> None:
         self.person = person
@@ -51,11 +57,40 @@ class Voice:
 
     def _write(self, text: str) -> None:
         try:
+            if not self.person and not _takes(sys.stdout.fileno()):
+                raise BrokenPipeError
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
         except (BrokenPipeError, ConnectionError):
             # The controller is gone; the host goes on by itself.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _takes(descriptor: int) -> bool:
+    """Wait until a line can be written; False where nobody reads any more."""
+    import select
+
+    return bool(select.select([], [descriptor], [], SILENCE)[1])
+
+
+class Patient(io.RawIOBase):
+    """What the caller sends, to be read; silence of :data:`SILENCE` seconds is the end of it."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, waiting for it."""
+        import select
+
+        if not select.select([self._descriptor], [], [], SILENCE)[0]:
+            return 0
+        return os.readv(self._descriptor, [buffer])
 
 
 def _plain(value: Any) -> str:

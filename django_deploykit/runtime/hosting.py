@@ -53,7 +53,7 @@ def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
     live = live_release(site)
     supervisor = supervisor_of(site, program)
     return {
-        "free": status.f_bavail * status.f_frsize,
+        "free": status.f_bavail * status.f_frsize + prune.reclaimable(site),
         "inodes": status.f_favail if status.f_files else None,
         "layers": store.present(site.store),
         "parts": receive.parts(site.store),

@@ -39,10 +39,13 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
     hosting.judge_root(site.root)
     signed = _signed(path, site, manifest)
     owner = f"{getpass.getuser()}@{os.uname().nodename}"
-    with lock.hold(
-        site.root / "lock",
-        {"owner": owner, "what": f"installing {manifest.commit[:12]}"},
-        options.wait,
+    with (
+        lock.hold(
+            site.root / "lock",
+            {"owner": owner, "what": f"installing {manifest.commit[:12]}"},
+            options.wait,
+        ),
+        lock.alone(site.root, "install", voice.tell),
     ):
         program = program_of(path)
         supervisor = hosting.supervisor_of(site, program)
@@ -85,6 +88,7 @@ def _signed(path: Path, site: Site, manifest: Manifest) -> str:
 def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
     from .verbs import stage_release
 
+    prune.sweep_unfinished(site)
     for _ in range(2):
         missing = [layer for layer in manifest.layers if not store.has(site.store, layer.sha256)]
         store.judge_space(

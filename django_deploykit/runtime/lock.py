@@ -13,6 +13,8 @@ from typing import Any, Callable, Dict, Iterator, Optional
 
 from .errors import LOCKED, DeployKitError
 
+_LONGEST_WORK = 3600.0  # seconds
+
 
 class LockedError(DeployKitError):
     """Another release holds the lock."""
@@ -58,6 +60,17 @@ def hold(
             os.ftruncate(fd, 0)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def alone(root: Path, what: str, tell: Callable[..., None]) -> Iterator[None]:
+    """Be the only process that changes a site; wait for one that is left over from a dead controller."""
+    path = root / "switch.lock"
+    other = holder(path)
+    if other is not None:
+        tell("wait", until=f"process {other.get('pid', '?')} has ended: {other.get('what')}")
+    with hold(path, {"what": what, "pid": os.getpid()}, _LONGEST_WORK):
+        yield
 
 
 def _taken(fd: int) -> bool:

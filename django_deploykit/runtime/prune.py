@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set
 
-from . import journal, store
+from . import journal, receive, store
 from .errors import DeployKitError
 from .manifest import Manifest, valid_release_id
 from .site import Site
 from .switch import kept, live_release
 from .tree import load_release
-
-_STALE = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
 
 
 def staged(site: Site) -> List[str]:
@@ -42,8 +39,9 @@ def prune(site: Site, also: Optional[str] = None) -> Dict[str, Any]:
         for log in (site.root / "log").glob(f"*-{release}.log"):
             log.unlink()
     layers = sweep(site.store, used(site, stay))
-    for folder in (site.releases, site.store):
-        sweep_unfinished(folder)
+    sweep_unfinished(site)
+    receive.forget_parts(site.store)
+    receive.forget_inbox(site.root / "inbox")
     return {"removed": removed, "layers": layers, "kept": stay}
 
 
@@ -66,11 +64,33 @@ def sweep(folder: Path, keep: Set[str]) -> int:
     return len(gone)
 
 
-def sweep_unfinished(folder: Path) -> None:
-    """Remove what an interrupted process left behind a day ago."""
-    for path in folder.glob(".*"):
-        if path.is_dir() and time.time() - path.stat().st_mtime > _STALE:
+def unfinished(site: Site) -> List[Path]:
+    """Return what processes that died left behind, but for what came in part: that goes on from there.
+
+    Whoever asks is alone with the site (``lock.alone``): nothing of it belongs to a living process.
+    """
+    found = [path for folder in (site.releases, site.store) for path in folder.glob(".*")]
+    found += [*site.root.glob(".current-*"), *(site.root / "inbox").glob(".*")]
+    return [path for path in found if not path.name.startswith(".part-")]
+
+
+def sweep_unfinished(site: Site) -> None:
+    """Remove what processes that died left behind."""
+    for path in unfinished(site):
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def reclaimable(site: Site) -> int:
+    """Return the bytes that the next release frees before it needs room."""
+    size = 0
+    for path in unfinished(site):
+        files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+        states = [one.lstat() for one in files]
+        size += sum(one.st_blocks * 512 for one in states if one.st_nlink == 1)
+    return size
 
 
 def discard(folder: Path) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import base64
+import io
 import os
 import sys
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, List, Sequence
 
 from . import hosting, journal, lock, prune, signature, store
 from .arguments import VERBS as VERBS
 from .arguments import parse
 from .bundlefile import BundleFile
-from .call import Voice, has_ended, heed, wait_for_end
+from .call import SILENCE, Patient, Voice, has_ended, heed, wait_for_end
 from .entry import judge_target
 from .errors import TAKEN_BACK, DeployKitError
 from .manifest import Manifest
@@ -26,10 +26,8 @@ from .tree import changed_files, interpreter, load_release, stage
 
 # Verbs whose standard input is their own; the others can be interrupted through it.
 _OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch")
-_SILENCE = 60.0  # seconds without a sign of life from the controller
 # Verbs that change the site go one after the other: one whose controller died still ends its work.
 _CHANGING = ("receive", "stage", "migrate", "switch", "settle", "prune")
-_LONGEST_WORK = 3600.0
 
 
 def main(arguments: Sequence[str], path: Path) -> int:
@@ -56,23 +54,12 @@ def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
     if options.verb in ("exec", "log", "keeper", "site"):
         return int(globals()[f"_{options.verb}"](options, path))
     if options.verb in _CHANGING:
-        with _alone(_site_of(options, path), options.verb, voice):
+        with lock.alone(_site_of(options, path).root, options.verb, voice.tell):
             result = globals()[f"_{options.verb}"](options, path, voice)
     else:
         result = globals()[f"_{options.verb}"](options, path, voice)
     voice.result(result)
     return 0
-
-
-@contextmanager
-def _alone(site: Site, verb: str, voice: Voice) -> Iterator[None]:
-    """Be the only verb that changes the site; wait for one that is left over from a dead controller."""
-    path = site.root / "switch.lock"
-    other = lock.holder(path)
-    if other is not None:
-        voice.tell("wait", until=f"process {other.get('pid', '?')} has ended: {other.get('what')}")
-    with lock.hold(path, {"what": verb, "pid": os.getpid()}, _LONGEST_WORK):
-        yield
 
 
 def _site_of(options: argparse.Namespace, path: Path) -> Site:
@@ -154,14 +141,16 @@ def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, An
             hosting.facts(options.root, options.python, program_of(path)) if options.facts else {}
         )
         voice.tell("held", facts=seen)
-        return {"ended": wait_for_end(sys.stdin.buffer, _SILENCE)}
+        return {"ended": wait_for_end(sys.stdin.buffer, SILENCE)}
 
 
 def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     from . import receive
 
     site = _site_of(options, path)
-    got = receive.receive(site.store, site.root / "inbox", sys.stdin.buffer, voice.tell)
+    prune.sweep_unfinished(site)  # before room is needed
+    stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
+    got = receive.receive(site.store, site.root / "inbox", stream, voice.tell)
     return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
 
 
@@ -199,7 +188,8 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
     site = _site_of(options, path)
     inbox = site.root / "inbox" / f"{options.release}.json"
     target = site.releases / options.release
-    if target.exists():
+    prune.sweep_unfinished(site)
+    if _whole(site, options.release):
         manifest = load_release(target)
     elif inbox.exists():
         manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
@@ -214,6 +204,21 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
         sent.unlink(missing_ok=True)
     inbox.unlink(missing_ok=True)
     return {**result, "signer": signer}
+
+
+def _whole(site: Site, release: str) -> bool:
+    """Whether a release is staged; one whose manifest a power cut tore is not, and goes."""
+    target = site.releases / release
+    if not target.exists():
+        return False
+    try:
+        load_release(target)
+    except DeployKitError:
+        if live_release(site) == release:
+            raise
+        prune.discard(target)
+        return False
+    return True
 
 
 def _sent(path: Path) -> str:

@@ -155,3 +155,19 @@ def test_verbs_that_change_the_site_wait_for_one_that_is_left_over(
         assert waiting.wait(30)
     thread.join(30)
     assert events == ["wait process 123 has ended: migrate"]
+
+
+def test_a_release_whose_manifest_was_torn_is_staged_anew(ready: Local, site: Site) -> None:
+    release = "20260101T000000-abc1234"
+    target = site.releases / release
+    target.mkdir(parents=True)
+    (target / "manifest.json").write_text("")
+    with pytest.raises(DeployKitError, match="was not sent here"):
+        ready.call("stage", "--release", release)
+    assert not target.exists()
+    target.mkdir()
+    (target / "manifest.json").write_text("")
+    site.current.symlink_to(f"releases/{release}")
+    with pytest.raises(DeployKitError):
+        ready.call("stage", "--release", release)
+    assert target.exists()  # what is live is never taken away

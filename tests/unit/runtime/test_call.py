@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import os
 import subprocess
 import sys
+
+import pytest
+
+from django_deploykit.runtime import call
 
 HEEDING = """
 import sys, time
@@ -48,3 +54,40 @@ def test_ends_at_once_and_well_while_the_caller_keeps_the_stream_open() -> None:
         assert process.wait(20) == 0  # an aborting interpreter ends with a signal
         assert process.stderr is not None
         assert process.stderr.read() == b""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let silence be over soon."""
+    monkeypatch.setattr(call, "SILENCE", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_silent_caller_is_a_stream_that_ended() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"one\nhal")
+    with io.BufferedReader(call.Patient(reader), 16) as stream:
+        assert stream.readline() == b"one\n"
+        assert stream.read(10) == b"hal"
+        os.write(writer, b"f")
+        assert stream.read(1) == b"f"
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_caller_that_does_not_read_holds_nothing_up() -> None:
+    code = """
+import sys
+from django_deploykit.runtime import call
+call.SILENCE = 0.05
+voice = call.Voice(person=False)
+for _ in range(3000):
+    voice.tell("line", line="x" * 100)
+print("done", file=sys.stderr)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"done\n"
+        process.communicate()
