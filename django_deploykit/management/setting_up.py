@@ -24,6 +24,7 @@ from django_deploykit.release.inventory import (
 )
 from django_deploykit.release.request import Request
 from django_deploykit.release.ssh import Ssh
+from django_deploykit.release.sshconfig import resolve
 from django_deploykit.release.transport import Event, Transport
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.errors import HALF_DONE, LIVE, REFUSED
@@ -129,11 +130,18 @@ class _Setup:
     def _end(self, results: Mapping[str, Mapping[str, Any]], failed: Mapping[str, str]) -> int:
         planned = self.releasing.options.plan
         rows: dict[str, Any] = {
-            host: {**row, "error": failed.get(host)} for host, row in results.items()
+            host: {**row, "left": list(row["left"]), "error": failed.get(host)}
+            for host, row in results.items()
         }
         if not planned:
             for host, problem in self._unreachable(results, failed).items():
                 rows[host]["left"] = [*rows[host]["left"], problem]
+            for one in self.environment.hosts:
+                if one.name not in self.users and one.name not in failed:
+                    login = f"{rows[one.name]['user']}@{one.address}"
+                    rows[one.name]["left"].append(
+                        f"write {login} in deploykit.ini: root must not deploy"
+                    )
         code = (HALF_DONE if len(failed) < len(results) else REFUSED) if failed else LIVE
         self.console.emit({"environment": self.environment.name, "hosts": rows, "code": code})
         for host, row in rows.items():
@@ -161,9 +169,14 @@ class _Setup:
 
 
 def deploy_users(ini: Ini, environment: Environment) -> dict[str, str]:
-    """Return the deploy user that deploykit.ini names for each host, whoever connects for setup."""
+    """Return who releases log in as on each host, by its name, whoever connects for setup.
+
+    That is the user who is written, else ssh's own; root is nobody to deploy as and is left out.
+    """
     written = choose(read_inventory(ini), environment.name).hosts
-    return {host.name: host.user for host in written if host.user and host.user != "root"}
+    asked = {host.name for host in environment.hosts}
+    users = {host.name: host.user or resolve(host).user for host in written if host.name in asked}
+    return {name: user for name, user in users.items() if user != "root"}
 
 
 def plan_lines(host: str, row: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -189,6 +190,28 @@ def test_a_command_on_a_terminal_talks_to_it(controller: Controller) -> None:
     )
     assert ended == 9, screen
     assert "True desserts" in screen
+
+
+def test_ctrl_c_takes_a_switch_back(controller: Controller, host: Host) -> None:
+    before = live(host)
+    name = "one" if before == controller.id("two") else "two"
+    # Its web process takes a while to come up, so that there is time to change one's mind.
+    folder = "/etc/systemd/system/shop-web@.service.d"
+    host.run(
+        f"mkdir -p {folder}; cat > {folder}/slow.conf; systemctl daemon-reload",
+        data="[Service]\nExecStartPre=/bin/sleep 5\n",
+    )
+    process = controller.start("--bundle", str(getattr(controller.bundles, name)), "--noinput")
+    try:
+        host.run("until test -e /srv/shop/switching.json; do sleep 0.1; done")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        host.run(f"rm -r {folder}; systemctl daemon-reload")
+    assert process.returncode == 4, out + err
+    assert live(host) == before
+    assert host.try_run("test -e /srv/shop/switching.json").returncode == 1
 
 
 def test_serves_the_live_release_after_a_power_cut(controller: Controller, host: Host) -> None:
