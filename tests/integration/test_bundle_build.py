@@ -55,6 +55,17 @@ def test_json_holds_what_machines_need(built_shop: Shop) -> None:
     assert status == ""  # .deploykit/ ignores itself
 
 
+def test_apps_that_fail_in_the_working_copy_do_no_harm(copy: Path) -> None:
+    models = copy / "shop" / "models.py"
+    broken = (
+        "import os\n\nif not os.environ.get('DEPLOYKIT_BUILD'):\n    raise ImportError('here')\n"
+    )
+    models.write_text(broken + models.read_text(encoding="utf-8"), encoding="utf-8")
+    commit(copy, "Break every command but ours")
+    assert manage(copy, "showmigrations").returncode != 0
+    assert bundled(copy)["layers"]
+
+
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_a_front_end_is_built_in_the_export_before_static_files_are_collected(copy: Path) -> None:
     package = {
