@@ -36,7 +36,7 @@ class Quiet:
     """A :class:`Progress` that says nothing, for machines and tests."""
 
     @contextmanager
-    def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:  # noqa: ARG002
+    def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:  # noqa: ARG002 - as the protocol names them
         """Do nothing around a step."""
         yield
 

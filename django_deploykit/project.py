@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,11 +190,11 @@ def judge(name: str, value: str) -> str:
     return ""
 
 
-def nearest(word: str, known: object) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """Return a guess at what was meant, as the end of a sentence.
 
     >>> nearest("hots", ["hosts"])
     "; did you mean 'hosts'?"
     """
-    found = difflib.get_close_matches(word, list(known), 1)  # type: ignore[call-overload]
+    found = difflib.get_close_matches(word, list(known), 1)
     return f"; did you mean {found[0]!r}?" if found else ""

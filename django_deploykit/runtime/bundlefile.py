@@ -303,11 +303,3 @@ def _judge_names(path: Path, archive: zipfile.ZipFile) -> None:
     for name in _SINGLES[:2]:
         if name not in seen:
             raise DamagedError(f"{path} is not a bundle: {name} is missing")
-
-
-def open_bundle(path: Path) -> Optional[BundleFile]:
-    """Return the bundle, or None where the file is no bundle at all."""
-    try:
-        return BundleFile(path)
-    except DamagedError:
-        return None

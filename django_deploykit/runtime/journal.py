@@ -8,9 +8,6 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-# Actions that put a release live.
-LIVE_ACTIONS = ("release", "rollback")
-
 
 def append(path: Path, record: Dict[str, Any]) -> None:
     """Add a record, with the time in seconds since the epoch; one write, so lines never mix."""

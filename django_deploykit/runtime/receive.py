@@ -20,7 +20,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -270,12 +269,13 @@ def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
     broken = False
     with path.open("wb") as file:
         for piece in _pieces(stream, size):
-            while piece and not broken:  # a piece may hold a thousand times its length
+            left = piece
+            while left and not broken:  # a piece may hold a thousand times its length
                 try:
-                    file.write(inflater.decompress(piece, _CHUNK))
+                    file.write(inflater.decompress(left, _CHUNK))
                 except zlib.error:
                     broken = True  # read on: the next frame stands behind it
-                piece = inflater.unconsumed_tail
+                left = inflater.unconsumed_tail
                 broken = broken or file.tell() > limit
     if broken or not inflater.eof:
         raise DamagedError("a change of a layer is damaged")
@@ -328,14 +328,3 @@ def _contents(file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path]) -> I
         if hashlib.sha256(data).hexdigest() != row.sha256:
             raise DamagedError(f"{row.path} does not match its digest")
         yield row, data
-
-
-def forget_parts(folder: Path) -> None:
-    """Remove what came in part."""
-    for path in folder.glob(".part-*"):
-        path.unlink()
-
-
-def forget_inbox(inbox: Path) -> None:
-    """Remove received manifests."""
-    shutil.rmtree(inbox, ignore_errors=True)

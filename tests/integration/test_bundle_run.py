@@ -246,10 +246,10 @@ def test_another_python_or_platform_is_named(tmp_path: Path) -> None:
     ):
         from django_deploykit.runtime.entry import here_platform
 
-        changes = {
+        values = {
             key: here_platform() if value == "HERE" else value for key, value in changes.items()
         }
-        manifest = make_manifest((layer,), **changes)
+        manifest = make_manifest((layer,), **values)
         path = write_bundle(tmp_path / "x.pyz", manifest, {"app": tree})
         done = run_bundle(path, "check", HOME=str(tmp_path))
         assert done.returncode == 1

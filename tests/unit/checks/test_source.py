@@ -174,9 +174,7 @@ def test_notes_other_ways_of_configuration(
     monkeypatch.setitem(sys.modules, "decouple", type(sys)("decouple"))
     monkeypatch.setattr(sys.modules["decouple"], "config", lambda *_, **__: True, raising=False)
     fake = type(sys)("environ")
-    monkeypatch.setattr(
-        fake, "Env", lambda: type("E", (), {"bool": lambda *_: True})(), raising=False
-    )
+    monkeypatch.setattr(fake, "Env", type("Env", (), {"bool": lambda *_: True}), raising=False)
     monkeypatch.setitem(sys.modules, "environ", fake)
     write(project, text, monkeypatch)
     found = run("I818", project)

@@ -1,0 +1,58 @@
+"""What travels in a bundle runs on a host's Python, whatever else is not there."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import django_deploykit
+
+PACKAGE = Path(django_deploykit.__file__).parent
+RUNTIME = sorted((PACKAGE / "runtime").rglob("*.py"))
+OLDEST = (3, 9)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the first word of everything that a file imports from outside its package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # "." stands for a relative import: the only way that still works inside a bundle.
+            yield (node.module or "").partition(".")[0] if not node.level else "."
+
+
+def oldest_python() -> str:
+    """Return the oldest Python of hosts on this machine; a name alone may be a version manager's."""
+    name = "python{}.{}".format(*OLDEST)
+    for folder in os.get_exec_path():
+        path = shutil.which(name, path=folder)
+        if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
+            return path
+    pytest.skip(f"there is no {name} here")
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=lambda path: path.stem)
+def test_the_runtime_imports_the_standard_library_and_itself_alone(path: Path) -> None:
+    assert set(imported(path)) <= {".", *sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("path", RUNTIME, ids=lambda path: path.stem)
+def test_the_runtime_is_written_for_the_oldest_python_of_hosts(path: Path) -> None:
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=OLDEST)
+
+
+def test_the_oldest_python_of_hosts_imports_all_of_the_runtime(tmp_path: Path) -> None:
+    python = oldest_python()
+    shutil.copytree(PACKAGE / "runtime", tmp_path / "runtime")
+    names = [f"runtime.{path.stem}" for path in RUNTIME if path.stem != "__main__"]
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {', '.join(names)}"
+    done = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("", 0)
