@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from django_deploykit.errors import Problems
 from django_deploykit.management.releasing import local_site, transports
-from django_deploykit.release import migrations
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.facts import Facts
+from django_deploykit.release.older import blocking, refuse
 from django_deploykit.release.outcome import Outcome, merge
-from django_deploykit.release.rollback import in_the_way, rollback_targets
-from django_deploykit.release.transport import Transport
+from django_deploykit.release.rollback import rollback_targets
 from django_deploykit.runtime.errors import LIVE
 
 if TYPE_CHECKING:
@@ -74,29 +72,11 @@ def _switch(
 
 def _judge(releasing: Releasing, engine: Engine, targets: Mapping[str, str]) -> None:
     """Refuse where migrations were applied that the older code cannot live with."""
-    found = engine.run("judge", list(targets), lambda one: _blocking(one, targets[one.name]))
-    commands = []
-    for host, rows in found.items():
-        # The commands are run with the code that is live: it alone knows how to go back.
-        where = f"--hosts {host} " if len(engine.transports) > 1 else ""
-        command = f"./manage.py release {releasing.environment.name} {where}--exec --"
-        commands += migrations.reverse_commands(command, rows)
-    if commands:
-        raise Problems(
-            "nothing was changed: migrations were applied that break the older release. "
-            "Take them back first:",
-            list(dict.fromkeys(commands)),
-            "Then run the rollback again. Data in columns that go away is lost: make a backup.",
-        )
-
-
-def _blocking(transport: Transport, target: str) -> tuple[migrations.Database, ...]:
-    kin = transport.call("kin", "--release", target)
-    if kin["same"]:
-        return ()
-    rows = migrations.read_databases(transport.call("check", "--release", target)["report"])
-    rows = in_the_way(rows, kin.get("judged", {}))
-    if not rows:
-        return ()
-    ours = migrations.read_databases(transport.call("check", "--release", kin["live"])["report"])
-    return in_the_way(rows, kin.get("judged", {}), [name for row in ours for name in row.unknown])
+    found = engine.run("judge", list(targets), lambda one: blocking(one, targets[one.name]))
+    refuse(
+        found,
+        releasing.environment.name,
+        len(engine.transports) > 1,
+        "nothing was changed",
+        "run the rollback again",
+    )

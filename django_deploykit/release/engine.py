@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.progress import RUNS, Progress
-from django_deploykit.release import fanout, migrations
+from django_deploykit.release import fanout, migrations, older
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.fanout import Interruption, problems
 from django_deploykit.release.locks import Claim, Lock, held
@@ -90,11 +90,14 @@ class Engine:
         self.outcome = self._begin(manifest.release_id, plan.live)
         with self._failing():
             databases = self._ready(plan, manifest, {one.host: one for one in facts}, sender)
+            self._judge_older(databases, manifest.release_id)
             if self._migrate(databases, manifest.release_id):
                 self._check_again(plan, manifest.release_id)
             self._judge_locks()
             self.request.hook("before_switch", {})
-        self._switch_all(plan.hosts("switch"), manifest.release_id, "release", plan.live)
+        # Settling may have changed what was live when the plan was made.
+        before = dict(self.outcome.live)
+        self._switch_all(plan.hosts("switch"), manifest.release_id, "release", before)
         with (
             contextlib.suppress(Interruption),
             self._stage("prune", self._good(plan.hosts("prune"))) as hosts,
@@ -202,6 +205,20 @@ class Engine:
         return {
             host: migrations.read_databases(result["report"]) for host, result in reports.items()
         }
+
+    def _judge_older(
+        self, databases: Mapping[str, Sequence[migrations.Database]], release: str
+    ) -> None:
+        """Refuse older code that cannot live with what newer code did to the database."""
+        newer = [
+            host
+            for host, rows in databases.items()
+            if self.outcome.live.get(host) and any(row.unknown for row in rows)
+        ]
+        with self._stage("judge", newer) as hosts:
+            found = self._all(hosts, lambda one: older.blocking(one, release, databases[one.name]))
+        many, again = len(self.transports) > 1, "run the same command again"
+        older.refuse(found, self.policy.name, many, "nothing was switched", again)
 
     def _check_again(self, plan: Plan, release: str) -> None:
         """Ask for the health path, which could not be asked while migrations waited.

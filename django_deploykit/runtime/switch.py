@@ -172,7 +172,7 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> None:
         answer = ask(
             address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5))
         )
-        problem = judge(answer, site.health, host)
+        problem = judge(answer, site.health, host) or _foreign(address)
         if not problem:
             break
         _judge_alive(supervisor, release)
@@ -185,6 +185,12 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> None:
         raise ProcessError(
             f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
         )
+
+
+def _foreign(address: str) -> str:
+    """Return what is wrong where a socket's path leads to another release's, or ""."""
+    linked = address.startswith("/") and Path(address).is_symlink()
+    return f"{address} is a link: another release may have answered there" if linked else ""
 
 
 def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:

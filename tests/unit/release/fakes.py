@@ -46,6 +46,9 @@ class Host:
     calls: list[str] = field(default_factory=list)
     fails: dict[str, list[str]] = field(default_factory=dict)  # by verb: how its next calls fail
     damaged: list[str] = field(default_factory=list)
+    reverts_to: str | None = None  # what an interrupted switch is settled to
+    kin: dict[str, Any] = field(default_factory=dict)
+    reports: list[dict[str, Any]] = field(default_factory=list)  # what its next checks answer
 
     def facts(self) -> dict[str, Any]:
         """Return what the verb of that name does."""
@@ -137,6 +140,7 @@ class FakeTransport:
 
     def _settle(self, words: dict[str, str]) -> dict[str, Any]:
         self.host.switching = False
+        self.host.live = self.host.reverts_to or self.host.live
         return {"settled": self.host.live, "live": self.host.live}
 
     def _receive(self, words: dict[str, str]) -> dict[str, Any]:
@@ -153,7 +157,11 @@ class FakeTransport:
         return {"again": bad}
 
     def _check(self, words: dict[str, str]) -> dict[str, Any]:
-        return {"code": self.host.code, "report": self.host.report}
+        report = self.host.reports.pop(0) if self.host.reports else self.host.report
+        return {"code": self.host.code, "report": report}
+
+    def _kin(self, words: dict[str, str]) -> dict[str, Any]:
+        return {"live": self.host.live, **self.host.kin}
 
     def _migrate(self, words: dict[str, str]) -> dict[str, Any]:
         self.host.migrated.append(words["--database"])

@@ -176,6 +176,55 @@ def test_one_host_that_fails_takes_all_back(failing: int, how: str) -> None:
         assert all("prune" not in host.calls for host in hosts)
 
 
+def test_a_host_whose_interrupted_switch_was_taken_back_is_so_again() -> None:
+    # When the plan was made the new release was `current` there, half switched.
+    hosts = [Host(live=NEW, switching=True, reverts_to=OLD), Host(name="web2")]
+    hosts[1].fails["switch"] = [REPORTED]
+    outcome = release(engine_for(*hosts))
+    assert [host.live for host in hosts] == [OLD, OLD]
+    assert outcome.live == {"web1": OLD, "web2": OLD}
+    assert outcome.code == TAKEN_BACK
+
+
+NEWER = {
+    "migrations": [
+        {"database": "default", "unknown": ["shop.0003_drop"], "back": {"shop": "0002_note"}}
+    ]
+}
+
+
+def test_older_code_is_refused_where_a_migration_broke_it_and_told_the_way_back() -> None:
+    host = Host(report=NEWER, kin={"same": False, "judged": {"shop.0003_drop": True}})
+    host.reports = [NEWER, {"migrations": []}]  # the live release knows it
+    with pytest.raises(Problems) as caught:
+        release(engine_for(host))
+    assert host.live == OLD
+    assert "nothing was switched" in caught.value.message
+    assert "production --exec -- migrate --database default shop 0002_note" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "kin",
+    [
+        {"same": True},
+        {"same": False, "judged": {"shop.0003_drop": False}},
+        {"same": False},  # and the live release does not know it either: it was there before
+    ],
+)
+def test_older_code_goes_live_where_nothing_that_was_migrated_breaks_it(
+    kin: dict[str, Any],
+) -> None:
+    host = Host(report=NEWER, kin=kin)
+    assert release(engine_for(host)).code == LIVE
+    assert host.live == NEW
+
+
+def test_a_first_release_on_a_database_that_others_changed_is_not_judged() -> None:
+    host = Host(live=None, report=NEWER)
+    assert release(engine_for(host)).code == LIVE
+    assert "kin" not in host.calls
+
+
 @pytest.mark.parametrize(
     ("policy", "live"), [("stop", [NEW, OLD, OLD]), ("continue", [NEW, OLD, NEW])]
 )

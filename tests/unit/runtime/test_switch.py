@@ -222,6 +222,20 @@ def test_a_note_that_cannot_be_read_is_forgotten(site: Site, text: str) -> None:
     assert not (site.root / "switching.json").exists()
 
 
+def test_an_answer_from_another_releases_socket_counts_for_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    path = site.root / "probe.sock"
+    path.symlink_to(site.root / "probe-of-old.sock")
+    monkeypatch.setattr(supervisor, "probe_address", lambda _: str(path))
+    with pytest.raises(DeployKitError, match="another release may have answered") as caught:
+        switch(site, supervisor, CHANGE, silent)
+    assert caught.value.exit_code == TAKEN_BACK
+    assert sorted(supervisor.running) == serving(OLD)
+    assert live_release(site) == OLD
+
+
 def test_only_the_processes_of_the_hosts_roles_run(site: Site) -> None:
     supervisor = FakeSupervisor([(OLD, "worker")])
     switch(replace(site, roles=("worker",)), supervisor, CHANGE, silent)
