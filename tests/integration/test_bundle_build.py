@@ -66,6 +66,23 @@ def test_apps_that_fail_in_the_working_copy_do_no_harm(copy: Path) -> None:
     assert bundled(copy)["layers"]
 
 
+def test_settings_that_fail_in_the_working_copy_do_no_harm_without_manage_py(copy: Path) -> None:
+    settings = copy / "shop" / "settings.py"
+    broken = "import os\n\nif not os.environ.get('DEPLOYKIT_BUILD'):\n    raise OSError('here')\n"
+    settings.write_text(broken + settings.read_text(encoding="utf-8"), encoding="utf-8")
+    commit(copy, "Break manage.py")
+    assert manage(copy, "bundle").returncode != 0
+    done = subprocess.run(
+        [sys.executable, "-m", "django_deploykit", "bundle", "--json"],
+        cwd=copy,
+        env={**os.environ, **IDENTITY},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["layers"]
+
+
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_a_front_end_is_built_in_the_export_before_static_files_are_collected(copy: Path) -> None:
     package = {
