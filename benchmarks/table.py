@@ -46,8 +46,15 @@ ROWS = (
     _own("bundle after a one-line change", "again", "pex packed", 0.5, shown=_BUILT),
     _own("the same", "again", "shiv", 0.05),
     Row(
-        "the same, the whole command",
+        "the same, the whole command, `manage.py bundle`",
         ("again, whole command", "ours"),
+        ("export and collectstatic", "by hand"),
+        1.3,
+        shown=("by hand",),
+    ),
+    Row(
+        "the same, `python -m django_deploykit bundle`",
+        ("again, python -m", "ours"),
         ("export and collectstatic", "by hand"),
         1.3,
         shown=("by hand",),
