@@ -57,11 +57,13 @@ class Voice:
 
     def _write(self, text: str) -> None:
         try:
-            if not self.person and not _takes(sys.stdout.fileno()):
-                raise BrokenPipeError
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            there = self.person or _takes(sys.stdout.fileno())
+            if there:
+                sys.stdout.write(text + "\n")
+                sys.stdout.flush()
         except (BrokenPipeError, ConnectionError):
+            there = False
+        if not there:
             # The controller is gone; the host goes on by itself.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 

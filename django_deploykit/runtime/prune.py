@@ -93,6 +93,21 @@ def reclaimable(site: Site) -> int:
     return size
 
 
+def whole(site: Site, release: str) -> bool:
+    """Whether a release is staged; one whose manifest a power cut tore is not, and goes."""
+    target = site.releases / release
+    if not target.exists():
+        return False
+    try:
+        load_release(target)
+    except DeployKitError:
+        if live_release(site) == release:
+            raise
+        discard(target)
+        return False
+    return True
+
+
 def discard(folder: Path) -> None:
     """Remove a release: out of its place first, so that no half of it is ever seen."""
     grave = Path(tempfile.mkdtemp(prefix=".gone-", dir=folder.parent))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -328,3 +329,14 @@ def _contents(file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path]) -> I
         if hashlib.sha256(data).hexdigest() != row.sha256:
             raise DamagedError(f"{row.path} does not match its digest")
         yield row, data
+
+
+def forget_parts(folder: Path) -> None:
+    """Remove what came in part."""
+    for path in folder.glob(".part-*"):
+        path.unlink()
+
+
+def forget_inbox(inbox: Path) -> None:
+    """Remove manifests that were received and not staged."""
+    shutil.rmtree(inbox, ignore_errors=True)

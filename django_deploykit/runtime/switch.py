@@ -350,9 +350,10 @@ def _note(site: Site, change: Change, stage: str) -> None:
     }
     path = site.root / "switching.json"
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(
-        json.dumps({**data, "commit": change.commit, "stage": stage}), encoding="utf-8"
-    )
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({**data, "commit": change.commit, "stage": stage}))
+        file.flush()
+        os.fsync(file.fileno())  # a power cut is what it is for
     os.replace(temporary, path)
 
 

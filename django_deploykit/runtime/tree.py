@@ -64,13 +64,20 @@ def find_python(version: str) -> str:
 
 
 def stage(
-    manifest: Manifest, store: Path, target: Path, env: Mapping[str, str], kept: Sequence[Path] = ()
+    manifest: Manifest,
+    store: Path,
+    target: Path,
+    env: Mapping[str, str],
+    kept: Sequence[Path] = (),
+    *,
+    lasting: bool = False,
 ) -> None:
     """Build the release ``target`` from layers in the store; it appears whole, by a rename.
 
     ``env`` is what every command of the release gets in its environment. The hashed static files of
     the ``kept`` releases are linked in, so that pages loaded before the switch still find them. A
-    release that is there already stays.
+    release that is there already stays. ``lasting`` writes all to the disk before it appears: what is
+    live must outlive a power cut.
     """
     if target.exists():
         return
@@ -86,6 +93,8 @@ def stage(
             link_hashed(release / manifest.static_root, folder / manifest.static_root)
         _write(folder / "manifest.json", manifest.dumps())
         layers.open_folders(folder)
+        if lasting:
+            flush(folder)
         os.rename(folder, target)
     except FileExistsError:
         pass  # another process staged the same release
@@ -94,6 +103,19 @@ def stage(
             raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def flush(folder: Path) -> None:
+    """Write the file system of a folder to its disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        import ctypes  # slow to load
+
+        ctypes.CDLL(None).syncfs(handle)
+    except (ImportError, OSError, AttributeError):
+        os.sync()
+    finally:
+        os.close(handle)
 
 
 def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:

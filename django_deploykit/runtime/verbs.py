@@ -189,7 +189,7 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
     inbox = site.root / "inbox" / f"{options.release}.json"
     target = site.releases / options.release
     prune.sweep_unfinished(site)
-    if _whole(site, options.release):
+    if prune.whole(site, options.release):
         manifest = load_release(target)
     elif inbox.exists():
         manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
@@ -204,21 +204,6 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
         sent.unlink(missing_ok=True)
     inbox.unlink(missing_ok=True)
     return {**result, "signer": signer}
-
-
-def _whole(site: Site, release: str) -> bool:
-    """Whether a release is staged; one whose manifest a power cut tore is not, and goes."""
-    target = site.releases / release
-    if not target.exists():
-        return False
-    try:
-        load_release(target)
-    except DeployKitError:
-        if live_release(site) == release:
-            raise
-        prune.discard(target)
-        return False
-    return True
 
 
 def _sent(path: Path) -> str:
@@ -250,7 +235,8 @@ def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any
         older = [site.releases / name for name in prune.staged(site) if name != manifest.release_id]
     else:
         older = []
-    stage(manifest, site.store, target, environment(site), older)
+    lasting = site.supervisor == "systemd"
+    stage(manifest, site.store, target, environment(site), older, lasting=lasting)
     return {"staged": manifest.release_id, "again": []}
 
 
