@@ -1,10 +1,10 @@
 """``manage.py`` with a fault: the real controller, which halts where a test wants to strike.
 
 ``FAULT_AT`` names the moment: ``before:VERB``, ``during:VERB`` (the host has begun it),
-``event:VERB:EVENT`` (the host told it) or ``after:VERB``, on the host ``FAULT_ON`` where one is named. There it connects to the socket
-``FAULT_SOCKET`` and waits for an answer. ``FAULT_FLIP`` is the number of the byte of what is sent
-that arrives changed. ``FAULT_PATIENCE`` is the number of seconds, instead of the real ones, after
-which a silent host or controller counts as gone.
+``event:VERB:EVENT`` (the host told it) or ``after:VERB``, on the host ``FAULT_ON`` where one is
+named. There it connects to the socket ``FAULT_SOCKET`` and waits for an answer. ``FAULT_FLIP`` is
+the number of the byte of what is sent that arrives changed. ``FAULT_PATIENCE`` is the number of
+seconds, instead of the real ones, after which a silent host or controller counts as gone.
 """
 
 from __future__ import annotations

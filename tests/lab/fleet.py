@@ -34,6 +34,7 @@ _WORKER = '''\
 import signal
 import time
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from shop.models import Product
@@ -49,13 +50,52 @@ class Command(BaseCommand):
         ended = []
         signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
         self.stdout.write("on the shelves: %d" % Product.objects.count())
-        while watch and not ended:
+        stubborn = settings.MEDIA_ROOT.with_name("stubborn")
+        while watch and (not ended or stubborn.exists()):
             time.sleep(0.1)
         if ended:
             self.stdout.write("finished what was at hand")
 '''
 # Only as a server: deploy_check asks the health path too, and is not what these bundles are for.
 _ILL = 'HttpResponse("ill\\n", status=500 if "GUNICORN_CMD_ARGS" in os.environ else 200, '
+# What a person on the host can tell the site, by files beside its data: to be ill, to hang. The check
+# before the switch does not see it.
+_MOODS = """\
+    if "gunicorn" not in request.META.get("SERVER_SOFTWARE", ""):
+        return HttpResponse("checked\\n", content_type="text/plain")
+    moods, release = settings.MEDIA_ROOT.parent, os.environ.get("DEPLOYKIT_RELEASE", "?")
+    if (moods / "ill").exists() and release in (moods / "ill").read_text():
+        return HttpResponse("ill\\n", status=500, content_type="text/plain")
+    while (moods / "hangs").exists() and release in (moods / "hangs").read_text():
+        time.sleep(0.1)
+"""
+_GROWTH = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = [migrations.AddField("product", "note", models.TextField(null=True))]
+"""
+_FILLING = """\
+import time
+
+from django.conf import settings
+from django.db import migrations
+
+
+def fill(apps, schema_editor):
+    if settings.MEDIA_ROOT.with_name("unlucky").exists():
+        raise RuntimeError("there is no note to write")
+    while settings.MEDIA_ROOT.with_name("slow").exists():
+        time.sleep(0.1)
+    apps.get_model("shop", "Product").objects.update(note="")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0002_product_note")]
+    operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
+"""
 _REMOVAL = """\
 from django.db import migrations
 
@@ -91,15 +131,15 @@ class Done:
 class Bundles:
     """Releases of one shop for one Python, each made from the one before.
 
-    ``one`` and ``two`` differ in a page, ``sick`` answers its health path with 500 once it is
-    served, ``narrow`` takes a
-    column away that the older ones need.
+    ``one`` and ``two`` differ in a page, ``sick`` answers its health path with 500 once it is served,
+    ``grown`` has two more migrations, ``narrow`` takes a column away that the older ones need.
     """
 
     repository: Path
     one: Path
     two: Path
     sick: Path
+    grown: Path
     narrow: Path
 
     def id(self, name: str) -> str:
@@ -121,6 +161,7 @@ def build_bundles(folder: Path, python: str) -> Bundles:
         assert done.returncode == 0, done.stdout + done.stderr
         made[name] = Path(json.loads(done.stdout)["path"])
 
+    _give_moods(project)
     bundle("one", 1)
     home = project / "shop/templates/shop/home.html"
     home.write_text(home.read_text().replace("<h1>", "<h1>Two: "))
@@ -132,12 +173,31 @@ def build_bundles(folder: Path, python: str) -> Bundles:
     bundle("sick", 3)
     views.write_text(text)
     models = project / "shop/models.py"
+    before, migrations = models.read_text(), project / "shop/migrations"
+    grown = before.replace(
+        "\n    class Meta", "    note = models.TextField(null=True)\n\n    class Meta", 1
+    )
+    models.write_text(grown)
+    (migrations / "0002_product_note.py").write_text(_GROWTH)
+    (migrations / "0003_fill_notes.py").write_text(_FILLING)
+    bundle("grown", 4)
+    models.write_text(before)
+    for name in ("0002_product_note.py", "0003_fill_notes.py"):
+        (migrations / name).unlink()
     models.write_text(
         models.read_text().replace("    stock = models.PositiveIntegerField(default=0)\n", "")
     )
-    (project / "shop/migrations/0002_remove_product_stock.py").write_text(_REMOVAL)
-    bundle("narrow", 4)
+    (migrations / "0002_remove_product_stock.py").write_text(_REMOVAL)
+    bundle("narrow", 5)
     return Bundles(project, **made)
+
+
+def _give_moods(project: Path) -> None:
+    views = project / "shop/views.py"
+    text = views.read_text().replace("import os\n", "import os\nimport time\n", 1)
+    line = "    connection.ensure_connection()\n"
+    assert line in text
+    views.write_text(text.replace(line, f"{line}{_MOODS.rstrip()}\n"))
 
 
 class Controller:
