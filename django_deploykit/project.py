@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django_deploykit.conf.ini import Ini, Option, read_ini
+from django_deploykit.conf.readers import read_bool
 from django_deploykit.errors import Problems, ProjectError
 from django_deploykit.runtime.manifest import valid_app
 
@@ -29,16 +30,6 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
 }
 ELSEWHERE = ("check", "environment", "host")
-_BOOLEANS = {
-    "yes": True,
-    "true": True,
-    "on": True,
-    "1": True,
-    "no": False,
-    "false": False,
-    "off": False,
-    "0": False,
-}
 _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""")
 
 
@@ -74,23 +65,29 @@ def find_project(start: Path) -> Project:
 
     Raises :class:`ProjectError` where there is none, :class:`Problems` for a bad deploykit.ini.
     """
-    for folder in (start, *start.parents):
-        if (folder / "manage.py").is_file():
-            return load_project(folder)
-    raise ProjectError(
-        f"there is no manage.py in {start} or above",
-        "Run this in the folder of your Django project.",
-    )
+    root = nearest_root(start)
+    if root is None:
+        raise ProjectError(
+            f"there is no manage.py in {start} or above",
+            "Run this in the folder of your Django project.",
+        )
+    return load_project(root)
+
+
+def nearest_root(start: Path) -> Path | None:
+    """Return the folder of manage.py: ``start`` or the nearest above, None where there is none."""
+    folders = (start, *start.parents)
+    return next((one for one in folders if (one / "manage.py").is_file()), None)
 
 
 def starting_folder(program: str, here: Path) -> Path:
-    """Return where to look for the project: beside the manage.py that runs, else from here upwards.
+    """Return where every command looks for the project: beside the manage.py that runs, else here.
 
     >>> starting_folder("src/manage.py", Path("/repo"))
     PosixPath('/repo/src')
     """
     path = here / program
-    return path.parent if path.name == "manage.py" else here
+    return path.parent.resolve() if path.name == "manage.py" else here
 
 
 def load_project(root: Path) -> Project:
@@ -111,7 +108,7 @@ def load_project(root: Path) -> Project:
         lock=_text(own, "lock"),
         settings=_text(own, "settings") or served_settings(root) or default_settings(root),
         build=tuple(line.strip() for line in _text(values, "build").splitlines() if line.strip()),
-        allow_unhashed=_BOOLEANS.get(_text(values, "allow_unhashed").lower(), False),
+        allow_unhashed="allow_unhashed" in values and yes_or_no(_text(values, "allow_unhashed")),
         python=_text(values, "python"),
         platform=_text(values, "platform"),
         extras=tuple(part.strip() for part in _text(values, "extras").split(",") if part.strip()),
@@ -183,11 +180,22 @@ def judge(name: str, value: str) -> str:
     """Return what is wrong with an option's value, or ""."""
     if name == "name" and not valid_app(value):
         return f"must be lower-case letters, digits and dashes, at most 31, not {value!r}"
-    if name == "allow_unhashed" and value.lower() not in _BOOLEANS:
-        return f"must be yes or no, not {value!r}"
+    if name == "allow_unhashed":
+        try:
+            yes_or_no(value)
+        except ValueError as error:
+            return str(error)
     if name == "python" and not re.fullmatch(r"3\.\d{1,2}", value):
         return f"must look like 3.11, not {value!r}"
     return ""
+
+
+def yes_or_no(text: str) -> bool:
+    """Return a switch of deploykit.ini, as settings read theirs; :class:`ValueError` says what is wrong."""
+    try:
+        return read_bool(text)
+    except ValueError:
+        raise ValueError(f"must be yes or no, not {text!r}") from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from django_deploykit.bundle import layers
 from django_deploykit.bundle.assembly import make_manifest, own_layers, write
 from django_deploykit.bundle.commands import Answer, ask, run_build
 from django_deploykit.bundle.environment import Environment, Target, ensure_environment, find_target
+from django_deploykit.bundle.kept import file_name, forget_old, kept_path
 from django_deploykit.bundle.lock import Lock
 from django_deploykit.bundle.lockfile import lock_folder, read_lock
 from django_deploykit.bundle.markers import settle
@@ -146,6 +147,8 @@ def _assemble(
     with timed.step("write"):
         sha256, size = write(path, manifest, answer.facts, commit, lock)
     layers.forget_unused(layer.sha256 for layer in manifest.layers)
+    if request.output is None:
+        forget_old(request.project, manifest.project)
     return Built(path, manifest, sha256, size, timed.seconds, tuple(timed.notes), commit.tag)
 
 
@@ -193,9 +196,8 @@ def _some(names: Sequence[str]) -> str:
 
 def _output(request: BuildRequest, manifest: Manifest) -> Path:
     """Return where the bundle goes: the file or folder that was named, or ``.deploykit/bundles/``."""
-    name = f"{manifest.project}-{manifest.release_id}.pyz"
     if request.output is None:
-        return request.project.work / "bundles" / name
+        return kept_path(request.project, manifest.project, manifest.release_id)
     if request.into_folder or request.output.is_dir():
-        return request.output / name
+        return request.output / file_name(manifest.project, manifest.release_id)
     return request.output

@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.errors import Problems
-from django_deploykit.project import nearest
+from django_deploykit.project import nearest, nearest_root, starting_folder
 from django_deploykit.runtime.manifest import Process
 from django_deploykit.serving.procfile import parse_procfile
 
@@ -102,18 +102,14 @@ def secret_key() -> Any:
 
 
 def project_folder() -> Path:
-    """Return the folder of manage.py: here, above, or where the manage.py that runs is."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "manage.py").is_file():
-            return folder
-    script = Path(sys.argv[0])
-    return script.resolve().parent if script.name == "manage.py" and script.is_file() else here
+    """Return the project's folder, which ``bundle`` and ``release`` find too; here where there is none."""
+    start = starting_folder(sys.argv[0], Path.cwd())
+    return nearest_root(start) or start
 
 
 def read_subject(start: Path, *, server: bool = False) -> Subject:
     """Read the project that ``start`` is in; raises :class:`Problems` for mistakes in its files."""
-    root = next((one for one in (start, *start.parents) if (one / "manage.py").is_file()), start)
+    root = nearest_root(start) or start
     path = root / "deploykit.ini"
     ini = read_ini(path) if path.is_file() else Ini()
     topology, skips = read_options(ini)

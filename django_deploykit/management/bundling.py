@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.build import Built
+from django_deploykit.bundle.kept import kept_bundles
 from django_deploykit.bundle.signing import VARIABLE, sign
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.telling import Line, columns
@@ -81,8 +82,7 @@ def sign_again(path: Path) -> None:
 
 def previous(project: Project) -> Last | None:
     """Return the bundle that was built last, None where there is none that can be read."""
-    folder = project.root / ".deploykit" / "bundles"
-    paths = sorted(folder.glob("*.pyz"), key=os.path.getmtime)
+    paths = kept_bundles(project)
     return read_last(paths[-1]) if paths else None
 
 

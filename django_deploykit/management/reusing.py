@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django_deploykit.bundle.assembly import runtime_digest
 from django_deploykit.bundle.environment import find_target
+from django_deploykit.bundle.kept import kept_path
 from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Progress
@@ -21,7 +22,7 @@ def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
     or with another version of this package. Raises as a build does where the commit is not clean.
     """
     commit, untracked = find_commit(project.root, rev)
-    path = project.work / "bundles" / f"{project.name}-{commit.release_id}.pyz"
+    path = kept_path(project, project.name, commit.release_id)
     if not path.is_file() or not _fits(project, commit, path):
         return None
     if untracked:

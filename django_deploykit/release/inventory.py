@@ -12,7 +12,7 @@ from typing import Any
 
 from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project import nearest
+from django_deploykit.project import nearest, yes_or_no
 
 HOOKS = (
     "before_build",
@@ -24,16 +24,6 @@ HOOKS = (
     "after_failure",
 )
 POLICIES = ("back", "stop", "continue")
-_BOOLEANS = {
-    "yes": True,
-    "true": True,
-    "on": True,
-    "1": True,
-    "no": False,
-    "false": False,
-    "off": False,
-    "0": False,
-}
 _HOST = re.compile(
     r"(?:(?P<user>[A-Za-z_][A-Za-z0-9._-]*)@)?"
     r"(?P<address>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
@@ -157,9 +147,10 @@ def _roles(text: str) -> tuple[str, ...]:
 
 
 def _bool(text: str) -> bool:
-    if text.lower() not in _BOOLEANS:
-        raise _BadValue(f"must be yes or no, not {text!r}")
-    return _BOOLEANS[text.lower()]
+    try:
+        return yes_or_no(text)
+    except ValueError as error:
+        raise _BadValue(str(error)) from None
 
 
 def _count(text: str) -> int:

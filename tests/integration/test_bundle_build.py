@@ -193,6 +193,22 @@ def test_output_names_a_file_or_a_folder(copy: Path, tmp_path: Path) -> None:
     assert Path(facts["path"]).name == f"shop-{facts['release_id']}.pyz"
 
 
+def test_old_bundles_go_where_nobody_named_a_place(copy: Path, tmp_path: Path) -> None:
+    folder = copy / ".deploykit" / "bundles"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for day in range(10, 22):
+        path = folder / f"shop-202001{day}T000000-ab12cd3.pyz"
+        path.touch()
+        os.utime(path, (1_600_000_000 + day, 1_600_000_000 + day))
+    bundled(copy, "--output", str(tmp_path / "x.pyz"))
+    assert len(list(folder.iterdir())) == 12
+    made = Path(bundled(copy)["path"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [f"shop-202001{day}T000000-ab12cd3.pyz" for day in range(13, 22)] + [made.name]
+    )
+
+
 def test_memory_does_not_grow_with_the_project(copy: Path) -> None:
     chance = random.Random(1)
     with (copy / "large.bin").open("wb") as file:

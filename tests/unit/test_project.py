@@ -1,0 +1,105 @@
+"""Where the project is, and what ``deploykit.ini`` says of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.checks.subject import project_folder
+from django_deploykit.errors import Problems, ProjectError
+from django_deploykit.project import find_project, load_project, starting_folder
+
+MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}.settings")\n'
+
+
+def make(root: Path, package: str = "shop", ini: str = "") -> Path:
+    """Return a project's folder, with no more in it than says what it is."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "manage.py").write_text(MANAGE.format(package), encoding="utf-8")
+    (root / "deploykit.ini").write_text(ini, encoding="utf-8")
+    return root
+
+
+def test_is_found_from_a_folder_below(tmp_path: Path) -> None:
+    root = make(tmp_path / "repo")
+    below = root / "shop" / "templates"
+    below.mkdir(parents=True)
+    assert find_project(below).root == root
+
+
+def test_refuses_where_there_is_no_manage_py(tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match=r"there is no manage\.py in .* or above"):
+        find_project(tmp_path)
+
+
+@pytest.mark.parametrize("program", ["../other/manage.py", "{}/other/manage.py"])
+def test_the_manage_py_that_runs_counts_more_than_the_folder_one_is_in(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, other = make(tmp_path / "here"), make(tmp_path / "other")
+    program = program.format(tmp_path)
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "argv", [program, "deploy_check"])
+    assert find_project(starting_folder(program, here)).root == other
+    assert project_folder() == other  # deploy_check judges what bundle and release take
+
+
+def test_other_programs_look_from_here_upwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make(tmp_path / "repo")
+    (root / "docs").mkdir()
+    monkeypatch.chdir(root / "docs")
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/django-admin", "deploy_check"])
+    assert project_folder() == root
+
+
+@pytest.mark.parametrize(
+    ("package", "folder", "name"),
+    [
+        ("shop", "repo", "shop"),
+        ("config", "My Shop", "my-shop"),
+        ("core", "2024", "app-2024"),
+    ],
+)
+def test_is_named_after_the_settings_or_the_folder(
+    package: str, folder: str, name: str, tmp_path: Path
+) -> None:
+    assert load_project(make(tmp_path / folder, package)).name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("yes", True), ("On", True), ("1", True), ("no", False), ("FALSE", False)]
+)
+def test_switches_are_words(word: str, value: bool, tmp_path: Path) -> None:
+    root = make(tmp_path, ini=f"[bundle]\nallow_unhashed = {word}\n")
+    assert load_project(root).allow_unhashed is value
+
+
+def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None:
+    ini = """
+[project]
+name = My Shop
+lok = uv.lock
+[bundel]
+build = true
+[bundle]
+allow_unhashed = maybe
+python = 3
+"""
+    with pytest.raises(Problems) as caught:
+        load_project(make(tmp_path, ini=ini))
+    assert [problem.partition("deploykit.ini:")[2] for problem in caught.value.problems] == [
+        "3: name must be lower-case letters, digits and dashes, at most 31, not 'My Shop'",
+        "4: lok is no option of [project]; did you mean 'lock'?",
+        "6: [bundel] is no section here; did you mean 'bundle'?",
+        "8: allow_unhashed must be yes or no, not 'maybe'",
+        "9: python must look like 3.11, not '3'",
+    ]
+
+
+def test_the_folder_of_what_is_made_keeps_itself_out_of_git(tmp_path: Path) -> None:
+    work = load_project(make(tmp_path)).work
+    assert (work / ".gitignore").read_text(encoding="utf-8") == "*\n"
