@@ -274,7 +274,7 @@ class Config:
         return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
 
     def logging(self, level: _Str = "INFO") -> dict[_Str, Any]:
-        """Return LOGGING that sends everything to standard error, where systemd's journal keeps it."""
+        """Return LOGGING: everything to standard error, errors by mail to ADMINS too; no request waits for it."""
         return production.logging(level)
 
     def production(self) -> dict[_Str, Any]:

@@ -6,14 +6,30 @@ from typing import Any
 
 
 def logging(level: str = "INFO") -> dict[str, Any]:
-    """Return LOGGING that sends everything to standard error, where systemd's journal keeps it."""
+    """Return LOGGING that sends everything to standard error, where systemd's journal keeps it.
+
+    Errors are mailed to ADMINS as by Django's own LOGGING, but no request waits for the mail
+    server, and a wrong Host header, which any scanner sends, is worth a line and no mail.
+    """
     style = {"format": "{levelname} {name}: {message}", "style": "{"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": style},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"served": {"()": "django.utils.log.RequireDebugFalse"}},
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "line"},
+            "mail_admins": {
+                "class": "django_deploykit.conf.admin_mail.PostedAdminEmailHandler",
+                "level": "ERROR",
+                "filters": ["served"],
+            },
+        },
         "root": {"handlers": ["console"], "level": level},
+        "loggers": {
+            "django": {"handlers": ["mail_admins"]},
+            "django.security.DisallowedHost": {"handlers": ["console"], "propagate": False},
+        },
     }
 
 

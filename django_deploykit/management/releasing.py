@@ -28,7 +28,7 @@ from django_deploykit.release.hooks import run_hooks
 from django_deploykit.release.inventory import Environment, Host, site_values
 from django_deploykit.release.local import Local
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.release.plan import Plan, in_words, make_plan
+from django_deploykit.release.plan import Plan, all_refusals, in_words, make_plan
 from django_deploykit.release.request import Request
 from django_deploykit.release.sending import Sender, fitting_signature, travelling_sizes
 from django_deploykit.release.transport import Transport
@@ -139,7 +139,9 @@ class Releasing:
         begun = time.monotonic()
         with transports(self.project, self.environment) as opened:
             engine = self.engine(opened, sample)
-            facts = engine.facts(manifest.python)
+            facts = engine.facts(
+                manifest.python, refused=lambda some: self._refused(path, manifest, some)
+            )
             plan = self._plan(path, manifest, facts)
             if self.options.plan:
                 return self._show_plan(plan)
@@ -176,13 +178,20 @@ class Releasing:
 
     def _plan(self, path: Path, manifest: Manifest, facts: list[Facts]) -> Plan:
         migrating = self.environment.migrate_on or tuple(one.host for one in facts)
+        sizes = travelling_sizes(path, facts)
+        return make_plan(manifest, facts, sizes, migrating, **self._wanted(path, manifest))
+
+    def _refused(self, path: Path, manifest: Manifest, facts: list[Facts]) -> list[str]:
+        return all_refusals(manifest, facts, **self._wanted(path, manifest))
+
+    def _wanted(self, path: Path, manifest: Manifest) -> dict[str, Any]:
+        """Return what hosts are held to, as the plan takes it."""
         site = local_site(self.project, self.environment).dumps() if self.environment.local else ""
         sites = {
             host.name: site_values(self.environment, host, self.project.name)
             for host in self.environment.hosts
         }
-        sizes, signed = travelling_sizes(path, facts), bool(fitting_signature(path, manifest))
-        return make_plan(manifest, facts, sizes, migrating, site=site, sites=sites, signed=signed)
+        return {"site": site, "sites": sites, "signed": bool(fitting_signature(path, manifest))}
 
     def _show_plan(self, plan: Plan) -> int:
         for line in in_words(plan) or [f"nothing to do: {plan.release} is live"]:

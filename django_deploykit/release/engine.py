@@ -15,7 +15,7 @@ from django_deploykit.release.facts import Facts
 from django_deploykit.release.fanout import Interruption, problems
 from django_deploykit.release.locks import Claim, Lock, held
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.release.plan import Plan
+from django_deploykit.release.plan import REFUSED, Plan
 from django_deploykit.release.request import Policy, Request
 from django_deploykit.release.sending import Sender
 from django_deploykit.release.switching import Switching
@@ -50,19 +50,29 @@ class Engine:
         """Return an outcome to fill; its record of times goes on from what was done before."""
         return Outcome(release, live=dict(live), before=dict(live), spans=self.timeline.spans)
 
-    def facts(self, python: str, step: str = "ask") -> list[Facts]:
-        """Ask all hosts in parallel, one round trip each; a step that has no name is not shown."""
+    def facts(
+        self,
+        python: str,
+        step: str = "ask",
+        refused: Callable[[list[Facts]], list[str]] | None = None,
+    ) -> list[Facts]:
+        """Ask all hosts in parallel, one round trip each; a step that has no name is not shown.
+
+        Where some cannot be asked, what ``refused`` says of the others is told together with it.
+        """
         with self._stage(step, list(self.transports)) as hosts:
             found, errors = self.each(
                 hosts, lambda one: Facts.read(one.name, one.call("facts", "--python", python))
             )
+        answered = [found[host] for host in self.transports if host in found]
         if errors:
+            others = refused(answered) if refused else []
             raise Problems(
-                "nothing was changed; these hosts cannot be asked:",
-                [f"{host}: {first_line(error)}" for host, error in errors.items()],
+                REFUSED if others else "nothing was changed; these hosts cannot be asked:",
+                [f"{host}: {first_line(error)}" for host, error in errors.items()] + others,
                 "\n".join(dict.fromkeys(error.hint for error in errors.values() if error.hint)),
             )
-        return [found[host] for host in self.transports]
+        return answered
 
     def each(
         self, hosts: Sequence[str], work: Callable[[Transport], T]

@@ -11,6 +11,7 @@ from django_deploykit.errors import Problems
 from django_deploykit.release.facts import Facts, missing, refusals
 from django_deploykit.runtime.manifest import Manifest
 
+REFUSED = "nothing was changed; this release cannot go there:"
 KINDS = ("prepare", "settle", "send", "stage", "check", "migrate", "switch", "prune")
 
 
@@ -62,8 +63,32 @@ def make_plan(
     ``site`` is what a ``local`` site's ``site.json`` should say, empty for servers, where only
     ``--setup`` writes it; ``sites`` is what deploykit.ini says of the servers' sites, by host.
     """
+    problems = all_refusals(manifest, facts, site=site, sites=sites, now=now, signed=signed)
+    if problems:
+        raise Problems(REFUSED, problems)
+    todo = [one for one in facts if not is_live(manifest, one)]
+    steps: list[Step] = []
+    for kind in KINDS:
+        for one in todo:
+            if kind == "prepare" and site and one.site != site:
+                what = "make the site's folders and its configuration from the sample"
+                steps.append(Step(kind, one.host, what))
+            steps.extend(_steps(kind, manifest, one, sizes, migrating))
+    return Plan(manifest.release_id, tuple(steps), {one.host: one.live for one in facts})
+
+
+def all_refusals(
+    manifest: Manifest,
+    facts: Sequence[Facts],
+    *,
+    site: str = "",
+    sites: Mapping[str, Mapping[str, Any]] | None = None,
+    now: float | None = None,
+    signed: bool = True,
+) -> list[str]:
+    """Return every refusal of every host, as :func:`make_plan` takes them, a line each."""
     moment = time.time() if now is None else now
-    problems = [
+    return [
         f"{one.host} {problem}"
         for one in facts
         for problem in refusals(
@@ -75,17 +100,6 @@ def make_plan(
             wanted=(sites or {}).get(one.host),
         )
     ]
-    if problems:
-        raise Problems("nothing was changed; this release cannot go there:", problems)
-    todo = [one for one in facts if not is_live(manifest, one)]
-    steps: list[Step] = []
-    for kind in KINDS:
-        for one in todo:
-            if kind == "prepare" and site and one.site != site:
-                what = "make the site's folders and its configuration from the sample"
-                steps.append(Step(kind, one.host, what))
-            steps.extend(_steps(kind, manifest, one, sizes, migrating))
-    return Plan(manifest.release_id, tuple(steps), {one.host: one.live for one in facts})
 
 
 def is_live(manifest: Manifest, facts: Facts) -> bool:

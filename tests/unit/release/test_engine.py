@@ -274,6 +274,17 @@ def test_one_host_that_cannot_be_asked_stops_it_before_anything_is_locked() -> N
     assert "web1" not in caught.value.message
 
 
+def test_what_refuses_on_the_others_is_told_with_a_host_that_cannot_be_asked() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", fails={"facts": [BEFORE]}), Host(name="web3")]
+    with pytest.raises(Problems) as caught:
+        engine_for(*hosts).facts(
+            "3.11", refused=lambda some: [f"{one.host} is odd" for one in some]
+        )
+    broke = "web2: the connection to web2 broke"
+    assert caught.value.problems == (broke, "web1 is odd", "web3 is odd")
+    assert "cannot go there" in caught.value.message
+
+
 @pytest.mark.parametrize("locked", ["web1", "web2", "web3"])
 def test_a_lock_that_another_holds_refuses_and_frees_the_others(locked: str) -> None:
     hosts = [Host(name=f"web{number}") for number in (3, 1, 2)]
