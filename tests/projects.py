@@ -54,7 +54,8 @@ def wheel() -> Path:
     if given:
         return Path(given)
     folder = Path(tempfile.mkdtemp(prefix="deploykit-wheel-"))
-    run(uv(), "build", "-q", "--wheel", "--out-dir", folder, ROOT)
+    # Through the source distribution: build/ beside it may hold modules that are gone.
+    run(uv(), "build", "-q", "--out-dir", folder, ROOT)
     found = next(folder.glob("*.whl"))
     os.environ["DEPLOYKIT_TEST_WHEEL"] = str(found)
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from django_deploykit.management.console import Console, console_of, run_command
+from django_deploykit.management.extra import BUILDING, need_extra
 
 
 class Command(BaseCommand):
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _run(self, options: dict[str, Any], console: Console) -> int:
+        need_extra("bundle", BUILDING)
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import as_json, previous, sign_built, summary
         from django_deploykit.project import find_project, starting_folder

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console, console_of, run_command
+from django_deploykit.management.extra import SHIPPING, need_extra
 from django_deploykit.project import Project, find_project, starting_folder
 
 
@@ -88,6 +89,7 @@ class Command(BaseCommand):
             sys.exit(code)
 
     def _run(self, options: dict[str, Any], console: Console) -> int:
+        need_extra("release", SHIPPING)
         from django_deploykit.management.releasing import Options, Releasing
         from django_deploykit.release.inventory import as_user, choose, narrow, read_inventory
 
