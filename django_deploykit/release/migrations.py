@@ -97,10 +97,29 @@ def breaking(rows: Iterable[Database]) -> list[str]:
 def reverse_commands(command: str, rows: Iterable[Database]) -> list[str]:
     """Return the commands that take back what an older release does not know, app by app.
 
-    ``command`` runs Django commands with the newer code, which alone knows how to go back.
+    ``command`` runs Django commands with the newer code, which alone knows how to go back. Apps
+    are left out of which the older release's report does not say where they end: :func:`untold`.
     """
     return [
-        f"{command} migrate --database {row.alias} {app} {row.back.get(app, 'zero')}"
+        f"{command} migrate --database {row.alias} {app} {row.back[app]}"
         for row in rows
-        for app in dict.fromkeys(name.partition(".")[0] for name in row.unknown)
+        for app in _apps(row)
+        if app in row.back
     ]
+
+
+def untold(rows: Iterable[Database]) -> list[str]:
+    """Return the migrations that nobody can say how to take back.
+
+    Where an app ends is never guessed: to unapply all of it would delete its tables.
+    """
+    return [
+        f"{name} on {row.alias}"
+        for row in rows
+        for name in row.unknown
+        if name.partition(".")[0] not in row.back
+    ]
+
+
+def _apps(row: Database) -> list[str]:
+    return list(dict.fromkeys(name.partition(".")[0] for name in row.unknown))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from django_deploykit.errors import Problems
-from django_deploykit.release.migrations import Database, read_databases, reverse_commands
+from django_deploykit.release.migrations import (
+    Database,
+    read_databases,
+    reverse_commands,
+    untold,
+)
 from django_deploykit.release.rollback import in_the_way
 from django_deploykit.release.transport import Transport
 
@@ -42,6 +47,7 @@ def refuse(
 
     ``many`` says that the environment has other hosts too; ``title`` says what was left undone.
     """
+    _refuse_untold(found, title, again)
     commands = []
     for host, rows in found.items():
         # The commands are run with the code that is live: it alone knows how to go back.
@@ -53,4 +59,17 @@ def refuse(
             f"{title}: migrations were applied that break the older release. Take them back first:",
             list(dict.fromkeys(commands)),
             f"Then {again}. Data in columns that go away is lost: make a backup.",
+        )
+
+
+def _refuse_untold(found: Mapping[str, Sequence[Database]], title: str, again: str) -> None:
+    """Raise where nobody can say how to take migrations back."""
+    names = [f"{host}: {name}" for host, rows in found.items() for name in untold(rows)]
+    if names:
+        raise Problems(
+            f"{title}: migrations were applied that may break the older release, and it does not "
+            "say where their apps end in it:",
+            names,
+            "Look which migrations the older release has, take the others back with "
+            f"`--exec -- migrate APP NAME`, then {again}.",
         )

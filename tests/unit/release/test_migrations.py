@@ -15,6 +15,7 @@ from django_deploykit.release.migrations import (
     migrating_hosts,
     read_databases,
     reverse_commands,
+    untold,
 )
 from django_deploykit.release.rollback import in_the_way, rollback_targets
 from tests.unit.release.fakes import NEW, OLD, Host
@@ -97,10 +98,13 @@ def test_what_neither_release_knows_is_not_in_the_way() -> None:
     assert in_the_way([unknown("old.0001_x")], {}, ["old.0001_x"]) == ()
 
 
-def test_an_app_that_the_older_release_lacks_migrations_of_goes_back_to_zero() -> None:
-    assert reverse_commands("shop", [unknown("new.0001_initial")]) == [
-        "shop migrate --database default new zero"
-    ]
+def test_an_app_goes_back_to_zero_only_where_the_older_release_says_so() -> None:
+    told = unknown("new.0001_initial", back={"new": "zero"})
+    assert reverse_commands("shop", [told]) == ["shop migrate --database default new zero"]
+    assert untold([told]) == []
+    silent = unknown("new.0001_initial", "new.0002_more", "blog.0002_x", back={"blog": "0001_y"})
+    assert reverse_commands("shop", [silent]) == ["shop migrate --database default blog 0001_y"]
+    assert untold([silent]) == ["new.0001_initial on default", "new.0002_more on default"]
 
 
 def facts(name: str = "web1", **host: Any) -> Facts:
