@@ -38,9 +38,14 @@ class RuntimeArchive:
     digest: str
 
     def write(self, folder: Path) -> Path:
-        """Return the archive's path in ``folder``, written where it is not there yet."""
+        """Return the archive's path in ``folder``, written where it is not there yet.
+
+        Its time says when it was used last: pruning goes by that.
+        """
         path = folder / f"{self.digest}.pyz"
-        if not path.exists():
+        try:
+            os.utime(path)
+        except FileNotFoundError:
             folder.mkdir(parents=True, exist_ok=True)
             temporary = folder / f".{self.digest}.{os.getpid()}"
             temporary.write_bytes(self.data)

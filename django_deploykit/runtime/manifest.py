@@ -20,6 +20,7 @@ LONGEST = 16 << 20  # bytes of a manifest, many times what a large project has
 KINDS = ("distribution", "app", "static")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
+_RELEASE_IN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}")
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 _ODD_PARTS = frozenset(("", ".", ".."))
@@ -220,6 +221,16 @@ def _layer_problems(item: Dict[str, Any], where: str) -> Iterable[str]:
 def valid_release_id(text: str) -> bool:
     """Whether ``text`` may name a release: safe as a file name, a unit's instance, an argument."""
     return bool(_RELEASE_ID.match(text))
+
+
+def release_in(name: str) -> str:
+    """Return the release id in a file's name, "" where there is none.
+
+    >>> release_in("web-20261123T041500-ab12cd3.log.1")
+    '20261123T041500-ab12cd3'
+    """
+    found = _RELEASE_IN.search(name)
+    return found.group() if found else ""
 
 
 def valid_app(text: str) -> bool:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set
 
 from . import journal, receive, store
 from .errors import DeployKitError
-from .manifest import Manifest, valid_release_id
+from .manifest import Manifest, release_in, valid_release_id
 from .site import Site
 from .switch import kept, live_release
 from .tree import load_release
+
+_RUNTIMES = 3  # archives of the runtime that stay, however long ago they were used
+_UNUSED = 24 * 3600  # seconds after which the others go: no verb runs as long
 
 
 def staged(site: Site) -> List[str]:
@@ -35,10 +39,9 @@ def prune(site: Site, also: Optional[str] = None) -> Dict[str, Any]:
     removed = [release for release in here if release not in stay]
     for release in removed:
         discard(site.releases / release)
-        (site.root / "checked" / f"{release}.json").unlink(missing_ok=True)
-        for log in (site.root / "log").glob(f"*-{release}.log"):
-            log.unlink()
     layers = sweep(site.store, used(site, stay))
+    sweep_traces(site, stay)
+    sweep_runtimes(site.root / "runtime")
     sweep_unfinished(site)
     receive.forget_parts(site.store)
     receive.forget_inbox(site.root / "inbox")
@@ -62,6 +65,25 @@ def sweep(folder: Path, keep: Set[str]) -> int:
     for digest in gone:
         store.set_aside(folder, digest)
     return len(gone)
+
+
+def sweep_traces(site: Site, releases: List[str]) -> None:
+    """Remove the logs of releases that are gone, and what their checks left."""
+    for path in (*(site.root / "log").glob("*"), *(site.root / "checked").glob("*")):
+        release = release_in(path.name)
+        if release and release not in releases:
+            path.unlink()
+
+
+def sweep_runtimes(folder: Path) -> None:
+    """Remove archives of the runtime that nobody used for long, but for the last few.
+
+    A keeper may run from one that goes: it imported all that it needs when it started.
+    """
+    found = sorted(((path.stat().st_mtime, path) for path in folder.glob("*.pyz")), reverse=True)
+    for at, path in found[_RUNTIMES:]:
+        if time.time() - at > _UNUSED:
+            path.unlink()
 
 
 def unfinished(site: Site) -> List[Path]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from django_deploykit.release.archive import RuntimeArchive
 from django_deploykit.runtime import prune
 from django_deploykit.runtime.site import Site
 from django_deploykit.runtime.store import present
@@ -57,3 +60,45 @@ def test_a_release_that_is_live_leaves_nothing_in_part(site: Site) -> None:
     assert list(site.store.iterdir()) == []
     assert not (site.root / "inbox").exists()
     assert present(site.store) == []
+
+
+def test_traces_go_with_their_releases_alone(site: Site) -> None:
+    kept, gone = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
+    for folder in ("log", "checked"):
+        (site.root / folder).mkdir()
+    for release in (kept, gone):
+        for name in (f"log/web-{release}.log", f"log/my-queue-{release}.log.1"):
+            (site.root / name).write_text("")
+        (site.root / "checked" / f"{release}.json").write_text("{}")
+    (site.root / "log" / "keeper.log").write_text("")
+    prune.sweep_traces(site, [kept])
+    assert sorted(path.name for path in (site.root / "log").iterdir()) == [
+        "keeper.log",
+        f"my-queue-{kept}.log.1",
+        f"web-{kept}.log",
+    ]
+    assert [path.name for path in (site.root / "checked").iterdir()] == [f"{kept}.json"]
+
+
+def test_archives_of_the_runtime_go_when_nobody_used_them_for_long(tmp_path: Path) -> None:
+    day = 24 * 3600
+    ages = {"a": 0, "b": 2 * day, "c": 3 * day, "d": 4 * day, "e": 5 * day}
+    for name, age in ages.items():
+        path = tmp_path / f"{name}.pyz"
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    prune.sweep_runtimes(tmp_path)
+    assert sorted(path.stem for path in tmp_path.iterdir()) == ["a", "b", "c"]
+    for path in tmp_path.iterdir():
+        path.touch()
+    (tmp_path / "f.pyz").touch()
+    prune.sweep_runtimes(tmp_path)  # more than a few, but all of today
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_using_an_archive_keeps_it(tmp_path: Path) -> None:
+    archive = RuntimeArchive(b"x", "a" * 64)
+    path = archive.write(tmp_path / "runtime")
+    os.utime(path, (0, 0))
+    assert archive.write(tmp_path / "runtime") == path
+    assert time.time() - path.stat().st_mtime < 600
