@@ -19,9 +19,10 @@ import stat
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from .errors import DeployKitError
 from .site import Site, load_site
@@ -29,6 +30,24 @@ from .site import Site, load_site
 Key = Tuple[str, str]  # release, process
 _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _LONGEST_PAUSE = 30.0
+_LONGEST_LOG = 10 << 20  # bytes; a log that is longer is set aside when its process starts
+# What a process gets of the shell that released it. The rest is a developer's own: a DEBUG or a
+# DATABASE_URL that is exported there would win over the site's configuration.
+_PASSED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
 
 
 @dataclass
@@ -118,6 +137,8 @@ class Keeper:
                     os.read(reader, 4096)
             self._reap()
             self._tend()
+        # Who finds no control socket may start another keeper: the address must be free by then.
+        self.shared.close()
         (self.folder / "control.sock").unlink(missing_ok=True)
 
     def end(self) -> None:
@@ -182,7 +203,7 @@ class Keeper:
     def _spawn(self, instance: Instance) -> None:
         site = self.site
         release = site.releases / instance.release
-        env = {**os.environ, **environment(site)}
+        env = {**passed(os.environ), **environment(site)}
         files = self._files(instance)
         if instance.process == "web":
             env["LISTEN_FDS"] = "2"
@@ -206,6 +227,7 @@ class Keeper:
     def _files(self, instance: Instance) -> List[Any]:
         log = log_path(self.site, instance.release, instance.process)
         log.parent.mkdir(parents=True, exist_ok=True)
+        roll(log)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         return [
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -256,6 +278,15 @@ class Keeper:
             probe_path(self.folder, instance.release).unlink(missing_ok=True)
 
 
+def passed(env: Mapping[str, str]) -> Dict[str, str]:
+    """Return what a site's processes see of the environment they are started from.
+
+    >>> passed({"PATH": "/bin", "LC_ALL": "C", "DEBUG": "1"})
+    {'PATH': '/bin', 'LC_ALL': 'C'}
+    """
+    return {key: value for key, value in env.items() if key in _PASSED or key.startswith("LC_")}
+
+
 def environment(site: Site) -> Dict[str, str]:
     """Return what a process of a site gets: where its configuration and its data are."""
     name = site.app.upper().replace("-", "_")
@@ -275,6 +306,13 @@ def probe_path(folder: Path, release: str) -> Path:
 def log_path(site: Site, release: str, process: str) -> Path:
     """Return the file that an instance's output goes to."""
     return site.root / "log" / f"{process}-{release}.log"
+
+
+def roll(path: Path, longest: int = _LONGEST_LOG) -> None:
+    """Set a log aside that has become too long, as ``NAME.1``; an older one of that name goes."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > longest:
+            os.replace(path, path.with_name(f"{path.name}.1"))
 
 
 def _high(sock: socket.socket) -> socket.socket:
@@ -311,9 +349,9 @@ def main(root: str) -> int:
     os.setsid()
     print(json.dumps({"up": os.getpid()}), flush=True)
     null = os.open(os.devnull, os.O_RDWR)
-    log = os.open(
-        keeper.site.root / "log" / "keeper.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640
-    )
+    path = keeper.site.root / "log" / "keeper.log"
+    roll(path)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     for fd, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, fd)
     os.chdir("/")

@@ -16,6 +16,7 @@ from .errors import DeployKitError
 from .manifest import valid_digest
 from .site import Site
 from .supervisor import ProcessError, Running
+from .switch import live_release
 
 _STEP = 0.05
 _WEB_PROOF = 0.0  # the switch then asks it over HTTP
@@ -62,6 +63,7 @@ class Plain:
                 if one["release"] == release and one["process"] in processes
             ]
             if not left:
+                self._rest()
                 return
             time.sleep(_STEP)
         raise ProcessError(f"{release} did not end within {self.site.drain:.0f} s")
@@ -78,7 +80,7 @@ class Plain:
     def run(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> int:
         site = self.site
         command = [str(site.releases / release / "bin" / site.app), *argv]
-        full = {**os.environ, **keeping.environment(site), **env}
+        full = {**keeping.passed(os.environ), **keeping.environment(site), **env}
         return subprocess.call(command, env=full, cwd=site.releases / release / "app")
 
     def end(self) -> bool:
@@ -89,6 +91,11 @@ class Plain:
         while time.monotonic() < end and self._ask({"verb": "list"}) is not None:
             time.sleep(_STEP)
         return True
+
+    def _rest(self) -> None:
+        """End the keeper where nothing is live: visitors would wait for an answer that nobody gives."""
+        if live_release(self.site) is None and not self._raw():
+            self.end()
 
     def _await(self, release: str, process: str) -> None:
         """Wait until the instance has lived for a moment; whether a web one answers is asked later."""
@@ -158,6 +165,7 @@ class Plain:
             stdin=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
+            env=keeping.passed(os.environ),
         )
         try:
             answer = json.loads(done.stdout.splitlines()[0])

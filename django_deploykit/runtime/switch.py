@@ -293,10 +293,11 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
         attempt(supervisor.start, change.before, [name for name in old if name != "web"])
         attempt(supervisor.enable, change.before, old)
     else:
-        attempt(supervisor.stop, change.to, names)
-        attempt(supervisor.enable, change.to, [])
+        # First: a supervisor that stops the last process looks whether anything is live.
         with suppress(FileNotFoundError):
             site.current.unlink()
+        attempt(supervisor.stop, change.to, names)
+        attempt(supervisor.enable, change.to, [])
     return problems
 
 
