@@ -38,32 +38,32 @@ def greet(project: Path) -> None:
     rewrite(project / "shop/templates/shop/home.html", "Welcome to", "Welcome back to")
 
 
-def answer_500(project: Path) -> None:
-    """Let the health path fail, and say so in the log."""
-    rewrite(
-        project / "shop/views.py",
-        '    connection.ensure_connection()\n    return HttpResponse("up\\n"',
-        '    print("the till is jammed", flush=True)\n'
-        '    return HttpResponse("down\\n", status=500',
-    )
-
-
-def fail_to_import(project: Path) -> None:
-    """Let the server's entry point raise, which no check imports before it is served."""
-    with (project / "shop/wsgi.py").open("a", encoding="utf-8") as file:
-        file.write(
-            'import sys\nif "gunicorn" in sys.modules:\n'
-            '    raise RuntimeError("the key to the shop is lost")\n'
-        )
-
-
-def hang(project: Path) -> None:
-    """Let the health path never answer."""
+def fall_sick(project: Path) -> None:
+    """Let the health path and the server's entry point be as the file ``sick`` of the site's data says."""
     rewrite(
         project / "shop/views.py",
         "    connection.ensure_connection()\n",
-        "    import time\n\n    time.sleep(3600)\n",
+        "    connection.ensure_connection()\n"
+        '    served = "gunicorn" in sys.modules\n'
+        '    sick = (config.data / "sick").read_text()\n'
+        '    if sick == "500" or (sick == "500 when served" and served):\n'
+        '        print("the till is jammed", flush=True)\n'
+        '        return HttpResponse("down\\n", status=500)\n'
+        '    if sick == "hang" and served:\n'
+        "        time.sleep(3600)\n",
     )
+    rewrite(project / "shop/views.py", "import os\n", "import os\nimport sys\nimport time\n")
+    rewrite(
+        project / "shop/views.py",
+        "from shop.models import",
+        "from shop.settings import config\nfrom shop.models import",
+    )
+    with (project / "shop/wsgi.py").open("a", encoding="utf-8") as file:
+        file.write(
+            "import sys\nfrom shop.settings import config\n"
+            'if "gunicorn" in sys.modules and (config.data / "sick").read_text() == "import":\n'
+            '    raise RuntimeError("the key to the shop is lost")\n'
+        )
 
 
 def migrate_kindly(project: Path) -> None:
@@ -125,9 +125,7 @@ def _migration(project: Path, operations: str, name: str) -> None:
 EDITS: dict[str, tuple[Edit, str]] = {
     "first": (lambda _: None, "2026-11-23T04:15:00Z"),
     "second": (greet, "2026-11-23T05:00:00Z"),
-    "500": (answer_500, "2026-11-23T05:01:00Z"),
-    "import": (fail_to_import, "2026-11-23T05:02:00Z"),
-    "hang": (hang, "2026-11-23T05:03:00Z"),
+    "sick": (fall_sick, "2026-11-23T05:01:00Z"),
     "kind": (migrate_kindly, "2026-11-23T05:04:00Z"),
     "bad": (migrate_badly, "2026-11-23T05:05:00Z"),
 }
@@ -235,6 +233,13 @@ class Shop:
     def release(self, name: str, *argv: str, **env: str) -> Done:
         """Release the shop in a state."""
         return self.run("--bundle", str(self.workshop.bundle(name)), "--noinput", *argv, **env)
+
+    def release_sick(self, how: str, *argv: str) -> Done:
+        """Release a shop that is ``how`` :func:`fall_sick` takes it."""
+        data = self.project / ".deploykit" / "local" / "var"
+        data.mkdir(parents=True, exist_ok=True)
+        (data / "sick").write_text(how)
+        return self.release("sick", *argv)
 
     def start(self, name: str, *argv: str) -> subprocess.Popen[str]:
         """Begin to release the shop in a state; its lines are read from standard error."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,21 +17,36 @@ from tests.bundles import make_layer, make_manifest, write_bundle
 from tests.integration.sites import Shop, release_id, rewrite
 
 
+def test_a_sick_release_is_refused_before_any_visitor_meets_it(live_shop: Shop) -> None:
+    shop, first = live_shop, live_shop.live
+    with shop.load(path="/up") as visitors, shop.load(path="/up", per_connection=1) as others:
+        done = shop.release_sick("500")
+    assert done.code == 1, done.err
+    assert "nothing was switched; deploy_check refuses the release" in done.err
+    assert "deploykit.E814" in done.err
+    assert "GET /up answered 500" in done.err
+    assert visitors.failed + others.failed == []
+    assert visitors.bodies | others.bodies == {b"up\n"}
+    assert visitors.sent > 50
+    assert shop.live == first
+    assert [one["result"] for one in shop.records()] == ["done", "live"]  # no switch began
+
+
 @pytest.mark.parametrize(
-    ("state", "why", "last"),
+    ("how", "why", "last"),
     [
-        ("500", "GET /up answered 500", "the till is jammed"),
+        ("500 when served", "GET /up answered 500", "the till is jammed"),
         ("import", "web of", "RuntimeError: the key to the shop is lost"),
         ("hang", "GET /up was not answered", "Listening at"),
     ],
 )
-def test_an_unhealthy_release_leaves_the_old_one_serving(
-    live_shop: Shop, state: str, why: str, last: str
+def test_a_release_that_is_sick_only_when_served_is_taken_back(
+    live_shop: Shop, how: str, why: str, last: str
 ) -> None:
     shop, first = live_shop, live_shop.live
-    shop.configure(boot="60s" if state != "hang" else "6s")
+    shop.configure(boot="60s" if how != "hang" else "6s")
     with shop.load(path="/") as visitors:
-        done = shop.release(state)
+        done = shop.release_sick(how)
     assert done.code == 4, done.err
     assert why in done.err
     assert last in done.err
@@ -42,12 +59,14 @@ def test_an_unhealthy_release_leaves_the_old_one_serving(
     assert "does not run" not in status
 
 
-def test_a_first_release_that_fails_leaves_nothing_running(shop: Shop) -> None:
-    done = shop.release("500")
+def test_a_first_release_that_fails_leaves_nothing_running_and_nobody_listening(shop: Shop) -> None:
+    done = shop.release_sick("500 when served")
     assert done.code == 4
     assert "nothing was live before" in done.err
     assert not shop.live
-    assert not shop.answers()
+    with socket.socket() as sock:
+        assert sock.connect_ex(("127.0.0.1", shop.port)) == errno.ECONNREFUSED
+    assert shop.run("--stop").out.strip() == "nothing was running"
 
 
 def test_a_taken_port_is_named(shop: Shop) -> None:
@@ -174,6 +193,29 @@ def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
     assert shop.answers()
     store.unlink()
     kept.rename(store)
+    again = shop.release("second")
+    assert again.code == 0, again.err
+
+
+def test_a_disk_that_is_full_when_the_release_is_built_leaves_the_old_one_serving(
+    live_shop: Shop, small_disk: Path
+) -> None:
+    """The folder of releases alone lies on the small disk: files are copied there, not linked."""
+    shop, first = live_shop, live_shop.live
+    releases, kept = shop.root / "releases", shop.root / "releases-before"
+    releases.rename(kept)
+    shutil.copytree(kept / first, small_disk / first, symlinks=True)
+    releases.symlink_to(small_disk)
+    free = shutil.disk_usage(small_disk).free
+    (small_disk / "filler").write_bytes(b"\0" * (free - (1 << 20)))
+    done = shop.release("second")
+    assert done.code == 1
+    assert "No space left on device" in done.err
+    assert "Traceback" not in done.err
+    assert shop.live == first
+    assert shop.answers()
+    assert sorted(path.name for path in small_disk.iterdir()) == [first, "filler"]
+    (small_disk / "filler").unlink()
     again = shop.release("second")
     assert again.code == 0, again.err
 

@@ -89,7 +89,7 @@ def test_a_report_draws_a_release_with_its_visitors(live_shop: Shop, tmp_path: P
 
 def test_a_report_is_written_when_a_release_fails(live_shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    done = live_shop.release("500", "--report", str(path))
+    done = live_shop.release_sick("500 when served", "--report", str(path))
     assert done.code == 4, done.err
     page = path.read_text(encoding="utf-8")
     assert "failed and taken back" in page
