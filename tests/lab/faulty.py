@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django_deploykit.release import archive, login, ssh
+from django_deploykit.release import archive, locks, login, ssh
 from django_deploykit.runtime import call
 
 AT, ON = os.environ.get("FAULT_AT", ""), os.environ.get("FAULT_ON", "")
@@ -83,6 +83,7 @@ def strike() -> None:
 def hurry() -> None:
     """Lose patience sooner, here and in the runtime that is sent."""
     ssh._PULSE, ssh._SILENCE, login._BANNER = PATIENCE / 6, PATIENCE, PATIENCE
+    locks._HEARTBEAT = PATIENCE / 3
     own, line = archive.own_files, f"\nSILENCE = {call.SILENCE}"
 
     def files() -> dict[str, bytes]:

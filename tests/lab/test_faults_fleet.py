@@ -61,8 +61,8 @@ def test_a_host_that_is_added_later(controller: Controller, new: Host, flow: Loa
     assert new.address in refused.data["error"]["message"]
     assert controller.hosts[0].address not in refused.data["error"]["message"]
     rows = controller.setup().well().data["hosts"]
-    root = {host.address: rows[f"root@{host.address}"] for host in controller.hosts}
-    assert [bool(root[host.address]["plan"]) for host in controller.hosts] == [False] * 4 + [True]
+    plans = [facts_of(rows, host)["plan"] for host in controller.hosts]
+    assert [bool(plan) for plan in plans] == [False] * 4 + [True]
     fill_in(new)
     done = controller.release("one").well()
     sent = {name.partition("@")[2]: size for name, size in done.data["bytes"].items()}
