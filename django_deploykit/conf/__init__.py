@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django_deploykit.conf.config import Config, ConfigError, configs
+from django_deploykit.conf.config import Config, configs
 from django_deploykit.conf.declared import Declaration
+from django_deploykit.conf.errors import ConfigError
 from django_deploykit.conf.secret import Secret
 
 __all__ = ["Config", "ConfigError", "Declaration", "Secret", "configs", "declared", "sample"]

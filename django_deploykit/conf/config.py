@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from builtins import bool as _Bool
-from builtins import float as _Float
-from builtins import int as _Int
-from builtins import list as _List
-from builtins import str as _Str
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any
 
-from django_deploykit.conf import compat, production, readers, services
+from django_deploykit.conf import production, readers
 from django_deploykit.conf.compat import MISSING
 from django_deploykit.conf.declared import Declaration, as_text, place
 from django_deploykit.conf.errors import Collected, ConfigError, show_without_traceback
@@ -28,14 +22,14 @@ from django_deploykit.conf.loading import (
     loading_settings,
     never_serve,
 )
-from django_deploykit.conf.secret import HIDDEN, Secret, StandIn, has_password, looks_secret
+from django_deploykit.conf.secret import HIDDEN
+from django_deploykit.conf.typed import Readers
 
-D = TypeVar("D")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _configs: list[Config] = []
 
 
-class Config:
+class Config(Readers):
     """Typed readers over INI files, systemd credentials and the environment.
 
     ``Config("shop")`` reads, from weakest to strongest, ``packaged`` (default: ``defaults.ini``
@@ -50,11 +44,11 @@ class Config:
 
     def __init__(
         self,
-        app: _Str,
+        app: str,
         *,
-        packaged: Path | _Str | None = None,
-        etc: Path | _Str | None = None,
-        environ: Mapping[_Str, _Str] | None = None,
+        packaged: Path | str | None = None,
+        etc: Path | str | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", app):
             raise ValueError(f"Config({app!r}): expected a name of letters, digits, - and _")
@@ -64,11 +58,10 @@ class Config:
         where = Path(packaged) if packaged else self._folder / "defaults.ini"
         self._etc = Path(etc) if etc else Path("/etc") / app
         self._layers: Layers = load_layers(app, self._environ, where, self._etc)
-        self._problems = Collected(_List(self._layers.problems))
+        self._problems = Collected(list(self._layers.problems))
         if packaged and not where.is_file():
             self._problems.certain.append(f"Config(packaged=...): {where} is no file")
-        self._declared: dict[_Str, Declaration] = {}
-        self._debug: _Bool | None = None
+        self._declared: dict[str, Declaration] = {}
         self.building = is_building(self._environ)
         if self.building:
             never_serve()
@@ -77,182 +70,8 @@ class Config:
         if self._problems.certain:
             self._schedule()
 
-    def __repr__(self) -> _Str:
+    def __repr__(self) -> str:
         return f"Config({self.app!r})"
-
-    # The readers, one a kind.
-
-    @overload
-    def str(self, name: _Str, *, help: _Str = ...) -> _Str: ...
-    @overload
-    def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
-    def str(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return the text as it stands; a name like ``SMTP_PASSWORD`` gets a string that hides itself."""
-        read = Secret if looks_secret(name) else _Str
-        return self._read("str", name, default, help, read, "", secret=looks_secret(name))
-
-    @overload
-    def bool(self, name: _Str, *, help: _Str = ...) -> _Bool: ...
-    @overload
-    def bool(self, name: _Str, *, default: D, help: _Str = ...) -> _Bool | D: ...
-    def bool(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return a truth value: true/false, yes/no, on/off, 1/0; a typo is an error."""
-        value = self._read("bool", name, default, help, readers.read_bool, False)
-        if name.upper() == "DEBUG":
-            self._debug = value is True
-        return value
-
-    @overload
-    def int(self, name: _Str, *, help: _Str = ...) -> _Int: ...
-    @overload
-    def int(self, name: _Str, *, default: D, help: _Str = ...) -> _Int | D: ...
-    def int(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return a whole number."""
-        return self._read("int", name, default, help, readers.read_int, 1)
-
-    @overload
-    def float(self, name: _Str, *, help: _Str = ...) -> _Float: ...
-    @overload
-    def float(self, name: _Str, *, default: D, help: _Str = ...) -> _Float | D: ...
-    def float(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return a finite number."""
-        return self._read("float", name, default, help, readers.read_float, 1.0)
-
-    @overload
-    def duration(self, name: _Str, *, help: _Str = ...) -> timedelta: ...
-    @overload
-    def duration(self, name: _Str, *, default: timedelta | _Str, help: _Str = ...) -> timedelta: ...
-    @overload
-    def duration(self, name: _Str, *, default: D, help: _Str = ...) -> timedelta | D: ...
-    def duration(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return a time span: ``90`` (seconds), ``500ms``, ``5m``, ``1h30m``, ``2d``."""
-        stand_in = timedelta(seconds=1)
-        return self._read("duration", name, default, help, readers.read_duration, stand_in)
-
-    @overload
-    def list(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
-    @overload
-    def list(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
-    def list(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return what stands between commas or on lines of its own."""
-        return self._read("list", name, default, help, readers.read_list, [])
-
-    @overload
-    def choice(self, name: _Str, choices: Sequence[_Str], *, help: _Str = ...) -> _Str: ...
-    @overload
-    def choice(
-        self, name: _Str, choices: Sequence[_Str], *, default: D, help: _Str = ...
-    ) -> _Str | D: ...
-    def choice(
-        self, name: _Str, choices: Sequence[_Str], *, default: Any = MISSING, help: _Str = ""
-    ) -> Any:
-        """Return one of ``choices``."""
-
-        def read(text: _Str) -> _Str:
-            if text not in choices:
-                raise ValueError(f"expected one of {', '.join(choices)}")
-            return text
-
-        return self._read("choice", name, default, help, read, choices[0])
-
-    @overload
-    def path(self, name: _Str, *, help: _Str = ...) -> Path: ...
-    @overload
-    def path(self, name: _Str, *, default: Path | _Str, help: _Str = ...) -> Path: ...
-    @overload
-    def path(self, name: _Str, *, default: D, help: _Str = ...) -> Path | D: ...
-    def path(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return an absolute path."""
-        return self._read("path", name, default, help, readers.read_path, Path("/nonexistent"))
-
-    @overload
-    def url(self, name: _Str, *, help: _Str = ...) -> _Str: ...
-    @overload
-    def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
-    def url(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return an absolute URL; one with a password hides itself as a secret does."""
-        hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
-        stand_in = "https://example.invalid/"
-        return self._read("url", name, default, help, readers.read_url, stand_in, secret=hidden)
-
-    def json(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return any JSON value; a ``default`` is the value itself."""
-        return self._read("json", name, default, help, readers.read_json, None)
-
-    @overload
-    def secret(self, name: _Str, *, help: _Str = ...) -> _Str: ...
-    @overload
-    def secret(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
-    def secret(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return a string that never shows itself in a repr, a traceback or a debug page.
-
-        Placeholders are refused outside DEBUG, and for ``SECRET_KEY`` weak and
-        ``django-insecure-`` keys too.
-        """
-
-        def judge(value: Any) -> _Str:
-            problem = readers.judge_secret(value, signing=name.upper() == "SECRET_KEY")
-            return f"{problem}. Make one: {_GENERATE}" if problem else ""
-
-        return self._read("secret", name, default, help, Secret, _STAND_IN, judge, secret=True)
-
-    @overload
-    def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
-    @overload
-    def hosts(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
-    def hosts(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return host names for ALLOWED_HOSTS: no scheme, port, path or quotes; ``*`` only in DEBUG."""
-
-        return self._read("hosts", name, default, help, readers.read_hosts, [], readers.judge_star)
-
-    def database(
-        self, name: _Str = "DATABASE_URL", *, default: Any = MISSING, help: _Str = ""
-    ) -> dict[_Str, Any]:
-        """Return an entry of DATABASES for a URL; see :func:`services.database`."""
-        stand_in = {"ENGINE": "django.db.backends.dummy"}
-        read = services.database
-        return self._read("database", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
-
-    def cache(
-        self, name: _Str = "CACHE_URL", *, default: Any = MISSING, help: _Str = ""
-    ) -> dict[_Str, Any]:
-        """Return an entry of CACHES for a URL; see :func:`services.cache`."""
-        stand_in = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
-        return self._read("cache", name, default, help, services.cache, stand_in, secret=True)  # type: ignore[no-any-return]
-
-    def email(
-        self, name: _Str = "EMAIL_URL", *, default: Any = MISSING, help: _Str = ""
-    ) -> dict[_Str, Any]:
-        """Return the mail settings for a URL: ``globals().update(config.email())``.
-
-        ``MAILERS`` for Django 6.1 and later, the ``EMAIL_*`` settings before.
-        """
-        read = _mailers if _has_mailers() else services.email
-        stand_in = read("dummy://")
-        return self._read("email", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
-
-    def __call__(self, name: _Str, default: Any = MISSING, cast: Any = MISSING) -> Any:
-        """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``.
-
-        SECRET_KEY, ALLOWED_HOSTS and DEBUG are judged here too.
-        """
-        key = name.upper()
-        convert, kind = compat.converter(cast)
-        hidden = looks_secret(key) and kind == "str"
-        value = self._read(
-            kind,
-            name,
-            compat.cast_default(default, convert),
-            "",
-            Secret if hidden else compat.quiet(convert),
-            compat.stand_in(convert),
-            compat.judge_for(key),
-            secret=hidden,
-            parse_default=False,
-        )
-        if key == "DEBUG":
-            self._debug = value is True
-        return value
 
     # What settings and tools ask beside values.
 
@@ -269,15 +88,15 @@ class Config:
         return Path("/var/lib") / self.app if judged else self._folder.parent
 
     @property
-    def local(self) -> _Bool:
+    def local(self) -> bool:
         """Whether this is a release in the built-in environment ``local``: this machine, without TLS."""
         return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
 
-    def logging(self, level: _Str = "INFO") -> dict[_Str, Any]:
+    def logging(self, level: str = "INFO") -> dict[str, Any]:
         """Return LOGGING: everything to standard error, errors by mail to ADMINS too; no request waits for it."""
         return production.logging(level)
 
-    def production(self) -> dict[_Str, Any]:
+    def production(self) -> dict[str, Any]:
         """Return what a site behind a proxy that speaks TLS needs: ``globals().update(config.production())``.
 
         LOGGING, HTTPS alone, secure cookies, HSTS for an hour. Without TLS in DEBUG and in the
@@ -302,11 +121,11 @@ class Config:
         return production.settings(secure=secure, hsts=seconds, subdomains=subdomains)
 
     @property
-    def problems(self) -> tuple[_Str, ...]:
+    def problems(self) -> tuple[str, ...]:
         """What is wrong so far, a line each."""
         return tuple(self.told(debug=self._in_debug()))
 
-    def told(self, *, debug: _Bool) -> _List[_Str]:
+    def told(self, *, debug: bool) -> list[str]:
         """Return what is wrong so far where DEBUG is on or off."""
         return self._problems.told(debug=debug)
 
@@ -325,7 +144,7 @@ class Config:
         if self.problems:
             raise ConfigError(self.app, self.problems)
 
-    def _in_debug(self) -> _Bool:
+    def _in_debug(self) -> bool:
         """Whether DEBUG is on, read ahead where settings.py reads it later."""
         if self._debug is None:
             try:
@@ -337,16 +156,16 @@ class Config:
 
     def _read(
         self,
-        kind: _Str,
-        name: _Str,
+        kind: str,
+        name: str,
         default: Any,
-        help: _Str,
-        read: Callable[[_Str], Any],
+        help: str,
+        read: Callable[[str], Any],
         stand_in: Any,
-        judge: Callable[[Any], _Str] | None = None,
+        judge: Callable[[Any], str] | None = None,
         *,
-        secret: _Bool = False,
-        parse_default: _Bool = True,
+        secret: bool = False,
+        parse_default: bool = True,
     ) -> Any:
         """Return a value; ``judge`` says what is wrong with one that will do in DEBUG alone."""
         if not _NAME.match(name):
@@ -369,7 +188,7 @@ class Config:
         try:
             value = read(found.text)
         except ValueError as error:
-            problem = self._told(found, _Str(error), secret)
+            problem = self._told(found, str(error), secret)
         if problem:
             return self._problem(problem, stand_in)
         if judge and (doubt := judge(value)):
@@ -378,13 +197,13 @@ class Config:
 
     def _default(
         self,
-        kind: _Str,
-        name: _Str,
+        kind: str,
+        name: str,
         default: Any,
-        read: Callable[[_Str], Any],
+        read: Callable[[str], Any],
         stand_in: Any,
-        judge: Callable[[Any], _Str] | None,
-        parse: _Bool,
+        judge: Callable[[Any], str] | None,
+        parse: bool,
     ) -> Any:
         if default is MISSING:
             if self.building:
@@ -396,7 +215,7 @@ class Config:
                 stand_in,
             )
         value, problem = default, ""
-        if parse and isinstance(default, _Str):
+        if parse and isinstance(default, str):
             try:
                 value = read(default)
             except ValueError as error:
@@ -407,12 +226,12 @@ class Config:
             self._problem(f"{name}: the default in the settings: {doubt}", None, unless_debug=True)
         return value
 
-    def _told(self, found: Found, message: _Str, secret: _Bool) -> _Str:
+    def _told(self, found: Found, message: str, secret: bool) -> str:
         if secret and found.text and found.text in message:
             message = message.replace(found.text, HIDDEN)
         return f"{found.where}: {message}"
 
-    def _declare(self, kind: _Str, name: _Str, default: Any, help: _Str, secret: _Bool) -> None:
+    def _declare(self, kind: str, name: str, default: Any, help: str, secret: bool) -> None:
         if name in self._declared:
             return
         section, option = place(self.app, name)
@@ -423,7 +242,7 @@ class Config:
             section, option, name, kind, required, secret, text, help, where
         )
 
-    def _problem(self, text: _Str, stand_in: Any, *, unless_debug: _Bool = False) -> Any:
+    def _problem(self, text: str, stand_in: Any, *, unless_debug: bool = False) -> Any:
         self._problems.add(text, unless_debug=unless_debug)
         self._schedule()
         return stand_in
@@ -441,17 +260,13 @@ class Config:
         for names in modules:
             names["__dir__"] = partial(self._at_the_end, names)
 
-    def _at_the_end(self, names: dict[_Str, Any]) -> _List[_Str]:
+    def _at_the_end(self, names: dict[str, Any]) -> list[str]:
         debug = names.get("DEBUG") is True
         problems = [one for config in _configs for one in config.told(debug=debug)]
         if problems:
             raise ConfigError(self.app, problems)
         names.pop("__dir__", None)
-        return _List(names)
-
-
-_GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-_STAND_IN = StandIn("stand-in for building, never for serving " * 2)
+        return list(names)
 
 
 def configs() -> tuple[Config, ...]:
@@ -459,19 +274,6 @@ def configs() -> tuple[Config, ...]:
     return tuple(_configs)
 
 
-def _has_mailers() -> bool:
-    from django.conf import global_settings
-
-    return hasattr(global_settings, "MAILERS")
-
-
-def _mailers(url: str) -> dict[str, Any]:
-    return {"MAILERS": services.mailers(url)}
-
-
 def _article(kind: str) -> str:
     name = {"str": "text", "bool": "true or false", "int": "a whole number", "list": "a list"}
     return name.get(kind, f"a {kind}" if kind[0] not in "aeiou" else f"an {kind}")
-
-
-__all__ = ["MISSING", "Config", "ConfigError", "configs"]

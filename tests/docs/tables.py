@@ -118,7 +118,10 @@ def readers() -> dict[str, str]:
     from django_deploykit.conf import Config
 
     found = {}
-    for name, value in vars(Config).items():
+    offered = {
+        name: value for kind in reversed(Config.__mro__[:-1]) for name, value in vars(kind).items()
+    }
+    for name, value in offered.items():
         if not name.startswith("_"):
             text = (value.__doc__ or "").strip().splitlines()[0]
             plain = re.sub(r":\w+:`[~.]*([^`]+)`", r"`\1`", text)  # Sphinx's roles

@@ -1,0 +1,226 @@
+"""The readers of ``Config``, one a kind: what each makes of a text, and what stands in while building."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from builtins import bool as _Bool
+from builtins import float as _Float
+from builtins import int as _Int
+from builtins import list as _List
+from builtins import str as _Str
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from django_deploykit.conf import compat, readers, services
+from django_deploykit.conf.compat import MISSING
+from django_deploykit.conf.secret import Secret, StandIn, has_password, looks_secret
+
+D = TypeVar("D")
+_GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+_STAND_IN = StandIn("stand-in for building, never for serving " * 2)
+
+
+class Readers(ABC):
+    """Typed readers over whatever ``_read`` finds; ``_debug`` is DEBUG, once that was read."""
+
+    _debug: _Bool | None = None
+
+    @abstractmethod
+    def _read(
+        self,
+        kind: _Str,
+        name: _Str,
+        default: Any,
+        help: _Str,
+        read: Callable[[_Str], Any],
+        stand_in: Any,
+        judge: Callable[[Any], _Str] | None = None,
+        *,
+        secret: _Bool = False,
+        parse_default: _Bool = True,
+    ) -> Any:
+        """Return a value; ``judge`` says what is wrong with one that will do in DEBUG alone."""
+
+    @overload
+    def str(self, name: _Str, *, help: _Str = ...) -> _Str: ...
+    @overload
+    def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
+    def str(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return the text as it stands; a name like ``SMTP_PASSWORD`` gets a string that hides itself."""
+        read = Secret if looks_secret(name) else _Str
+        return self._read("str", name, default, help, read, "", secret=looks_secret(name))
+
+    @overload
+    def bool(self, name: _Str, *, help: _Str = ...) -> _Bool: ...
+    @overload
+    def bool(self, name: _Str, *, default: D, help: _Str = ...) -> _Bool | D: ...
+    def bool(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return a truth value: true/false, yes/no, on/off, 1/0; a typo is an error."""
+        value = self._read("bool", name, default, help, readers.read_bool, False)
+        if name.upper() == "DEBUG":
+            self._debug = value is True
+        return value
+
+    @overload
+    def int(self, name: _Str, *, help: _Str = ...) -> _Int: ...
+    @overload
+    def int(self, name: _Str, *, default: D, help: _Str = ...) -> _Int | D: ...
+    def int(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return a whole number."""
+        return self._read("int", name, default, help, readers.read_int, 1)
+
+    @overload
+    def float(self, name: _Str, *, help: _Str = ...) -> _Float: ...
+    @overload
+    def float(self, name: _Str, *, default: D, help: _Str = ...) -> _Float | D: ...
+    def float(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return a finite number."""
+        return self._read("float", name, default, help, readers.read_float, 1.0)
+
+    @overload
+    def duration(self, name: _Str, *, help: _Str = ...) -> timedelta: ...
+    @overload
+    def duration(self, name: _Str, *, default: timedelta | _Str, help: _Str = ...) -> timedelta: ...
+    @overload
+    def duration(self, name: _Str, *, default: D, help: _Str = ...) -> timedelta | D: ...
+    def duration(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return a time span: ``90`` (seconds), ``500ms``, ``5m``, ``1h30m``, ``2d``."""
+        stand_in = timedelta(seconds=1)
+        return self._read("duration", name, default, help, readers.read_duration, stand_in)
+
+    @overload
+    def list(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
+    @overload
+    def list(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
+    def list(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return what stands between commas or on lines of its own."""
+        return self._read("list", name, default, help, readers.read_list, [])
+
+    @overload
+    def choice(self, name: _Str, choices: Sequence[_Str], *, help: _Str = ...) -> _Str: ...
+    @overload
+    def choice(
+        self, name: _Str, choices: Sequence[_Str], *, default: D, help: _Str = ...
+    ) -> _Str | D: ...
+    def choice(
+        self, name: _Str, choices: Sequence[_Str], *, default: Any = MISSING, help: _Str = ""
+    ) -> Any:
+        """Return one of ``choices``."""
+
+        def read(text: _Str) -> _Str:
+            if text not in choices:
+                raise ValueError(f"expected one of {', '.join(choices)}")
+            return text
+
+        return self._read("choice", name, default, help, read, choices[0])
+
+    @overload
+    def path(self, name: _Str, *, help: _Str = ...) -> Path: ...
+    @overload
+    def path(self, name: _Str, *, default: Path | _Str, help: _Str = ...) -> Path: ...
+    @overload
+    def path(self, name: _Str, *, default: D, help: _Str = ...) -> Path | D: ...
+    def path(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return an absolute path."""
+        return self._read("path", name, default, help, readers.read_path, Path("/nonexistent"))
+
+    @overload
+    def url(self, name: _Str, *, help: _Str = ...) -> _Str: ...
+    @overload
+    def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
+    def url(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return an absolute URL; one with a password hides itself as a secret does."""
+        hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
+        stand_in = "https://example.invalid/"
+        return self._read("url", name, default, help, readers.read_url, stand_in, secret=hidden)
+
+    def json(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return any JSON value; a ``default`` is the value itself."""
+        return self._read("json", name, default, help, readers.read_json, None)
+
+    @overload
+    def secret(self, name: _Str, *, help: _Str = ...) -> _Str: ...
+    @overload
+    def secret(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
+    def secret(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return a string that never shows itself in a repr, a traceback or a debug page.
+
+        Placeholders are refused outside DEBUG, and for ``SECRET_KEY`` weak and
+        ``django-insecure-`` keys too.
+        """
+
+        def judge(value: Any) -> _Str:
+            problem = readers.judge_secret(value, signing=name.upper() == "SECRET_KEY")
+            return f"{problem}. Make one: {_GENERATE}" if problem else ""
+
+        return self._read("secret", name, default, help, Secret, _STAND_IN, judge, secret=True)
+
+    @overload
+    def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
+    @overload
+    def hosts(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
+    def hosts(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+        """Return host names for ALLOWED_HOSTS: no scheme, port, path or quotes; ``*`` only in DEBUG."""
+
+        return self._read("hosts", name, default, help, readers.read_hosts, [], readers.judge_star)
+
+    def database(
+        self, name: _Str = "DATABASE_URL", *, default: Any = MISSING, help: _Str = ""
+    ) -> dict[_Str, Any]:
+        """Return an entry of DATABASES for a URL; see :func:`services.database`."""
+        stand_in = {"ENGINE": "django.db.backends.dummy"}
+        read = services.database
+        return self._read("database", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
+
+    def cache(
+        self, name: _Str = "CACHE_URL", *, default: Any = MISSING, help: _Str = ""
+    ) -> dict[_Str, Any]:
+        """Return an entry of CACHES for a URL; see :func:`services.cache`."""
+        stand_in = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+        return self._read("cache", name, default, help, services.cache, stand_in, secret=True)  # type: ignore[no-any-return]
+
+    def email(
+        self, name: _Str = "EMAIL_URL", *, default: Any = MISSING, help: _Str = ""
+    ) -> dict[_Str, Any]:
+        """Return the mail settings for a URL: ``globals().update(config.email())``.
+
+        ``MAILERS`` for Django 6.1 and later, the ``EMAIL_*`` settings before.
+        """
+        read = _mailers if _has_mailers() else services.email
+        stand_in = read("dummy://")
+        return self._read("email", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
+
+    def __call__(self, name: _Str, default: Any = MISSING, cast: Any = MISSING) -> Any:
+        """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``.
+
+        SECRET_KEY, ALLOWED_HOSTS and DEBUG are judged here too.
+        """
+        key = name.upper()
+        convert, kind = compat.converter(cast)
+        hidden = looks_secret(key) and kind == "str"
+        value = self._read(
+            kind,
+            name,
+            compat.cast_default(default, convert),
+            "",
+            Secret if hidden else compat.quiet(convert),
+            compat.stand_in(convert),
+            compat.judge_for(key),
+            secret=hidden,
+            parse_default=False,
+        )
+        if key == "DEBUG":
+            self._debug = value is True
+        return value
+
+
+def _has_mailers() -> bool:
+    from django.conf import global_settings
+
+    return hasattr(global_settings, "MAILERS")
+
+
+def _mailers(url: str) -> dict[str, Any]:
+    return {"MAILERS": services.mailers(url)}
