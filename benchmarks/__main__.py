@@ -117,4 +117,8 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["releases"]:
+        from benchmarks import releases
+
+        sys.exit(releases.main(sys.argv[2:]))
     sys.exit(main())

@@ -90,7 +90,7 @@ STORAGES = {{
     "staticfiles": {{"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}},
 }}
 '''
-_IMPORTS = """\
+IMPORTS = """\
 import boto3  # noqa: F401
 import celery
 import PIL.Image  # noqa: F401
@@ -173,7 +173,7 @@ def make_site(folder: Path, size: Size) -> Path:
     texts = {
         "manage.py": _MANAGE,
         "site_settings.py": _SETTINGS.format(
-            imports=_IMPORTS if size.large else "",
+            imports=IMPORTS if size.large else "",
             apps='    "rest_framework",' if size.large else "",
         ),
         "site_wsgi.py": _WSGI,
@@ -190,7 +190,7 @@ def make_site(folder: Path, size: Size) -> Path:
     for number in range(size.templates):
         texts[f"pages/templates/pages/page{number}.html"] = _TEMPLATE
     for number in range(size.static):
-        name, data = _static(number)
+        name, data = static_file(number)
         (app / "static" / "pages" / name).write_bytes(data)
     for name, text in texts.items():
         (project / name).write_text(text, encoding="utf-8")
@@ -205,7 +205,7 @@ def lock_of(size: Size) -> Path:
     return HERE / "requirements.txt" if size.large else HERE.parent / "testproject/requirements.txt"
 
 
-def _static(number: int) -> tuple[str, bytes]:
+def static_file(number: int) -> tuple[str, bytes]:
     """Return a static file: of five, two are pictures, two style sheets, one a script.
 
     Pictures are what a site has most bytes of, and nothing compresses them.
