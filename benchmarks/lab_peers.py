@@ -54,13 +54,14 @@ class Peer:
 
     def shell(self, command: str) -> None:
         """Run a shell command on the host, as a script of theirs does."""
-        argv = [*self._ssh("ssh"), f"root@{self._address}", command]
+        argv = [*self.program("ssh"), f"root@{self._address}", command]
         run(*argv)
 
-    def _ssh(self, program: str) -> list[str]:
+    def program(self, name: str) -> list[str]:
+        """Return ssh or scp with the options that reach the host."""
         words = self.host.ssh()[1:-1]
         port = ["-o", f"Port={self.relay.port}"] if self.relay else []
-        return [program, *words, "-o", f"HostKeyAlias={self.host.address}", *port]
+        return [name, *words, "-o", f"HostKeyAlias={self.host.address}", *port]
 
     @property
     def _address(self) -> str:
@@ -124,7 +125,7 @@ class ShivPeer(Peer):
         """Build, copy beside, rename, migrate, restart."""
         path = self.build(number)
         new = f"{self.folder}/shop.new"
-        run(*self._ssh("scp"), "-q", path, f"root@{self._address}:{new}")
+        run(*self.program("scp"), "-q", path, f"root@{self._address}:{new}")
         words = " ".join(shlex.quote(f"{key}={value}") for key, value in self.variables.items())
         migrate = f"SHIV_ROOT=/var/lib/{self.name}/shiv python3 {new} migrate --noinput"
         self.shell(
@@ -155,7 +156,7 @@ class CapistranoPeer(Peer):
         release = f"{self.folder}/releases/{number:014}"
         send = (
             f"git archive --format=tar.gz HEAD | "
-            f"{shlex.join([*self._ssh('ssh'), f'root@{self._address}'])} "
+            f"{shlex.join([*self.program('ssh'), f'root@{self._address}'])} "
             f"{shlex.quote(f'mkdir -p {release} && tar -xz -C {release}')}"
         )
         timed(("sh", "-c", send), self.place.project, self.place.env())
@@ -184,8 +185,8 @@ def copies(place: Place, host: Host, relay: Relay, numbers: tuple[int, int]) -> 
     for tool in (Shiv("shiv", place), Pex("pex", place)):
         before, after = (tool.artifact(number) for number in numbers)
         target = f"root@127.0.0.1:{peer.folder}/{tool.name}"
-        scp = peer._ssh("scp")
-        rsync = ["rsync", "-e", shlex.join(peer._ssh("ssh")), "--no-whole-file"]
+        scp = peer.program("scp")
+        rsync = ["rsync", "-e", shlex.join(peer.program("ssh")), "--no-whole-file"]
         run(*scp, "-q", before, target)
         relay.taken()
         run(*rsync, after, target)

@@ -99,6 +99,7 @@ class Controller:
     place: Place
     hosts: Sequence[Host]
     relays: dict[str, Relay] = field(default_factory=dict)
+    start: tuple[str, ...] = ("manage.py",)  # or ("-m", "django_deploykit")
     most: float = 0.0  # MiB: the largest process of all runs
 
     def write(self) -> None:
@@ -133,7 +134,7 @@ class Controller:
 
     def manage(self, *words: str) -> Ran:
         """Run ``manage.py`` with words and ``--json``."""
-        argv = (self.place.dev, "manage.py", *words, "--json")
+        argv: list[str | Path] = [self.place.dev, *self.start, *words, "--json"]
         taken = timed(argv, self.place.project, self.env())
         self.most = max(self.most, taken.memory)
         start = taken.output.find("\n{") + 1 if not taken.output.startswith("{") else 0

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.lab_peers import CapistranoPeer, Peer, ShivPeer, copies
-from benchmarks.lab_shop import PORT, Controller, Ran, boot, change, make_place
+from benchmarks.lab_shop import Controller, Ran, boot, change, make_place
 from benchmarks.measure import Samples, timed
 from benchmarks.tools import Pex, Place, Shiv
 from benchmarks.traffic import Traffic, wait_for
 from benchmarks.wire import Relay
+from tests.lab.fleet import PORT
 from tests.lab.hosts import Host
 from tests.projects import run as run_command
 

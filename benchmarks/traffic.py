@@ -154,9 +154,10 @@ def fetch(address: str, port: int, path: str = "/") -> str | None:
         )
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
-        return text if answer.status == 200 else None
     except (OSError, http.client.HTTPException):
         return None
+    else:
+        return text if answer.status == 200 else None
     finally:
         connection.close()
 

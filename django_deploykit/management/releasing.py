@@ -7,7 +7,7 @@ import getpass
 import io
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from django_deploykit.management.reporting import Record
 from django_deploykit.management.telling import Ending, history_line, status_lines, summary
 from django_deploykit.project import Project
 from django_deploykit.release.archive import runtime_archive
+from django_deploykit.release.early import Early
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.hooks import run_hooks
@@ -89,8 +90,19 @@ def transport_to(project: Project, environment: Environment, host: Host | None) 
 @contextmanager
 def transports(project: Project, environment: Environment) -> Iterator[dict[str, Transport]]:
     """Open transports to all hosts of an environment, by the host's name."""
+    with closing(transports_to(project, environment)) as opened:
+        yield opened
+
+
+def transports_to(project: Project, environment: Environment) -> list[Transport]:
+    """Return transports to all hosts of an environment."""
     hosts: tuple[Host | None, ...] = (None,) if environment.local else environment.hosts
-    opened = [transport_to(project, environment, host) for host in hosts]
+    return [transport_to(project, environment, host) for host in hosts]
+
+
+@contextmanager
+def closing(opened: Sequence[Transport]) -> Iterator[dict[str, Transport]]:
+    """Yield transports by their name, and close them afterwards."""
     try:
         yield {one.name: one for one in opened}
     finally:
@@ -124,8 +136,23 @@ class Releasing:
         merged = {**self.hook_facts, **(facts or {})}
         run_hooks(self.environment.hooks, name, merged, self.project.root, self.console.note)
 
-    def release(self, path: Path) -> int:
-        """Put a bundle live; returns the exit code."""
+    def release_built(self, build: Callable[[], Path]) -> int:
+        """Put live what ``build`` returns; returns the exit code.
+
+        While it is built, the servers are logged in to: both take a second, and little of this machine.
+        """
+        if self.environment.local:
+            return self.release(build())
+        early = Early(lambda: transports_to(self.project, self.environment))
+        try:
+            path = build()
+        except BaseException:
+            early.leave()
+            raise
+        return self.release(path, early.transports())
+
+    def release(self, path: Path, early: Sequence[Transport] = ()) -> int:
+        """Put a bundle live, through transports that were made before, if any; returns the exit code."""
         with BundleFile(path) as bundle:
             manifest = bundle.manifest
             sample = bundle.read("sample.ini")
@@ -137,7 +164,8 @@ class Releasing:
             "bundle": str(path),
         }
         begun = time.monotonic()
-        with transports(self.project, self.environment) as opened:
+        made = early or transports_to(self.project, self.environment)
+        with closing(made) as opened:
             engine = self.engine(opened, sample)
             facts = engine.facts(
                 manifest.python, refused=lambda some: self._refused(path, manifest, some)

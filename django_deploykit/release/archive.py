@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import io
@@ -65,6 +66,7 @@ def _bytecode(name: str, source: bytes) -> bytes:
     return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + code
 
 
+@functools.lru_cache(maxsize=1)  # each of twenty hosts asks for it
 def runtime_archive() -> RuntimeArchive:
     """Return the archive of this installation's runtime; the same files and Python give the same bytes."""
     members = {f"runtime/{name}": data for name, data in own_files().items()}

@@ -29,6 +29,9 @@ class Facts:
     inodes: int | None = None
     layers: frozenset[str] = frozenset()
     parts: Mapping[str, int] = field(default_factory=dict)
+    bases: tuple[
+        Mapping[str, str], ...
+    ] = ()  # layers that a change can start from, the newest first
     live: str | None = None
     staged: tuple[str, ...] = ()
     last_good: str | None = None
@@ -45,7 +48,7 @@ class Facts:
     def read(cls, host: str, data: Mapping[str, Any]) -> Facts:
         """Take a verb's result; keys that this version does not know are left out."""
         kept = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
-        for key in ("staged", "serving", "keys", "drift", "processes"):
+        for key in ("staged", "serving", "keys", "drift", "processes", "bases"):
             if kept.get(key) is not None:
                 kept[key] = tuple(kept[key])
         kept["layers"] = frozenset(kept.get("layers", ()))

@@ -112,6 +112,9 @@ class Local:
                 running.process.stdin.write(b"interrupt\n")
                 running.process.stdin.flush()
 
+    def open(self) -> None:
+        """There is nothing to connect to."""
+
     def close(self) -> None:
         """Remove the runtime where it was kept in a private folder."""
         if self._scratch:

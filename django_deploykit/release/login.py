@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +213,7 @@ class Login(Connection):  # type: ignore[misc]
         made = paramiko.Transport(sock, **options)
         security = made.get_security_options()
         security.key_types = algorithms(self.known, security.key_types)
+        security.ciphers = fastest_first(security.ciphers)
         return made
 
     def open(self) -> None:
@@ -280,6 +281,15 @@ class Login(Connection):  # type: ignore[misc]
             f"it cannot be reached at {target.hostname}:{target.port}: {what}",
             f"Try by hand: {target.command}",
         )
+
+
+def fastest_first(ciphers: Sequence[str]) -> tuple[str, ...]:
+    """Return ciphers with those first that need no digest beside them: half the work for a byte.
+
+    >>> fastest_first(["aes128-ctr", "aes128-gcm@openssh.com", "aes256-ctr"])
+    ('aes128-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr')
+    """
+    return tuple(sorted(ciphers, key=lambda name: "-gcm@" not in name))
 
 
 def _end(proxy: paramiko.ProxyCommand) -> None:

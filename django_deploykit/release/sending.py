@@ -162,7 +162,7 @@ class Sender:
         for _ in range(_ATTEMPTS):
             before = sent
             layers = missing_or_named(self._manifest_layers(), facts, whole)
-            bases = {} if whole else self._bases(transport, layers)
+            bases = {} if whole else self._bases(transport, layers, facts)
             with BundleFile(self.path) as bundle:
                 pieces = self._pieces(bundle, layers, facts, bases)
                 frames = Frames(pieces, lambda done, start=before: on_bytes(start + done))  # type: ignore[misc]
@@ -211,14 +211,12 @@ class Sender:
                 best = delta
         return best if best is not None and best.size < min(layer.size, _LARGEST_DELTA) else None
 
-    def _bases(self, transport: Transport, layers: Sequence[Layer]) -> dict[str, str]:
+    def _bases(self, transport: Transport, layers: Sequence[Layer], facts: Facts) -> dict[str, str]:
         """Return the lists of layers on the host that a change can start from, by digest."""
         kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
-        if not kinds:
-            return {}
         found: dict[str, str] = {}
         for kind in sorted(kinds):
-            rows = [row for row in transport.call("list")["bases"] if row["kind"] == kind]
+            rows = [row for row in facts.bases if row["kind"] == kind]
             for row in rows[:1]:
                 text = self._known(row["digest"]) or _fetched(transport, row["digest"])
                 if text is not None:

@@ -250,8 +250,12 @@ class Ssh:
         with contextlib.suppress(OSError):
             channel.shutdown_write()
 
-    def _channel(self) -> paramiko.Channel:
-        """Return a channel, over a new connection where there is none or the old one died."""
+    def open(self) -> None:
+        """Log in, so that the first verb finds a connection."""
+        self._connection()
+
+    def _connection(self) -> paramiko.Transport:
+        """Return the connection, a new one where there is none or the old one died."""
         with self._opening:
             if self._login is not None and not self._login.is_connected:
                 self._login.close()
@@ -264,7 +268,11 @@ class Ssh:
                 transport = login.transport
                 _thread(self._pulse, transport)
                 _thread(self._watch, transport)
-            transport = self._login.transport
+            found: paramiko.Transport = self._login.transport
+        return found
+
+    def _channel(self) -> paramiko.Channel:
+        transport = self._connection()
         try:
             channel: paramiko.Channel = transport.open_session(timeout=_SILENCE)
         except (OSError, EOFError, paramiko.SSHException) as error:

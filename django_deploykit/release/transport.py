@@ -41,5 +41,8 @@ class Transport(Protocol):
     def interrupt(self) -> None:
         """Pass Ctrl-C on to the verb that runs now; it ends by itself."""
 
+    def open(self) -> None:
+        """Connect, so that the first verb finds a connection; verbs do it by themselves, too."""
+
     def close(self) -> None:
         """End the connection."""

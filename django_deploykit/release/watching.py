@@ -78,6 +78,10 @@ class Watched:
         """Pass Ctrl-C on."""
         self._transport.interrupt()
 
+    def open(self) -> None:
+        """Connect."""
+        self._transport.open()
+
     def close(self) -> None:
         """End the connection."""
         self._transport.close()

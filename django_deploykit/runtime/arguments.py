@@ -80,7 +80,7 @@ def _release_arguments(made: Dict[str, argparse.ArgumentParser]) -> None:
     made["hold"].add_argument("--wait", type=float, default=0.0, metavar="SECONDS")
     made["hold"].add_argument("--facts", action="store_true", help="tell the facts once it is held")
     made["hold"].add_argument("--python", default="")
-    made["list"].add_argument("digest", type=_digest, nargs="?")
+    made["list"].add_argument("digest", type=_digest)
     made["migrate"].add_argument("--database", action="append", default=[])
     made["migrate"].add_argument("--owner", default="")
     made["switch"].add_argument("--action", choices=("release", "rollback"), default="release")

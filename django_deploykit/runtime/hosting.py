@@ -56,6 +56,7 @@ def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
         "free": status.f_bavail * status.f_frsize + prune.reclaimable(site),
         "inodes": status.f_favail if status.f_files else None,
         "layers": store.present(site.store),
+        "bases": base_layers(site),
         "parts": receive.parts(site.store),
         "live": live,
         "staged": staged,

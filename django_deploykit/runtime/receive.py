@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List
 
 from . import signature, store
+from .beside import Beside
 from .bundlefile import DamagedError, layer_files
 from .errors import DeployKitError
 from .manifest import (
@@ -41,6 +42,7 @@ from .manifest import (
 from .tree import link
 
 _CHUNK = 1 << 18
+_LARGE = 1 << 18  # bytes of a layer that is worth a process to unpack it
 _LONGEST_LINE = 1 << 16
 _LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files have a tenth of that
 _LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends a quarter of that
@@ -72,23 +74,30 @@ class Received:
 def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received:
     """Read frames into the store ``folder``; the manifest goes to ``inbox``."""
     result = Received()
+    beside = Beside()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        while True:
-            frame = _header(stream)
-            if frame.get("kind") == "end":
-                return result
-            result.bytes += frame["size"]
-            _take(frame, folder, inbox, stream, result)
-            tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
+        try:
+            while (frame := _header(stream)).get("kind") != "end":
+                result.bytes += frame["size"]
+                _take(frame, folder, inbox, stream, result, beside)
+                tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
+        finally:
+            beside.finish()
     except OSError as error:
         raise DeployKitError(
             f"{folder} cannot take what is sent: {error.strerror}", "Free some space there."
         ) from None
+    return result
 
 
 def _take(
-    frame: Dict[str, Any], folder: Path, inbox: Path, stream: BinaryIO, result: Received
+    frame: Dict[str, Any],
+    folder: Path,
+    inbox: Path,
+    stream: BinaryIO,
+    result: Received,
+    beside: Beside,
 ) -> None:
     if frame["kind"] == "manifest":
         _manifest(_exactly(stream, _bounded(frame, "size", LONGEST)), inbox)
@@ -101,10 +110,10 @@ def _take(
         raise DamagedError(f"the stream of files names {str(digest)[:80]!r}, which is no layer", "")
     try:
         if frame["kind"] == "layer":
-            _layer(frame, digest, folder, stream)
+            _layer(frame, digest, folder, stream, result, beside)
         else:
             _delta(frame, digest, folder, stream)
-        result.layers.append(digest)
+            result.layers.append(digest)
     except DamagedError:
         result.again.append(digest)
 
@@ -202,7 +211,16 @@ def parts(folder: Path) -> Dict[str, int]:
     return {path.name[6:]: path.stat().st_size for path in folder.glob(".part-*")}
 
 
-def _layer(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -> None:
+def _layer(
+    frame: Dict[str, Any],
+    digest: str,
+    folder: Path,
+    stream: BinaryIO,
+    result: Received,
+    beside: Beside,
+) -> None:
+    """Take a layer's archive; a large one is unpacked while the next one comes in."""
+    beside.wait(digest)  # somebody may send a layer twice
     size, offset = frame["size"], frame["offset"]
     listing = _exactly(stream, _bounded(frame, "list", min(size, _LONGEST_LIST)))
     part = part_path(folder, digest)
@@ -222,10 +240,24 @@ def _layer(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
             raise
     if not fits:
         raise DamagedError(f"layer {digest[:12]} has a gap")
-    try:
+
+    def unpack() -> None:
         _unpack(folder, digest, listing, part)
-    finally:
-        part.unlink()
+
+    def conclude() -> None:
+        """Judge what the child left; where it left nothing, find out here why."""
+        try:
+            unpack()
+            result.layers.append(digest)
+        except DamagedError:
+            result.again.append(digest)
+        finally:
+            part.unlink()
+
+    if size < _LARGE:
+        conclude()
+    else:
+        beside.do(digest, unpack, conclude)
 
 
 def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:

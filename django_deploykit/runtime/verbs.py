@@ -178,8 +178,6 @@ def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any
 
 def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     site = _site_of(options, path)
-    if options.digest is None:
-        return {"bases": hosting.base_layers(site)}
     text = (site.store / f"{options.digest}.json").read_bytes()
     return {"list": base64.b64encode(zlib.compress(text)).decode("ascii")}
 

@@ -129,7 +129,7 @@ class Command(BaseCommand):
         with reported(path, releasing.record, releasing.console):
             if back:
                 return int(releasing.rollback(options["rollback"]))
-            return int(releasing.release(self._bundle(releasing, project, options)))
+            return int(releasing.release_built(lambda: self._bundle(releasing, project, options)))
 
     def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
         """Return the bundle to release, built where none is named."""

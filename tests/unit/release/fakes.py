@@ -107,6 +107,9 @@ class FakeTransport:
             raise LostError(f"the connection to {self.name} broke")
         return result
 
+    def open(self) -> None:
+        self.opened = True
+
     def attach(self, verb: str, *arguments: str) -> int:
         raise AssertionError((verb, arguments))
 

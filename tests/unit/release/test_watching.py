@@ -61,6 +61,9 @@ class Fake:
     def interrupt(self) -> None:
         self.calls.append("interrupt")
 
+    def open(self) -> None:
+        self.calls.append("open")
+
     def close(self) -> None:
         self.calls.append("close")
 

@@ -74,12 +74,11 @@ class Wire:
             "setup": True,
             "layers": store.present(folder),
             "parts": receive.parts(folder) if folder.exists() else {},
+            "bases": self.bases,
         }
         return Facts.read(self.name, data)
 
     def call(self, verb: str, *arguments: str, stream: Any = None, **_: Any) -> dict[str, Any]:
-        if verb == "list" and not arguments:
-            return {"bases": self.bases}
         if verb == "list":
             import base64
 

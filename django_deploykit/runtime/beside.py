@@ -1,0 +1,57 @@
+"""Work in child processes while this one goes on: unpacking what came in while more is coming."""
+
+from __future__ import annotations
+
+import os
+from typing import Callable, Dict, Tuple
+
+_MOST = 4  # children at once, where there are processors for them
+
+
+class Beside:
+    """Jobs under way in children. What a job does must last when its process ends."""
+
+    def __init__(self) -> None:
+        processors = os.cpu_count() or 1
+        self._most = min(processors, _MOST) if processors > 1 else 0
+        self._running: Dict[str, Tuple[int, Callable[[], None]]] = {}
+
+    def do(self, name: str, job: Callable[[], None], then: Callable[[], None]) -> None:
+        """Start a job that has a name; ``then`` is called here once it has ended, well or not.
+
+        ``then`` finds out by itself how it ended. Where there is one processor only, it has to do all.
+        """
+        if not self._most:
+            then()
+            return
+        self.wait(name)
+        while len(self._running) >= self._most:
+            self.wait(next(iter(self._running)))
+        child = os.fork()
+        if child == 0:
+            os._exit(_code(job))
+        self._running[name] = (child, then)
+
+    def wait(self, name: str) -> None:
+        """Wait for a job, if it is under way."""
+        if name in self._running:
+            child, then = self._running.pop(name)
+            os.waitpid(child, 0)
+            then()
+
+    def finish(self) -> None:
+        """Wait for all jobs, also where what follows one of them fails."""
+        try:
+            while self._running:
+                self.wait(next(iter(self._running)))
+        finally:
+            if self._running:
+                self.finish()
+
+
+def _code(job: Callable[[], None]) -> int:
+    try:
+        job()
+    except BaseException:  # an exception that left the child would run the parent's handlers
+        return 1
+    return 0

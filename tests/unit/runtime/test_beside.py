@@ -1,0 +1,66 @@
+"""Jobs in child processes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.beside import Beside
+
+
+@pytest.fixture(autouse=True)
+def processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def test_jobs_run_in_other_processes_and_are_followed_here(tmp_path: Path) -> None:
+    jobs, followed = Beside(), []
+    for name in ("a", "b", "c", "d", "e"):
+        path = tmp_path / name
+        jobs.do(
+            name,
+            lambda path=path: path.write_text(str(os.getpid())),  # type: ignore[misc]
+            lambda path=path: followed.append(int(path.read_text())),  # type: ignore[misc]
+        )
+    jobs.finish()
+    assert len(followed) == 5
+    assert os.getpid() not in followed
+
+
+def test_a_job_that_fails_is_followed_all_the_same() -> None:
+    jobs, followed = Beside(), []
+    jobs.do("bad", lambda: 1 / 0, lambda: followed.append("bad"))  # type: ignore[arg-type]
+    jobs.finish()
+    assert followed == ["bad"]
+
+
+def test_all_are_waited_for_though_one_ends_badly(tmp_path: Path) -> None:
+    jobs, followed = Beside(), []
+
+    def full() -> None:
+        raise OSError("the disk is full")
+
+    jobs.do("first", lambda: None, full)
+    jobs.do("second", (tmp_path / "second").touch, lambda: followed.append("second"))
+    with pytest.raises(OSError, match="full"):
+        jobs.finish()
+    assert followed == ["second"]
+    assert (tmp_path / "second").exists()
+
+
+def test_a_name_is_under_way_once() -> None:
+    jobs, followed = Beside(), []
+    for number in (1, 2):
+        jobs.do("same", lambda: None, lambda number=number: followed.append(number))  # type: ignore[misc]
+        assert followed == [1][: number - 1]
+    jobs.finish()
+    assert followed == [1, 2]
+
+
+def test_one_processor_does_all_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    followed: list[str] = []
+    Beside().do("a", lambda: followed.append("never"), lambda: followed.append("done"))
+    assert followed == ["done"]
