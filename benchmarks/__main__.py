@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.page import with_table
 from benchmarks.rounds import one_round, prepare
 from benchmarks.site import FULL, TINY
 from benchmarks.table import markdown
@@ -51,22 +52,9 @@ def main() -> int:
     (options.output / "samples.json").write_text(raw + "\n", encoding="utf-8")
     if options.document:
         old = DOCUMENT.read_text(encoding="utf-8")
-        DOCUMENT.write_text(with_table(old, text), encoding="utf-8")
+        DOCUMENT.write_text(with_table(old, text, DOCUMENT), encoding="utf-8")
     print(text)
     return 0
-
-
-def with_table(page: str, table: str) -> str:
-    """Return a page with another table between its marks.
-
-    >>> with_table("a <!-- table -->old<!-- /table --> b", "new")
-    'a <!-- table -->\\nnew\\n<!-- /table --> b'
-    """
-    before, mark, rest = page.partition("<!-- table -->")
-    _, end, after = rest.partition("<!-- /table -->")
-    if not (mark and end):
-        raise SystemExit(f"error: {DOCUMENT} has no marks for the table")
-    return f"{before}{mark}\n{table.strip()}\n{end}{after}"
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

@@ -46,6 +46,54 @@ def ratio(above: tuple[str, str], below: tuple[str, str]) -> Value:
     return lambda samples: samples.ratios(above, below)
 
 
+def _timed(prefix: str, project: str) -> tuple[Bound, ...]:
+    """Return the bounds of times, for one project and both ways to call the command."""
+    found = []
+    for way in ("manage.py", "python -m"):
+        what = f"{project}, `{way}`"
+        found += [
+            Bound(
+                f"{what}: one-line change, Enter to verified live, beyond boot and check",
+                2,
+                "s",
+                own(f"{prefix}release beyond boot and check", way),
+                beside=(
+                    ("release, s", f"{prefix}release", way),
+                    ("boot, s", f"{prefix}the app's own boot", "app"),
+                    ("`deploy_check --server`, s", f"{prefix}deploy_check --server", "app"),
+                ),
+            ),
+            Bound(
+                f"{what}: rollback, beyond boot",
+                1,
+                "s",
+                own(f"{prefix}rollback beyond boot", way),
+                beside=(("rollback, s", f"{prefix}rollback", way),),
+            ),
+            Bound(
+                f"{what}: release of what is live",
+                1,
+                "s",
+                own(f"{prefix}release of what is live", way),
+            ),
+        ]
+    return tuple(found)
+
+
+def _throughput(prefix: str, project: str) -> Bound:
+    return Bound(
+        f"{project}: first release, throughput against `scp` of the bundle",
+        0.8,
+        "",
+        ratio((f"{prefix}first release, send", "ours"), (f"{prefix}scp of the bundle", "scp")),
+        at_least=True,
+        beside=(
+            ("ours, MB/s", f"{prefix}first release, send", "ours"),
+            ("scp, MB/s", f"{prefix}scp of the bundle", "scp"),
+        ),
+    )
+
+
 BOUNDS = (
     Bound(
         "failed requests, 20 releases and rollbacks in a row",
@@ -65,25 +113,8 @@ BOUNDS = (
             ("slowest in quiet, ms", "slowest request", "quiet"),
         ),
     ),
-    Bound(
-        "one-line change, Enter to verified live, beyond boot and check",
-        2,
-        "s",
-        own("release beyond boot and check"),
-        beside=(
-            ("release, s", "release", "ours"),
-            ("boot, s", "the app's own boot", "app"),
-            ("`deploy_check --server`, s", "deploy_check --server", "app"),
-        ),
-    ),
-    Bound(
-        "rollback, beyond boot",
-        1,
-        "s",
-        own("rollback beyond boot"),
-        beside=(("rollback, s", "rollback", "ours"),),
-    ),
-    Bound("release of what is live", 1, "s", own("release of what is live")),
+    *_timed("", "testproject"),
+    *_timed("heavy, ", "36 distributions"),
     Bound(
         "bytes of a one-line change, beyond the changed files compressed",
         64,
@@ -104,17 +135,8 @@ BOUNDS = (
             ("rsync of a pex, KiB", "large, bytes", "rsync of a pex"),
         ),
     ),
-    Bound(
-        "first release, throughput against `scp` of the bundle",
-        0.8,
-        "",
-        ratio(("first release, send", "ours"), ("scp of the bundle", "scp")),
-        at_least=True,
-        beside=(
-            ("ours, MB/s", "first release, send", "ours"),
-            ("scp, MB/s", "scp of the bundle", "scp"),
-        ),
-    ),
+    _throughput("", "testproject"),
+    _throughput("heavy, ", "36 distributions"),
     Bound(
         "all hosts against one, time",
         4,
@@ -195,7 +217,7 @@ def _stages(samples: Samples) -> str:
         if row.partition(": ")[0] in _STAGED and ": " in row
     )
     for name in names:
-        cells = [samples.median(f"{row}: {name}", "ours") for row in _STAGED]
+        cells = [samples.median(f"{row}: {name}", "manage.py") for row in _STAGED]
         shown = " | ".join("" if value is None else number(value) for value in cells)
         lines.append(f"| {name} | {shown} |")
     return "\n".join(lines) + "\n" if names else ""

@@ -16,12 +16,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import release_jobs as jobs
 from benchmarks.lab_shop import suite
 from benchmarks.measure import Samples
+from benchmarks.page import with_table
 from benchmarks.release_table import markdown
 from tests.lab.images import why_not
 from tests.projects import ROOT
@@ -29,32 +30,14 @@ from tests.projects import ROOT
 DOCUMENT = ROOT / "docs" / "measurements-releases.md"
 PARTS: dict[str, Callable[[jobs.Run], None]] = {
     "one": jobs.one_host,
+    "heavy": jobs.heavy_project,
     "large": jobs.large_project,
     "many": jobs.many_hosts,
 }
 
 
-@dataclass
-class Notes:
-    """What the run was made on, for the line above the table."""
-
-    begun: float = field(default_factory=time.monotonic)
-    load: list[float] = field(default_factory=lambda: [os.getloadavg()[0]])
-
-    def heading(self, run: jobs.Run) -> str:
-        """Return the line."""
-        self.load.append(os.getloadavg()[0])
-        minutes = (time.monotonic() - self.begun) / 60
-        how = "smoke run: few rounds, small project; " if run.quick else ""
-        return (
-            f"{how}{run.rounds} rounds, {minutes:.0f} minutes, {os.cpu_count()} cores that hosts, load and "
-            f"controller share; load {self.load[0]:.1f} before, {self.load[-1]:.1f} after; hosts: Debian "
-            f"{suite()}; Python {platform.python_version()}, {platform.system()} {platform.machine()}."
-        )
-
-
 def main(arguments: list[str]) -> int:
-    """Run the parts that were asked for."""
+    """Run the parts that were asked for; those of an earlier run stay in the table beside them."""
     options = parse(arguments)
     reason = why_not() or next(
         (f"{name} is not installed" for name in ("wrk", "rsync", "scp") if not shutil.which(name)),
@@ -63,29 +46,64 @@ def main(arguments: list[str]) -> int:
     if reason:
         print(f"error: {reason}", file=sys.stderr)
         return 1
-    notes = Notes()
+    options.output.mkdir(parents=True, exist_ok=True)
+    raw = options.output / "releases.json"
+    found = read(raw) if options.part else {}
+    for name in options.part or PARTS:
+        say(f"== {name}")
+        found[name] = measured(name, options)
+        raw.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = page({name: found[name] for name in PARTS if name in found})
+    (options.output / "releases.md").write_text(text, encoding="utf-8")
+    if options.document:
+        old = DOCUMENT.read_text(encoding="utf-8")
+        DOCUMENT.write_text(with_table(old, text, DOCUMENT), encoding="utf-8")
+    print(text)
+    return 0
+
+
+def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Run a part; returns its samples, and what is to be said of how they were taken."""
+    begun, load = time.monotonic(), os.getloadavg()[0]
     rounds = 1 if options.quick else options.rounds
     with working_folder(options.place) as root:
         run = jobs.Run(
             root, Samples(), say, quick=options.quick, rounds=rounds, hosts=options.hosts
         )
-        for name in options.part or PARTS:
-            say(f"== {name}")
-            PARTS[name](run)
-    text = f"{notes.heading(run)}\n\n{markdown(run.samples)}"
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "releases.md").write_text(text, encoding="utf-8")
-    raw = json.dumps(
-        {"samples": run.samples.values, "notes": asdict(notes)}, indent=1, sort_keys=True
-    )
-    (options.output / "releases.json").write_text(raw + "\n", encoding="utf-8")
-    if options.document:
-        old = DOCUMENT.read_text(encoding="utf-8")
-        from benchmarks.__main__ import with_table
+        PARTS[name](run)
+    loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    minutes = (time.monotonic() - begun) / 60
+    smoke = ", a smoke run on a small project" if run.quick else ""
+    return {
+        "samples": run.samples.values,
+        "said": f"{name}: {rounds} rounds in {minutes:.0f} minutes, {loads}{smoke}",
+    }
 
-        DOCUMENT.write_text(with_table(old, text), encoding="utf-8")
-    print(text)
-    return 0
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what an earlier run left, by part."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def page(found: dict[str, Any]) -> str:
+    """Return the tables of all parts, below a line that says how they were taken."""
+    samples = Samples()
+    for part in found.values():
+        for row, subjects in part["samples"].items():
+            for subject, rounds in subjects.items():
+                for number, values in rounds.items():
+                    for value in values:
+                        samples.add(row, subject, int(number), value)
+    where = (
+        f"{os.cpu_count()} cores that controller, hosts and load share; hosts: Debian {suite()}; "
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}."
+    )
+    said = "; ".join(part["said"] for part in found.values())
+    return f"{where} {said}.\n\n{markdown(samples)}"
 
 
 @contextmanager
@@ -104,7 +122,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--hosts", type=int, default=20, help="of the part `many`; default: 20")
     parser.add_argument(
-        "--part", action="append", choices=PARTS, help="only this part; may be given again"
+        "--part",
+        action="append",
+        choices=PARTS,
+        help="only this part, others stay as they were; may be given again",
     )
     parser.add_argument("--quick", action="store_true", help="a smoke run: does it run?")
     parser.add_argument(

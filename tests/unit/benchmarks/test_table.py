@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from benchmarks.__main__ import with_table
 from benchmarks.measure import Samples
+from benchmarks.page import with_table
 from benchmarks.table import Row, markdown, verdict
 
 SPEED = Row("start", ("start", "ours"), ("start", "theirs"), 0.5)
@@ -64,9 +66,12 @@ def test_the_table_shows_figures_ratio_bound_and_verdict() -> None:
 
 def test_the_table_takes_its_place_in_a_page() -> None:
     page = "# M\n<!-- table -->\nold\n<!-- /table -->\nrest\n"
-    assert with_table(page, "new\n") == "# M\n<!-- table -->\nnew\n<!-- /table -->\nrest\n"
+    assert (
+        with_table(page, "new\n", Path("page.md"))
+        == "# M\n<!-- table -->\nnew\n<!-- /table -->\nrest\n"
+    )
 
 
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(SystemExit, match="no marks"):
-        with_table("# M\n<!-- table -->\nold\n", "new")
+        with_table("# M\n<!-- table -->\nold\n", "new", Path("page.md"))
