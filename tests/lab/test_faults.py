@@ -235,9 +235,11 @@ def test_a_session_that_hangs(controller: Controller, host: Host, flow: Load, mo
 @contextmanager
 def small_disk(host: Host, spare: str) -> Iterator[None]:
     """Let the site lie on a small disk of its own while the block runs."""
-    copy = "cp -a /srv/shop/. /mnt"
     size = f"$(( $(du -sm /srv/shop | cut -f1) + {spare} ))m"
-    host.run(f"mount -t tmpfs -o size={size} small /mnt && {copy} && mount --move /mnt /srv/shop")
+    host.run(
+        f"mount -t tmpfs -o size={size} small /mnt && cp -a /srv/shop/. /mnt "
+        "&& mount --bind /mnt /srv/shop && umount /mnt"
+    )
     try:
         yield
     finally:
