@@ -6,8 +6,9 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 
+from . import store
 from .call import capture
 from .errors import DeployKitError
 from .manifest import Manifest
@@ -74,6 +75,27 @@ def judged(site: Site) -> Dict[str, bool]:
     for path in sorted((site.root / "checked").glob("*.json")):
         found.update(_read(path).get("migrations", {}))
     return found
+
+
+def kin(site: Site, live: str, release: str) -> Dict[str, Any]:
+    """Say whether a release has the very migrations of the live one, and which were judged before."""
+    layers = [
+        {layer.sha256 for layer in load_release(site.releases / one).layers}
+        for one in (live, release)
+    ]
+    # What both have in common holds the same files: most of a site need not be read.
+    files = [_migrations(site, own - (layers[0] & layers[1])) for own in layers]
+    return {"same": files[0] == files[1], "judged": judged(site), "live": live}
+
+
+def _migrations(site: Site, layers: Set[str]) -> Set[Tuple[str, str]]:
+    """Return path and SHA-256 of the migrations in layers of the store."""
+    return {
+        (one.path, one.sha256)
+        for layer in layers
+        for one in store.entries_of(site.store, layer)
+        if "/migrations/" in one.path and one.path.endswith(".py")
+    }
 
 
 def _judgements(report: Dict[str, Any]) -> Dict[str, bool]:

@@ -155,25 +155,10 @@ def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
 
 
 def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
-    """Say whether a release has the very migrations of the live one, and which were judged before."""
-    from .project_commands import judged
+    from .project_commands import kin
 
     site = _site_of(options, path)
-    files = []
-    for release in (_live(site), options.release):
-        entries = [
-            entry
-            for layer in load_release(site.releases / release).layers
-            for entry in store.entries_of(site.store, layer.sha256)
-        ]
-        files.append(
-            {
-                (one.path, one.sha256)
-                for one in entries
-                if "/migrations/" in one.path and one.path.endswith(".py")
-            }
-        )
-    return {"same": files[0] == files[1], "judged": judged(site), "live": live_release(site)}
+    return kin(site, _live(site), options.release)
 
 
 def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
