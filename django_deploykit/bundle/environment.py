@@ -168,23 +168,13 @@ def _usable(record: Path, *, packed: bool) -> bool:
 def _install(
     lock: Lock, target: Target, export: Path, folder: Path, progress: Progress, *, packed: bool
 ) -> None:
+    """Install a lock in ``folder``, all of it or nothing."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _forget_old(folder.parent)
     with scratch(folder.parent) as place:
         venv = place / "venv"
-        run_uv(
-            [
-                "venv",
-                "--quiet",
-                "--relocatable",
-                "--no-project",
-                "--python",
-                target.executable,
-                str(venv),
-            ],
-            export,
-            "making a virtualenv",
-        )
+        words = ["venv", "--quiet", "--relocatable", "--no-project"]
+        run_uv([*words, "--python", target.executable, str(venv)], export, "making a virtualenv")
         with progress.step("install"):
             _fill(venv, lock, target, export, place)
         site = site_packages(venv)
@@ -208,16 +198,21 @@ def _install(
             ],
         }
         (place / "environment.json").write_text(json.dumps(data), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        final = place / "final"
-        final.mkdir()
-        for name in ("venv", "environment.json"):
-            os.rename(place / name, final / name)
-        try:
-            os.rename(final, folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        _move(place, folder)
+
+
+def _move(place: Path, folder: Path) -> None:
+    """Put an installed environment where it is kept; one that another build put there meanwhile will do."""
+    shutil.rmtree(folder, ignore_errors=True)
+    final = place / "final"
+    final.mkdir()
+    for name in ("venv", "environment.json"):
+        os.rename(place / name, final / name)
+    try:
+        os.rename(final, folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def _settle_shared(

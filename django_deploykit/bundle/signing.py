@@ -21,6 +21,18 @@ def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
     agent or a token holds. A passphrase is asked for by ssh-keygen, on the terminal.
     """
     statement = state(manifest, sha256)
+    signature = Signature(statement, _signed(statement.text(), key))
+    parse(signature.dumps())
+    target = beside(path)
+    temporary = target.with_name(f".{target.name}-{os.getpid()}")
+    temporary.write_text(signature.dumps(), encoding="ascii")
+    temporary.chmod(0o644)
+    os.replace(temporary, target)
+    return target
+
+
+def _signed(text: str, key: str) -> str:
+    """Return ssh-keygen's signature of a text."""
     file = os.path.expanduser(key)
     if not os.path.exists(file):
         raise BundleError(
@@ -32,7 +44,7 @@ def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
     try:
         done = subprocess.run(
             ["ssh-keygen", "-Y", "sign", "-q", "-n", NAMESPACE, "-f", named],
-            input=statement.text(),
+            input=text,
             stdout=subprocess.PIPE,
             # A token asks for a touch there: on a terminal that must be seen.
             stderr=None if sys.stderr.isatty() else subprocess.PIPE,
@@ -48,11 +60,4 @@ def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
             f"{key} cannot sign: {'; '.join(lines) or 'ssh-keygen says why above'}",
             "Is the key in the agent (ssh-add -l), or its passphrase known?",
         )
-    signature = Signature(statement, done.stdout)
-    parse(signature.dumps())
-    target = beside(path)
-    temporary = target.with_name(f".{target.name}-{os.getpid()}")
-    temporary.write_text(signature.dumps(), encoding="ascii")
-    temporary.chmod(0o644)
-    os.replace(temporary, target)
-    return target
+    return done.stdout

@@ -105,29 +105,10 @@ def models_without_migration(subject: Subject) -> Iterator[Found]:
 
     The code then asks for columns that the database does not have.
     """
-    from django.apps import apps
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
-    from django.db.migrations.state import ProjectState
-
     if subject.server or not subject.root.is_dir():
         return
     try:
-        loader = MigrationLoader(None, ignore_no_migrations=True)
-        ours = {
-            config.label
-            for config in apps.get_app_configs()
-            if subject.inside(config.path) and config.label in loader.migrated_apps
-        }
-        if loader.detect_conflicts() or not ours:
-            return
-        detector = MigrationAutodetector(
-            loader.project_state(),
-            ProjectState.from_apps(apps),
-            NonInteractiveMigrationQuestioner(specified_apps=ours, dry_run=True),
-        )
-        changes = detector.changes(graph=loader.graph, trim_to_apps=ours, convert_apps=ours)
+        changes = _unwritten(subject)
     except SystemExit:  # the questioner ends where it would have to ask
         yield Found(
             "models changed in a way that makemigrations has to ask about",
@@ -140,14 +121,42 @@ def models_without_migration(subject: Subject) -> Iterator[Found]:
             "Run manage.py showmigrations.",
         )
         return
-    for label in sorted(set(changes) & ours):
-        operations = [
-            one.describe() for migration in changes[label] for one in migration.operations
-        ]
+    for label, operations in sorted(changes.items()):
         yield Found(
             f"{label} has model changes without a migration: {'; '.join(operations[:3])}",
             f"Run manage.py makemigrations {label}, and commit the migration.",
         )
+
+
+def _unwritten(subject: Subject) -> dict[str, list[str]]:
+    """Return what makemigrations would write for the project's own apps, in words, by app.
+
+    It is nothing where migrations conflict, which another check tells.
+    """
+    from django.apps import apps
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.loader import MigrationLoader
+    from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
+    from django.db.migrations.state import ProjectState
+
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    ours = {
+        config.label
+        for config in apps.get_app_configs()
+        if subject.inside(config.path) and config.label in loader.migrated_apps
+    }
+    if loader.detect_conflicts() or not ours:
+        return {}
+    detector = MigrationAutodetector(
+        loader.project_state(),
+        ProjectState.from_apps(apps),
+        NonInteractiveMigrationQuestioner(specified_apps=ours, dry_run=True),
+    )
+    changes = detector.changes(graph=loader.graph, trim_to_apps=ours, convert_apps=ours)
+    return {
+        label: [one.describe() for migration in changes[label] for one in migration.operations]
+        for label in set(changes) & ours
+    }
 
 
 @check("E407")

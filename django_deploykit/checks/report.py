@@ -113,42 +113,10 @@ def gitlab(report: Report, checks: Iterable[Check]) -> str:
 
 def sarif(report: Report, checks: Iterable[Check]) -> str:
     """Return SARIF 2.1.0."""
-    levels = {"ERROR": "error", "WARNING": "warning", "INFO": "note"}
     known = {one.id: one for one in checks}
     ids = sorted({one.id for one in report.findings} | set(known))
-    rules = [
-        {
-            "id": key,
-            **(
-                {
-                    "shortDescription": {"text": known[key].title},
-                    "fullDescription": {"text": known[key].text or known[key].title},
-                }
-                if key in known
-                else {"helpUri": _URL}
-            ),
-        }
-        for key in ids
-    ]
-    results = []
-    for one in report.findings:
-        region = {"region": {"startLine": one.line}} if one.line else {}
-        location = {
-            "physicalLocation": {
-                "artifactLocation": {"uri": quote(one.path or "manage.py")},
-                **region,
-            }
-        }
-        results.append(
-            {
-                "ruleId": one.id,
-                "ruleIndex": ids.index(one.id),
-                "level": levels[one.level],
-                "message": {"text": f"{one.message}\n{one.hint}".strip()},
-                "locations": [location],
-                "partialFingerprints": {"deploykit/v1": fingerprint(one)},
-            }
-        )
+    rules = [_sarif_rule(key, known.get(key)) for key in ids]
+    results = [{**_sarif_result(one), "ruleIndex": ids.index(one.id)} for one in report.findings]
     driver = {"name": "deploy_check", "informationUri": _URL, "rules": rules}
     data = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -156,6 +124,30 @@ def sarif(report: Report, checks: Iterable[Check]) -> str:
         "runs": [{"tool": {"driver": driver}, "results": results}],
     }
     return json.dumps(data, indent=2) + "\n"
+
+
+def _sarif_rule(key: str, check: Check | None) -> dict[str, Any]:
+    """Return what SARIF calls a rule; Django's own checks are documented elsewhere."""
+    if check is None:
+        return {"id": key, "helpUri": _URL}
+    return {
+        "id": key,
+        "shortDescription": {"text": check.title},
+        "fullDescription": {"text": check.text or check.title},
+    }
+
+
+def _sarif_result(finding: Finding) -> dict[str, Any]:
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.path or "manage.py")}}
+    if finding.line:
+        place["region"] = {"startLine": finding.line}
+    return {
+        "ruleId": finding.id,
+        "level": {"ERROR": "error", "WARNING": "warning", "INFO": "note"}[finding.level],
+        "message": {"text": f"{finding.message}\n{finding.hint}".strip()},
+        "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"deploykit/v1": fingerprint(finding)},
+    }
 
 
 def junit(report: Report, checks: Iterable[Check]) -> str:
