@@ -176,6 +176,8 @@ class Releasing:
             if not plan.steps:
                 return self._nothing(manifest.release_id, facts)
             outcome = self._execute(engine, plan, path, manifest, facts)
+            if outcome is None:
+                return self._nothing(manifest.release_id, facts)
         return self.conclude(
             outcome, manifest.commit, path.stat().st_size, time.monotonic() - begun
         )
@@ -231,7 +233,7 @@ class Releasing:
         self.console.print(
             f"nothing to do: {release} is live on {', '.join(one.host for one in facts)}"
         )
-        live = {one.host: one.live for one in facts}
+        live = {one.host: release for one in facts}
         self.console.emit(
             {
                 "environment": self.environment.name,
@@ -245,7 +247,8 @@ class Releasing:
 
     def _execute(
         self, engine: Engine, plan: Plan, path: Path, manifest: Manifest, facts: list[Facts]
-    ) -> Outcome:
+    ) -> Outcome | None:
+        """Carry out the plan; None where somebody else did it meanwhile: the release is live."""
         if "prepare" in [step.kind for step in plan.steps]:
             self._prepare_early(engine, path)
         with engine.locks(f"releasing {manifest.commit[:12]}", manifest.python) as now:
@@ -254,7 +257,7 @@ class Releasing:
             # What is done is planned from what is there under the lock.
             plan = self._plan(path, manifest, now)
             if not plan.steps:
-                return Outcome(manifest.release_id, live=dict(plan.live), before=dict(plan.live))
+                return None
             return engine.execute(plan, manifest, now, Sender(path, self._known_list))
 
     def _prepare_early(self, engine: Engine, path: Path) -> None:
