@@ -31,10 +31,26 @@ def shop(workshop: Workshop, tmp_path: Path) -> Iterator[Shop]:
     made.close()
 
 
-@pytest.fixture
-def live_shop(shop: Shop) -> Shop:
-    """A shop whose first release is live; its layers were there before."""
-    shop.workshop.stock(shop.root / "store")
-    done = shop.release("first")
+@pytest.fixture(scope="session")
+def first_shop(
+    workshop: Workshop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Shop, Path]]:
+    """A shop whose first release went live for real, stopped again, and a copy of it to start from."""
+    made = Shop(workshop, tmp_path_factory.mktemp("live"))
+    workshop.stock(made.root / "store")
+    done = made.release("first")
     assert done.code == 0, done.err
-    return shop
+    made.close()
+    kept = made.project.with_name("kept")
+    made.keep(kept)
+    yield made, kept
+    made.close()
+
+
+@pytest.fixture
+def live_shop(first_shop: tuple[Shop, Path]) -> Iterator[Shop]:
+    """A shop whose first release is live, as every test finds it anew."""
+    made, kept = first_shop
+    made.restore(kept)
+    yield made
+    made.close()

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.plain import Plain
+from django_deploykit.runtime.site import load_site
 from tests.load import Load
 from tests.projects import IDENTITY, commit, make_shop, manage
 
@@ -281,7 +283,7 @@ class Shop:
 
     def load(self, **options: Any) -> Load:
         """Return visitors who keep asking, keeping most connections for several requests."""
-        return Load(self.port, **{"path": "/up", "connections": 4, "pause": 0.005, **options})
+        return Load(self.port, **{"path": "/up", "connections": 4, "pause": 0.02, **options})
 
     def records(self) -> list[dict[str, Any]]:
         """Return the journal."""
@@ -302,12 +304,42 @@ class Shop:
                     continue
             return
 
+    def keep(self, folder: Path) -> None:
+        """Copy the project with its site, which does not run, to a folder."""
+        copy_site(self.project, folder)
+
+    def restore(self, folder: Path) -> None:
+        """Become what was kept, and let its live release run."""
+        shutil.rmtree(self.project, ignore_errors=True)
+        copy_site(folder, self.project)
+        self._plain().start(self.live, ["web"])
+        end = time.monotonic() + 60
+        while not self.answers():
+            assert time.monotonic() < end, "the site does not come up"
+            time.sleep(0.05)
+
+    def _plain(self) -> Plain:
+        archive = next((self.root / "runtime").glob("*.pyz"))
+        python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+        return Plain(load_site(self.root), [python, "-I", "-S", str(archive)])
+
     def close(self) -> None:
         """Stop the site."""
-        if self.root.exists():
+        if (self.root / "site.json").exists():
             self.quiet()
-            done = self.run("--stop")
-            assert done.code == 0, done.err
+            self._plain().end()
+
+
+def copy_site(source: Path, target: Path) -> None:
+    """Copy a project with its site; what the site never writes to, its layers and releases, is linked."""
+
+    def copy(path: str, made: str) -> None:
+        if "/srv/store/" in path or "/srv/releases/" in path:
+            os.link(path, made)
+        else:
+            shutil.copy2(path, made)
+
+    shutil.copytree(source, target, symlinks=True, copy_function=copy)
 
 
 def free_port() -> int:
