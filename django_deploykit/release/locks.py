@@ -59,12 +59,15 @@ class Lock:
 
     def free(self) -> None:
         """Give it back, and wait until the host has it."""
-        if self._stopping.is_set():
-            return
-        self._stopping.set()
-        os.close(self._writer)
+        self.let_go()
         for thread in self._threads:
             thread.join(10)
+
+    def let_go(self) -> None:
+        """Give it back without waiting; :meth:`free` waits."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            os.close(self._writer)
 
     @property
     def lost(self) -> bool:
@@ -149,6 +152,8 @@ def _named(host: str, lock: Lock) -> Lock:
 
 
 def _free(locks: dict[str, Lock]) -> None:
+    for lock in locks.values():
+        lock.let_go()
     for lock in locks.values():
         lock.free()
     locks.clear()
