@@ -144,7 +144,7 @@ def test_a_damaged_layer_in_the_store_is_sent_again(live_shop: Shop) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system that holds a bundle's files only in part."""
+    """A file system that holds a bundle's files only in part; asked for before a shop, it outlives it."""
     folder = tmp_path / "disk"
     folder.mkdir()
     options = ["-o", "size=150m"]
@@ -158,7 +158,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(
-    shop: Shop, small_disk: Path
+    small_disk: Path, shop: Shop
 ) -> None:
     work = shop.project / ".deploykit"
     work.mkdir()
@@ -176,7 +176,7 @@ def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(
 
 
 def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
-    live_shop: Shop, small_disk: Path
+    small_disk: Path, live_shop: Shop
 ) -> None:
     """The store alone lies on the small disk: no plan can foresee what others write meanwhile."""
     shop, first = live_shop, live_shop.live
@@ -198,7 +198,7 @@ def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
 
 
 def test_a_disk_that_is_full_when_the_release_is_built_leaves_the_old_one_serving(
-    live_shop: Shop, small_disk: Path
+    small_disk: Path, live_shop: Shop
 ) -> None:
     """The folder of releases alone lies on the small disk: files are copied there, not linked."""
     shop, first = live_shop, live_shop.live

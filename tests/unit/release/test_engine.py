@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -378,6 +378,32 @@ def test_breaking_migrations_are_named_and_need_a_yes() -> None:
     assert len(asked) == 1
     assert release(engine_for(host, confirm=confirm)).code == LIVE
     assert host.migrated == ["default"]
+
+
+SICK = {"id": "deploykit.E814", "level": "ERROR", "message": "GET /up answered 500"}
+
+
+def test_a_release_that_is_sick_behind_its_migrations_is_not_switched_to() -> None:
+    host = Host(report=PENDING)
+    engine = engine_for(host)
+
+    def fall_sick(verb: str) -> None:
+        if verb == "migrate":
+            host.code, host.report = 1, {"findings": [SICK]}
+
+    cast(FakeTransport, engine.transports["web1"]).on_call = fall_sick
+    with pytest.raises(Problems) as caught:
+        release(engine)
+    assert "the migrations ran, but nothing was switched" in caught.value.message
+    assert "web1: deploykit.E814: GET /up answered 500" in caught.value.message
+    assert (host.live, host.migrated) == (OLD, ["default"])
+
+
+def test_what_both_checks_find_is_told_once() -> None:
+    host = Host(report={**PENDING, "findings": [{**SICK, "level": "WARNING"}]})
+    outcome = release(engine_for(host))
+    assert host.calls.count("check") == 2
+    assert [one["id"] for one in outcome.findings] == ["deploykit.E814"]
 
 
 def test_breaking_migrations_run_where_the_project_allows_them() -> None:
