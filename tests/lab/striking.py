@@ -17,6 +17,7 @@ from tests.lab.fleet import Controller, Done, live
 from tests.lab.hosts import Host
 from tests.projects import IDENTITY
 
+ALL = os.environ.get("DEPLOYKIT_LAB") == "all"  # try every fault at every moment
 _LONGEST = 180.0  # seconds for a release, on a busy machine
 _SCRIPT = Path(__file__).with_name("faulty.py")
 
