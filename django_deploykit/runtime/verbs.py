@@ -26,6 +26,8 @@ from .tree import changed_files, interpreter, load_release, stage
 
 # Verbs whose standard input is their own; the others can be interrupted through it.
 _OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch")
+# Verbs whose standard output is text of their own, wherever it goes: their errors stand beside it.
+_TEXT = ("exec", "log", "site")
 # Verbs that change the site go one after the other: one whose controller died still ends its work.
 _CHANGING = ("receive", "stage", "migrate", "switch", "settle", "prune")
 
@@ -33,7 +35,8 @@ _CHANGING = ("receive", "stage", "migrate", "switch", "settle", "prune")
 def main(arguments: Sequence[str], path: Path) -> int:
     """Run a verb; ``path`` is the bundle, or the runtime archive, that this process runs from."""
     options = parse(arguments)
-    voice = Voice(person=sys.stdout.isatty() and not options.json)
+    person = sys.stdout.isatty() or options.verb in _TEXT
+    voice = Voice(person=person and not options.json)
     try:
         if options.verb not in _OWN_INPUT and not sys.stdin.isatty():
             heed(sys.stdin.fileno())
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str], path: Path) -> int:
 
 
 def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
-    if options.verb in ("exec", "log", "keeper", "site"):
+    if options.verb in (*_TEXT, "keeper"):
         return int(globals()[f"_{options.verb}"](options, path))
     if options.verb in _CHANGING:
         with lock.alone(_site_of(options, path).root, options.verb, voice.tell):
