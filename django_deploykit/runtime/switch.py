@@ -23,7 +23,7 @@ from .manifest import Manifest
 from .probe import ask, judge
 from .site import Site
 from .supervisor import ProcessError, Supervisor
-from .tree import load_release
+from .tree import link_kept, load_release
 
 Tell = Callable[..., None]
 
@@ -125,6 +125,7 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> 
     processes = processes_of(site, manifest)
     web = [name for name in processes if name == "web"]
     others = [name for name in processes if name != "web"]
+    link_kept(site.releases, change.to, manifest)  # WhiteNoise looks once, as it starts
     tell("start", processes=web)
     supervisor.start(change.to, web)
     if web:

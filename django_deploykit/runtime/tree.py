@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, List, Mapping, Sequence, Tuple
 
@@ -145,6 +146,21 @@ def link_hashed(source: Path, target: Path) -> None:
                 if not link_path.exists():
                     link_path.parent.mkdir(parents=True, exist_ok=True)
                     os.link(os.path.join(path, name), link_path)
+
+
+def link_kept(releases: Path, release: str, manifest: Manifest) -> None:
+    """Link the hashed static files of the other releases into one that takes over, newer ones' too.
+
+    After a way back, pages of the newer release are still open somewhere. What cannot be linked
+    (a full disk) must stop no way back.
+    """
+    if not manifest.static_root:
+        return
+    target = releases / release / manifest.static_root
+    for other in sorted(releases.glob("[!.]*")):
+        if other.name != release:
+            with suppress(OSError):
+                link_hashed(other / manifest.static_root, target)
 
 
 def _write_environment(folder: Path, target: Path, manifest: Manifest, python: str) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.lab.fleet import PYTHONS, Bundles, Controller, boot_all, build_bundles, fill_in
+from tests.lab.fleet import Controller, boot_all, fill_in
 from tests.lab.hosts import Host
-from tests.lab.images import why_not
+from tests.lab.images import locked, why_not
+from tests.lab.releases import PYTHONS, Bundles, write_releases
 
 BootHost = Callable[..., Host]
 
@@ -53,13 +54,18 @@ BundlesFor = Callable[[str], Bundles]
 
 @pytest.fixture(scope="session")
 def bundles_for(lab: None, tmp_path_factory: pytest.TempPathFactory) -> BundlesFor:
-    """Return ``bundles_for(suite)``: the shop's bundles for a Debian, built once."""
-    made: dict[str, Bundles] = {}
+    """Return ``bundles_for(suite)``: the shop's bundles for a Debian, built once in a run."""
+    workers = "PYTEST_XDIST_WORKER" in os.environ  # their folders lie in one
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if workers else base) / "releases"
+    folder.mkdir(exist_ok=True)
+    with locked(folder / "lock"):
+        if not (folder / "made").exists():
+            write_releases(folder)
+            (folder / "made").touch()
 
     def find(suite: str = "bookworm") -> Bundles:
-        if suite not in made:
-            made[suite] = build_bundles(tmp_path_factory.mktemp(suite), PYTHONS[suite])
-        return made[suite]
+        return Bundles(folder / "shop", PYTHONS[suite])
 
     return find
 

@@ -32,6 +32,9 @@ _MASKED = (
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "fstrim.timer",
+    # They would listen everywhere; a test that wants one says where.
+    "nginx.service",
+    "caddy.service",
 )
 _SSHD = """\
 ListenAddress {address}

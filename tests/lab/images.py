@@ -24,6 +24,8 @@ PACKAGES = (
     "iproute2",
     "curl",
     "ca-certificates",
+    "nginx",
+    "caddy",
 )
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "ssh", "ssh-keygen", "unshare")
 _RECIPE = "1"  # count up when the way an image is made changes

@@ -98,7 +98,7 @@ def start(controller: Controller, words: tuple[str, ...], **env: str) -> subproc
 
 def to(controller: Controller, name: str, *more: str) -> tuple[str, ...]:
     """Return the words that release a bundle."""
-    return ("--bundle", str(getattr(controller.bundles, name)), "--noinput", "--json", *more)
+    return ("--bundle", str(controller.bundles.path(name)), "--noinput", "--json", *more)
 
 
 def kill_controller(struck: Struck, _: Host) -> None:

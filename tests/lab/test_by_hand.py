@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.lab.conftest import BootHost, BundlesFor
-from tests.lab.fleet import PORT, Bundles, fill_in, get, live
+from tests.lab.fleet import PORT, fill_in, get, live
 from tests.lab.hosts import Host
+from tests.lab.releases import Bundles
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def host(boot_module_host: BootHost, bundles: Bundles) -> Host:
     made.run("useradd -m -s /bin/bash ann; echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann")
     made.run("cp -r /root/.ssh ~ann/ && chown -R ann: ~ann/.ssh")
     for name in ("one", "two", "sick"):
-        made.copy(getattr(bundles, name), f"{name}.pyz", "ann")
+        made.copy(bundles.path(name), f"{name}.pyz", "ann")
     return made
 
 

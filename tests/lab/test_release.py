@@ -158,7 +158,9 @@ def test_history_tells_who_did_what(controller: Controller) -> None:
 
 def test_logs_of_a_process(controller: Controller) -> None:
     assert "on the shelves" in controller.run("--logs", "--process", "worker").well().out
-    assert "gunicorn" in controller.run("--logs").well().out
+    shown = controller.run("--logs", "--json").well().data
+    assert shown["code"] == 0
+    assert "gunicorn" in shown["output"]
 
 
 def test_workers_finish_what_is_at_hand(controller: Controller, host: Host) -> None:
@@ -180,7 +182,9 @@ def test_commands_run_as_the_site_in_its_sandbox(controller: Controller, host: H
 
 def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
     assert controller.run("--exec", "--", "nothing").code == 1
-    assert controller.run("--exec", "--", "shell", "-v0", "-c", "raise SystemExit(7)").code == 7
+    ended = controller.run("--json", "--exec", "--", "shell", "-v0", "-c", "raise SystemExit(7)")
+    assert ended.code == 7
+    assert ended.data["code"] == 7
 
 
 def test_a_command_on_a_terminal_talks_to_it(controller: Controller) -> None:
@@ -201,7 +205,7 @@ def test_ctrl_c_takes_a_switch_back(controller: Controller, host: Host) -> None:
         f"mkdir -p {folder}; cat > {folder}/slow.conf; systemctl daemon-reload",
         data="[Service]\nExecStartPre=/bin/sleep 5\n",
     )
-    process = controller.start("--bundle", str(getattr(controller.bundles, name)), "--noinput")
+    process = controller.start("--bundle", str(controller.bundles.path(name)), "--noinput")
     try:
         host.run("until test -e /srv/shop/switching.json; do sleep 0.1; done")
         process.send_signal(signal.SIGINT)

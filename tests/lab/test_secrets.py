@@ -34,7 +34,7 @@ class CommandLines(threading.Thread):
                     self.seen.add(path.read_bytes())
                 except OSError:
                     continue
-            time.sleep(0.1)
+            time.sleep(0.3)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_hosts_and_bundles_keep_nothing(controller: Controller, host: Host) -> N
         )
         found = [line for line in host.run(script, data=name + "\n").splitlines() if line != "0"]
         assert found == []
-    for path in (controller.bundles.one, controller.bundles.two, controller.bundles.sick):
+    for path in (controller.bundles.one, controller.bundles.two, controller.bundles.path("sick")):
         data = path.read_bytes()
         assert not any(one in data for one in _SECRETS)
     for path in controller.project.rglob("*"):

@@ -47,7 +47,7 @@ def allow(host: Host, keys: Path, *names: str) -> None:
 
 def copy(controller: Controller, name: str, key: Path | None = None) -> Path:
     """Return a copy of a bundle, in a folder of its own, signed with a key."""
-    source: Path = getattr(controller.bundles, name)
+    source: Path = controller.bundles.path(name)
     folder = controller.folder / "signed" / f"{name}-{key.name if key else 'nobody'}"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / source.name

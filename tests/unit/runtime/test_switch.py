@@ -69,6 +69,28 @@ def test_the_new_release_takes_over_and_the_old_one_is_gone(site: Site) -> None:
     assert not (site.root / "switching.json").exists()
 
 
+def test_hashed_files_of_both_are_there_before_it_starts_whichever_way_it_goes(site: Site) -> None:
+    processes = (Process("web", "gunicorn"),)
+    names = {OLD: "base.aaaaaaaaaaaa.css", NEW: "base.bbbbbbbbbbbb.css"}
+    for release, name in names.items():
+        folder = site.releases / release
+        manifest = make_manifest(
+            (), release_id=release, processes=processes, static_root="app/static"
+        )
+        (folder / "manifest.json").chmod(0o644)
+        (folder / "manifest.json").write_text(manifest.dumps())
+        (folder / "app/static/css").mkdir(parents=True)
+        (folder / "app/static/css" / name).write_text(release)
+        (folder / "app/static/css/base.css").write_text(release)
+    for change in (CHANGE, Change(OLD, NEW, "rollback")):
+        switch(site, FakeSupervisor([(str(change.before), "web")]), change, silent)
+        static = site.current / "app/static/css"
+        assert {path.name: path.read_text() for path in static.iterdir()} == {
+            **{name: release for release, name in names.items()},
+            "base.css": change.to,
+        }
+
+
 def test_new_web_comes_before_old_web_ends_and_old_workers_end_before_new_begin(
     site: Site,
 ) -> None:
