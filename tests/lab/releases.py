@@ -154,7 +154,7 @@ def write_releases(folder: Path) -> Path:
     home = project / "shop/templates/shop/home.html"
     home.write_text(home.read_text().replace("<h1>", "<h1>Two: "))
     style = project / "shop/static/shop/shop.css"
-    style.write_text(style.read_text() + "h1 { letter-spacing: 1px; }\n")
+    style.write_text(style.read_text() + "h1 { letter-spacing: 1px; }\n" * 20)  # worth compressing
     release("two", 2)
     views = project / "shop/views.py"
     text = views.read_text()
