@@ -58,6 +58,8 @@ class PostedAdminEmailHandler(AdminEmailHandler):
 
     def _finish(self) -> None:
         """Let the thread send what waits, for a moment."""
-        done = threading.Thread(target=self._mails.join, daemon=True)
-        done.start()
-        done.join(_PATIENCE)
+        # As Queue.join does, which has no time limit. Since Python 3.12 nobody can start a thread here.
+        with self._mails.all_tasks_done:
+            self._mails.all_tasks_done.wait_for(
+                lambda: not self._mails.unfinished_tasks, timeout=_PATIENCE
+            )
