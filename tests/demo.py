@@ -93,7 +93,7 @@ def manage(project: Path, *argv: str, quiet: bool = False) -> str:
         cwd=project,
         env={**env, **IDENTITY},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if quiet else None,
+        stderr=subprocess.DEVNULL if quiet else sys.stdout,  # tox paints standard error red
         text=True,
     )
     if not quiet and "--json" not in argv:

@@ -136,6 +136,7 @@ def _assemble(
         materialise_links(folder)
     with timed.step("collectstatic"):
         answer = ask(project, native, folder)
+    _judge_name(answer, project.name)
     _note_answer(answer, timed)
     with timed.step("layers"):
         own = own_layers(answer, folder, target)
@@ -178,6 +179,17 @@ def _note_environment(environment: Environment, lock: Lock, timed: _Timed) -> No
         timed.note(f"several distributions hold one file: {line}")
     if lock.unhashed:
         timed.note(f"{lock.path} holds requirements without hashes; the manifest says so")
+
+
+def _judge_name(answer: Answer, name: str) -> None:
+    """Refuse settings that read another project's configuration: a release would write one for nobody."""
+    read = list(dict.fromkeys(answer.facts.get("configs", [])))
+    if read and name not in read:
+        raise BundleError(
+            f'the settings read the configuration of {read[0]}, Config("{read[0]}"), '
+            f"but the project's name is {name}",
+            f'Write Config("{name}"), or give deploykit.ini a section [project] with name = {read[0]}.',
+        )
 
 
 def _note_answer(answer: Answer, timed: _Timed) -> None:

@@ -64,6 +64,7 @@ def collect(facts: dict[str, Any]) -> None:
         django=django.get_version(),
         required=[],
         sample="",
+        configs=[],
     )
     configuration(facts)
     if facts["staticfiles"] and facts["static_root"]:
@@ -136,6 +137,7 @@ def configuration(facts: dict[str, Any]) -> None:
     declared: Any = getattr(conf, "declared", tuple)()
     facts["required"] = [f"[{one.section}] {one.option}" for one in declared if one.required]
     facts["sample"] = conf.sample(declared) if declared else ""
+    facts["configs"] = [one.app for one in getattr(conf, "configs", tuple)()]
 
 
 def callable_of(dotted: str | None, name: str, settings: str) -> str:

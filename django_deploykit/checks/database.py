@@ -105,7 +105,7 @@ def models_without_migration(subject: Subject) -> Iterator[Found]:
 
     The code then asks for columns that the database does not have.
     """
-    if subject.server or not subject.root.is_dir():
+    if not subject.root.is_dir():
         return
     try:
         changes = _unwritten(subject)

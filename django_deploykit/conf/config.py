@@ -13,7 +13,7 @@ from django_deploykit.conf import production, readers
 from django_deploykit.conf.compat import MISSING
 from django_deploykit.conf.declared import Declaration, as_text, place
 from django_deploykit.conf.errors import Collected, ConfigError, show_without_traceback
-from django_deploykit.conf.layers import Found, Layers, load_layers
+from django_deploykit.conf.layers import Found, Layers, load_layers, prefix
 from django_deploykit.conf.loading import (
     caller_folder,
     caller_line,
@@ -211,7 +211,8 @@ class Config(Readers):
             section, option = place(self.app, name)
             return self._problem(
                 f"{name} is not set: expected {_article(kind)}; set [{section}] {option} in "
-                f"{self._etc}/{self.app}.ini or {name} in the environment",
+                f"{self._etc}/{self.app}.ini or the file that {prefix(self.app)}CONFIG names, "
+                f"or {name} in the environment",
                 stand_in,
             )
         value, problem = default, ""
@@ -275,5 +276,13 @@ def configs() -> tuple[Config, ...]:
 
 
 def _article(kind: str) -> str:
-    name = {"str": "text", "bool": "true or false", "int": "a whole number", "list": "a list"}
+    name = {
+        "str": "text",
+        "bool": "true or false",
+        "int": "a whole number",
+        "list": "a list",
+        "database": "a URL as postgres://user:password@host/name",
+        "cache": "a URL as redis://host:6379/0",
+        "email": "a URL as submission://user:password@host:587",
+    }
     return name.get(kind, f"a {kind}" if kind[0] not in "aeiou" else f"an {kind}")

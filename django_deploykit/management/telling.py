@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django_deploykit.management.commits import printable
-from django_deploykit.release.outcome import Outcome
+from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.errors import HALF_DONE, LIVE
 
+_MOST = 5  # warnings that the end of a release names
 _WIDTH = 80  # columns that a line of ours has at most
 Line = tuple[str, str]  # a line and its mood: "good", "bad", "head" or ""
 
@@ -46,9 +47,23 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
     if outcome.code == LIVE:
         lines += [(f"  {line}", "") for line in ending.commits]
     lines += [(f"  {line}", "") for line in _figures(outcome, ending)]
+    lines += [(f"  {line}", "bad") for line in _warnings(outcome)]
     if ending.url and outcome.code == LIVE:
         lines.append((f"  {ending.url}", "head"))
     return [*lines, *((f"  {line}", "") for line in _next(outcome, ending))]
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    """Return what the hosts' deploy_check warned of, each warning once."""
+    if outcome.code != LIVE:
+        return []
+    found = {
+        printable(f"warning: {finding_line(one)}", 3 * _WIDTH): None
+        for one in outcome.findings
+        if str(one.get("level", "")).lower() == "warning"
+    }
+    more = [f"and {len(found) - _MOST} warnings more"] if len(found) > _MOST else []
+    return [*list(found)[:_MOST], *more]
 
 
 def _first(text: str) -> str:

@@ -14,7 +14,7 @@ from django_deploykit.release import fanout, migrations, older
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.fanout import Interruption, problems
 from django_deploykit.release.locks import Claim, Lock, held
-from django_deploykit.release.outcome import Outcome
+from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.release.plan import REFUSED, Plan
 from django_deploykit.release.request import Policy, Request
 from django_deploykit.release.sending import Sender
@@ -363,9 +363,3 @@ def blocking(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         for one in report.get("findings", [])
         if str(one.get("level", "")).lower() in ("error", "critical")
     ]
-
-
-def finding_line(finding: Mapping[str, Any]) -> str:
-    """Return a finding on one line."""
-    hint = f" ({finding['hint']})" if finding.get("hint") else ""
-    return f"{finding.get('id')}: {finding.get('message')}{hint}"

@@ -84,12 +84,18 @@ def refusals(
         yield from _room(manifest, facts)
         lacking = missing_keys(manifest, facts.keys)
         if lacking:
-            yield "its configuration lacks " + ", ".join(lacking)
+            yield f"lacks {', '.join(lacking)} in {_configuration(manifest, facts)}: fill it in there"
         yield from _outdated(manifest, facts, wanted or {})
     if facts.asks and not signed:
         yield "asks for signatures, and this bundle has none: manage.py bundle --sign KEY"
     if abs(facts.clock - now) > _SKEW:
         yield f"its clock is wrong by {abs(facts.clock - now) / 3600:.0f} hours"
+
+
+def _configuration(manifest: Manifest, facts: Facts) -> str:
+    """Return the INI file that operations edit on the host."""
+    folder = json.loads(facts.site or "{}").get("etc") or f"/etc/{manifest.project}"
+    return f"{folder}/{manifest.project}.ini"
 
 
 def _outdated(manifest: Manifest, facts: Facts, wanted: Mapping[str, Any]) -> Iterator[str]:

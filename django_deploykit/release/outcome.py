@@ -41,3 +41,10 @@ def merge(first: Outcome, second: Outcome) -> Outcome:
 
 def _sums(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     return {key: first.get(key, 0) + second.get(key, 0) for key in {**first, **second}}
+
+
+def finding_line(finding: Mapping[str, Any]) -> str:
+    """Return a finding on one line."""
+    hint = f" ({finding['hint']})" if finding.get("hint") else ""
+    place = f"{finding['path']}:{finding.get('line') or 1}: " if finding.get("path") else ""
+    return f"{finding.get('id')}: {place}{finding.get('message')}{hint}"

@@ -108,10 +108,16 @@ def _judge(result: Mapping[str, Any]) -> None:
             for one in result["report"].get("findings", [])
             if str(one.get("level", "")).lower() in ("error", "critical")
         ]
-        lines = [f"  - {one.get('id')}: {one.get('message')}" for one in bad]
+        lines = [f"  - {_line(one)}" for one in bad]
         raise DeployKitError(
             "\n".join(["nothing was switched; deploy_check refuses the release:", *lines])
         )
+
+
+def _line(finding: Mapping[str, Any]) -> str:
+    hint = f" ({finding['hint']})" if finding.get("hint") else ""
+    place = f"{finding['path']}:{finding.get('line') or 1}: " if finding.get("path") else ""
+    return f"{finding.get('id')}: {place}{finding.get('message')}{hint}"
 
 
 def _migrate(

@@ -137,10 +137,18 @@ def migrate(
         )
         if code:
             shown = " ".join(argv)
-            raise DeployKitError(
-                f"`{shown}` failed with exit code {code}", "\n".join(errors.splitlines()[-20:])
-            )
+            raise DeployKitError(f"`{shown}` failed with exit code {code}", _end_of(errors))
     return {"databases": list(databases)}
+
+
+def _end_of(errors: str) -> str:
+    """Return where and why a command failed: a traceback's last frame and its exception.
+
+    The whole was told line by line before.
+    """
+    lines = errors.splitlines()[-20:]
+    frames = [n for n, line in enumerate(lines) if line.startswith('  File "')]
+    return "\n".join(lines[frames[-1] :] if frames else lines)
 
 
 def migrate_commands(manifest: Manifest, databases: Sequence[str]) -> List[List[str]]:

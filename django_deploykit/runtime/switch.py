@@ -221,6 +221,23 @@ def _last_lines(supervisor: Supervisor, release: str) -> str:
     return "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else ""
 
 
+def probe_hosts(site: Site, release: str) -> List[str]:
+    """Return Host headers to try on a release that serves: its own, then the newest checks' of others.
+
+    Its own check is old where the configuration changed since, and the site was restarted.
+    """
+    found = [probe_host(site, release)]
+    if not site.host:
+        with suppress(OSError):
+            paths = sorted(
+                checked_path(site, release).parent.glob("*.json"),
+                key=os.path.getmtime,
+                reverse=True,
+            )
+            found += [probe_host(site, path.stem) for path in paths]
+    return list(dict.fromkeys(found))
+
+
 def probe_host(site: Site, release: str) -> str:
     """Return the Host header for probes: the site's, else what the check found in ALLOWED_HOSTS."""
     if site.host:

@@ -21,7 +21,7 @@ from .errors import TAKEN_BACK, DeployKitError
 from .manifest import Manifest
 from .plain import Plain, program_of
 from .site import Site, load_site
-from .switch import Change, live_release, probe_host, settle, switch
+from .switch import Change, live_release, probe_host, probe_hosts, settle, switch
 from .tree import changed_files, interpreter, load_release, stage
 
 # Verbs whose standard input is their own; the others can be interrupted through it.
@@ -318,13 +318,13 @@ def _history(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
 
 def _watch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     """Ask the live site until standard input ends; nothing where nothing is live yet."""
-    from .watch import summary, watch
+    from .watch import summary, usable, watch
 
     site = _site_of(options, path)
     live = live_release(site)
     if live is None:
         return summary([])
-    return watch(site, probe_host(site, live), sys.stdin.fileno(), voice.tell)
+    return watch(site, usable(site, probe_hosts(site, live)), sys.stdin.fileno(), voice.tell)
 
 
 def _end(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:

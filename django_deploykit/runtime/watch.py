@@ -17,6 +17,16 @@ _LONGEST = 900.0  # a caller that is gone without closing the stream does not ke
 Row = Tuple[float, float, bool]  # Unix seconds, seconds that the answer took, whether it was good
 
 
+def usable(site: Site, hosts: Sequence[str]) -> str:
+    """Return the first Host header that the live site answers well, the first of all where none is."""
+    for host in hosts[:3]:
+        if not judge(
+            ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT), site.health, host
+        ):
+            return host
+    return hosts[0]
+
+
 def watch(site: Site, host: str, until: int, tell: Callable[..., None]) -> Dict[str, Any]:
     """Ask the health path through the live address until the file descriptor ``until`` closes."""
     rows: List[Row] = []

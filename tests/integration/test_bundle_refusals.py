@@ -259,3 +259,12 @@ def test_a_build_command_ends_with_us(copy: Path, tmp_path: Path) -> None:
     assert process.wait(30) == 130
     state = Path(f"/proc/{note.read_text().strip()}/stat")
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX"
+
+
+def test_settings_that_read_the_configuration_of_another_name(copy: Path) -> None:
+    settings = copy / "shop" / "settings.py"
+    settings.write_text(settings.read_text().replace('Config("shop")', 'Config("store")'))
+    commit(copy)
+    said = refused(copy)
+    assert 'Config("store"), but the project\'s name is shop' in said
+    assert 'Write Config("shop")' in said

@@ -46,6 +46,26 @@ def test_a_first_release_has_no_way_back_and_a_url() -> None:
     assert lines[2].split() == ["local", NEW, "nothing"]
 
 
+def test_what_the_hosts_checks_warn_of_is_told_once() -> None:
+    finding = {
+        "id": "deploykit.W203",
+        "level": "WARNING",
+        "message": "ALLOWED_HOSTS has only localhost",
+        "hint": "Add the site's real name.",
+        "path": "shop/settings.py",
+        "line": 12,
+    }
+    others = [{"id": f"W{n}", "level": "warning", "message": "m"} for n in range(6)]
+    outcome = Outcome(NEW, live={"web1": NEW, "web2": NEW})
+    outcome.findings = [{"host": host, **finding} for host in ("web1", "web2")]
+    outcome.findings += [*others, {"id": "I818", "level": "info", "message": "quiet"}]
+    lines = words(outcome, Ending("production", 1.0))
+    told = "shop/settings.py:12: ALLOWED_HOSTS has only localhost (Add the site's real name.)"
+    assert lines.count(f"  warning: deploykit.W203: {told}") == 1
+    assert "  and 2 warnings more" in lines
+    assert not any("quiet" in line for line in lines)
+
+
 def test_a_failure_says_why_and_what_is_live() -> None:
     outcome = Outcome(
         NEW,

@@ -82,7 +82,10 @@ def test_required_configuration_that_is_missing_is_named() -> None:
     manifest = new_manifest(required=("[django] secret_key", "[database] url"))
     with pytest.raises(Problems) as caught:
         make_plan(manifest, [facts(keys=("[database] url",))], {}, (), now=0.0)
-    assert "its configuration lacks [django] secret_key" in caught.value.message
+    assert (
+        "web1 lacks [django] secret_key in /etc/shop/shop.ini: fill it in there"
+        in caught.value.message
+    )
 
 
 @pytest.mark.parametrize(

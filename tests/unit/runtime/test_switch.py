@@ -273,6 +273,16 @@ def test_the_host_header_is_the_sites_or_what_the_check_found(site: Site) -> Non
     assert switching.probe_host(replace(site, host="www.example.com"), NEW) == "www.example.com"
 
 
+def test_newer_checks_name_more_host_headers_to_try(site: Site) -> None:
+    for release, host, moment in ((OLD, "localhost", 1), (NEW, "shop.example.com", 2)):
+        path = switching.checked_path(site, release)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"host": host}))
+        os.utime(path, (moment, moment))
+    assert switching.probe_hosts(site, OLD) == ["localhost", "shop.example.com"]
+    assert switching.probe_hosts(replace(site, host="www.example.com"), OLD) == ["www.example.com"]
+
+
 def test_failed_attempts_never_push_out_good_releases() -> None:
     order = ["a", "b", "c"]
     staged = ["a", "b", "c", "x", "y", "z"]
