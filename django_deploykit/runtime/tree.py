@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
@@ -21,6 +22,8 @@ from .ordinary import read_ordinary
 _HASHED = re.compile(
     r"\.[0-9a-f]{12}\.[^/]+\Z"
 )  # as Django's ManifestStaticFilesStorage names them
+# No links here, not as many, or not from there: the file is copied.
+_NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
 _ACTIVATE = """\
 # Source this file: . bin/activate
 deactivate () {{
@@ -120,7 +123,7 @@ def flush(folder: Path) -> None:
 
 
 def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
-    """Hard-link a layer's files below ``folder``; copies where the file system has no links."""
+    """Hard-link a layer's files below ``folder``; copies where no link can be."""
     made = set()
     source, target = str(tree), str(folder)
     for entry in entries:
@@ -130,11 +133,18 @@ def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
             os.makedirs(parent, exist_ok=True)
             made.add(parent)
         try:
-            os.link(os.path.join(source, entry.path), path)
+            _link(os.path.join(source, entry.path), path)
         except FileExistsError:
             raise DeployKitError(f"two layers hold {entry.path}") from None
-        except PermissionError:
-            shutil.copy2(os.path.join(source, entry.path), path)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        shutil.copy2(source, target)
 
 
 def link_hashed(source: Path, target: Path) -> None:
@@ -145,7 +155,7 @@ def link_hashed(source: Path, target: Path) -> None:
                 link_path = target / os.path.relpath(path, source) / name
                 if not link_path.exists():
                     link_path.parent.mkdir(parents=True, exist_ok=True)
-                    os.link(os.path.join(path, name), link_path)
+                    _link(os.path.join(path, name), str(link_path))
 
 
 def link_kept(releases: Path, release: str, manifest: Manifest) -> None:
