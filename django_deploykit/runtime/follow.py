@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import select
+import sys
 from typing import List
 
 from .supervisor import Supervisor
@@ -11,12 +12,11 @@ _WINDOW = 500  # lines looked at each time
 
 
 def follow(supervisor: Supervisor, release: str, process: str, lines: int, forever: bool) -> int:
-    """Print the last lines; with ``forever`` also what comes, until Ctrl-C."""
+    """Print the last lines; with ``forever`` also what comes, until Ctrl-C or until nobody reads."""
     seen = supervisor.log(release, process, _WINDOW)
     print("\n".join(seen[-lines:]), flush=True)
     try:
-        while forever:
-            time.sleep(0.5)
+        while forever and not unread(sys.stdout.fileno(), 0.5):
             now = supervisor.log(release, process, _WINDOW)
             for line in news(seen, now):
                 print(line, flush=True)
@@ -24,6 +24,16 @@ def follow(supervisor: Supervisor, release: str, process: str, lines: int, forev
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def unread(descriptor: int, seconds: float) -> bool:
+    """Wait; returns, then at once, whether the other side of a pipe or socket was closed.
+
+    A log that does not grow is never written to, and so never told.
+    """
+    poller = select.poll()
+    poller.register(descriptor, 0)  # errors and hang-ups are told without being asked for
+    return bool(poller.poll(seconds * 1000))
 
 
 def news(before: List[str], now: List[str]) -> List[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,27 @@ def test_only_what_came_is_shown(before: list[str], now: list[str], new: list[st
 def test_the_last_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert follow(FakeSupervisor(), "r", "web", 5, forever=False) == 0
     assert capsys.readouterr().out == "web of r says ouch\n"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_it_ends_where_nobody_reads_any_more(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    if kind == "pipe":
+        ours, theirs = os.pipe()
+    else:
+        ours, theirs = (one.detach() for one in socket.socketpair())
+    asked: list[str] = []
+
+    class Leaving(FakeSupervisor):
+        def log(self, release: str, process: str, lines: int) -> list[str]:
+            asked.append(process)
+            if len(asked) == 2:
+                os.close(ours)
+            return ["the same as ever"]
+
+    with os.fdopen(theirs, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert follow(Leaving(), "r", "web", 5, forever=True) == 0
+    assert asked == ["web", "web"]
 
 
 def test_the_end_of_a_long_file_is_read_alone(tmp_path: Path) -> None:
