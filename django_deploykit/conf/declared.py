@@ -84,9 +84,21 @@ _HEAD = """# Configuration of {name}. A release reads this file and never writes
 # Environment variables override it; the name stands behind each option."""
 
 
+# What operations are told where the settings say nothing of their own.
+_HELP = {
+    "DEBUG": "Shows settings and source to visitors; for development alone",
+    "SECRET_KEY": "Signs sessions and links; every site has its own",
+    "ALLOWED_HOSTS": "The names that people reach the site by, commas between: www.example.com, example.com",
+    "database": "A URL as postgres://user:password@host:5432/name",
+    "cache": "A URL as redis://host:6379/0",
+    "email": "A URL as submission://user:password@host:587",
+}
+
+
 def _option(one: Declaration) -> str:
     words = [one.kind, *(["required"] if one.required else []), one.env]
-    text = f"{one.help.rstrip('.')}. ({', '.join(words)})" if one.help else f"({', '.join(words)})"
+    said = one.help or _HELP.get(one.env) or _HELP.get(one.kind, "")
+    text = f"{said.rstrip('.')}. ({', '.join(words)})" if said else f"({', '.join(words)})"
     lines = [f"# {line}" for line in textwrap.wrap(text, 96)]
     if one.env == "SECRET_KEY":
         return "\n".join([*lines, f"{one.option} = {GENERATE}"])

@@ -302,7 +302,9 @@ def load_release(root: Path) -> Manifest:
     try:
         return Manifest.loads(read_ordinary(root / "manifest.json", LONGEST))
     except FileNotFoundError:
-        raise DeployKitError(f"there is no release at {root}") from None
+        raise DeployKitError(
+            f"there is no release at {root}", "`deploykit status` lists those that are staged."
+        ) from None
 
 
 def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:

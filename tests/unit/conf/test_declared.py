@@ -39,3 +39,15 @@ def test_a_filled_sample_sets_the_key_alone() -> None:
     filled = fill(sample(project().declarations))
     assert names(filled) == {"[django] secret_key"}
     assert fill(sample(project().declarations)) != filled
+
+
+def test_what_the_settings_do_not_explain_is_explained() -> None:
+    config = Config("shop", environ={"DEPLOYKIT_BUILD": "1"})
+    config.hosts("ALLOWED_HOSTS", default=["localhost"])
+    config.database()
+    text = sample(config.declarations)
+    assert (
+        "# A URL as postgres://user:password@host:5432/name. (database, required, DATABASE_URL)"
+        in text
+    )
+    assert "# The names that people reach the site by, commas between:" in text
