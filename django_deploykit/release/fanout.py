@@ -54,8 +54,11 @@ def each(
     ):
         futures = {host: pool.submit(work, transports[host]) for host in hosts}
         # A signal that comes just before a thread blocks is handled when it wakes: it must, soon.
+        again = True
         while wait(futures.values(), timeout=_BREATH).not_done:
-            pass
+            if pressed and again:  # what was about to start when it came did not hear it
+                again = False
+                interrupt()
         for host, future in futures.items():
             try:
                 done[host] = future.result()

@@ -68,6 +68,31 @@ def test_ctrl_c_reaches_every_host_and_waits_for_its_end() -> None:
     assert "b: taken back" in caught.value.message
 
 
+def test_ctrl_c_is_told_again_to_what_was_about_to_start_when_it_came() -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    class Late(FakeTransport):
+        def interrupt(self) -> None:
+            self.interrupts += 1
+            if self.interrupts == 2:  # the first finds nothing that runs
+                stopped.set()
+
+    def work(one: Transport) -> bool:
+        begun.set()
+        return stopped.wait(20)
+
+    def press() -> None:
+        begun.wait(20)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    with pytest.raises(Interruption) as caught:
+        each({"a": Late(Host(name="a"))}, ["a"], work)
+    presser.join()
+    assert caught.value.done == {"a": True}
+
+
 def test_errors_of_several_hosts_become_one_with_the_worst_code_and_each_hint_once() -> None:
     errors = {
         "a": DeployKitError("x", "Look.", 1),
