@@ -7,7 +7,7 @@ import re
 import secrets
 import subprocess
 import time
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from .errors import DeployKitError
 from .helper import helper
@@ -169,7 +169,7 @@ class Systemd:
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    """Run a command out of reach of the terminal's Ctrl-C; an interrupt leaves it to finish."""
+    """Run a command out of reach of the terminal's Ctrl-C; an interrupt waits for its end."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -179,7 +179,17 @@ def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
         errors="replace",
         start_new_session=True,
     )
-    out, err = process.communicate()
+    interrupt: Optional[KeyboardInterrupt] = None
+    while True:
+        try:
+            out, err = process.communicate()
+            break
+        except KeyboardInterrupt as error:
+            interrupt = (
+                error  # what takes it back must not run beside it: a stop would hit the start
+            )
+    if interrupt is not None:
+        raise interrupt
     return subprocess.CompletedProcess(list(command), process.returncode, out, err)
 
 
