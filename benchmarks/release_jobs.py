@@ -95,8 +95,8 @@ def one_host(run: Run) -> None:
         controller = Controller(place, hosts)
         controller.write()
         controller.setup()
-        first_releases(run, controller)
-        times(run, controller)
+        run.next_change(place)
+        controller.release()
         under_load(run, controller)
         peers = [
             ShivPeer(place, hosts[0], PORT + 1, "shiv"),
@@ -107,6 +107,10 @@ def one_host(run: Run) -> None:
             peer.prepare()
             peer.release(900)
         side_by_side(run, controller, peers)
+        for peer in peers:
+            hosts[0].run(f"systemctl stop {peer.name}")
+        first_releases(run, controller)
+        times(run, controller)
 
 
 def heavy_project(run: Run) -> None:

@@ -48,10 +48,12 @@ def main(arguments: list[str]) -> int:
         return 1
     options.output.mkdir(parents=True, exist_ok=True)
     raw = options.output / "releases.json"
-    found = read(raw) if options.part else {}
+    if not options.part:
+        raw.unlink(missing_ok=True)
     for name in options.part or PARTS:
         say(f"== {name}")
-        found[name] = measured(name, options)
+        part = measured(name, options)
+        found = {**read(raw), name: part}  # read now: parts may be measured one beside the other
         raw.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     text = page({name: found[name] for name in PARTS if name in found})
     (options.output / "releases.md").write_text(text, encoding="utf-8")
