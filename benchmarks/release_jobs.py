@@ -64,6 +64,7 @@ class Run:
     rounds: int = 5
     hosts: int = 20
     commits: int = 0
+    stopped: bool = False  # by Ctrl-C
 
     def keep(self, row: str, subject: str, number: int, value: float) -> None:
         """Keep a figure and tell it."""

@@ -54,8 +54,9 @@ def main(arguments: list[str]) -> int:
         say(f"== {name}")
         part = measured(name, options)
         found = {**read(raw), name: part}  # read now: parts may be measured one beside the other
+        found = {part: found[part] for part in PARTS if part in found}
         raw.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    text = page({name: found[name] for name in PARTS if name in found})
+    text = page(found)
     (options.output / "releases.md").write_text(text, encoding="utf-8")
     if options.document:
         old = DOCUMENT.read_text(encoding="utf-8")
@@ -72,13 +73,17 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
         run = jobs.Run(
             root, Samples(), say, quick=options.quick, rounds=rounds, hosts=options.hosts
         )
-        PARTS[name](run)
+        try:
+            PARTS[name](run)
+        except KeyboardInterrupt:
+            say("stopped; what was measured so far is kept")
+            run.stopped = True
     loads = f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
     minutes = (time.monotonic() - begun) / 60
     smoke = ", a smoke run on a small project" if run.quick else ""
     return {
         "samples": run.samples.values,
-        "said": f"{name}: {rounds} rounds in {minutes:.0f} minutes, {loads}{smoke}",
+        "said": f"{name}: {rounds} rounds{' at most, stopped' if run.stopped else ''} in {minutes:.0f} minutes, {loads}{smoke}",
     }
 
 
