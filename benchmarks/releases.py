@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -46,6 +47,8 @@ def main(arguments: list[str]) -> int:
     if reason:
         print(f"error: {reason}", file=sys.stderr)
         return 1
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background a shell has the first ignored
+        signal.signal(number, signal.default_int_handler)
     options.output.mkdir(parents=True, exist_ok=True)
     raw = options.output / "releases.json"
     if not options.part:
