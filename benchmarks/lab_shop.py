@@ -35,11 +35,14 @@ def suite() -> str:
         ) from None
 
 
-def make_place(root: Path, *, large: bool, static: int = 0, filling: int = 0) -> Place:
+def make_place(
+    root: Path, *, large: bool, static: int = 0, filling: int = 0, with_pex: bool = False
+) -> Place:
     """Make the shop's repository and its virtualenvs below ``root``.
 
     ``large`` takes the lock of 36 distributions and imports what it holds; ``static`` is a number of
-    ordinary static files, ``filling`` of files of 100 kB that nothing compresses.
+    ordinary static files, ``filling`` of files of 100 kB that nothing compresses; ``with_pex`` makes a
+    lock for pex, too.
     """
     project = make_shop(root)
     folder = project / "shop" / "static" / "filling"
@@ -59,7 +62,7 @@ def make_place(root: Path, *, large: bool, static: int = 0, filling: int = 0) ->
     commit(project, "Open the shop", "2026-11-23T04:30:00Z")
     base = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
     place = Place(root, project, base, Path(), root / "dev" / "bin" / "python")
-    gather(place, with_pex=True)
+    gather(place, with_pex=with_pex)
     make_virtualenv(root / "dev", project, *_EXTRA)
     for name in ("out", "exports"):
         (root / name).mkdir()

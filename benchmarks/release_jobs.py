@@ -47,7 +47,6 @@ if check.returncode not in (0, 1):
     sys.exit(check.stderr.decode())
 """
 _QUIET = 10.0  # seconds of load without a release
-_SWITCHES = 20  # under load
 _KIB = 1024
 # With the project's settings loaded, and without: only a build needs them, in a process of its own.
 STARTS = {"manage.py": ("manage.py",), "python -m": ("-m", "django_deploykit")}
@@ -63,6 +62,7 @@ class Run:
     quick: bool = False
     rounds: int = 5
     hosts: int = 20
+    switches: int = 20  # under load
     commits: int = 0
     stopped: bool = False  # by Ctrl-C
 
@@ -99,6 +99,8 @@ def one_host(run: Run) -> None:
         run.next_change(place)
         controller.release()
         under_load(run, controller)
+        times(run, controller)
+        first_releases(run, controller)
         peers = [
             ShivPeer(place, hosts[0], PORT + 1, "shiv"),
             CapistranoPeer(place, hosts[0], PORT + 2, "capistrano"),
@@ -108,10 +110,6 @@ def one_host(run: Run) -> None:
             peer.prepare()
             peer.release(900)
         side_by_side(run, controller, peers)
-        for peer in peers:
-            hosts[0].run(f"systemctl stop {peer.name}")
-        first_releases(run, controller)
-        times(run, controller)
 
 
 def heavy_project(run: Run) -> None:
@@ -210,7 +208,7 @@ def under_load(run: Run, controller: Controller) -> None:
     quiet = traffic.result()
     run.say(f"quiet: {quiet}")
     with Traffic(address, PORT) as traffic:
-        for number in range(2 if run.quick else _SWITCHES):
+        for number in range(2 if run.quick else run.switches):
             if number % 2:
                 done = controller.release("--rollback")
             else:
@@ -219,6 +217,7 @@ def under_load(run: Run, controller: Controller) -> None:
             run.say(f"under load: {done.data['release']} in {done.seconds:.1f} s")
     storm = traffic.result()
     run.say(f"under load: {storm}")
+    run.samples.add("switches", "releasing", 1, number + 1)
     for name, seen in (("quiet", quiet), ("releasing", storm)):
         run.samples.add("requests", name, 1, seen.requests)
         run.samples.add("failed requests", name, 1, seen.failed)
@@ -293,7 +292,7 @@ def changed_kib(place: Place) -> float:
 def large_project(run: Run) -> None:
     """Count the bytes of a one-line change in a project of 200 MB."""
     run.say("the large project")
-    place = make_place(run.root, large=False, filling=20 if run.quick else 2000)
+    place = make_place(run.root, large=False, filling=20 if run.quick else 2000, with_pex=True)
     with booted(1, ("rsync",)) as hosts, Relay(hosts[0].address) as relay:
         controller = Controller(place, hosts, {hosts[0].address: relay})
         controller.write()

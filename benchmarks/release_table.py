@@ -96,11 +96,15 @@ def _throughput(prefix: str, project: str) -> Bound:
 
 BOUNDS = (
     Bound(
-        "failed requests, 20 releases and rollbacks in a row",
+        "failed requests, releases and rollbacks in a row",
         0,
         "",
         own("failed requests", "releasing"),
-        beside=(("requests", "requests", "releasing"), ("in quiet", "failed requests", "quiet")),
+        beside=(
+            ("switches", "switches", "releasing"),
+            ("requests", "requests", "releasing"),
+            ("in quiet", "failed requests", "quiet"),
+        ),
     ),
     Bound(
         "slowest request of those, in p99 of quiet operation",

@@ -47,7 +47,10 @@ def main(arguments: list[str]) -> int:
     if reason:
         print(f"error: {reason}", file=sys.stderr)
         return 1
-    for number in (signal.SIGINT, signal.SIGTERM):  # in the background a shell has the first ignored
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # in the background a shell has the first ignored
         signal.signal(number, signal.default_int_handler)
     options.output.mkdir(parents=True, exist_ok=True)
     raw = options.output / "releases.json"
@@ -74,7 +77,13 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     rounds = 1 if options.quick else options.rounds
     with working_folder(options.place) as root:
         run = jobs.Run(
-            root, Samples(), say, quick=options.quick, rounds=rounds, hosts=options.hosts
+            root,
+            Samples(),
+            say,
+            quick=options.quick,
+            rounds=rounds,
+            hosts=options.hosts,
+            switches=options.switches,
         )
         try:
             PARTS[name](run)
@@ -131,6 +140,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks releases", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument("--hosts", type=int, default=20, help="of the part `many`; default: 20")
+    parser.add_argument(
+        "--switches", type=int, default=20, help="releases and rollbacks under load; default: 20"
+    )
     parser.add_argument(
         "--part",
         action="append",
