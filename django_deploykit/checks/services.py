@@ -13,22 +13,31 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import Found, check
 from django_deploykit.checks.subject import Subject, overridden
+from django_deploykit.conf.services import StandInBackend
 
 _LOCAL_CACHES = ("LocMemCache", "DummyCache")
 _NO_DELIVERY = ("console", "file", "filebased", "locmem", "dummy")
 
 
 def _backend(alias: str) -> str:
-    entry = settings.CACHES.get(alias, {})
-    return str(entry.get("BACKEND", "")).rpartition(".")[2]
+    """Return the last word of a cache's backend, "" where a build's stand-in holds its place."""
+    backend = settings.CACHES.get(alias, {}).get("BACKEND", "")
+    return "" if isinstance(backend, StandInBackend) else str(backend).rpartition(".")[2]
 
 
 def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (name, backend, options) of every way out for mail, in the old and the new form."""
+    """Return (name, backend, options) of every way out for mail, in the old and the new form.
+
+    A build's stand-in says nothing of what production has.
+    """
+    return [row for row in _all_mailers() if not isinstance(row[1], StandInBackend)]
+
+
+def _all_mailers() -> list[tuple[str, str, dict[str, Any]]]:
     mailers = getattr(settings, "MAILERS", None)
     if mailers and overridden("MAILERS"):
         return [
-            (f"MAILERS[{name!r}]", str(entry.get("BACKEND", "")), dict(entry.get("OPTIONS", {})))
+            (f"MAILERS[{name!r}]", _text(entry.get("BACKEND", "")), dict(entry.get("OPTIONS", {})))
             for name, entry in mailers.items()
         ]
     if not hasattr(settings, "EMAIL_BACKEND"):
@@ -37,7 +46,11 @@ def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
         warnings.simplefilter("ignore")
         names = ("host", "port", "use_tls", "use_ssl", "timeout")
         options = {name: getattr(settings, f"EMAIL_{name.upper()}") for name in names}
-        return [("EMAIL_BACKEND", str(settings.EMAIL_BACKEND), options)]
+        return [("EMAIL_BACKEND", _text(settings.EMAIL_BACKEND), options)]
+
+
+def _text(backend: object) -> str:
+    return backend if isinstance(backend, str) else str(backend)
 
 
 def _sends_mail() -> bool:

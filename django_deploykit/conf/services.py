@@ -48,6 +48,14 @@ MAILERS = {
     "dummy": "django.core.mail.backends.dummy.EmailBackend",
 }
 MISTAKE = object()
+
+
+class StandInBackend(str):
+    """The backend of a required service whose URL is not there while building; it is no choice."""
+
+    __slots__ = ()
+
+
 # Options of DATABASES that stand beside OPTIONS, with how their text is read.
 _BESIDE: dict[str, Callable[[str], Any]] = {
     "conn_max_age": lambda text: None if text.lower() == "none" else int(text),

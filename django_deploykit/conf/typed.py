@@ -178,7 +178,7 @@ class Readers(ABC):
         self, name: _Str = "CACHE_URL", *, default: Any = MISSING, help: _Str = ""
     ) -> dict[_Str, Any]:
         """Return an entry of CACHES for a URL; see :func:`services.cache`."""
-        stand_in = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+        stand_in = {"BACKEND": services.StandInBackend(services.CACHES["dummy"])}
         return self._read("cache", name, default, help, services.cache, stand_in, secret=True)  # type: ignore[no-any-return]
 
     def email(
@@ -189,7 +189,12 @@ class Readers(ABC):
         ``MAILERS`` for Django 6.1 and later, the ``EMAIL_*`` settings before.
         """
         read = _mailers if _has_mailers() else services.email
-        stand_in = read("dummy://")
+        backend = services.StandInBackend(services.MAILERS["dummy"])
+        stand_in = (
+            {"MAILERS": {"default": {"BACKEND": backend}}}
+            if _has_mailers()
+            else {"EMAIL_BACKEND": backend}
+        )
         return self._read("email", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
 
     def __call__(self, name: _Str, default: Any = MISSING, cast: Any = MISSING) -> Any:
