@@ -95,7 +95,7 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     smoke = ", a smoke run on a small project" if run.quick else ""
     return {
         "samples": run.samples.values,
-        "said": f"{name}: {rounds} rounds{' at most, stopped' if run.stopped else ''} in {minutes:.0f} minutes, {loads}{smoke}",
+        "said": f"{name}: {run.rounds} rounds{' at most, stopped' if run.stopped else ''} in {minutes:.0f} minutes, {loads}{smoke}",
     }
 
 
