@@ -9,6 +9,7 @@ import queue
 import threading
 from typing import Any
 
+from django.core import mail
 from django.utils.log import AdminEmailHandler
 
 _WAITING = 20  # mails; what comes on top is in the log alone
@@ -39,22 +40,24 @@ class PostedAdminEmailHandler(AdminEmailHandler):
                 self._thread.start()
                 atexit.register(self._finish)
 
-    def connection(self) -> Any:
-        """Return Django's connection, made to say what went wrong."""
-        made = super().connection()  # type: ignore[misc]
-        made.fail_silently = False
-        return made
-
     def _work(self) -> None:
         while True:
             subject, message, args, kwargs = self._mails.get()
             try:
-                super().send_mail(subject, message, *args, **{**kwargs, "fail_silently": False})
+                mail.mail_admins(subject, message, *args, **{**kwargs, **self._way_out()})
             except Exception as error:  # noqa: BLE001 - of any backend
                 # Not an ERROR: that would be one more mail.
                 logging.getLogger(__name__).warning("no mail to ADMINS: %s", error)
             finally:
                 self._mails.task_done()
+
+    def _way_out(self) -> dict[str, Any]:
+        """Return what the handler was told of the way: an older Django's backend, or a mailer."""
+        using = getattr(self, "using", None)
+        if using:
+            return {"using": using}
+        backend = self.email_backend
+        return {"connection": mail.get_connection(backend)} if backend else {}
 
     def _finish(self) -> None:
         """Let the thread send what waits, for a moment."""
