@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ _LEVEL = 4  # level 6 takes half as long again and saves a fiftieth
 _FILE_WORK = 4096
 _ENDS = (".zip", ".json", ".sum")
 _CUT_OFF = 24 * 3600  # seconds after which a file that nobody finished leaves the cache
+_STAMP = re.compile(r"[0-9a-f]{12}\Z")
 _UNUSED = 60 * 24 * 3600  # seconds after which a layer that no build used leaves the cache
 
 
@@ -47,10 +52,22 @@ def _work(path: str) -> int:
 
 
 def cache_folder() -> Path:
-    """Return the folder of what builds share: ``DEPLOYKIT_BUILD_CACHE``, else the user's cache."""
+    """Return the folder of what builds share: below ``DEPLOYKIT_BUILD_CACHE``, else the user's cache.
+
+    What another version of us packed lies apart: the same commit could give other bytes with it.
+    """
     named = os.environ.get("DEPLOYKIT_BUILD_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(named) if named else Path(home) / "django-deploykit" / "build"
+    return (Path(named) if named else Path(home) / "django-deploykit" / "build") / _stamp()
+
+
+@functools.lru_cache(maxsize=1)
+def _stamp() -> str:
+    """Return a name for everything here that decides about the bytes of a layer's archive."""
+    texts = [
+        path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))
+    ]
+    return digest_of_text(zlib.ZLIB_RUNTIME_VERSION, *texts)[:12]
 
 
 def layer_folder() -> Path:
@@ -171,6 +188,17 @@ def forget_unused(keep: Iterable[str]) -> None:
                 path.unlink()
         except FileNotFoundError:
             continue  # another build was faster
+    _forget_versions(now)
+
+
+def _forget_versions(now: float) -> None:
+    """Remove what other versions of us left, where they have not built for long."""
+    mine = cache_folder()
+    os.utime(mine)
+    for folder in mine.parent.iterdir():
+        ours = _STAMP.match(folder.name) and (folder / "layers").is_dir()
+        if ours and folder.stat().st_mtime < now - _UNUSED:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def digest_of_text(*parts: str) -> str:

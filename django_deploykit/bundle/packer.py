@@ -108,6 +108,10 @@ def dump(code: types.CodeType) -> bytes:
     """
     code = settled(code, {})
     held = parts(code)
+    for value in held:
+        # The process has one object for each of these, which may be interned by now or not.
+        if isinstance(value, str) and len(value) < 2 and value < "\u0100":
+            sys.intern(value)
     data = marshal.dumps(code)
     del held
     return data

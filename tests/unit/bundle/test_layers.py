@@ -33,12 +33,27 @@ def test_shares_are_of_about_the_same_work(tmp_path: Path) -> None:
 def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEPLOYKIT_BUILD_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache_folder() == Path("/x/django-deploykit/build")
+    assert cache_folder().parent == Path("/x/django-deploykit/build")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/ann")
-    assert cache_folder() == Path("/home/ann/.cache/django-deploykit/build")
+    assert cache_folder().parent == Path("/home/ann/.cache/django-deploykit/build")
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", "/y")
-    assert cache_folder() == Path("/y")
+    assert cache_folder().parent == Path("/y")
+
+
+def test_what_other_versions_packed_lies_apart_and_goes_when_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path))
+    long_ago = time.time() - 61 * 24 * 3600
+    for name in ("0123456789ab", "ba9876543210", "somebodys-own", "aaaaaaaaaaaa"):
+        (tmp_path / name / ("other" if name[0] == "a" else "layers")).mkdir(parents=True)
+        if name != "ba9876543210":
+            os.utime(tmp_path / name, (long_ago, long_ago))
+    layer_folder()
+    forget_unused([])
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {"ba9876543210", "somebodys-own", "aaaaaaaaaaaa", cache_folder().name}
 
 
 def test_a_cache_that_cannot_be_made_is_named(
