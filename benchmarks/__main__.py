@@ -88,9 +88,10 @@ def folder_for(named: Path | None) -> Path:
 
 def heading(where: Path, rounds: int, seconds: float) -> str:
     """Return the line that says what was measured on."""
-    from importlib.metadata import version
+    from importlib.metadata import distributions
 
-    tools = ", ".join(f"{name} {version(name)}" for name in ("shiv", "pex", "uv"))
+    known = {one.name: one.version for one in distributions()}
+    tools = ", ".join(f"{name} {known[name]}" for name in ("shiv", "pex", "uv") if name in known)
     memory = "tmpfs" if str(where) == "/dev/shm" else str(where)
     load = os.getloadavg()[0]
     return (

@@ -15,7 +15,7 @@ from . import keeper as keeping
 from .errors import DeployKitError
 from .manifest import valid_digest
 from .site import Site
-from .supervisor import ProcessError, Running
+from .supervisor import LAST_LINES, ProcessError, Running
 from .switch import live_release
 
 _STEP = 0.05
@@ -122,7 +122,7 @@ class Plain:
 
     def _last_lines(self, release: str, process: str) -> str:
         return "\n".join(
-            ["Its last lines:", *("  " + line for line in self.log(release, process, 20))]
+            ["Its last lines:", *("  " + line for line in self.log(release, process, LAST_LINES))]
         )
 
     def _raw(self) -> List[Dict[str, Any]]:

@@ -7,6 +7,9 @@ from typing import Dict, List, Protocol, Sequence
 
 from .errors import DeployKitError
 
+# What is shown of the log of a process that failed: a worker's traceback, and its server's behind it.
+LAST_LINES = 60
+
 
 class ProcessError(DeployKitError):
     """A process did not come up, or went away; the hint holds its last log lines."""

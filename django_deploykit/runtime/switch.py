@@ -22,7 +22,7 @@ from .errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from .manifest import Manifest
 from .probe import ask, judge
 from .site import Site
-from .supervisor import ProcessError, Supervisor
+from .supervisor import LAST_LINES, ProcessError, Supervisor
 from .tree import link_kept, load_release
 
 Tell = Callable[..., None]
@@ -217,7 +217,7 @@ def _judge_alive(supervisor: Supervisor, release: str) -> None:
 
 
 def _last_lines(supervisor: Supervisor, release: str) -> str:
-    lines = supervisor.log(release, "web", 20)
+    lines = supervisor.log(release, "web", LAST_LINES)
     return "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else ""
 
 

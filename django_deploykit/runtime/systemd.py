@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from .errors import DeployKitError
 from .helper import helper
 from .site import Site
-from .supervisor import ProcessError, Running
+from .supervisor import LAST_LINES, ProcessError, Running
 from .units import (
     enabled_path,
     helper_path,
@@ -146,7 +146,7 @@ class Systemd:
             if name not in found or not found[name].active or found[name].restarts
         ]
         name = (down or list(processes))[0]
-        lines = self.log(release, name, 20)
+        lines = self.log(release, name, LAST_LINES)
         hint = "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else why
         return ProcessError(f"{name} of {release} did not come up", hint)
 

@@ -65,7 +65,8 @@ def test_a_plan_writes_nothing(shop: Shop) -> None:
     for step in ("prepare", "send", "stage", "check", "migrate", "switch", "prune"):
         assert f"\n{step}" in f"\n{done.out}"
     assert "MiB" in done.out
-    assert files_below(shop.project) == before
+    # Python's own bytecode of the settings is none of ours.
+    assert {one for one in files_below(shop.project) if "__pycache__" not in one} == before
     steps = shop.run("--plan", "--bundle", str(bundle), "--json").data["plan"]["steps"]
     assert steps[0]["kind"] == "prepare"
     assert max(one["bytes"] for one in steps) > 1 << 20

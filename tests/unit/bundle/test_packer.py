@@ -55,7 +55,9 @@ def test_bytecode_does_not_hang_on_what_the_process_has_loaded(tmp_path: Path) -
         "import sys; sys.path.insert(0, sys.argv[1]); import packer; held = eval(sys.argv[3]); "
         "print(packer.bytecode('app/one.py', sys.argv[2]).hex())"
     )
-    known = "[sys.intern(one) for one in 'UNWATCH_IT WATCH_IT unheard_of_name three gone [ é'.split()]"
+    known = (
+        "[sys.intern(one) for one in 'UNWATCH_IT WATCH_IT unheard_of_name three gone [ é'.split()]"
+    )
     before = f"({known}, packer.bytecode('app/two.py', sys.argv[2]))"
     found = {
         subprocess.run(
