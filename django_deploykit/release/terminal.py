@@ -67,7 +67,7 @@ def _raw(source: int | None, channel: paramiko.Channel) -> Iterator[None]:
 
     old = signal.signal(signal.SIGWINCH, resized)
     try:
-        tty.setraw(source)
+        tty.setraw(source, termios.TCSADRAIN)  # what was typed ahead stays
         yield
     finally:
         signal.signal(signal.SIGWINCH, old)

@@ -107,8 +107,11 @@ class Controller:
             text=True,
         )
 
-    def on_terminal(self, *words: str, typed: str) -> tuple[int, str]:
-        """Run ``manage.py release production`` on a terminal; return its exit code and the screen."""
+    def on_terminal(self, *words: str, typed: str, after: str) -> tuple[int, str]:
+        """Run ``manage.py release production`` on a terminal; return its exit code and the screen.
+
+        What is typed comes when the screen shows ``after``.
+        """
         ours, theirs = pty.openpty()
         clean = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
         process = subprocess.Popen(
@@ -126,11 +129,13 @@ class Controller:
             start_new_session=True,
         )
         os.close(theirs)
-        os.write(ours, typed.encode())
-        screen = b""
+        screen, waiting = b"", True
         with contextlib.suppress(OSError):  # the terminal's other side was closed
             while piece := os.read(ours, 1 << 16):
                 screen += piece
+                if waiting and after.encode() in screen:
+                    waiting = False
+                    os.write(ours, typed.encode())
         os.close(ours)
         return process.wait(), screen.decode(errors="replace")
 

@@ -61,7 +61,7 @@ def test_setup_asks_nobody_without_a_terminal(controller: Controller, host: Host
 
 def test_setup_asks_on_a_terminal(controller: Controller, host: Host) -> None:
     words = ("--setup", "--user", "root", "--bundle", str(controller.bundles.one))
-    code, screen = controller.on_terminal(*words, typed="n\n")
+    code, screen = controller.on_terminal(*words, typed="n\n", after="[y/N]")
     assert code == 1
     assert screen.index("create the account deploy") < screen.index("[y/N]")
     assert host.try_run("test -e /srv/shop").returncode == 1
@@ -188,9 +188,9 @@ def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
 
 
 def test_a_command_on_a_terminal_talks_to_it(controller: Controller) -> None:
-    code = "import os, sys; print(os.isatty(0), input()[::-1]); sys.exit(9)"
+    code = "import os, sys; print(os.isatty(0), input('Word? ')[::-1]); sys.exit(9)"
     ended, screen = controller.on_terminal(
-        "--exec", "--", "shell", "-v0", "-c", code, typed="stressed\n"
+        "--exec", "--", "shell", "-v0", "-c", code, typed="stressed\n", after="Word? "
     )
     assert ended == 9, screen
     assert "True desserts" in screen
