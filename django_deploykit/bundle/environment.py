@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -198,12 +199,18 @@ def _install(
             ],
         }
         (place / "environment.json").write_text(json.dumps(data), encoding="utf-8")
-        _move(place, folder)
+        _move(place, folder, packed=packed)
 
 
-def _move(place: Path, folder: Path) -> None:
-    """Put an installed environment where it is kept; one that another build put there meanwhile will do."""
-    shutil.rmtree(folder, ignore_errors=True)
+def _move(place: Path, folder: Path, *, packed: bool) -> None:
+    """Put an installed environment where it is kept.
+
+    One that another build put there meanwhile will do, and stays: that build runs from it.
+    """
+    if _usable(folder / "environment.json", packed=packed):
+        return
+    with suppress(FileNotFoundError):
+        os.rename(folder, place / "unusable")
     final = place / "final"
     final.mkdir()
     for name in ("venv", "environment.json"):
