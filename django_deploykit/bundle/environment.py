@@ -41,7 +41,6 @@ from django_deploykit.runtime.entry import here_platform
 from django_deploykit.runtime.manifest import Layer
 
 _KEPT_ENVIRONMENTS = 6
-_LAYOUT = "4"  # of what is cached here; another number forgets all
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _key(lock: Lock, target: Target, export: Path) -> str:
                 if inner.is_file()
             ]
     texts = [text.replace(str(export), "") for text in texts]
-    return digest_of_text(_LAYOUT, target.full, target.executable, target.platform, *texts)[:32]
+    return digest_of_text(target.full, target.executable, target.platform, *texts)[:32]
 
 
 def _usable(record: Path, *, packed: bool) -> bool:

@@ -48,7 +48,7 @@ def _accounts(names: Sequence[str]) -> Dict[str, Account]:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        found[name] = Account(name, entry.pw_uid, entry.pw_dir, entry.pw_shell)
+        found[name] = Account(name, entry.pw_uid, entry.pw_dir)
     return found
 
 

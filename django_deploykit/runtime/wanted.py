@@ -47,7 +47,6 @@ class Account:
     name: str
     uid: int
     home: str
-    shell: str
 
 
 @dataclass(frozen=True)

@@ -137,9 +137,9 @@ def test_copies_no_line_with_options_from_another_account() -> None:
     [
         (State(unsafe=("/etc/shop",)), "/etc/shop"),
         (State(taken=("/usr/lib/systemd/system/shop.service",)), "another name"),
-        (State(accounts={"shop": Account("shop", 0, "/root", "/bin/sh")}), "shop"),
-        (State(accounts={"shop": Account("shop", 1000, "/home/shop", "/bin/sh")}), "shop"),
-        (State(accounts={"deploy": Account("deploy", 0, "/root", "/bin/sh")}), "uid 0"),
+        (State(accounts={"shop": Account("shop", 0, "/root")}), "shop"),
+        (State(accounts={"shop": Account("shop", 1000, "/home/shop")}), "shop"),
+        (State(accounts={"deploy": Account("deploy", 0, "/root")}), "uid 0"),
         (State(folders={"/srv/shop": Folder("mallory", 0o755)}), "mallory"),
         (State(files={"/etc/sudoers.d/deploykit-shop": "ALL ALL=(ALL) ALL"}), "not written for"),
         (State(files={str(FOLDER / "shop.service"): "[Unit]"}), "not written for"),
