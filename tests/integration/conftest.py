@@ -9,9 +9,20 @@ from pathlib import Path
 import pytest
 
 from tests.integration.bundling import built_shop, caches, links, stage
+from tests.integration.checking import clean, stock
 from tests.integration.sites import Shop, Workshop
 
-__all__ = ["built_shop", "caches", "links", "live_shop", "shop", "stage", "workshop"]
+__all__ = [
+    "built_shop",
+    "caches",
+    "clean",
+    "links",
+    "live_shop",
+    "shop",
+    "stage",
+    "stock",
+    "workshop",
+]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,185 @@
+"""A release whose hosts or steps fail: what serves then, what is told, and that a retry converges."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.release import fanout
+from django_deploykit.release.transport import LostError
+from django_deploykit.runtime.errors import HALF_DONE, LIVE, TAKEN_BACK
+from tests.unit.release.engines import PENDING, Policy, engine_for, plan_of, release
+from tests.unit.release.fakes import (
+    AFTER,
+    BEFORE,
+    NEW,
+    OLD,
+    REPORTED,
+    Host,
+)
+
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
+
+STEPS = ("receive", "stage", "check", "migrate", "switch", "prune")
+
+
+@pytest.mark.parametrize("how", [BEFORE, AFTER, REPORTED])
+@pytest.mark.parametrize("verb", STEPS)
+def test_a_failure_at_any_step_leaves_one_release_serving_and_a_retry_converges(
+    verb: str, how: str
+) -> None:
+    host = Host(report=PENDING, fails={verb: [how]})
+    engine = engine_for(host)
+    try:
+        outcome = release(engine)
+        code = outcome.code
+        if code == LIVE:
+            assert outcome.live == {"web1": host.live}
+    except DeployKitError as error:
+        code = error.exit_code
+        assert host.live == OLD
+        assert "switch" not in host.calls
+    assert host.live in (OLD, NEW)
+    assert host.locked_by == ""
+    if verb in ("receive", "stage", "check", "migrate"):
+        assert code == 1
+    host.report = {}
+    again = release(engine_for(host))
+    assert (again.code, host.live) == (LIVE, NEW)
+    assert plan_of(engine_for(host)).steps == ()
+
+
+@pytest.mark.parametrize("how", [BEFORE, AFTER])
+def test_a_connection_lost_while_switching_is_asked_about(how: str) -> None:
+    host = Host(fails={"switch": [how]})
+    outcome = release(engine_for(host))
+    expected = NEW if how == AFTER else OLD
+    assert outcome.live == {"web1": expected} == {"web1": host.live}
+    assert outcome.code == (LIVE if how == AFTER else TAKEN_BACK)
+    assert "settle" in host.calls
+
+
+def test_a_host_that_stays_away_while_switching_is_said_to_be_unknown() -> None:
+    host = Host(fails={"switch": [BEFORE], "settle": [BEFORE] * 6})
+    outcome = release(engine_for(host))
+    assert outcome.code == HALF_DONE
+    assert outcome.live == {"web1": None}
+    assert "broke" in outcome.errors["web1"]
+
+
+@pytest.mark.parametrize("how", [BEFORE, AFTER, REPORTED])
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_one_host_that_fails_takes_all_back(failing: int, how: str) -> None:
+    hosts = [Host(name=f"web{number}") for number in (1, 2, 3)]
+    hosts[failing].fails["switch"] = [how]
+    outcome = release(engine_for(*hosts))
+    serving = {host.name: host.live for host in hosts}
+    assert outcome.live == serving
+    if how == AFTER:  # it had taken effect: nothing failed
+        assert (outcome.code, set(serving.values())) == (LIVE, {NEW})
+    else:
+        assert (outcome.code, set(serving.values())) == (TAKEN_BACK, {OLD})
+        assert all("prune" not in host.calls for host in hosts)
+
+
+def test_a_host_whose_interrupted_switch_was_taken_back_is_so_again() -> None:
+    # When the plan was made the new release was `current` there, half switched.
+    hosts = [Host(live=NEW, switching=True, reverts_to=OLD), Host(name="web2")]
+    hosts[1].fails["switch"] = [REPORTED]
+    outcome = release(engine_for(*hosts))
+    assert [host.live for host in hosts] == [OLD, OLD]
+    assert outcome.live == {"web1": OLD, "web2": OLD}
+    assert outcome.code == TAKEN_BACK
+
+
+@pytest.mark.parametrize(
+    ("policy", "live"), [("stop", [NEW, OLD, OLD]), ("continue", [NEW, OLD, NEW])]
+)
+def test_the_policy_says_what_follows_a_failure(policy: str, live: list[str]) -> None:
+    hosts = [Host(name=f"web{number}") for number in (1, 2, 3)]
+    hosts[1].fails["switch"] = [REPORTED]
+    outcome = release(engine_for(*hosts, policy=Policy(on_failure=policy)))
+    assert [host.live for host in hosts] == live
+    assert list(outcome.live.values()) == live
+    assert outcome.code == HALF_DONE
+
+
+def test_what_cannot_be_taken_back_is_said() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", fails={"switch": [REPORTED]})]
+    hosts[0].fails["switch"] = ["", REPORTED]
+    outcome = release(engine_for(*hosts))
+    assert outcome.code == HALF_DONE
+    assert "could not be taken back" in outcome.errors["web1"]
+    assert outcome.live == {"web1": NEW, "web2": OLD}
+
+
+def test_a_first_release_has_nothing_to_go_back_to() -> None:
+    hosts = [
+        Host(name="web1", live=None, staged=set()),
+        Host(name="web2", live=None, staged=set(), fails={"switch": [REPORTED]}),
+    ]
+    outcome = release(engine_for(*hosts))
+    assert outcome.code == HALF_DONE
+    assert outcome.live == {"web1": NEW, "web2": None}
+
+
+def test_hosts_switch_in_batches() -> None:
+    hosts = [Host(name=f"web{number}") for number in (1, 2, 3, 4)]
+    hosts[1].fails["switch"] = [REPORTED]
+    batches = (("web1", "web2"), ("web3", "web4"))
+    outcome = release(engine_for(*hosts, batches=batches, policy=Policy(on_failure="stop")))
+    assert [host.live for host in hosts] == [NEW, OLD, OLD, OLD]
+    assert "switch" not in hosts[2].calls
+    assert outcome.code == HALF_DONE
+
+
+def test_one_host_that_cannot_be_asked_stops_it_before_anything_is_locked() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", fails={"facts": [BEFORE]})]
+    with pytest.raises(Problems) as caught:
+        engine_for(*hosts).facts("3.11")
+    assert "web2" in caught.value.message
+    assert "web1" not in caught.value.message
+
+
+def test_what_refuses_on_the_others_is_told_with_a_host_that_cannot_be_asked() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", fails={"facts": [BEFORE]}), Host(name="web3")]
+    with pytest.raises(Problems) as caught:
+        engine_for(*hosts).facts(
+            "3.11", refused=lambda some: [f"{one.host} is odd" for one in some]
+        )
+    broke = "web2: the connection to web2 broke"
+    assert caught.value.problems == (broke, "web1 is odd", "web3 is odd")
+    assert "cannot go there" in caught.value.message
+
+
+def test_an_interrupted_switch_is_settled_first() -> None:
+    host = Host(switching=True)
+    assert release(engine_for(host)).code == LIVE
+    assert host.calls[:2] == ["hold", "settle"]
+
+
+def test_ctrl_c_between_batches_takes_back_what_was_switched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts = [Host(name="web1"), Host(name="web2")]
+    rounds: list[int] = []
+
+    def each(transports: Any, names: Any, work: Any) -> Any:
+        done, errors = fanout.each(transports, names, work)
+        rounds.append(1)
+        if len(rounds) == 1:
+            raise fanout.Interruption(done, errors)
+        return done, errors
+
+    monkeypatch.setattr("django_deploykit.release.switching.each", each)
+    outcome = release(engine_for(*hosts))
+    assert [host.live for host in hosts] == [OLD, OLD]
+    assert outcome.code == TAKEN_BACK
+    assert "interrupted" in outcome.errors["web2"]
+
+
+def test_lost_is_an_error_like_others() -> None:
+    assert issubclass(LostError, DeployKitError)
