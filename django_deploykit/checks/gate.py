@@ -31,6 +31,7 @@ PROMOTED = ("security.W009", "security.W018", "security.W020")
 COVERED = {
     "security.W009": "deploykit.E102",
     "security.W018": "deploykit.E101",
+    "mail.E001": "deploykit.E701",
     "security.W021": "deploykit.W211",  # preloading is for few sites, and hard to take back
 }
 _WITHOUT_TLS = (

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import django
 import pytest
 
 from django_deploykit.conf import services
@@ -92,6 +98,53 @@ def test_says_the_same_as_mailers() -> None:
     found = services.mailers("submission://ann:pw@mail.example.com")["default"]
     assert found["BACKEND"].endswith("smtp.EmailBackend")
     assert (found["OPTIONS"]["host"], found["OPTIONS"]["port"]) == ("mail.example.com", 587)
+
+
+_SETTINGS = """
+from django_deploykit.conf import Config
+
+SECRET_KEY = "k"
+MAILERS_OF_STARTPROJECT = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+if %(new)s:
+    MAILERS = MAILERS_OF_STARTPROJECT
+config = Config("shop", environ={"EMAIL_URL": "%(url)s"})
+globals().update(config.email())
+"""
+_SEND = """
+import django
+django.setup()
+from django.core import mail
+mail.send_mail("Subject", "Text", "shop@example.org", ["ann@example.org"])
+"""
+_CONNECT = """
+import django
+django.setup()
+from django.core import mail
+one = mail.mailers["default"] if django.VERSION >= (6, 1) else mail.get_connection()
+print(one.host, one.port, one.username, one.use_tls, one.timeout, one.password)
+"""
+
+
+def with_mail(folder: Path, url: str, code: str) -> str:
+    """Run code in a process whose settings read their mail, where every warning is an error."""
+    text = _SETTINGS % {"url": url, "new": django.VERSION >= (6, 1)}
+    (folder / "mailing.py").write_text(text, encoding="utf-8")
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "mailing", "PYTHONPATH": str(folder)}
+    argv = [sys.executable, "-W", "error::DeprecationWarning", "-c", code]
+    done = subprocess.run(argv, env=env, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_mail_is_sent_in_the_way_that_this_django_wants(tmp_path: Path) -> None:
+    with_mail(tmp_path, f"file://{tmp_path}/mails", _SEND)
+    mails = list((tmp_path / "mails").iterdir())
+    assert ["To: ann@example.org" in one.read_text(encoding="utf-8") for one in mails] == [True]
+
+
+def test_a_mail_server_is_understood_by_this_django(tmp_path: Path) -> None:
+    told = with_mail(tmp_path, "submission://ann:p%40w@mail.example.com?timeout=7", _CONNECT)
+    assert told.split() == ["mail.example.com", "587", "ann", "True", "7", "p@w"]
 
 
 PASSWORDS = ["p#w", "p@w", "p/w", "p?w", "100%", "a+b", "[x]", "a:b", "12/3", "é", "p%40w", "a b"]
