@@ -82,14 +82,14 @@ def timed(
 def tree_memory(found: list[float], every: float = 0.01) -> Iterator[None]:
     """Add the peak of this process's descendants together, in MiB, to ``found`` (Linux alone).
 
-    Memory that processes share counts once for each: the figure is rather too large than too small.
+    Memory that processes share counts in equal parts for each (Linux's proportional set size).
     """
     stop = threading.Event()
     peak = [0.0]
 
     def watch() -> None:
         while not stop.wait(every):
-            peak[0] = max(peak[0], sum(_resident(pid) for pid in _descendants(os.getpid())))
+            peak[0] = max(peak[0], sum(_proportional(pid) for pid in _descendants(os.getpid())))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -116,10 +116,10 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> float:
+def _proportional(pid: int) -> float:
     with contextlib.suppress(OSError, IndexError, ValueError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        return int(text.split("\nPss:")[1].split()[0]) / (1 << 10)
     return 0.0
 
 
