@@ -54,16 +54,17 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
 
 
 def _warnings(outcome: Outcome) -> list[str]:
-    """Return what the hosts' deploy_check warned of, each warning once."""
+    """Return what the hosts warned of and what their deploy_check did, each warning once."""
+    told = [f"warning: {printable(one, 3 * _WIDTH)}" for one in outcome.warnings]
     if outcome.code != LIVE:
-        return []
+        return told
     found = {
         printable(f"warning: {finding_line(one)}", 3 * _WIDTH): None
         for one in outcome.findings
         if str(one.get("level", "")).lower() == "warning"
     }
     more = [f"and {len(found) - _MOST} warnings more"] if len(found) > _MOST else []
-    return [*list(found)[:_MOST], *more]
+    return [*told, *list(found)[:_MOST], *more]
 
 
 def _first(text: str) -> str:

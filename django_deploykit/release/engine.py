@@ -333,6 +333,10 @@ class Engine:
 
     def _told(self, host: str) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
+            if event.get("event") == "warning":
+                self.outcome.warnings += [
+                    f"{host}: {value}" for key, value in event.items() if key != "event"
+                ]
             facts = [in_words(value) for key, value in event.items() if key != "event" and value]
             self.progress.at(
                 host, "switch", RUNS, f"{event.get('event')} {' '.join(facts)}".rstrip()

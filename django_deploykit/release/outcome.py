@@ -25,6 +25,7 @@ class Outcome:
     spans: list[Span] = field(default_factory=list)
     before: dict[str, str | None] = field(default_factory=dict)
     pending: list[str] = field(default_factory=list)  # the migrations that were due, in words
+    warnings: list[str] = field(default_factory=list)  # what hosts told that stopped nothing
 
 
 def merge(first: Outcome, second: Outcome) -> Outcome:
@@ -35,6 +36,7 @@ def merge(first: Outcome, second: Outcome) -> Outcome:
         live={**first.live, **second.live},
         before={**first.before, **second.before},
         errors={**first.errors, **second.errors},
+        warnings=[*first.warnings, *second.warnings],
         seconds=_sums(first.seconds, second.seconds),
     )
 

@@ -104,6 +104,11 @@ def call(*command):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def output(*command):
+    """Run a program of the system and return what it prints."""
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, errors="replace").stdout
+
+
 def become(*command):
     """Go on as a program of the system."""
     os.execvp(command[0], list(command))
@@ -205,6 +210,11 @@ def stop(words):
     code = call("systemctl", "stop", *names)
     if sockets:
         call("systemctl", "stop", *sockets)
+    # Those that did not end within their limit are told, one a line.
+    results = output("systemctl", "show", "--value", "--property=Result", *names).split()
+    for kind, result in zip(words[1:], results):
+        if result == "timeout":
+            print(kind, flush=True)
     # A killed instance stays in systemd's memory as failed; it is wanted no more.
     call("systemctl", "--quiet", "reset-failed", *names)
     return code

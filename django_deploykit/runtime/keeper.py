@@ -22,7 +22,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from .errors import DeployKitError
 from .site import Site, load_site
@@ -115,6 +115,7 @@ class Keeper:
         self.control = _high(listener(str(self.folder / "control.sock")))
         self.instances: Dict[Key, Instance] = {}
         self.probes: Dict[str, socket.socket] = {}
+        self.killed: Set[Key] = set()  # what did not end within the limit
         self.ending = False
         self.selector = selectors.DefaultSelector()
 
@@ -184,9 +185,14 @@ class Keeper:
                     self._stop(self.instances[key])
         elif verb == "end":
             self.end()
-        return {"pid": os.getpid(), "instances": [asdict(one) for one in self.instances.values()]}
+        return {
+            "pid": os.getpid(),
+            "instances": [asdict(one) for one in self.instances.values()],
+            "killed": sorted(self.killed),
+        }
 
     def _start(self, key: Key) -> None:
+        self.killed.discard(key)
         instance = self.instances.get(key)
         if instance is None or instance.stopping:
             instance = self.instances[key] = self._replace(key)
@@ -268,6 +274,7 @@ class Keeper:
                 self._forget(instance)
             elif instance.stopping and now >= instance.stopping:
                 _kill(instance.pid, signal.SIGKILL)
+                self.killed.add(key)
             elif instance.again and now >= instance.again:
                 instance.restarts += 1
                 self._spawn(instance)

@@ -52,19 +52,21 @@ class Plain:
         for process in processes:
             self._await(release, process)
 
-    def stop(self, release: str, processes: Sequence[str]) -> None:
+    def stop(self, release: str, processes: Sequence[str]) -> List[str]:
         if self._ask({"verb": "stop", "release": release, "processes": list(processes)}) is None:
-            return
+            return []
         end = time.monotonic() + self.site.drain + 10
         while time.monotonic() < end:
+            reply = self._ask({"verb": "list"}) or {"instances": []}
             left = [
                 one
-                for one in self._raw()
+                for one in reply["instances"]
                 if one["release"] == release and one["process"] in processes
             ]
             if not left:
                 self._rest()
-                return
+                # A keeper that an older release started does not tell.
+                return [name for name in processes if [release, name] in reply.get("killed", [])]
             time.sleep(_STEP)
         raise ProcessError(f"{release} did not end within {self.site.drain:.0f} s")
 

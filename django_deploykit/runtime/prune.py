@@ -7,13 +7,13 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from . import journal, receive, store
 from .errors import DeployKitError
 from .manifest import Manifest, release_in, valid_release_id
 from .site import Site
-from .switch import kept, live_release
+from .switch import live_release
 from .tree import load_release
 
 _RUNTIMES = 3  # archives of the runtime that stay, however long ago they were used
@@ -146,3 +146,18 @@ def manifests(site: Site) -> List[Manifest]:
         except DeployKitError:
             continue
     return found
+
+
+def kept(
+    order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int
+) -> List[str]:
+    """Return which staged releases stay: the last ``keep`` that went live, and the protected ones.
+
+    ``order`` are the releases that went live, the last one last. Attempts that never went live do
+    not count and do not stay.
+
+    >>> kept(["a", "b", "c"], ["a", "b", "c", "x"], ["c"], 2)
+    ['b', 'c']
+    """
+    last = [release for release in order if release in staged][-max(keep, 1) :]
+    return [release for release in staged if release in last or release in protected]

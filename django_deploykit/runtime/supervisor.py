@@ -42,8 +42,11 @@ class Supervisor(Protocol):
         Starting what runs already is no error.
         """
 
-    def stop(self, release: str, processes: Sequence[str]) -> None:
-        """End instances: finish the requests or the task at hand, killed after the limit."""
+    def stop(self, release: str, processes: Sequence[str]) -> List[str]:
+        """End instances: they finish the requests or the task at hand.
+
+        Returns those that were not finished within the site's limit, and so were killed.
+        """
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
         """Make these, and no others, the instances that come up after a reboot."""

@@ -136,7 +136,7 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> 
         workers = [name for name in names if name != "web"]
         if workers:
             tell("drain", release=release, processes=workers)
-            supervisor.stop(release, workers)
+            _drain(site, supervisor, release, workers, tell)
     if others:
         tell("start", processes=others)
         supervisor.start(change.to, others)
@@ -147,9 +147,21 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> 
     for release, names in old.items():
         if "web" in names:
             tell("drain", release=release, processes=["web"])
-            supervisor.stop(release, ["web"])
+            _drain(site, supervisor, release, ["web"], tell)
     if web:
         _verify_live(site, supervisor, change.to)
+
+
+def _drain(
+    site: Site, supervisor: Supervisor, release: str, names: Sequence[str], tell: Tell
+) -> None:
+    """Stop processes of an old release, and tell which had to be killed."""
+    for name in supervisor.stop(release, names):
+        tell(
+            "warning",
+            killed=f"{name} of {release} was not finished after {site.drain:g} s and was killed; "
+            "`drain` in deploykit.ini says how long is waited",
+        )
 
 
 def old_processes(site: Site, supervisor: Supervisor, new: str) -> Dict[str, List[str]]:
@@ -291,7 +303,7 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
     """Bring back what was before a change, whatever of it was done; returns what could not be."""
     problems: List[str] = []
 
-    def attempt(step: Callable[..., None], *arguments: Any) -> None:
+    def attempt(step: Callable[..., Any], *arguments: Any) -> None:
         try:
             step(*arguments)
         except (DeployKitError, OSError) as error:
@@ -355,7 +367,7 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Te
     processes = processes_of(site, load_release(site.releases / change.to))
     supervisor.start(change.to, processes)
     for release, names in old_processes(site, supervisor, change.to).items():
-        supervisor.stop(release, names)
+        _drain(site, supervisor, release, names, tell)
     _conclude(site, change, tell)
     return change.to
 
@@ -378,18 +390,3 @@ def _note(site: Site, change: Change, stage: str) -> None:
 
 def _forget(site: Site) -> None:
     (site.root / "switching.json").unlink(missing_ok=True)
-
-
-def kept(
-    order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int
-) -> List[str]:
-    """Return which staged releases stay: the last ``keep`` that went live, and the protected ones.
-
-    ``order`` are the releases that went live, the last one last. Attempts that never went live do
-    not count and do not stay.
-
-    >>> kept(["a", "b", "c"], ["a", "b", "c", "x"], ["c"], 2)
-    ['b', 'c']
-    """
-    last = [release for release in order if release in staged][-max(keep, 1) :]
-    return [release for release in staged if release in last or release in protected]

@@ -61,12 +61,13 @@ class Systemd:
             self._judge_up(release, workers)
             time.sleep(0.1)
 
-    def stop(self, release: str, processes: Sequence[str]) -> None:
+    def stop(self, release: str, processes: Sequence[str]) -> List[str]:
         if not processes:
-            return
+            return []
         done = self._helped("stop", release, *processes)
         if done.returncode:
             raise ProcessError(f"{release} could not be stopped", done.stderr.strip())
+        return [name for name in processes if name in done.stdout.splitlines()]
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
         """Write down what ``<app>.service`` starts after a reboot."""

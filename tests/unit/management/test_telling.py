@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from django_deploykit.management.telling import Ending, columns, history_line, status_lines, summary
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.runtime.errors import HALF_DONE, TAKEN_BACK
+from django_deploykit.runtime.errors import HALF_DONE, LIVE, TAKEN_BACK
 
 OLD, NEW = "20261120T041500-929a762", "20261123T041500-ab12cd3"
 
@@ -64,6 +66,12 @@ def test_what_the_hosts_checks_warn_of_is_told_once() -> None:
     assert lines.count(f"  warning: deploykit.W203: {told}") == 1
     assert "  and 2 warnings more" in lines
     assert not any("quiet" in line for line in lines)
+
+
+@pytest.mark.parametrize("code", [LIVE, TAKEN_BACK])
+def test_what_the_hosts_warn_of_is_told_however_it_ended(code: int) -> None:
+    outcome = Outcome(NEW, code, live={"web1": NEW}, warnings=["web1: worker was killed"])
+    assert "  warning: web1: worker was killed" in words(outcome, Ending("production", 1.0))
 
 
 def test_a_failure_says_why_and_what_is_live() -> None:

@@ -49,6 +49,7 @@ class Host:
     reverts_to: str | None = None  # what an interrupted switch is settled to
     kin: dict[str, Any] = field(default_factory=dict)
     reports: list[dict[str, Any]] = field(default_factory=list)  # what its next checks answer
+    tells: dict[str, list[Event]] = field(default_factory=dict)  # by verb: what it tells meanwhile
 
     def facts(self) -> dict[str, Any]:
         """Return what the verb of that name does."""
@@ -102,6 +103,9 @@ class FakeTransport:
             raise DeployKitError(f"{verb} failed here", "", TAKEN_BACK if verb == "switch" else 1)
         if verb == "hold":
             return self._hold(words, stream, on_event)
+        if on_event is not None:
+            for event in self.host.tells.get(verb, []):
+                on_event(event)
         result: dict[str, Any] = getattr(self, f"_{verb}")(words)
         if failure == AFTER:
             raise LostError(f"the connection to {self.name} broke")

@@ -133,6 +133,13 @@ def test_hooks_run_in_order_and_one_that_fails_before_the_switch_stops_it() -> N
     assert ran[5:] == ["before_migrate", "after_migrate", "before_switch", "after_switch"]
 
 
+def test_what_a_host_warns_of_while_it_switches_is_in_the_outcome() -> None:
+    events = [{"event": "start"}, {"event": "warning", "killed": "worker was killed"}]
+    hosts = [Host(name="web1"), Host(name="web2", tells={"switch": events})]
+    outcome = release(engine_for(*hosts))
+    assert (outcome.code, outcome.warnings) == (LIVE, ["web2: worker was killed"])
+
+
 def test_a_switch_that_fails_runs_the_hook_on_failure() -> None:
     ran: list[str] = []
     host = Host(fails={"switch": [REPORTED]})

@@ -18,6 +18,7 @@ class FakeSupervisor:
         self.running = list(running)
         self.enabled: tuple[str, tuple[str, ...]] | None = None
         self.calls: list[str] = []
+        self.stubborn: set[str] = set()  # what has to be killed
         self.fails = -1
         self.after = False
         self.error: BaseException = ProcessError("it fell", "Its last lines:\n  ouch")
@@ -39,7 +40,7 @@ class FakeSupervisor:
         if failing:
             raise self.error
 
-    def stop(self, release: str, processes: Sequence[str]) -> None:
+    def stop(self, release: str, processes: Sequence[str]) -> list[str]:
         failing = self._step(f"stop {release} {' '.join(processes)}")
         if not failing or self.after:
             self.running = [
@@ -47,6 +48,7 @@ class FakeSupervisor:
             ]
         if failing:
             raise self.error
+        return [one for one in processes if one in self.stubborn]
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
         failing = self._step(f"enable {release}")

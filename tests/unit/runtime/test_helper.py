@@ -67,6 +67,8 @@ class Root:
         exec(compile(text, "helper", "exec"), self.space)
         monkeypatch.setattr(os, "execvp", self._become)
         self.space["call"] = self._call
+        self.printed = ""  # by a program that is asked
+        self.space["output"] = self._output
 
     def _become(self, file: str, words: list[str]) -> None:
         assert file == words[0]
@@ -76,6 +78,10 @@ class Root:
     def _call(self, *words: str) -> int:
         self.calls.append(list(words))
         return self.code
+
+    def _output(self, *words: str) -> str:
+        self.calls.append(list(words))
+        return self.printed
 
     def __call__(self, *words: str) -> int:
         self.calls.clear()
@@ -110,6 +116,17 @@ def test_stops_the_probe_with_the_web_process(root: Root) -> None:
     assert ["systemctl", "stop", f"shop-probe@{RELEASE}.socket"] in root.calls
     assert root("stop", RELEASE, "worker") == 0
     assert not any("probe" in word for call in root.calls for word in call)
+
+
+def test_names_the_processes_that_had_to_be_killed(
+    root: Root, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root.printed = "success\n\ntimeout\n"
+    assert root("stop", RELEASE, "web", "worker") == 0
+    assert capfd.readouterr().out == "worker\n"
+    names = [f"shop-{kind}@{RELEASE}.service" for kind in ("web", "worker")]
+    shown = root.calls.index(["systemctl", "show", "--value", "--property=Result", *names])
+    assert root.calls.index(["systemctl", "--quiet", "reset-failed", *names]) > shown
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,19 @@ def test_nobody_listens_where_nothing_is_live_and_nothing_runs(site: Site, plain
     assert not listens(site)
     plain.start(NEW, ["web"])  # another attempt finds everything as the first one did
     assert listens(site)
+
+
+def test_what_does_not_end_within_the_limit_is_killed_and_named(site: Site, plain: Plain) -> None:
+    stubborn = f"trap '' TERM\n{TELL}while :; do sleep 0.1; done\n"
+    script(site.releases / NEW / "bin" / "deploykit-run", stubborn)
+    (site.root / "site.json").write_text(replace(site, drain=0.5).dumps())
+    plain.start(NEW, ["web", "worker"])
+    wait_for((site.data / "env").exists)
+    assert plain.stop(NEW, ["worker"]) == ["worker"]
+    assert [one.process for one in plain.instances()] == ["web"]
+    script(site.releases / NEW / "bin" / "deploykit-run", "exec sleep 600\n")
+    plain.start(NEW, ["worker"])
+    assert plain.stop(NEW, ["worker"]) == []
 
 
 def test_the_socket_stays_open_while_a_release_is_live(site: Site, plain: Plain) -> None:

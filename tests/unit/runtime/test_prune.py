@@ -102,3 +102,11 @@ def test_using_an_archive_keeps_it(tmp_path: Path) -> None:
     os.utime(path, (0, 0))
     assert archive.write(tmp_path / "runtime") == path
     assert time.time() - path.stat().st_mtime < 600
+
+
+def test_failed_attempts_never_push_out_good_releases() -> None:
+    order = ["a", "b", "c"]
+    staged = ["a", "b", "c", "x", "y", "z"]
+    assert prune.kept(order, staged, ["c", "b"], 2) == ["b", "c"]
+    assert prune.kept(order, staged, ["c", "b"], 1) == ["b", "c"]
+    assert prune.kept([], staged, ["x"], 5) == ["x"]

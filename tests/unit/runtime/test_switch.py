@@ -17,7 +17,7 @@ from django_deploykit.runtime.journal import read
 from django_deploykit.runtime.manifest import Process
 from django_deploykit.runtime.probe import Answer
 from django_deploykit.runtime.site import Site
-from django_deploykit.runtime.switch import Change, deaf, kept, live_release, settle, switch
+from django_deploykit.runtime.switch import Change, deaf, live_release, settle, switch
 from tests.bundles import make_manifest
 from tests.unit.runtime.supervisors import FakeSupervisor, stage_by_hand
 
@@ -221,6 +221,24 @@ def test_a_first_release_that_fails_leaves_nothing(site: Site) -> None:
     assert live_release(site) is None
 
 
+def test_an_old_process_that_had_to_be_killed_is_told(site: Site) -> None:
+    told: list[str] = []
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.stubborn = {"worker"}
+
+    def tell(event: str, **facts: Any) -> None:
+        told.extend(facts.values() if event == "warning" else ())
+
+    switch(site, supervisor, CHANGE, tell)
+    assert told == [
+        (
+            f"worker of {OLD} was not finished after 30 s and was killed; "
+            "`drain` in deploykit.ini says how long is waited"
+        )
+    ]
+    assert sorted(supervisor.running) == serving(NEW)
+
+
 def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,11 +299,3 @@ def test_newer_checks_name_more_host_headers_to_try(site: Site) -> None:
         os.utime(path, (moment, moment))
     assert switching.probe_hosts(site, OLD) == ["localhost", "shop.example.com"]
     assert switching.probe_hosts(replace(site, host="www.example.com"), OLD) == ["www.example.com"]
-
-
-def test_failed_attempts_never_push_out_good_releases() -> None:
-    order = ["a", "b", "c"]
-    staged = ["a", "b", "c", "x", "y", "z"]
-    assert kept(order, staged, ["c", "b"], 2) == ["b", "c"]
-    assert kept(order, staged, ["c", "b"], 1) == ["b", "c"]
-    assert kept([], staged, ["x"], 5) == ["x"]
