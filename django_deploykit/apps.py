@@ -65,5 +65,6 @@ def leave_out(apps: object) -> None:
 
 def _deploy_checks(**options: Any) -> Sequence[CheckMessage]:
     from django_deploykit.checks.gate import registered
+    from django_deploykit.refusals import judged
 
-    return registered(**options)
+    return registered(judged, **options)

@@ -167,7 +167,10 @@ def _problems(ini: Ini) -> Iterator[str]:
             continue
         if section not in OPTIONS:
             where = next((option.where for option in options.values()), section)
-            yield f"{where}: [{section}] is no section here{nearest(kind, known)}"
+            guess = nearest(kind, known)
+            if guess and ":" in section:  # the name behind the colon is the user's own
+                guess = f"{guess[:-2]}:{section.partition(':')[2].strip()}'?"
+            yield f"{where}: [{section}] is no section here{guess}"
             continue
         for name, option in options.items():
             if name not in OPTIONS[section]:

@@ -21,6 +21,7 @@ TOPICS = (
     "files",
     "reporting",
     "repository",
+    "shipping",
     "server",
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -214,13 +214,18 @@ def _today() -> str:
     return datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
 
 
-def registered(**options: Any) -> list[django_checks.CheckMessage]:
-    """Return our findings as Django's messages, for ``check --deploy``."""
+def registered(
+    judged: Callable[[Subject], Subject], **options: Any
+) -> list[django_checks.CheckMessage]:
+    """Return our findings as Django's messages, for ``check --deploy``.
+
+    ``judged`` adds to the subject what ``bundle`` and ``release`` would refuse.
+    """
     if _gate_is_running():
         return []
     known = catalogue()
     try:
-        subject = read_subject(project_folder())
+        subject = judged(read_subject(project_folder()))
         problems = unknown_ids((skip.id for skip in subject.skips), known)
     except Problems as error:
         problems = list(error.problems)

@@ -54,8 +54,11 @@ def _text(backend: object) -> str:
 
 
 def _sends_mail() -> bool:
-    """Whether the project says anything of mail."""
-    names = ("MAILERS", "EMAIL_HOST", "EMAIL_BACKEND", "ADMINS", "MANAGERS")
+    """Whether the project says anything of mail; MAILERS that all lead nowhere are E701's."""
+    rows = [row for row in _all_mailers() if row[0].startswith("MAILERS")]
+    if any(not _goes_nowhere(backend) for _, backend, _ in rows):
+        return True
+    names = ("EMAIL_HOST", "EMAIL_BACKEND", "ADMINS", "MANAGERS")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return any(overridden(name) and getattr(settings, name, None) for name in names)
@@ -145,13 +148,20 @@ def mail_goes_nowhere(subject: Subject) -> Iterator[Found]:
     Nobody gets a password reset.
     """
     for name, backend, _ in _mailers():
-        kind = backend.split(".")[-2] if backend.count(".") > 1 else backend
-        if kind in _NO_DELIVERY and (backend.startswith("django.") or "." not in backend):
+        if _goes_nowhere(backend):
             yield Found(
-                f"{name} delivers no mail ({kind})",
+                f"{name} delivers no mail ({_kind(backend)})",
                 'Use config.email("EMAIL_URL"), as submission://user:password@host:587.',
                 name.partition("[")[0],
             )
+
+
+def _kind(backend: str) -> str:
+    return backend.split(".")[-2] if backend.count(".") > 1 else backend
+
+
+def _goes_nowhere(backend: str) -> bool:
+    return _kind(backend) in _NO_DELIVERY and (backend.startswith("django.") or "." not in backend)
 
 
 @check("W702")

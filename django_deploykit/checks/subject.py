@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_deploykit.checks.catalogue import Found
 from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.errors import Problems
 from django_deploykit.project import nearest, nearest_root, starting_folder
@@ -56,7 +58,8 @@ class Skip:
 class Subject:
     """The project in ``root``; ``tracked`` is None where git is not asked, ``server`` on a host.
 
-    ``ask`` is a path or URL that the site should answer, "" where nothing is to be asked.
+    ``ask`` is a path or URL that the site should answer, "" where nothing is to be asked. ``told``
+    is what ``bundle`` and ``release`` would refuse, by the number of the check that tells it.
     """
 
     root: Path
@@ -68,6 +71,13 @@ class Subject:
     local: bool = False
     places: dict[str, tuple[str, int]] = field(default_factory=dict)
     ask: str = ""
+    released: bool = False
+    told: Mapping[str, tuple[Found, ...]] = field(default_factory=dict)
+
+    @property
+    def in_tree(self) -> bool:
+        """Whether this is where the project is written, not a release of it."""
+        return not (self.server or self.released)
 
     def place(self, setting: str) -> tuple[str, int]:
         """Return the file, relative to the project, and the line that sets a setting."""
@@ -125,6 +135,7 @@ def read_subject(start: Path, *, server: bool = False) -> Subject:
         server,
         local,
         setting_places(root),
+        released=bool(os.environ.get("DEPLOYKIT_RELEASE")),
     )
 
 

@@ -73,7 +73,7 @@ def sample(declarations: Sequence[Declaration], app: str = "") -> str:
     sections: dict[str, list[Declaration]] = {}
     for one in declarations:
         sections.setdefault(one.section, []).append(one)
-    blocks = [_HEAD.format(name=app or "this project")]
+    blocks = [_HEAD.format(name=app or "this project", unit=app or "PROJECT")]
     for section in sorted(sections, key=lambda name: (name != "django", name)):
         options = sorted(sections[section], key=lambda one: not one.required)
         blocks.append("\n".join([f"[{section}]", *(_option(one) for one in options)]))
@@ -81,7 +81,12 @@ def sample(declarations: Sequence[Declaration], app: str = "") -> str:
 
 
 _HEAD = """# Configuration of {name}. A release reads this file and never writes it.
-# Environment variables override it; the name stands behind each option."""
+# A change takes effect when the site's processes start anew: with the next release, or at once by
+#   sudo systemctl restart '{unit}-*@*'
+# (a site of the environment local: manage.py release --stop, then manage.py release).
+# Options with nothing behind = wait to be filled in. A # in front of an option shows its default,
+# which holds while the line stays as it is; take the # away to set another value.
+# Environment variables override this file; the name stands behind each option."""
 
 
 # What operations are told where the settings say nothing of their own.
@@ -95,8 +100,17 @@ _HELP = {
 }
 
 
+def _otherwise(one: Declaration) -> list[str]:
+    """Return what holds without a value, where the option's own line does not show it."""
+    if one.required:
+        return ["required"]
+    if one.secret:
+        return ["the default is not shown"]
+    return [] if one.default else ["empty by default"]
+
+
 def _option(one: Declaration) -> str:
-    words = [one.kind, *(["required"] if one.required else []), one.env]
+    words = [one.kind, *_otherwise(one), one.env]
     said = one.help or _HELP.get(one.env) or _HELP.get(one.kind, "")
     text = f"{said.rstrip('.')}. ({', '.join(words)})" if said else f"({', '.join(words)})"
     lines = [f"# {line}" for line in textwrap.wrap(text, 96)]
@@ -104,5 +118,5 @@ def _option(one: Declaration) -> str:
         return "\n".join([*lines, f"{one.option} = {GENERATE}"])
     if one.required:
         return "\n".join([*lines, f"{one.option} ="])
-    default = "" if one.secret else one.default.replace("\n", "\n#   ")
+    default = one.default.replace("\n", "\n#   ")
     return "\n".join([*lines, f"# {one.option} = {default}".rstrip()])

@@ -68,10 +68,14 @@ def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
     """Return one line with file:line for an error of the project's start, "" for later ones."""
-    places, modules = [], set()
+    places, modules, app = [], set(), ""
     while trace is not None:
         frame = trace.tb_frame
-        modules.add(str(frame.f_globals.get("__name__", "")))
+        module = str(frame.f_globals.get("__name__", ""))
+        modules.add(module)
+        if module == "django.apps.config" and frame.f_code.co_name == "create":
+            app = str(frame.f_locals.get("entry", ""))
+            places += _place_of_app(app)
         if not frame.f_code.co_filename.startswith("<"):
             places.append((frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
@@ -80,7 +84,24 @@ def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
     what = "the settings do not load" if "django.conf" in modules else "the project does not start"
     if "logging.config" in modules:
         what = "LOGGING cannot be set up"
+    if app:
+        what += f" with {app} of INSTALLED_APPS"
     return f"{what}: {_nearest_own(error, places)}: {type(error).__name__}: {_words(error)}"
+
+
+def _place_of_app(entry: str) -> list[tuple[str, int]]:
+    """Return where the settings name an app that Django is about to load."""
+    from django.conf import settings
+
+    module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
+    file = getattr(module, "__file__", None) or ""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            numbered = list(enumerate(lines, 1))
+    except OSError:
+        return []
+    quoted = (f'"{entry}"', f"'{entry}'")
+    return [(file, n) for n, line in numbered if any(one in line for one in quoted)][:1]
 
 
 def _nearest_own(error: BaseException, places: list[tuple[str, int]]) -> str:

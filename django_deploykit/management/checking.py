@@ -15,6 +15,7 @@ from django_deploykit.checks.catalogue import TOPICS, Check
 from django_deploykit.checks.subject import Subject, project_folder, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project import default_settings, load_project, nearest, served_settings
+from django_deploykit.refusals import judged
 
 
 def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, bool]:
@@ -25,7 +26,7 @@ def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, 
     judge_choice(choice, known)
     if options["migrations"] and options["format"] != "json":
         raise DeployKitError("--migrations needs --format json", exit_code=2)
-    subject = read_subject(project_folder(), server=options["server"])
+    subject = judged(read_subject(project_folder(), server=options["server"]))
     judge_skips(subject, known)
     facts = _facts(options)
     if options["migrations"]:  # told as facts: before a release they are no problem

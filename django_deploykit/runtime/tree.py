@@ -18,6 +18,7 @@ from . import store as layers
 from .errors import DeployKitError
 from .manifest import LONGEST, FileEntry, Manifest
 from .ordinary import read_ordinary
+from .shell import shell_command
 
 _HASHED = re.compile(
     r"\.[0-9a-f]{12}\.[^/]+\Z"
@@ -260,30 +261,6 @@ def _gunicorn_lines(manifest: Manifest) -> List[str]:
 
 def _numbers(version: str) -> Tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-
-
-def shell_command(command: str) -> str:
-    """Return the shell text that runs a Procfile line, with arguments of the caller behind it.
-
-    >>> shell_command("gunicorn shop.wsgi")
-    'exec gunicorn shop.wsgi "$@"'
-    >>> shell_command("WORKERS=2 celery -A shop worker")
-    'WORKERS=2 exec celery -A shop worker "$@"'
-    >>> shell_command("yes | python manage.py migrate")
-    "exec /bin/sh -c 'yes | python manage.py migrate'"
-    """
-    if any(char in command for char in "|&;<>()`\n") or "$(" in command:
-        return f"exec /bin/sh -c {shlex.quote(command)}"
-    words = command.split()
-    count = 0
-    while count < len(words) and "=" in words[count] and words[count].split("=")[0].isidentifier():
-        if "'" in words[count] or '"' in words[count]:
-            return f"exec /bin/sh -c {shlex.quote(command)}"
-        count += 1
-    if count < len(words) and words[count] == "exec":
-        return f'{command} "$@"'
-    rest = command.split(None, count)[count] if count < len(words) else ""
-    return " ".join([*words[:count], "exec", rest, '"$@"']).replace("  ", " ")
 
 
 def _executable(path: Path, lines: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,7 +83,11 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = text[:start] + entry + text[end:]
     diff = difflib.ndiff(before.splitlines(), text.splitlines())
     assert sum(line.startswith("+ ") for line in diff) <= 10
+    # Since Django 6.1 startproject writes mail to the console; this site sends none.
+    text = re.sub(r"MAILERS = \{.*?\n\}\n", "", text, flags=re.DOTALL)
     settings.write_text(text, encoding="utf-8")
+    locked = (ROOT / "testproject" / "requirements.txt").read_text(encoding="utf-8")
+    (project / "requirements.txt").write_text(locked, encoding="utf-8")
     start_repository(project)
     return project
 

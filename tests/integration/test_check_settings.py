@@ -88,7 +88,10 @@ BROKEN = {
     "a name that is none": ("X = nothing_of_this_name", "NameError"),
     "a module that is missing": ("import no_such_module", "ModuleNotFoundError"),
     "a syntax error behind an import": ("from shop import broken", "broken.py:2: SyntaxError"),
-    "an app that is missing": ("INSTALLED_APPS += ['no_such_app']", "no_such_app"),
+    "an app that is missing": (
+        "INSTALLED_APPS += ['no_such_app.apps']",
+        "no_such_app.apps of INSTALLED_APPS: shop/settings.py:",
+    ),
     "a log file in no folder": (
         (
             "LOGGING = {'version': 1, 'handlers': {'x': {'class': 'logging.FileHandler', "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from django_deploykit.conf import Config, sample
+from django_deploykit.conf.declared import sample as written
 from django_deploykit.conf.ini import parse_ini
 from django_deploykit.runtime.inikeys import fill, names
 
@@ -33,6 +34,23 @@ def test_optional_options_are_comments_with_their_defaults() -> None:
     assert "# debug = false" in text
     assert "# Show error pages for developers. (bool, DEBUG)" in text
     assert "# csrf_trusted_origins = https://a.example, https://b.example" in text
+
+
+def test_the_head_says_how_a_change_takes_effect() -> None:
+    head = written(project().declarations, "shop").split("\n\n")[0]
+    assert "sudo systemctl restart 'shop-*@*'" in head
+    assert "manage.py release --stop, then manage.py release" in head
+    assert all(line.startswith("# ") and len(line) < 100 for line in head.splitlines())
+
+
+def test_a_default_that_its_line_does_not_show_is_told() -> None:
+    config = Config("shop", environ={"DEPLOYKIT_BUILD": "1"})
+    config.str("SHOP_BANNER", default="")
+    config.secret("STRIPE_KEY", default="sk-known")
+    text = sample(config.declarations)
+    assert "# (str, empty by default, SHOP_BANNER)\n# banner =\n" in text
+    assert "# (secret, the default is not shown, STRIPE_KEY)\n# key =\n" in text
+    assert "sk-known" not in text
 
 
 def test_a_filled_sample_sets_the_key_alone() -> None:
