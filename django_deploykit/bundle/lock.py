@@ -32,6 +32,7 @@ _INDEXES = (
     "--no-binary",
     "--only-binary",
 )
+_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _COMMIT = re.compile(r"@(?P<sha>[0-9a-f]{40})(?:[#?]|\Z)")
 _LOCAL = re.compile(r"(?:file:|\.{1,2}/|(?!\w+:)[^\s@=<>]+\.(?:whl|tar\.gz|zip)\b)")
 _FRAGMENT = re.compile(r"#(?:[^\s;]*&)?(sha256)=([0-9a-f]{64})[^\s;]*")
@@ -210,7 +211,9 @@ def judge(lock: Lock, *, allow_unhashed: bool) -> None:
 
 def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> Iterator[str]:
     for one in requirements:
-        if one.vcs and not one.pinned:
+        if bad := [digest for digest in one.hashes if not is_hash(digest)]:
+            yield f"{one.where}: {one.name}: {bad[0]!r} is no hash; expected sha256: and 64 hexadecimal digits"
+        elif one.vcs and not one.pinned:
             yield f"{one.where}: {one.name} is not pinned to a full commit (40 digits)"
         elif one.outside and not one.hashes:
             yield f"{one.where}: {one.text} is on this machine and not in the repository"
@@ -218,6 +221,18 @@ def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> I
             yield f"{one.where}: {one.text} is not pinned to one version"
         elif not (one.hashes or one.vcs or one.local or allow_unhashed):
             yield f"{one.where}: {one.text} has no hash"
+
+
+def is_hash(text: str) -> bool:
+    """Whether a hash can be one; algorithms that pip does not take are left to the installer.
+
+    >>> is_hash("sha256:" + "0" * 64), is_hash("sha256:" + "0" * 63), is_hash("0" * 64)
+    (True, False, False)
+    """
+    name, _, digits = text.partition(":")
+    return bool(re.fullmatch("[0-9a-fA-F]+", digits)) and len(digits) == _DIGITS.get(
+        name, len(digits)
+    )
 
 
 def hint_for(path: str) -> str:

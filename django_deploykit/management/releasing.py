@@ -114,6 +114,8 @@ def closing(opened: Sequence[Transport]) -> Iterator[dict[str, Transport]]:
 class Releasing:
     """One run of the command against one environment."""
 
+    built = 0.0  # seconds that the bundle took
+
     def __init__(
         self,
         project: Project,
@@ -142,14 +144,20 @@ class Releasing:
         While it is built, the servers are logged in to: both take a second, and little of this machine.
         """
         if self.environment.local:
-            return self.release(build())
+            return self.release(self._timed(build))
         early = Early(lambda: transports_to(self.project, self.environment))
         try:
-            path = build()
+            path = self._timed(build)
         except BaseException:
             early.leave()
             raise
         return self.release(path, early.transports())
+
+    def _timed(self, build: Callable[[], Path]) -> Path:
+        begun = time.monotonic()
+        path = build()
+        self.built = time.monotonic() - begun
+        return path
 
     def release(self, path: Path, early: Sequence[Transport] = ()) -> int:
         """Put a bundle live, through transports that were made before, if any; returns the exit code."""
@@ -294,7 +302,9 @@ class Releasing:
         before = next((one for one in outcome.before.values() if one), None)
         commits = brought(self.project.root, before, outcome.release)
         self.record.outcome, self.record.commits = outcome, commits
-        ending = Ending(self.environment.name, self.console.seconds(), size, self.url(), commits)
+        ending = Ending(
+            self.environment.name, self.console.seconds(), size, self.url(), commits, self.built
+        )
         for line, mood in summary(outcome, ending):
             self.console.print(line, mood)
         return outcome.code
@@ -341,6 +351,11 @@ class Releasing:
 
     def attach(self, verb: str, *arguments: str) -> int:
         """Run a verb on the first host with the user's terminal (``--exec``, ``--logs``)."""
+        if self.environment.local and not self._anything_live():
+            raise DeployKitError(
+                "nothing is live on local, so there is nothing to look into",
+                "Release first: manage.py release",
+            )
         with transports(self.project, self.environment) as opened:
             first = next(iter(opened.values()))
             if len(opened) > 1:
@@ -361,6 +376,9 @@ class Releasing:
             }
         )
         return code
+
+    def _anything_live(self) -> bool:
+        return (local_site(self.project, self.environment).root / "current").exists()
 
     def stop(self) -> int:
         """End the site of ``local``."""

@@ -21,7 +21,8 @@ Line = tuple[str, str]  # a line and its mood: "good", "bad", "head" or ""
 class Ending:
     """What the end of a release is told with, beside its outcome.
 
-    ``size`` is the bundle's in bytes, 0 for a rollback; ``commits`` are lines of what came and went.
+    ``size`` is the bundle's in bytes, 0 for a rollback; ``commits`` are lines of what came and went;
+    ``built`` are the seconds that the bundle took, part of ``seconds``.
     """
 
     environment: str
@@ -29,6 +30,7 @@ class Ending:
     size: int = 0
     url: str = ""
     commits: Sequence[str] = field(default=())
+    built: float = 0.0
 
 
 def summary(outcome: Outcome, ending: Ending) -> list[Line]:
@@ -118,7 +120,8 @@ def _figures(outcome: Outcome, ending: Ending) -> list[str]:
         named = f"migrated {', '.join(outcome.migrated)}"
         count = f"migrated {len(outcome.migrated)} databases"
         lines.append(named if len(named) < _WIDTH else count)
-    longest = sorted(outcome.seconds.items(), key=lambda item: -item[1])[:3]
+    parts = {"build": ending.built, **outcome.seconds}
+    longest = sorted(parts.items(), key=lambda item: -item[1])[:3]
     most = ", ".join(f"{name} {seconds:.1f}" for name, seconds in longest if seconds >= 0.05)
     lines.append(f"took {ending.seconds:.1f} s{f' (most of it: {most})' if most else ''}")
     return lines
@@ -133,9 +136,15 @@ def _next(outcome: Outcome, ending: Ending) -> list[str]:
         return [f"to go back: {command} --rollback"] if back else []
     if outcome.code == HALF_DONE:
         return [f"see what is where: {command} --status; then run the same command again"]
+    lines = []
     if outcome.migrated:
-        return ["the migrations stay applied; the release that serves ran on them"]
-    return []
+        serves = any(outcome.live.values())
+        lines.append(
+            f"the migrations stay applied{'; the release that serves ran on them' if serves else ''}"
+        )
+    if not any(outcome.live.values()):
+        lines.append("nothing serves yet: mend what is said above, and run the same command again")
+    return lines
 
 
 def status_lines(host: str, row: Mapping[str, Any]) -> list[str]:

@@ -88,6 +88,9 @@ def _release_arguments(made: Dict[str, argparse.ArgumentParser]) -> None:
     made["log"].add_argument("--process", default="web")
     made["log"].add_argument("--lines", type=int, default=50)
     made["log"].add_argument("--follow", "-f", action="store_true")
+    made["log"].add_argument(
+        "--visible", action="store_true", help="spell control characters out, as on a terminal"
+    )
     made["exec"].add_argument("argv", nargs="*", metavar="COMMAND")
     made["status"].add_argument("--quick", action="store_true", help="do not read every file")
     made["prepare"].add_argument("--site", required=True)

@@ -30,6 +30,17 @@ def names(text: str) -> Set[str]:
     return found
 
 
+def only_here(sample: str) -> bool:
+    """Whether a sample's own allowed_hosts, as a comment, let nobody in but this machine.
+
+    >>> only_here("[django]\\n# allowed_hosts = localhost, 127.0.0.1\\n")
+    True
+    """
+    match = re.search(r"^# allowed_hosts =(.*)$", sample, re.MULTILINE)
+    hosts = {host.strip() for host in match.group(1).split(",")} if match else {"?"}
+    return hosts <= {"", "localhost", "127.0.0.1", "[::1]", "::1", ".localhost"}
+
+
 def names_in(etc: Path, app: str) -> List[str]:
     """Return the options that ``<etc>/<app>.ini`` and ``<etc>/conf.d/*.ini`` set, sorted."""
     found: Set[str] = set()

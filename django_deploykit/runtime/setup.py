@@ -211,6 +211,9 @@ def _keys(user: str, given: List[str]) -> Tuple[str, ...]:
     return ()
 
 
+HOSTS = "[django] allowed_hosts"
+
+
 def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
     """Return what a person has to do before a release can come."""
     site, left = request.site, []
@@ -220,6 +223,8 @@ def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
         keys = sorted(inikeys.names(request.sample))
     missing = hosting.missing_keys(manifest, keys)
     left += [f"set {key} in {site.ini}" for key in missing]
+    if HOSTS not in keys and HOSTS not in missing and inikeys.only_here(request.sample):
+        left.append(f"set {HOSTS} in {site.ini}: the names that people reach the site by")
     if site.ini.exists() and site.ini.stat().st_mode & 0o077:
         left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")
     try:

@@ -343,7 +343,9 @@ def _log(options: argparse.Namespace, path: Path) -> int:
     site = _site_of(options, path)
     supervisor = hosting.supervisor_of(site, program_of(path))
     release = options.release or _live(site)
-    return follow(supervisor, release, options.process, options.lines, options.follow)
+    return follow(
+        supervisor, release, options.process, options.lines, options.follow, options.visible
+    )
 
 
 def _exec(options: argparse.Namespace, path: Path) -> int:

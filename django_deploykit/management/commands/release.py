@@ -108,6 +108,10 @@ class Command(BaseCommand):
                 return int(getattr(releasing, name)())
         if options["logs"]:
             follow = ["--follow"] if options["follow"] else []
+            if (
+                sys.stdout.isatty() and not options["json"]
+            ):  # also where the host has no terminal to see
+                follow.append("--visible")
             shown = ["--process", options["process"], "--lines", str(options["lines"]), *follow]
             return int(releasing.attach("log", *shown))
         words = self.words if self.words is not None else options["exec"]

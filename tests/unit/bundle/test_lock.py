@@ -152,3 +152,14 @@ def test_each_kind_of_lock_has_its_command() -> None:
 def test_gives_the_hashes_by_name() -> None:
     given = lock(f"My.Shop==1 --hash={HASH}", "my_shop==2 --hash=sha256:c ; x", "b==1")
     assert given.digests() == {"my-shop": (HASH, "sha256:c"), "b": ()}
+
+
+@pytest.mark.parametrize(
+    "digest", ["sha256:abc", f"sha256:{'g' * 64}", "b" * 64, "sha512:" + "b" * 64]
+)
+def test_a_hash_that_is_none_is_told_with_its_line(digest: str) -> None:
+    with pytest.raises(Problems) as caught:
+        judge(lock(f"a==1 --hash={HASH}", f"b==1 --hash={digest}"), allow_unhashed=True)
+    (problem,) = caught.value.problems
+    assert problem.startswith("requirements.txt:2: b: ")
+    assert digest in problem

@@ -161,3 +161,21 @@ def test_status_names_drift_locks_and_processes_that_do_not_run() -> None:
 def test_history_has_one_line_for_each_record() -> None:
     record = {"time": 0, "action": "release", "release": NEW, "result": "failed", "why": "a\nb"}
     assert history_line(record) == f"1970-01-01 00:00:00  release   {NEW}  failed  by ?: a"
+
+
+def test_a_first_release_that_fails_says_that_nothing_serves() -> None:
+    outcome = Outcome(
+        NEW, TAKEN_BACK, live={"web1": None}, before={"web1": None}, migrated=["web1: default"]
+    )
+    lines = words(outcome, Ending("production", 1.0))
+    assert "  the migrations stay applied" in lines
+    assert lines[-1].startswith("  nothing serves yet")
+    outcome.live = {"web1": OLD}
+    lines = words(outcome, Ending("production", 1.0))
+    assert lines[-1] == "  the migrations stay applied; the release that serves ran on them"
+
+
+def test_the_time_of_the_build_is_told_with_the_rest() -> None:
+    outcome = Outcome(NEW, live={"web1": NEW}, seconds={"send": 0.5})
+    lines = words(outcome, Ending("production", 9.0, built=7.25))
+    assert "  took 9.0 s (most of it: build 7.2, send 0.5)" in lines

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import socket
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,31 @@ def test_only_what_came_is_shown(before: list[str], now: list[str], new: list[st
 def test_the_last_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert follow(FakeSupervisor(), "r", "web", 5, forever=False) == 0
     assert capsys.readouterr().out == "web of r says ouch\n"
+
+
+class Rude(FakeSupervisor):
+    """A process whose log holds what a visitor sent."""
+
+    LINE = "GET /\x1b]0;title\x07 \x1b[32m200\x1b[0m \x1b[2J\u202eé\t\x9b1A"
+
+    def log(self, release: str, process: str, lines: int) -> list[str]:
+        return [self.LINE]
+
+
+def test_a_terminal_is_not_moved_by_what_was_logged() -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as stream, redirect_stdout(stream):
+        assert follow(Rude(), "r", "web", 5, forever=False) == 0
+        told = os.read(ours, 4096).decode()
+    os.close(ours)
+    assert told == "GET /\\x1b]0;title\\x07 200 \\x1b[2J\\u202eé\t\\x9b1A\r\n"
+
+
+def test_a_pipe_gets_the_log_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert follow(Rude(), "r", "web", 5, forever=False) == 0
+    assert capsys.readouterr().out == f"{Rude.LINE}\n"
+    assert follow(Rude(), "r", "web", 5, forever=False, spelt=True) == 0
+    assert "\x1b" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])

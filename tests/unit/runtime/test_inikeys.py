@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.inikeys import environment_name, fill, names, names_in
+from django_deploykit.runtime.inikeys import environment_name, fill, names, names_in, only_here
 
 
 def test_names_options_that_have_a_value() -> None:
@@ -50,3 +50,17 @@ def test_fills_every_key_with_one_of_its_own() -> None:
 )
 def test_every_option_has_a_name_in_the_environment(option: str, name: str) -> None:
     assert environment_name(option) == name
+
+
+@pytest.mark.parametrize(
+    ("line", "only"),
+    [
+        ("# allowed_hosts = localhost, 127.0.0.1", True),
+        ("# allowed_hosts =", True),
+        ("# allowed_hosts = localhost, shop.example.org", False),
+        ("allowed_hosts =", False),  # required: it is among those that are missing
+        ("# other = localhost", False),
+    ],
+)
+def test_knows_hosts_that_nobody_else_reaches(line: str, only: bool) -> None:
+    assert only_here(f"[django]\nsecret_key = x\n{line}\n") is only
