@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
 import subprocess
+import threading
 import time
-from typing import Dict, List, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from .errors import DeployKitError
 from .helper import helper
@@ -170,28 +173,38 @@ class Systemd:
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    """Run a command out of reach of the terminal's Ctrl-C; an interrupt waits for its end."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    interrupt: Optional[KeyboardInterrupt] = None
-    while True:
-        try:
-            out, err = process.communicate()
-            break
-        except KeyboardInterrupt as error:
-            interrupt = (
-                error  # what takes it back must not run beside it: a stop would hit the start
-            )
-    if interrupt is not None:
-        raise interrupt
-    return subprocess.CompletedProcess(list(command), process.returncode, out, err)
+    """Run a command out of reach of the terminal's Ctrl-C; an interrupt is heard after its end.
+
+    What takes the command back must not run beside it: a stop would hit the start.
+    """
+    with _heard_later():
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def _heard_later() -> Iterator[None]:
+    """Let an interrupt wait for the end of the block."""
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before in (signal.SIG_IGN, None):
+        yield
+        return
+    heard: List[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def parse_instances(app: str, kinds: Sequence[str], text: str) -> List[Running]:

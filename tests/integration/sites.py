@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -281,6 +281,13 @@ class Shop:
             return False
         return True
 
+    def wait_for_workers(self, count: int = 2) -> None:
+        """Wait until every web worker has read its configuration; the first to answer may be alone."""
+        end = time.monotonic() + 60
+        while len(workers_ready(self.root)) < count:
+            assert time.monotonic() < end, "its workers do not come up"
+            time.sleep(0.05)
+
     def load(self, **options: Any) -> Load:
         """Return visitors who keep asking, keeping most connections for several requests."""
         return Load(self.port, **{"path": "/up", "connections": 4, "pause": 0.02, **options})
@@ -340,6 +347,18 @@ def copy_site(source: Path, target: Path) -> None:
             shutil.copy2(path, made)
 
     shutil.copytree(source, target, symlinks=True, copy_function=copy)
+
+
+def workers_ready(root: Path) -> list[Path]:
+    """Return the gunicorn workers of a site that have loaded a database driver, as their settings say."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it may end meanwhile
+            command = (process / "cmdline").read_bytes()
+            ours = os.fsencode(root) in command and b"gunicorn" in command
+            if ours and "_sqlite3" in (process / "maps").read_text():
+                found.append(process)
+    return found
 
 
 def free_port() -> int:

@@ -114,8 +114,9 @@ def flips(size: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
         yield chance.randrange(size), 1 << chance.randrange(8)
 
 
+@pytest.mark.parametrize("share", range(4))
 def test_a_thousand_flipped_bits_of_a_real_bundle_are_refused_or_harmless(
-    built_shop: Shop, tmp_path: Path
+    built_shop: Shop, tmp_path: Path, share: int
 ) -> None:
     path = tmp_path / "shop.pyz"
     shutil.copyfile(built_shop.bundle, path)
@@ -125,14 +126,13 @@ def test_a_thousand_flipped_bits_of_a_real_bundle_are_refused_or_harmless(
         tail = archive.getinfo("manifest.json").header_offset
     spots = [*flips(size, 700, 1), *((tail + at, bit) for at, bit in flips(size - tail, 300, 2))]
     with path.open("r+b", buffering=0) as file:
-        for number, (position, bit) in enumerate(spots):
+        for position, bit in spots[share::4]:
             file.seek(position)
             good = file.read(1)
             file.seek(position)
             file.write(bytes([good[0] ^ bit]))
-            if number % 5 == 0:  # it is a digest of all bytes: a sample tells
-                with pytest.raises(DeployKitError):
-                    judge_seal(path)
+            with pytest.raises(DeployKitError):
+                judge_seal(path)
             # Looking at it without the seal, as `info` does, gives an error or the truth.
             try:
                 with BundleFile(path) as bundle:

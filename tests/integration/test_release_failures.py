@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def test_a_taken_port_is_named(shop: Shop) -> None:
 def test_a_database_that_is_away_stops_it_before_anything_is_switched(live_shop: Shop) -> None:
     shop, first = live_shop, live_shop.live
     configuration = shop.project / ".deploykit/local/etc/shop.ini"
-    time.sleep(2)  # the second worker reads the configuration a moment after the first
+    shop.wait_for_workers()
     with configuration.open("a", encoding="utf-8") as file:
         file.write("\n[database]\nurl = sqlite:////nowhere/at/all/shop.sqlite3\n")
     done = shop.release("second")
