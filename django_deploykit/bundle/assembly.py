@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle import layers
+from django_deploykit.bundle.collected import Collected
 from django_deploykit.bundle.commands import Answer, files_below
 from django_deploykit.bundle.environment import Environment, Target
 from django_deploykit.bundle.lock import Lock
@@ -31,8 +32,13 @@ from django_deploykit.runtime.manifest import (
 from django_deploykit.serving.procfile import default_web, parse_procfile
 
 
-def own_layers(answer: Answer, folder: Path, target: Target) -> list[Layer]:
-    """Pack what is the project's own: the export, and the collected static files apart from it."""
+def own_layers(
+    answer: Answer, folder: Path, target: Target, known: Collected | None = None
+) -> list[Layer]:
+    """Pack what is the project's own: the export, and the collected static files apart from it.
+
+    Where the answer was ``known`` nothing was collected now: the layer of then is taken.
+    """
     static = static_folder(answer.facts, folder)
     gone = set(answer.stray)
     paths = [path for path in files_below(folder) if path not in gone]
@@ -42,6 +48,9 @@ def own_layers(answer: Answer, folder: Path, target: Target) -> list[Layer]:
     theirs = set(collected)
     app = [row for row in rows if row not in theirs]
     trees = [layers.Tree("app", "app", "", tuple(app))]
+    if known is not None:
+        packed = layers.pack_all(trees, target.executable)
+        return [*packed, known.static] if known.static else packed
     if collected:
         trees.append(layers.Tree("static", "static", "", tuple(collected)))
     return layers.pack_all(trees, target.executable)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django_deploykit.bundle import layers
 from django_deploykit.bundle.assembly import make_manifest, own_layers, write
+from django_deploykit.bundle.collected import make_question, recall, remember, sources_of
 from django_deploykit.bundle.commands import Answer, ask, run_build
 from django_deploykit.bundle.environment import Environment, Target, ensure_environment, find_target
 from django_deploykit.bundle.kept import file_name, forget_old, kept_path
@@ -135,11 +136,20 @@ def _assemble(
     if project.build:
         materialise_links(folder)
     with timed.step("collectstatic"):
-        answer = ask(project, native, folder)
+        question = make_question(project, native, target, folder)
+        known = recall(question)
+        answer = known.answer if known else ask(project, native, folder)
+        sources = None if known else sources_of(question, answer)
+    if known:
+        timed.note(
+            "settings and static files are those of before: nothing that they come from changed"
+        )
     _judge_name(answer, project.name)
     _note_answer(answer, timed)
     with timed.step("layers"):
-        own = own_layers(answer, folder, target)
+        own = own_layers(answer, folder, target, known)
+        static = next((one for one in own if one.kind == "static"), None)
+        remember(question, answer, sources, static)
     all_layers = (*environment.layers, *own)
     manifest = make_manifest(
         project, commit, target, environment, lock, answer.facts, all_layers, folder

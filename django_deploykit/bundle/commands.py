@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle import inside
+from django_deploykit.bundle import traced
 from django_deploykit.bundle.children import run_child
 from django_deploykit.bundle.environment import Environment
 from django_deploykit.errors import BundleError
@@ -30,10 +30,14 @@ _FOR_BUILDS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What the project said of itself, and which files it wrote that belong to nobody."""
+    """What the project said of itself, and which files it wrote that belong to nobody.
+
+    ``trace`` is what it looked at to say so, as ``traced`` tells it; None where that is not known.
+    """
 
     facts: dict[str, Any]
     stray: tuple[str, ...]
+    trace: tuple[tuple[str, str], ...] | None = None
 
 
 def scrubbed(project: Project, environment: Environment, *, build: bool = False) -> dict[str, str]:
@@ -73,9 +77,9 @@ def run_build(command: str, project: Project, environment: Environment, folder: 
 
 def ask(project: Project, environment: Environment, folder: Path) -> Answer:
     """Start the project once with the locked environment: what it is, and its static files collected."""
-    answer = folder.parent / "answer.json"
+    answer, trace = folder.parent / "answer.json", folder.parent / "trace.json"
     before = set(files_below(folder))
-    command = [environment.python, str(Path(inside.__file__)), str(answer)]
+    command = [environment.python, str(Path(traced.__file__)), str(answer), str(trace)]
     done = run_child(command, folder, scrubbed(project, environment), merge=True)
     try:
         facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
@@ -91,7 +95,15 @@ def ask(project: Project, environment: Environment, folder: Path) -> Answer:
         for path in files_below(folder)
         if path not in before and not (static and path.startswith(f"{static}/"))
     ]
-    return Answer(facts, tuple(stray))
+    return Answer(facts, tuple(stray), _trace(trace))
+
+
+def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # the project ended its process in a way of its own
+    return tuple((event, name) for event, name in rows)
 
 
 def files_below(folder: Path) -> list[str]:

@@ -1,0 +1,72 @@
+"""Bundling again: what the project collected before is taken where nothing that it came from changed."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from tests.integration.bundling import Shop
+from tests.projects import commit, manage, run
+
+TAKEN = "those of before"
+
+
+def bundle(project: Path, **env: str) -> dict[str, Any]:
+    done = manage(project, "bundle", "--json", **env)
+    assert done.returncode == 0, done.stderr
+    facts: dict[str, Any] = json.loads(done.stdout)
+    return facts
+
+
+def change(project: Path, name: str, text: str) -> None:
+    with (project / name).open("a", encoding="utf-8") as file:
+        file.write(text)
+    commit(project, f"Change {name}", "2026-11-23T05:00:00Z")
+
+
+def taken(facts: dict[str, Any]) -> bool:
+    return any(TAKEN in note for note in facts["notes"])
+
+
+@pytest.fixture
+def shop(built_shop: Shop, tmp_path: Path) -> Path:
+    """Return a copy of the shop that was built before it."""
+    project = tmp_path / "shop"
+    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    return project
+
+
+def test_takes_what_was_collected_where_only_a_view_changed(shop: Path, tmp_path: Path) -> None:
+    run("git", "checkout", "-q", "-b", "again", cwd=shop)
+    bundle(shop)
+    change(shop, "shop/views.py", "\n# Nothing that settings or static files come from.\n")
+    again = bundle(shop)
+    assert taken(again)
+    fresh = bundle(shop, DEPLOYKIT_BUILD_CACHE=str(tmp_path / "fresh"))
+    assert not taken(fresh)
+    assert again["sha256"] == fresh["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shop/models.py", "\n# They are loaded to collect.\n"),
+        ("shop/settings.py", "\nSTATIC_URL = 'files/'\n"),
+        ("shop/static/shop/new.css", "p { color: red }\n"),
+    ],
+)
+def test_collects_again_where_that_could_differ(shop: Path, name: str, text: str) -> None:
+    bundle(shop)
+    (shop / name).parent.mkdir(parents=True, exist_ok=True)
+    change(shop, name, text)
+    facts = bundle(shop)
+    assert not taken(facts)
+    assert taken(bundle(shop))
+    if name.endswith(".css"):
+        digest = next(row["sha256"] for row in facts["layers"] if row["kind"] == "static")
+        with ZipFile(facts["path"]) as archive:
+            paths = [row[0] for row in json.loads(archive.read(f"layers/{digest}.json"))]
+        assert any(path.startswith("app/staticfiles/shop/new.") for path in paths), paths
