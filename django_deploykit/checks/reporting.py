@@ -172,6 +172,29 @@ def gunicorn_options(subject: Subject) -> Iterator[Found]:
         )
 
 
+@check("W826")
+def hasty_gunicorn(subject: Subject) -> Iterator[Found]:
+    """gunicorn is older than 24 and runs with threads.
+
+    When it is told to finish, as at every switch, it closes connections that it accepted and has
+    not read yet: now and then a visitor's request is reset.
+    """
+    web = subject.command("web")
+    if web and ("gunicorn" not in web or not re.search(r"--threads|gthread", web)):
+        return
+    import importlib.metadata
+
+    try:
+        version = importlib.metadata.version("gunicorn")
+    except importlib.metadata.PackageNotFoundError:
+        return
+    if version.partition(".")[0].isdigit() and int(version.partition(".")[0]) < 24:
+        yield Found(
+            f"gunicorn {version} resets connections now and then when it is told to finish",
+            "Lock gunicorn 24 or newer.",
+        )
+
+
 @check("E812")
 def foreign_application(subject: Subject) -> Iterator[Found]:
     """The Procfile's web process names an application that is not there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -190,3 +191,28 @@ def test_settings_without_configuration_have_nothing_to_move(
     monkeypatch.setattr(repository, "configs", lambda: ())
     write(project, "import os\nDEBUG = False\nHERE = os.path.dirname(__file__)\n", monkeypatch)
     assert run("I818", project) == run("W817", project) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "procfile", "told"),
+    [
+        ("23.0.0", "", True),
+        ("23.0.0", "web: gunicorn --threads 4 a.wsgi\n", True),
+        ("23.0.0", "web: gunicorn a.wsgi\n", False),
+        ("23.0.0", "web: uvicorn a.asgi\n", False),
+        ("24.0.0", "", False),
+        (None, "", False),
+    ],
+)
+def test_finds_a_gunicorn_that_drops_what_it_accepted(
+    version: str | None, procfile: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(name: str) -> str:
+        if version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(importlib.metadata, "version", installed)
+    (tmp_path / "manage.py").write_text("", encoding="utf-8")
+    (tmp_path / "Procfile").write_text(procfile, encoding="utf-8")
+    assert bool(run("W826", tmp_path)) is told
