@@ -54,8 +54,8 @@ def only_example_hosts(subject: Subject) -> Iterator[Found]:
     real = hosts - _LOCAL - examples
     if subject.server and not subject.local and hosts and not real:
         yield Found(
-            f"ALLOWED_HOSTS has only {', '.join(sorted(hosts))}",
-            "Add the site's real name.",
+            f"ALLOWED_HOSTS has only {', '.join(sorted(hosts))}: this machine and examples",
+            "Add the name that visitors come by; the example domains are nobody's to use.",
             "ALLOWED_HOSTS",
         )
 

@@ -54,13 +54,13 @@ def _text(backend: object) -> str:
 
 
 def _sends_mail() -> bool:
-    """Whether the project says anything of mail; MAILERS that all lead nowhere are E701's."""
-    rows = [row for row in _all_mailers() if row[0].startswith("MAILERS")]
-    if any(not _goes_nowhere(backend) for _, backend, _ in rows):
-        return True
-    names = ("EMAIL_HOST", "EMAIL_BACKEND", "ADMINS", "MANAGERS")
+    """Whether the project says anything of mail; what leads nowhere alone is E701's to tell."""
+    rows = _all_mailers()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if overridden("MAILERS", "EMAIL_BACKEND") and rows:
+            return any(not _goes_nowhere(backend) for _, backend, _ in rows)
+        names = ("EMAIL_HOST", "ADMINS", "MANAGERS")
         return any(overridden(name) and getattr(settings, name, None) for name in names)
 
 

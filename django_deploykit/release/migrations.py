@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,14 +73,31 @@ def migrating_hosts(databases: Mapping[str, Sequence[Database]]) -> dict[str, tu
     return result
 
 
+_MOST = 20  # migrations of a database that are told one by one
+
+
 def in_words(rows: Iterable[Database]) -> list[str]:
-    """Return the migrations that will run, line by line."""
+    """Return the migrations that will run, line by line; a line an app where they are many.
+
+    They are many at a first release, where there is no table yet that anybody uses.
+    """
     lines = []
     for row in rows:
+        if len(row.pending) > _MOST:
+            apps = Counter(one.app for one in row.pending)
+            lines += [f"{app}: {_counted(count)} on {row.alias}" for app, count in apps.items()]
+            lines += [
+                f"    {one.app}.{one.name}: {text}" for one in row.pending for text in one.breaking
+            ]
+            continue
         for one in row.pending:
             lines.append(f"{one.app}.{one.name} on {row.alias}")
             lines += [f"    {operation}" for operation in one.operations]
     return lines
+
+
+def _counted(count: int) -> str:
+    return "1 migration" if count == 1 else f"{count} migrations"
 
 
 def breaking(rows: Iterable[Database]) -> list[str]:

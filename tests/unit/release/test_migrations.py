@@ -52,6 +52,18 @@ def test_lists_each_migration_with_its_operations() -> None:
     ]
 
 
+def test_many_migrations_are_counted_by_app_and_those_that_break_named() -> None:
+    plain = [{"type": "AddField", "describe": "Add field note", "breaks": False, "why": ""}]
+    many = [{"app": "auth", "name": f"{n:04}", "operations": plain} for n in range(20)]
+    last = {"app": "shop", "name": "0002_note", "operations": OPERATIONS}
+    assert in_words(read_databases(report(row(pending=[*many, last])))) == [
+        "auth: 20 migrations on default",
+        "shop: 1 migration on default",
+        "    shop.0002_note: Remove field stock: it is used",
+    ]
+    assert len(in_words(read_databases(report(row(pending=many))))) == 40
+
+
 def test_names_what_breaks_once() -> None:
     rows = read_databases(report(row(), row(alias="other", place="elsewhere")))
     assert breaking(rows) == ["shop.0002_note: Remove field stock: it is used"]

@@ -61,10 +61,11 @@ CASES: Cases = {
     "W702": (
         [
             setting(EMAIL_BACKEND=SMTP, EMAIL_HOST="mail.example.org"),
-            setting(ADMINS=[("A", "a@example.org")]),
+            setting(EMAIL_BACKEND=SMTP, ADMINS=[("A", "a@example.org")]),
         ],
         [
             setting(),
+            setting(EMAIL_BACKEND="django.core.mail.backends.console.EmailBackend"),
             setting(
                 EMAIL_HOST="mail.example.org", DEFAULT_FROM_EMAIL="a@b.org", SERVER_EMAIL="a@b.org"
             ),
