@@ -241,7 +241,8 @@ def installed(run: Run) -> None:
 
 def stage(run: Run) -> Path:
     """Extract and stage this round's bundle below a folder, as the verb ``stage`` does."""
-    from django_deploykit.runtime.bundlefile import BundleFile, judge_seal
+    from django_deploykit.runtime.bundlefile import BundleFile
+    from django_deploykit.runtime.seal import judge_seal
     from django_deploykit.runtime.store import extract_all, has
     from django_deploykit.runtime.tree import stage as build_tree
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from django_deploykit.release.archive import own_files
-from django_deploykit.runtime.bundlefile import SEAL, seal_of
 from django_deploykit.runtime.entry import main_text
 from django_deploykit.runtime.manifest import (
     FileEntry,
@@ -19,6 +18,7 @@ from django_deploykit.runtime.manifest import (
     dump_list,
     tree_digest,
 )
+from django_deploykit.runtime.seal import SEAL, seal_of
 
 Tree = Mapping[str, bytes | tuple[bytes, int]]
 EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle import layers
+from django_deploykit.bundle import carried, layers
 from django_deploykit.bundle.collected import Collected
 from django_deploykit.bundle.commands import Answer, files_below
 from django_deploykit.bundle.environment import Environment, Target
@@ -19,15 +18,12 @@ from django_deploykit.bundle.source import Commit
 from django_deploykit.bundle.writer import DamagedLayer, write_bundle
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
-from django_deploykit.runtime import __file__ as runtime_file
 from django_deploykit.runtime.entry import main_text
 from django_deploykit.runtime.manifest import (
-    FileEntry,
     Layer,
     Manifest,
     Process,
     good_path,
-    tree_digest,
 )
 from django_deploykit.serving.procfile import default_web, parse_procfile
 
@@ -142,7 +138,7 @@ def make_manifest(
         ),
         required=tuple(facts["required"]),
         unhashed=lock.unhashed,
-        runtime=runtime_digest(),
+        runtime=carried.runtime_digest(),
     )
 
 
@@ -166,31 +162,25 @@ def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Pr
     return found
 
 
-def runtime_members() -> dict[str, bytes]:
-    """Return the runtime's files as members of a bundle."""
-    folder = Path(runtime_file).parent
-    return {f"runtime/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
-
-
-def runtime_digest() -> str:
-    """Return the digest of the runtime that bundles built now carry."""
-    return tree_digest(
-        [
-            FileEntry(name, 0o644, len(data), hashlib.sha256(data).hexdigest())
-            for name, data in runtime_members().items()
-        ]
-    )
-
-
 def write(
-    path: Path, manifest: Manifest, facts: dict[str, Any], commit: Commit, lock: Lock
+    path: Path,
+    manifest: Manifest,
+    target: Target,
+    facts: dict[str, Any],
+    commit: Commit,
+    lock: Lock,
 ) -> tuple[str, int]:
     """Write the bundle; returns its SHA-256 and size."""
     text = manifest.dumps()
     folder = layers.layer_folder()
+    runtime = carried.members(target)
     members = {
         "__main__.py": main_text(
-            text, manifest.project, manifest.settings_module, manifest.release_id
+            text,
+            manifest.project,
+            manifest.settings_module,
+            manifest.release_id,
+            carried.digest_of(runtime),
         ).encode(),
         "manifest.json": text.encode(),
         "sample.ini": facts["sample"].encode(),
@@ -202,7 +192,7 @@ def write(
             manifest.layers,
             lock.digests(),
         ).encode(),
-        **runtime_members(),
+        **runtime,
     }
     try:
         for layer in manifest.layers:

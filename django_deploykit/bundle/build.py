@@ -156,7 +156,7 @@ def _assemble(
     )
     path = _output(request, manifest)
     with timed.step("write"):
-        sha256, size = write(path, manifest, answer.facts, commit, lock)
+        sha256, size = write(path, manifest, target, answer.facts, commit, lock)
     layers.forget_unused(layer.sha256 for layer in manifest.layers)
     if request.output is None:
         forget_old(request.project, manifest.project)

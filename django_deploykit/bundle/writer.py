@@ -15,8 +15,8 @@ from typing import BinaryIO, cast
 from django_deploykit.bundle.packer import file_digest
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.errors import BundleError
-from django_deploykit.runtime.bundlefile import SEAL
 from django_deploykit.runtime.manifest import Layer
+from django_deploykit.runtime.seal import SEAL
 
 _START = b"#!/usr/bin/env python3\n"
 _CHUNK = 1 << 20

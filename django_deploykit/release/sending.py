@@ -240,4 +240,4 @@ def travelling_sizes(path: Path, facts: Sequence[Facts]) -> dict[str, int]:
     """Return the bytes that each layer missing somewhere travels with at most: its archive."""
     with BundleFile(path) as bundle:
         digests = {layer.sha256 for one in facts for layer in missing(bundle.manifest, one)}
-        return {digest: bundle.archive(digest).seek(0, io.SEEK_END) for digest in sorted(digests)}
+        return {digest: bundle.archive_size(digest) for digest in sorted(digests)}

@@ -49,6 +49,29 @@ class Beside:
                 self.finish()
 
 
+class Aside:
+    """One job in a child, begun at once, that is to find out whether something is right.
+
+    Who makes one must call :meth:`close`.
+    """
+
+    def __init__(self, job: Callable[[], None]) -> None:
+        self._job = job
+        self._child = os.fork()
+        if self._child == 0:
+            os._exit(_code(job))
+
+    def result(self) -> None:
+        """Wait for it. Where it failed it is done again, here, to raise what is wrong."""
+        if self.close():
+            self._job()
+
+    def close(self) -> int:
+        """Wait for the child; returns its status, 0 where it succeeded or was waited for before."""
+        child, self._child = self._child, 0
+        return os.waitpid(child, 0)[1] if child else 0
+
+
 def _code(job: Callable[[], None]) -> int:
     try:
         job()

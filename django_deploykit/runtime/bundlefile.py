@@ -1,9 +1,4 @@
-"""Reading a bundle: nothing of it is used before its digests were held against the bytes.
-
-The file ends in a *seal*, the ZIP comment ``deploykit-seal:`` and the SHA-256 of every byte before
-the digest. It finds damage anywhere in the file; what an attacker may change is held by the tree
-digests (and by signatures, where a host asks for them).
-"""
+"""Reading a bundle: nothing of it is used before its digests were held against the bytes."""
 
 from __future__ import annotations
 
@@ -19,10 +14,11 @@ from typing import BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Un
 
 from .errors import DeployKitError
 from .manifest import FileEntry, Layer, Manifest, load_list
+from .seal import DamagedError, judge_seal
 
-SEAL = b"deploykit-seal:"
 _SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
 _CHUNK = 1 << 20
+_IN_MEMORY = 32 << 20  # bytes up to which a layer's archive is read at once
 _LARGE = 8 << 20  # bytes from which on a file is handed out in pieces
 _BROKEN = (
     zipfile.BadZipFile,
@@ -37,15 +33,11 @@ _BROKEN = (
 Content = Union[bytes, Iterable[bytes]]
 
 
-class DamagedError(DeployKitError):
-    """A bundle whose bytes are not what its digests say."""
-
-    def __init__(self, message: str, hint: str = "Copy the file again, or build it again.") -> None:
-        super().__init__(message, hint)
-
-
 class Slice(io.RawIOBase):
-    """A part of a file as a file of its own, for the archives inside the archive."""
+    """A part of a file as a file of its own, for the archives inside the archive.
+
+    It does not move the file's own position: processes that share the file share that.
+    """
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         super().__init__()
@@ -67,8 +59,7 @@ class Slice(io.RawIOBase):
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
         wanted = min(len(buffer), max(0, self._size - self._at))
-        self._file.seek(self._start + self._at)
-        data = self._file.read(wanted)
+        data = os.pread(self._file.fileno(), wanted, self._start + self._at)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -118,9 +109,12 @@ class BundleFile:
         """Return the layer of that digest."""
         return next(layer for layer in self.manifest.layers if layer.sha256 == digest)
 
-    def entries(self, digest: str) -> List[FileEntry]:
-        """Return a layer's verified file list, which must add up to what the manifest says of it."""
-        entries = load_list(self.list_text(digest), digest)
+    def entries(self, digest: str, text: str = "") -> List[FileEntry]:
+        """Return a layer's verified file list, which must add up to what the manifest says of it.
+
+        ``text`` is the list, where the caller has read it already.
+        """
+        entries = load_list(text or self.list_text(digest), digest)
         layer = self.layer(digest)
         if (sum(entry.size for entry in entries), len(entries)) != (layer.size, layer.files):
             raise DamagedError(
@@ -130,25 +124,44 @@ class BundleFile:
 
     def list_text(self, digest: str) -> str:
         """Return a layer's list as it stands in the bundle."""
+        name = f"layers/{digest}.json"
+        start, size = self._place(name)
         try:
-            return self.read(f"layers/{digest}.json").decode("utf-8")
+            return self._part(name, start, size).decode("utf-8")
         except UnicodeDecodeError:
             raise DamagedError(f"{self.path} is damaged: the list of layer {digest[:12]}") from None
 
     def archive(self, digest: str) -> BinaryIO:
-        """Return a layer's archive as a file."""
+        """Return a layer's archive as a file; one that is not large is in memory."""
         name = f"layers/{digest}.zip"
+        start, size = self._place(name)
+        if size <= _IN_MEMORY:
+            return io.BytesIO(self._part(name, start, size))
+        return io.BufferedReader(Slice(self._file, start, size), 1 << 16)
+
+    def archive_size(self, digest: str) -> int:
+        """Return the bytes of a layer's archive."""
+        return self._place(f"layers/{digest}.zip")[1]
+
+    def _place(self, name: str) -> Tuple[int, int]:
+        """Return where a member's bytes stand in the file, and how many they are."""
         try:
             info = self._zip.getinfo(name)
         except KeyError:
             raise DamagedError(f"{self.path} is damaged: {name} is missing") from None
-        self._file.seek(info.header_offset)
-        header = self._file.read(30)
+        header = os.pread(self._file.fileno(), 30, info.header_offset)
         if len(header) != 30 or header[:4] != b"PK\x03\x04":
             raise DamagedError(f"{self.path} is damaged: {name} has no header")
         name_size, extra_size = struct.unpack("<HH", header[26:30])
-        part = Slice(self._file, info.header_offset + 30 + name_size + extra_size, info.file_size)
-        return io.BufferedReader(part, 1 << 16)
+        return info.header_offset + 30 + name_size + extra_size, info.file_size
+
+    def _part(self, name: str, start: int, size: int) -> bytes:
+        # A size that the file does not have must ask for no memory.
+        left = os.fstat(self._file.fileno()).st_size - start
+        data = os.pread(self._file.fileno(), max(0, min(size, left)), start)
+        if len(data) != size:
+            raise DamagedError(f"{self.path} is damaged: {name} cannot be read")
+        return data
 
     def files(
         self, digest: str, entries: Optional[List[FileEntry]] = None
@@ -245,32 +258,6 @@ def _pieces(
             yield data
         if left or member.read(1) or digest.hexdigest() != entry.sha256:
             raise DamagedError(f"{what}: {entry.path} does not match its digest")
-
-
-def judge_seal(path: Path) -> None:
-    """Hold the whole file to the seal at its end."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size - 64 - len(SEAL)))
-        tail = file.read()
-        if not tail.startswith(SEAL):
-            raise DamagedError(f"{path} is damaged: its end is missing")
-        if seal_of(file, size - 64) != tail[len(SEAL) :]:
-            raise DamagedError(f"{path} is damaged: its bytes do not match its seal")
-
-
-def seal_of(file: BinaryIO, size: int) -> bytes:
-    """Return the seal, 64 hexadecimal digits, of the first ``size`` bytes of a file."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    left = size
-    while left > 0:
-        data = file.read(min(_CHUNK, left))
-        if not data:
-            break
-        digest.update(data)
-        left -= len(data)
-    return digest.hexdigest().encode("ascii")
 
 
 def _open(path: Path) -> BinaryIO:

@@ -12,10 +12,16 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import Callable, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, List, Mapping, Optional, Sequence
 
 from .errors import DeployKitError
+
+if TYPE_CHECKING:
+    from .bundlefile import BundleFile
+    from .manifest import Layer
 
 # Where to look for what was extracted before; runs before anything else is imported. Kept in step
 # with cache_folders() and key_of() below, and with `tree.process_lines`. Any Python, even 2, can
@@ -122,8 +128,14 @@ if __name__ == "__main__":
 """
 
 
-def main_text(manifest_text: str, project: str, settings: str, release: str) -> str:
-    """Return the ``__main__.py`` of a bundle with that manifest."""
+def main_text(
+    manifest_text: str, project: str, settings: str, release: str, runtime: str = ""
+) -> str:
+    """Return the ``__main__.py`` of a bundle with that manifest.
+
+    ``runtime`` is the digest of all that the bundle has below ``runtime/``, where that is more than
+    the sources, whose digest the manifest has.
+    """
     manifest = json.loads(manifest_text)
     text = _MAIN.format(
         key=key_of(manifest_text.encode("utf-8")),
@@ -131,7 +143,7 @@ def main_text(manifest_text: str, project: str, settings: str, release: str) -> 
         settings=settings,
         release=release,
         python=manifest["python"],
-        runtime=manifest["runtime"],
+        runtime=runtime or manifest["runtime"],
     )
     return "%s# sum %08x\n" % (text, binascii.crc32(text.encode("utf-8")))
 
@@ -179,35 +191,72 @@ def become(release: Path, arguments: List[str]) -> int:
 
 def ensure(path: Path) -> Path:
     """Return the extracted release of a bundle, extracting it where that was not done yet."""
-    from .bundlefile import BundleFile, DamagedError, judge_seal
-    from .store import extract_all, has, judge_space
-    from .tree import interpreter, stage
+    from .beside import Aside
+    from .seal import judge_seal
+
+    # The whole file has to be read for its seal: that begins before anything else is loaded.
+    verdict = Aside(lambda: judge_seal(path))
+    try:
+        return _ensure(path, verdict.result)
+    finally:
+        verdict.close()
+
+
+def _ensure(path: Path, judge: Callable[[], None]) -> Path:
+    """Do what :func:`ensure` says; ``judge`` raises where the file is not as its seal says."""
+    from .bundlefile import BundleFile
+    from .seal import DamagedError
+    from .store import has, judge_space
+    from .tree import interpreter
 
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
-        key = key_of(bundle.read("manifest.json"))
-    judge_target(manifest.platform, manifest.glibc)
-    interpreter(manifest.python)
-    folder = cache_folder(os.environ) / manifest.project
-    release = folder / "releases" / key
-    if release.is_dir():
-        return release
-    store = folder / "store"
-    store.mkdir(parents=True, exist_ok=True)
-    missing = [layer for layer in manifest.layers if not has(store, layer.sha256)]
-    judge_space(
-        store, sum(layer.size for layer in missing), 2 * sum(layer.files for layer in missing)
-    )
-    try:
-        extract_all(path, store, missing, lambda: judge_seal(path))
-    except DamagedError:
-        raise
-    except OSError as error:
-        raise DeployKitError(
-            f"the bundle cannot be extracted to {store}: {error.strerror}"
-        ) from None
-    stage(manifest, store, release, {})
+        judge_target(manifest.platform, manifest.glibc)
+        interpreter(manifest.python)
+        folder = cache_folder(os.environ) / manifest.project
+        release = folder / "releases" / key_of(bundle.read("manifest.json"))
+        if release.is_dir():
+            return release
+        store = folder / "store"
+        store.mkdir(parents=True, exist_ok=True)
+        missing = [layer for layer in manifest.layers if not has(store, layer.sha256)]
+        judge_space(
+            store, sum(layer.size for layer in missing), 2 * sum(layer.files for layer in missing)
+        )
+        try:
+            _lay_out(bundle, store, release, missing, judge)
+        except DamagedError:
+            judge()  # damage of the file as a whole is told as such
+            raise
+        except OSError as error:
+            raise DeployKitError(
+                f"the bundle cannot be extracted to {store}: {error.strerror}"
+            ) from None
     return release
+
+
+def _lay_out(
+    bundle: BundleFile,
+    store: Path,
+    release: Path,
+    missing: Sequence[Layer],
+    judge: Callable[[], None],
+) -> None:
+    """Extract what is missing and stage the release, which appears when all was found to be right."""
+    from .linked import lay
+    from .store import extracted
+    from .tree import stage
+
+    manifest = bundle.manifest
+    gone = {layer.sha256 for layer in missing}
+    there = [layer for layer in manifest.layers if layer.sha256 not in gone]
+    with closing(extracted(bundle, store, missing)) as coming:
+
+        def bring(into: Path) -> None:
+            lay(chain(there, coming), store, into)
+            judge()
+
+        stage(manifest, store, release, {}, lay=bring)
 
 
 def cache_folder(env: Mapping[str, str]) -> Path:

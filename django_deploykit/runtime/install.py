@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
 from . import hosting, lock, prune, signature, store
-from .bundlefile import BundleFile, judge_seal
+from .bundlefile import BundleFile
 from .call import Voice
 from .errors import DeployKitError
 from .manifest import Manifest
 from .plain import program_of
 from .project_commands import check, migrate
+from .seal import judge_seal
 from .site import Site, load_site
 from .switch import Change, live_release, settle, switch
 

@@ -24,6 +24,7 @@ _RELEASE_IN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}")
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 _ODD_PARTS = frozenset(("", ".", ".."))
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 _ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
 _PROCESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
@@ -251,10 +252,12 @@ def tree_digest(entries: Iterable[FileEntry]) -> str:
     """
     parts = []  # joined and hashed at once: this is done for every file of a release
     for path, mode, size, sha256 in sorted(entries):
-        for part in (path, format(mode, "o"), str(size), sha256):
-            raw = part.encode("utf-8", "surrogateescape")
-            parts.append(b"%d:%b" % (len(raw), raw))
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+        octal, number = f"{mode:o}", str(size)
+        length = len(path) if path.isascii() else len(path.encode("utf-8", "surrogateescape"))
+        parts.append(
+            f"{length}:{path}{len(octal)}:{octal}{len(number)}:{number}{len(sha256)}:{sha256}"
+        )
+    return hashlib.sha256("".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def dump_list(entries: Iterable[FileEntry]) -> str:
@@ -282,11 +285,11 @@ def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
     A path may not be a file and a folder at once, nor one that every release has of its own.
     """
     seen: Set[str] = set()
-    folders: Set[str] = set()  # that are known to be no files: those stand before what is in them
+    folders: Set[str] = set()  # that are known to be good, and no files: those stand before theirs
     for entry in sorted(entries):
-        folder = entry.path.rpartition("/")[0]
+        folder, _, name = entry.path.rpartition("/")
         bad = (
-            not good_path(entry.path)
+            not ((folder in folders and _PLAIN_NAME.match(name)) or good_path(entry.path))
             or entry.mode not in (0o644, 0o755)
             or not 0 <= entry.size < _LARGEST
             or not _DIGEST.match(entry.sha256)
@@ -298,7 +301,8 @@ def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
                 f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold"
             )
         seen.add(entry.path)
-        folders.add(folder)
+        if "/" in folder:  # elsewhere some names are every release's own
+            folders.add(folder)
 
 
 def _parents(path: str) -> List[str]:

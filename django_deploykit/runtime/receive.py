@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, List
 
 from . import signature, store
 from .beside import Beside
-from .bundlefile import DamagedError, layer_files
+from .bundlefile import layer_files
 from .errors import DeployKitError
 from .manifest import (
     LONGEST,
@@ -39,6 +39,7 @@ from .manifest import (
     valid_digest,
     valid_release_id,
 )
+from .seal import DamagedError
 from .tree import link
 
 _CHUNK = 1 << 18

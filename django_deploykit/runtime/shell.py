@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Collection
 
 # What keeps its meaning inside one command: quotes, substitutions, redirections of a descriptor.
 _KEPT = re.compile(
@@ -22,11 +23,15 @@ _COMPOUND = re.compile(r"\s*(?:if|for|while|until|case|!|\{)(?=\s)")
 _JOINED = re.compile(r"&&|\|\||;|\n")
 
 
-def shell_command(command: str) -> str:
+def shell_command(command: str, scripts: Collection[str] = ()) -> str:
     """Return the shell text that runs a Procfile line, with arguments of the caller behind it.
+
+    ``scripts`` are programs of the release that its Python can be given at once.
 
     >>> shell_command("gunicorn shop.wsgi")
     'exec gunicorn shop.wsgi "$@"'
+    >>> shell_command("gunicorn shop.wsgi", ["gunicorn"])
+    'exec "$VIRTUAL_ENV/bin/python" "$VIRTUAL_ENV/bin/gunicorn" shop.wsgi "$@"'
     >>> shell_command("WORKERS=2 celery -A shop worker")
     'WORKERS=2 exec celery -A shop worker "$@"'
     >>> shell_command("yes | python manage.py migrate")
@@ -37,8 +42,8 @@ def shell_command(command: str) -> str:
     start = _behind_assignments(command)
     plain = not any(char in command for char in "|&;<>()`\n")
     if plain and not any(char in command[:start] for char in "'\""):
-        return f'{_with_exec(command)} "$@"'
-    whole = _with_exec(command) if _is_one(command) else command
+        return f'{_with_exec(command, scripts)} "$@"'
+    whole = _with_exec(command, scripts) if _is_one(command) else command
     return f"exec /bin/sh -c {shlex.quote(whole)}"
 
 
@@ -77,8 +82,12 @@ def _executes(command: str) -> bool:
     return bool(re.match(r"exec\s", command[_behind_assignments(command) :]))
 
 
-def _with_exec(command: str) -> str:
+def _with_exec(command: str, scripts: Collection[str]) -> str:
     if _executes(command):
         return command.strip()
     start = _behind_assignments(command)
-    return f"{command[:start].lstrip()}exec {command[start:].strip()}"
+    rest = command[start:].strip()
+    name = rest.split(None, 1)[0] if rest else ""
+    if name in scripts:
+        rest = f'"$VIRTUAL_ENV/bin/python" "$VIRTUAL_ENV/bin/{name}"{rest[len(name) :]}'
+    return f"{command[:start].lstrip()}exec {rest}"

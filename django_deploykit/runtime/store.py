@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Sequence, Tuple
+from typing import Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple
 
+from .beside import Aside
 from .bundlefile import BundleFile, Content
 from .errors import DeployKitError
 from .manifest import FileEntry, Layer, dump_list, load_list, valid_digest
@@ -53,26 +56,66 @@ def incoming(store: Path) -> Iterator[Path]:
 
 
 def write_files(folder: Path, files: Iterable[File]) -> None:
-    """Write a tree's files with their modes, whatever the umask."""
-    made = set()
+    """Write a tree's files with their modes, and folders with mode 0755, whatever the umask."""
+    folders = Folders(str(folder))
+    exact: Dict[int, bool] = {}  # by mode: whether a file gets it from the start
     for entry, data in files:
-        path = os.path.join(folder, entry.path)
-        parent = os.path.dirname(path)
-        if parent not in made:
-            os.makedirs(parent, exist_ok=True)
-            made.add(parent)
+        folders.make(entry.path.rpartition("/")[0])
+        path = f"{folders.top}/{entry.path}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, entry.mode)
-        with open(fd, "wb", closefd=True) as file:
-            file.writelines((data,) if isinstance(data, bytes) else data)
-            if os.fstat(fd).st_mode & 0o777 != entry.mode:
+        try:
+            for piece in (data,) if isinstance(data, bytes) else data:
+                _write_whole(fd, piece)
+            if entry.mode not in exact:  # the umask and the folder's rules are the same for all
+                exact[entry.mode] = os.fstat(fd).st_mode & 0o777 == entry.mode
+            if not exact[entry.mode]:
                 os.fchmod(fd, entry.mode)
+        finally:
+            os.close(fd)
 
 
-def keep(store: Path, digest: str, entries: Sequence[FileEntry], folder: Path) -> None:
-    """Give a finished tree its name in the store; another process may have been faster."""
-    open_folders(folder)
+class Folders:
+    """The folders of a tree under construction, made with mode 0755: another user runs the code."""
+
+    def __init__(self, top: str) -> None:
+        self.top = top
+        self._made = {""}
+        self._exact: Optional[bool] = None  # whether a folder gets the mode from the start
+        os.chmod(top, 0o755)
+
+    def make(self, path: str) -> None:
+        """Make a folder, named relative to the top, and those above it, where they are not there."""
+        if path in self._made:
+            return
+        self.make(path.rpartition("/")[0])
+        whole = f"{self.top}/{path}"
+        try:
+            os.mkdir(whole)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(whole).st_mode):
+                raise
+        if self._exact is None:
+            self._exact = os.stat(whole).st_mode & 0o777 == 0o755
+        if not self._exact:
+            os.chmod(whole, 0o755)
+        self._made.add(path)
+
+
+def _write_whole(fd: int, data: bytes) -> None:
+    done = os.write(fd, data)
+    while done < len(data):
+        done += os.write(fd, data[done:])
+
+
+def keep(
+    store: Path, digest: str, entries: Sequence[FileEntry], folder: Path, text: str = ""
+) -> None:
+    """Give a finished tree its name in the store; another process may have been faster.
+
+    ``text`` is the layer's list, where the caller has it as it is written.
+    """
     target = store / digest
-    if not has(store, digest) and target.exists():
+    if not has(store, digest) and target.exists() and _unlike(target, entries):
         set_aside(store, digest)  # a tree without its list was cut off
     try:
         os.rename(folder, target)
@@ -80,8 +123,13 @@ def keep(store: Path, digest: str, entries: Sequence[FileEntry], folder: Path) -
         if not target.is_dir():
             raise
     listing = store / f".{digest}.{os.getpid()}.json"
-    listing.write_text(dump_list(entries), encoding="utf-8")
+    listing.write_text(text or dump_list(entries), encoding="utf-8")
     os.replace(listing, store / f"{digest}.json")
+
+
+def _unlike(tree: Path, entries: Iterable[FileEntry]) -> bool:
+    """Whether a tree is not the listed one. Where it is, its list is about to be written by another."""
+    return not all(matches(str(tree), entry) for entry in entries)
 
 
 def open_folders(folder: Path) -> None:
@@ -111,9 +159,10 @@ def extract(bundle: BundleFile, store: Path, digest: str) -> None:
     with incoming(store) as folder:
         tree = folder / "tree"
         tree.mkdir()
-        entries = bundle.entries(digest)
+        text = bundle.list_text(digest)
+        entries = bundle.entries(digest, text)
         write_files(tree, bundle.files(digest, entries))
-        keep(store, digest, entries, tree)
+        keep(store, digest, entries, tree, text)
 
 
 def extract_all(
@@ -121,47 +170,71 @@ def extract_all(
 ) -> None:
     """Extract layers on two processors; ``judge`` runs beside it and may refuse.
 
-    A failure in either half is a failure of the whole; what was extracted whole stays, being right.
+    A failure of either is a failure of the whole; what was extracted whole stays, being right.
     """
-    halves = balance(layers)
-    child = os.fork() if halves[1] else 0
-    if halves[1] and child == 0:
-        os._exit(_in_child(path, store, halves[1]))
+    verdict = Aside(judge)
     try:
-        judge()
-        _extract_half(path, store, halves[0])
+        with BundleFile(path) as bundle:
+            for _ in extracted(bundle, store, layers):
+                pass
+        verdict.result()
     finally:
-        status = os.waitpid(child, 0)[1] if halves[1] else 0
-    if status:
-        _extract_half(path, store, halves[1])  # again, here, to raise what went wrong there
+        verdict.close()
 
 
-def _in_child(path: Path, store: Path, layers: Sequence[Layer]) -> int:
+def extracted(
+    bundle: BundleFile, store: Path, layers: Sequence[Layer]
+) -> Generator[Layer, None, None]:
+    """Extract layers on two processors, and yield each when it is in the store.
+
+    Two processes take them from one queue, the costly ones first. Those that the other one took
+    are yielded at the end.
+    """
+    ordered = sorted(layers, key=lambda one: (-_work(one), one.sha256))
+    queue, queued = _queue(len(ordered))
+    helper = Aside(lambda: _take(bundle, store, ordered, queue)) if len(ordered) > 1 else None
+    mine = set()
     try:
-        _extract_half(path, store, layers)
-    except BaseException:
-        return 1
-    return 0
+        for number in chain(_taken(queue), range(queued, len(ordered))):
+            extract(bundle, store, ordered[number].sha256)
+            mine.add(number)
+            yield ordered[number]
+    finally:
+        for _ in _taken(queue):
+            pass  # where something went wrong here, there is nothing left to do for the other one
+        os.close(queue)
+        if helper:
+            helper.close()
+    for number, layer in enumerate(ordered):
+        if number not in mine:
+            extract(bundle, store, layer.sha256)  # where it is not there, to raise what went wrong
+            yield layer
 
 
-def _extract_half(path: Path, store: Path, layers: Sequence[Layer]) -> None:
-    with BundleFile(path) as bundle:
-        for layer in layers:
-            extract(bundle, store, layer.sha256)
+def _take(bundle: BundleFile, store: Path, layers: Sequence[Layer], queue: int) -> None:
+    for number in _taken(queue):
+        extract(bundle, store, layers[number].sha256)
 
 
-def balance(layers: Sequence[Layer]) -> Tuple[List[Layer], List[Layer]]:
-    """Split layers into two halves of about the same work: bytes, and a price for each file."""
-    halves: Tuple[List[Layer], List[Layer]] = ([], [])
-    load = [0, 0]
-    for layer in sorted(layers, key=lambda one: (-_work(one), one.sha256)):
-        lighter = 0 if load[0] <= load[1] else 1
-        halves[lighter].append(layer)
-        load[lighter] += _work(layer)
-    return halves
+def _queue(count: int) -> Tuple[int, int]:
+    """Return the end of a pipe that holds the numbers below ``count``, and how many found room."""
+    queue, entrance = os.pipe()
+    os.set_blocking(entrance, False)
+    try:
+        held = os.write(entrance, b"".join(number.to_bytes(4, "little") for number in range(count)))
+    finally:
+        os.close(entrance)
+    return queue, held // 4
+
+
+def _taken(queue: int) -> Iterator[int]:
+    """Take numbers out of the queue until it is empty; no other process gets the same."""
+    while number := os.read(queue, 4):
+        yield int.from_bytes(number, "little")
 
 
 def _work(layer: Layer) -> int:
+    """Return about how much work a layer is: bytes, and a price for each file."""
     return layer.size + 8192 * layer.files
 
 

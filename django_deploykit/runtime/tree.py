@@ -7,12 +7,11 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from . import store as layers
 from .errors import DeployKitError
@@ -25,6 +24,11 @@ _HASHED = re.compile(
 )  # as Django's ManifestStaticFilesStorage names them
 # No links here, not as many, or not from there: the file is copied.
 _NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
+# How a script begins that may lie anywhere: a shell looks for the Python beside it.
+_SEEKING = (
+    b"#!/bin/sh\n"
+    b"""'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"\n"""
+)
 _ACTIVATE = """\
 # Source this file: . bin/activate
 deactivate () {{
@@ -61,6 +65,8 @@ def find_python(version: str) -> str:
     found = shutil.which(f"python{version}")
     if not found:
         return ""
+    import subprocess  # slow to load, and rarely needed
+
     # A name on the PATH may be pyenv's, for a version that it would not run.
     done = subprocess.run(
         [found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
@@ -76,13 +82,14 @@ def stage(
     kept: Sequence[Path] = (),
     *,
     lasting: bool = False,
+    lay: Optional[Callable[[Path], None]] = None,
 ) -> None:
     """Build the release ``target`` from layers in the store; it appears whole, by a rename.
 
     ``env`` is what every command of the release gets in its environment. The hashed static files of
     the ``kept`` releases are linked in, so that pages loaded before the switch still find them. A
     release that is there already stays. ``lasting`` writes all to the disk before it appears: what is
-    live must outlive a power cut.
+    live must outlive a power cut. ``lay`` brings the layers' files into the folder in another way.
     """
     if target.exists():
         return
@@ -90,8 +97,11 @@ def stage(
     target.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
     try:
-        for layer in manifest.layers:
-            link(store / layer.sha256, layers.entries_of(store, layer.sha256), folder)
+        if lay is None:
+            for layer in manifest.layers:
+                link(store / layer.sha256, layers.entries_of(store, layer.sha256), folder)
+        else:
+            lay(folder)
         _write_environment(folder, target, manifest, python)
         _write_commands(folder, target, manifest, env, manifest.project)
         for release in kept if manifest.static_root else ():
@@ -125,21 +135,19 @@ def flush(folder: Path) -> None:
 
 def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
     """Hard-link a layer's files below ``folder``; copies where no link can be."""
-    made = set()
     source, target = str(tree), str(folder)
+    os.makedirs(target, exist_ok=True)
+    folders = layers.Folders(target)
     for entry in entries:
-        path = os.path.join(target, entry.path)
-        parent = os.path.dirname(path)
-        if parent not in made:
-            os.makedirs(parent, exist_ok=True)
-            made.add(parent)
+        folders.make(entry.path.rpartition("/")[0])
         try:
-            _link(os.path.join(source, entry.path), path)
+            link_file(f"{source}/{entry.path}", f"{target}/{entry.path}")
         except FileExistsError:
             raise DeployKitError(f"two layers hold {entry.path}") from None
 
 
-def _link(source: str, target: str) -> None:
+def link_file(source: str, target: str) -> None:
+    """Hard-link one file; copy it where no link can be."""
     try:
         os.link(source, target)
     except OSError as error:
@@ -156,7 +164,7 @@ def link_hashed(source: Path, target: Path) -> None:
                 link_path = target / os.path.relpath(path, source) / name
                 if not link_path.exists():
                     link_path.parent.mkdir(parents=True, exist_ok=True)
-                    _link(os.path.join(path, name), str(link_path))
+                    link_file(os.path.join(path, name), str(link_path))
 
 
 def link_kept(releases: Path, release: str, manifest: Manifest) -> None:
@@ -199,7 +207,10 @@ def _write_commands(
     run = shlex.quote(str(target / "bin" / "deploykit-run"))
     lines = [f'if [ "${{1:-}}" = --process ]; then shift; exec /bin/sh {run} "$@"; fi']
     _executable(folder / "bin" / name, [*command, *lines, f'exec {python} {manage} "$@"'])
-    _executable(folder / "bin" / "deploykit-run", [*command, *process_lines(target, manifest)])
+    _executable(
+        folder / "bin" / "deploykit-run",
+        [*command, *process_lines(target, manifest, _scripts(folder))],
+    )
 
 
 def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) -> List[str]:
@@ -229,10 +240,11 @@ def _in_braces(value: str) -> str:
     return value
 
 
-def process_lines(target: Path, manifest: Manifest) -> List[str]:
+def process_lines(target: Path, manifest: Manifest, scripts: Collection[str] = ()) -> List[str]:
     """Return the shell lines that run a process by its name, ``deploykit-run web``.
 
     A plain command replaces the shell, so that it gets the signals and the sockets (LISTEN_PID).
+    ``scripts`` are programs in ``bin`` that the release's Python can be given at once.
     """
     lines = [
         f"cd {shlex.quote(str(target / 'app'))} || exit 1",
@@ -243,7 +255,7 @@ def process_lines(target: Path, manifest: Manifest) -> List[str]:
         'case "$name" in',
     ]
     for process in manifest.processes:
-        lines.append(f"{shlex.quote(process.name)}) {shell_command(process.command)} ;;")
+        lines.append(f"{shlex.quote(process.name)}) {shell_command(process.command, scripts)} ;;")
     names = " ".join(process.name for process in manifest.processes)
     lines += [f'*) echo "no process $name here; there are: {names}" >&2; exit 2 ;;', "esac"]
     return lines
@@ -261,6 +273,20 @@ def _gunicorn_lines(manifest: Manifest) -> List[str]:
 
 def _numbers(version: str) -> Tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _scripts(folder: Path) -> List[str]:
+    """Return the programs of a release that begin in a shell, which looks for the Python beside them.
+
+    That takes three processes more at each start; who has the release's path knows the Python.
+    """
+    found = []
+    for path in (folder / "bin").iterdir():
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                if file.read(len(_SEEKING)) == _SEEKING:
+                    found.append(path.name)
+    return found
 
 
 def _executable(path: Path, lines: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from django_deploykit.bundle.assembly import runtime_members
+from django_deploykit.bundle import carried
 from django_deploykit.bundle.environment import Environment, ensure_environment, find_target
 from django_deploykit.bundle.layers import layer_folder
 from django_deploykit.bundle.lockfile import read_lock
@@ -140,7 +140,7 @@ def stage(caches: Path) -> Stage:
             "manifest.json": text.encode(),
             "sample.ini": b"",
             "sbom.cdx.json": b"{}",
-            **runtime_members(),
+            **carried.sources(),
         }
         for layer in manifest.layers:
             listing = layer_folder() / f"{layer.sha256}.json"

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.runtime.bundlefile import SEAL, BundleFile, judge_seal
+from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.entry import ensure
 from django_deploykit.runtime.manifest import FileEntry, dump_list, tree_digest
+from django_deploykit.runtime.seal import SEAL, judge_seal
 from tests.bundles import Tree, layer_zip, make_layer, make_manifest, write_bundle
 from tests.integration.bundling import Shop, run_bundle
 

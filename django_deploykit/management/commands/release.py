@@ -138,7 +138,8 @@ class Command(BaseCommand):
     def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
         """Return the bundle to release, built where none is named."""
         if options["bundle"]:
-            from django_deploykit.runtime.bundlefile import BundleFile, judge_seal
+            from django_deploykit.runtime.bundlefile import BundleFile
+            from django_deploykit.runtime.seal import judge_seal
 
             with BundleFile(options["bundle"]):  # says what is wrong with what is no bundle at all
                 judge_seal(options["bundle"])

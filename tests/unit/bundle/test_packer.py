@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle import packer
-from django_deploykit.runtime.bundlefile import DamagedError, layer_files
+from django_deploykit.runtime.bundlefile import layer_files
 from django_deploykit.runtime.manifest import FileEntry, load_list
+from django_deploykit.runtime.seal import DamagedError
 
 # Names and constants that the process knows already are other objects than those that are new.
 _SOURCE = """\

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle.writer import DamagedLayer, write_bundle
-from django_deploykit.runtime.bundlefile import BundleFile, DamagedError, judge_seal
+from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.manifest import Layer, Manifest, dump_list
+from django_deploykit.runtime.seal import DamagedError, judge_seal
 from tests.bundles import entries_of, layer_zip, make_layer, make_manifest
 
 _TREE = {"app/manage.py": b"print('shop')\n", "app/big.bin": bytes(3 << 20)}

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from django_deploykit.runtime import receive, store
-from django_deploykit.runtime.bundlefile import DamagedError
 from django_deploykit.runtime.errors import DeployKitError
 from django_deploykit.runtime.manifest import FileEntry, dump_list, tree_digest
 from django_deploykit.runtime.receive import Received
+from django_deploykit.runtime.seal import DamagedError
 from tests.bundles import Tree, entries_of, layer_zip, make_layer, make_manifest
 
 TREE: Tree = {"app/manage.py": b"print()\n", "app/data/x.txt": b"x" * 5000}

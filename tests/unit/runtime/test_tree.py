@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.manifest import FileEntry
-from django_deploykit.runtime.tree import link, link_hashed
+from django_deploykit.runtime import store
+from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.manifest import FileEntry, Process
+from django_deploykit.runtime.tree import link, link_hashed, stage
+from tests.bundles import Tree, make_layer, make_manifest, write_bundle
 
 ENTRY = FileEntry("app/run.py", 0o755, 4, "0" * 64)
 
@@ -56,3 +60,28 @@ def test_a_full_disk_is_no_reason_to_copy(
     with pytest.raises(OSError, match="No space left on device"):
         link(layer, [ENTRY], tmp_path / "release")
     assert not (tmp_path / "release" / ENTRY.path).exists()
+
+
+def test_a_program_that_seeks_its_python_is_given_to_it_at_once(tmp_path: Path) -> None:
+    seeking = (
+        "#!/bin/sh\n"
+        """'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"\n"""
+        "' '''\nimport sys; print(sys.argv, sys.prefix)\n"
+    )
+    files: Tree = {
+        "bin/seeker": (seeking.encode(), 0o755),
+        "bin/plain": (b"#!/bin/sh\necho plain $0 $1\n", 0o755),
+    }
+    layer = make_layer("distribution", "tools", "1", files)
+    processes = (Process("web", "A=1 seeker 'a b'"), Process("other", "plain"))
+    manifest = make_manifest((layer,), processes=processes)
+    with BundleFile(write_bundle(tmp_path / "x.pyz", manifest, {"tools": files})) as bundle:
+        store.extract(bundle, tmp_path / "store", layer.sha256)
+    release = tmp_path / "releases" / "one"
+    stage(manifest, tmp_path / "store", release, {})
+    (release / "app").mkdir()
+    run = [release / "bin" / "deploykit-run"]
+    out = subprocess.check_output([*run, "web", "c"], text=True)
+    assert out == f"{[str(release / 'bin/seeker'), 'a b', 'c']} {release}\n"
+    assert '"$VIRTUAL_ENV/bin/python" "$VIRTUAL_ENV/bin/seeker"' in run[0].read_text()
+    assert subprocess.check_output([*run, "other", "d"], text=True).endswith("plain d\n")
