@@ -103,7 +103,7 @@ def test_says_the_same_as_mailers() -> None:
 _SETTINGS = """
 from django_deploykit.conf import Config
 
-SECRET_KEY = "k"
+SECRET_KEY, USE_TZ = "k", True
 MAILERS_OF_STARTPROJECT = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 if %(new)s:
     MAILERS = MAILERS_OF_STARTPROJECT
