@@ -11,7 +11,6 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 _REPORT = """\
 done = function(summary, latency, requests)
@@ -81,13 +80,8 @@ class Traffic:
         self.visitor.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.visitor.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self.visitor.__exit__()
         self._wrk.send_signal(signal.SIGINT)
         try:
             out, problem = self._wrk.communicate(timeout=30)
@@ -126,12 +120,7 @@ class Visitor:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join(70)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from types import TracebackType
 
 _PIECE = 1 << 18
 
@@ -28,12 +27,7 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # A thread that waits in accept() keeps a closed socket listening; a connection wakes it.
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import math
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
+
+_LONGEST_IDLE = (
+    1.0  # seconds; a machine that is busy with other things may stop a client for longer
+)
 
 
 @dataclass
@@ -14,7 +18,8 @@ class Load:
     """Asks ``path`` of ``host:port`` on ``connections`` threads while the ``with`` block runs.
 
     ``failed`` holds what went wrong; ``slowest`` is in seconds; a new connection is made for every
-    ``per_connection`` requests, so that accepting is tried too.
+    ``per_connection`` requests, so that accepting is tried too. ``late`` counts requests on
+    connections that this client left idle for so long that a server may have closed them.
     """
 
     port: int
@@ -27,21 +32,18 @@ class Load:
     failed: list[str] = field(default_factory=list)
     bodies: set[bytes] = field(default_factory=set)
     pause: float = 0.0
+    late: int = 0
 
     def __enter__(self) -> Load:
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._idle = threading.local()
         self._threads = [threading.Thread(target=self._ask) for _ in range(self.connections)]
         for thread in self._threads:
             thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -49,6 +51,7 @@ class Load:
     def _ask(self) -> None:
         while not self._stop.is_set():
             connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+            self._idle.since = math.inf
             try:
                 for _ in range(self.per_connection):
                     if self._stop.is_set() or not self._once(connection):
@@ -58,6 +61,7 @@ class Load:
 
     def _once(self, connection: http.client.HTTPConnection) -> bool:
         begun = time.monotonic()
+        idle = begun - self._idle.since  # below zero on a new connection
         problem, body, closes = "", b"", False
         try:
             connection.request("GET", self.path, headers={"X-Forwarded-Proto": "https"})
@@ -67,9 +71,14 @@ class Load:
             if response.status != 200:
                 problem = f"status {response.status}"
         except (OSError, http.client.HTTPException) as error:
-            # An idle kept connection may be closed by its server at any time; browsers ask again.
             problem = f"{type(error).__name__}: {error}"
-        took = time.monotonic() - begun
+            if idle > _LONGEST_IDLE:  # gunicorn closes them after two seconds; browsers ask again
+                with self._lock:
+                    self.late += 1
+                return False
+            problem += " on a new connection" if idle < 0 else f", {idle:.3f} s after the last one"
+        self._idle.since = time.monotonic()
+        took = self._idle.since - begun
         with self._lock:
             self.sent += 1
             self.slowest = max(self.slowest, took)
