@@ -16,8 +16,7 @@ from django_deploykit.bundle.commands import Answer, ask, run_build
 from django_deploykit.bundle.environment import Environment, Target, ensure_environment, find_target
 from django_deploykit.bundle.kept import file_name, forget_old, kept_path
 from django_deploykit.bundle.lock import Lock
-from django_deploykit.bundle.lockfile import lock_folder, read_lock
-from django_deploykit.bundle.markers import settle
+from django_deploykit.bundle.lockfile import lock_folder, read_lock, settled
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, export, find_commit, materialise_links
 from django_deploykit.errors import BundleError
@@ -164,11 +163,10 @@ def _assemble(
 
 
 def _lock(project: Project, where: Path, name: str, target: Target, timed: _Timed) -> Lock:
-    lock = read_lock(project, where, name)
-    requirements, notes = settle(lock.requirements, target.python, target.platform)
+    lock, notes = settled(read_lock(project, where, name), target.python, target.platform)
     for text in notes:
         timed.note(text)
-    return replace(lock, requirements=tuple(requirements))
+    return lock
 
 
 def _native(

@@ -10,18 +10,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django_deploykit.bundle.commands import Answer, scrubbed
 from django_deploykit.bundle.environment import Environment, Target
-from django_deploykit.bundle.layers import cache_folder, digest_of_text, layer_folder
-from django_deploykit.bundle.packer import file_digest, replace, whole
+from django_deploykit.bundle.layers import digest_of_text, layer_folder
+from django_deploykit.bundle.packer import file_digest, whole
+from django_deploykit.bundle.remembered import keep, read_kept
 from django_deploykit.project import Project
 from django_deploykit.runtime.manifest import Layer
 
-_KEPT = 30  # answers, of all projects
+_KIND = "collected"  # of texts that are kept
 _FILES = ("open", "os.link", "os.rename", "os.symlink", "sqlite3.connect")
 _LISTS = ("os.listdir", "os.scandir")
 # Of the kernel's making: what is read there is no part of a bundle.
@@ -100,10 +100,10 @@ def recall(question: Question) -> Collected | None:
 
 
 def _recall(question: Question) -> Collected | None:
-    folder, record = question.folder, _record(question.key)
+    folder = question.folder
     try:
-        data = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = json.loads(read_kept(_KIND, question.key) or "")
+    except ValueError:
         return None
     sources = {str(folder / path): digest for path, digest in data["reads"].items()}
     if any(_digest(path) != digest for path, digest in (sources | data["outside"]).items()):
@@ -114,8 +114,6 @@ def _recall(question: Question) -> Collected | None:
     facts = data["facts"]
     if facts["static_root"]:
         facts["static_root"] = os.path.normpath(folder.resolve() / facts["static_root"])
-    with suppress(OSError):
-        os.utime(record)
     return Collected(Answer(facts, tuple(data["stray"])), static)
 
 
@@ -138,10 +136,7 @@ def remember(
     """Keep an answer with the digests of what it came from, where that is known."""
     text = _as_text(question.folder, sources, answer, static) if sources else ""
     if text:
-        path = _record(question.key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace(str(path), text.encode("utf-8"))
-        _forget_old(path.parent)
+        keep(_KIND, question.key, text)
 
 
 def _reading_shows(folder: Path) -> bool:
@@ -207,23 +202,9 @@ def _as_text(folder: Path, sources: Sources, answer: Answer, static: Layer | Non
     return text
 
 
-def _record(key: str) -> Path:
-    return cache_folder() / "collected" / f"{key}.json"
-
-
 def _digest(path: str) -> str:
     """Return a file's SHA-256, "" where there is none that can be read."""
     try:
         return file_digest(path)
     except OSError:
         return ""
-
-
-def _forget_old(folder: Path) -> None:
-    """Keep the answers that were used last."""
-    found = []
-    for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # another build was faster
-            found.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(found)[:-_KEPT]:
-        path.unlink(missing_ok=True)

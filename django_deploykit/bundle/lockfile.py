@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
+from django_deploykit.bundle.layers import digest_of_text
 from django_deploykit.bundle.lock import (
     CANDIDATES,
     Lock,
@@ -13,8 +17,10 @@ from django_deploykit.bundle.lock import (
     missing_lock,
     parse_requirements,
 )
+from django_deploykit.bundle.markers import settle
+from django_deploykit.bundle.remembered import keep, read_kept
 from django_deploykit.bundle.source import Commit, export, git
-from django_deploykit.bundle.uv import run_uv
+from django_deploykit.bundle.uv import find_uv, run_uv
 from django_deploykit.bundle.written import read_written
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
@@ -73,10 +79,55 @@ def _requirements(
             "--no-header",
             "--no-annotate",
         ]
-        text = run_uv(
-            ["export", "--quiet", "--format", "requirements-txt", *flags, *words],
-            folder / os.path.dirname(name),
-            f"reading {name}",
-        )
+        text = _exported(folder / os.path.dirname(name), [*flags, *words], name)
         return parse_requirements(text, name).requirements, []
     return read_written(name, folder)
+
+
+def _exported(where: Path, words: list[str], name: str) -> str:
+    """Return a uv.lock in the words of a requirements file; uv is asked once for each content."""
+    key = _key(where, words)
+    text = read_kept("locks", key)
+    if text is None:
+        argv = ["export", "--quiet", "--format", "requirements-txt", *words]
+        text = run_uv(argv, where, f"reading {name}")
+        if str(where) not in text:
+            keep("locks", key, text)
+    return text
+
+
+def _key(where: Path, words: list[str]) -> str:
+    """Return what uv's answer is kept under: all that it comes from.
+
+    uv reads the project's pyproject.toml, and those of the members that the lock names.
+    """
+    lock = _words(where / "uv.lock")
+    names = sorted({"", *re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', lock)})
+    files = [_words(where / one / end) for one in names for end in ("pyproject.toml", "uv.toml")]
+    told = [f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith("UV_")]
+    program = os.stat(find_uv())
+    version = f"{program.st_size} {program.st_mtime_ns}"
+    return digest_of_text(version, lock, *files, *words, *told)[:32]
+
+
+def _words(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def settled(lock: Lock, python: str, platform: str) -> tuple[Lock, list[str]]:
+    """Return a lock whose markers hold for every patch release of ``python``, and notes.
+
+    What judges markers takes its time to start, so it judges each lock once.
+    """
+    lines = [f"{one.where} {one.marker} {one.line()}" for one in lock.requirements]
+    key = digest_of_text(python, platform, *lines)[:32]
+    try:
+        rows, notes = json.loads(read_kept("settled", key) or "")
+        found = [Requirement(**{**row, "hashes": tuple(row["hashes"])}) for row in rows]
+    except ValueError:
+        found, notes = settle(lock.requirements, python, platform)
+        keep("settled", key, json.dumps([[asdict(one) for one in found], notes]))
+    return replace(lock, requirements=tuple(found)), notes

@@ -44,7 +44,6 @@ class Commit:
     time: int  # seconds since the epoch
     tree: str
     tag: str = ""
-    branch: str = ""
 
     @property
     def release_id(self) -> str:
@@ -57,8 +56,7 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
 
     Without ``rev`` it is HEAD, and modified tracked files are refused with their list.
     """
-    top = _repository(root)
-    prefix = git(root, "rev-parse", "--show-prefix").strip()
+    top, prefix = _repository(root)
     sha = _resolve(root, rev or "HEAD")
     untracked: tuple[str, ...] = ()
     if not rev:
@@ -73,31 +71,27 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
             )
     when, tree = git(root, "show", "-s", "--format=%ct %T", sha).split()
     tag = git(root, "describe", "--tags", "--exact-match", sha, fail=False).strip()
-    branch = (
-        git(root, "symbolic-ref", "--short", "-q", "HEAD", fail=False).strip() if not rev else ""
-    )
-    if not (top / ".git").exists():
-        branch = ""
-    return Commit(top, prefix, sha, int(when), tree, tag, branch), untracked
+    return Commit(top, prefix, sha, int(when), tree, tag), untracked
 
 
-def _repository(root: Path) -> Path:
+def _repository(root: Path) -> tuple[Path, str]:
+    """Return the repository's folder, and the project's in it."""
     if shutil.which("git") is None:
         raise BundleError(
             "git is not installed", "A bundle is made from a git commit: install git."
         )
     try:
-        top = git(root, "rev-parse", "--show-toplevel").strip()
+        top, prefix = git(root, "rev-parse", "--show-toplevel", "--show-prefix").split("\n")[:2]
     except BundleError as error:
         if "not a git repository" not in error.message:
             raise  # git has a reason of its own, such as a folder that is another user's
-        top = ""
+        top = prefix = ""
     if not top:
         raise BundleError(
             f"{root} is not in a git repository",
             "A bundle is made from a commit: git init, git add, git commit.",
         )
-    return Path(top)
+    return Path(top), prefix
 
 
 def _resolve(root: Path, rev: str) -> str:

@@ -1,6 +1,7 @@
 """Bundling again: what the project collected before is taken where nothing that it came from changed."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.integration.bundling import Shop
-from tests.projects import commit, manage, run
+from tests.projects import commit, manage
 
 TAKEN = "those of before"
 
@@ -33,14 +34,15 @@ def taken(facts: dict[str, Any]) -> bool:
 
 @pytest.fixture
 def shop(built_shop: Shop, tmp_path: Path) -> Path:
-    """Return a copy of the shop that was built before it."""
+    """Return a copy of the shop with a name in it that no other test has: they share one cache."""
     project = tmp_path / "shop"
     shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    (project / f"{tmp_path.name}-{os.getpid()}.txt").write_text("mine")
+    commit(project)
     return project
 
 
 def test_takes_what_was_collected_where_only_a_view_changed(shop: Path, tmp_path: Path) -> None:
-    run("git", "checkout", "-q", "-b", "again", cwd=shop)
     bundle(shop)
     change(shop, "shop/views.py", "\n# Nothing that settings or static files come from.\n")
     again = bundle(shop)

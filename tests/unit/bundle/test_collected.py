@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle import collected, traced
+from django_deploykit.bundle import collected, remembered, traced
 from django_deploykit.bundle.collected import Question, make_question, recall, remember, sources_of
 from django_deploykit.bundle.commands import Answer
 from django_deploykit.bundle.environment import Environment, Target
@@ -217,14 +217,14 @@ def test_asks_again_where_the_static_layer_is_gone(place: Path) -> None:
 def test_asks_again_where_the_record_is_damaged(place: Path) -> None:
     first(place)
     question = export(place, "second")
-    collected._record(question.key).write_text("{")
+    remembered.keep("collected", question.key, "{")
     assert recall(question) is None
 
 
 def test_keeps_the_answers_that_were_used_last(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collected, "_KEPT", 1)
+    monkeypatch.setattr(remembered, "_KEPT", 1)
     first(place)
     question = export(place, "second", **{"shop/local.py": ""})
     assert recall(question) is None
