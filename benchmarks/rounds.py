@@ -21,7 +21,8 @@ begun = time.perf_counter()
 import {then}
 print((time.perf_counter() - begun) * 1000)
 """
-_ALONE = 500  # numbers from here on are changes that only `python -m django_deploykit` bundles
+# Numbers from here on are changes that only we bundle: `python -m django_deploykit`, a model's line.
+_ALONE, _MODEL, _MODEL_ALONE = 500, 600, 700
 _UNWRITTEN = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -95,8 +96,7 @@ def prepare(root: Path, size: Size, say: Callable[[str], None]) -> Run:
 def one_round(run: Run, number: int) -> None:
     """Do everything once."""
     run.number = number
-    change_a_line(run.place.project, _ALONE + number)
-    _alone(run)
+    _only_ours(run)
     change_a_line(run.place.project, number)
     run.say(f"round {number}: bundling")
     _export(run)
@@ -110,11 +110,20 @@ def one_round(run: Run, number: int) -> None:
     _forget(run)
 
 
-def _alone(run: Run) -> None:
-    """Bundle a one-line change by the command that does not load the project itself."""
-    job = run.subjects["ours"].build(run.exported, _ALONE + run.number)
-    argv = (job.argv[0], "-m", "django_deploykit", *job.argv[2:])
-    run.time("again, python -m", "ours", Job(argv, job.cwd, job.env))
+def _only_ours(run: Run) -> None:
+    """Bundle one-line changes of a view and of a model, as manage.py and as the command that loads nothing."""
+    for row, base, loaded in (
+        ("again, python -m", _ALONE, False),
+        ("a model again, python -m", _MODEL_ALONE, True),
+        ("a model again, whole command", _MODEL, True),
+    ):
+        number = base + run.number
+        change_a_line(run.place.project, number, loaded=loaded)
+        job = run.subjects["ours"].build(run.exported, number)
+        alone = (job.argv[0], "-m", "django_deploykit", *job.argv[2:])
+        argv = alone if row.endswith("python -m") else job.argv
+        run.time(row, "ours", Job(argv, job.cwd, job.env))
+        run.subjects["ours"].artifact(number).unlink()
 
 
 def _export(run: Run) -> None:

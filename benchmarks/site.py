@@ -132,6 +132,8 @@ def page(request, number=0):
 _MODELS = """\
 from django.db import models
 
+EDITION = 0
+
 
 class Page(models.Model):
     title = models.CharField(max_length=200)
@@ -224,12 +226,16 @@ def static_file(number: int) -> tuple[str, bytes]:
     )
 
 
-def change_a_line(project: Path, number: int) -> str:
-    """Change one line of the app and commit it; returns the commit."""
-    path = project / "pages" / "views.py"
+def change_a_line(project: Path, number: int, *, loaded: bool = False) -> str:
+    """Change one line of the app and commit it; returns the commit.
+
+    It is a view's, or a model's, which is ``loaded`` to collect static files.
+    """
+    path = project / "pages" / ("models.py" if loaded else "views.py")
+    begin = "EDITION = " if loaded else "GREETING = "
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    place = next(index for index, line in enumerate(lines) if line.startswith("GREETING"))
-    lines[place] = f'GREETING = "Hello {number}"\n'
+    place = next(index for index, line in enumerate(lines) if line.startswith(begin))
+    lines[place] = f'{begin}"Hello {number}"\n'
     path.write_text("".join(lines), encoding="utf-8")
     hour, minute = divmod(number, 60)
     return commit(project, f"Greet {number}", f"2026-11-23T{5 + hour:02}:{minute:02}:00Z")

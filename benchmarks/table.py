@@ -46,7 +46,7 @@ ROWS = (
     _own("bundle after a one-line change", "again", "pex packed", 0.5, shown=_BUILT),
     _own("the same", "again", "shiv", 0.05),
     Row(
-        "the same, the whole command, `manage.py bundle`",
+        "the same (a view's line), the whole command, `manage.py bundle`",
         ("again, whole command", "ours"),
         ("export and collectstatic", "by hand"),
         1.3,
@@ -55,6 +55,20 @@ ROWS = (
     Row(
         "the same, `python -m django_deploykit bundle`",
         ("again, python -m", "ours"),
+        ("export and collectstatic", "by hand"),
+        1.3,
+        shown=("by hand",),
+    ),
+    Row(
+        "a model's line, the whole command, `manage.py bundle`",
+        ("a model again, whole command", "ours"),
+        ("export and collectstatic", "by hand"),
+        1.3,
+        shown=("by hand",),
+    ),
+    Row(
+        "the same, `python -m django_deploykit bundle`",
+        ("a model again, python -m", "ours"),
         ("export and collectstatic", "by hand"),
         1.3,
         shown=("by hand",),
