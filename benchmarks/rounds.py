@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,6 @@ class Run:
     subjects: dict[str, Tool]
     samples: Samples
     say: Callable[[str], None]
-    seconds: int  # of each wrk
     times: int = 2  # that cheap jobs are done in a round
     number: int = 0  # of the round; 0 prepares
 
@@ -64,7 +64,7 @@ class Run:
 
 def prepare(root: Path, size: Size, say: Callable[[str], None]) -> Run:
     """Make the site, download what it needs, install it, and build everything once."""
-    base = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
+    base = _bare_python(root / "bare")
     os.environ["UV_CACHE_DIR"] = str(root / "uv")
     say("the site and its wheels")
     project = make_site(root, size)
@@ -79,7 +79,7 @@ def prepare(root: Path, size: Size, say: Callable[[str], None]) -> Run:
     chosen = tools(place)
     if not size.large:
         chosen = {name: chosen[name] for name in ("ours", "shiv", "virtualenv")}
-    run = Run(place, chosen, Samples(), say, *((2, 2) if size.large else (1, 1)))
+    run = Run(place, chosen, Samples(), say, 2 if size.large else 1)
     say("every bundle once")
     _export(run)
     for tool in run.subjects.values():
@@ -91,6 +91,16 @@ def prepare(root: Path, size: Size, say: Callable[[str], None]) -> Run:
             job = tool.check(run.artifact(tool, 0), unwritten(tool), **_UNWRITTEN)
             timed(job.argv, job.cwd, job.env)
     return run
+
+
+def _bare_python(folder: Path) -> Path:
+    """Return a Python with nothing installed, as a server has it.
+
+    What somebody has installed into this machine's Python may be loaded at each of its starts.
+    """
+    base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
+    return folder / "bin" / "python"
 
 
 def one_round(run: Run, number: int) -> None:
@@ -278,7 +288,8 @@ def _servers(run: Run) -> None:
             _serve(run, tool.name, tool.web, "gunicorn, warm cache")
     release = stage(run)
     static = static_path(run.exported)
-    for name in ("virtualenv", "ours", "ours", "virtualenv"):
+    # Two workers share connections well or badly, by chance of each start: several starts each.
+    for name in ("virtualenv", "ours", "ours", "virtualenv") * run.times:
         port = free_port()
         job = (
             run.subjects[name].web(run.exported, run.subjects[name].cache, port)
@@ -289,8 +300,8 @@ def _servers(run: Run) -> None:
             run.keep("gunicorn, installed", name, seconds)
             if shutil.which("wrk"):
                 base = f"http://127.0.0.1:{port}"
-                run.keep("requests, dynamic", name, rate(f"{base}/1/", run.seconds))
-                run.keep("requests, static", name, rate(f"{base}{static}", run.seconds))
+                run.keep("requests, dynamic", name, rate(f"{base}/1/", 1))
+                run.keep("requests, static", name, rate(f"{base}{static}", 1))
 
 
 def _serve(run: Run, name: str, web: Callable[[Path, Path, int], Job], row: str) -> None:

@@ -81,7 +81,9 @@ def write_bundle(
 ) -> Path:
     """Write a bundle; ``trees`` are by the layer's name, ``extra`` replaces or adds members."""
     text = manifest.dumps()
-    main = main_text(text, manifest.project, manifest.settings_module, manifest.release_id)
+    main = main_text(
+        text, manifest.project, manifest.settings_module, manifest.release_id, own_files()
+    )
     members = {
         "manifest.json": text.encode(),
         "__main__.py": main.encode(),

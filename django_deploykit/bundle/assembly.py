@@ -173,14 +173,14 @@ def write(
     """Write the bundle; returns its SHA-256 and size."""
     text = manifest.dumps()
     folder = layers.layer_folder()
-    runtime = carried.members(target)
+    runtime = carried.files(target)
     members = {
         "__main__.py": main_text(
             text,
             manifest.project,
             manifest.settings_module,
             manifest.release_id,
-            carried.digest_of(runtime),
+            runtime,
         ).encode(),
         "manifest.json": text.encode(),
         "sample.ini": facts["sample"].encode(),
@@ -192,7 +192,7 @@ def write(
             manifest.layers,
             lock.digests(),
         ).encode(),
-        **runtime,
+        **{f"runtime/{name}": data for name, data in runtime.items()},
     }
     try:
         for layer in manifest.layers:

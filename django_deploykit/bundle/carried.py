@@ -19,39 +19,38 @@ from django_deploykit.runtime.manifest import FileEntry, Layer, tree_digest
 
 
 def sources() -> dict[str, bytes]:
-    """Return the runtime's sources as members of a bundle."""
+    """Return the runtime's sources by name, ``entry.py``."""
     folder = Path(runtime_file).parent
-    return {f"runtime/{path.name}": path.read_bytes() for path in sorted(folder.glob("*.py"))}
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
 
 
-def members(target: Target) -> dict[str, bytes]:
-    """Return the runtime's sources and their bytecode, compiled by the target's Python."""
+def files(target: Target) -> dict[str, bytes]:
+    """Return the runtime's sources, and their bytecode, ``entry.pyc``, compiled by the target's Python."""
     texts = sources()
     found = dict(texts)
     with zipfile.ZipFile(layers.layer_folder() / f"{_packed(texts, target)}.zip") as archive:
         for name in archive.namelist():
             if name.endswith(".pyc"):  # runtime/__pycache__/entry.cpython-311.pyc
                 stem = os.path.basename(name).partition(".")[0]
-                found[f"runtime/{stem}.pyc"] = archive.read(name)
+                found[f"{stem}.pyc"] = archive.read(name)
     return found
-
-
-def digest_of(found: Mapping[str, bytes]) -> str:
-    """Return the digest of members of a bundle."""
-    return tree_digest(
-        FileEntry(name, 0o644, len(data), hashlib.sha256(data).hexdigest())
-        for name, data in found.items()
-    )
 
 
 def runtime_digest() -> str:
     """Return the digest of the runtime that bundles built now carry: of its sources."""
-    return digest_of(sources())
+    return _digest_of(sources())
+
+
+def _digest_of(found: Mapping[str, bytes]) -> str:
+    return tree_digest(
+        FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
+        for name, data in found.items()
+    )
 
 
 def _packed(texts: Mapping[str, bytes], target: Target) -> str:
     """Return the digest of the cached layer that holds the runtime, packed where it is not there."""
-    key = layers.digest_of_text(digest_of(texts), target.full, target.executable)
+    key = layers.digest_of_text(_digest_of(texts), target.full, target.executable)
     note = layers.cache_folder() / f"runtime-{key[:32]}"
     folder = layers.layer_folder()
     if note.is_file():
@@ -67,7 +66,7 @@ def _packed(texts: Mapping[str, bytes], target: Target) -> str:
 
 def _pack(texts: Mapping[str, bytes], target: Target) -> Layer:
     where = Path(runtime_file).parent
-    rows = tuple((name, str(where / os.path.basename(name))) for name in texts)
+    rows = tuple((f"runtime/{name}", str(where / name)) for name in texts)
     return layers.pack_all(
         [layers.Tree("runtime", "runtime", "", rows)], target.executable, processes=1
     )[0]

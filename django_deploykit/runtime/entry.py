@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -36,6 +35,7 @@ KEY = {key!r}
 PROJECT = {project!r}
 PYTHON = {python!r}
 RUNTIME = {runtime!r}
+NAMES = {names!r}.split()
 
 
 def old():
@@ -62,15 +62,12 @@ def judge():
 
 def judge_runtime():
     import hashlib
-    import zipfile
 
     digest = hashlib.sha256()
     try:
-        with zipfile.ZipFile(sys.argv[0]) as archive:
-            names = sorted(name for name in archive.namelist() if name.startswith("runtime/"))
-        for name in names:
-            data = read(name)
-            for part in (name, "644", str(len(data)), hashlib.sha256(data).hexdigest()):
+        for name in NAMES:
+            data = read("runtime/" + name)
+            for part in ("runtime/" + name, "644", str(len(data)), hashlib.sha256(data).hexdigest()):
                 raw = part.encode("utf-8")
                 digest.update(b"%d:" % len(raw) + raw)
     except Exception:
@@ -129,13 +126,14 @@ if __name__ == "__main__":
 
 
 def main_text(
-    manifest_text: str, project: str, settings: str, release: str, runtime: str = ""
+    manifest_text: str, project: str, settings: str, release: str, runtime: Mapping[str, bytes]
 ) -> str:
     """Return the ``__main__.py`` of a bundle with that manifest.
 
-    ``runtime`` is the digest of all that the bundle has below ``runtime/``, where that is more than
-    the sources, whose digest the manifest has.
+    ``runtime`` are the files that the bundle has below ``runtime/``, by name.
     """
+    from .manifest import FileEntry, tree_digest
+
     manifest = json.loads(manifest_text)
     text = _MAIN.format(
         key=key_of(manifest_text.encode("utf-8")),
@@ -143,7 +141,11 @@ def main_text(
         settings=settings,
         release=release,
         python=manifest["python"],
-        runtime=runtime or manifest["runtime"],
+        runtime=tree_digest(
+            FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
+            for name, data in runtime.items()
+        ),
+        names=" ".join(sorted(runtime)),
     )
     return "%s# sum %08x\n" % (text, binascii.crc32(text.encode("utf-8")))
 
@@ -265,6 +267,8 @@ def cache_folder(env: Mapping[str, str]) -> Path:
     for folder, look in ((named, os.stat), (private, os.lstat)):
         if _usable(folder, look):
             return folder
+    import tempfile  # slow to load, and rarely needed
+
     return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
 
 
@@ -278,11 +282,12 @@ def cache_folders(env: Mapping[str, str]) -> List[Path]:
 
 def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
     """Whether a folder is this user's alone; systemd gives a link for a cache, nobody else may."""
+    from .store import private_folder
+
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = look(folder)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        private_folder(folder, ".trial-").rmdir()
     except OSError:
         return False
     return status.st_uid == os.getuid() and not status.st_mode & 0o022

@@ -10,7 +10,6 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -43,11 +42,18 @@ def entries_of(store: Path, digest: str) -> List[FileEntry]:
     return load_list((store / f"{digest}.json").read_text(encoding="utf-8"), digest)
 
 
+def private_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder that nobody else has, for this user alone; ``tempfile`` takes long to load."""
+    path = parent / f"{prefix}{os.urandom(6).hex()}"
+    path.mkdir(mode=0o700)
+    return path
+
+
 @contextmanager
 def incoming(store: Path) -> Iterator[Path]:
     """Yield a private folder in the store for a tree under construction; it is gone afterwards."""
     store.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".incoming-", dir=store))
+    folder = private_folder(store, ".incoming-")
     os.chmod(folder, 0o755)
     try:
         yield folder
@@ -147,7 +153,7 @@ def set_aside(store: Path, digest: str) -> None:
     (store / f"{digest}.json").unlink(missing_ok=True)
     tree = store / digest
     if tree.exists():
-        grave = Path(tempfile.mkdtemp(prefix=".damaged-", dir=store))
+        grave = private_folder(store, ".damaged-")
         os.rename(tree, grave / digest)
         shutil.rmtree(grave, ignore_errors=True)
 

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -95,7 +94,7 @@ def stage(
         return
     python = interpreter(manifest.python)
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".staging-", dir=target.parent))
+    folder = layers.private_folder(target.parent, ".staging-")
     try:
         if lay is None:
             for layer in manifest.layers:

@@ -136,11 +136,13 @@ def stage(caches: Path) -> Stage:
         )
         text = manifest.dumps()
         members = {
-            "__main__.py": main_text(text, "shop", "shop.settings", manifest.release_id).encode(),
+            "__main__.py": main_text(
+                text, "shop", "shop.settings", manifest.release_id, carried.sources()
+            ).encode(),
             "manifest.json": text.encode(),
             "sample.ini": b"",
             "sbom.cdx.json": b"{}",
-            **carried.sources(),
+            **{f"runtime/{name}": data for name, data in carried.sources().items()},
         }
         for layer in manifest.layers:
             listing = layer_folder() / f"{layer.sha256}.json"

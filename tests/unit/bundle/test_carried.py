@@ -22,7 +22,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 
 def test_every_source_has_its_bytecode(target: Target) -> None:
-    found = carried.members(target)
+    found = carried.files(target)
     names = {name for name in found if name.endswith(".py")}
     assert names == set(carried.sources())
     assert {name + "c" for name in names} == set(found) - names
@@ -31,26 +31,26 @@ def test_every_source_has_its_bytecode(target: Target) -> None:
 def test_it_is_the_same_again_from_the_cache_and_from_an_empty_one(
     target: Target, tmp_path: Path
 ) -> None:
-    first = carried.members(target)
-    assert carried.members(target) == first
+    first = carried.files(target)
+    assert carried.files(target) == first
     shutil.rmtree(tmp_path / "cache")
-    assert carried.members(target) == first
+    assert carried.files(target) == first
 
 
 def test_a_cached_one_that_is_damaged_or_gone_is_made_again(target: Target) -> None:
-    first = carried.members(target)
+    first = carried.files(target)
     for path in layers.layer_folder().glob("*.zip"):
         path.write_bytes(path.read_bytes()[:-1])
-    assert carried.members(target) == first
+    assert carried.files(target) == first
     for path in layers.layer_folder().glob("*"):
         path.unlink()
-    assert carried.members(target) == first
+    assert carried.files(target) == first
 
 
 def test_python_takes_the_bytecode_and_another_one_the_source(
     target: Target, tmp_path: Path
 ) -> None:
-    found = carried.members(target)
+    found = carried.files(target)
     foreign = {
         name: b"\0\0\0\0" + data[4:] if name.endswith(".pyc") else data
         for name, data in found.items()
@@ -59,7 +59,7 @@ def test_python_takes_the_bytecode_and_another_one_the_source(
         path = tmp_path / f"{name}.zip"
         with zipfile.ZipFile(path, "w") as archive:
             for member, data in members.items():
-                archive.writestr(member, data)
+                archive.writestr(f"runtime/{member}", data)
         code = "import runtime.errors as e; print(e.__file__)"
         done = subprocess.run(
             [sys.executable, "-S", "-c", code],
