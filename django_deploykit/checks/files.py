@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from django_deploykit.checks.catalogue import Found, check
+from django_deploykit.checks.errorpage import why_page_fails
 from django_deploykit.checks.subject import Subject
 
 _STATIC_TAG = re.compile(r"{%\s*static\s+(['\"])(?P<name>[^'\"{}]+)\1")
@@ -189,23 +190,13 @@ def broken_error_page(subject: Subject) -> Iterator[Found]:
         except Exception as error:  # noqa: BLE001 - whatever a template raises
             yield Found(f"{name} does not compile: {error}", "")
             continue
-        problem = _render(template)
+        problem = why_page_fails(name, template)
         if problem:
+            given = "without a request" if name == "500.html" else "without a view's variables"
             yield Found(
-                f"{name} fails without a request's context: {problem}",
+                f"{name} fails {given}: {problem}",
                 "Keep the error pages free of views' variables and tags that need them.",
             )
-
-
-def _render(template: Any) -> str:
-    """Return why a template does not render; a missing manifest is for the bundle to tell."""
-    try:
-        template.render({})
-    except ValueError as error:
-        return "" if "manifest" in str(error) else str(error)
-    except Exception as error:  # noqa: BLE001 - whatever a template raises
-        return f"{type(error).__name__}: {error}"
-    return ""
 
 
 @check("W611")
