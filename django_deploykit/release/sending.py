@@ -108,10 +108,16 @@ def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[byte
 
 
 class Frames(io.RawIOBase):
-    """Frames as a file to be read; ``on_bytes`` gets the number read so far."""
+    """Frames as a file to be read; ``on_bytes`` gets the number read so far.
 
-    def __init__(self, pieces: Iterator[bytes], on_bytes: Callable[[int], None]) -> None:
+    ``size`` is about how many bytes there will be.
+    """
+
+    def __init__(
+        self, pieces: Iterator[bytes], on_bytes: Callable[[int], None], size: int = 0
+    ) -> None:
         super().__init__()
+        self.size = size
         self._pieces, self._on_bytes = pieces, on_bytes
         self._rest = b""
         self.sent = 0
@@ -164,8 +170,13 @@ class Sender:
             layers = missing_or_named(self._manifest_layers(), facts, whole)
             bases = {} if whole else self._bases(transport, layers, facts)
             with BundleFile(self.path) as bundle:
-                pieces = self._pieces(bundle, layers, facts, bases)
-                frames = Frames(pieces, lambda done, start=before: on_bytes(start + done))  # type: ignore[misc]
+                deltas = {layer.sha256: self._delta(bundle, layer, bases) for layer in layers}
+                pieces = self._pieces(bundle, layers, facts, deltas)
+                frames = Frames(
+                    pieces,
+                    lambda done, start=before: on_bytes(start + done),  # type: ignore[misc]
+                    sum(_size(bundle, digest, delta) for digest, delta in deltas.items()),
+                )
                 result = transport.call("receive", stream=frames)  # type: ignore[arg-type]
             sent += frames.sent
             if not result["again"]:
@@ -183,7 +194,11 @@ class Sender:
             return bundle.manifest.layers
 
     def _pieces(
-        self, bundle: BundleFile, layers: Sequence[Layer], facts: Facts, bases: Mapping[str, str]
+        self,
+        bundle: BundleFile,
+        layers: Sequence[Layer],
+        facts: Facts,
+        deltas: Mapping[str, Delta | None],
     ) -> Iterator[bytes]:
         manifest = zlib.compress(bundle.manifest.dumps().encode("utf-8"), 9)
         yield frame("manifest", size=len(manifest))
@@ -193,7 +208,7 @@ class Sender:
             yield frame("signature", release=bundle.manifest.release_id, size=len(text))
             yield text
         for layer in layers:
-            delta = self._delta(bundle, layer, bases)
+            delta = deltas[layer.sha256]
             if delta is not None:
                 data = pack_delta(bundle, layer.sha256, delta)
                 yield frame("delta", digest=layer.sha256, base=delta.base, size=len(data))
@@ -222,6 +237,13 @@ class Sender:
                 if text is not None:
                     found[row["digest"]] = text
         return found
+
+
+def _size(bundle: BundleFile, digest: str, delta: Delta | None) -> int:
+    """Return the bytes that a layer travels with, at most."""
+    if delta is not None:
+        return delta.size
+    return bundle.archive(digest).seek(0, io.SEEK_END)
 
 
 def missing_or_named(layers: Sequence[Layer], facts: Facts, named: Sequence[str]) -> list[Layer]:

@@ -23,6 +23,7 @@ from django_deploykit.release.archive import RuntimeArchive
 from django_deploykit.release.inventory import Host
 from django_deploykit.release.local import error_of, parse
 from django_deploykit.release.login import Login
+from django_deploykit.release.session import Call, Session
 from django_deploykit.release.sshconfig import resolve
 from django_deploykit.release.terminal import converse
 from django_deploykit.release.transport import Event, LostError
@@ -40,7 +41,7 @@ _RUN = """\
 f={folder}/{digest}.pyz; \
 if [ -z "$p" ]; then echo '{{"need": "python"}}'; exit 0; fi; \
 if [ ! -f "$f" ]; then echo '{{"need": "runtime"}}'; exit 0; fi; \
-{sudo}exec $s "$p" -I "$f" "$@\""""
+{sudo}exec $s "$p" -IS "$f" "$@\""""
 _SUDO = '[ "$(id -u)" = 0 ] || s="sudo -n --"; '
 _THERE = """\
 if [ -f {folder}/{digest}.pyz ]; then echo '{{"result": {{}}}}'; else echo '{{"need": "runtime"}}'; fi"""
@@ -69,6 +70,7 @@ if a.read("__main__.pyc")[:4] != u.MAGIC_NUMBER:
 """
 _PULSE = 5.0  # seconds between signs of life that the host must answer
 _SILENCE = 30.0  # seconds without one after which the connection counts as lost
+_MUCH = 1 << 20  # bytes: a stream as long gets a channel of its own, beside what keeps locks alive
 _SIGN = 16  # bytes that a sign of life of this side has at most
 
 
@@ -92,11 +94,12 @@ class Ssh:
         self.host, self.root = host, root
         self._archive, self._as_root = archive, as_root
         self._login: Login | None = None
-        self._opening = threading.Lock()
+        self._session: Session | None = None
+        self._opening, self._beginning = threading.Lock(), threading.Lock()
         self._heard = 0.0
         self._ready = False  # the runtime is known to be there
-        self._running: dict[paramiko.Channel, str] = {}
-        self._cut: set[paramiko.Channel] = set()
+        self._running: dict[paramiko.Channel | Call, str] = {}
+        self._cut: set[paramiko.Channel | Call] = set()
 
     @property
     def name(self) -> str:
@@ -111,19 +114,20 @@ class Ssh:
         on_event: Callable[[Event], None] | None = None,
     ) -> dict[str, Any]:
         """Run a verb; the runtime is sent first where it is missing."""
-        if stream is not None:
-            self._ensure_runtime()  # what was read from a stream cannot be read again
-        command = self._command(verb, arguments)
-        answer = self._ask(command, verb, stream, on_event)
+        begin: Callable[[], paramiko.Channel | Call]
+        if self._as_root or getattr(stream, "size", 0) > _MUCH:
+            if stream is not None:
+                self._ensure_runtime()  # what was read from a stream cannot be read again
+            command = self._command(verb, arguments)
+            begin = lambda: self._executed(command)  # noqa: E731
+        else:
+            begin = lambda: self._serving().call([*self._words(verb), *arguments])  # noqa: E731
+        answer = self._ask(begin, verb, stream, on_event)
         if answer.get("need") == "runtime":
             self._send_runtime()
-            answer = self._ask(command, verb, stream, on_event)
+            answer = self._ask(begin, verb, stream, on_event)
         self._ready = True
-        if "need" in answer:
-            raise DeployKitError(
-                f"it has no {answer['need']}",
-                "Install Python 3.9 or newer there: apt-get install python3",
-            )
+        _judge_python(answer)
         return answer
 
     def attach(self, verb: str, *arguments: str) -> int:
@@ -145,9 +149,15 @@ class Ssh:
     def close(self) -> None:
         """End the connection."""
         with self._opening:
+            if self._session is not None:
+                self._session.close()
+                self._session = None
             if self._login is not None:
                 self._login.close()
                 self._login = None
+
+    def _words(self, verb: str) -> tuple[str, ...]:
+        return (verb, "--root", str(self.root))
 
     def _command(self, verb: str, arguments: Sequence[str]) -> str:
         script = _RUN.format(
@@ -156,14 +166,44 @@ class Ssh:
             digest=self._archive.digest,
             sudo=_SUDO if self._as_root else "",
         )
-        words = (verb, "--root", str(self.root), *arguments)
-        return quote(["exec", "sh", "-c", script, "sh", *words])
+        return quote(["exec", "sh", "-c", script, "sh", *self._words(verb), *arguments])
+
+    def _serving(self) -> Session:
+        """Return what runs verbs there, started where it does not run; sends the runtime if need be."""
+        with self._beginning:
+            if self._session is None or not self._session.alive:
+                self._session = self._served()
+                if not self._session.ready() and parse(self._session.first).get("need") == "runtime":
+                    self._send_runtime()
+                    self._session = self._served()
+            session = self._session
+            if not session.ready():
+                _judge_python(parse(session.first))
+                raise LostError("the connection was lost", session.first.decode("utf-8", "replace"))
+            self._ready = True
+        return session
+
+    def _served(self) -> Session:
+        try:
+            return Session(self._executed(self._command("serve", ())))
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise LostError(f"the connection was lost: {error}") from error
+
+    def _executed(self, command: str) -> paramiko.Channel:
+        channel = self._channel()
+        try:
+            channel.exec_command(command)
+        except BaseException:
+            channel.close()
+            raise
+        return channel
 
     def _ensure_runtime(self) -> None:
         if self._ready:
             return
         script = _THERE.format(folder=_FOLDER, digest=self._archive.digest)
-        if "need" in self._ask(quote(["exec", "sh", "-c", script]), "facts", None, None):
+        command = quote(["exec", "sh", "-c", script])
+        if "need" in self._ask(lambda: self._executed(command), "facts", None, None):
             self._send_runtime()
         self._ready = True
 
@@ -176,23 +216,24 @@ class Ssh:
         )
         command = quote(["exec", "sh", "-c", script])
         try:
-            self._ask(command, "receive", io.BytesIO(self._archive.data), None)
+            data = io.BytesIO(self._archive.data)
+            self._ask(lambda: self._executed(command), "receive", data, None)
         except LostError as error:
             raise LostError(f"the runtime cannot be sent: {error.message}", error.hint) from None
 
     def _ask(
         self,
-        command: str,
+        begin: Callable[[], paramiko.Channel | Call],
         verb: str,
         stream: BinaryIO | None,
         on_event: Callable[[Event], None] | None,
     ) -> dict[str, Any]:
-        """Run a command and return its result, or what it needs."""
-        channel = self._channel()
-        self._running[channel] = verb
+        """Begin a command and return its result, or what it needs."""
+        channel: paramiko.Channel | Call | None = None
         errors: list[bytes] = []
         try:
-            channel.exec_command(command)
+            channel = begin()
+            self._running[channel] = verb
             drain = _thread(self._drain, channel, errors)
             if stream is not None:
                 _thread(self._feed, channel, stream)
@@ -200,13 +241,14 @@ class Ssh:
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
         finally:
-            del self._running[channel]
-            self._cut.discard(channel)
-            channel.close()
+            if channel is not None:
+                self._running.pop(channel, None)
+                self._cut.discard(channel)
+                channel.close()
 
     def _outcome(
         self,
-        channel: paramiko.Channel,
+        channel: paramiko.Channel | Call,
         on_event: Callable[[Event], None],
         errors: list[bytes],
         drain: threading.Thread,
@@ -221,6 +263,8 @@ class Ssh:
                 return message
             if "result" in message:
                 result = message["result"]
+                if isinstance(channel, Call):
+                    break  # nothing comes after it
             elif message:
                 on_event(message)
         if result is not None:
@@ -234,13 +278,13 @@ class Ssh:
             )
         raise LostError(f"the verb ended with {code}", text[-2000:])
 
-    def _drain(self, channel: paramiko.Channel, errors: list[bytes]) -> None:
+    def _drain(self, channel: paramiko.Channel | Call, errors: list[bytes]) -> None:
         with contextlib.suppress(OSError):
             while piece := channel.recv_stderr(1 << 15):
                 errors.append(piece)
                 del errors[:-50]
 
-    def _feed(self, channel: paramiko.Channel, stream: BinaryIO) -> None:
+    def _feed(self, channel: paramiko.Channel | Call, stream: BinaryIO) -> None:
         with contextlib.suppress(OSError, ValueError):
             while channel not in self._cut and (piece := stream.read(1 << 16)):
                 channel.sendall(piece)
@@ -251,8 +295,11 @@ class Ssh:
             channel.shutdown_write()
 
     def open(self) -> None:
-        """Log in, so that the first verb finds a connection."""
-        self._connection()
+        """Log in, so that the first verb finds a connection, and a process that runs it."""
+        if self._as_root:
+            self._connection()
+        else:
+            self._serving()
 
     def _connection(self) -> paramiko.Transport:
         """Return the connection, a new one where there is none or the old one died."""
@@ -292,6 +339,14 @@ class Ssh:
             if time.monotonic() - self._heard > _SILENCE:
                 transport.close()
             time.sleep(1.0)
+
+
+def _judge_python(answer: dict[str, Any]) -> None:
+    if "need" in answer:
+        raise DeployKitError(
+            f"it has no {answer['need']}",
+            "Install Python 3.9 or newer there: apt-get install python3",
+        )
 
 
 def _thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:

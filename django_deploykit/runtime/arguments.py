@@ -31,7 +31,7 @@ VERBS = {
     "end": "stop a site that runs without systemd",
 }
 # Verbs of the controller alone; nobody calls them by hand.
-_INNER = ("kin", "prepare", "keeper", "watch")
+_INNER = ("kin", "prepare", "keeper", "watch", "serve")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -25,7 +25,7 @@ from .switch import Change, live_release, probe_host, probe_hosts, settle, switc
 from .tree import changed_files, interpreter, load_release, stage
 
 # Verbs whose standard input is their own; the others can be interrupted through it.
-_OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch")
+_OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch", "serve")
 # Verbs whose standard output is text of their own, wherever it goes: their errors stand beside it.
 _TEXT = ("exec", "log", "site")
 # Verbs that change the site go one after the other: one whose controller died still ends its work.
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str], path: Path) -> int:
 
 
 def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
-    if options.verb in (*_TEXT, "keeper"):
+    if options.verb in (*_TEXT, "keeper", "serve"):
         return int(globals()[f"_{options.verb}"](options, path))
     if options.verb in _CHANGING:
         with lock.alone(_site_of(options, path).root, options.verb, voice.tell):
@@ -368,6 +368,12 @@ def _keeper(options: argparse.Namespace, path: Path) -> int:
     from .keeper import main as keep
 
     return keep(str(options.root))
+
+
+def _serve(options: argparse.Namespace, path: Path) -> int:
+    from .serve import serve
+
+    return serve(lambda words: main(words, path))
 
 
 def _site(options: argparse.Namespace, path: Path) -> int:
