@@ -173,7 +173,10 @@ class Ssh:
         with self._beginning:
             if self._session is None or not self._session.alive:
                 self._session = self._served()
-                if not self._session.ready() and parse(self._session.first).get("need") == "runtime":
+                if (
+                    not self._session.ready()
+                    and parse(self._session.first).get("need") == "runtime"
+                ):
                     self._send_runtime()
                     self._session = self._served()
             session = self._session

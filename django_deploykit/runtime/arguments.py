@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Callable, Dict, Sequence
 
 from .manifest import valid_digest, valid_release_id
 
@@ -40,26 +40,20 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser(verb: str) -> argparse.ArgumentParser:
-    """Return the parser; of the longer verbs' modules only the one that is needed is loaded."""
+    """Return the parser; where the verb is known, for that one alone: making all of them takes a while."""
     parser = argparse.ArgumentParser(
         prog="deploykit", description="Host verbs of django-deploykit."
     )
     parser.set_defaults(json=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     made: Dict[str, argparse.ArgumentParser] = {}
-    for name in [*VERBS, *_INNER]:
+    for name in [verb] if verb in (*VERBS, *_INNER) else [*VERBS, *_INNER]:
         made[name] = verbs.add_parser(name, help=VERBS.get(name), description=VERBS.get(name))
         made[name].add_argument("--json", action="store_true", help="JSON lines even on a terminal")
         made[name].add_argument("--root", type=Path, help="the site's folder, /srv/<project>")
-    _release_arguments(made)
-    made["site"].add_argument("server", choices=("nginx", "caddy"))
-    made["site"].add_argument(
-        "--static",
-        choices=("whitenoise", "direct"),
-        default="whitenoise",
-        help="who serves static files: the release, or the web server itself",
-    )
-    made["site"].add_argument("--name", action="append", default=[], help="a name of the site")
+    for name, add in _ARGUMENTS.items():
+        if name in made:
+            add(made[name])
     if verb == "install":
         from . import install
 
@@ -71,29 +65,70 @@ def _parser(verb: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _release_arguments(made: Dict[str, argparse.ArgumentParser]) -> None:
-    for name in ("stage", "check", "migrate", "switch", "log", "exec", "prune", "kin"):
-        made[name].add_argument("--release", type=_release, help="a release id")
-    made["facts"].add_argument("--python", default="")
-    made["hold"].add_argument("--owner", default="somebody")
-    made["hold"].add_argument("--what", default="a release")
-    made["hold"].add_argument("--wait", type=float, default=0.0, metavar="SECONDS")
-    made["hold"].add_argument("--facts", action="store_true", help="tell the facts once it is held")
-    made["hold"].add_argument("--python", default="")
-    made["list"].add_argument("digest", type=_digest)
-    made["migrate"].add_argument("--database", action="append", default=[])
-    made["migrate"].add_argument("--owner", default="")
-    made["switch"].add_argument("--action", choices=("release", "rollback"), default="release")
-    made["switch"].add_argument("--owner", default="")
-    made["log"].add_argument("--process", default="web")
-    made["log"].add_argument("--lines", type=int, default=50)
-    made["log"].add_argument("--follow", "-f", action="store_true")
-    made["log"].add_argument(
+def _one_release(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--release", type=_release, help="a release id")
+
+
+def _facts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--python", default="")
+
+
+def _hold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--owner", default="somebody")
+    parser.add_argument("--what", default="a release")
+    parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--facts", action="store_true", help="tell the facts once it is held")
+    parser.add_argument("--python", default="")
+
+
+def _list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("digest", type=_digest)
+
+
+def _migrate(parser: argparse.ArgumentParser) -> None:
+    _one_release(parser)
+    parser.add_argument("--database", action="append", default=[])
+    parser.add_argument("--owner", default="")
+
+
+def _switch(parser: argparse.ArgumentParser) -> None:
+    _one_release(parser)
+    parser.add_argument("--action", choices=("release", "rollback"), default="release")
+    parser.add_argument("--owner", default="")
+
+
+def _log(parser: argparse.ArgumentParser) -> None:
+    _one_release(parser)
+    parser.add_argument("--process", default="web")
+    parser.add_argument("--lines", type=int, default=50)
+    parser.add_argument("--follow", "-f", action="store_true")
+    parser.add_argument(
         "--visible", action="store_true", help="spell control characters out, as on a terminal"
     )
-    made["exec"].add_argument("argv", nargs="*", metavar="COMMAND")
-    made["status"].add_argument("--quick", action="store_true", help="do not read every file")
-    made["prepare"].add_argument("--site", required=True)
+
+
+def _exec(parser: argparse.ArgumentParser) -> None:
+    _one_release(parser)
+    parser.add_argument("argv", nargs="*", metavar="COMMAND")
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quick", action="store_true", help="do not read every file")
+
+
+def _prepare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", required=True)
+
+
+def _site(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("server", choices=("nginx", "caddy"))
+    parser.add_argument(
+        "--static",
+        choices=("whitenoise", "direct"),
+        default="whitenoise",
+        help="who serves static files: the release, or the web server itself",
+    )
+    parser.add_argument("--name", action="append", default=[], help="a name of the site")
 
 
 def _release(text: str) -> str:
@@ -106,3 +141,18 @@ def _digest(text: str) -> str:
     if not valid_digest(text):
         raise argparse.ArgumentTypeError("no digest")
     return text
+
+
+_ARGUMENTS: Dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    **dict.fromkeys(("stage", "check", "prune", "kin"), _one_release),
+    "facts": _facts,
+    "hold": _hold,
+    "list": _list,
+    "migrate": _migrate,
+    "switch": _switch,
+    "log": _log,
+    "exec": _exec,
+    "status": _status,
+    "prepare": _prepare,
+    "site": _site,
+}

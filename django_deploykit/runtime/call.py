@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Tuple
+from contextlib import suppress
+from typing import Any, BinaryIO, Callable, Dict, List, Optional, Tuple
 
 from .errors import DeployKitError
+from .supervisor import Command
 
 SILENCE = 60.0  # seconds without a sign of life from the controller, which then counts as gone
 
@@ -176,12 +178,25 @@ def wait_for_end(stream: BinaryIO, patience: float) -> str:
     return "silent"
 
 
+def run(command: Command) -> int:
+    """Run a command whose streams are this process's; returns its exit code."""
+    process = subprocess.Popen(command.argv, env=command.env, cwd=command.cwd)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        command.cancel()
+        process.wait()
+        raise
+
+
 def capture(
-    command: Sequence[str], on_line: Optional[Callable[[str], None]] = None
+    command: Command, on_line: Optional[Callable[[str], None]] = None
 ) -> Tuple[int, str, str]:
     """Run a command; return its exit code, standard output and the last of its standard error."""
     process = subprocess.Popen(
-        command,
+        command.argv,
+        env=command.env,
+        cwd=command.cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -209,7 +224,9 @@ def capture(
                 on_line(line.rstrip("\n"))
         code = process.wait()
     except BaseException:
-        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # the process may be root's
+            process.send_signal(signal.SIGINT)
+        command.cancel()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

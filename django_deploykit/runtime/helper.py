@@ -24,13 +24,10 @@ _TEXT = r'''#!/usr/bin/python3 -IS
 Where @ETC@/allowed_signers exists, no release starts and no command runs in one whose manifest is
 not signed, but for a release that runs already. `verify` judges a bundle before it is run.
 """
-import hashlib
 import os
 import re
 import stat
-import subprocess
 import sys
-import tempfile
 import time
 
 APP = @APP!r@
@@ -45,9 +42,9 @@ TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 LINES = re.compile(r"[1-9][0-9]{0,4}\Z")
 VARIABLE = re.compile(r"DEPLOYKIT_[A-Z_]{1,40}=[A-Za-z0-9._:/@+-]{0,200}\Z")
 TERMINAL = re.compile(r"[A-Za-z0-9._+-]{1,40}\Z")
-SECTION = re.compile(@SECTION!r@)
-OPTION = re.compile(@OPTION!r@)
-SIGNATURE = re.compile(@SIGNATURE!r@)
+SECTION = @SECTION!r@
+OPTION = @OPTION!r@
+SIGNATURE = @SIGNATURE!r@
 NAMESPACE = @NAMESPACE!r@
 SIGNERS = ETC + "/allowed_signers"
 REVOKED = ETC + "/revoked_signers"
@@ -106,7 +103,14 @@ def call(*command):
 
 def output(*command):
     """Run a program of the system and return what it prints."""
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, errors="replace").stdout
+    reader, writer = os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, writer, 1)]
+    pid = os.posix_spawnp(command[0], list(command), os.environ, file_actions=actions)
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    os.waitpid(pid, 0)
+    return text
 
 
 def become(*command):
@@ -141,13 +145,17 @@ def admit(release):
         signature, came = ordinary(path + ".sig", 1 << 16)
     except FileNotFoundError:
         raise Unsigned("%s is not signed, and %s asks for signatures" % (release, SIGNERS))
+    import hashlib  # slow to load, as others are that only signatures need
+
     digest = hashlib.sha256(ordinary(path, 16 << 20)[0]).hexdigest()
     judge(signature, came, release=release, manifest=digest)
 
 
 def judge(signature, moment, **wanted):
     """Return who signed, and what; what is signed must be what is wanted."""
-    match = SIGNATURE.match(signature.decode("ascii", "replace"))
+    import tempfile
+
+    match = re.match(SIGNATURE, signature.decode("ascii", "replace"))
     if not match:
         raise Unsigned("the signature is none of a bundle, or it is damaged")
     text, armor = match.group(1), match.group(6)
@@ -171,6 +179,8 @@ def judge(signature, moment, **wanted):
 
 
 def keygen(text, *words):
+    import subprocess
+
     done = subprocess.run(
         ["ssh-keygen", "-Y", *words], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, errors="replace",
@@ -184,6 +194,8 @@ def verify(words):
         raise Refused("verify takes a bundle")
     if SUDO not in ("", "0"):
         raise Refused("verify reads what its caller may read: call it without sudo")
+    import hashlib
+
     path = os.path.abspath(os.path.join(FROM, words[0]))
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -206,17 +218,17 @@ def start(words):
 def stop(words):
     names = units(words)
     release = words[0]
+    # systemd ends a service before the sockets that it comes after.
     sockets = ["%s-probe@%s.socket" % (APP, release)] if "web" in words[1:] else []
-    code = call("systemctl", "stop", *names)
-    if sockets:
-        call("systemctl", "stop", *sockets)
+    code = call("systemctl", "stop", *names, *sockets)
     # Those that did not end within their limit are told, one a line.
     results = output("systemctl", "show", "--value", "--property=Result", *names).split()
     for kind, result in zip(words[1:], results):
         if result == "timeout":
             print(kind, flush=True)
     # A killed instance stays in systemd's memory as failed; it is wanted no more.
-    call("systemctl", "--quiet", "reset-failed", *names)
+    if results != ["success"] * len(names):
+        call("systemctl", "--quiet", "reset-failed", *names)
     return code
 
 
@@ -276,11 +288,11 @@ def names(text):
     found, section = set(), ""
     for line in text.splitlines():
         stripped = line.strip()
-        match = SECTION.match(stripped)
+        match = re.match(SECTION, stripped)
         if match:
             section = match.group(1).strip()
             continue
-        option = OPTION.match(line) if line[:1] not in " \t" else None
+        option = re.match(OPTION, line) if line[:1] not in " \t" else None
         if option and section and stripped[0] not in "#;" and option.group(2).strip():
             found.add("[%s] %s" % (section, option.group(1).strip().lower()))
     return found

@@ -15,7 +15,7 @@ from . import keeper as keeping
 from .errors import DeployKitError
 from .manifest import valid_digest
 from .site import Site
-from .supervisor import LAST_LINES, ProcessError, Running
+from .supervisor import LAST_LINES, Command, ProcessError, Running
 from .switch import live_release
 
 _STEP = 0.05
@@ -79,11 +79,11 @@ class Plain:
     def log(self, release: str, process: str, lines: int) -> List[str]:
         return tail(keeping.log_path(self.site, release, process), lines)
 
-    def run(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> int:
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
         site = self.site
-        command = [str(site.releases / release / "bin" / site.app), *argv]
+        words = [str(site.releases / release / "bin" / site.app), *argv]
         full = {**keeping.passed(os.environ), **keeping.environment(site), **env}
-        return subprocess.call(command, env=full, cwd=site.releases / release / "app")
+        return Command(words, full, site.releases / release / "app")
 
     def end(self) -> bool:
         """Stop every instance and the keeper; False where nothing ran."""

@@ -11,9 +11,11 @@ from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
 from . import store
 from .call import capture
 from .errors import DeployKitError
+from .hosting import supervisor_of
 from .manifest import Manifest
 from .probe import usable_host
 from .site import Site
+from .supervisor import Command
 from .switch import checked_path
 from .tree import load_release
 
@@ -158,6 +160,6 @@ def migrate_commands(manifest: Manifest, databases: Sequence[str]) -> List[List[
     return [["migrate", "--noinput", "--database", name] for name in databases]
 
 
-def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> List[str]:
+def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> Command:
     """Return the command that runs ``argv`` as the site's own user in its sandbox."""
-    return [*program, "exec", "--root", str(site.root), "--release", release, "--", *argv]
+    return supervisor_of(site, program).command(release, argv, {})

@@ -122,7 +122,9 @@ class Server:
             os.close(fd)
         self._calls[key] = _Call(pid, mine, {out[0]: "o", err[0]: "e"})
 
-    def _become(self, words: List[str], own: "tuple[int, int, int]", others: "tuple[int, ...]") -> None:
+    def _become(
+        self, words: List[str], own: "tuple[int, int, int]", others: "tuple[int, ...]"
+    ) -> None:
         """Be a verb, and end with it."""
         code = 1
         try:

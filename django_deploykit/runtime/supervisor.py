@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Protocol, Sequence
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional, Protocol, Sequence
 
 from .errors import DeployKitError
 
@@ -24,6 +25,16 @@ class Running:
     active: bool
     restarts: int
     pid: int = 0
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a command of a release is run; ``cancel`` ends what a signal to its process does not reach."""
+
+    argv: Sequence[str]
+    env: Optional[Mapping[str, str]] = None
+    cwd: Optional[Path] = None
+    cancel: Callable[[], None] = lambda: None
 
 
 class Supervisor(Protocol):
@@ -57,8 +68,8 @@ class Supervisor(Protocol):
     def log(self, release: str, process: str, lines: int) -> List[str]:
         """Return the last lines that the instance wrote."""
 
-    def run(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> int:
-        """Run a command of a release as the site's own user in its sandbox; streams pass through.
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
+        """Return what runs a command of a release as the site's own user in its sandbox.
 
-        Returns the exit code.
+        Its streams and its exit code are the command's.
         """

@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, Sequence, Tuple
 from .errors import DeployKitError
 from .helper import helper
 from .site import Site
-from .supervisor import LAST_LINES, ProcessError, Running
+from .supervisor import LAST_LINES, Command, ProcessError, Running
 from .units import (
     enabled_path,
     helper_path,
@@ -91,19 +91,16 @@ class Systemd:
             raise ProcessError(f"the log of {process} cannot be read", done.stderr.strip())
         return done.stdout.splitlines()
 
-    def run(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> int:
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
         """As the protocol says; ``env`` may hold ``DEPLOYKIT_…`` variables without secrets."""
         token = secrets.token_hex(8)
         given = [f"{name}={value}" for name, value in sorted(env.items())]
-        command = [*self._helper(), "run", release, token, *given, "--", *argv]
-        process = subprocess.Popen(command)
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # The command runs under systemd, and sudo belongs to root: neither hears this process.
-            self._helped("cancel", token)
-            process.wait()
-            raise
+        words = [*self._helper(), "run", release, token, *given, "--", *argv]
+        # The command runs under systemd, and sudo belongs to root: neither hears this process.
+        return Command(words, cancel=lambda: self._canceled(token))
+
+    def _canceled(self, token: str) -> None:
+        self._helped("cancel", token)
 
     def keys(self) -> List[str]:
         """Return the names of the options that the configuration sets; root alone can read it."""

@@ -15,7 +15,7 @@ from . import hosting, journal, lock, prune, signature, store
 from .arguments import VERBS as VERBS
 from .arguments import parse
 from .bundlefile import BundleFile
-from .call import SILENCE, Patient, Voice, has_ended, heed, wait_for_end
+from .call import SILENCE, Patient, Voice, has_ended, heed, run, wait_for_end
 from .entry import judge_target
 from .errors import TAKEN_BACK, DeployKitError
 from .manifest import Manifest
@@ -354,7 +354,7 @@ def _exec(options: argparse.Namespace, path: Path) -> int:
     argv: List[str] = list(options.argv)
     if not argv:
         raise DeployKitError("no command is given", "For example: exec -- showmigrations")
-    return supervisor.run(options.release or _live(site), argv, {})
+    return run(supervisor.command(options.release or _live(site), argv, {}))
 
 
 def _live(site: Site) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from django_deploykit.runtime.supervisor import ProcessError, Running
+from django_deploykit.runtime.supervisor import Command, ProcessError, Running
 
 
 class FakeSupervisor:
@@ -63,7 +63,7 @@ class FakeSupervisor:
     def log(self, release: str, process: str, lines: int) -> list[str]:
         return [f"{process} of {release} says ouch"]
 
-    def run(self, release: str, argv: Sequence[str], env: dict[str, str]) -> int:
+    def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> Command:
         raise AssertionError(argv)
 
 

@@ -113,7 +113,8 @@ def test_starts_instances_of_its_own_units(root: Root) -> None:
 
 def test_stops_the_probe_with_the_web_process(root: Root) -> None:
     assert root("stop", RELEASE, "web") == 0
-    assert ["systemctl", "stop", f"shop-probe@{RELEASE}.socket"] in root.calls
+    units = [f"shop-web@{RELEASE}.service", f"shop-probe@{RELEASE}.socket"]
+    assert ["systemctl", "stop", *units] in root.calls
     assert root("stop", RELEASE, "worker") == 0
     assert not any("probe" in word for call in root.calls for word in call)
 
@@ -127,6 +128,12 @@ def test_names_the_processes_that_had_to_be_killed(
     names = [f"shop-{kind}@{RELEASE}.service" for kind in ("web", "worker")]
     shown = root.calls.index(["systemctl", "show", "--value", "--property=Result", *names])
     assert root.calls.index(["systemctl", "--quiet", "reset-failed", *names]) > shown
+
+
+def test_forgets_no_failure_where_all_ended_well(root: Root) -> None:
+    root.printed = "success\n\nsuccess\n"
+    assert root("stop", RELEASE, "web", "worker") == 0
+    assert not any("reset-failed" in call for call in root.calls)
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -14,6 +14,7 @@ import pytest
 
 from django_deploykit.release.archive import runtime_archive
 from django_deploykit.runtime import keeper as keeping
+from django_deploykit.runtime.call import run
 from django_deploykit.runtime.plain import Plain
 from django_deploykit.runtime.site import Site
 from django_deploykit.runtime.supervisor import ProcessError, Running
@@ -110,7 +111,7 @@ def test_a_process_sees_the_sites_configuration_not_the_developers(
 
 @pytest.mark.usefixtures("shell")
 def test_a_command_sees_the_same_and_what_it_is_given(site: Site, plain: Plain) -> None:
-    assert plain.run(NEW, ["check"], {"EXTRA": "1"}) == 7
+    assert run(plain.command(NEW, ["check"], {"EXTRA": "1"})) == 7
     judge(site, told(site))
     assert told(site)["EXTRA"] == "1"
 
