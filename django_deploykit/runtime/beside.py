@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, List, Tuple
 
 _MOST = 4  # children at once, where there are processors for them
 
@@ -70,6 +72,34 @@ class Aside:
         """Wait for the child; returns its status, 0 where it succeeded or was waited for before."""
         child, self._child = self._child, 0
         return os.waitpid(child, 0)[1] if child else 0
+
+
+def ahead(work: Callable[[], List[str]]) -> Callable[[], List[str]]:
+    """Begin work in a child; what is returned waits for its result, the first time.
+
+    Where the child cannot tell, the work is done by who asks, who then learns why.
+    """
+    if (os.cpu_count() or 1) < 2:
+        return functools.lru_cache(maxsize=None)(work)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        os._exit(_code(lambda: _write(writer, json.dumps(work()))))
+    os.close(writer)
+
+    @functools.lru_cache(maxsize=None)
+    def result() -> List[str]:
+        with os.fdopen(reader, "rb") as file:
+            text = file.read()
+        return list(json.loads(text)) if os.waitpid(child, 0)[1] == 0 else work()
+
+    return result
+
+
+def _write(descriptor: int, text: str) -> None:
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
 
 
 def _code(job: Callable[[], None]) -> int:

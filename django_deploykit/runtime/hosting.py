@@ -29,7 +29,10 @@ def supervisor_of(site: Site, program: Sequence[str]) -> Supervisor:
 
 
 def facts(root: Path, python: str, program: Sequence[str]) -> Dict[str, Any]:
-    """Return what a plan needs to know of this host; read-only, and works on a bare host too."""
+    """Return what a plan needs to know of this host; read-only, and works on a bare host too.
+
+    Without ``python``, the version that a bundle needs, its configuration is not read.
+    """
     result: Dict[str, Any] = {
         "setup": (root / "site.json").exists(),
         "python": find_python(python),
@@ -42,7 +45,10 @@ def facts(root: Path, python: str, program: Sequence[str]) -> Dict[str, Any]:
     if not result["setup"]:
         return result
     site = load_site(root)
-    return {**result, **site_facts(site, program)}
+    found = {**result, **site_facts(site, program)}
+    if python:  # a bundle is to come; a way back needs no configuration
+        found.update(configuration(site, supervisor_of(site, program)))
+    return found
 
 
 def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
@@ -66,7 +72,6 @@ def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
         "lock": lock.holder(site.root / "lock"),
         "site": site.dumps(),
         "asks": signature.wanted(site),
-        **configuration(site, supervisor),
     }
 
 

@@ -87,7 +87,7 @@ def _signed(path: Path, site: Site, manifest: Manifest) -> str:
 
 
 def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
-    from .verbs import stage_release
+    from .staging import stage_release
 
     prune.sweep_unfinished(site)
     for _ in range(2):

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
 from . import journal, receive, store
 from .errors import DeployKitError
@@ -29,8 +29,48 @@ def staged(site: Site) -> List[str]:
     return sorted(name for name in names if valid_release_id(name))
 
 
-def prune(site: Site, also: Optional[str] = None) -> Dict[str, Any]:
-    """Remove releases beyond ``keep`` and layers that no release uses; ``also`` stays in any case."""
+def remove(paths: Sequence[Path]) -> None:
+    """Remove files and folders."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def remove_later(paths: Sequence[Path]) -> None:
+    """Remove files and folders in a process that nobody waits for; what it leaves is unfinished.
+
+    A release has thousands of files, and who made another one live wants to know that it is.
+    """
+    if not paths:
+        return
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for number in range(3):
+                os.dup2(nothing, number)
+            os.closerange(3, 1024)  # locks among them
+            os.nice(19)
+            remove(paths)
+    finally:
+        os._exit(0)
+
+
+def prune(
+    site: Site,
+    also: Optional[str] = None,
+    remove: Callable[[Sequence[Path]], None] = remove,
+) -> Dict[str, Any]:
+    """Remove releases beyond ``keep`` and layers that no release uses; ``also`` stays in any case.
+
+    ``remove`` gets what is out of its place already.
+    """
     records = journal.read(site.journal)
     here = staged(site)
     live = live_release(site)
@@ -38,11 +78,11 @@ def prune(site: Site, also: Optional[str] = None) -> Dict[str, Any]:
     stay = kept(journal.successes(records), here, protected, site.keep)
     removed = [release for release in here if release not in stay]
     for release in removed:
-        discard(site.releases / release)
+        _put_aside(site.releases / release)
     layers = sweep(site.store, used(site, stay))
     sweep_traces(site, stay)
     sweep_runtimes(site.root / "runtime")
-    sweep_unfinished(site)
+    remove(unfinished(site))
     receive.forget_parts(site.store)
     receive.forget_inbox(site.root / "inbox")
     return {"removed": removed, "layers": layers, "kept": stay}
@@ -98,11 +138,7 @@ def unfinished(site: Site) -> List[Path]:
 
 def sweep_unfinished(site: Site) -> None:
     """Remove what processes that died left behind."""
-    for path in unfinished(site):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+    remove(unfinished(site))
 
 
 def reclaimable(site: Site) -> int:
@@ -132,9 +168,14 @@ def whole(site: Site, release: str) -> bool:
 
 def discard(folder: Path) -> None:
     """Remove a release: out of its place first, so that no half of it is ever seen."""
+    shutil.rmtree(_put_aside(folder), ignore_errors=True)
+
+
+def _put_aside(folder: Path) -> Path:
+    """Take a release out of its place; what is returned counts as unfinished."""
     grave = Path(tempfile.mkdtemp(prefix=".gone-", dir=folder.parent))
     os.rename(folder, grave / folder.name)
-    shutil.rmtree(grave, ignore_errors=True)
+    return grave
 
 
 def manifests(site: Site) -> List[Manifest]:

@@ -82,6 +82,7 @@ def stage(
     *,
     lasting: bool = False,
     lay: Optional[Callable[[Path], None]] = None,
+    judge: Callable[[], None] = lambda: None,
 ) -> None:
     """Build the release ``target`` from layers in the store; it appears whole, by a rename.
 
@@ -89,6 +90,7 @@ def stage(
     the ``kept`` releases are linked in, so that pages loaded before the switch still find them. A
     release that is there already stays. ``lasting`` writes all to the disk before it appears: what is
     live must outlive a power cut. ``lay`` brings the layers' files into the folder in another way.
+    ``judge`` is called before it appears, and may raise.
     """
     if target.exists():
         return
@@ -107,6 +109,7 @@ def stage(
             link_hashed(release / manifest.static_root, folder / manifest.static_root)
         _write(folder / "manifest.json", manifest.dumps())
         layers.open_folders(folder)
+        judge()
         if lasting:
             flush(folder)
         os.rename(folder, target)

@@ -11,18 +11,18 @@ import zlib
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from . import hosting, journal, lock, prune, signature, store
+from . import hosting, journal, lock, prune, signature
 from .arguments import VERBS as VERBS
 from .arguments import parse
 from .bundlefile import BundleFile
 from .call import SILENCE, Patient, Voice, has_ended, heed, run, wait_for_end
-from .entry import judge_target
 from .errors import TAKEN_BACK, DeployKitError
 from .manifest import Manifest
 from .plain import Plain, program_of
 from .site import Site, load_site
+from .staging import stage_release
 from .switch import Change, live_release, probe_host, probe_hosts, settle, switch
-from .tree import changed_files, interpreter, load_release, stage
+from .tree import changed_files, load_release
 
 # Verbs whose standard input is their own; the others can be interrupted through it.
 _OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch", "serve")
@@ -197,42 +197,6 @@ def _sent(path: Path) -> str:
     return path.read_text(encoding="ascii") if path.exists() else ""
 
 
-def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any]:
-    """Stage from the store; layers that are missing or damaged there are named, not used."""
-    judge_target(manifest.platform, manifest.glibc)
-    interpreter(manifest.python)
-    target = site.releases / manifest.release_id
-    missing = [one.sha256 for one in manifest.layers if not store.has(site.store, one.sha256)]
-    bad = [
-        one.sha256
-        for one in manifest.layers
-        if one.sha256 not in missing and store.damaged(site.store, one.sha256)
-    ]
-    for digest in bad:
-        voice.tell("damaged", digest=digest)
-        store.set_aside(site.store, digest)
-    if missing or bad:
-        if target.exists() and live_release(site) != manifest.release_id:
-            prune.discard(target)
-        return {"again": [*missing, *bad]}
-    if target.exists() and load_release(target) != manifest:
-        prune.discard(target)
-    if manifest.static_root:
-        older = [site.releases / name for name in prune.staged(site) if name != manifest.release_id]
-    else:
-        older = []
-    lasting = site.supervisor == "systemd"
-    stage(manifest, site.store, target, environment(site), older, lasting=lasting)
-    return {"staged": manifest.release_id, "again": []}
-
-
-def environment(site: Site) -> Dict[str, str]:
-    """Return what a release's commands get in their environment, whoever runs them."""
-    from .keeper import environment as plain
-
-    return plain(site) if site.supervisor == "plain" else {}
-
-
 def _check(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     from .project_commands import check
 
@@ -277,7 +241,7 @@ def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
 
 
 def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
-    return prune.prune(_site_of(options, path), options.release)
+    return prune.prune(_site_of(options, path), options.release, prune.remove_later)
 
 
 def _status(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
