@@ -48,3 +48,16 @@ class Quiet:
 
     def note(self, text: str) -> None:
         """Say nothing."""
+
+
+def in_bytes(size: float) -> str:
+    """Return a size in words.
+
+    >>> in_bytes(1536)
+    '1.5 KiB'
+    """
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

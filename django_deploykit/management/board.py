@@ -6,8 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from django_deploykit.progress import DONE, FAILED, RUNS
-from django_deploykit.release.plan import in_bytes
+from django_deploykit.progress import DONE, FAILED, RUNS, in_bytes
 
 WAITS = "waits"
 

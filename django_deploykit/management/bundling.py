@@ -13,8 +13,8 @@ from django_deploykit.bundle.kept import kept_bundles
 from django_deploykit.bundle.signing import VARIABLE, sign
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.telling import Line, columns
+from django_deploykit.progress import in_bytes
 from django_deploykit.project import Project
-from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.manifest import Layer, Manifest
 from django_deploykit.runtime.signature import beside, digest_of, parse, read_beside, state

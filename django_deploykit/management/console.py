@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.board import Board
-from django_deploykit.progress import DONE, FAILED
-from django_deploykit.release.plan import in_bytes
+from django_deploykit.progress import DONE, FAILED, in_bytes
 from django_deploykit.release.timeline import Span
 from django_deploykit.runtime.errors import INTERRUPTED
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django_deploykit.management.commits import printable
+from django_deploykit.progress import in_bytes
 from django_deploykit.release.outcome import Outcome, finding_line
-from django_deploykit.release.plan import in_bytes
 from django_deploykit.runtime.errors import HALF_DONE, LIVE
 
 _MOST = 5  # warnings that the end of a release names

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django_deploykit.errors import Problems
+from django_deploykit.progress import in_bytes
 from django_deploykit.release.facts import Facts, missing, refusals
 from django_deploykit.runtime.manifest import Manifest
 
@@ -146,16 +147,3 @@ def in_words(plan: Plan) -> list[str]:
             size = f" ({in_bytes(what[1])})" if what[1] else ""
             lines.append(f"{kind:<8} {', '.join(hosts)}: {what[0]}{size}")
     return lines
-
-
-def in_bytes(size: float) -> str:
-    """Return a size in words.
-
-    >>> in_bytes(1536)
-    '1.5 KiB'
-    """
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

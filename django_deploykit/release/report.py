@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django_deploykit.progress import FAILED
-from django_deploykit.release.plan import in_bytes
+from django_deploykit.progress import FAILED, in_bytes
 from django_deploykit.release.report_style import STYLE
 from django_deploykit.release.timeline import Latency, Span
 

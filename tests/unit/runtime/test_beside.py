@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.beside import Beside
+from django_deploykit.runtime.beside import Beside, ahead
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +64,26 @@ def test_one_processor_does_all_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     followed: list[str] = []
     Beside().do("a", lambda: followed.append("never"), lambda: followed.append("done"))
     assert followed == ["done"]
+
+
+def test_work_is_done_ahead_in_another_process() -> None:
+    found = ahead(lambda: [str(os.getpid())])
+    assert found() == found()
+    assert found() != [str(os.getpid())]
+
+
+def test_work_whose_process_fails_is_done_here(tmp_path: Path) -> None:
+    here = os.getpid()
+
+    def work() -> list[str]:
+        if os.getpid() != here:
+            raise OSError("no memory")
+        return ["done"]
+
+    assert ahead(work)() == ["done"]
+
+
+def test_one_processor_does_work_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    found = ahead(lambda: [str(os.getpid())])
+    assert found() == [str(os.getpid())]

@@ -110,3 +110,21 @@ def test_failed_attempts_never_push_out_good_releases() -> None:
     assert prune.kept(order, staged, ["c", "b"], 2) == ["b", "c"]
     assert prune.kept(order, staged, ["c", "b"], 1) == ["b", "c"]
     assert prune.kept([], staged, ["x"], 5) == ["x"]
+
+
+def test_removes_what_is_out_of_its_place_while_nobody_waits(tmp_path: Path) -> None:
+    (tmp_path / "gone" / "lib").mkdir(parents=True)
+    (tmp_path / "gone" / "lib" / "file").write_text("x")
+    (tmp_path / "link").symlink_to("gone")
+    prune.remove_later([tmp_path / "gone", tmp_path / "link", tmp_path / "nowhere"])
+    end = time.monotonic() + 20
+    while list(tmp_path.iterdir()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verb_waits_for_nothing_that_is_out_of_its_place(site: Site) -> None:
+    given: list[Path] = []
+    before = left(site)
+    prune.prune(site, None, given.extend)
+    assert sorted(path.name for path in given) == before
