@@ -17,7 +17,7 @@ from django_deploykit.release.locks import Claim, Lock, held
 from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.release.plan import REFUSED, Plan
 from django_deploykit.release.request import Policy, Request
-from django_deploykit.release.sending import Sender
+from django_deploykit.release.sending import Pending, Sender
 from django_deploykit.release.switching import Switching
 from django_deploykit.release.timeline import Timeline
 from django_deploykit.release.transport import Event, Transport
@@ -45,6 +45,7 @@ class Engine:
         self.outcome = self._begin("", {})
         self._step = ""
         self._locks: dict[str, Lock] = {}
+        self._sent: dict[str, Pending] = {}  # what hosts unpack
 
     def _begin(self, release: str, live: Mapping[str, str | None]) -> Outcome:
         """Return an outcome to fill; its record of times goes on from what was done before."""
@@ -175,15 +176,19 @@ class Engine:
         return done
 
     def _send(self, transport: Transport, facts: Facts, sender: Sender) -> None:
+        """Send, until all is there; the host unpacks it meanwhile, and afterwards."""
         total = sender.total(facts)
-        sent = sender.send(
-            transport, facts, lambda done: self.progress.advance(done, total, transport.name)
-        )
-        self.outcome.bytes[transport.name] = self.outcome.bytes.get(transport.name, 0) + sent
+        show = lambda done: self.progress.advance(done, total, transport.name)  # noqa: E731
+        pending = Pending(lambda arrived: sender.send(transport, facts, show, arrived=arrived))
+        self._sent[transport.name] = pending
+        pending.arrive()
 
     def _build(
         self, transport: Transport, manifest: Manifest, facts: Facts, sender: Sender
     ) -> None:
+        pending = self._sent.pop(transport.name, None)
+        sent = pending.end() if pending else 0
+        self.outcome.bytes[transport.name] = self.outcome.bytes.get(transport.name, 0) + sent
         for _ in range(_ATTEMPTS):
             again = transport.call("stage", "--release", manifest.release_id)["again"]
             if not again:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import threading
@@ -10,11 +11,11 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.facts import Facts, missing
-from django_deploykit.release.transport import Transport
+from django_deploykit.release.transport import Event, Transport
 from django_deploykit.runtime import signature
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.manifest import FileEntry, Layer, Manifest, load_list
@@ -98,13 +99,26 @@ def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[byte
     listing = zlib.compress(bundle.list_text(layer.sha256).encode("utf-8"), 9)
     archive = bundle.archive(layer.sha256)
     size = archive.seek(0, io.SEEK_END)
-    start = offset if offset < size else 0
-    archive.seek(start)
+    start = (
+        offset if offset <= size else 0
+    )  # all of it may be there, cut off before it was unpacked
     length = len(listing) + size - start
-    yield frame("layer", digest=layer.sha256, list=len(listing), offset=start, size=length)
+    sha256 = _digest_of(bundle.archive(layer.sha256))
+    yield frame(
+        "layer", digest=layer.sha256, list=len(listing), offset=start, size=length, sha256=sha256
+    )
     yield listing
+    archive = bundle.archive(layer.sha256)  # another layer's may have moved the file meanwhile
+    archive.seek(start)
     while piece := archive.read(_CHUNK):
         yield piece
+
+
+def _digest_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_CHUNK):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 class Frames(io.RawIOBase):
@@ -139,6 +153,38 @@ class Frames(io.RawIOBase):
         return data
 
 
+class Pending:
+    """Something that is sent, in a thread of its own; the host still unpacks when it has arrived."""
+
+    def __init__(self, send: Callable[[Callable[[], None]], int]) -> None:
+        """``send`` gets what it calls once all has arrived; returns the bytes sent."""
+        self._send = send
+        self._arrived = threading.Event()
+        self._sent, self._error = 0, None  # type: int, BaseException | None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def arrive(self) -> None:
+        """Wait until all is there; raises what stood in the way."""
+        self._arrived.wait()
+        if self._error is not None:
+            raise self._error
+
+    def end(self) -> int:
+        """Wait until it is unpacked, too, and return the bytes sent; raises what stood in the way."""
+        self._thread.join()
+        self.arrive()
+        return self._sent
+
+    def _run(self) -> None:
+        try:
+            self._sent = self._send(self._arrived.set)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            self._error = error
+        finally:
+            self._arrived.set()
+
+
 class Sender:
     """Sends one bundle's missing layers to hosts."""
 
@@ -159,11 +205,18 @@ class Sender:
         facts: Facts,
         on_bytes: Callable[[int], None],
         whole: Sequence[str] = (),
+        arrived: Callable[[], None] = lambda: None,
     ) -> int:
         """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base.
 
-        What arrives damaged is sent again as a whole, a few times.
+        What arrives damaged is sent again as a whole, a few times. ``arrived`` is called once every
+        byte is there and is what was sent, while the host still unpacks.
         """
+
+        def told(event: Event) -> None:
+            if event.get("event") == "arrived" and not event.get("again"):
+                arrived()
+
         sent = 0
         for _ in range(_ATTEMPTS):
             before = sent
@@ -177,7 +230,7 @@ class Sender:
                     lambda done, start=before: on_bytes(start + done),  # type: ignore[misc]
                     sum(_size(bundle, digest, delta) for digest, delta in deltas.items()),
                 )
-                result = transport.call("receive", stream=frames)  # type: ignore[arg-type]
+                result = transport.call("receive", stream=frames, on_event=told)  # type: ignore[arg-type]
             sent += frames.sent
             if not result["again"]:
                 return sent

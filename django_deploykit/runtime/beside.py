@@ -8,17 +8,25 @@ import os
 from typing import Callable, Dict, List, Tuple
 
 _MOST = 4  # children at once, where there are processors for them
+_NICE = 10  # they leave the processor to what is coming in, and to a site that serves
+Job = Tuple[str, int, Callable[[], None], Callable[[], None]]
 
 
 class Beside:
-    """Jobs under way in children. What a job does must last when its process ends."""
+    """Jobs under way in children, and others that wait for one to end.
 
-    def __init__(self) -> None:
+    What a job does must last when its process ends.
+    """
+
+    def __init__(self, room: int) -> None:
+        """``room`` is how much the jobs that wait may weigh together."""
         processors = os.cpu_count() or 1
         self._most = min(processors, _MOST) if processors > 1 else 0
-        self._running: Dict[str, Tuple[int, Callable[[], None]]] = {}
+        self._room = room
+        self._running: Dict[int, Tuple[str, Callable[[], None]]] = {}
+        self._waiting: List[Job] = []
 
-    def do(self, name: str, job: Callable[[], None], then: Callable[[], None]) -> None:
+    def do(self, name: str, weight: int, job: Callable[[], None], then: Callable[[], None]) -> None:
         """Start a job that has a name; ``then`` is called here once it has ended, well or not.
 
         ``then`` finds out by itself how it ended. Where there is one processor only, it has to do all.
@@ -27,28 +35,46 @@ class Beside:
             then()
             return
         self.wait(name)
-        while len(self._running) >= self._most:
-            self.wait(next(iter(self._running)))
-        child = os.fork()
-        if child == 0:
-            os._exit(_code(job))
-        self._running[name] = (child, then)
+        self._waiting.append((name, weight, job, then))
+        self._go_on()
+        while self._waiting and sum(one[1] for one in self._waiting) > self._room:
+            self._bury()
 
     def wait(self, name: str) -> None:
-        """Wait for a job, if it is under way."""
-        if name in self._running:
-            child, then = self._running.pop(name)
-            os.waitpid(child, 0)
-            then()
+        """Wait for a job, if it is under way or waits."""
+        while name in [one[0] for one in (*self._waiting, *self._running.values())]:
+            self._bury()
 
     def finish(self) -> None:
         """Wait for all jobs, also where what follows one of them fails."""
         try:
             while self._running:
-                self.wait(next(iter(self._running)))
+                self._bury()
         finally:
             if self._running:
                 self.finish()
+
+    def _go_on(self) -> None:
+        """Start what waits where there is a processor for it, and follow what has ended."""
+        for child in list(self._running):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._follow(child)
+        while self._waiting and len(self._running) < self._most:
+            name, _, job, then = self._waiting.pop(0)
+            child = os.fork()
+            if child == 0:
+                os._exit(_code(job))
+            self._running[child] = (name, then)
+
+    def _bury(self) -> None:
+        """Wait for the end of one job."""
+        child = next(iter(self._running))
+        os.waitpid(child, 0)
+        self._follow(child)
+        self._go_on()
+
+    def _follow(self, child: int) -> None:
+        self._running.pop(child)[1]()
 
 
 class Aside:
@@ -104,6 +130,7 @@ def _write(descriptor: int, text: str) -> None:
 
 def _code(job: Callable[[], None]) -> int:
     try:
+        os.nice(_NICE)
         job()
     except BaseException:  # an exception that left the child would run the parent's handlers
         return 1

@@ -4,12 +4,16 @@ A frame is a line of JSON and then ``size`` bytes:
 
 - ``{"kind": "manifest", "size": N}``: the manifest, compressed with zlib;
 - ``{"kind": "signature", "release": R, "size": N}``: the bundle's signature (``signature.py``);
-- ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N}``: the layer's list (M bytes,
-  zlib), then its archive from offset O on (N bytes); what was cut off before goes on from there;
+- ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N, "sha256": A}``: the layer's list
+  (M bytes, zlib), then its archive from offset O on (N bytes in all); what was cut off before goes on
+  from there. A is the SHA-256 of the whole archive, which is held to it as it comes in;
 - ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as a change of one that is here,
   zlib over a line of JSON ``{"gone": [path …], "rows": [[path, mode, size, sha256] …]}`` and the
   contents of the new files that the base does not hold, in the order of the rows;
 - ``{"kind": "end"}``.
+
+Once all of them are there ``arrived`` is told. Archives are unpacked, each file held to its digest, while
+others come in and after that; a layer is in the store only then.
 
 What is sent is judged as if a stranger had sent it: sizes are bounded before they are believed, and
 nothing grows beyond what was declared.
@@ -44,6 +48,7 @@ from .tree import link
 
 _CHUNK = 1 << 18
 _LARGE = 1 << 18  # bytes of a layer that is worth a process to unpack it
+_UNPACKED_LATER = 64 << 20  # bytes of archives that may wait to be unpacked
 _LONGEST_LINE = 1 << 16
 _LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files have a tenth of that
 _LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends a quarter of that
@@ -75,7 +80,7 @@ class Received:
 def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received:
     """Read frames into the store ``folder``; the manifest goes to ``inbox``."""
     result = Received()
-    beside = Beside()
+    beside = Beside(_UNPACKED_LATER)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         try:
@@ -83,6 +88,7 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received
                 result.bytes += frame["size"]
                 _take(frame, folder, inbox, stream, result, beside)
                 tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
+            tell("arrived", again=result.again)
         finally:
             beside.finish()
     except OSError as error:
@@ -222,25 +228,10 @@ def _layer(
 ) -> None:
     """Take a layer's archive; a large one is unpacked while the next one comes in."""
     beside.wait(digest)  # somebody may send a layer twice
-    size, offset = frame["size"], frame["offset"]
+    size = frame["size"]
     listing = _exactly(stream, _bounded(frame, "list", min(size, _LONGEST_LIST)))
     part = part_path(folder, digest)
-    here = part.stat().st_size if part.exists() else 0
-    fits = offset <= here
-    with open(part, "r+b" if part.exists() else "w+b") as file:
-        if fits:
-            file.seek(offset)
-            file.truncate()
-        try:
-            for piece in _pieces(stream, size - len(listing)):
-                if fits:
-                    file.write(piece)
-        except OSError:
-            file.close()
-            part.unlink()  # a full disk must not stay full
-            raise
-    if not fits:
-        raise DamagedError(f"layer {digest[:12]} has a gap")
+    _archive(frame, part, stream, size - len(listing))
 
     def unpack() -> None:
         _unpack(folder, digest, listing, part)
@@ -258,7 +249,33 @@ def _layer(
     if size < _LARGE:
         conclude()
     else:
-        beside.do(digest, unpack, conclude)
+        beside.do(digest, size, unpack, conclude)
+
+
+def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> None:
+    """Write the rest of an archive behind what is here of it, and hold the whole to its digest."""
+    offset = frame["offset"]
+    fits = offset <= (part.stat().st_size if part.exists() else 0)
+    digest = hashlib.sha256()
+    with open(part, "r+b" if part.exists() else "w+b") as file:
+        for piece in _pieces(file, offset if fits else 0):
+            digest.update(piece)
+        try:
+            if fits:
+                file.truncate()
+            for piece in _pieces(stream, size):
+                if fits:
+                    file.write(piece)
+                    digest.update(piece)
+        except OSError:
+            file.close()
+            part.unlink()  # a full disk must not stay full
+            raise
+    if not fits:
+        raise DamagedError(f"layer {str(frame['digest'])[:12]} has a gap")
+    if frame.get("sha256", digest.hexdigest()) != digest.hexdigest():
+        part.unlink()
+        raise DamagedError(f"the archive of layer {str(frame['digest'])[:12]} is not what was sent")
 
 
 def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:

@@ -195,7 +195,9 @@ class FakeSender:
         facts: Facts,
         on_bytes: Callable[[int], None],
         whole: Sequence[str] = (),
+        arrived: Callable[[], None] = lambda: None,
     ) -> int:
         transport.call("receive")
+        arrived()
         on_bytes(self.total(facts))
         return 100 * len(whole) if whole else self.total(facts)

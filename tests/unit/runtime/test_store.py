@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from django_deploykit.release.facts import Facts
-from django_deploykit.release.sending import Sender, delta_head, frame, make_delta
+from django_deploykit.release.sending import Sender, delta_head, frame, make_delta, whole_frames
 from django_deploykit.runtime import prune, receive, store, switch
 from django_deploykit.runtime.bundlefile import BundleFile
 from django_deploykit.runtime.errors import DeployKitError
@@ -261,6 +261,42 @@ def test_damage_in_the_store_is_found_and_set_aside(tmp_path: Path) -> None:
         assert not store.has(tmp_path / "store", digest)
         send(bundle_of(tmp_path, APP), wire)
         assert holds(tmp_path / "store", APP)
+
+
+def test_an_archive_that_is_whole_is_not_sent_again(tmp_path: Path) -> None:
+    wire = Wire(tmp_path)
+    path = bundle_of(tmp_path, APP)
+    digest = make_layer("app", "app", "", APP).sha256
+    with BundleFile(path) as bundle:
+        archive = bundle.archive(digest).read()
+    (tmp_path / "store").mkdir()
+    receive.part_path(tmp_path / "store", digest).write_bytes(archive)
+    send(path, wire)
+    (frame,) = [one for one in wire.frames if one["kind"] == "layer"]
+    assert (frame["offset"], frame["size"]) == (len(archive), frame["list"])
+    assert holds(tmp_path / "store", APP)
+    assert receive.parts(tmp_path / "store") == {}
+
+
+def test_an_archive_is_known_as_damaged_when_it_has_arrived(tmp_path: Path) -> None:
+    wire, told = Wire(tmp_path), []
+    path = bundle_of(tmp_path, APP)
+    digest = make_layer("app", "app", "", APP).sha256
+    with BundleFile(path) as bundle:
+        layer = bundle.manifest.layers[0]
+        data = bytearray(b"".join(whole_frames(bundle, layer, 0)) + frame("end"))
+    data[-40] ^= 1  # of the archive
+    got = receive.receive(
+        tmp_path / "store",
+        tmp_path / "inbox",
+        io.BytesIO(bytes(data)),
+        lambda event, **facts: told.append((event, facts.get("again"))),
+    )
+    assert told[-1] == ("arrived", [digest])
+    assert got.again == [digest]
+    assert receive.parts(tmp_path / "store") == {}
+    send(path, wire)
+    assert holds(tmp_path / "store", APP)
 
 
 @pytest.fixture
