@@ -6,6 +6,7 @@ import contextlib
 import getpass
 import io
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -145,7 +146,8 @@ class Releasing:
         """
         if self.environment.local:
             return self.release(self._timed(build))
-        early = Early(lambda: transports_to(self.project, self.environment))
+        python = self.project.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
+        early = Early(lambda: transports_to(self.project, self.environment), python)
         try:
             path = self._timed(build)
         except BaseException:

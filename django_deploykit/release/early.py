@@ -5,15 +5,69 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.transport import Transport
+from django_deploykit.release.transport import Event, Transport
+
+
+class Asked:
+    """A :class:`~.transport.Transport` whose facts are asked for as soon as it is open.
+
+    They are a plan's first; what is done is planned again from those under the lock.
+    """
+
+    def __init__(self, transport: Transport, python: str) -> None:
+        """``python`` is the version that the bundle will most likely need."""
+        self._transport, self._arguments = transport, ("--python", python)
+        self._facts: dict[str, Any] | None = None
+        self._asking = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self._transport.name
+
+    def call(
+        self,
+        verb: str,
+        *arguments: str,
+        stream: BinaryIO | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> dict[str, Any]:
+        """Run a verb; the first that asks for facts may find them known."""
+        if verb == "facts" and arguments == self._arguments:
+            with self._asking:
+                known, self._facts = self._facts, None
+            if known is not None:
+                return known
+        return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
+
+    def attach(self, verb: str, *arguments: str) -> int:
+        """Run a verb on the user's terminal."""
+        return self._transport.attach(verb, *arguments)
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on."""
+        self._transport.interrupt()
+
+    def open(self) -> None:
+        """Connect, and ask."""
+        with self._asking:
+            self._transport.open()
+            self._facts = self._transport.call("facts", *self._arguments)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._transport.close()
 
 
 class Early:
-    """Transports that are made, and opened, by threads of their own from now on."""
+    """Transports that are made, opened and asked by threads of their own from now on."""
 
-    def __init__(self, make: Callable[[], Sequence[Transport]]) -> None:
+    def __init__(self, make: Callable[[], Sequence[Transport]], python: str) -> None:
+        """``python`` as :class:`Asked` takes it."""
+        self._python = python
         self._made: Sequence[Transport] = ()
         self._error: Exception | None = None
         self._ready = threading.Event()
@@ -38,7 +92,7 @@ class Early:
 
     def _run(self) -> None:
         try:
-            self._made = self._make()
+            self._made = [Asked(one, self._python) for one in self._make()]
         except Exception as error:  # noqa: BLE001 - raised where they are asked for
             self._error = error
         self._ready.set()

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.early import Early
+from django_deploykit.release.early import Asked, Early
 from tests.unit.release.fakes import FakeTransport, Host
 
 PATIENCE = 10.0
@@ -31,16 +31,16 @@ class Slow(FakeTransport):
 
 def test_logs_in_to_all_before_anybody_asks_for_them() -> None:
     made = [Slow("web1"), Slow("web2")]
-    early = Early(lambda: made)
+    early = Early(lambda: made, "3.11")
     assert all(one.asked.wait(PATIENCE) for one in made)
-    assert early.transports() == made  # though no login has ended
+    assert [one.name for one in early.transports()] == ["web1", "web2"]  # though no login has ended
     for one in made:
         one.let_in.set()
 
 
 def test_closes_all_where_they_are_not_wanted_any_more() -> None:
     made = [Slow("web1"), Slow("web2")]
-    Early(lambda: made).leave()
+    Early(lambda: made, "3.11").leave()
     assert all(one.closed.wait(PATIENCE) for one in made)
     for one in made:
         one.let_in.set()
@@ -50,7 +50,43 @@ def test_raises_what_went_wrong_in_making_them() -> None:
     def make() -> list[FakeTransport]:
         raise DeployKitError("paramiko is not installed")
 
-    early = Early(make)
+    early = Early(make, "3.11")
     with pytest.raises(DeployKitError, match="paramiko"):
         early.transports()
     early.leave()
+
+
+class Ready(FakeTransport):
+    """A transport that lets everybody in."""
+
+    def open(self) -> None:
+        self.host.calls.append("open")
+
+
+def test_facts_are_known_once_before_they_are_asked_for() -> None:
+    host = Host("web1")
+    transport = Asked(Ready(host), "3.11")
+    transport.open()
+    assert host.calls == ["open", "facts"]
+    known = transport.call("facts", "--python", "3.11")
+    assert known["live"] == host.live
+    assert host.calls == ["open", "facts"]
+    host.live = None  # they are of then, so the next are asked for
+    assert transport.call("facts", "--python", "3.11")["live"] is None
+
+
+def test_facts_for_another_python_are_asked_for() -> None:
+    host = Host("web1")
+    transport = Asked(Ready(host), "3.11")
+    transport.open()
+    transport.call("facts", "--python", "3.13")
+    assert host.calls == ["open", "facts", "facts"]
+
+
+def test_a_host_that_cannot_be_asked_early_says_why_when_it_is_asked() -> None:
+    slow = Slow("web1")
+    slow.let_in.set()
+    transport = Asked(slow, "3.11")
+    with pytest.raises(DeployKitError, match="nobody is let in"):
+        transport.open()
+    assert transport.call("facts", "--python", "3.11")["setup"]
