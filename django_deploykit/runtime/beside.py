@@ -63,6 +63,7 @@ class Beside:
             name, _, job, then = self._waiting.pop(0)
             child = os.fork()
             if child == 0:
+                os.nice(_NICE)
                 os._exit(_code(job))
             self._running[child] = (name, then)
 
@@ -130,7 +131,6 @@ def _write(descriptor: int, text: str) -> None:
 
 def _code(job: Callable[[], None]) -> int:
     try:
-        os.nice(_NICE)
         job()
     except BaseException:  # an exception that left the child would run the parent's handlers
         return 1
