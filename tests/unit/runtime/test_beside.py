@@ -39,13 +39,15 @@ def test_a_job_that_fails_is_followed_all_the_same() -> None:
 
 
 def test_all_are_waited_for_though_one_ends_badly(tmp_path: Path) -> None:
-    jobs, followed = Beside(10), []
+    jobs, followed, go = Beside(10), [], tmp_path / "go"
 
     def full() -> None:
         raise OSError("the disk is full")
 
-    jobs.do("first", 1, lambda: None, full)
+    # Had the first ended by then, its failure would already meet who hands in the second.
+    jobs.do("first", 1, lambda: _await(go), full)
     jobs.do("second", 1, (tmp_path / "second").touch, lambda: followed.append("second"))
+    go.touch()
     with pytest.raises(OSError, match="full"):
         jobs.finish()
     assert followed == ["second"]
@@ -72,13 +74,9 @@ def test_jobs_wait_for_each_other_up_to_a_weight(tmp_path: Path) -> None:
     jobs = Beside(10)
     go = tmp_path / "go"
 
-    def held() -> None:
-        while not go.exists():
-            time.sleep(0.01)
-
     followed: list[str] = []
     for name in ("a", "b", "c", "d"):  # two run, and two wait
-        jobs.do(name, 5, held, lambda name=name: followed.append(name))  # type: ignore[misc]
+        jobs.do(name, 5, lambda: _await(go), lambda name=name: followed.append(name))  # type: ignore[misc]
     assert followed == []
     go.touch()
     jobs.do("e", 1, lambda: None, lambda: followed.append("e"))
@@ -108,3 +106,8 @@ def test_one_processor_does_work_when_it_is_asked_for(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     found = ahead(lambda: [str(os.getpid())])
     assert found() == [str(os.getpid())]
+
+
+def _await(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.01)
