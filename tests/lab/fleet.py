@@ -13,7 +13,8 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,3 +190,12 @@ def boot_all(boot: Any, suites: Sequence[str]) -> list[Host]:
 def facts_of(rows: Mapping[str, Any], host: Host) -> Any:
     """Return what a command's JSON says of a host."""
     return rows[f"deploy@{host.address}"]
+
+
+def until(done: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    for _ in range(600):
+        if done():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came to that")

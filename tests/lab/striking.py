@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.fleet import Controller, Done, live
+from tests.lab.fleet import PORT, Controller, Done, fill_in, live
 from tests.lab.hosts import Host
+from tests.load import Load
 from tests.projects import IDENTITY
 
 ALL = os.environ.get("DEPLOYKIT_LAB") == "all"  # try every fault at every moment
@@ -43,6 +44,14 @@ class Struck:
         self.process = start(controller, words, **given)
 
     def __enter__(self) -> Struck:
+        try:
+            self._arrive()
+        except BaseException:
+            self.__exit__()  # else it would hold the lock, and the tests behind it would fail too
+            raise
+        return self
+
+    def _arrive(self) -> None:
         self._listener.settimeout(0.2)
         end = time.monotonic() + _LONGEST
         while self._connection is None:
@@ -52,7 +61,6 @@ class Struck:
                 if self.process.poll() is not None:
                     raise AssertionError(f"never came to {self.at}: {self.end()}") from None
                 assert time.monotonic() < end, f"never came to {self.at}"
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._done is None:
@@ -220,3 +228,40 @@ def file_on(host: Host, path: str, text: str = "") -> Iterator[None]:
         yield
     finally:
         host.run(f"rm -f {path}")
+
+
+@contextmanager
+def struck(controller: Controller, name: str, at: str, **env: object) -> Iterator[Struck]:
+    """Release ``name`` and be at a moment."""
+    with Struck(controller, to(controller, name), at, **env) as one:
+        if at.startswith("during"):
+            time.sleep(0.3)
+        yield one
+
+
+def name_of(controller: Controller, release: str) -> str:
+    """Return the name of a release."""
+    (name,) = [name for name in ("one", "two", "grown") if controller.id(name) == release]
+    return name
+
+
+def one_host(fleet: Callable[..., Controller]) -> Controller:
+    """Return a controller with one host where ``one`` is live and ``two`` known."""
+    made = fleet(1)
+    made.write_ini("boot = 20\ndrain = 4")
+    made.setup().well()
+    fill_in(*made.hosts)
+    made.release("two").well()
+    made.release("one").well()
+    return made
+
+
+@contextmanager
+def asked(host: Host) -> Iterator[Load]:
+    """Ask for pages while the block runs; not one may fail."""
+    with Load(PORT, "/", host=host.address, connections=3, pause=0.02) as running:
+        yield running
+    assert running.sent > 20
+    assert running.failed == []
+    pages = b"".join(running.bodies)
+    assert b"</html>" in pages

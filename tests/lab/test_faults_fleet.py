@@ -122,9 +122,8 @@ def test_a_host_that_dies_while_it_switches(
 
 def test_two_people_at_once(controller: Controller, flow: Load) -> None:
     target = "two" if live(controller.hosts[0]) == controller.id("one") else "one"
-    first, second = (
-        Struck(controller, to(controller, target, "--wait", wait), "") for wait in ("0", "120")
-    )
-    codes = {one.end().code for one in (first, second)}
-    assert codes in ({0}, {0, 3})
+    both = [Struck(controller, to(controller, target, "--wait", "120"), "") for _ in range(2)]
+    # One has all locks and the other none, whoever came first: it finds nothing left to do.
+    changed = [one.end().well().data["changed"] for one in both]
+    assert sorted(changed) == [False, True]
     all_live(controller, target)

@@ -1,36 +1,22 @@
 """What visitors and operations meet: nginx and Caddy in front, styles of pages loaded before, a host
-that comes later, a process more, a database that hosts share.
+that comes later.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
-import socket
-import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.lab.conftest import BootHost, Fleet
-from tests.lab.fleet import Controller, facts_of, fill_in
+from tests.lab.fleet import Controller, facts_of, fill_in, until
 from tests.lab.hosts import Host
-from tests.projects import commit, manage, run, uv
 
 SOCKET = "/run/shop/web.sock"
 NAME = "shop.example.com"
-DATABASE = "/etc/shop/conf.d/database.ini"
-_PROCFILE = """\
-web: gunicorn shop.wsgi --workers ${WEB_CONCURRENCY:-2} --threads 8
-worker: python manage.py restock --watch
-mailer: python manage.py restock --watch
-"""
 
 
 @pytest.fixture(scope="module")
@@ -49,74 +35,12 @@ def host(controller: Controller) -> Host:
     return controller.hosts[0]
 
 
-@pytest.fixture(scope="module")
-def crowd(controller: Controller, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with psycopg and a process more, of a commit behind ``two``."""
-    project = tmp_path_factory.mktemp("crowd") / "shop"
-    shutil.copytree(controller.bundles.repository, project)
-    run("git", "checkout", "-q", "two", cwd=project)
-    lock, wanted = project / "requirements.txt", project / "requirements.in"
-    ours = lock.read_text().partition("./vendor/")
-    wanted.write_text(wanted.read_text() + "psycopg[binary]\n")
-    python = controller.bundles.python
-    compiling = ("pip", "compile", "-q", "--generate-hashes", "--no-emit-index-url")
-    files = (wanted.name, "-o", lock.name)
-    run(uv(), *compiling, "--python-version", python, *files, cwd=project)
-    lock.write_text(lock.read_text() + "".join(ours[1:]))
-    (project / "Procfile").write_text(_PROCFILE)
-    commit(project, "Make it a crowd", "2026-11-24T04:09:00Z")
-    target = project.parent / "crowd.pyz"
-    done = manage(project, "bundle", "--python", python, "--output", str(target))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of this module's own; its URL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not found:
-        reason = "a shared database needs PostgreSQL: apt-get install postgresql"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    binaries, folder = found[-1].parent, Path("/var/tmp") / f"deploykit-lab-{os.getpid()}"
-    folder.mkdir()
-    shutil.chown(folder, "postgres", "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.2.1", 0))
-        port = str(free.getsockname()[1])
-    given: Any = {"cwd": folder, "user": "postgres", "group": "postgres", "extra_groups": []}
-    words = ["--auth=trust", "--username=shop", "--no-sync", "-D", str(folder / "data")]
-    subprocess.run([binaries / "initdb", *words], check=True, stdout=subprocess.DEVNULL, **given)
-    serving = ["-D", f"{folder}/data", "-h", "127.0.2.1", "-p", port, "-k", str(folder), "-F"]
-    process = subprocess.Popen(
-        [binaries / "postgres", *serving], stderr=subprocess.DEVNULL, **given
-    )
-    try:
-        reach = ["-h", "127.0.2.1", "-p", port, "-U", "shop"]
-        until(lambda: not subprocess.run([binaries / "pg_isready", "-q", *reach]).returncode)
-        subprocess.run([binaries / "createdb", *reach, "shop"], check=True)
-        yield f"postgres://shop@127.0.2.1:{port}/shop"
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-        shutil.rmtree(folder)
-
-
 def write(controller: Controller, environment: str = "", dead: str = "") -> None:
     """Write ``deploykit.ini`` for all hosts, and one that does not answer."""
     controller.write_ini(environment, listen=SOCKET)
     if dead:
         ini = controller.project / "deploykit.ini"
         ini.write_text(ini.read_text().replace("hosts =", f"hosts =\n    {dead}", 1))
-
-
-def until(done: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    for _ in range(600):
-        if done():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it never came to that")
 
 
 def ask(host: Host, path: str, *words: str) -> tuple[str, str]:
@@ -293,40 +217,3 @@ def test_a_new_host_is_set_up_beside_one_that_serves(
     assert done.data["bytes"][f"deploy@{new.address}"] > 1_000_000  # the whole of it
     for one in controller.hosts:
         well(ask(one, "/"), controller.id("two"))
-
-
-def test_a_line_more_in_the_procfile_is_a_unit_more(controller: Controller, crowd: Path) -> None:
-    refused = controller.run("--bundle", str(crowd), "--noinput", "--json")
-    assert refused.code == 1
-    assert "it has no unit for mailer" in refused.data["error"]["message"]
-    rows = controller.setup("--bundle", str(crowd)).well().data["hosts"]
-    for row in rows.values():
-        assert units_in(row["plan"]) == {"shop-mailer@.service"}
-
-
-def units_in(plan: list[str]) -> set[str]:
-    """Return the units that a plan names."""
-    return set(re.findall(r"shop[a-z@-]*\.(?:service|socket|slice)", " ".join(plan)))
-
-
-def test_a_database_that_hosts_share_is_migrated_once(
-    controller: Controller, crowd: Path, database: str
-) -> None:
-    first, second = controller.hosts
-    for host in controller.hosts:
-        host.run(f"cat > {DATABASE}; chmod 600 {DATABASE}", data=f"[database]\nurl = {database}\n")
-    write(controller, f"migrate_on = deploy@{second.address}")
-    done = controller.run("--bundle", str(crowd), "--noinput", "--json").well()
-    assert done.data["migrated"] == [f"deploy@{second.address}: default"]
-    acts = {
-        one.address: [
-            record["action"]
-            for record in facts_of(controller.run("--history", "--json").data["hosts"], one)
-            if record["release"] == done.data["release"]
-        ]
-        for one in controller.hosts
-    }
-    assert acts[second.address].count("migrate") == 1
-    assert "migrate" not in acts[first.address]
-    for host in controller.hosts:
-        host.run(f"rm {DATABASE}")

@@ -1,0 +1,225 @@
+"""Faults around a release to one host, while requests flow: of sshd, disks, clocks, layers, processes, people.
+
+``DEPLOYKIT_LAB=all`` is as patient with silence as the product, and tries all moments.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import Fleet
+from tests.lab.fleet import Controller, Done, live
+from tests.lab.hosts import Host
+from tests.lab.striking import (
+    ALL,
+    Struck,
+    asked,
+    completes,
+    file_on,
+    forget,
+    judge,
+    left_over,
+    name_of,
+    one_host,
+    other,
+    serves,
+    signal_sessions,
+    struck,
+    to,
+)
+from tests.load import Load
+
+PATIENCE = "0" if ALL else "5"  # seconds for which silence is borne; 0: as the product bears it
+PIPES: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> Controller:
+    return one_host(fleet)
+
+
+@pytest.fixture(scope="module")
+def host(controller: Controller) -> Host:
+    return controller.hosts[0]
+
+
+@pytest.fixture
+def flow(host: Host) -> Iterator[Load]:
+    """Ask for pages while the test runs; not one may fail."""
+    with asked(host) as load:
+        yield load
+
+
+def test_sshd_that_hangs_before(controller: Controller, host: Host, flow: Load) -> None:
+    target = other(controller, host)
+    # A session that is there already needs no new connection; it ends with its standard input.
+    script = (
+        "p=$(systemctl show -P MainPID ssh); kill -STOP $p; echo stopped; read x; kill -CONT $p"
+    )
+    shell = subprocess.Popen([*host.ssh(), script], **PIPES)
+    assert shell.stdout is not None
+    assert shell.stdout.readline() == "stopped\n"
+    done = Struck(controller, to(controller, target), "", FAULT_PATIENCE=PATIENCE).end()
+    shell.communicate()
+    assert done.code == 1
+    assert host.address in done.data["error"]["message"]
+    completes(controller, host, target)
+
+
+@pytest.mark.parametrize(
+    "moment", ["during:receive", "event:switch:start", *(["during:stage"] if ALL else [])]
+)
+def test_a_session_that_hangs(controller: Controller, host: Host, flow: Load, moment: str) -> None:
+    before, target = live(host), other(controller, host)
+    forget(controller, host, target)
+    with struck(controller, target, moment, FAULT_PATIENCE=PATIENCE) as one:
+        signal_sessions(host, "STOP")
+        done = one.end()
+    assert done.code in (0, 1, 4), done
+    judge(controller, host, done, target, name_of(controller, before))
+    completes(controller, host, target, "--wait", "90")
+    signal_sessions(host, "KILL")
+
+
+@contextmanager
+def small_disk(host: Host, spare: str) -> Iterator[None]:
+    """Let the site lie on a small disk of its own while the block runs."""
+    size = f"$(( $(du -sm /srv/shop | cut -f1) + {spare} ))m"
+    host.run(
+        f"mount -t tmpfs -o size={size} small /mnt && cp -a /srv/shop/. /mnt "
+        "&& mount --bind /mnt /srv/shop && umount /mnt"
+    )
+    try:
+        yield
+    finally:
+        host.run(
+            "mkdir -p /root/under && mount --bind /srv /root/under && rm -rf /root/under/shop/* "
+            "&& cp -a /srv/shop/. /root/under/shop && umount /root/under && umount -l /srv/shop"
+        )
+
+
+@pytest.mark.parametrize("moment", ["before:receive", "before:stage"])
+def test_a_disk_that_is_full(controller: Controller, host: Host, flow: Load, moment: str) -> None:
+    before, target = live(host), other(controller, host)
+    forget(controller, host, target)
+    with small_disk(host, "150"):
+        with struck(controller, target, moment) as one:
+            host.run("cat /dev/zero > /srv/shop/filler || true", user="deploy")
+            done = one.end()
+        assert done.code == 1
+        assert "No space left" in done.data["error"]["message"]
+        assert live(host) == before
+        assert [path for path in left_over(host) if "inbox" not in path] == []
+        refused = controller.release(target)
+        assert refused.code == 1
+        assert "MiB are needed" in refused.data["error"]["message"]
+        host.run("rm /srv/shop/filler")
+        completes(controller, host, target)
+
+
+def test_a_layer_that_changes_on_the_wire(controller: Controller, host: Host, flow: Load) -> None:
+    target = other(controller, host)
+    forget(controller, host, target)
+    Struck(controller, to(controller, target), "", FAULT_FLIP=400_000).end().well()
+    assert serves(host) == controller.id(target)
+    assert left_over(host) == []
+
+
+def test_a_stream_that_changes_on_the_wire(controller: Controller, host: Host, flow: Load) -> None:
+    target = other(controller, host)
+    forget(controller, host, target)
+    done = Struck(controller, to(controller, target), "", FAULT_FLIP=3).end()
+    assert done.code == 1
+    assert "damaged" in done.data["error"]["message"]
+    completes(controller, host, target)
+
+
+def test_a_layer_that_changed_in_the_store(controller: Controller, host: Host, flow: Load) -> None:
+    target = other(controller, host)
+    name = host.run("find /srv/shop/store -path '*/django-[0-9]*/METADATA' | head -1").strip()
+    host.run(f"printf X | dd of={name} bs=1 seek=100 conv=notrunc status=none", user="deploy")
+    done = completes(controller, host, target)
+    assert "damaged" in done.err
+    assert host.run(f"head -c 101 {name} | tail -c 1") != "X"
+
+
+@pytest.mark.parametrize("mood", ["ill", "hangs", "old"])
+def test_a_health_check_that_fails(
+    controller: Controller, host: Host, flow: Load, mood: str
+) -> None:
+    before, target = live(host), other(controller, host)
+    with file_on(host, f"/var/lib/shop/{'ill' if mood == 'old' else mood}", controller.id(target)):
+        if mood == "old":
+            done = mistaken(controller, host, target, before)
+        else:
+            done = controller.release(target)
+        assert done.code == 4
+        assert set(done.data["live"].values()) == {before}
+        assert live(host) == before
+    completes(controller, host, target)
+
+
+def mistaken(controller: Controller, host: Host, target: str, before: str) -> Done:
+    """Release while the old release answers where the new one is asked."""
+    old, new = (f"/run/shop/probe-{one}.sock" for one in (before, controller.id(target)))
+    drop_in = "/run/systemd/system/shop-web@.service.d/mistaken.conf"
+    with file_on(host, drop_in, f"[Service]\nExecStartPost=+/bin/ln -sf {old} {new}\n"):
+        host.run("systemctl daemon-reload")
+        done = controller.release(target)
+    host.run("systemctl daemon-reload")
+    return done
+
+
+def test_a_worker_that_does_not_stop(controller: Controller, host: Host, flow: Load) -> None:
+    before, target = live(host), other(controller, host)
+    with file_on(host, "/var/lib/shop/stubborn"):
+        completes(controller, host, target)
+    assert "Killing process" in host.run(f"journalctl --no-pager -u shop-worker@{before}")
+
+
+def test_a_clock_that_is_wrong_by_a_day(controller: Controller, host: Host, flow: Load) -> None:
+    before, target = live(host), other(controller, host)
+    path = host.run("python3 -Ic 'import sitecustomize as s; print(s.__file__)'").strip()
+    host.run(f"cp --remove-destination $(readlink -f {path}) /root/site.py; rm {path}")
+    shifted = "import time\n_now = time.time\ntime.time = lambda: _now() - 86400\n"
+    with file_on(host, path, shifted):
+        refused = controller.release(target)
+        assert refused.code == 1
+        assert "its clock is wrong by 24 hours" in refused.data["error"]["message"]
+        assert live(host) == before
+    host.run(f"cp /root/site.py {path}")
+    completes(controller, host, target)
+
+
+def test_two_people_at_once(controller: Controller, host: Host, flow: Load) -> None:
+    target = other(controller, host)
+    with struck(controller, target, "during:stage") as first:
+        refused = controller.release(target)
+        assert refused.code == 3
+        assert "another release holds the lock" in refused.data["error"]["message"]
+        second = Struck(controller, to(controller, target, "--wait", "60"), "")
+        time.sleep(1)
+        first.end().well()
+        assert second.end().well().data["changed"] is False
+    assert live(host) == controller.id(target)
+
+
+def test_an_older_commit(controller: Controller, host: Host) -> None:
+    options = "boot = 20\ndrain = 4"
+    controller.write_ini(f"{options}\nallow_breaking_migrations = yes")
+    completes(controller, host, "narrow")
+    controller.write_ini(options)
+    refused = controller.release("one")
+    assert refused.code == 1
+    message = refused.data["error"]["message"]
+    assert "break the older release" in message
+    assert live(host) == controller.id("narrow")
+    (command,) = [line for line in message.splitlines() if "--exec --" in line]
+    controller.run("--exec", "--", *command.partition("--exec -- ")[2].split()).well()
+    completes(controller, host, "one")

@@ -1,0 +1,362 @@
+"""Workers that have work at hand, lines that come to and go from a Procfile, a database that hosts share.
+
+The shop's worker is a real Celery; its tasks wait in a queue below the site's data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import Fleet
+from tests.lab.fleet import PORT, Controller, Done, facts_of, fill_in, live, until
+from tests.lab.hosts import Host
+from tests.lab.postgres import Postgres, serving
+from tests.lab.striking import file_on
+from tests.load import Load
+from tests.projects import commit, manage, run, uv
+
+DATABASE = "/etc/shop/conf.d/database.ini"
+HOLD, LOG = "/var/lib/shop/hold", "/var/lib/shop/packed"
+_LEAN = """\
+web: gunicorn shop.wsgi --workers ${WEB_CONCURRENCY:-2} --threads 8
+worker: celery -A shop.tasks worker --concurrency 1 --without-gossip --without-mingle
+"""
+_MORE = "mailer: python manage.py restock --watch\n"
+_TASKS = """\
+import os
+import time
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+
+from celery import Celery
+from django.conf import settings
+
+FOLDER = settings.MEDIA_ROOT.with_name("queue")
+FOLDER.mkdir(exist_ok=True)
+app = Celery("shop", broker="filesystem://")
+app.conf.broker_transport_options = {
+    "data_folder_in": str(FOLDER),
+    "data_folder_out": str(FOLDER),
+    "control_folder": str(FOLDER / "control"),
+}
+# What a worker has fetched it also does before it ends: let it fetch no more than one ahead.
+app.conf.task_acks_late = True
+app.conf.worker_prefetch_multiplier = 1
+
+
+@app.task
+def pack(name):
+    release = os.environ["DEPLOYKIT_RELEASE"]
+    with open(FOLDER.with_name("packed"), "a") as log:
+        print("begun", name, release, file=log, flush=True)
+        while FOLDER.with_name("hold").exists():
+            time.sleep(0.05)
+        print("packed", name, release, file=log, flush=True)
+"""
+# Whole or not at all: what it did before it fails goes with it.
+_ATOMIC = """\
+from django.conf import settings
+from django.db import migrations, models
+
+
+def fill(apps, schema_editor):
+    apps.get_model("shop", "Product").objects.create(name="Note", price=1)
+    if settings.MEDIA_ROOT.with_name("unlucky").exists():
+        raise RuntimeError("there is no note to write")
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = [
+        migrations.AddField("product", "note", models.TextField(null=True)),
+        migrations.RunPython(fill, migrations.RunPython.noop),
+    ]
+"""
+# Row by row, as is done with many: it goes on where it stopped.
+_ROWS = """\
+from django.conf import settings
+from django.db import migrations
+
+
+def fill(apps, schema_editor):
+    empty = apps.get_model("shop", "Product").objects.filter(note=None)
+    while (product := empty.order_by("name").first()) is not None:
+        product.note = product.name
+        product.save()
+        if settings.MEDIA_ROOT.with_name("unfortunate").exists():
+            raise RuntimeError("the ink ran out")
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("shop", "0002_product_note")]
+    operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
+"""
+# ``spare`` is as ``lean``, ``rich`` has a process and two migrations more.
+COMMITS = {
+    "lean": "2026-11-24T04:07:00Z",
+    "spare": "2026-11-24T04:08:00Z",
+    "rich": "2026-11-24T04:09:00Z",
+}
+
+
+@pytest.fixture(scope="module")
+def bundles(controller: Controller, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Bundles with Celery and psycopg, of commits behind ``two``."""
+    project = tmp_path_factory.mktemp("workers") / "shop"
+    shutil.copytree(controller.bundles.repository, project)
+    run("git", "checkout", "-q", "two", cwd=project)
+    lock, wanted = project / "requirements.txt", project / "requirements.in"
+    ours = lock.read_text().partition("./vendor/")
+    wanted.write_text(wanted.read_text() + "celery\npsycopg[binary]\n")
+    python = controller.bundles.python
+    compiling = ("pip", "compile", "-q", "--generate-hashes", "--no-emit-index-url")
+    files = (wanted.name, "-o", lock.name)
+    run(uv(), *compiling, "--python-version", python, *files, cwd=project)
+    lock.write_text(lock.read_text() + "".join(ours[1:]))
+    (project / "shop/tasks.py").write_text(_TASKS)
+    found = {}
+    for name, when in COMMITS.items():
+        (project / "Procfile").write_text(_LEAN + (_MORE if name == "rich" else ""))
+        if name == "rich":
+            enrich(project)
+        commit(project, f"Make it {name}", when)
+        found[name] = project.parent / f"{name}.pyz"
+        done = manage(project, "bundle", "--python", python, "--output", str(found[name]))
+        assert done.returncode == 0, done.stdout + done.stderr
+    return found
+
+
+def enrich(project: Path) -> None:
+    """Give products a note."""
+    models = project / "shop/models.py"
+    text = models.read_text()
+    field = "    note = models.TextField(null=True)\n\n    class Meta"
+    models.write_text(text.replace("\n    class Meta", field, 1))
+    assert models.read_text() != text
+    migrations = project / "shop/migrations"
+    (migrations / "0002_product_note.py").write_text(_ATOMIC)
+    (migrations / "0003_fill_notes.py").write_text(_ROWS)
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> Controller:
+    """Two hosts, bare."""
+    made = fleet(2)
+    write(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def host(controller: Controller) -> Host:
+    return controller.hosts[0]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def flow(host: Host) -> Iterator[Load]:
+    """Ask for pages while the test runs; not one may fail."""
+    with Load(PORT, "/", host=host.address, connections=2, pause=0.02) as running:
+        yield running
+    assert running.sent > 20
+    assert running.failed == []
+
+
+def write(controller: Controller, options: str = "drain = 60") -> None:
+    """Write the environment; the second host migrates, and has no worker."""
+    second = controller.hosts[1].address
+    controller.write_ini(
+        f"batch = 2\nmigrate_on = deploy@{second}\n{options}",
+        f"[host:{second}]\nroles = web, mailer\n",
+    )
+
+
+def release(controller: Controller, bundle: Path, *words: str) -> Done:
+    return controller.run("--bundle", str(bundle), "--noinput", "--json", *words)
+
+
+def units_in(plan: list[str]) -> set[str]:
+    """Return the units that a plan names."""
+    return set(re.findall(r"shop[a-z@-]*\.(?:service|socket|slice)", " ".join(plan)))
+
+
+def running(host: Host) -> dict[str, str]:
+    """Return the process that each running unit of the site is, by the unit's name."""
+    shown = host.run(
+        "for u in $(systemctl list-units --plain --no-legend 'shop-*@*.service' | cut -d' ' -f1); "
+        "do echo $u $(systemctl show -P MainPID $u); done"
+    )
+    return dict(line.split() for line in shown.splitlines())
+
+
+def files_of(host: Host) -> dict[str, str]:
+    """Return when each unit's file was written, by its name."""
+    shown = host.run("cd /etc/systemd/system && stat -c '%n %y' shop* | sed 's/ /|/'")
+    return dict(line.split("|") for line in shown.splitlines())
+
+
+def queue(controller: Controller, host: Host, *names: str) -> None:
+    """Put things to pack into a host's queue, as the site does."""
+    task = f"from shop.tasks import pack; [pack.delay(name) for name in {names}]"
+    controller.run("--hosts", host.address, "--exec", "--", "shell", "-v0", "-c", task).well()
+
+
+def packed(host: Host) -> list[str]:
+    """Return what workers wrote."""
+    return host.run(f"cat {LOG} 2>/dev/null || true").splitlines()
+
+
+def test_a_database_that_hosts_share_is_migrated_once(
+    controller: Controller, bundles: dict[str, Path], database: Postgres
+) -> None:
+    controller.setup("--bundle", str(bundles["lean"])).well()
+    fill_in(*controller.hosts)
+    first, second = controller.hosts
+    for host in controller.hosts:
+        text = f"[database]\nurl = {database.url}\n"
+        host.run(f"cat > {DATABASE}; chmod 600 {DATABASE}", data=text)
+    done = release(controller, bundles["lean"]).well()
+    assert done.data["migrated"] == [f"deploy@{second.address}: default"]
+    rows = controller.run("--history", "--json").well().data["hosts"]
+    acts = [
+        [one["action"] for one in facts_of(rows, host) if one["release"] == done.data["release"]]
+        for host in (first, second)
+    ]
+    assert [act.count("migrate") for act in acts] == [0, 1]
+
+
+def test_a_line_more_in_the_procfile_is_a_unit_more(
+    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+) -> None:
+    refused = release(controller, bundles["rich"])
+    assert refused.code == 1
+    assert "it has no unit for mailer" in refused.data["error"]["message"]
+    processes, files = running(host), files_of(host)
+    rows = controller.setup("--bundle", str(bundles["rich"])).well().data["hosts"]
+    for row in rows.values():
+        assert units_in(row["plan"]) == {"shop-mailer@.service"}
+    assert running(host) == processes
+    after = files_of(host)
+    del after["shop-mailer@.service"]
+    assert after == files
+
+
+def columns(database: Postgres) -> list[str]:
+    found = "SELECT column_name FROM information_schema.columns WHERE table_name = 'shop_product'"
+    return sorted(database.ask(found))
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_where_it_is_atomic(
+    controller: Controller, bundles: dict[str, Path], database: Postgres, flow: Load
+) -> None:
+    before = {live(host) for host in controller.hosts}
+    with file_on(controller.hosts[1], "/var/lib/shop/unlucky"):
+        failed = release(controller, bundles["rich"])
+    assert failed.code == 1
+    error = failed.data["error"]
+    assert "nothing was switched" in error["message"]
+    assert "there is no note to write" in error["message"] + error["hint"]
+    assert "note" not in columns(database)
+    assert database.ask("SELECT name FROM shop_product") == []
+    assert {live(host) for host in controller.hosts} == before
+
+
+def test_one_that_is_not_atomic_goes_on_where_it_stopped(
+    controller: Controller, bundles: dict[str, Path], database: Postgres, flow: Load
+) -> None:
+    database.ask("INSERT INTO shop_product (name, price, stock) VALUES ('Ink', 1, 1)")
+    with file_on(controller.hosts[1], "/var/lib/shop/unfortunate"):
+        failed = release(controller, bundles["rich"])
+        assert failed.code == 1
+        assert "the ink ran out" in json.dumps(failed.data["error"])
+    assert database.ask("SELECT name FROM shop_product WHERE note IS NOT NULL") == ["Ink"]
+    done = release(controller, bundles["rich"]).well()
+    assert [line for line in done.data["pending"] if "shop." in line] == [
+        "shop.0003_fill_notes on default"
+    ]
+    names = "SELECT name FROM shop_product WHERE note = name ORDER BY name"
+    assert database.ask(names) == ["Ink", "Note"]
+    assert {live(host) for host in controller.hosts} == {done.data["release"]}
+
+
+def test_a_worker_finishes_what_it_has_begun_and_leaves_the_rest_to_the_next(
+    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+) -> None:
+    old = live(host)
+    with file_on(host, HOLD):
+        queue(controller, host, *"abcd")
+        until(lambda: packed(host))
+        (begun,) = packed(host)  # any of them: they were queued in one moment
+        first = begun.split()[1]
+        assert begun == f"begun {first} {old}"
+        words = ("--bundle", str(bundles["lean"]), "--noinput", "--json")
+        process = controller.start(*words)
+        journal = f"journalctl --no-pager -o cat -u shop-worker@{old}"
+        until(lambda: "warm shutdown" in host.run(journal).lower())
+        assert packed(host) == [begun]
+        assert process.poll() is None
+    out, err = process.communicate(timeout=180)
+    done = Done(process.returncode, out, err).well()
+    new = done.data["release"]
+    assert new != old
+    assert done.data["warnings"] == []
+    until(lambda: len(packed(host)) == 8)
+    rows = [line.split() for line in packed(host)]
+    begins, ended = rows[::2], rows[1::2]
+    assert [row[1:] for row in begins] == [row[1:] for row in ended]
+    assert {row[0] for row in begins} == {"begun"}
+    assert {row[0] for row in ended} == {"packed"}
+    by = {name: release for _, name, release in ended}
+    assert sorted(by) == list("abcd")
+    assert by[first] == old
+    # What it had fetched when it was asked to stop may be the old one's; it has taken no more.
+    assert list(by.values()).count(new) >= 2
+    assert [row[2] for row in ended] == sorted((row[2] for row in ended), key=[old, new].index)
+    assert set(running(host)) == {f"shop-web@{new}.service", f"shop-worker@{new}.service"}
+
+
+def test_a_worker_that_is_not_finished_in_time_is_ended_and_the_release_says_so(
+    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+) -> None:
+    write(controller, "drain = 15")
+    controller.setup("--bundle", str(bundles["rich"])).well()
+    old = live(host)
+    with file_on(host, HOLD):
+        queue(controller, host, "slow")
+        until(lambda: f"begun slow {old}" in packed(host))
+        done = release(controller, bundles["rich"]).well()
+    killed = f"deploy@{host.address}: worker of {old} was not finished after 15 s and was killed"
+    assert [one.partition(";")[0] for one in done.data["warnings"]] == [killed]
+    assert f"packed slow {old}" not in packed(host)
+    queue(controller, host, "next")
+    until(lambda: f"packed next {done.data['release']}" in packed(host))
+
+
+def test_a_line_less_in_the_procfile_is_a_unit_less_once_no_release_can_come_back_with_it(
+    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+) -> None:
+    write(controller, "keep = 1")
+    controller.setup("--bundle", str(bundles["rich"])).well()
+    release(controller, bundles["lean"]).well()
+    rows = controller.setup("--bundle", str(bundles["lean"])).well().data["hosts"]
+    assert [row["plan"] for row in rows.values()] == [[], []]
+    release(controller, bundles["spare"]).well()  # with it the last that had a mailer goes
+    processes, files = running(host), files_of(host)
+    rows = controller.setup("--bundle", str(bundles["spare"])).well().data["hosts"]
+    for row in rows.values():
+        assert units_in(row["plan"]) == {"shop-mailer@.service"}
+    assert running(host) == processes
+    del files["shop-mailer@.service"]
+    assert files_of(host) == files
+    controller.run("--rollback", "--plan", "--json").well()
