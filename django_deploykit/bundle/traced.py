@@ -51,6 +51,7 @@ def main(answer: str, trace: str) -> None:
 
     import inside  # type: ignore[import-not-found]  # beside this file, which runs as a script
 
+    del sys.modules["inside"]  # a project may have a module of that name
     sys.addaudithook(hook)
     inside.main(answer)
     known = tuple(os.path.join(one, "") for one in installed)
