@@ -191,6 +191,8 @@ def test_the_log_is_followed_until_ctrl_c(controller: Controller, host: Host) ->
         reader.join()
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
     until(
         lambda: host.try_run("pgrep -u deploy -f -- --follow").returncode
     )  # nothing goes on there
