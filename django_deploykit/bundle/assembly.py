@@ -44,12 +44,19 @@ def own_layers(
     theirs = set(collected)
     app = [row for row in rows if row not in theirs]
     trees = [layers.Tree("app", "app", "", tuple(app))]
-    if known is not None:
-        packed = layers.pack_all(trees, target.executable)
-        return [*packed, known.static] if known.static else packed
-    if collected:
+    if collected and known is None:
         trees.append(layers.Tree("static", "static", "", tuple(collected)))
-    return layers.pack_all(trees, target.executable)
+    packed = _pack_with_runtime(trees, target)
+    return [*packed, known.static] if known and known.static else packed
+
+
+def _pack_with_runtime(trees: Sequence[layers.Tree], target: Target) -> list[Layer]:
+    """Pack trees, and beside them the runtime that the bundle will carry, where that is due."""
+    runtime = carried.unpacked(target)
+    packed = layers.pack_all([*trees, runtime] if runtime else trees, target.executable)
+    if runtime:
+        carried.note(packed.pop(), target)
+    return packed
 
 
 def _judge_paths(paths: Sequence[str], folder: Path) -> None:

@@ -48,25 +48,42 @@ def _digest_of(found: Mapping[str, bytes]) -> str:
     )
 
 
+def unpacked(target: Target) -> layers.Tree | None:
+    """Return the runtime as a tree, to be packed beside others; None where the cache holds it packed."""
+    texts = sources()
+    return None if _known(_note(texts, target)) else _tree(texts)
+
+
+def note(layer: Layer, target: Target) -> None:
+    """Keep under which digest the runtime was packed just now."""
+    path = _note(sources(), target)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(layer.sha256, encoding="ascii")
+    os.replace(temporary, path)
+
+
 def _packed(texts: Mapping[str, bytes], target: Target) -> str:
     """Return the digest of the cached layer that holds the runtime, packed where it is not there."""
-    key = layers.digest_of_text(_digest_of(texts), target.full, target.executable)
-    note = layers.cache_folder() / f"runtime-{key[:32]}"
-    folder = layers.layer_folder()
-    if note.is_file():
-        digest = note.read_text(encoding="ascii")
-        if layers.judge_cached(digest, folder):
-            return digest
-    layer = _pack(texts, target)
-    temporary = note.with_name(f".{note.name}.{os.getpid()}")
-    temporary.write_text(layer.sha256, encoding="ascii")
-    os.replace(temporary, note)
+    known = _known(_note(texts, target))
+    if known:
+        return known
+    layer = layers.pack_all([_tree(texts)], target.executable, processes=1)[0]
+    note(layer, target)
     return layer.sha256
 
 
-def _pack(texts: Mapping[str, bytes], target: Target) -> Layer:
+def _note(texts: Mapping[str, bytes], target: Target) -> Path:
+    key = layers.digest_of_text(_digest_of(texts), target.full, target.executable)
+    return layers.cache_folder() / f"runtime-{key[:32]}"
+
+
+def _known(note: Path) -> str:
+    """Return the digest that a note tells of, "" where that layer is not whole, or there is no note."""
+    digest = note.read_text(encoding="ascii") if note.is_file() else ""
+    return digest if digest and layers.judge_cached(digest, layers.layer_folder()) else ""
+
+
+def _tree(texts: Mapping[str, bytes]) -> layers.Tree:
     where = Path(runtime_file).parent
     rows = tuple((f"runtime/{name}", str(where / name)) for name in texts)
-    return layers.pack_all(
-        [layers.Tree("runtime", "runtime", "", rows)], target.executable, processes=1
-    )[0]
+    return layers.Tree("runtime", "runtime", "", rows)
