@@ -287,21 +287,35 @@ def _servers(run: Run) -> None:
         for tool in named:
             _serve(run, tool.name, tool.web, "gunicorn, warm cache")
     release = stage(run)
-    static = static_path(run.exported)
-    # Two workers share connections well or badly, by chance of each start: several starts each.
     for name in ("virtualenv", "ours", "ours", "virtualenv") * run.times:
-        port = free_port()
-        job = (
-            run.subjects[name].web(run.exported, run.subjects[name].cache, port)
-            if name == "virtualenv"
-            else Job(("sh", release / "bin" / "deploykit-run", "web"), release, run.place.env())
-        )
+        job, port = _installed(run, name, release)
         with serving(job.argv, job.cwd, job.env, port) as seconds:
             run.keep("gunicorn, installed", name, seconds)
-            if shutil.which("wrk"):
-                base = f"http://127.0.0.1:{port}"
-                run.keep("requests, dynamic", name, rate(f"{base}/1/", 1))
-                run.keep("requests, static", name, rate(f"{base}{static}", 1))
+    rates(run, release)
+
+
+def _installed(run: Run, name: str, release: Path) -> tuple[Job, int]:
+    port = free_port()
+    if name == "virtualenv":
+        return run.subjects[name].web(run.exported, run.subjects[name].cache, port), port
+    words = ("sh", release / "bin" / "deploykit-run", "web")
+    return Job(words, release, run.place.env()), port
+
+
+def rates(run: Run, release: Path) -> None:
+    """Count the requests that a worker serves in a second.
+
+    One worker: how two share the connections of a start is chance, and doubles the figure or halves it.
+    """
+    if not shutil.which("wrk"):
+        return
+    static = static_path(run.exported)
+    for name in ("virtualenv", "ours", "ours", "virtualenv") * run.times:
+        job, port = _installed(run, name, release)
+        with serving((*job.argv, "--workers", "1"), job.cwd, job.env, port):
+            base = f"http://127.0.0.1:{port}"
+            run.keep("requests, dynamic", name, rate(f"{base}/1/", 1))
+            run.keep("requests, static", name, rate(f"{base}{static}", 1))
 
 
 def _serve(run: Run, name: str, web: Callable[[Path, Path, int], Job], row: str) -> None:

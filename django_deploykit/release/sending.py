@@ -97,8 +97,7 @@ def frame(kind: str, **facts: Any) -> bytes:
 def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[bytes]:
     """Yield a layer's frame, from ``offset`` of its archive on."""
     listing = zlib.compress(bundle.list_text(layer.sha256).encode("utf-8"), 9)
-    archive = bundle.archive(layer.sha256)
-    size = archive.seek(0, io.SEEK_END)
+    size = bundle.archive_size(layer.sha256)
     start = (
         offset if offset <= size else 0
     )  # all of it may be there, cut off before it was unpacked
@@ -296,7 +295,7 @@ def _size(bundle: BundleFile, digest: str, delta: Delta | None) -> int:
     """Return the bytes that a layer travels with, at most."""
     if delta is not None:
         return delta.size
-    return bundle.archive(digest).seek(0, io.SEEK_END)
+    return bundle.archive_size(digest)
 
 
 def missing_or_named(layers: Sequence[Layer], facts: Facts, named: Sequence[str]) -> list[Layer]:

@@ -131,11 +131,14 @@ class BundleFile:
         except UnicodeDecodeError:
             raise DamagedError(f"{self.path} is damaged: the list of layer {digest[:12]}") from None
 
-    def archive(self, digest: str) -> BinaryIO:
-        """Return a layer's archive as a file; one that is not large is in memory."""
+    def archive(self, digest: str, *, held: bool = False) -> BinaryIO:
+        """Return a layer's archive as a file; with ``held`` one that is not large is in memory.
+
+        That reads many small files faster. Who sends to many hosts would hold it as often.
+        """
         name = f"layers/{digest}.zip"
         start, size = self._place(name)
-        if size <= _IN_MEMORY:
+        if held and size <= _IN_MEMORY:
             return io.BytesIO(self._part(name, start, size))
         return io.BufferedReader(Slice(self._file, start, size), 1 << 16)
 
@@ -171,7 +174,9 @@ class BundleFile:
         ``entries`` is the layer's list, where the caller has it already.
         """
         listed = self.entries(digest) if entries is None else entries
-        yield from layer_files(self.archive(digest), listed, f"layer {self.layer(digest).name}")
+        yield from layer_files(
+            self.archive(digest, held=True), listed, f"layer {self.layer(digest).name}"
+        )
 
     def verify(self) -> None:
         """Read everything: the seal, and every file of every layer against its digest."""
