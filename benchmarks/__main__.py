@@ -62,7 +62,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     parser.add_argument(
-        "--minutes", type=float, default=8, help="start no round that would end later"
+        "--minutes", type=float, default=25, help="start no round that would end later"
     )
     parser.add_argument(
         "--quick", action="store_true", help="one round on a tiny site: does it run?"
