@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
@@ -143,11 +145,18 @@ def sweep_unfinished(site: Site) -> None:
 
 def reclaimable(site: Site) -> int:
     """Return the bytes that the next release frees before it needs room."""
+    return sum(_own_bytes(str(path)) for path in unfinished(site))
+
+
+def _own_bytes(path: str) -> int:
+    """Return the bytes that go with a file or tree; another release may be removing it just now."""
+    inside = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
     size = 0
-    for path in unfinished(site):
-        files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-        states = [one.lstat() for one in files]
-        size += sum(one.st_blocks * 512 for one in states if one.st_nlink == 1)
+    for name in (path, *inside):
+        with suppress(OSError):
+            status = os.lstat(name)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                size += status.st_blocks * 512
     return size
 
 

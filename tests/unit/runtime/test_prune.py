@@ -54,6 +54,20 @@ def test_what_was_left_counts_as_room(site: Site) -> None:
     assert prune.reclaimable(site) < 200_000  # removing one of two names frees nothing
 
 
+def test_what_another_release_removes_meanwhile_is_no_room(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def vanishing(path: str) -> object:
+        if str(path).endswith("lib"):
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert prune.reclaimable(site) < 200_000
+
+
 def test_a_release_that_is_live_leaves_nothing_in_part(site: Site) -> None:
     (site.root / "inbox" / "20260101T000000-abc1234.json").write_text("{}")
     prune.prune(site)
