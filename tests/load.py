@@ -8,18 +8,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-_LONGEST_IDLE = (
-    1.0  # seconds; a machine that is busy with other things may stop a client for longer
-)
-
 
 @dataclass
 class Load:
     """Asks ``path`` of ``host:port`` on ``connections`` threads while the ``with`` block runs.
 
     ``failed`` holds what went wrong; ``slowest`` is in seconds; a new connection is made for every
-    ``per_connection`` requests, so that accepting is tried too. ``late`` counts requests on
-    connections that this client left idle for so long that a server may have closed them.
+    ``per_connection`` requests, so that accepting is tried too.
     """
 
     port: int
@@ -32,7 +27,6 @@ class Load:
     failed: list[str] = field(default_factory=list)
     bodies: set[bytes] = field(default_factory=set)
     pause: float = 0.0
-    late: int = 0
 
     def __enter__(self) -> Load:
         self._stop = threading.Event()
@@ -72,10 +66,6 @@ class Load:
                 problem = f"status {response.status}"
         except (OSError, http.client.HTTPException) as error:
             problem = f"{type(error).__name__}: {error}"
-            if idle > _LONGEST_IDLE:  # gunicorn closes them after two seconds; browsers ask again
-                with self._lock:
-                    self.late += 1
-                return False
             problem += " on a new connection" if idle < 0 else f", {idle:.3f} s after the last one"
         self._idle.since = time.monotonic()
         took = self._idle.since - begun

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.transport import Event, Transport
+from django_deploykit.release.transport import Event, Passing, Transport
 
 
-class Asked:
+class Asked(Passing):
     """A :class:`~.transport.Transport` whose facts are asked for as soon as it is open.
 
     They are a plan's first; what is done is planned again from those under the lock.
@@ -19,14 +19,10 @@ class Asked:
 
     def __init__(self, transport: Transport, python: str) -> None:
         """``python`` is the version that the bundle will most likely need."""
-        self._transport, self._arguments = transport, ("--python", python)
+        super().__init__(transport)
+        self._arguments = ("--python", python)
         self._facts: dict[str, Any] | None = None
         self._asking = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """The host's name."""
-        return self._transport.name
 
     def call(
         self,
@@ -43,23 +39,11 @@ class Asked:
                 return known
         return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
 
-    def attach(self, verb: str, *arguments: str) -> int:
-        """Run a verb on the user's terminal."""
-        return self._transport.attach(verb, *arguments)
-
-    def interrupt(self) -> None:
-        """Pass Ctrl-C on."""
-        self._transport.interrupt()
-
     def open(self) -> None:
         """Connect, and ask."""
         with self._asking:
             self._transport.open()
             self._facts = self._transport.call("facts", *self._arguments)
-
-    def close(self) -> None:
-        """End the connection."""
-        self._transport.close()
 
 
 class Early:

@@ -46,3 +46,42 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """End the connection."""
+
+
+class Passing:
+    """A :class:`Transport` that hands everything on to another; who adds something derives from it."""
+
+    def __init__(self, transport: Transport) -> None:
+        """``transport`` does the work."""
+        self._transport = transport
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self._transport.name
+
+    def call(
+        self,
+        verb: str,
+        *arguments: str,
+        stream: BinaryIO | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> dict[str, Any]:
+        """Run a verb."""
+        return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
+
+    def attach(self, verb: str, *arguments: str) -> int:
+        """Run a verb on the user's terminal."""
+        return self._transport.attach(verb, *arguments)
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on."""
+        self._transport.interrupt()
+
+    def open(self) -> None:
+        """Connect."""
+        self._transport.open()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._transport.close()

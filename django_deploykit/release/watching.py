@@ -12,23 +12,19 @@ from typing import Any, BinaryIO
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.timeline import Latency, Sample
-from django_deploykit.release.transport import Event, Transport
+from django_deploykit.release.transport import Event, Passing, Transport
 
 _PATIENCE = 5.0  # seconds until a switch goes on without its probe
 _END = 15.0  # seconds that a probe gets for its last request
 
 
-class Watched:
+class Watched(Passing):
     """A :class:`~.transport.Transport` that runs the verb ``watch`` beside ``switch``."""
 
     def __init__(self, transport: Transport, found: list[Latency]) -> None:
         """``found`` gets what each probe saw; a probe that fails tells nothing and stops nothing."""
-        self._transport, self._found = transport, found
-
-    @property
-    def name(self) -> str:
-        """The host's name."""
-        return self._transport.name
+        super().__init__(transport)
+        self._found = found
 
     def call(
         self,
@@ -69,22 +65,6 @@ class Watched:
             if result["count"]:
                 self._found.append(read_latency(self.name, result, offset))
         started.set()
-
-    def attach(self, verb: str, *arguments: str) -> int:
-        """Run a verb on the user's terminal."""
-        return self._transport.attach(verb, *arguments)
-
-    def interrupt(self) -> None:
-        """Pass Ctrl-C on."""
-        self._transport.interrupt()
-
-    def open(self) -> None:
-        """Connect."""
-        self._transport.open()
-
-    def close(self) -> None:
-        """End the connection."""
-        self._transport.close()
 
 
 def read_latency(host: str, result: dict[str, Any], offset: float = 0.0) -> Latency:
