@@ -294,6 +294,7 @@ def test_a_worker_finishes_what_it_has_begun_and_leaves_the_rest_to_the_next(
     controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
 ) -> None:
     old = live(host)
+    host.run(f"rm -f {LOG}")
     with file_on(host, HOLD):
         queue(controller, host, *"abcd")
         until(lambda: packed(host))
