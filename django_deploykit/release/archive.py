@@ -9,7 +9,7 @@ import io
 import marshal
 import os
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from django_deploykit import runtime
@@ -31,12 +31,35 @@ sys.exit(main(sys.argv[1:], Path(os.path.abspath(sys.argv[0]))))
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True)
 class RuntimeArchive:
-    """A zip that Python runs, and its SHA-256 in hex, which is also its name on a host."""
+    """A zip that Python runs. It is packed when somebody lacks it: that takes longer than to name it.
 
-    data: bytes
-    digest: str
+    ``digest`` is a SHA-256 in hex of what it is made from, and its name on a host; ``members`` are
+    sources by their name in the zip.
+    """
+
+    def __init__(self, members: Mapping[str, bytes]) -> None:
+        self._members = dict(sorted(members.items()))
+        made_from = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+        for name, data in self._members.items():
+            made_from.update(b"%d %d\n%s%s" % (len(name), len(data), name.encode(), data))
+        self.digest = made_from.hexdigest()
+
+    @functools.cached_property
+    def data(self) -> bytes:
+        """The zip itself; the same members and Python give the same bytes."""
+        # Beside each source its bytecode: a host with another Python compiles the source instead.
+        compiled = {f"{name}c": _bytecode(name, data) for name, data in self._members.items()}
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in sorted({**self._members, **compiled}.items()):
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED, 6)
+        return target.getvalue()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the zip, which what arrives is held to."""
+        return hashlib.sha256(self.data).hexdigest()
 
     def write(self, folder: Path) -> Path:
         """Return the archive's path in ``folder``, written where it is not there yet.
@@ -68,14 +91,6 @@ def _bytecode(name: str, source: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=1)  # each of twenty hosts asks for it
 def runtime_archive() -> RuntimeArchive:
-    """Return the archive of this installation's runtime; the same files and Python give the same bytes."""
+    """Return the archive of this installation's runtime."""
     members = {f"runtime/{name}": data for name, data in own_files().items()}
-    members["__main__.py"] = _MAIN
-    # Beside each source its bytecode: a host with another Python compiles the source instead.
-    members |= {f"{name}c": _bytecode(name, data) for name, data in members.items()}
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(members):
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), members[name], zipfile.ZIP_DEFLATED, 6)
-    data = target.getvalue()
-    return RuntimeArchive(data, hashlib.sha256(data).hexdigest())
+    return RuntimeArchive({**members, "__main__.py": _MAIN})

@@ -180,6 +180,31 @@ def _certified(path: str) -> bytes:
     return made.asbytes()
 
 
+class _Prompt(socket.socket):
+    """A TCP connection on which nothing small waits: neither what is sent, nor receipts of what came.
+
+    Of two small messages in a row the second waits for the first one's receipt, and a receipt up to
+    40 ms for something to travel with. That is how sshd's answers come. Linux wants to be told again
+    each time.
+    """
+
+    def recv(self, *arguments: Any) -> bytes:
+        data = super().recv(*arguments)
+        if data:
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return data
+
+
+def _prompt(sock: Any) -> Any:
+    """Return what paramiko reads from: a TCP socket made prompt, anything else as it is."""
+    if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
+        return sock
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not hasattr(socket, "TCP_QUICKACK"):  # it is Linux's
+        return sock
+    return _Prompt(sock.family, sock.type, sock.proto, fileno=sock.detach())
+
+
 class Login(Connection):  # type: ignore[misc]
     """A Fabric connection to a target; raises :class:`DeployKitError` for what the user can mend."""
 
@@ -210,7 +235,7 @@ class Login(Connection):  # type: ignore[misc]
         return Strict()
 
     def _transport(self, sock: Any, **options: Any) -> paramiko.Transport:
-        made = paramiko.Transport(sock, **options)
+        made = paramiko.Transport(_prompt(sock), **options)
         security = made.get_security_options()
         security.key_types = algorithms(self.known, security.key_types)
         security.ciphers = fastest_first(security.ciphers)

@@ -48,7 +48,7 @@ if [ -f {folder}/{digest}.pyz ]; then echo '{{"result": {{}}}}'; else echo '{{"n
 _TAKE = """\
 set -e; umask 077; d={folder}; mkdir -p "$d"; t="$d/.{digest}.$$"; \
 trap 'rm -f "$t"' EXIT; cat > "$t"; \
-echo "{digest}  $t" | sha256sum -c --status; \
+echo "{sha256}  $t" | sha256sum -c --status; \
 {pythons} "$p" -I -c {compile} "$t" || :; \
 find "$d" -name '*.pyz' -mtime +30 -exec rm -f '{{}}' +; \
 mv "$t" "$d/{digest}.pyz"; echo '{{"result": {{}}}}'"""
@@ -214,6 +214,7 @@ class Ssh:
         script = _TAKE.format(
             folder=_FOLDER,
             digest=self._archive.digest,
+            sha256=self._archive.sha256,
             pythons=_CHOOSE,
             compile=quote([_COMPILE]),
         )

@@ -22,7 +22,7 @@ from .errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from .manifest import Manifest
 from .probe import ask, judge
 from .site import Site
-from .supervisor import LAST_LINES, ProcessError, Supervisor
+from .supervisor import LAST_LINES, ProcessError, Running, Supervisor
 from .tree import link_kept, load_release
 
 Tell = Callable[..., None]
@@ -130,8 +130,10 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> 
     supervisor.start(change.to, web)
     if web:
         tell("verify", path=site.health)
-        verify(site, supervisor, change.to)
-    old = old_processes(site, supervisor, change.to)
+        running = verify(site, supervisor, change.to)
+    else:
+        running = supervisor.instances()
+    old = old_processes(running, change.to)
     for release, names in old.items():
         workers = [name for name in names if name != "web"]
         if workers:
@@ -164,17 +166,20 @@ def _drain(
         )
 
 
-def old_processes(site: Site, supervisor: Supervisor, new: str) -> Dict[str, List[str]]:
+def old_processes(running: Sequence[Running], new: str) -> Dict[str, List[str]]:
     """Return the instances of other releases, by release."""
     found: Dict[str, List[str]] = {}
-    for one in supervisor.instances():
+    for one in running:
         if one.release != new:
             found.setdefault(one.release, []).append(one.process)
     return found
 
 
-def verify(site: Site, supervisor: Supervisor, release: str) -> None:
-    """Ask the new web instance on its own socket until it answers well; :class:`ProcessError` if not."""
+def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
+    """Ask the new web instance on its own socket until it answers well; :class:`ProcessError` if not.
+
+    Returns the instances of all releases, as they were found once it had answered.
+    """
     address, host = supervisor.probe_address(release), probe_host(site, release)
     end = time.monotonic() + site.boot
     patience, problem = 2.0, ""
@@ -193,11 +198,12 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> None:
             break
         patience = min(10.0, patience * 2)
         time.sleep(0.05)
-    _judge_alive(supervisor, release)
+    running = _judge_alive(supervisor, release)
     if problem:
         raise ProcessError(
             f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
         )
+    return running
 
 
 def _foreign(address: str) -> str:
@@ -218,14 +224,14 @@ def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
     _judge_alive(supervisor, release)
 
 
-def _judge_alive(supervisor: Supervisor, release: str) -> None:
-    found = [
-        one for one in supervisor.instances() if one.release == release and one.process == "web"
-    ]
+def _judge_alive(supervisor: Supervisor, release: str) -> List[Running]:
+    running = supervisor.instances()
+    found = [one for one in running if one.release == release and one.process == "web"]
     if not found or not found[0].active or found[0].restarts:
         raise ProcessError(
             f"web of {release} died while it was verified", _last_lines(supervisor, release)
         )
+    return running
 
 
 def _last_lines(supervisor: Supervisor, release: str) -> str:
@@ -366,7 +372,7 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Te
     tell("settle", to=change.to)
     processes = processes_of(site, load_release(site.releases / change.to))
     supervisor.start(change.to, processes)
-    for release, names in old_processes(site, supervisor, change.to).items():
+    for release, names in old_processes(supervisor.instances(), change.to).items():
         _drain(site, supervisor, release, names, tell)
     _conclude(site, change, tell)
     return change.to

@@ -161,12 +161,18 @@ def link_file(source: str, target: str) -> None:
 def link_hashed(source: Path, target: Path) -> None:
     """Link files whose names carry a hash of their content (``base.1a2b3c4d5e6f.css``) where absent."""
     for path, _, names in os.walk(source):
-        for name in names:
-            if _HASHED.search(name):
-                link_path = target / os.path.relpath(path, source) / name
-                if not link_path.exists():
-                    link_path.parent.mkdir(parents=True, exist_ok=True)
-                    link_file(os.path.join(path, name), str(link_path))
+        hashed = [name for name in names if _HASHED.search(name)]
+        if not hashed:
+            continue
+        place = f"{target}{path[len(str(source)) :]}"
+        try:
+            there = set(os.listdir(place))  # most are, and to ask for each of them takes far longer
+        except FileNotFoundError:
+            there = set()
+            os.makedirs(place)
+        for name in hashed:
+            if name not in there:
+                link_file(os.path.join(path, name), os.path.join(place, name))
 
 
 def link_kept(releases: Path, release: str, manifest: Manifest) -> None:

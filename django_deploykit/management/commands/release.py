@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from argparse import REMAINDER
 from pathlib import Path
@@ -79,7 +80,11 @@ class Command(BaseCommand):
             place = argv.index("--exec")
             argv, words = argv[:place], argv[place + 1 :]
             self.words = tuple(words[1:] if words[:1] == ["--"] else words)
-        super().run_from_argv(argv)
+        try:
+            super().run_from_argv(argv)
+        finally:
+            # The process ends: to look for cycles in all that is loaded takes 40 ms, for nothing.
+            gc.freeze()
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run, and end with the exit code that the documentation promises."""

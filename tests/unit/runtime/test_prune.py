@@ -111,7 +111,7 @@ def test_archives_of_the_runtime_go_when_nobody_used_them_for_long(tmp_path: Pat
 
 
 def test_using_an_archive_keeps_it(tmp_path: Path) -> None:
-    archive = RuntimeArchive(b"x", "a" * 64)
+    archive = RuntimeArchive({"__main__.py": b""})
     path = archive.write(tmp_path / "runtime")
     os.utime(path, (0, 0))
     assert archive.write(tmp_path / "runtime") == path
