@@ -75,6 +75,16 @@ def test_a_silent_caller_is_a_stream_that_ended() -> None:
     os.close(writer)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other kernels size pipes by themselves")
+def test_a_pipe_that_much_comes_through_is_made_wide() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with io.BufferedReader(call.Patient(reader), 16):
+        assert os.write(writer, b"x" * (1 << 20)) == 1 << 20
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_caller_that_does_not_read_holds_nothing_up() -> None:
     code = """
 import sys
