@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import shares
 from benchmarks.lab_peers import CapistranoPeer, Peer, ShivPeer, copies
 from benchmarks.lab_shop import Controller, Ran, boot, change, make_place
 from benchmarks.measure import Samples, timed
@@ -336,15 +338,27 @@ def many_hosts(run: Run) -> None:
         first = controller.release()
         run.keep("many, first release", f"{count} hosts", 1, first.seconds)
         run.keep("many, memory", "ours", 0, controller.most)
-        alone_name = f"deploy@{hosts[0].address}"
-        for number in range(1, run.rounds + 1):
-            run.next_change(place)
-            single = controller.release("--hosts", alone_name)
-            run.keep("many, release", "one", number, single.seconds)
-            run.next_change(place)
-            every = controller.release()
-            run.keep("many, release", "all", number, every.seconds)
-            for stage, seconds in every.data["seconds"].items():
-                run.keep(f"many: {stage}", "all", number, seconds)
-                run.keep(f"many: {stage}", "one", number, single.data["seconds"].get(stage, 0.0))
-            run.keep("many, memory", "ours", number, controller.most)
+        one_and_all(run, controller, "many")
+        if shares.why_not():
+            run.say(f"hosts with shares of their own: {shares.why_not()}")
+            return
+        share = (os.cpu_count() or 1) / count
+        run.samples.add("many apart, share", "ours", 1, share)
+        with shares.held(hosts, share):
+            one_and_all(run, controller, "many apart")
+
+
+def one_and_all(run: Run, controller: Controller, row: str) -> None:
+    """Release a change to one of the hosts, and one to all."""
+    alone_name = f"deploy@{controller.hosts[0].address}"
+    for number in range(1, run.rounds + 1):
+        run.next_change(controller.place)
+        single = controller.release("--hosts", alone_name)
+        run.keep(f"{row}, release", "one", number, single.seconds)
+        run.next_change(controller.place)
+        every = controller.release()
+        run.keep(f"{row}, release", "all", number, every.seconds)
+        for stage, seconds in every.data["seconds"].items():
+            run.keep(f"{row}: {stage}", "all", number, seconds)
+            run.keep(f"{row}: {stage}", "one", number, single.data["seconds"].get(stage, 0.0))
+        run.keep("many, memory", "ours", number, controller.most)

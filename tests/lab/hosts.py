@@ -85,6 +85,11 @@ class Host:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def guard_pid(self) -> int:
+        """The process that all of the host's descend from."""
+        return self._guard.pid
+
     def boot(self) -> None:
         """Boot it, or boot it again, and wait until it runs."""
         self._order("boot")
