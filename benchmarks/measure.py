@@ -79,17 +79,20 @@ def timed(
 
 
 @contextlib.contextmanager
-def tree_memory(found: list[float], every: float = 0.01) -> Iterator[None]:
-    """Add the peak of this process's descendants together, in MiB, to ``found`` (Linux alone).
+def tree_memory(found: list[float], without: str, every: float = 0.01) -> Iterator[None]:
+    """Add two peaks of this process's descendants together, in MiB, to ``found`` (Linux alone).
 
+    The first is of all of them, the second leaves out those whose command line holds ``without``.
     Memory that processes share counts in equal parts for each (Linux's proportional set size).
     """
     stop = threading.Event()
-    peak = [0.0]
+    peaks = [0.0, 0.0]
 
     def watch() -> None:
         while not stop.wait(every):
-            peak[0] = max(peak[0], sum(_proportional(pid) for pid in _descendants(os.getpid())))
+            sizes = {pid: _proportional(pid) for pid in _descendants(os.getpid())}
+            left = sum(size for pid, size in sizes.items() if without not in _command_line(pid))
+            peaks[:] = max(peaks[0], sum(sizes.values())), max(peaks[1], left)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -98,7 +101,13 @@ def tree_memory(found: list[float], every: float = 0.01) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        found.append(peak[0])
+        found += peaks
+
+
+def _command_line(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    return ""
 
 
 def _descendants(pid: int) -> list[int]:
