@@ -8,7 +8,11 @@ import re
 import socket
 import sys
 import urllib.request
+import zipfile
 from pathlib import Path
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.integration.bundling import KEY, run_bundle
 from tests.projects import IDENTITY, manage, run, start_repository, uv, vendor
@@ -97,6 +101,9 @@ def pass_through(
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts["processes"]["web"].startswith("gunicorn ")
+    with zipfile.ZipFile(facts["path"]) as bundle:
+        sbom = bundle.read("sbom.cdx.json").decode()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(sbom) is None
     home = {"HOME": str(folder), "SECRET_KEY": KEY, "DATABASE_URL": f"sqlite:///{folder}/x.sqlite3"}
     ran = run_bundle(facts["path"], "migrate", "-v0", **home)
     assert ran.returncode == 0, ran.stderr

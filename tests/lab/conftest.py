@@ -11,6 +11,8 @@ from tests.lab.fleet import Controller, boot_all, fill_in
 from tests.lab.hosts import Host
 from tests.lab.images import locked, why_not
 from tests.lab.releases import PYTHONS, Bundles, write_releases
+from tests.lab.striking import asked, one_host
+from tests.load import Load
 
 BootHost = Callable[..., Host]
 
@@ -92,3 +94,22 @@ def fleet(
         return made
 
     return make
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> Controller:
+    """One host where ``one`` is live and ``two`` known; modules that need another make their own."""
+    return one_host(fleet)
+
+
+@pytest.fixture(scope="module")
+def host(controller: Controller) -> Host:
+    """The first host of the module's controller."""
+    return controller.hosts[0]
+
+
+@pytest.fixture
+def flow(host: Host) -> Iterator[Load]:
+    """Ask for pages while the test runs; not one may fail."""
+    with asked(host) as load:
+        yield load

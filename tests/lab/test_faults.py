@@ -6,18 +6,15 @@ By default each fault is tried at a few moments; ``DEPLOYKIT_LAB=all`` tries all
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import nullcontext
 
 import pytest
 
-from tests.lab.conftest import Fleet
 from tests.lab.fleet import Controller, live
 from tests.lab.hosts import Host
 from tests.lab.striking import (
     ALL,
     STRIKES,
-    asked,
     completes,
     cut_power,
     file_on,
@@ -26,7 +23,6 @@ from tests.lab.striking import (
     kill_controller,
     left_over,
     name_of,
-    one_host,
     other,
     serves,
     struck,
@@ -48,23 +44,6 @@ FEW = {
     "session-killed": ("event:receive:received", "event:switch:drain"),
 }
 CASES = [(strike, moment) for strike in STRIKES for moment in (MOMENTS if ALL else FEW[strike])]
-
-
-@pytest.fixture(scope="module")
-def controller(fleet: Fleet) -> Controller:
-    return one_host(fleet)
-
-
-@pytest.fixture(scope="module")
-def host(controller: Controller) -> Host:
-    return controller.hosts[0]
-
-
-@pytest.fixture
-def flow(host: Host) -> Iterator[Load]:
-    """Ask for pages while the test runs; not one may fail."""
-    with asked(host) as load:
-        yield load
 
 
 @pytest.mark.parametrize(("strike", "moment"), CASES)

@@ -13,20 +13,17 @@ from typing import Any
 
 import pytest
 
-from tests.lab.conftest import Fleet
 from tests.lab.fleet import Controller, Done, live
 from tests.lab.hosts import Host
 from tests.lab.striking import (
     ALL,
     Struck,
-    asked,
     completes,
     file_on,
     forget,
     judge,
     left_over,
     name_of,
-    one_host,
     other,
     serves,
     signal_sessions,
@@ -37,23 +34,6 @@ from tests.load import Load
 
 PATIENCE = "0" if ALL else "5"  # seconds for which silence is borne; 0: as the product bears it
 PIPES: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-
-
-@pytest.fixture(scope="module")
-def controller(fleet: Fleet) -> Controller:
-    return one_host(fleet)
-
-
-@pytest.fixture(scope="module")
-def host(controller: Controller) -> Host:
-    return controller.hosts[0]
-
-
-@pytest.fixture
-def flow(host: Host) -> Iterator[Load]:
-    """Ask for pages while the test runs; not one may fail."""
-    with asked(host) as load:
-        yield load
 
 
 def test_sshd_that_hangs_before(controller: Controller, host: Host, flow: Load) -> None:

@@ -18,11 +18,6 @@ def controller(fleet: Fleet) -> Controller:
     return fleet(1)
 
 
-@pytest.fixture(scope="module")
-def host(controller: Controller) -> Host:
-    return controller.hosts[0]
-
-
 @pytest.fixture
 def load(host: Host) -> Iterator[Load]:
     """Ask for pages while the test runs; not one may fail."""

@@ -25,11 +25,6 @@ def controller(fleet: Fleet) -> Controller:
 
 
 @pytest.fixture(scope="module")
-def host(controller: Controller) -> Host:
-    return controller.hosts[0]
-
-
-@pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys")
     for name in ("ann", "bob"):

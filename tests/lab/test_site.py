@@ -30,11 +30,6 @@ def controller(fleet: Fleet) -> Controller:
     return made
 
 
-@pytest.fixture(scope="module")
-def host(controller: Controller) -> Host:
-    return controller.hosts[0]
-
-
 def write(controller: Controller, environment: str = "", dead: str = "") -> None:
     """Write ``deploykit.ini`` for all hosts, and one that does not answer."""
     controller.write_ini(environment, listen=SOCKET)

@@ -154,11 +154,6 @@ def controller(fleet: Fleet) -> Controller:
 
 
 @pytest.fixture(scope="module")
-def host(controller: Controller) -> Host:
-    return controller.hosts[0]
-
-
-@pytest.fixture(scope="module")
 def database() -> Iterator[Postgres]:
     with serving() as made:
         yield made

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from django_deploykit.management.console import Console, console_of, run_command
+from django_deploykit.management.console import Console, console_of, last_act, run_command
 from django_deploykit.management.extra import BUILDING, need_extra
 
 
@@ -40,6 +40,11 @@ class Command(BaseCommand):
             help="sign it with this SSH key, to FILE.sig; default: DEPLOYKIT_SIGN, else unsigned",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as a command of a process of its own."""
+        with last_act():
+            super().run_from_argv(argv)
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run, and end with the exit code that the documentation promises."""
