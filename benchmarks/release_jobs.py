@@ -134,7 +134,10 @@ def first_releases(run: Run, controller: Controller, prefix: str = "") -> None:
         bundle = Path(controller.manage("bundle").data["path"])
         megabytes = bundle.stat().st_size / 1e6
         run.keep(
-            "scp of the bundle", "scp", number, megabytes / scp_seconds(run.root, host, bundle)
+            f"{prefix}scp of the bundle",
+            "scp",
+            number,
+            megabytes / scp_seconds(run.root, host, bundle),
         )
         # With an empty store a host lacks everything, as at first.
         host.run("rm -rf /srv/shop/store/* /srv/shop/store/.[!.]*")

@@ -13,6 +13,7 @@ from django_deploykit.bundle.collected import Collected
 from django_deploykit.bundle.commands import Answer, files_below
 from django_deploykit.bundle.environment import Environment, Target
 from django_deploykit.bundle.lock import Lock
+from django_deploykit.bundle.packing import pack_all
 from django_deploykit.bundle.sbom import make_sbom
 from django_deploykit.bundle.source import Commit
 from django_deploykit.bundle.writer import DamagedLayer, write_bundle
@@ -53,7 +54,7 @@ def own_layers(
 def _pack_with_runtime(trees: Sequence[layers.Tree], target: Target) -> list[Layer]:
     """Pack trees, and beside them the runtime that the bundle will carry, where that is due."""
     runtime = carried.unpacked(target)
-    packed = layers.pack_all([*trees, runtime] if runtime else trees, target.executable)
+    packed = pack_all([*trees, runtime] if runtime else trees, target.executable)
     if runtime:
         carried.note(packed.pop(), target)
     return packed

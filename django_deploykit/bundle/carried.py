@@ -14,6 +14,7 @@ from pathlib import Path
 
 from django_deploykit.bundle import layers
 from django_deploykit.bundle.environment import Target
+from django_deploykit.bundle.packing import pack_all
 from django_deploykit.runtime import __file__ as runtime_file
 from django_deploykit.runtime.manifest import FileEntry, Layer, tree_digest
 
@@ -67,7 +68,7 @@ def _packed(texts: Mapping[str, bytes], target: Target) -> str:
     known = _known(_note(texts, target))
     if known:
         return known
-    layer = layers.pack_all([_tree(texts)], target.executable, processes=1)[0]
+    layer = pack_all([_tree(texts)], target.executable, processes=1)[0]
     note(layer, target)
     return layer.sha256
 

@@ -29,10 +29,10 @@ from django_deploykit.bundle.layers import (
     cache_folder,
     digest_of_text,
     layer_folder,
-    pack_all,
 )
 from django_deploykit.bundle.lock import Lock, Requirement, normal_name
 from django_deploykit.bundle.packer import file_digest, whole
+from django_deploykit.bundle.packing import pack_all
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.uv import find_uv, run_uv
 from django_deploykit.errors import BundleError

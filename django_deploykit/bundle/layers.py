@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 import re
 import shutil
-import subprocess
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle import packer
 from django_deploykit.errors import BundleError
-from django_deploykit.runtime.manifest import Layer
 
-_LEVEL = 4  # level 6 takes half as long again and saves a fiftieth
 _FILE_WORK = 4096
 _ENDS = (".zip", ".json", ".sum")
 _CUT_OFF = 24 * 3600  # seconds after which a file that nobody finished leaves the cache
@@ -81,84 +76,6 @@ def layer_folder() -> Path:
             "Set DEPLOYKIT_BUILD_CACHE to a folder.",
         ) from None
     return folder
-
-
-def pack_all(
-    trees: Sequence[Tree], python: str, processes: int = 0, *, beside: bool = False
-) -> list[Layer]:
-    """Pack trees with several processes of ``python``; the layers come in the order of the trees.
-
-    With ``beside`` the bytecode is written beside the sources too.
-    """
-    count = min(processes or os.cpu_count() or 1, max(1, len(trees)))
-    shares = share(trees, count)
-    running = [_start(part, python, beside=beside) for part in shares]
-    found: dict[tuple[str, str], Layer] = {}
-    try:
-        for process, part in zip(running, shares, strict=True):
-            for row in _finish(process, part):
-                found[row["kind"], row["name"]] = Layer(**row)
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.kill()
-                process.communicate()
-                for left in layer_folder().glob(f"*.{process.pid}"):
-                    left.unlink(missing_ok=True)
-    return [found[tree.kind, tree.name] for tree in trees]
-
-
-def share(trees: Sequence[Tree], count: int) -> list[list[Tree]]:
-    """Split trees into shares of about the same work."""
-    shares: list[list[Tree]] = [[] for _ in range(count)]
-    loads = [0] * count
-    for tree in sorted(trees, key=lambda one: (-one.weight, one.name)):
-        lightest = loads.index(min(loads))
-        shares[lightest].append(tree)
-        loads[lightest] += tree.weight
-    return [part for part in shares if part]
-
-
-def _start(part: Sequence[Tree], python: str, *, beside: bool) -> subprocess.Popen[str]:
-    env = {
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LC_ALL": "C.UTF-8",
-    }
-    process = subprocess.Popen(
-        [python, "-S", str(Path(packer.__file__))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=env,
-    )
-    job = {
-        "cache": str(layer_folder()),
-        "level": _LEVEL,
-        "beside": beside,
-        "trees": [vars(tree) for tree in part],
-    }
-    assert process.stdin is not None
-    try:
-        process.stdin.write(json.dumps(job))  # dump() would write it piece by piece
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # it died; _finish tells why
-    process.stdin = None
-    return process
-
-
-def _finish(process: subprocess.Popen[str], part: Sequence[Tree]) -> list[dict[str, Any]]:
-    out, errors = process.communicate()
-    if process.returncode:
-        last = errors.strip().splitlines()[-1:] or [f"exit code {process.returncode}"]
-        names = ", ".join(tree.name for tree in part[:5])
-        raise BundleError(
-            f"packing {names} … failed: {last[0]}", "Is the disk of the build cache full?"
-        )
-    return list(json.loads(out))
 
 
 def judge_cached(digest: str, folder: Path) -> bool:

@@ -1,6 +1,6 @@
 """Packing trees into layers: run by the target's Python, since bytecode is its own; stdlib only.
 
-Reads a job as JSON from standard input and prints the layers as JSON. Everything is a function of
+Reads trees as lines of JSON from standard input and prints a layer for each. Everything is a function of
 the files: no times, no places, no hash seed (the caller sets PYTHONHASHSEED).
 """
 
@@ -19,6 +19,7 @@ Contents = dict[str, tuple[str | None, bytes | None]]  # by path: a file, or byt
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED = (0b01).to_bytes(4, "little")  # PEP 552
 _BYTECODE_LEVEL = 1  # more makes it hardly smaller
+_PIECE = 1 << 20
 STORED = (
     ".gz",
     ".br",
@@ -37,10 +38,12 @@ STORED = (
 
 
 def main() -> None:
-    """Pack every tree of the job that came on standard input."""
-    job = json.load(sys.stdin)
-    rows = [pack(tree, job["cache"], job["level"], job["beside"]) for tree in job["trees"]]
-    sys.stdout.write(json.dumps(rows))
+    """Pack the tree of each line that comes on standard input, and answer with a line."""
+    for line in sys.stdin:
+        job = json.loads(line)
+        row = pack(job["tree"], job["cache"], job["level"], job["beside"])
+        sys.stdout.write(json.dumps(row) + "\n")
+        sys.stdout.flush()
 
 
 def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> dict[str, Any]:
@@ -54,9 +57,9 @@ def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> 
         if path.endswith(".py") and not path.startswith("bin/"):
             code = bytecode(path, source)
             if code is not None:
-                contents[cached_path(path)] = (None, code)
-                if beside:
-                    keep(cached_path(source), code)
+                # What lies beside is read again when it is packed: all of Django's is 8 MB.
+                kept = cached_path(source) if beside and keep(cached_path(source), code) else None
+                contents[cached_path(path)] = (kept, None) if kept else (None, code)
     entries = [entry(path, *contents[path]) for path in sorted(contents)]
     digest = tree_digest(entries)
     archive = os.path.join(cache, digest + ".zip")
@@ -160,14 +163,15 @@ def parts(code: types.CodeType) -> list[Any]:
     return found
 
 
-def keep(path: str, data: bytes) -> None:
-    """Write bytecode beside its source, where that can be done."""
+def keep(path: str, data: bytes) -> bool:
+    """Write bytecode beside its source; False where that cannot be done."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
     except OSError:
-        pass  # it only serves to start faster
+        return False  # it only serves to start faster
+    return True
 
 
 def entry(path: str, source: str | None, data: bytes | None) -> list[Any]:
@@ -184,7 +188,7 @@ def file_digest(path: str) -> str:
     """Return the SHA-256 of a file."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
+        for piece in iter(lambda: file.read(_PIECE), b""):
             digest.update(piece)
     return digest.hexdigest()
 
@@ -234,7 +238,7 @@ def put(
     level: int,
 ) -> None:
     """Write one member, large files piece by piece."""
-    if data is not None or info.file_size < (8 << 20):
+    if data is not None or info.file_size <= _PIECE:
         if data is None:
             assert source is not None
             with open(source, "rb") as file:
@@ -247,7 +251,7 @@ def put(
         info._compresslevel = level  # type: ignore[attr-defined]
     assert source is not None
     with archive.open(info, "w") as target, open(source, "rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
+        for piece in iter(lambda: file.read(_PIECE), b""):
             target.write(piece)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.layers import Tree, judge_cached, layer_folder, pack_all
+from django_deploykit.bundle.layers import Tree, judge_cached, layer_folder
+from django_deploykit.bundle.packing import pack_all
 from django_deploykit.bundle.writer import DamagedLayer
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.entry import here_platform

@@ -1,4 +1,4 @@
-"""Sharing the work of packing, and what leaves the cache."""
+"""Where the cache of layers lies, and what leaves it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.layers import Tree, cache_folder, forget_unused, layer_folder, share
+from django_deploykit.bundle.layers import cache_folder, forget_unused, layer_folder
 from django_deploykit.errors import BundleError
-
-
-def trees(folder: Path, *sizes: int) -> list[Tree]:
-    made = []
-    for number, size in enumerate(sizes):
-        path = folder / str(number)
-        path.write_bytes(b"x" * size)
-        made.append(Tree("distribution", str(number), "1", ((f"lib/{number}", str(path)),)))
-    return made
-
-
-def test_shares_are_of_about_the_same_work(tmp_path: Path) -> None:
-    parts = share(trees(tmp_path, 900_000, 500_000, 400_000, 10), 2)
-    assert sorted(sorted(tree.name for tree in part) for part in parts) == [
-        ["0"],
-        ["1", "2", "3"],
-    ] or (sorted(sorted(tree.name for tree in part) for part in parts) == [["0", "3"], ["1", "2"]])
-    assert len(share(trees(tmp_path, 1), 4)) == 1
 
 
 def test_the_cache_lies_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,20 +119,16 @@ def test_bytecode_lies_beside_the_sources_where_that_is_asked(tmp_path: Path) ->
     assert found == [Path(packer.cached_path("one.py")).name]
 
 
-def test_a_job_is_done_by_another_process(tmp_path: Path) -> None:
-    job = {
-        "cache": str(tmp_path),
-        "level": 4,
-        "beside": False,
-        "trees": [tree(tmp_path / "tree", {"app/one.py": b"ONE = 1\n"})],
-    }
+def test_jobs_are_done_by_another_process(tmp_path: Path) -> None:
+    job = {"cache": str(tmp_path), "level": 4, "beside": False}
+    trees = [tree(tmp_path / name, {f"app/{name}.py": b"ONE = 1\n"}) for name in ("one", "two")]
     done = subprocess.run(
         [sys.executable, "-S", packer.__file__],
-        input=json.dumps(job),
+        input="".join(json.dumps({**job, "tree": one}) + "\n" for one in trees),
         capture_output=True,
         text=True,
         check=True,
     )
-    (row,) = json.loads(done.stdout)
-    assert row["files"] == 2
-    assert packer.whole(str(tmp_path), row["sha256"])
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["files"] for row in rows] == [2, 2]
+    assert all(packer.whole(str(tmp_path), row["sha256"]) for row in rows)

@@ -1,0 +1,99 @@
+"""Processes that pack trees, one after the other, as they get done."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle import packer, packing
+from django_deploykit.bundle.layers import Tree, layer_folder
+from django_deploykit.bundle.packing import pack_all
+from django_deploykit.errors import BundleError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
+    return layer_folder()
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever happens, no thread stays."""
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+def trees(folder: Path, *sizes: int) -> list[Tree]:
+    made = []
+    for number, size in enumerate(sizes):
+        path = folder / str(number)
+        path.write_bytes(b"x" * size)
+        made.append(Tree("distribution", str(number), "1", ((f"lib/{number}", str(path)),)))
+    return made
+
+
+def test_layers_come_in_the_order_of_the_trees_whoever_packed_them(
+    tmp_path: Path, cache: Path, others: None
+) -> None:
+    wanted = trees(tmp_path, 10, 900_000, 500, 400_000, 0)
+    packed = pack_all(wanted, sys.executable, processes=2)
+    assert [(one.name, one.size, one.files) for one in packed] == [
+        ("0", 10, 1),
+        ("1", 900_000, 1),
+        ("2", 500, 1),
+        ("3", 400_000, 1),
+        ("4", 0, 1),
+    ]
+    assert all(packer.whole(str(cache), one.sha256) for one in packed)
+    assert pack_all(wanted[::-1], sys.executable, processes=1) == packed[::-1]
+
+
+def test_no_trees_are_no_layers(others: None) -> None:
+    assert pack_all([], sys.executable) == []
+
+
+def test_a_tree_that_cannot_be_packed_is_named_and_nothing_goes_on(
+    tmp_path: Path, cache: Path, others: None
+) -> None:
+    wanted = trees(tmp_path, 10)
+    gone = Tree("distribution", "gone", "1", ((f"lib/{tmp_path}", str(tmp_path)),))
+    with pytest.raises(BundleError, match="packing gone failed: IsADirectoryError"):
+        pack_all([gone, wanted[0]], sys.executable, processes=2)
+    assert list(cache.glob("*.zip.*")) == []
+
+
+def test_a_process_that_dies_is_told_of(tmp_path: Path, others: None) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 7\n")
+    python.chmod(0o755)
+    with pytest.raises(BundleError, match="packing 0 failed: exit code 7"):
+        pack_all(trees(tmp_path, 10), str(python))
+
+
+def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
+    tmp_path: Path, cache: Path, others: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "import json, os, sys, time\n"
+        "job = json.loads(sys.stdin.readline())\n"
+        "open(os.path.join(job['cache'], f'x.zip.{os.getpid()}'), 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    monkeypatch.setattr(packer, "__file__", str(slow))
+
+    def interrupted(_: object) -> list[object]:
+        while not list(cache.glob("x.zip.*")):
+            pass
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packing._Packer, "rows", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pack_all(trees(tmp_path, 10, 20), sys.executable, processes=1)
+    assert list(cache.glob("x.zip.*")) == []
