@@ -66,7 +66,9 @@ class Load:
                 problem = f"status {response.status}"
         except (OSError, http.client.HTTPException) as error:
             problem = f"{type(error).__name__}: {error}"
+            problem += f" after {time.monotonic() - begun:.3f} s"
             problem += " on a new connection" if idle < 0 else f", {idle:.3f} s after the last one"
+            problem += f", at {time.strftime('%T')}"
         self._idle.since = time.monotonic()
         took = self._idle.since - begun
         with self._lock:
