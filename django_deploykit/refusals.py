@@ -39,7 +39,9 @@ def judged(subject: Subject) -> Subject:
         told["E823"] = (Found(what, missing_lock(names)),)
         return replace(subject, told=told)
     told["E823"] = tuple(_unlocked(project, *place))
-    told["E824"] = (Found("", path=place[1]),) if place[0] == subject.root else ()
+    # Read off the lock: the wheels and the like that it takes from the repository are needed, too.
+    needed = [place[1], *_from_repository(*place)] if place[0] == subject.root else []
+    told["E824"] = tuple(Found("", path=one) for one in needed)
     return replace(subject, told=told)
 
 
@@ -98,3 +100,17 @@ def _unlocked(project: Project, folder: Path, name: str) -> Iterator[Found]:
         yield replace(first, message=first.message + more, path=str(start / path))
     except DeployKitError as error:
         yield Found(error.message, error.hint, path=str(start / name))
+
+
+def _from_repository(folder: Path, name: str) -> list[str]:
+    """Return the files of the repository that a lock names, as far as we read it."""
+    if name.endswith("uv.lock"):
+        return []
+    from django_deploykit.bundle.written import read_written
+
+    try:
+        requirements, _ = read_written(name, folder)
+    except DeployKitError:
+        return []  # E823 tells it
+    files = [one.target.partition("#")[0] for one in requirements if one.local]
+    return [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in files]

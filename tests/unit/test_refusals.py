@@ -147,6 +147,21 @@ def test_what_git_does_not_track_is_in_no_bundle(project: Path) -> None:
     assert names == ["Procfile"]
 
 
+def test_a_wheel_that_the_lock_names_and_git_ignores_is_told(project: Path) -> None:
+    write(project, "requirements.txt", f"{LOCKED}./vendor/shop-1-py3-none-any.whl {HASH}\n")
+    write(project, "vendor/shop-1-py3-none-any.whl", "")
+    write(project, "vendor/.gitignore", "*")
+    assert told(found(project)) == [
+        (
+            "E824",
+            "vendor/shop-1-py3-none-any.whl",
+            "git does not track vendor/shop-1-py3-none-any.whl: no bundle has it",
+        )
+    ]
+    (project / "vendor/.gitignore").unlink()
+    assert found(project) == []
+
+
 def test_a_config_of_another_name_is_told_with_its_line(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
