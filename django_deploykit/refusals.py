@@ -38,9 +38,9 @@ def judged(subject: Subject) -> Subject:
         )
         told["E823"] = (Found(what, missing_lock(names)),)
         return replace(subject, told=told)
-    told["E823"] = tuple(_unlocked(project, *place))
-    # Read off the lock: the wheels and the like that it takes from the repository are needed, too.
-    needed = [place[1], *_from_repository(*place)] if place[0] == subject.root else []
+    unlocked, files = _lock_judged(project, *place)
+    told["E823"] = tuple(unlocked)
+    needed = [place[1], *files] if place[0] == subject.root else []
     told["E824"] = tuple(Found("", path=one) for one in needed)
     return replace(subject, told=told)
 
@@ -83,34 +83,26 @@ def _lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str]
     return None
 
 
-def _unlocked(project: Project, folder: Path, name: str) -> Iterator[Found]:
-    """Yield what keeps a lock file from being one. What uv alone can read is left to the bundle."""
+def _lock_judged(project: Project, folder: Path, name: str) -> tuple[list[Found], list[str]]:
+    """Return what keeps a lock file from being one, and the files of the repository that it names.
+
+    What uv alone can read is left to the bundle.
+    """
     if name.endswith("uv.lock"):
-        return
+        return [], []
     from django_deploykit.bundle.written import read_written
 
-    start = Path(os.path.relpath(folder, project.root))
+    start, files = Path(os.path.relpath(folder, project.root)), []  # type: Path, list[str]
     try:
         requirements, _ = read_written(name, folder)
+        local = [one.target.partition("#")[0] for one in requirements if one.local]
+        files = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in local]
         judge(Lock(name, tuple(requirements)), allow_unhashed=project.allow_unhashed)
     except Problems as error:
         first, *others = placed(error.problems, folder, error.hint.replace("\n", " "))
         more = f", and {len(others)} more are not locked" if others else ""
-        path = first.path or name
-        yield replace(first, message=first.message + more, path=str(start / path))
+        path = str(start / (first.path or name))
+        return [replace(first, message=first.message + more, path=path)], files
     except DeployKitError as error:
-        yield Found(error.message, error.hint, path=str(start / name))
-
-
-def _from_repository(folder: Path, name: str) -> list[str]:
-    """Return the files of the repository that a lock names, as far as we read it."""
-    if name.endswith("uv.lock"):
-        return []
-    from django_deploykit.bundle.written import read_written
-
-    try:
-        requirements, _ = read_written(name, folder)
-    except DeployKitError:
-        return []  # E823 tells it
-    files = [one.target.partition("#")[0] for one in requirements if one.local]
-    return [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in files]
+        return [Found(error.message, error.hint, path=str(start / name))], files
+    return [], files

@@ -1,4 +1,4 @@
-"""Layers: trees packed by the target's Python on every processor, and the cache they lie in."""
+"""Layers: trees to be packed, and the cache in which they lie packed."""
 
 from __future__ import annotations
 

@@ -30,8 +30,11 @@ def pack_all(
     """
     left = deque(sorted(trees, key=lambda one: (-one.weight, one.name)))
     count = min(processes or os.cpu_count() or 1, max(1, len(trees)))
-    running = [_Packer(python, left, beside=beside) for _ in range(count)]
+    job = {"cache": str(layer_folder()), "level": _LEVEL, "beside": beside}
+    running: list[_Packer] = []
     try:
+        for _ in range(count):
+            running.append(_Packer(python, job, left))
         rows = [row for one in running for row in one.rows()]
     finally:
         left.clear()
@@ -44,13 +47,22 @@ def pack_all(
 class _Packer:
     """A process that packs, and the thread that hands it one tree after the other."""
 
-    def __init__(self, python: str, left: deque[Tree], *, beside: bool) -> None:
-        """``left`` are the trees that nobody has taken."""
-        self._left = left
+    def __init__(self, python: str, job: dict[str, Any], left: deque[Tree]) -> None:
+        """``job`` says where and how trees are packed, ``left`` are those that nobody has taken."""
+        self._job, self._left = job, left
         self._rows: list[dict[str, Any]] = []
         self._failed: Tree | None = None
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed in close
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._started(python)
+        except OSError:
+            self._errors.close()
+            raise
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+        self._thread.start()
+
+    def _started(self, python: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [python, "-S", str(Path(packer.__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -65,9 +77,6 @@ class _Packer:
                 "LC_ALL": "C.UTF-8",
             },
         )
-        job = {"cache": str(layer_folder()), "level": _LEVEL, "beside": beside}
-        self._thread = threading.Thread(target=self._feed, args=(job,), daemon=True)
-        self._thread.start()
 
     def rows(self) -> list[dict[str, Any]]:
         """Wait until no tree is left, and return the layers as the process gave them."""
@@ -94,15 +103,15 @@ class _Packer:
                 assert pipe is not None
                 pipe.close()
         if self._process.returncode:
-            for left in layer_folder().glob(f"*.{self._process.pid}"):
+            for left in Path(self._job["cache"]).glob(f"*.{self._process.pid}"):
                 left.unlink(missing_ok=True)
 
-    def _feed(self, job: dict[str, Any]) -> None:
+    def _feed(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         while (tree := self._next()) is not None:
             try:
-                self._process.stdin.write(json.dumps({**job, "tree": vars(tree)}) + "\n")
+                self._process.stdin.write(json.dumps({**self._job, "tree": vars(tree)}) + "\n")
                 self._process.stdin.flush()
                 line = self._process.stdout.readline()
             except OSError:

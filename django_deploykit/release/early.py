@@ -37,13 +37,13 @@ class Asked(Passing):
                 known, self._facts = self._facts, None
             if known is not None:
                 return known
-        return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
+        return super().call(verb, *arguments, stream=stream, on_event=on_event)
 
     def open(self) -> None:
         """Connect, and ask."""
         with self._asking:
-            self._transport.open()
-            self._facts = self._transport.call("facts", *self._arguments)
+            super().open()
+            self._facts = super().call("facts", *self._arguments)
 
 
 class Early:

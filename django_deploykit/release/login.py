@@ -180,7 +180,7 @@ def _certified(path: str) -> bytes:
     return made.asbytes()
 
 
-class _Prompt(socket.socket):
+class _QuickAck(socket.socket):
     """A TCP connection on which nothing small waits: neither what is sent, nor receipts of what came.
 
     Of two small messages in a row the second waits for the first one's receipt, and a receipt up to
@@ -195,14 +195,14 @@ class _Prompt(socket.socket):
         return data
 
 
-def _prompt(sock: Any) -> Any:
-    """Return what paramiko reads from: a TCP socket made prompt, anything else as it is."""
+def _without_delay(sock: Any) -> Any:
+    """Return what paramiko reads from: TCP without its delays, anything else as it is."""
     if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
         return sock
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not hasattr(socket, "TCP_QUICKACK"):  # it is Linux's
         return sock
-    return _Prompt(sock.family, sock.type, sock.proto, fileno=sock.detach())
+    return _QuickAck(sock.family, sock.type, sock.proto, fileno=sock.detach())
 
 
 class Login(Connection):  # type: ignore[misc]
@@ -235,7 +235,7 @@ class Login(Connection):  # type: ignore[misc]
         return Strict()
 
     def _transport(self, sock: Any, **options: Any) -> paramiko.Transport:
-        made = paramiko.Transport(_prompt(sock), **options)
+        made = paramiko.Transport(_without_delay(sock), **options)
         security = made.get_security_options()
         security.key_types = algorithms(self.known, security.key_types)
         security.ciphers = fastest_first(security.ciphers)

@@ -115,15 +115,14 @@ class Ssh:
     ) -> dict[str, Any]:
         """Run a verb; the runtime is sent first where it is missing."""
         begin: Callable[[], paramiko.Channel | Call]
-        much = getattr(stream, "size", 0) > _MUCH
-        if self._as_root or much:
+        if self._as_root or getattr(stream, "size", 0) > _MUCH:
             if stream is not None:
                 self._ensure_runtime()  # what was read from a stream cannot be read again
             command = self._command(verb, arguments)
             begin = lambda: self._executed(command)  # noqa: E731
         else:
             begin = lambda: self._serving().call([*self._words(verb), *arguments])  # noqa: E731
-        answer = self._ask(begin, verb, stream, on_event, when_ready=much)
+        answer = self._ask(begin, verb, stream, on_event)
         if answer.get("need") == "runtime":
             self._send_runtime()
             answer = self._ask(begin, verb, stream, on_event)
@@ -232,33 +231,17 @@ class Ssh:
         verb: str,
         stream: BinaryIO | None,
         on_event: Callable[[Event], None] | None,
-        *,
-        when_ready: bool = False,
     ) -> dict[str, Any]:
-        """Begin a command and return its result, or what it needs.
-
-        With ``when_ready`` the stream waits until the verb says that it reads: sshd keeps what nobody
-        reads in a buffer that it moves about for each packet, and a full one takes all of a processor.
-        """
+        """Begin a command and return its result, or what it needs."""
         channel: paramiko.Channel | Call | None = None
         errors: list[bytes] = []
-        reads = threading.Event()
-        if not when_ready:
-            reads.set()
-
-        def told(event: Event) -> None:
-            if event.get("event") == "ready":
-                reads.set()
-            elif on_event:
-                on_event(event)
-
         try:
             channel = begin()
             self._running[channel] = verb
             drain = _thread(self._drain, channel, errors)
             if stream is not None:
-                _thread(self._feed, channel, stream, reads)
-            return self._outcome(channel, told, errors, drain)
+                _thread(self._feed, channel, stream)
+            return self._outcome(channel, on_event or (lambda _: None), errors, drain)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
         finally:
@@ -266,7 +249,6 @@ class Ssh:
                 self._running.pop(channel, None)
                 self._cut.discard(channel)
                 channel.close()
-            reads.set()
 
     def _outcome(
         self,
@@ -306,10 +288,7 @@ class Ssh:
                 errors.append(piece)
                 del errors[:-50]
 
-    def _feed(
-        self, channel: paramiko.Channel | Call, stream: BinaryIO, reads: threading.Event
-    ) -> None:
-        reads.wait()
+    def _feed(self, channel: paramiko.Channel | Call, stream: BinaryIO) -> None:
         with contextlib.suppress(OSError, ValueError):
             while channel not in self._cut and (piece := stream.read(1 << 16)):
                 channel.sendall(piece)

@@ -35,9 +35,9 @@ class Watched(Passing):
     ) -> dict[str, Any]:
         """Run a verb, a switch with a probe beside it."""
         if verb != "switch":
-            return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
+            return super().call(verb, *arguments, stream=stream, on_event=on_event)
         with self._probe():
-            return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
+            return super().call(verb, *arguments, stream=stream, on_event=on_event)
 
     @contextmanager
     def _probe(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Watched(Passing):
             started.set()
 
         with os.fdopen(reader, "rb", buffering=0) as stream, contextlib.suppress(DeployKitError):
-            result = self._transport.call("watch", stream=stream, on_event=on_event)
+            result = super().call("watch", stream=stream, on_event=on_event)
             if result["count"]:
                 self._found.append(read_latency(self.name, result, offset))
         started.set()

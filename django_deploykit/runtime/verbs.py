@@ -153,7 +153,6 @@ def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str,
     site = _site_of(options, path)
     prune.sweep_unfinished(site)  # before room is needed
     stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
-    voice.tell("ready")
     got = receive.receive(site.store, site.root / "inbox", stream, voice.tell)
     return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +61,7 @@ def test_no_trees_are_no_layers(others: None) -> None:
     assert pack_all([], sys.executable) == []
 
 
-def test_a_tree_that_cannot_be_packed_is_named_and_nothing_goes_on(
+def test_a_tree_that_cannot_be_packed_is_named_and_leaves_nothing_half_written(
     tmp_path: Path, cache: Path, others: None
 ) -> None:
     wanted = trees(tmp_path, 10)
@@ -76,6 +79,24 @@ def test_a_process_that_dies_is_told_of(tmp_path: Path, others: None) -> None:
         pack_all(trees(tmp_path, 10), str(python))
 
 
+def test_no_process_stays_where_another_cannot_be_started(
+    tmp_path: Path, others: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[str]] = []
+    real = subprocess.Popen
+
+    def once(*words: Any, **options: Any) -> subprocess.Popen[str]:
+        if started:
+            raise OSError(11, "Resource temporarily unavailable")
+        started.append(real(*words, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", once)
+    with pytest.raises(OSError, match="temporarily"):
+        pack_all(trees(tmp_path, 10, 20), sys.executable, processes=2)
+    assert started[0].poll() is not None
+
+
 def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
     tmp_path: Path, cache: Path, others: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,8 +110,10 @@ def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
     monkeypatch.setattr(packer, "__file__", str(slow))
 
     def interrupted(_: object) -> list[object]:
-        while not list(cache.glob("x.zip.*")):
-            pass
+        end = time.monotonic() + 20
+        while not list(cache.glob("x.zip.*")) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert list(cache.glob("x.zip.*"))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(packing._Packer, "rows", interrupted)

@@ -1,3 +1,5 @@
+"""The archive of the runtime: its name, and when it is packed."""
+
 from __future__ import annotations
 
 import subprocess
@@ -6,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.release.archive import RuntimeArchive, own_files, runtime_archive
+from django_deploykit.release.archive import RuntimeArchive, runtime_archive
 
 
 def test_its_name_says_what_it_is_made_of() -> None:
@@ -35,4 +37,3 @@ def test_it_runs_verbs(tmp_path: Path) -> None:
     path = runtime_archive().write(tmp_path)
     done = subprocess.run([sys.executable, "-IS", path, "--help"], capture_output=True, text=True)
     assert "stage" in done.stdout + done.stderr
-    assert "verbs.py" in own_files()
