@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.measure import Samples, free_port, rate, serving, timed, tree_memory
 from benchmarks.site import Size, change_a_line, make_site, make_virtualenv
 from benchmarks.tools import Job, Place, Tool, gather, tools
-from django_deploykit.bundle import traced
+from django_deploykit.bundle.project_side import ask_project_traced
 
 _CONF = """\
 import time
@@ -25,7 +25,9 @@ print((time.perf_counter() - begun) * 1000)
 """
 # Numbers from here on are changes that only we bundle: `python -m django_deploykit`, a model's line.
 _ALONE, _MODEL, _MODEL_ALONE = 500, 600, 700
-_COLLECTS = os.path.basename(traced.__file__)  # what runs the project's own collectstatic
+_COLLECTS = os.path.basename(
+    ask_project_traced.__file__
+)  # what runs the project's own collectstatic
 _UNWRITTEN = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -263,10 +265,10 @@ def installed(run: Run) -> None:
 
 def stage(run: Run) -> Path:
     """Extract and stage this round's bundle below a folder, as the verb ``stage`` does."""
-    from django_deploykit.runtime.bundlefile import BundleFile
-    from django_deploykit.runtime.seal import judge_seal
-    from django_deploykit.runtime.store import extract_all, has
-    from django_deploykit.runtime.tree import stage as build_tree
+    from django_deploykit.runtime.bundle.reader import BundleFile
+    from django_deploykit.runtime.bundle.seal import judge_seal
+    from django_deploykit.runtime.storage.layers import extract_all, has
+    from django_deploykit.runtime.storage.virtualenv import stage as build_tree
 
     path = run.artifact(run.subjects["ours"])
     store = run.place.root / "srv" / "store"

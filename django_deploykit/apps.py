@@ -64,7 +64,7 @@ def leave_out(apps: object) -> None:
 
 
 def _deploy_checks(**options: Any) -> Sequence[CheckMessage]:
-    from django_deploykit.checks.gate import registered
-    from django_deploykit.refusals import judged
+    from django_deploykit.checks.runner import registered
+    from django_deploykit.preflight import judged
 
     return registered(judged, **options)

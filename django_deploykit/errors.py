@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django_deploykit.runtime.errors import DeployKitError
+from django_deploykit.runtime.base.errors import DeployKitError
 
 __all__ = ["BundleError", "DeployKitError", "Problems", "ProjectError"]
 

@@ -8,9 +8,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from django_deploykit.release.archive import own_files
-from django_deploykit.runtime.entry import main_text
-from django_deploykit.runtime.manifest import (
+from django_deploykit.runtime.bootstrap import main_text
+from django_deploykit.runtime.bundle.manifest import (
     FileEntry,
     Layer,
     Manifest,
@@ -18,7 +17,8 @@ from django_deploykit.runtime.manifest import (
     dump_list,
     tree_digest,
 )
-from django_deploykit.runtime.seal import SEAL, seal_of
+from django_deploykit.runtime.bundle.seal import SEAL, seal_of
+from django_deploykit.runtime.sources import sources
 
 Tree = Mapping[str, bytes | tuple[bytes, int]]
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -67,7 +67,7 @@ def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
         "processes": (Process("web", "gunicorn shop.wsgi"),),
         "runtime": tree_digest(
             FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
-            for name, data in own_files().items()
+            for name, data in sources().items()
         ),
     }
     return Manifest(**{**values, **changes})  # type: ignore[arg-type]
@@ -82,7 +82,7 @@ def write_bundle(
     """Write a bundle; ``trees`` are by the layer's name, ``extra`` replaces or adds members."""
     text = manifest.dumps()
     main = main_text(
-        text, manifest.project, manifest.settings_module, manifest.release_id, own_files()
+        text, manifest.project, manifest.settings_module, manifest.release_id, sources()
     )
     members = {
         "manifest.json": text.encode(),
@@ -90,7 +90,7 @@ def write_bundle(
         "sample.ini": b"",
         "sbom.cdx.json": b"{}",
     }
-    for name, data in own_files().items():
+    for name, data in sources().items():
         members[f"runtime/{name}"] = data
     for layer in manifest.layers:
         tree = trees[layer.name]

@@ -8,25 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle import carried, layers
-from django_deploykit.bundle.collected import Collected
+from django_deploykit.bundle import layers, runtime_files
 from django_deploykit.bundle.commands import Answer, files_below
 from django_deploykit.bundle.environment import Environment, Target
-from django_deploykit.bundle.lock import Lock
+from django_deploykit.bundle.formats.pyz import DamagedLayer, write_bundle
+from django_deploykit.bundle.locks.base import Lock
 from django_deploykit.bundle.packing import pack_all
 from django_deploykit.bundle.sbom import make_sbom
 from django_deploykit.bundle.source import Commit
-from django_deploykit.bundle.writer import DamagedLayer, write_bundle
+from django_deploykit.bundle.static_cache import Collected
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
-from django_deploykit.runtime.entry import main_text
-from django_deploykit.runtime.manifest import (
-    Layer,
-    Manifest,
-    Process,
-    good_path,
-)
-from django_deploykit.serving.procfile import default_web, parse_procfile
+from django_deploykit.project.procfile import default_web, parse_procfile
+from django_deploykit.runtime.bootstrap import main_text
+from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, good_path
 
 
 def own_layers(
@@ -53,10 +48,10 @@ def own_layers(
 
 def _pack_with_runtime(trees: Sequence[layers.Tree], target: Target) -> list[Layer]:
     """Pack trees, and beside them the runtime that the bundle will carry, where that is due."""
-    runtime = carried.unpacked(target)
+    runtime = runtime_files.unpacked(target)
     packed = pack_all([*trees, runtime] if runtime else trees, target.executable)
     if runtime:
-        carried.note(packed.pop(), target)
+        runtime_files.note(packed.pop(), target)
     return packed
 
 
@@ -146,7 +141,7 @@ def make_manifest(
         ),
         required=tuple(facts["required"]),
         unhashed=lock.unhashed,
-        runtime=carried.runtime_digest(),
+        runtime=runtime_files.runtime_digest(),
     )
 
 
@@ -181,7 +176,7 @@ def write(
     """Write the bundle; returns its SHA-256 and size."""
     text = manifest.dumps()
     folder = layers.layer_folder()
-    runtime = carried.files(target)
+    runtime = runtime_files.files(target)
     members = {
         "__main__.py": main_text(
             text,

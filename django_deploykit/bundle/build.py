@@ -11,18 +11,18 @@ from pathlib import Path
 
 from django_deploykit.bundle import layers
 from django_deploykit.bundle.assembly import make_manifest, own_layers, write
-from django_deploykit.bundle.collected import make_question, recall, remember, sources_of
+from django_deploykit.bundle.bundle_folder import file_name, forget_old, kept_path
 from django_deploykit.bundle.commands import Answer, ask, run_build
 from django_deploykit.bundle.environment import Environment, Target, ensure_environment, find_target
-from django_deploykit.bundle.kept import file_name, forget_old, kept_path
-from django_deploykit.bundle.lock import Lock
-from django_deploykit.bundle.lockfile import lock_folder, read_lock, settled
+from django_deploykit.bundle.locks.base import Lock
+from django_deploykit.bundle.locks.discovery import lock_folder, read_lock, settled
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, export, find_commit, materialise_links
+from django_deploykit.bundle.static_cache import make_question, recall, remember, sources_of
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project, load_project
-from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.runtime.bundle.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle import traced
-from django_deploykit.bundle.children import run_child
 from django_deploykit.bundle.environment import Environment
+from django_deploykit.bundle.project_side import ask_project_traced
+from django_deploykit.bundle.subprocesses import run_child
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
 
@@ -79,7 +79,7 @@ def ask(project: Project, environment: Environment, folder: Path) -> Answer:
     """Start the project once with the locked environment: what it is, and its static files collected."""
     answer, trace = folder.parent / "answer.json", folder.parent / "trace.json"
     before = set(files_below(folder))
-    command = [environment.python, str(Path(traced.__file__)), str(answer), str(trace)]
+    command = [environment.python, str(Path(ask_project_traced.__file__)), str(answer), str(trace)]
     done = run_child(command, folder, scrubbed(project, environment), merge=True)
     try:
         facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))

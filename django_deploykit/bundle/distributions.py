@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django_deploykit.bundle.layers import Tree
-from django_deploykit.bundle.lock import normal_name
+from django_deploykit.bundle.locks.base import normal_name
 from django_deploykit.errors import BundleError, Problems
-from django_deploykit.runtime.entry import here_glibc
-from django_deploykit.runtime.manifest import good_path
+from django_deploykit.runtime.base.machine import here_glibc
+from django_deploykit.runtime.bundle.manifest import good_path
 
 # Files that differ between machines and that no program reads to run.
 _DROPPED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")

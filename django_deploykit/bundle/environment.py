@@ -25,20 +25,16 @@ from django_deploykit.bundle.distributions import (
     split,
     wheel_tags,
 )
-from django_deploykit.bundle.layers import (
-    cache_folder,
-    digest_of_text,
-    layer_folder,
-)
-from django_deploykit.bundle.lock import Lock, Requirement, normal_name
-from django_deploykit.bundle.packer import file_digest, whole
+from django_deploykit.bundle.layers import cache_folder, digest_of_text, layer_folder
+from django_deploykit.bundle.locks.base import Lock, Requirement, normal_name
+from django_deploykit.bundle.locks.uv import find_uv, run_uv
 from django_deploykit.bundle.packing import pack_all
+from django_deploykit.bundle.project_side.pack_layers import file_digest, whole
 from django_deploykit.bundle.scratch import scratch
-from django_deploykit.bundle.uv import find_uv, run_uv
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
-from django_deploykit.runtime.entry import here_platform
-from django_deploykit.runtime.manifest import Layer
+from django_deploykit.runtime.base.machine import here_platform
+from django_deploykit.runtime.bundle.manifest import Layer
 
 _KEPT_ENVIRONMENTS = 6
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from django_deploykit.bundle import packer
+from django_deploykit.bundle.project_side import pack_layers
 from django_deploykit.errors import BundleError
 
 _FILE_WORK = 4096
@@ -43,7 +43,7 @@ def _work(path: str) -> int:
     size = os.path.getsize(path)
     if path.endswith(".py"):
         return 9 * size + _FILE_WORK
-    return size // 10 + _FILE_WORK if path.endswith(packer.STORED) else size + _FILE_WORK
+    return size // 10 + _FILE_WORK if path.endswith(pack_layers.STORED) else size + _FILE_WORK
 
 
 def cache_folder() -> Path:
@@ -60,7 +60,7 @@ def cache_folder() -> Path:
 def _stamp() -> str:
     """Return a name for everything here that decides about the bytes of a layer's archive."""
     texts = [
-        path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))
+        path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.rglob("*.py"))
     ]
     return digest_of_text(zlib.ZLIB_RUNTIME_VERSION, *texts)[:12]
 
@@ -82,7 +82,7 @@ def judge_cached(digest: str, folder: Path) -> bool:
     """Whether a cached layer is whole; one that is not is thrown away."""
     paths = [folder / f"{digest}{end}" for end in _ENDS]
     try:
-        good = packer.file_digest(str(paths[0])) == paths[2].read_text(encoding="ascii")
+        good = pack_layers.file_digest(str(paths[0])) == paths[2].read_text(encoding="ascii")
     except OSError:
         good = False
     if not good:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle import packer
 from django_deploykit.bundle.layers import Tree, layer_folder
+from django_deploykit.bundle.project_side import pack_layers
 from django_deploykit.errors import BundleError
-from django_deploykit.runtime.manifest import Layer
+from django_deploykit.runtime.bundle.manifest import Layer
 
 _LEVEL = 4  # level 6 takes half as long again and saves a fiftieth
 
@@ -63,7 +63,7 @@ class _Packer:
 
     def _started(self, python: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [python, "-S", str(Path(packer.__file__))],
+            [python, "-S", str(Path(pack_layers.__file__))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

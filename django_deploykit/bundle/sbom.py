@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from django_deploykit.runtime.manifest import Layer
+from django_deploykit.runtime.bundle.manifest import Layer
 
 _ALGORITHMS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 # Of this project's own making, to derive serial numbers from content.

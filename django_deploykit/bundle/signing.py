@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from django_deploykit.errors import BundleError
-from django_deploykit.runtime.manifest import Manifest
-from django_deploykit.runtime.signature import NAMESPACE, Signature, beside, parse, state
+from django_deploykit.runtime.bundle.manifest import Manifest
+from django_deploykit.runtime.bundle.signature import NAMESPACE, Signature, beside, parse, state
 
 VARIABLE = "DEPLOYKIT_SIGN"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from django_deploykit.runtime.probe import usable_host
+from django_deploykit.runtime.base.probe import usable_host
 
 
 class _AskedError(Exception):

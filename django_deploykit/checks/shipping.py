@@ -15,7 +15,7 @@ from django_deploykit.checks.subject import Subject, settings_files
 from django_deploykit.conf import configs
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project import load_project
-from django_deploykit.runtime.shell import keeps_shell
+from django_deploykit.runtime.storage.shell import keeps_shell
 
 _PLACE = re.compile(r"(?P<path>[^:\s][^:]*):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
 

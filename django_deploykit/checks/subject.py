@@ -20,8 +20,8 @@ from django_deploykit.checks.catalogue import Found
 from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.errors import Problems
 from django_deploykit.project import nearest, nearest_root, starting_folder
-from django_deploykit.runtime.manifest import Process
-from django_deploykit.serving.procfile import parse_procfile
+from django_deploykit.project.procfile import parse_procfile
+from django_deploykit.runtime.bundle.manifest import Process
 
 # The options of [check] in deploykit.ini, with their choices.
 OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {

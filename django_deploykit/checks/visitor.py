@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from django_deploykit.runtime.probe import Answer, judge, usable_host
+from django_deploykit.runtime.base.probe import Answer, judge, usable_host
 
 _PATIENCE = 20.0  # seconds; a page that takes longer is no health page
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.build import Built
-from django_deploykit.bundle.kept import kept_bundles
+from django_deploykit.bundle.bundle_folder import kept_bundles
 from django_deploykit.bundle.signing import VARIABLE, sign
 from django_deploykit.errors import DeployKitError
-from django_deploykit.management.telling import Line, columns
+from django_deploykit.management.summary import Line, columns
 from django_deploykit.progress import in_bytes
 from django_deploykit.project import Project
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.manifest import Layer, Manifest
-from django_deploykit.runtime.signature import beside, digest_of, parse, read_beside, state
+from django_deploykit.runtime.bundle.manifest import Layer, Manifest
+from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.bundle.signature import beside, digest_of, parse, read_beside, state
 
 _BIGGEST = 8
 _NAMED = 3  # changed files that are named, of each layer

@@ -10,17 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.checks import gate, report
+from django_deploykit.checks import formats, runner
 from django_deploykit.checks.catalogue import TOPICS, Check
 from django_deploykit.checks.subject import Subject, project_folder, read_subject
 from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.preflight import judged
 from django_deploykit.project import default_settings, load_project, nearest, served_settings
-from django_deploykit.refusals import judged
 
 
 def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, bool]:
     """Run the chosen checks; returns the report's text and whether it fails."""
-    choice = gate.Choice(
+    choice = runner.Choice(
         tuple(options["only"]), tuple(options["skip"]), tuple(options["tag"]), options["fail_level"]
     )
     judge_choice(choice, known)
@@ -30,24 +30,24 @@ def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, 
     judge_skips(subject, known)
     facts = _facts(options)
     if options["migrations"]:  # told as facts: before a release they are no problem
-        choice = gate.Choice(
+        choice = runner.Choice(
             choice.only, (*choice.skip, "W404", "W406"), choice.tags, choice.fail_level
         )
     # Before its migrations a page may fail for want of a column.
     waiting = any(row["pending"] for row in facts.get("migrations", ()))
     subject = replace(subject, ask="" if waiting else options["ask"])
-    result = gate.run(subject, choice)
-    ran = gate.chosen(known.values(), choice, server=subject.server)
+    result = runner.run(subject, choice)
+    ran = runner.chosen(known.values(), choice, server=subject.server)
     if options["format"] == "text":
-        return report.text(result, ran), result.failed
+        return formats.text(result, ran), result.failed
     if options["format"] == "json":
-        return report.as_json(result, ran, facts), result.failed
-    return report.FORMATS[options["format"]](
+        return formats.as_json(result, ran, facts), result.failed
+    return formats.FORMATS[options["format"]](
         in_repository(result, subject.root), ran
     ), result.failed
 
 
-def in_repository(result: gate.Report, root: Path) -> gate.Report:
+def in_repository(result: runner.Report, root: Path) -> runner.Report:
     """Return a report whose paths start where the repository does, as CI services want them."""
     try:
         done = subprocess.run(
@@ -78,9 +78,9 @@ def _facts(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS], "migrations": states}
 
 
-def judge_choice(choice: gate.Choice, known: Mapping[str, Check]) -> None:
+def judge_choice(choice: runner.Choice, known: Mapping[str, Check]) -> None:
     """Refuse ids and tags that do not exist: a typo would check nothing."""
-    problems = gate.unknown_ids((*choice.only, *choice.skip), known)
+    problems = runner.unknown_ids((*choice.only, *choice.skip), known)
     tags = (*TOPICS, "django", "security")
     problems += [f"{tag} is no tag{nearest(tag, tags)}" for tag in choice.tags if tag not in tags]
     if problems:
@@ -92,7 +92,7 @@ def judge_skips(subject: Subject, known: Mapping[str, Check]) -> None:
     problems = [
         f"{skip.where}: skip: {problem}"
         for skip in subject.skips
-        for problem in gate.unknown_ids([skip.id], known)
+        for problem in runner.unknown_ids([skip.id], known)
     ]
     if problems:
         raise Problems("deploykit.ini has mistakes:", problems, exit_code=2)
@@ -113,7 +113,7 @@ def listing(known: Mapping[str, Check]) -> list[str]:
 
 def explanation(known: Mapping[str, Check], key: str) -> str:
     """Return what a check is for."""
-    found = next((one for one in known.values() if gate.matches(one.id, [key])), None)
+    found = next((one for one in known.values() if runner.matches(one.id, [key])), None)
     if found is None:
         guess = nearest(key, _names(known))
         raise DeployKitError(

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.management.board import Board
+from django_deploykit.management.progress_rows import Board
 from django_deploykit.progress import DONE, FAILED, in_bytes
-from django_deploykit.release.timeline import Span
-from django_deploykit.runtime.errors import INTERRUPTED
+from django_deploykit.release.report.timeline import Span
+from django_deploykit.runtime.base.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from django_deploykit.management.display import Display

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from django_deploykit.management.board import WAITS, Board, Row, doing, shown
+from django_deploykit.management.progress_rows import WAITS, Board, Row, doing, shown
 from django_deploykit.progress import DONE, FAILED, RUNS
 
 if TYPE_CHECKING:

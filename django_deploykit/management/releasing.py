@@ -14,31 +14,31 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.kept import kept_bundles
+from django_deploykit.bundle.bundle_folder import kept_bundles
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.captured import captured
 from django_deploykit.management.commits import brought
 from django_deploykit.management.console import Console
 from django_deploykit.management.reporting import Record
-from django_deploykit.management.telling import Ending, history_line, status_lines, summary
+from django_deploykit.management.summary import Ending, history_line, status_lines, summary
 from django_deploykit.project import Project
-from django_deploykit.release.archive import runtime_archive
-from django_deploykit.release.early import Early
+from django_deploykit.project.inventory import Environment, Host, site_values
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.hooks import run_hooks
-from django_deploykit.release.inventory import Environment, Host, site_values
-from django_deploykit.release.local import Local
+from django_deploykit.release.latency import Watched
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import Plan, all_refusals, in_words, make_plan
+from django_deploykit.release.prefetch import Early
 from django_deploykit.release.request import Request
-from django_deploykit.release.sending import Sender, fitting_signature, travelling_sizes
-from django_deploykit.release.transport import Transport
-from django_deploykit.release.watching import Watched
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.errors import LIVE
-from django_deploykit.runtime.manifest import Manifest
-from django_deploykit.runtime.site import Site
+from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.base import Transport
+from django_deploykit.release.transports.local import Local
+from django_deploykit.release.upload import Sender, fitting_signature, travelling_sizes
+from django_deploykit.runtime.base.errors import LIVE
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.bundle.manifest import Manifest
+from django_deploykit.runtime.bundle.reader import BundleFile
 
 LOCAL_LISTEN = "127.0.0.1:8000"
 
@@ -83,7 +83,7 @@ def transport_to(project: Project, environment: Environment, host: Host | None) 
     archive = runtime_archive()
     if host is None:
         return Local(local_site(project, environment).root, archive)
-    from django_deploykit.release.ssh import Ssh
+    from django_deploykit.release.transports.ssh import Ssh
 
     return Ssh(host, Path("/srv") / project.name, archive)
 

@@ -13,9 +13,9 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.release.report import Finding, HostEnd, Report, page
-from django_deploykit.release.timeline import Latency, Span
-from django_deploykit.runtime.errors import INTERRUPTED
+from django_deploykit.release.report.page import Finding, HostEnd, Report, page
+from django_deploykit.release.report.timeline import Latency, Span
+from django_deploykit.runtime.base.errors import INTERRUPTED
 
 
 @dataclass

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from django_deploykit.bundle.carried import runtime_digest
+from django_deploykit.bundle.bundle_folder import kept_path
 from django_deploykit.bundle.environment import find_target
-from django_deploykit.bundle.kept import kept_path
+from django_deploykit.bundle.runtime_files import runtime_digest
 from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.seal import judge_seal
+from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.bundle.seal import judge_seal
 
 
 def built_before(project: Project, rev: str, progress: Progress) -> Path | None:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django_deploykit.management.releasing import local_site, transports
+from django_deploykit.release.downgrade import blocking, refuse
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.facts import Facts
-from django_deploykit.release.older import blocking, refuse
 from django_deploykit.release.outcome import Outcome, merge
 from django_deploykit.release.rollback import rollback_targets
-from django_deploykit.runtime.errors import LIVE
+from django_deploykit.runtime.base.errors import LIVE
 
 if TYPE_CHECKING:
     from django_deploykit.management.releasing import Releasing

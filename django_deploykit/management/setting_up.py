@@ -13,21 +13,21 @@ from typing import Any
 from django_deploykit.conf.ini import Ini
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.management.releasing import Releasing, owner
-from django_deploykit.release.archive import runtime_archive
-from django_deploykit.release.engine import Engine
-from django_deploykit.release.inventory import (
+from django_deploykit.project.inventory import (
     Environment,
     Host,
     choose,
     read_inventory,
     site_values,
 )
+from django_deploykit.release.engine import Engine
 from django_deploykit.release.request import Request
-from django_deploykit.release.ssh import Ssh
-from django_deploykit.release.sshconfig import resolve
-from django_deploykit.release.transport import Event, Transport
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.errors import HALF_DONE, LIVE, REFUSED
+from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.release.transports.ssh import Ssh
+from django_deploykit.release.transports.sshconfig import resolve
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
+from django_deploykit.runtime.bundle.reader import BundleFile
 
 
 @dataclass(frozen=True)

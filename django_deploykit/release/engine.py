@@ -10,19 +10,19 @@ from typing import Any, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.progress import RUNS, Progress
-from django_deploykit.release import fanout, migrations, older
+from django_deploykit.release import downgrade, fanout, migrations
+from django_deploykit.release.deploy_lock import Claim, Lock, held
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.fanout import Interruption, problems
-from django_deploykit.release.locks import Claim, Lock, held
 from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.release.plan import REFUSED, Plan
+from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.request import Policy, Request
-from django_deploykit.release.sending import Pending, Sender
 from django_deploykit.release.switching import Switching
-from django_deploykit.release.timeline import Timeline
-from django_deploykit.release.transport import Event, Transport
-from django_deploykit.runtime.errors import LIVE
-from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.release.upload import Pending, Sender
+from django_deploykit.runtime.base.errors import LIVE
+from django_deploykit.runtime.bundle.manifest import Manifest
 
 T = TypeVar("T")
 _ATTEMPTS = 3  # at staging, when layers arrive or lie damaged
@@ -233,9 +233,11 @@ class Engine:
             if self.outcome.live.get(host) and any(row.unknown for row in rows)
         ]
         with self._stage("judge", newer) as hosts:
-            found = self._all(hosts, lambda one: older.blocking(one, release, databases[one.name]))
+            found = self._all(
+                hosts, lambda one: downgrade.blocking(one, release, databases[one.name])
+            )
         many, again = len(self.transports) > 1, "run the same command again"
-        older.refuse(found, self.policy.name, many, "nothing was switched", again)
+        downgrade.refuse(found, self.policy.name, many, "nothing was switched", again)
 
     def _check_again(self, plan: Plan, release: str) -> None:
         """Ask for the health path, which could not be asked while migrations waited.

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_deploykit.runtime.entry import target_problem
-from django_deploykit.runtime.hosting import missing_keys
-from django_deploykit.runtime.manifest import Layer, Manifest
+from django_deploykit.runtime.base.ini import missing_keys
+from django_deploykit.runtime.base.machine import target_problem
+from django_deploykit.runtime.bundle.manifest import Layer, Manifest
 
 _SKEW = 12 * 3600.0  # seconds; certificates and cookies fail beyond a day
 _SPARE = 64 << 20  # bytes that a host keeps free for its own life
@@ -82,7 +82,7 @@ def refusals(
         yield problem
     if facts.setup:
         yield from _room(manifest, facts)
-        lacking = missing_keys(manifest, facts.keys)
+        lacking = missing_keys(manifest.required, manifest.project, facts.keys)
         if lacking:
             yield f"lacks {', '.join(lacking)} in {_configuration(manifest, facts)}: fill it in there"
         yield from _outdated(manifest, facts, wanted or {})

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.release.transport import Transport
-from django_deploykit.runtime.errors import HALF_DONE, INTERRUPTED, REFUSED
+from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.base.errors import HALF_DONE, INTERRUPTED, REFUSED
 
 T = TypeVar("T")
 _MOST = 32  # hosts at once

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django_deploykit.release.timeline import Span
-from django_deploykit.runtime.errors import LIVE
+from django_deploykit.release.report.timeline import Span
+from django_deploykit.runtime.base.errors import LIVE
 
 
 @dataclass

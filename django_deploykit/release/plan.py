@@ -10,7 +10,7 @@ from typing import Any
 from django_deploykit.errors import Problems
 from django_deploykit.progress import in_bytes
 from django_deploykit.release.facts import Facts, missing, refusals
-from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.runtime.bundle.manifest import Manifest
 
 REFUSED = "nothing was changed; this release cannot go there:"
 KINDS = ("prepare", "settle", "send", "stage", "check", "migrate", "switch", "prune")

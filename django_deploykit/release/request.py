@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from django_deploykit.release.transport import Transport
+from django_deploykit.release.transports.base import Transport
 
 
 class Policy(Protocol):
-    """What an environment says of a release (``release.inventory.Environment``)."""
+    """What an environment says of a release (``project.inventory.Environment``)."""
 
     @property
     def name(self) -> str: ...

@@ -9,8 +9,8 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.release.fanout import Interruption, each
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import Policy, Request
-from django_deploykit.release.transport import Event, LostError, Transport
-from django_deploykit.runtime.errors import HALF_DONE, TAKEN_BACK
+from django_deploykit.release.transports.base import Event, LostError, Transport
+from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
 
 Work = Callable[[Transport], None]
 _ASKED = 6  # times that a host is asked, after its connection broke, how the switch ended

@@ -81,7 +81,7 @@ def _options(name: str) -> str:
 def _ini(section: str) -> str:
     from django_deploykit.checks.subject import OPTIONS as CHECK
     from django_deploykit.project import OPTIONS
-    from django_deploykit.release.inventory import ENVIRONMENT, HOST
+    from django_deploykit.project.inventory import ENVIRONMENT, HOST
 
     known = {
         **{name: dict(options) for name, options in OPTIONS.items()},
@@ -135,7 +135,7 @@ def _readers() -> str:
 
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """Return the parser of a host verb."""
-    from django_deploykit.runtime.arguments import _parser
+    from django_deploykit.runtime.cli.arguments import _parser
 
     for action in _parser(verb)._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -145,7 +145,7 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
 
 
 def _verbs() -> str:
-    from django_deploykit.runtime.arguments import VERBS
+    from django_deploykit.runtime.cli.arguments import VERBS
 
     return table(
         ("verb", "what it does", "its own arguments"),

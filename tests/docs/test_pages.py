@@ -103,7 +103,7 @@ def parse(kind: str, words: list[str]) -> None:
         command = load_command_class("django_deploykit", words[0])
         command.create_parser("manage.py", words[0]).parse_args(words[1:])
     elif kind == "verb":
-        from django_deploykit.runtime.arguments import parse as parse_verb
+        from django_deploykit.runtime.cli.arguments import parse as parse_verb
 
         parse_verb(words)
     else:
@@ -120,7 +120,7 @@ def test_blocks_of_deploykit_ini_are_accepted(path: Path, tmp_path: Path) -> Non
     """They are read by the product itself, which knows every section and key."""
     from django_deploykit.checks.subject import read_options
     from django_deploykit.project import load_project
-    from django_deploykit.release.inventory import read_inventory
+    from django_deploykit.project.inventory import read_inventory
 
     for block in blocks(path):
         if block.language == "ini" and block.text.lstrip().startswith(_SECTIONS):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime import errors
-from django_deploykit.runtime.manifest import FileEntry, Layer, Manifest, Process
-from django_deploykit.runtime.site import Site
+from django_deploykit.runtime.base import errors
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, Manifest, Process
 from tests.docs import tables
 from tests.docs.markdown import ROOT, pages, rows
 
@@ -107,7 +107,7 @@ def test_layers_of_configuration_are_all_named() -> None:
 
 
 def test_hooks_are_all_named() -> None:
-    from django_deploykit.release.inventory import HOOKS
+    from django_deploykit.project.inventory import HOOKS
 
     found = names(REFERENCE / "deploykit-ini.md", "Hooks")
     assert sorted(found) == sorted(HOOKS)

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from django_deploykit.bundle import carried
 from django_deploykit.bundle.environment import Environment, ensure_environment, find_target
+from django_deploykit.bundle.formats.pyz import write_bundle
 from django_deploykit.bundle.layers import layer_folder
-from django_deploykit.bundle.lockfile import read_lock
-from django_deploykit.bundle.markers import settle
-from django_deploykit.bundle.writer import write_bundle
+from django_deploykit.bundle.locks.discovery import read_lock
+from django_deploykit.bundle.locks.markers import settle
 from django_deploykit.progress import Quiet
 from django_deploykit.project import Project
-from django_deploykit.runtime.entry import ensure, main_text
-from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.runtime.bootstrap import ensure, main_text
+from django_deploykit.runtime.bundle.manifest import Manifest
+from django_deploykit.runtime.sources import sources
 from tests.bundles import make_manifest
 from tests.projects import make_shop, manage
 
@@ -137,12 +137,12 @@ def stage(caches: Path) -> Stage:
         text = manifest.dumps()
         members = {
             "__main__.py": main_text(
-                text, "shop", "shop.settings", manifest.release_id, carried.sources()
+                text, "shop", "shop.settings", manifest.release_id, sources()
             ).encode(),
             "manifest.json": text.encode(),
             "sample.ini": b"",
             "sbom.cdx.json": b"{}",
-            **{f"runtime/{name}": data for name, data in carried.sources().items()},
+            **{f"runtime/{name}": data for name, data in sources().items()},
         }
         for layer in manifest.layers:
             listing = layer_folder() / f"{layer.sha256}.json"

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.plain import Plain
-from django_deploykit.runtime.site import load_site
+from django_deploykit.runtime.base.site import load_site
+from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.supervisors.local import Plain
 from tests.load import Load
 from tests.projects import IDENTITY, commit, make_shop, manage
 
@@ -172,7 +172,7 @@ class Workshop:
 
     def stock(self, store: Path) -> None:
         """Give a site the layers of the first bundle, as one that had it before."""
-        from django_deploykit.runtime.store import extract_all
+        from django_deploykit.runtime.storage.layers import extract_all
 
         source, bundle = self.folder / "store", self.bundle("first")
         with self._alone():

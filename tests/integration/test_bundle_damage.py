@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.entry import ensure
-from django_deploykit.runtime.manifest import FileEntry, dump_list, tree_digest
-from django_deploykit.runtime.seal import SEAL, judge_seal
+from django_deploykit.runtime.bootstrap import ensure
+from django_deploykit.runtime.bundle.manifest import FileEntry, dump_list, tree_digest
+from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.bundle.seal import SEAL, judge_seal
 from tests.bundles import Tree, layer_zip, make_layer, make_manifest, write_bundle
 from tests.integration.bundling import Shop, run_bundle
 
@@ -151,7 +151,7 @@ def test_flipped_bits_of_a_bundles_own_code_are_refused_by_a_real_process(tmp_pa
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         spots = [
             (info.header_offset + 30 + len(name) + info.file_size * share // 7, name)
-            for name in ("__main__.py", "runtime/entry.py", "runtime/verbs.py")
+            for name in ("__main__.py", "runtime/bootstrap.py", "runtime/cli/verbs.py")
             for share in range(1, 7)
             for info in [archive.getinfo(name)]
         ]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit.bundle.formats.pyz import DamagedLayer
 from django_deploykit.bundle.layers import Tree, judge_cached, layer_folder
 from django_deploykit.bundle.packing import pack_all
-from django_deploykit.bundle.writer import DamagedLayer
 from django_deploykit.errors import BundleError, Problems
-from django_deploykit.runtime.entry import here_platform
+from django_deploykit.runtime.base.machine import here_platform
 from tests.integration.bundling import PYTHON, Stage, build_environment
 from tests.projects import IDENTITY, run, uv
 from tests.wheels import locked, make_sdist, make_wheel, sha256, source_files, write_tree

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.entry import key_of
+from django_deploykit.runtime.bootstrap import key_of
+from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import write_bundle
 from tests.integration.bundling import KEY, PYTHON, Shop, run_bundle
 
@@ -244,7 +244,7 @@ def test_another_python_or_platform_is_named(tmp_path: Path) -> None:
         ({"platform": "linux-s390x"}, "the bundle is for linux-s390x; this machine is"),
         ({"platform": "HERE", "glibc": "9.9"}, "needs glibc 9.9 or newer"),
     ):
-        from django_deploykit.runtime.entry import here_platform
+        from django_deploykit.runtime.base.machine import here_platform
 
         values = {
             key: here_platform() if value == "HERE" else value for key, value in changes.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.integration.sites import Shop, greet, release_id, wait_for_line
 from tests.projects import commit
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.bundlefile import BundleFile
+from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import make_layer, make_manifest, write_bundle
 from tests.integration.sites import Shop, release_id, rewrite
 

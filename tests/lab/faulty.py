@@ -17,8 +17,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django_deploykit.release import archive, locks, login, ssh
-from django_deploykit.runtime import call
+from django_deploykit.release import deploy_lock, runtime_archive
+from django_deploykit.release.transports import login, ssh
+from django_deploykit.runtime.base import output
+from django_deploykit.runtime.sources import sources
 
 AT, ON = os.environ.get("FAULT_AT", ""), os.environ.get("FAULT_ON", "")
 FLIP = int(os.environ.get("FAULT_FLIP", "-1"))
@@ -83,16 +85,19 @@ def strike() -> None:
 def hurry() -> None:
     """Lose patience sooner, here and in the runtime that is sent."""
     ssh._PULSE, ssh._SILENCE, login._BANNER = PATIENCE / 6, PATIENCE, PATIENCE
-    locks._HEARTBEAT = PATIENCE / 3
-    own, line = archive.own_files, f"\nSILENCE = {call.SILENCE}"
+    deploy_lock._HEARTBEAT = PATIENCE / 3
+    own, line = sources, f"\nSILENCE = {output.SILENCE}"
 
     def files() -> dict[str, bytes]:
         found = own()
-        text = found["call.py"].decode()
+        text = found["base/output.py"].decode()
         assert line in text
-        return {**found, "call.py": text.replace(line, f"\nSILENCE = {PATIENCE * 2}").encode()}
+        return {
+            **found,
+            "base/output.py": text.replace(line, f"\nSILENCE = {PATIENCE * 2}").encode(),
+        }
 
-    archive.own_files = files
+    runtime_archive.sources = files  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

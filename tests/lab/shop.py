@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from django_deploykit.runtime.manifest import Process
+from django_deploykit.runtime.bundle.manifest import Process
 from tests.bundles import Tree, make_layer, make_manifest, write_bundle
 
 REQUIRED = ("[django] secret_key", "[database] url")

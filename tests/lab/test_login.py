@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release import login, ssh
-from django_deploykit.release.archive import RuntimeArchive, runtime_archive
-from django_deploykit.release.hostkeys import HostKeyError
-from django_deploykit.release.inventory import parse_host
-from django_deploykit.release.ssh import Ssh
-from django_deploykit.release.transport import LostError
+from django_deploykit.project.inventory import parse_host
+from django_deploykit.release.runtime_archive import RuntimeArchive, runtime_archive
+from django_deploykit.release.transports import login, ssh
+from django_deploykit.release.transports.base import LostError
+from django_deploykit.release.transports.hostkeys import HostKeyError
+from django_deploykit.release.transports.ssh import Ssh
 from tests.lab.conftest import BootHost
 from tests.lab.hosts import Host
 

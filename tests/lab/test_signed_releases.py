@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle.signing import sign
-from django_deploykit.runtime.bundlefile import BundleFile
-from django_deploykit.runtime.signature import beside, digest_of
+from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.bundle.signature import beside, digest_of
 from tests.lab.conftest import Fleet
 from tests.lab.fleet import PORT, Controller, Done, live
 from tests.lab.hosts import Host

@@ -14,19 +14,13 @@ from django_deploykit.bundle.source import find_commit
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.errors import BundleError, DeployKitError
 from django_deploykit.project import load_project
-from django_deploykit.release.inventory import parse_host, read_inventory
-from django_deploykit.release.ssh import quote
-from django_deploykit.runtime.arguments import parse as parse_verb
-from django_deploykit.runtime.manifest import (
-    Manifest,
-    ManifestError,
-    Process,
-    valid_app,
-    valid_digest,
-    valid_release_id,
-)
-from django_deploykit.runtime.tree import process_lines
-from django_deploykit.serving.procfile import parse_procfile
+from django_deploykit.project.inventory import parse_host, read_inventory
+from django_deploykit.project.procfile import parse_procfile
+from django_deploykit.release.transports.ssh import quote
+from django_deploykit.runtime.base.names import valid_app, valid_digest, valid_release_id
+from django_deploykit.runtime.bundle.manifest import Manifest, ManifestError, Process
+from django_deploykit.runtime.cli.arguments import parse as parse_verb
+from django_deploykit.runtime.storage.virtualenv import process_lines
 from tests.bundles import make_layer, make_manifest
 from tests.projects import commit, run
 

@@ -39,12 +39,12 @@ def oldest_python() -> str:
     pytest.skip(f"there is no {name} here")
 
 
-@pytest.mark.parametrize("path", RUNTIME, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNTIME, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_the_runtime_imports_the_standard_library_and_itself_alone(path: Path) -> None:
     assert set(imported(path)) <= {".", *sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize("path", RUNTIME, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNTIME, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_the_runtime_is_written_for_the_oldest_python_of_hosts(path: Path) -> None:
     ast.parse(path.read_text(encoding="utf-8"), feature_version=OLDEST)
 
@@ -52,7 +52,10 @@ def test_the_runtime_is_written_for_the_oldest_python_of_hosts(path: Path) -> No
 def test_the_oldest_python_of_hosts_imports_all_of_the_runtime(tmp_path: Path) -> None:
     python = oldest_python()
     shutil.copytree(PACKAGE / "runtime", tmp_path / "runtime")
-    names = [f"runtime.{path.stem}" for path in RUNTIME if path.stem != "__main__"]
+    names = [
+        f"runtime.{'.'.join(path.relative_to(PACKAGE / 'runtime').with_suffix('').parts)}"
+        for path in RUNTIME
+    ]
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {', '.join(names)}"
     done = subprocess.run([python, "-I", "-S", "-c", code], capture_output=True, text=True)
     assert (done.stderr, done.returncode) == ("", 0)

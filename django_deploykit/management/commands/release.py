@@ -92,7 +92,7 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any], console: Console) -> int:
         need_extra("release", SHIPPING)
         from django_deploykit.management.releasing import Options, Releasing
-        from django_deploykit.release.inventory import as_user, choose, narrow, read_inventory
+        from django_deploykit.project.inventory import as_user, choose, narrow, read_inventory
 
         project = find_project(starting_folder(sys.argv[0], Path.cwd()))
         environment = choose(read_inventory(project.ini), options["environment"])
@@ -139,8 +139,8 @@ class Command(BaseCommand):
     def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
         """Return the bundle to release, built where none is named."""
         if options["bundle"]:
-            from django_deploykit.runtime.bundlefile import BundleFile
-            from django_deploykit.runtime.seal import judge_seal
+            from django_deploykit.runtime.bundle.reader import BundleFile
+            from django_deploykit.runtime.bundle.seal import judge_seal
 
             with BundleFile(options["bundle"]):  # says what is wrong with what is no bundle at all
                 judge_seal(options["bundle"])

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from django_deploykit.bundle import packer, packing
+from django_deploykit.bundle import packing
 from django_deploykit.bundle.layers import Tree, layer_folder
 from django_deploykit.bundle.packing import pack_all
+from django_deploykit.bundle.project_side import pack_layers
 from django_deploykit.errors import BundleError
 
 
@@ -53,7 +54,7 @@ def test_layers_come_in_the_order_of_the_trees_whoever_packed_them(
         ("3", 400_000, 1),
         ("4", 0, 1),
     ]
-    assert all(packer.whole(str(cache), one.sha256) for one in packed)
+    assert all(pack_layers.whole(str(cache), one.sha256) for one in packed)
     assert pack_all(wanted[::-1], sys.executable, processes=1) == packed[::-1]
 
 
@@ -107,7 +108,7 @@ def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
         "open(os.path.join(job['cache'], f'x.zip.{os.getpid()}'), 'w').close()\n"
         "time.sleep(60)\n"
     )
-    monkeypatch.setattr(packer, "__file__", str(slow))
+    monkeypatch.setattr(pack_layers, "__file__", str(slow))
 
     def interrupted(_: object) -> list[object]:
         end = time.monotonic() + 20

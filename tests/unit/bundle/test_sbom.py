@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from django_deploykit.bundle.sbom import make_sbom
-from django_deploykit.runtime.manifest import Layer
+from django_deploykit.runtime.bundle.manifest import Layer
 
 H = "d" * 64
 LAYERS = (

@@ -14,8 +14,8 @@ from django_deploykit.bundle.build import Built
 from django_deploykit.bundle.signing import sign
 from django_deploykit.errors import BundleError
 from django_deploykit.management.bundling import sign_built
-from django_deploykit.release.sending import fitting_signature
-from django_deploykit.runtime.signature import beside, parse, state, verify
+from django_deploykit.release.upload import fitting_signature
+from django_deploykit.runtime.bundle.signature import beside, parse, state, verify
 from tests.bundles import make_manifest
 
 pytestmark = pytest.mark.skipif(

@@ -7,7 +7,7 @@ from pathlib import Path
 from django_deploykit.conf import Config, sample
 from django_deploykit.conf.declared import sample as written
 from django_deploykit.conf.ini import parse_ini
-from django_deploykit.runtime.inikeys import fill, names
+from django_deploykit.runtime.base.ini import fill, names
 
 
 def project() -> Config:

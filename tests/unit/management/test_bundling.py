@@ -16,7 +16,7 @@ from django_deploykit.management.bundling import (
     read_last,
     summary,
 )
-from django_deploykit.runtime.manifest import Layer
+from django_deploykit.runtime.bundle.manifest import Layer
 from tests.bundles import make_layer, make_manifest
 
 DJANGO = make_layer("distribution", "django", "5.2.1", {"lib/django.py": b"1"})

@@ -10,7 +10,7 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
 from django_deploykit.management.releasing import Releasing
 from django_deploykit.project import Project
-from django_deploykit.release.inventory import Environment
+from django_deploykit.project.inventory import Environment
 
 
 @pytest.mark.parametrize("as_json", [True, False])

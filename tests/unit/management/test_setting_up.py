@@ -8,13 +8,7 @@ import pytest
 
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.management.setting_up import deploy_users, end_lines, plan_lines
-from django_deploykit.release.inventory import (
-    as_user,
-    choose,
-    narrow,
-    read_inventory,
-    site_values,
-)
+from django_deploykit.project.inventory import as_user, choose, narrow, read_inventory, site_values
 
 
 @pytest.fixture

@@ -10,13 +10,7 @@ from django_deploykit.release.engine import Engine
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import Plan, make_plan
 from django_deploykit.release.request import Request
-from tests.unit.release.fakes import (
-    NEW,
-    FakeSender,
-    FakeTransport,
-    Host,
-    new_manifest,
-)
+from tests.unit.release.fakes import NEW, FakeSender, FakeTransport, Host, new_manifest
 
 PENDING = {
     "migrations": [

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.facts import Facts
-from django_deploykit.release.transport import Event, LostError
-from django_deploykit.runtime.errors import LOCKED, TAKEN_BACK
-from django_deploykit.runtime.manifest import Manifest
+from django_deploykit.release.transports.base import Event, LostError
+from django_deploykit.runtime.base.errors import LOCKED, TAKEN_BACK
+from django_deploykit.runtime.bundle.manifest import Manifest
 from tests.bundles import make_layer, make_manifest
 
 OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
@@ -74,7 +74,7 @@ class Host:
 
 
 class FakeTransport:
-    """A :class:`~django_deploykit.release.transport.Transport` to a :class:`Host`."""
+    """A :class:`~django_deploykit.release.transports.base.Transport` to a :class:`Host`."""
 
     def __init__(self, host: Host) -> None:
         self.host = host

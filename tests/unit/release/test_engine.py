@@ -8,17 +8,9 @@ from collections.abc import Mapping
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.runtime.errors import LIVE, LOCKED
+from django_deploykit.runtime.base.errors import LIVE, LOCKED
 from tests.unit.release.engines import PENDING, Notes, engine_for, plan_of, release
-from tests.unit.release.fakes import (
-    BEFORE,
-    LAYERS,
-    NEW,
-    OLD,
-    REPORTED,
-    FakeTransport,
-    Host,
-)
+from tests.unit.release.fakes import BEFORE, LAYERS, NEW, OLD, REPORTED, FakeTransport, Host
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

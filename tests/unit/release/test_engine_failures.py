@@ -8,17 +8,10 @@ import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.release import fanout
-from django_deploykit.release.transport import LostError
-from django_deploykit.runtime.errors import HALF_DONE, LIVE, TAKEN_BACK
+from django_deploykit.release.transports.base import LostError
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
 from tests.unit.release.engines import PENDING, Policy, engine_for, plan_of, release
-from tests.unit.release.fakes import (
-    AFTER,
-    BEFORE,
-    NEW,
-    OLD,
-    REPORTED,
-    Host,
-)
+from tests.unit.release.fakes import AFTER, BEFORE, NEW, OLD, REPORTED, Host
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

@@ -7,14 +7,9 @@ from typing import Any, cast
 import pytest
 
 from django_deploykit.errors import Problems
-from django_deploykit.runtime.errors import LIVE
+from django_deploykit.runtime.base.errors import LIVE
 from tests.unit.release.engines import PENDING, Policy, engine_for, release
-from tests.unit.release.fakes import (
-    NEW,
-    OLD,
-    FakeTransport,
-    Host,
-)
+from tests.unit.release.fakes import NEW, OLD, FakeTransport, Host
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django_deploykit.release.facts import Facts, refusals
-from django_deploykit.runtime.manifest import Manifest, Process
+from django_deploykit.runtime.bundle.manifest import Manifest, Process
 from tests.bundles import make_layer, make_manifest
 
 NOW = 1_795_000_000.0

@@ -10,7 +10,7 @@ import pytest
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.fanout import Interruption, each, problems
-from django_deploykit.release.transport import Transport
+from django_deploykit.release.transports.base import Transport
 from tests.unit.release.fakes import FakeTransport, Host
 
 

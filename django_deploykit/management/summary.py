@@ -1,0 +1,180 @@
+"""What ``manage.py release`` tells in words: how it ended, what is live, what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django_deploykit.management.commits import printable
+from django_deploykit.progress import in_bytes
+from django_deploykit.release.outcome import Outcome, finding_line
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE
+
+_MOST = 5  # warnings that the end of a release names
+_WIDTH = 80  # columns that a line of ours has at most
+Line = tuple[str, str]  # a line and its mood: "good", "bad", "head" or ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the end of a release is told with, beside its outcome.
+
+    ``size`` is the bundle's in bytes, 0 for a rollback; ``commits`` are lines of what came and went;
+    ``built`` are the seconds that the bundle took, part of ``seconds``.
+    """
+
+    environment: str
+    seconds: float
+    size: int = 0
+    url: str = ""
+    commits: Sequence[str] = field(default=())
+    built: float = 0.0
+
+
+def summary(outcome: Outcome, ending: Ending) -> list[Line]:
+    """Return a release's end in words: what is live where, what changed, bytes, time, the way back."""
+    if outcome.code == LIVE:
+        head = (f"{outcome.release} is live on {_where(outcome, ending)}", "good")
+    elif outcome.code == HALF_DONE:
+        head = (f"{outcome.release} failed and was not wholly taken back", "bad")
+    else:
+        head = (f"{outcome.release} failed and was taken back", "bad")
+    lines = [head, *((f"  {line}", "") for line in _table(outcome))]
+    lines += [
+        (f"  {printable(f'{host}: {_first(error)}', _WIDTH - 2)}", "bad")
+        for host, error in outcome.errors.items()
+    ]
+    if outcome.code == LIVE:
+        lines += [(f"  {line}", "") for line in ending.commits]
+    lines += [(f"  {line}", "") for line in _figures(outcome, ending)]
+    lines += [(f"  {line}", "bad") for line in _warnings(outcome)]
+    if ending.url and outcome.code == LIVE:
+        lines.append((f"  {ending.url}", "head"))
+    return [*lines, *((f"  {line}", "") for line in _next(outcome, ending))]
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    """Return what the hosts warned of and what their deploy_check did, each warning once."""
+    told = [f"warning: {printable(one, 3 * _WIDTH)}" for one in outcome.warnings]
+    if outcome.code != LIVE:
+        return told
+    found = {
+        printable(f"warning: {finding_line(one)}", 3 * _WIDTH): None
+        for one in outcome.findings
+        if str(one.get("level", "")).lower() == "warning"
+    }
+    more = [f"and {len(found) - _MOST} warnings more"] if len(found) > _MOST else []
+    return [*told, *list(found)[:_MOST], *more]
+
+
+def _first(text: str) -> str:
+    return next(iter(text.splitlines()), "failed")
+
+
+def _where(outcome: Outcome, ending: Ending) -> str:
+    hosts = list(outcome.live)
+    if len(hosts) == 1:
+        return hosts[0]
+    return f"{ending.environment}, {len(hosts)} hosts"
+
+
+def _table(outcome: Outcome) -> list[str]:
+    rows = [("host", "live now", "before", "sent")]
+    for host, live in outcome.live.items():
+        before = outcome.before.get(host)
+        sent = in_bytes(outcome.bytes[host]) if host in outcome.bytes else ""
+        rows.append((host, _now(outcome, host), _then(live, before), sent))
+    return columns(rows)
+
+
+def _now(outcome: Outcome, host: str) -> str:
+    live = outcome.live[host]
+    if live is None:
+        return "unknown" if outcome.code == HALF_DONE and outcome.before.get(host) else "nothing"
+    return live
+
+
+def _then(live: str | None, before: str | None) -> str:
+    return "the same" if live is not None and live == before else before or "nothing"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines, cells below each other, columns that are empty but for the head left out.
+
+    >>> columns([("host", "sent"), ("web1", ""), ("w", "")])
+    ['host', 'web1', 'w']
+    """
+    used = [place for place in range(len(rows[0])) if any(row[place] for row in rows[1:])]
+    widths = {place: max(len(row[place]) for row in rows) for place in used}
+    return ["  ".join(f"{row[place]:<{widths[place]}}" for place in used).rstrip() for row in rows]
+
+
+def _figures(outcome: Outcome, ending: Ending) -> list[str]:
+    lines = []
+    if ending.size and outcome.bytes:
+        total = sum(outcome.bytes.values())
+        lines.append(f"sent {in_bytes(total)}; the bundle has {in_bytes(ending.size)}")
+    if outcome.migrated:
+        named = f"migrated {', '.join(outcome.migrated)}"
+        count = f"migrated {len(outcome.migrated)} databases"
+        lines.append(named if len(named) < _WIDTH else count)
+    parts = {"build": ending.built, **outcome.seconds}
+    longest = sorted(parts.items(), key=lambda item: -item[1])[:3]
+    most = ", ".join(f"{name} {seconds:.1f}" for name, seconds in longest if seconds >= 0.05)
+    lines.append(f"took {ending.seconds:.1f} s{f' (most of it: {most})' if most else ''}")
+    return lines
+
+
+def _next(outcome: Outcome, ending: Ending) -> list[str]:
+    command = " ".join(
+        ["manage.py release", *([ending.environment] if ending.environment != "local" else [])]
+    )
+    if outcome.code == LIVE:
+        back = any(one and one != outcome.release for one in outcome.before.values())
+        return [f"to go back: {command} --rollback"] if back else []
+    if outcome.code == HALF_DONE:
+        return [f"see what is where: {command} --status; then run the same command again"]
+    lines = []
+    if outcome.migrated:
+        serves = any(outcome.live.values())
+        lines.append(
+            f"the migrations stay applied{'; the release that serves ran on them' if serves else ''}"
+        )
+    if not any(outcome.live.values()):
+        lines.append("nothing serves yet: mend what is said above, and run the same command again")
+    return lines
+
+
+def status_lines(host: str, row: Mapping[str, Any]) -> list[str]:
+    """Return one host's status in words."""
+    if "error" in row:
+        return [f"{host}: {row['error']}"]
+    lines = [f"{host}: {row['live'] or 'nothing'} is live on {row['listen']}"]
+    for one in row["instances"]:
+        state = "runs" if one["active"] else "does not run"
+        again = f", restarted {one['restarts']} times" if one["restarts"] else ""
+        lines.append(f"  {one['process']} of {one['release']} {state}{again}")
+    others = [release for release in row["staged"] if release != row["live"]]
+    if others:
+        lines.append(f"  staged too: {', '.join(others)}")
+    if row.get("interrupted"):
+        lines.append("  a switch was interrupted; the next release settles it")
+    if row.get("lock"):
+        lines.append(f"  locked by {row['lock'].get('owner')}: {row['lock'].get('what')}")
+    for path in row.get("changed", [])[:20]:
+        lines.append(f"  drift: {path} was changed by hand")
+    lines += [f"  drift: {unit}" for unit in row.get("drift", [])]
+    return lines
+
+
+def history_line(record: Mapping[str, Any]) -> str:
+    """Return a journal's record in words."""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(record.get("time", 0))))
+    took = f" in {record['seconds']:.1f} s" if "seconds" in record else ""
+    why = f": {str(record['why']).splitlines()[0]}" if record.get("why") else ""
+    return (
+        f"{when}  {record.get('action', ''):<9} {record.get('release', '')}  "
+        f"{record.get('result', '')}{took}  by {record.get('owner') or '?'}{why}"
+    )

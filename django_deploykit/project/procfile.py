@@ -1,0 +1,51 @@
+"""The Procfile: which processes a project runs (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from django_deploykit.errors import Problems
+from django_deploykit.runtime.bundle.manifest import Process
+
+_LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)\s*:\s*(?P<command>\S.*)\Z")
+
+
+def parse_procfile(text: str) -> tuple[Process, ...]:
+    """Return the processes of a Procfile; :class:`Problems` names every line that is none."""
+    found: dict[str, Process] = {}
+    problems = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _LINE.match(line)
+        if match is None:
+            problems.append(f"Procfile:{number}: expected `name: command`, got {line!r}")
+        elif match["name"] in found:
+            problems.append(f"Procfile:{number}: {match['name']} stands there twice")
+        else:
+            found[match["name"]] = Process(match["name"], match["command"])
+    if problems:
+        raise Problems("the Procfile has mistakes:", problems)
+    return tuple(found.values())
+
+
+def default_web(wsgi: str, asgi: str, *, uvicorn: bool) -> Process | None:
+    """Return the ``web`` process of a project without one: gunicorn, or None where there is no application.
+
+    Two workers are what a small server bears; ``WEB_CONCURRENCY`` says otherwise. Threads keep a slow
+    client from holding a worker.
+    """
+    if wsgi:
+        return Process(
+            "web",
+            "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2} --threads 4 "
+            f"--access-logfile - {wsgi}",
+        )
+    if asgi and uvicorn:
+        return Process(
+            "web",
+            "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2} "
+            f"--worker-class uvicorn.workers.UvicornWorker {asgi}",
+        )
+    return None

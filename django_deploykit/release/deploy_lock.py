@@ -1,0 +1,159 @@
+"""Holding the locks of all hosts: each by a verb there that ends with this process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.release.fanout import each, problems
+from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.runtime.base.errors import LOCKED
+
+_HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who wants the locks and what for. ``wait`` is in seconds; ``python`` as ``facts`` takes it."""
+
+    owner: str
+    what: str
+    wait: float = 0.0
+    python: str | None = None  # None: the facts are not wanted
+
+
+class Lock:
+    """The lock of one host, once :meth:`take` has returned; ``facts`` are those of that moment."""
+
+    def __init__(self, transport: Transport, claim: Claim, wait: float) -> None:
+        self.facts: dict[str, Any] = {}
+        self._transport, self._claim, self._wait = transport, claim, wait
+        self._held, self._ended = threading.Event(), threading.Event()
+        self._stopping = threading.Event()
+        self._failure: DeployKitError | None = None
+        self._reader, self._writer = os.pipe()
+        self._threads = [
+            threading.Thread(target=target, daemon=True) for target in (self._hold, self._beat)
+        ]
+
+    def take(self) -> Lock:
+        """Wait until it is held; raises what the host said where it cannot be had."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            self._held.wait()
+        except BaseException:
+            self.free()
+            raise
+        if self._failure is not None:
+            self.free()
+            raise self._failure
+        return self
+
+    def free(self) -> None:
+        """Give it back, and wait until the host has it."""
+        self.let_go()
+        for thread in self._threads:
+            thread.join(10)
+
+    def let_go(self) -> None:
+        """Give it back without waiting; :meth:`free` waits."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            os.close(self._writer)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is held no longer, the connection or the host being gone."""
+        return self._ended.is_set() and not self._stopping.is_set()
+
+    def _hold(self) -> None:
+        claim = self._claim
+        arguments = ["--owner", claim.owner, "--what", claim.what, "--wait", str(self._wait)]
+        if claim.python is not None:
+            arguments += ["--facts", "--python", claim.python]
+        with os.fdopen(self._reader, "rb", buffering=0) as stream:
+            try:
+                self._transport.call("hold", *arguments, stream=stream, on_event=self._told)
+            except DeployKitError as error:
+                self._failure = error
+            finally:
+                self._ended.set()
+                self._held.set()
+
+    def _told(self, event: Event) -> None:
+        if event.get("event") == "held":
+            self.facts = dict(event.get("facts") or {})
+            self._held.set()
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(_HEARTBEAT):
+            with contextlib.suppress(OSError):
+                os.write(self._writer, b".\n")
+
+
+@contextmanager
+def held(
+    transports: Mapping[str, Transport],
+    claim: Claim,
+    around: Callable[[str], contextlib.AbstractContextManager[None]],
+) -> Iterator[dict[str, Lock]]:
+    """Hold the locks of all hosts while the block runs; ``around`` is entered for each taking.
+
+    All are tried at once, without waiting. Where one is not free, all are given back and taken one
+    after the other, in the order of their names: so of two releases one gets through, and none
+    waits for the other while that waits for it.
+    """
+    locks: dict[str, Lock] = {}
+    try:
+        if len(transports) > 1 and not _at_once(transports, claim, locks, around):
+            _free(locks)
+        end = time.monotonic() + claim.wait
+        for host in sorted(set(transports) - set(locks)):
+            with around(host):
+                left = max(0.0, end - time.monotonic())
+                locks[host] = _named(host, Lock(transports[host], claim, left))
+        yield locks
+    finally:
+        _free(locks)
+
+
+def _at_once(
+    transports: Mapping[str, Transport],
+    claim: Claim,
+    locks: dict[str, Lock],
+    around: Callable[[str], contextlib.AbstractContextManager[None]],
+) -> bool:
+    """Try all; True where all are held. Those that are held stand in ``locks`` in any case."""
+
+    def take(transport: Transport) -> None:
+        with around(transport.name):
+            locks[transport.name] = Lock(transport, claim, 0.0).take()
+
+    _, errors = each(transports, list(transports), take)
+    bad = {host: error for host, error in errors.items() if error.exit_code != LOCKED}
+    if bad:
+        raise problems("nothing was changed; these hosts cannot be locked:", bad)
+    return not errors
+
+
+def _named(host: str, lock: Lock) -> Lock:
+    try:
+        return lock.take()
+    except DeployKitError as error:
+        raise DeployKitError(f"{host}: {error.message}", error.hint, error.exit_code) from None
+
+
+def _free(locks: dict[str, Lock]) -> None:
+    for lock in locks.values():
+        lock.let_go()
+    for lock in locks.values():
+        lock.free()
+    locks.clear()

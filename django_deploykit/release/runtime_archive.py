@@ -1,0 +1,90 @@
+"""The runtime as a file of its own, for hosts that hold the layers already."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import io
+import marshal
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from django_deploykit.runtime.sources import sources
+
+_MAIN = b"""\
+import os
+import sys
+
+if sys.version_info < (3, 9):
+    need = "Python 3.9 or newer; python3 is %d.%d" % sys.version_info[:2]
+    print('{"need": "%s"}' % need)
+    sys.exit(0)
+from pathlib import Path
+
+from runtime.cli.verbs import main
+
+sys.exit(main(sys.argv[1:], Path(os.path.abspath(sys.argv[0]))))
+"""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class RuntimeArchive:
+    """A zip that Python runs. It is packed when somebody lacks it: that takes longer than to name it.
+
+    ``digest`` is a SHA-256 in hex of what it is made from, and its name on a host; ``members`` are
+    sources by their name in the zip.
+    """
+
+    def __init__(self, members: Mapping[str, bytes]) -> None:
+        self._members = dict(sorted(members.items()))
+        made_from = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+        for name, data in self._members.items():
+            made_from.update(b"%d %d\n%s%s" % (len(name), len(data), name.encode(), data))
+        self.digest = made_from.hexdigest()
+
+    @functools.cached_property
+    def data(self) -> bytes:
+        """The zip itself; the same members and Python give the same bytes."""
+        # Beside each source its bytecode: a host with another Python compiles the source instead.
+        compiled = {f"{name}c": _bytecode(name, data) for name, data in self._members.items()}
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in sorted({**self._members, **compiled}.items()):
+                archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED, 6)
+        return target.getvalue()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the zip, which what arrives is held to."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def write(self, folder: Path) -> Path:
+        """Return the archive's path in ``folder``, written where it is not there yet.
+
+        Its time says when it was used last: pruning goes by that.
+        """
+        path = folder / f"{self.digest}.pyz"
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f".{self.digest}.{os.getpid()}"
+            temporary.write_bytes(self.data)
+            os.replace(temporary, path)
+        return path
+
+
+def _bytecode(name: str, source: bytes) -> bytes:
+    flags = (0b01).to_bytes(4, "little")  # unchecked hash, PEP 552
+    code = marshal.dumps(compile(source, name, "exec", dont_inherit=True))
+    return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + code
+
+
+@functools.lru_cache(maxsize=1)  # each of twenty hosts asks for it
+def runtime_archive() -> RuntimeArchive:
+    """Return the archive of this installation's runtime."""
+    members = {f"runtime/{name}": data for name, data in sources().items()}
+    return RuntimeArchive({**members, "__main__.py": _MAIN})

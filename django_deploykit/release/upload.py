@@ -1,0 +1,317 @@
+"""What is sent to a host: frames of ``runtime.storage.receive``, whole layers or changes of one it has."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.release.facts import Facts, missing
+from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.runtime.bundle import signature
+from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, Manifest, load_list
+from django_deploykit.runtime.bundle.reader import BundleFile
+
+_CHUNK = 1 << 18
+_ATTEMPTS = 3
+# Above this a changed layer is sent whole: its change would have to be held in memory.
+_LARGEST_DELTA = 64 << 20
+
+
+@dataclass(frozen=True)
+class Delta:
+    """How a layer results from one that the host has."""
+
+    base: str
+    gone: tuple[str, ...]
+    rows: tuple[FileEntry, ...]
+    contents: tuple[FileEntry, ...]  # those of rows whose bytes the base does not hold, each once
+
+    @property
+    def size(self) -> int:
+        """Bytes of the contents before compression."""
+        return sum(entry.size for entry in self.contents)
+
+
+def make_delta(base: str, before: Sequence[FileEntry], after: Sequence[FileEntry]) -> Delta:
+    """Return the difference of two file lists.
+
+    >>> make_delta("b" * 64, [], []).size
+    0
+    """
+    old, new = set(before), set(after)
+    paths = {entry.path for entry in after}
+    rows = tuple(sorted(new - old))
+    held = {entry.sha256 for entry in before}
+    contents: dict[str, FileEntry] = {}
+    for row in rows:
+        if row.sha256 not in held:
+            contents.setdefault(row.sha256, row)
+    gone = tuple(sorted(entry.path for entry in before if entry.path not in paths))
+    return Delta(base, gone, rows, tuple(contents.values()))
+
+
+def delta_head(delta: Delta) -> bytes:
+    """Return the line of JSON that a change begins with."""
+    rows = [[row.path, row.mode, row.size, row.sha256] for row in delta.rows]
+    return json.dumps({"gone": delta.gone, "rows": rows}, separators=(",", ":")).encode() + b"\n"
+
+
+def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
+    """Return a change as it travels."""
+    wanted = {entry.path for entry in delta.contents}
+    data: dict[str, bytes] = {}
+    if wanted:
+        for entry, content in bundle.files(digest):
+            if entry.path in wanted:
+                data[entry.path] = content if isinstance(content, bytes) else b"".join(content)
+    packer = zlib.compressobj(9)
+    pieces = [packer.compress(delta_head(delta))]
+    pieces += [packer.compress(data[entry.path]) for entry in delta.contents]
+    return b"".join(pieces) + packer.flush()
+
+
+def fitting_signature(path: Path, manifest: Manifest) -> str:
+    """Return the text of ``FILE.sig``, "" where there is none or it is of another bundle."""
+    try:
+        text = signature.read_beside(path)
+        stated = signature.parse(text).statement
+    except DeployKitError:
+        return ""
+    return text if stated == signature.state(manifest, stated.bundle) else ""
+
+
+def frame(kind: str, **facts: Any) -> bytes:
+    """Return a frame's header."""
+    return json.dumps({"kind": kind, **facts}, separators=(",", ":")).encode() + b"\n"
+
+
+def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[bytes]:
+    """Yield a layer's frame, from ``offset`` of its archive on."""
+    listing = zlib.compress(bundle.list_text(layer.sha256).encode("utf-8"), 9)
+    size = bundle.archive_size(layer.sha256)
+    start = (
+        offset if offset <= size else 0
+    )  # all of it may be there, cut off before it was unpacked
+    length = len(listing) + size - start
+    sha256 = _digest_of(bundle.archive(layer.sha256))
+    yield frame(
+        "layer", digest=layer.sha256, list=len(listing), offset=start, size=length, sha256=sha256
+    )
+    yield listing
+    archive = bundle.archive(layer.sha256)  # another layer's may have moved the file meanwhile
+    archive.seek(start)
+    while piece := archive.read(_CHUNK):
+        yield piece
+
+
+def _digest_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := file.read(_CHUNK):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+class Frames(io.RawIOBase):
+    """Frames as a file to be read; ``on_bytes`` gets the number read so far.
+
+    ``size`` is about how many bytes there will be.
+    """
+
+    def __init__(
+        self, pieces: Iterator[bytes], on_bytes: Callable[[int], None], size: int = 0
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self._pieces, self._on_bytes = pieces, on_bytes
+        self._rest = b""
+        self.sent = 0
+        self._lock = threading.Lock()
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next piece, at most ``size`` bytes."""
+        with self._lock:
+            if not self._rest:
+                self._rest = next(self._pieces, b"")
+            length = len(self._rest) if size is None or size < 0 else size
+            data, self._rest = self._rest[:length], self._rest[length:]
+            self.sent += len(data)
+        self._on_bytes(self.sent)
+        return data
+
+
+class Pending:
+    """Something that is sent, in a thread of its own; the host still unpacks when it has arrived."""
+
+    def __init__(self, send: Callable[[Callable[[], None]], int]) -> None:
+        """``send`` gets what it calls once all has arrived; returns the bytes sent."""
+        self._send = send
+        self._arrived = threading.Event()
+        self._sent, self._error = 0, None  # type: int, BaseException | None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def arrive(self) -> None:
+        """Wait until all is there; raises what stood in the way."""
+        self._arrived.wait()
+        if self._error is not None:
+            raise self._error
+
+    def end(self) -> int:
+        """Wait until it is unpacked, too, and return the bytes sent; raises what stood in the way."""
+        self._thread.join()
+        self.arrive()
+        return self._sent
+
+    def _run(self) -> None:
+        try:
+            self._sent = self._send(self._arrived.set)
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            self._error = error
+        finally:
+            self._arrived.set()
+
+
+class Sender:
+    """Sends one bundle's missing layers to hosts."""
+
+    def __init__(
+        self, path: Path, known_lists: Callable[[str], str | None] = lambda _: None
+    ) -> None:
+        """``known_lists`` gives the list of a layer by digest where this machine has it."""
+        self.path = path
+        self._known = known_lists
+
+    def total(self, facts: Facts) -> int:
+        """Return the bytes that a host gets at most."""
+        return sum(travelling_sizes(self.path, [facts]).values())
+
+    def send(
+        self,
+        transport: Transport,
+        facts: Facts,
+        on_bytes: Callable[[int], None],
+        whole: Sequence[str] = (),
+        arrived: Callable[[], None] = lambda: None,
+    ) -> int:
+        """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base.
+
+        What arrives damaged is sent again as a whole, a few times. ``arrived`` is called once every
+        byte is there and is what was sent, while the host still unpacks.
+        """
+
+        def told(event: Event) -> None:
+            if event.get("event") == "arrived" and not event.get("again"):
+                arrived()
+
+        sent = 0
+        for _ in range(_ATTEMPTS):
+            before = sent
+            layers = missing_or_named(self._manifest_layers(), facts, whole)
+            bases = {} if whole else self._bases(transport, layers, facts)
+            with BundleFile(self.path) as bundle:
+                deltas = {layer.sha256: self._delta(bundle, layer, bases) for layer in layers}
+                pieces = self._pieces(bundle, layers, facts, deltas)
+                frames = Frames(
+                    pieces,
+                    lambda done, start=before: on_bytes(start + done),  # type: ignore[misc]
+                    sum(_size(bundle, digest, delta) for digest, delta in deltas.items()),
+                )
+                result = transport.call("receive", stream=frames, on_event=told)  # type: ignore[arg-type]
+            sent += frames.sent
+            if not result["again"]:
+                return sent
+            whole = result["again"]
+            facts = Facts.read(facts.host, {"setup": True, "layers": facts.layers})
+        raise DeployKitError(
+            f"layers arrive damaged after {_ATTEMPTS} attempts: "
+            + ", ".join(digest[:12] for digest in whole),
+            "Check the bundle with `./BUNDLE deploykit verify`, and the connection.",
+        )
+
+    def _manifest_layers(self) -> tuple[Layer, ...]:
+        with BundleFile(self.path) as bundle:
+            return bundle.manifest.layers
+
+    def _pieces(
+        self,
+        bundle: BundleFile,
+        layers: Sequence[Layer],
+        facts: Facts,
+        deltas: Mapping[str, Delta | None],
+    ) -> Iterator[bytes]:
+        manifest = zlib.compress(bundle.manifest.dumps().encode("utf-8"), 9)
+        yield frame("manifest", size=len(manifest))
+        yield manifest
+        text = fitting_signature(self.path, bundle.manifest).encode("ascii")
+        if text:
+            yield frame("signature", release=bundle.manifest.release_id, size=len(text))
+            yield text
+        for layer in layers:
+            delta = deltas[layer.sha256]
+            if delta is not None:
+                data = pack_delta(bundle, layer.sha256, delta)
+                yield frame("delta", digest=layer.sha256, base=delta.base, size=len(data))
+                yield data
+            else:
+                yield from whole_frames(bundle, layer, facts.parts.get(layer.sha256, 0))
+        yield frame("end")
+
+    def _delta(self, bundle: BundleFile, layer: Layer, bases: Mapping[str, str]) -> Delta | None:
+        """Return the change with the fewest bytes against a base of the layer's kind, if it pays."""
+        best: Delta | None = None
+        for digest, text in bases.items():
+            delta = make_delta(digest, load_list(text, digest), bundle.entries(layer.sha256))
+            if layer.kind != "distribution" and (best is None or delta.size < best.size):
+                best = delta
+        return best if best is not None and best.size < min(layer.size, _LARGEST_DELTA) else None
+
+    def _bases(self, transport: Transport, layers: Sequence[Layer], facts: Facts) -> dict[str, str]:
+        """Return the lists of layers on the host that a change can start from, by digest."""
+        kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
+        found: dict[str, str] = {}
+        for kind in sorted(kinds):
+            rows = [row for row in facts.bases if row["kind"] == kind]
+            for row in rows[:1]:
+                text = self._known(row["digest"]) or _fetched(transport, row["digest"])
+                if text is not None:
+                    found[row["digest"]] = text
+        return found
+
+
+def _size(bundle: BundleFile, digest: str, delta: Delta | None) -> int:
+    """Return the bytes that a layer travels with, at most."""
+    if delta is not None:
+        return delta.size
+    return bundle.archive_size(digest)
+
+
+def missing_or_named(layers: Sequence[Layer], facts: Facts, named: Sequence[str]) -> list[Layer]:
+    """Return the layers to send: those named, or those that the host lacks."""
+    if named:
+        return [layer for layer in layers if layer.sha256 in named]
+    return [layer for layer in layers if layer.sha256 not in facts.layers]
+
+
+def _fetched(transport: Transport, digest: str) -> str | None:
+    data = transport.call("list", digest)["list"]
+    return zlib.decompress(base64.b64decode(data)).decode("utf-8")
+
+
+def travelling_sizes(path: Path, facts: Sequence[Facts]) -> dict[str, int]:
+    """Return the bytes that each layer missing somewhere travels with at most: its archive."""
+    with BundleFile(path) as bundle:
+        digests = {layer.sha256 for one in facts for layer in missing(bundle.manifest, one)}
+        return {digest: bundle.archive_size(digest) for digest in sorted(digests)}

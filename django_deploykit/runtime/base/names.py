@@ -1,0 +1,44 @@
+"""Names that come from outside and end up in paths, units and arguments: what each may look like."""
+
+from __future__ import annotations
+
+import re
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+_RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
+
+
+_RELEASE_IN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}")
+
+
+_APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+
+
+def valid_release_id(text: str) -> bool:
+    """Whether ``text`` may name a release: safe as a file name, a unit's instance, an argument."""
+    return bool(_RELEASE_ID.match(text))
+
+
+def release_in(name: str) -> str:
+    """Return the release id in a file's name, "" where there is none.
+
+    >>> release_in("web-20261123T041500-ab12cd3.log.1")
+    '20261123T041500-ab12cd3'
+    """
+    found = _RELEASE_IN.search(name)
+    return found.group() if found else ""
+
+
+def valid_app(text: str) -> bool:
+    """Whether ``text`` may name a project on a host: safe as a user, a unit and a folder."""
+    return bool(_APP.match(text))
+
+
+def valid_digest(text: str) -> bool:
+    """Whether ``text`` is a SHA-256 in lower-case hexadecimal."""
+    return bool(_DIGEST.match(text))
+
+
+PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")

@@ -1,0 +1,50 @@
+"""The seal: a bundle ends in the ZIP comment ``deploykit-seal:`` and the SHA-256 of every byte before it.
+
+It finds damage anywhere in the file; what an attacker may change is held by the tree digests (and by
+signatures, where a host asks for them). Nothing that takes time is imported here: judging begins
+before all else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import BinaryIO
+
+from ..base.errors import DeployKitError
+
+SEAL = b"deploykit-seal:"
+_CHUNK = 1 << 20
+
+
+class DamagedError(DeployKitError):
+    """A bundle whose bytes are not what its digests say."""
+
+    def __init__(self, message: str, hint: str = "Copy the file again, or build it again.") -> None:
+        super().__init__(message, hint)
+
+
+def judge_seal(path: Path) -> None:
+    """Hold the whole file to the seal at its end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - 64 - len(SEAL)))
+        tail = file.read()
+        if not tail.startswith(SEAL):
+            raise DamagedError(f"{path} is damaged: its end is missing")
+        if seal_of(file, size - 64) != tail[len(SEAL) :]:
+            raise DamagedError(f"{path} is damaged: its bytes do not match its seal")
+
+
+def seal_of(file: BinaryIO, size: int) -> bytes:
+    """Return the seal, 64 hexadecimal digits, of the first ``size`` bytes of a file."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    left = size
+    while left > 0:
+        data = file.read(min(_CHUNK, left))
+        if not data:
+            break
+        digest.update(data)
+        left -= len(data)
+    return digest.hexdigest().encode("ascii")

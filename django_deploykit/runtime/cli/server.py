@@ -1,0 +1,204 @@
+"""Many verbs in one process: a controller pays for a start of Python, and for a channel, once a host.
+
+Standard input holds lines of JSON: ``{"call": 1, "words": ["stage", …]}`` begins a verb,
+``{"call": 1, "size": 5}`` and five bytes are some of its standard input, ``{"call": 1, "end": true}``
+is the end of that. Standard output holds ``ready``, then lines that begin with what they are and a
+call's number: ``o1 …`` a line of the verb's output, ``e1 …`` of its errors, ``x1 0`` its exit code.
+
+Every verb runs in a child of its own with pipes of its own, so it is what it is by hand: it goes on
+by itself where this process, or the connection, ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, Optional
+
+from ..base.output import SILENCE
+
+_IDLE = 900.0  # seconds without a word, and without a verb, after which nobody needs this process
+_BREATH = 0.02  # seconds: what verbs need later is loaded when nothing else is asked
+_PIECE = 1 << 16
+_LONGEST_LINE = 1 << 20
+Run = Callable[[List[str]], int]
+
+
+@dataclass
+class _Call:
+    """A verb that runs: its process, the end of its input, and its outputs by descriptor."""
+
+    pid: int
+    input: int
+    outputs: Dict[int, str]
+    rests: Dict[int, bytes] = field(default_factory=dict)
+
+
+def serve(run: Run) -> int:
+    """Serve on standard input and output; returns the exit code."""
+    return Server(run).loop(_preload)
+
+
+def _preload() -> None:
+    """Load what verbs load when they need it: here once for all of them."""
+    import http.client  # noqa: F401
+
+    from ..deploy import project_commands  # noqa: F401
+    from ..storage import receive  # noqa: F401
+    from ..supervisors import systemd  # noqa: F401
+
+
+class Server:
+    """Runs verbs until its input ends; ``run`` does one, in a child, and returns its exit code."""
+
+    def __init__(self, run: Run, source: int = 0, sink: int = 1) -> None:
+        self._run, self._source, self._sink = run, source, sink
+        self._calls: Dict[str, _Call] = {}
+        self._rest = b""
+        self._to: Optional[str] = None  # whose input comes next
+        self._left = 0  # how many bytes of it
+        self._listening = True
+
+    def loop(self, preload: Callable[[], None] = lambda: None) -> int:
+        """Serve; verbs that run when the input ends go on without this process."""
+        self._say(b"ready\n")
+        patience: float = _BREATH
+        while True:
+            outputs = {fd: key for key, call in self._calls.items() for fd in call.outputs}
+            ready = select.select([self._source, *outputs], [], [], patience)[0]
+            if not ready:
+                if patience == _BREATH:
+                    patience = _IDLE
+                    preload()
+                elif not self._calls:
+                    return 0
+            for fd in ready:
+                if fd in outputs:
+                    self._relay(outputs[fd], fd)
+            if self._source in ready and not self._hear():
+                return 0
+
+    def _hear(self) -> bool:
+        """Take what was sent; False at its end."""
+        piece = os.read(self._source, _PIECE)
+        self._rest += piece
+        while self._rest:
+            if self._to is not None:
+                data, self._rest = self._rest[: self._left], self._rest[self._left :]
+                self._left -= len(data)
+                self._give(self._to, data)
+                if self._left:
+                    break
+                self._to = None
+                continue
+            line, newline, rest = self._rest.partition(b"\n")
+            if not newline:
+                if len(line) > _LONGEST_LINE:
+                    raise ValueError("a line that never ends")
+                break
+            self._rest = rest
+            self._obey(json.loads(line))
+        return bool(piece)
+
+    def _obey(self, message: Dict[str, object]) -> None:
+        key = str(int(str(message["call"])))
+        if isinstance(message.get("words"), list):
+            self._begin(key, [str(word) for word in message["words"]])  # type: ignore[attr-defined]
+        elif message.get("end"):
+            self._end(key)
+        else:
+            self._to, self._left = key, int(str(message["size"]))
+
+    def _begin(self, key: str, words: List[str]) -> None:
+        source, mine = os.pipe()
+        out, err = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            self._become(words, (source, out[1], err[1]), (mine, out[0], err[0]))
+        for fd in (source, out[1], err[1]):
+            os.close(fd)
+        self._calls[key] = _Call(pid, mine, {out[0]: "o", err[0]: "e"})
+
+    def _become(
+        self, words: List[str], own: "tuple[int, int, int]", others: "tuple[int, ...]"
+    ) -> None:
+        """Be a verb, and end with it."""
+        code = 1
+        try:
+            # A pipe whose other end somebody else keeps open never ends.
+            for fd in (*others, *self._kept()):
+                os.close(fd)
+            for number, fd in enumerate(own):
+                os.dup2(fd, number)
+                os.close(fd)
+            code = self._run(words)
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+            if isinstance(error.code, str):
+                print(error.code, file=sys.stderr)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
+            with suppress(OSError, ValueError):
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _kept(self) -> List[int]:
+        calls = self._calls.values()
+        return [fd for call in calls for fd in (call.input, *call.outputs) if fd >= 0]
+
+    def _give(self, key: str, data: bytes) -> None:
+        """Pass input on; a verb that ended, or reads no more, does not miss it."""
+        call = self._calls.get(key)
+        if call is None or call.input < 0:
+            return
+        try:
+            while data:
+                data = data[os.write(call.input, data) :]
+        except OSError:
+            self._end(key)
+
+    def _end(self, key: str) -> None:
+        call = self._calls.get(key)
+        if call is not None and call.input >= 0:
+            os.close(call.input)
+            call.input = -1
+
+    def _relay(self, key: str, fd: int) -> None:
+        call = self._calls[key]
+        piece = os.read(fd, _PIECE)
+        *lines, rest = (call.rests.pop(fd, b"") + piece).split(b"\n")
+        if not piece and rest:
+            lines, rest = [*lines, rest], b""
+        if rest:
+            call.rests[fd] = rest
+        mark = f"{call.outputs[fd]}{key} ".encode("ascii")
+        self._say(b"".join(mark + line + b"\n" for line in lines))
+        if not piece:
+            os.close(fd)
+            del call.outputs[fd]
+            if not call.outputs:
+                self._bury(key)
+
+    def _bury(self, key: str) -> None:
+        self._end(key)
+        status = os.waitpid(self._calls.pop(key).pid, 0)[1]
+        self._say(f"x{key} {os.waitstatus_to_exitcode(status)}\n".encode("ascii"))
+
+    def _say(self, data: bytes) -> None:
+        """Write; a controller that is gone, or does not read for long, is told nothing more."""
+        while data and self._listening:
+            try:
+                if not select.select([], [self._sink], [], SILENCE)[1]:
+                    self._listening = False
+                else:
+                    data = data[os.write(self._sink, data[:_PIECE]) :]
+            except OSError:
+                self._listening = False

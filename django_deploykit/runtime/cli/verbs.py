@@ -1,0 +1,372 @@
+"""The host verbs: ``./shop.pyz deploykit VERB …``, or the runtime alone, sent by a controller."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import os
+import sys
+import zlib
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from ..base import deploy_lock, journal
+from ..base.errors import TAKEN_BACK, DeployKitError
+from ..base.output import SILENCE, Patient, Voice, has_ended, heed, wait_for_end
+from ..base.processes import run
+from ..base.site import Site, live_release, load_site
+from ..bundle import signature
+from ..bundle.manifest import Manifest
+from ..bundle.reader import BundleFile
+from ..deploy import facts
+from ..deploy.staging import stage_release
+from ..deploy.switch import Change, probe_host, probe_hosts, settle, switch
+from ..storage import prune
+from ..storage.virtualenv import changed_files, load_release
+from ..supervisors import supervisor_of
+from ..supervisors.local import Plain, program_of
+from .arguments import VERBS as VERBS
+from .arguments import parse
+
+# Verbs whose standard input is their own; the others can be interrupted through it.
+_OWN_INPUT = ("hold", "receive", "exec", "log", "keeper", "setup", "prepare", "watch", "serve")
+# Verbs whose standard output is text of their own, wherever it goes: their errors stand beside it.
+_TEXT = ("exec", "log", "site")
+# Verbs that change the site go one after the other: one whose controller died still ends its work.
+_CHANGING = ("receive", "stage", "migrate", "switch", "settle", "prune")
+
+
+def main(arguments: Sequence[str], path: Path) -> int:
+    """Run a verb; ``path`` is the bundle, or the runtime archive, that this process runs from."""
+    options = parse(arguments)
+    person = sys.stdout.isatty() or options.verb in _TEXT
+    voice = Voice(person=person and not options.json)
+    try:
+        if options.verb not in _OWN_INPUT and not sys.stdin.isatty():
+            heed(sys.stdin.fileno())
+        return _run(options, path, voice)
+    except DeployKitError as error:
+        voice.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        voice.error(DeployKitError("interrupted; nothing was switched", "", TAKEN_BACK))
+        return 130
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        voice.error(DeployKitError(f"{options.verb} failed:{where} {error.strerror or error}"))
+        return 1
+
+
+def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
+    if options.verb in (*_TEXT, "keeper", "serve"):
+        return int(globals()[f"_{options.verb}"](options, path))
+    if options.verb in _CHANGING:
+        with deploy_lock.alone(_site_of(options, path).root, options.verb, voice.tell):
+            result = globals()[f"_{options.verb}"](options, path, voice)
+    else:
+        result = globals()[f"_{options.verb}"](options, path, voice)
+    voice.result(result)
+    return 0
+
+
+def _site_of(options: argparse.Namespace, path: Path) -> Site:
+    return load_site(options.root or default_root(path))
+
+
+def default_root(path: Path) -> Path:
+    """Return the site's folder where none is named: the bundle's project below /srv."""
+    with BundleFile(path) as bundle:
+        return Path("/srv") / bundle.manifest.project
+
+
+def _info(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    with BundleFile(path) as bundle:
+        manifest = bundle.manifest
+    layers = [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "version": one.version,
+            "size": one.size,
+            "sha256": one.sha256,
+        }
+        for one in manifest.layers
+    ]
+    return {
+        "project": manifest.project,
+        "release_id": manifest.release_id,
+        "commit": manifest.commit,
+        "python": manifest.python,
+        "platform": manifest.platform,
+        "glibc": manifest.glibc,
+        "size": manifest.size,
+        "processes": {one.name: one.command for one in manifest.processes},
+        "required": list(manifest.required),
+        "layers": layers,
+    }
+
+
+def _verify(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    with BundleFile(path) as bundle:
+        bundle.verify()
+        manifest = bundle.manifest
+    return {
+        "verified": str(path),
+        "release_id": manifest.release_id,
+        "layers": len(manifest.layers),
+    }
+
+
+def _facts(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return facts.facts(options.root, options.python, program_of(path))
+
+
+def _prepare(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    """Make a ``local`` site ready: the site's JSON is the argument, the sample standard input."""
+    site = _parse_site(options)
+    return {"keys": facts.prepare_local(site, sys.stdin.read())}
+
+
+def _parse_site(options: argparse.Namespace) -> Site:
+    import json
+    from dataclasses import fields
+
+    data = json.loads(options.site)
+    known = {field.name for field in fields(Site)}
+    kept = {key: value for key, value in data.items() if key in known}
+    for key in ("root", "etc", "data"):
+        kept[key] = Path(kept[key])
+    kept["roles"] = tuple(kept.get("roles", ()))
+    return Site(**kept)
+
+
+def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
+    descriptor = sys.stdin.fileno()
+    with deploy_lock.hold(
+        options.root / "lock", owner, options.wait, lambda: has_ended(descriptor)
+    ):
+        seen = facts.facts(options.root, options.python, program_of(path)) if options.facts else {}
+        voice.tell("held", facts=seen)
+        return {"ended": wait_for_end(sys.stdin.buffer, SILENCE)}
+
+
+def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from ..storage import receive
+
+    site = _site_of(options, path)
+    prune.sweep_unfinished(site)  # before room is needed
+    stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
+    got = receive.receive(site.store, site.root / "inbox", stream, voice.tell)
+    return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
+
+
+def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from ..deploy.project_commands import kin
+
+    site = _site_of(options, path)
+    return kin(site, _live(site), options.release)
+
+
+def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    text = (site.store / f"{options.digest}.json").read_bytes()
+    return {"list": base64.b64encode(zlib.compress(text)).decode("ascii")}
+
+
+def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    inbox = site.root / "inbox" / f"{options.release}.json"
+    target = site.releases / options.release
+    prune.sweep_unfinished(site)
+    if prune.whole(site, options.release):
+        manifest = load_release(target)
+    elif inbox.exists():
+        manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
+    else:
+        raise DeployKitError(f"the manifest of {options.release} was not sent here")
+    sent = inbox.with_suffix(".sig")
+    text = _sent(sent) or signature.read_kept(target)
+    signer = signature.judge(site, manifest, text)
+    result = stage_release(site, manifest, voice)
+    if text and not result["again"]:
+        signature.keep(target, text)
+        sent.unlink(missing_ok=True)
+    inbox.unlink(missing_ok=True)
+    return {**result, "signer": signer}
+
+
+def _sent(path: Path) -> str:
+    """Return the signature that was sent, "" where none was."""
+    return path.read_text(encoding="ascii") if path.exists() else ""
+
+
+def _check(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from ..deploy.project_commands import check
+
+    return check(_site_of(options, path), options.release, program_of(path))
+
+
+def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from ..deploy.project_commands import migrate
+
+    site = _site_of(options, path)
+    record = {"action": "migrate", "release": options.release, "owner": options.owner}
+    try:
+        result = migrate(site, options.release, options.database, program_of(path), voice.tell)
+    except DeployKitError as error:
+        journal.append(site.journal, {**record, "result": "failed", "why": error.message})
+        raise
+    journal.append(site.journal, {**record, "result": "done"})
+    return result
+
+
+def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    supervisor = supervisor_of(site, program_of(path))
+    settle(site, supervisor, voice.tell)
+    signature.judge_release(site, options.release, load_release(site.releases / options.release))
+    if options.action == "rollback" and not site.host:
+        from ..deploy.project_commands import refresh
+
+        refresh(site, options.release, program_of(path))
+    return switch(site, supervisor, _change(site, options), voice.tell)
+
+
+def _change(site: Site, options: argparse.Namespace) -> Change:
+    commit = load_release(site.releases / options.release).commit
+    return Change(options.release, live_release(site), options.action, options.owner, commit)
+
+
+def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    supervisor = supervisor_of(site, program_of(path))
+    return {"settled": settle(site, supervisor, voice.tell), "live": live_release(site)}
+
+
+def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return prune.prune(_site_of(options, path), options.release, prune.remove_later)
+
+
+def _status(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    supervisor = supervisor_of(site, program_of(path))
+    live = live_release(site)
+    result: Dict[str, Any] = {
+        "live": live,
+        "listen": site.listen,
+        "commit": "",
+        "instances": [
+            {
+                "release": one.release,
+                "process": one.process,
+                "active": one.active,
+                "restarts": one.restarts,
+                "pid": one.pid,
+            }
+            for one in supervisor.instances()
+        ],
+        "staged": prune.staged(site),
+        "lock": deploy_lock.holder(site.root / "lock"),
+        "interrupted": (site.root / "switching.json").exists(),
+        "changed": [],
+        "drift": facts.configuration(site, supervisor)["drift"],
+    }
+    if live:
+        manifest = load_release(site.releases / live)
+        result["commit"] = manifest.commit
+        if not options.quick:
+            result["changed"] = changed_files(site.releases / live, site.store, manifest)
+    return result
+
+
+def _history(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    return {"records": journal.read(_site_of(options, path).journal)}
+
+
+def _watch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    """Ask the live site until standard input ends; nothing where nothing is live yet."""
+    from ..deploy.latency import summary, usable, watch
+
+    site = _site_of(options, path)
+    live = live_release(site)
+    if live is None:
+        return summary([])
+    return watch(site, usable(site, probe_hosts(site, live)), sys.stdin.fileno(), voice.tell)
+
+
+def _end(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    site = _site_of(options, path)
+    if site.supervisor != "plain":
+        raise DeployKitError(
+            "this site runs under systemd",
+            f"Use: sudo systemctl stop {site.app}.service {site.app}.socket",
+        )
+    return {"ended": Plain(site, program_of(path)).end()}
+
+
+def _log(options: argparse.Namespace, path: Path) -> int:
+    from .logs import follow
+
+    site = _site_of(options, path)
+    supervisor = supervisor_of(site, program_of(path))
+    release = options.release or _live(site)
+    return follow(
+        supervisor, release, options.process, options.lines, options.follow, options.visible
+    )
+
+
+def _exec(options: argparse.Namespace, path: Path) -> int:
+    site = _site_of(options, path)
+    supervisor = supervisor_of(site, program_of(path))
+    argv: List[str] = list(options.argv)
+    if not argv:
+        raise DeployKitError("no command is given", "For example: exec -- showmigrations")
+    return run(supervisor.command(options.release or _live(site), argv, {}))
+
+
+def _live(site: Site) -> str:
+    live = live_release(site)
+    if live is None:
+        raise DeployKitError("nothing is live here", "Name a release with --release.")
+    return live
+
+
+def _keeper(options: argparse.Namespace, path: Path) -> int:
+    from ..supervisors.local_daemon import main as keep
+
+    return keep(str(options.root))
+
+
+def _serve(options: argparse.Namespace, path: Path) -> int:
+    from .server import serve
+
+    return serve(lambda words: main(words, path))
+
+
+def _site(options: argparse.Namespace, path: Path) -> int:
+    from ..provision.webservers import website
+
+    site = _site_of(options, path)
+    live = live_release(site)
+    manifest = load_release(site.releases / live) if live else None
+    static_url = manifest.static_url if manifest else "/static/"
+    static_root = manifest.static_root if manifest and options.static == "direct" else ""
+    if options.static == "direct" and not static_root:
+        raise DeployKitError("no release with static files is live here", "Release first.")
+    names = options.name or ([probe_host(site, live)] if live else [])
+    print(website(site, options.server, static_url, static_root, names), end="")
+    return 0
+
+
+def _install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from ..deploy.install import install
+
+    return install(options, path, voice)
+
+
+def _setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+    from ..provision.setup import setup
+
+    return setup(options, path, voice)

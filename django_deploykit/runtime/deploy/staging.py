@@ -1,0 +1,73 @@
+"""Building a release from the store, whose files are read and hashed once more before it appears."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List
+
+from ..base.machine import judge_target
+from ..base.output import Voice
+from ..base.site import Site, live_release
+from ..base.workers import ahead
+from ..bundle.manifest import Manifest
+from ..storage import layers, prune
+from ..storage.virtualenv import interpreter, load_release, stage
+
+
+def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any]:
+    """Stage from the store; layers that are missing or damaged there are named, not used."""
+    judge_target(manifest.platform, manifest.glibc)
+    interpreter(manifest.python)
+    target = site.releases / manifest.release_id
+    missing = [one.sha256 for one in manifest.layers if not layers.has(site.store, one.sha256)]
+    digests = [one.sha256 for one in manifest.layers if one.sha256 not in missing]
+    if not missing and target.exists() and load_release(target) != manifest:
+        prune.discard(target)
+    # Every file is read and hashed while links to it are made: the release appears after both.
+    found = ahead(lambda: [one for one in digests if layers.damaged(site.store, one)])
+    try:
+        if not missing:
+            _build(site, manifest, lambda: _refuse_damaged(found()))
+    except (_DamagedLayersError, FileNotFoundError):
+        if not found():
+            raise
+    bad = found()
+    for digest in bad:
+        voice.tell("damaged", digest=digest)
+        layers.set_aside(site.store, digest)
+    if missing or bad:
+        if target.exists() and live_release(site) != manifest.release_id:
+            prune.discard(target)
+        return {"again": [*missing, *bad]}
+    return {"staged": manifest.release_id, "again": []}
+
+
+class _DamagedLayersError(Exception):
+    """Layers in the store are not what is listed."""
+
+
+def _refuse_damaged(digests: List[str]) -> None:
+    if digests:
+        raise _DamagedLayersError
+
+
+def _build(site: Site, manifest: Manifest, judge: Callable[[], None]) -> None:
+    """Stage from the store; ``judge`` runs before the release appears, and may raise."""
+    target = site.releases / manifest.release_id
+    older = [site.releases / name for name in prune.staged(site) if name != manifest.release_id]
+    lasting = site.supervisor == "systemd"
+    stage(
+        manifest,
+        site.store,
+        target,
+        environment(site),
+        older if manifest.static_root else (),
+        lasting=lasting,
+        judge=judge,
+    )
+
+
+def environment(site: Site) -> Dict[str, str]:
+    """Return what a release's commands get in their environment, whoever runs them."""
+    from ..supervisors.local_daemon import environment as plain
+
+    return plain(site) if site.supervisor == "plain" else {}

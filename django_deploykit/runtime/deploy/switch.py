@@ -1,0 +1,385 @@
+"""The switch: a staged release takes over, or everything is as it was.
+
+The new instances start beside the old ones on the shared socket, are verified, become ``current``,
+then the old ones finish. What is under way is written to ``<root>/switching.json`` first, so that
+:func:`settle` can finish or revert after a death at any point.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+from ..base import journal
+from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from ..base.probe import ask, judge
+from ..base.site import Site, checked_path, live_release
+from ..bundle.manifest import Manifest
+from ..storage.virtualenv import link_kept, load_release
+from ..supervisors.base import LAST_LINES, ProcessError, Running, Supervisor
+
+Tell = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A switch as it was asked for: from which release, if any, to which, and by whom."""
+
+    to: str
+    before: Optional[str]
+    action: str = "release"  # or "rollback"
+    owner: str = ""
+    commit: str = ""
+
+
+def processes_of(site: Site, manifest: Manifest) -> List[str]:
+    """Return the processes of a release that run on this host, ``web`` first."""
+    names = [process.name for process in manifest.processes if process.name != "release"]
+    names = [name for name in names if not site.roles or name in site.roles]
+    return sorted(names, key=lambda name: (name != "web", name))
+
+
+def point(site: Site, release: str) -> None:
+    """Make ``current`` point at a release, atomically."""
+    temporary = site.root / f".current-{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    os.symlink(f"releases/{release}", temporary)
+    os.replace(temporary, site.current)
+
+
+def switch(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> Dict[str, Any]:
+    """Carry out a change; on any failure take it back and raise.
+
+    Returns what the journal gets. The error's exit code is 4 where everything is as before, 5 where
+    it is not; its message says which release serves.
+    """
+    begun = time.monotonic()
+    try:
+        _note(site, change, "started")
+        _forward(site, supervisor, change, tell)
+    except BaseException as error:
+        with deaf():
+            _take_back(site, supervisor, change, error, tell)
+        raise AssertionError("unreachable") from error
+    with deaf():
+        return _conclude(site, change, tell, round(time.monotonic() - begun, 3))
+
+
+def _conclude(
+    site: Site, change: Change, tell: Tell, seconds: Optional[float] = None
+) -> Dict[str, Any]:
+    """Journal a change that is live, and forget that it was under way.
+
+    Where the journal cannot be written it stays under way: the next :func:`settle` journals it.
+    """
+    record: Dict[str, Any] = {
+        "action": change.action,
+        "release": change.to,
+        "result": "live",
+        "owner": change.owner,
+        "commit": change.commit,
+    }
+    if seconds is not None:
+        record["seconds"] = seconds
+    if change.before:
+        record["from"] = change.before
+    try:
+        journal.append(site.journal, record)
+    except OSError as error:
+        tell("warning", journal=f"{site.journal} cannot be written: {error.strerror}")
+        return record
+    _forget(site)
+    return record
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Do not hear Ctrl-C: what the block does must not be left half done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> None:
+    manifest = load_release(site.releases / change.to)
+    processes = processes_of(site, manifest)
+    web = [name for name in processes if name == "web"]
+    others = [name for name in processes if name != "web"]
+    link_kept(site.releases, change.to, manifest)  # WhiteNoise looks once, as it starts
+    tell("start", processes=web)
+    supervisor.start(change.to, web)
+    if web:
+        tell("verify", path=site.health)
+        running = verify(site, supervisor, change.to)
+    else:
+        running = supervisor.instances()
+    old = old_processes(running, change.to)
+    for release, names in old.items():
+        workers = [name for name in names if name != "web"]
+        if workers:
+            tell("drain", release=release, processes=workers)
+            _drain(site, supervisor, release, workers, tell)
+    if others:
+        tell("start", processes=others)
+        supervisor.start(change.to, others)
+    point(site, change.to)
+    supervisor.enable(change.to, processes)
+    _note(site, change, "switched")
+    tell("switched", release=change.to)
+    for release, names in old.items():
+        if "web" in names:
+            tell("drain", release=release, processes=["web"])
+            _drain(site, supervisor, release, ["web"], tell)
+    if web:
+        _verify_live(site, supervisor, change.to)
+
+
+def _drain(
+    site: Site, supervisor: Supervisor, release: str, names: Sequence[str], tell: Tell
+) -> None:
+    """Stop processes of an old release, and tell which had to be killed."""
+    for name in supervisor.stop(release, names):
+        tell(
+            "warning",
+            killed=f"{name} of {release} was not finished after {site.drain:g} s and was killed; "
+            "`drain` in deploykit.ini says how long is waited",
+        )
+
+
+def old_processes(running: Sequence[Running], new: str) -> Dict[str, List[str]]:
+    """Return the instances of other releases, by release."""
+    found: Dict[str, List[str]] = {}
+    for one in running:
+        if one.release != new:
+            found.setdefault(one.release, []).append(one.process)
+    return found
+
+
+def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
+    """Ask the new web instance on its own socket until it answers well; :class:`ProcessError` if not.
+
+    Returns the instances of all releases, as they were found once it had answered.
+    """
+    address, host = supervisor.probe_address(release), probe_host(site, release)
+    end = time.monotonic() + site.boot
+    patience, problem = 2.0, ""
+    while True:
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        answer = ask(
+            address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5))
+        )
+        problem = judge(answer, site.health, host) or _foreign(address)
+        if not problem:
+            break
+        _judge_alive(supervisor, release)
+        if answer.status and answer.status not in (502, 503):
+            break
+        patience = min(10.0, patience * 2)
+        time.sleep(0.05)
+    running = _judge_alive(supervisor, release)
+    if problem:
+        raise ProcessError(
+            f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
+        )
+    return running
+
+
+def _foreign(address: str) -> str:
+    """Return what is wrong where a socket's path leads to another release's, or ""."""
+    linked = address.startswith("/") and Path(address).is_symlink()
+    return f"{address} is a link: another release may have answered there" if linked else ""
+
+
+def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
+    """Ask through the live socket, now that only the new instance answers there."""
+    host = probe_host(site, release)
+    problem = judge(ask(site.listen, site.health, host, site.proxied), site.health, host)
+    if problem:
+        raise ProcessError(
+            f"the site does not answer on {site.listen}: {problem}",
+            _last_lines(supervisor, release),
+        )
+    _judge_alive(supervisor, release)
+
+
+def _judge_alive(supervisor: Supervisor, release: str) -> List[Running]:
+    running = supervisor.instances()
+    found = [one for one in running if one.release == release and one.process == "web"]
+    if not found or not found[0].active or found[0].restarts:
+        raise ProcessError(
+            f"web of {release} died while it was verified", _last_lines(supervisor, release)
+        )
+    return running
+
+
+def _last_lines(supervisor: Supervisor, release: str) -> str:
+    lines = supervisor.log(release, "web", LAST_LINES)
+    return "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else ""
+
+
+def probe_hosts(site: Site, release: str) -> List[str]:
+    """Return Host headers to try on a release that serves: its own, then the newest checks' of others.
+
+    Its own check is old where the configuration changed since, and the site was restarted.
+    """
+    found = [probe_host(site, release)]
+    if not site.host:
+        with suppress(OSError):
+            paths = sorted(
+                checked_path(site, release).parent.glob("*.json"),
+                key=os.path.getmtime,
+                reverse=True,
+            )
+            found += [probe_host(site, path.stem) for path in paths]
+    return list(dict.fromkeys(found))
+
+
+def probe_host(site: Site, release: str) -> str:
+    """Return the Host header for probes: the site's, else what the check found in ALLOWED_HOSTS."""
+    if site.host:
+        return site.host
+    try:
+        found = json.loads(checked_path(site, release).read_text(encoding="utf-8")).get("host")
+    except (OSError, ValueError, AttributeError):
+        found = None
+    return str(found or "localhost")
+
+
+def _take_back(
+    site: Site, supervisor: Supervisor, change: Change, error: BaseException, tell: Tell
+) -> None:
+    """Undo every step, the one that failed too, journal it, and raise what there is to say."""
+    tell("revert", release=change.before or "")
+    problems = revert(site, supervisor, change)
+    why = error.message if isinstance(error, DeployKitError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, KeyboardInterrupt):
+        why = "it was interrupted"
+    hint = error.hint if isinstance(error, DeployKitError) else ""
+    record = {
+        "action": change.action,
+        "release": change.to,
+        "result": "failed",
+        "owner": change.owner,
+        "why": why,
+    }
+    with suppress(OSError):
+        journal.append(site.journal, record)
+    if problems:
+        text = "; ".join(problems)
+        raise DeployKitError(
+            f"{why}\nTaking it back failed too: {text}", hint, HALF_DONE
+        ) from error
+    _forget(site)
+    serving = (
+        f"{change.before} serves as before"
+        if change.before
+        else "nothing was live before, nothing is now"
+    )
+    raise DeployKitError(f"{why}\n{serving}.", hint, TAKEN_BACK) from error
+
+
+def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
+    """Bring back what was before a change, whatever of it was done; returns what could not be."""
+    problems: List[str] = []
+
+    def attempt(step: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            step(*arguments)
+        except (DeployKitError, OSError) as error:
+            problems.append(str(error).splitlines()[0])
+
+    try:
+        names = [one.process for one in supervisor.instances() if one.release == change.to]
+        old = (
+            processes_of(site, load_release(site.releases / change.before)) if change.before else []
+        )
+    except DeployKitError as error:
+        return [error.message.splitlines()[0]]
+    if change.before:
+        attempt(supervisor.start, change.before, [name for name in old if name == "web"])
+        attempt(point, site, change.before)
+        attempt(supervisor.stop, change.to, names)
+        attempt(supervisor.start, change.before, [name for name in old if name != "web"])
+        attempt(supervisor.enable, change.before, old)
+    else:
+        # First: a supervisor that stops the last process looks whether anything is live.
+        with suppress(FileNotFoundError):
+            site.current.unlink()
+        attempt(supervisor.stop, change.to, names)
+        attempt(supervisor.enable, change.to, [])
+    return problems
+
+
+def settle(site: Site, supervisor: Supervisor, tell: Tell) -> Optional[str]:
+    """Finish or revert a switch whose process died; returns the release that serves, None if none did."""
+    path = site.root / "switching.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        change = Change(data["to"], data["before"], data["action"], data["owner"], data["commit"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        path.unlink()
+        return None
+    if data.get("stage") == "switched" and live_release(site) == change.to:
+        return _settle_forward(site, supervisor, change, tell)
+    tell("settle", to=change.before or "")
+    problems = revert(site, supervisor, change)
+    if problems:
+        raise DeployKitError(
+            f"an interrupted switch cannot be taken back: {'; '.join(problems)}", "", HALF_DONE
+        )
+    record = {
+        "action": change.action,
+        "release": change.to,
+        "result": "failed",
+        "owner": change.owner,
+        "why": "interrupted",
+    }
+    journal.append(site.journal, record)
+    _forget(site)
+    return change.before
+
+
+def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> str:
+    tell("settle", to=change.to)
+    processes = processes_of(site, load_release(site.releases / change.to))
+    supervisor.start(change.to, processes)
+    for release, names in old_processes(supervisor.instances(), change.to).items():
+        _drain(site, supervisor, release, names, tell)
+    _conclude(site, change, tell)
+    return change.to
+
+
+def _note(site: Site, change: Change, stage: str) -> None:
+    data = {
+        "to": change.to,
+        "before": change.before,
+        "action": change.action,
+        "owner": change.owner,
+    }
+    path = site.root / "switching.json"
+    temporary = path.with_suffix(f".{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps({**data, "commit": change.commit, "stage": stage}))
+        file.flush()
+        os.fsync(file.fileno())  # a power cut is what it is for
+    os.replace(temporary, path)
+
+
+def _forget(site: Site) -> None:
+    (site.root / "switching.json").unlink(missing_ok=True)

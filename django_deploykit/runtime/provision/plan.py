@@ -1,0 +1,302 @@
+"""What a host looks like that is ready for a project, and the steps from what is there (pure)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..base.names import PROCESS_NAME, valid_app
+from ..base.site import Site
+from ..supervisors.root_helper import helper, sudoers
+from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
+
+SUDOERS = Path("/etc/sudoers.d")
+NOLOGIN = "/usr/sbin/nologin"
+# In sudo's rules a word of capitals is an alias: ALL would be everybody.
+_USER = re.compile(r"(?=.*[a-z])[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
+_PATH = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+\Z")
+_KEY = re.compile(
+    r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
+    r"|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}(?: [^\x00-\x1f\x7f]*)?\Z"
+)
+# Folders of which a deploy user must not own a part, and which the sandbox hides.
+_HIDDEN = ("/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/usr", "/boot")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What setup is asked for. ``sample`` is the commented INI, ``keys`` the public keys that may
+    log in as the deploy user ``user``; ``required`` names options without a default."""
+
+    site: Site
+    kinds: Tuple[Kind, ...]
+    user: str
+    sample: str = ""
+    required: Tuple[str, ...] = ()
+    keys: Tuple[str, ...] = ()
+    python: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A line of the password database."""
+
+    name: str
+    uid: int
+    home: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder's owner by name and its mode; None for a mode that is nobody's business."""
+
+    owner: str
+    mode: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What is there. ``files`` are the texts of the files that setup writes, None where absent;
+    ``present`` those files that setup writes once."""
+
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    folders: Mapping[str, Folder] = field(default_factory=dict)
+    files: Mapping[str, Optional[str]] = field(default_factory=dict)
+    present: FrozenSet[str] = frozenset()
+    running: FrozenSet[str] = frozenset()  # units that are up
+    enabled: FrozenSet[str] = frozenset()  # units that come up at boot
+    keys: FrozenSet[str] = frozenset()  # lines of the deploy user's authorized_keys
+    unsafe: Tuple[str, ...] = ()  # folders of root's files that others than root can change
+    taken: Tuple[str, ...] = ()  # units of the system that have the name of one of ours
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change: ``kind`` says how it is made, ``target`` what to, ``text`` with what."""
+
+    kind: str
+    target: str
+    text: str = ""
+    mode: int = 0o644
+    owner: str = "root"
+
+    def __str__(self) -> str:
+        verb = {
+            "account": "create the account",
+            "login": "create the account",
+            "folder": "create",
+            "file": "write",
+            "secret": "create once, readable by root alone,",
+            "own": "write",
+            "keys": "let log in as",
+            "remove": "remove",
+            "reload": "let systemd read its units again",
+            "rebind": "let the site listen anew (it restarts)",
+            "enable": "start at boot",
+            "up": "start",
+        }[self.kind]
+        return f"{verb} {self.target}".rstrip()
+
+
+def judge(request: Request, state: State) -> Iterator[str]:
+    """Yield every reason why this host cannot be set up as asked."""
+    site, user = request.site, request.user
+    yield from judge_site(site)
+    if not _USER.match(user) or user == "root":
+        yield f"{user!r} cannot be the deploy user: it must be an ordinary account's name"
+    yield from _judge_accounts(request, state)
+    yield from (f"{folder} can be changed by others than root" for folder in state.unsafe)
+    for path in state.taken:
+        yield f"{path} is a unit of this system; the project needs another name"
+    for kind in request.kinds:
+        if not PROCESS_NAME.match(kind.name) or kind.name in ("probe", "run"):
+            yield f"{kind.name!r} cannot be the name of a process's unit"
+    for key in request.keys:
+        if not _KEY.match(key):
+            yield f"{key[:40]!r} is no public key of OpenSSH"
+    if not request.kinds:
+        yield "no process of the Procfile runs here: look at roles"
+    for name, text in sorted(state.files.items()):
+        if text is not None and not _written_for(text, site.app) and name != _site_json(site):
+            yield f"{name} is there already and was not written for {site.app}"
+
+
+def _judge_accounts(request: Request, state: State) -> Iterator[str]:
+    site, user = request.site, request.user
+    if user == site.app:
+        yield f"the deploy user and the site's own user would both be {user}"
+    mine = state.accounts.get(site.app)
+    if mine is not None and (mine.home != str(site.data) or not 0 < mine.uid < 1000):
+        yield (
+            f"the account {site.app} is there already and belongs to something else "
+            f"(home {mine.home}, uid {mine.uid}); the site would run as it"
+        )
+    there = state.accounts.get(user)
+    if there is not None and there.uid == 0:
+        yield f"{user} has uid 0, it is root by another name"
+    root = state.folders.get(str(site.root))
+    if root is not None and root.owner not in (user, "root"):
+        yield f"{site.root} belongs to {root.owner}, not to {user}"
+
+
+def judge_site(site: Site) -> Iterator[str]:
+    """Yield what is wrong with a site's own values; they end up in files that root reads."""
+    if not valid_app(site.app):
+        yield f"{site.app!r} is no project name"
+        return
+    root = str(site.root)
+    if not _PATH.match(root) or root.startswith(_HIDDEN) or root.count("/") < 2:
+        yield f"{site.root} cannot be the site's folder; the usual one is /srv/{site.app}"
+    problem = listen_problem(site.listen)
+    if problem:
+        yield problem
+    for name in ("boot", "drain"):
+        if not 1 <= getattr(site, name) <= 86400:
+            yield f"{name} must be from 1 second to a day, not {getattr(site, name):g}"
+    for role in site.roles:
+        if not PROCESS_NAME.match(role):
+            yield f"{role!r} is no name of a process"
+
+
+def listen_problem(listen: str) -> str:
+    """Return why systemd cannot listen there, or ""."""
+    if listen.startswith("/"):
+        good = _PATH.match(listen) and listen.startswith("/run/") and len(listen) < 100
+        return "" if good else f"listen must be a path below /run, not {listen!r}"
+    host, _, port = listen.rpartition(":")
+    try:
+        ipaddress.ip_address(host[1:-1] if host.startswith("[") else host)
+        good = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    except ValueError:
+        good = False
+    return "" if good else f"listen must be a path or IP:PORT as 127.0.0.1:8000, not {listen!r}"
+
+
+def _written_for(text: str, app: str) -> bool:
+    return any(
+        f"# Written by django-deploykit for {app} (" in line for line in text.splitlines()[:3]
+    )
+
+
+def root_files(request: Request) -> Dict[str, Tuple[str, int]]:
+    """Return the files that belong to root, with text and mode."""
+    site = request.site
+    found = {str(FOLDER / name): (text, 0o644) for name, text in units(site, request.kinds).items()}
+    found[str(helper_path(site.app))] = (helper(site, request.kinds), 0o755)
+    found[str(SUDOERS / f"deploykit-{site.app}")] = (sudoers(site.app, request.user), 0o440)
+    return found
+
+
+def folders(request: Request) -> Dict[str, Folder]:
+    """Return the folders that setup makes, with owner and mode."""
+    site = request.site
+    return {
+        str(helper_path(site.app).parent): Folder("root", 0o755),
+        str(site.etc): Folder("root", 0o755),
+        str(site.etc / "conf.d"): Folder("root", 0o755),
+        str(site.root): Folder(request.user, 0o755),
+    }
+
+
+def plan(request: Request, state: State) -> Tuple[Step, ...]:
+    """Return the steps that are missing, in order; none where the host is ready."""
+    return (
+        *_accounts(request, state),
+        *_folders(request, state),
+        *_files(request, state),
+        *_own(request, state),
+        *_services(request, state),
+    )
+
+
+def _accounts(request: Request, state: State) -> Iterator[Step]:
+    site = request.site
+    if request.user not in state.accounts:
+        yield Step("login", request.user)
+    if site.app not in state.accounts:
+        yield Step("account", site.app, str(site.data))
+
+
+def _folders(request: Request, state: State) -> Iterator[Step]:
+    for path, wanted in folders(request).items():
+        there = state.folders.get(path)
+        if there is None or (there.owner != wanted.owner and there.owner == "root"):
+            yield Step("folder", path, "", wanted.mode, wanted.owner)
+
+
+def _files(request: Request, state: State) -> Iterator[Step]:
+    ini = str(request.site.ini)
+    if ini not in state.present:
+        yield Step("secret", ini, request.sample, 0o600)
+    wanted = root_files(request)
+    changed = False
+    for path, (text, mode) in wanted.items():
+        if state.files.get(path) != text:
+            changed = changed or path.startswith(str(FOLDER))
+            yield Step("file", path, text, mode)
+    for path in _obsolete(request, state):
+        changed = True
+        yield Step("remove", path)
+    if changed:
+        yield Step("reload", "")
+
+
+def _obsolete(request: Request, state: State) -> List[str]:
+    """Return the units of processes that no release has any more."""
+    wanted = root_files(request)
+    return sorted(
+        path
+        for path, text in state.files.items()
+        if path not in wanted
+        and text is not None
+        and path.startswith(str(FOLDER))
+        and _written_for(text, request.site.app)
+    )
+
+
+def _own(request: Request, state: State) -> Iterator[Step]:
+    site, user = request.site, request.user
+    path = _site_json(site)
+    if state.files.get(path) != site.dumps():
+        yield Step("own", path, site.dumps(), 0o644, user)
+    lacking = [key for key in request.keys if _bare(key) not in {_bare(one) for one in state.keys}]
+    if lacking:
+        yield Step("keys", user, "".join(key + "\n" for key in lacking), 0o600, user)
+
+
+def _bare(key: str) -> Tuple[str, ...]:
+    """Return a public key without its comment."""
+    return tuple(key.split()[:2])
+
+
+def _services(request: Request, state: State) -> Iterator[Step]:
+    app = request.site.app
+    names = [f"{app}.service"]
+    if any(kind.name == "web" for kind in request.kinds):
+        names.insert(0, f"{app}.socket")
+        path = str(FOLDER / f"{app}.socket")
+        before = state.files.get(path)
+        if before is not None and before != root_files(request)[path][0]:
+            yield Step("rebind", app)
+    for name in names:
+        if name not in state.enabled:
+            yield Step("enable", name)
+    for name in names:
+        if name not in state.running:
+            yield Step("up", name)
+
+
+def _site_json(site: Site) -> str:
+    return str(site.root / "site.json")
+
+
+def authorized(texts: Sequence[str]) -> Tuple[str, ...]:
+    """Return the plain keys of authorized_keys files; a line with options stays where it is.
+
+    Such a line may force a command (cloud images forbid root's login this way).
+    """
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    return tuple(dict.fromkeys(line for line in lines if _KEY.match(line)))

@@ -1,0 +1,136 @@
+"""Looking at a host as root, before setup changes anything: accounts, folders, files, units."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+import subprocess
+from pathlib import Path
+from typing import Dict, FrozenSet, List, Optional, Sequence
+
+from ..base.errors import DeployKitError
+from ..base.files import read_ordinary
+from ..supervisors.systemd_units import FOLDER, read_units
+from .plan import Account, Folder, Request, State, folders, root_files
+
+# Where packages and the running system keep units; what is in FOLDER goes before them.
+_SYSTEM_UNITS = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
+
+
+def look(request: Request) -> State:
+    """Return what is there of what setup makes."""
+    site, app = request.site, request.site.app
+    own = str(site.root / "site.json")
+    files: Dict[str, Optional[str]] = {path: _text(path) for path in root_files(request)}
+    files.update({str(FOLDER / name): text for name, text in read_units(app).items()})
+    files[own] = _text(own)
+    names = (f"{app}.socket", f"{app}.service")
+    accounts = _accounts((request.user, app))
+    return State(
+        accounts=accounts,
+        folders=_folders(list(folders(request))),
+        files=files,
+        present=frozenset(str(path) for path in (site.ini,) if os.path.lexists(path)),
+        running=_units("is-active", ("active",), names),
+        enabled=_units("is-enabled", ("enabled",), names),
+        keys=_keys(accounts.get(request.user)),
+        unsafe=_unsafe((*site.root.parents, site.etc, site.etc / "conf.d", *_above(request))),
+        taken=_taken(request),
+    )
+
+
+def _accounts(names: Sequence[str]) -> Dict[str, Account]:
+    found = {}
+    for name in names:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        found[name] = Account(name, entry.pw_uid, entry.pw_dir)
+    return found
+
+
+def _folders(paths: Sequence[str]) -> Dict[str, Folder]:
+    found = {}
+    for path in paths:
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            continue
+        found[path] = Folder(_name(status.st_uid), stat.S_IMODE(status.st_mode))
+    return found
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _text(path: str) -> Optional[str]:
+    """Return a file's text; what is no ordinary file, or no text, reads as something strange."""
+    try:
+        return read_ordinary(Path(path), 1 << 20)
+    except FileNotFoundError:
+        return None
+    except DeployKitError:
+        return ""
+
+
+def _units(verb: str, good: Sequence[str], names: Sequence[str]) -> FrozenSet[str]:
+    done = subprocess.run(
+        ["systemctl", verb, *names], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    answers = dict(enumerate(done.stdout.split("\n")))
+    return frozenset(name for index, name in enumerate(names) if answers.get(index) in good)
+
+
+def _keys(account: Optional[Account]) -> FrozenSet[str]:
+    if account is None:
+        return frozenset()
+    text = _text(str(Path(account.home, ".ssh", "authorized_keys"))) or ""
+    return frozenset(line.strip() for line in text.splitlines())
+
+
+def _above(request: Request) -> List[Path]:
+    """Return the folders that hold files which root trusts, and those above them."""
+    files = [Path(path) for path in root_files(request)]
+    return [folder for path in (*files, request.site.etc) for folder in path.parents]
+
+
+def _unsafe(folders: Sequence[Path]) -> "tuple[str, ...]":
+    """Return the folders in which others than root could put something else."""
+    found: List[str] = []
+    for folder in dict.fromkeys(folders):
+        try:
+            status = folder.lstat()
+        except FileNotFoundError:
+            continue
+        if (
+            status.st_uid != 0
+            or status.st_mode & 0o002
+            or not stat.S_ISDIR(status.st_mode)
+            or (status.st_mode & 0o020 and _has_members(status.st_gid))
+        ):
+            found.append(str(folder))
+    return tuple(found)
+
+
+def _has_members(gid: int) -> bool:
+    """Whether somebody but root is in a group; older Debians give /usr/local to one without members."""
+    try:
+        members = set(grp.getgrgid(gid).gr_mem)
+    except KeyError:
+        members = set()
+    members |= {entry.pw_name for entry in pwd.getpwall() if entry.pw_gid == gid}
+    return bool(members - {"root"})
+
+
+def _taken(request: Request) -> "tuple[str, ...]":
+    """Return the units of the system that one of ours would stand before."""
+    names = [Path(path).name for path in root_files(request) if path.startswith(str(FOLDER))]
+    paths = [Path(folder, name) for folder in _SYSTEM_UNITS for name in names]
+    return tuple(str(path) for path in paths if os.path.lexists(path))

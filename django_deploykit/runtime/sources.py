@@ -1,0 +1,16 @@
+"""The runtime's own source files, as bundles and the runtime archive carry them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict
+
+FOLDER = Path(__file__).parent
+
+
+def sources() -> Dict[str, bytes]:
+    """Return the runtime's source files by their path below ``runtime/``, ``cli/verbs.py``."""
+    return {
+        path.relative_to(FOLDER).as_posix(): path.read_bytes()
+        for path in sorted(FOLDER.rglob("*.py"))
+    }

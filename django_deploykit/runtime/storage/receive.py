@@ -1,0 +1,386 @@
+"""Receiving what a host lacks: a stream of frames on standard input, each verified on arrival.
+
+A frame is a line of JSON and then ``size`` bytes:
+
+- ``{"kind": "manifest", "size": N}``: the manifest, compressed with zlib;
+- ``{"kind": "signature", "release": R, "size": N}``: the bundle's signature (``signature.py``);
+- ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N, "sha256": A}``: the layer's list
+  (M bytes, zlib), then its archive from offset O on (N bytes in all); what was cut off before goes on
+  from there. A is the SHA-256 of the whole archive, which is held to it as it comes in;
+- ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as a change of one that is here,
+  zlib over a line of JSON ``{"gone": [path …], "rows": [[path, mode, size, sha256] …]}`` and the
+  contents of the new files that the base does not hold, in the order of the rows;
+- ``{"kind": "end"}``.
+
+Once all of them are there ``arrived`` is told. Archives are unpacked, each file held to its digest, while
+others come in and after that; a layer is in the store only then.
+
+What is sent is judged as if a stranger had sent it: sizes are bounded before they are believed, and
+nothing grows beyond what was declared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List
+
+from ..base.errors import DeployKitError
+from ..base.names import valid_digest, valid_release_id
+from ..base.workers import Beside
+from ..bundle import signature
+from ..bundle.manifest import LONGEST, FileEntry, Manifest, load_list, tree_digest
+from ..bundle.reader import layer_files
+from ..bundle.seal import DamagedError
+from . import layers as store
+from .virtualenv import link
+
+_CHUNK = 1 << 18
+_LARGE = 1 << 18  # bytes of a layer that is worth a process to unpack it
+_UNPACKED_LATER = 64 << 20  # bytes of archives that may wait to be unpacked
+_LONGEST_LINE = 1 << 16
+_LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files have a tenth of that
+_LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends a quarter of that
+_LARGEST = 1 << 40  # bytes of any frame
+# Frames, with the numbers that each must have.
+_FRAMES = {
+    "manifest": ("size",),
+    "signature": ("size",),
+    "layer": ("size", "list", "offset"),
+    "delta": ("size",),
+    "end": (),
+}
+Tell = Callable[..., None]
+
+
+class CutError(DeployKitError):
+    """The stream ended before its last frame."""
+
+
+@dataclass
+class Received:
+    """What came in: bytes, whole layers, and layers that must be sent again as a whole."""
+
+    bytes: int = 0
+    layers: List[str] = field(default_factory=list)
+    again: List[str] = field(default_factory=list)
+
+
+def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received:
+    """Read frames into the store ``folder``; the manifest goes to ``inbox``."""
+    result = Received()
+    beside = Beside(_UNPACKED_LATER)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        try:
+            while (frame := _header(stream)).get("kind") != "end":
+                result.bytes += frame["size"]
+                _take(frame, folder, inbox, stream, result, beside)
+                tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
+            tell("arrived", again=result.again)
+        finally:
+            beside.finish()
+    except OSError as error:
+        raise DeployKitError(
+            f"{folder} cannot take what is sent: {error.strerror}", "Free some space there."
+        ) from None
+    return result
+
+
+def _take(
+    frame: Dict[str, Any],
+    folder: Path,
+    inbox: Path,
+    stream: BinaryIO,
+    result: Received,
+    beside: Beside,
+) -> None:
+    if frame["kind"] == "manifest":
+        _manifest(_exactly(stream, _bounded(frame, "size", LONGEST)), inbox)
+        return
+    if frame["kind"] == "signature":
+        _signature(frame, _exactly(stream, _bounded(frame, "size", signature.LONGEST)), inbox)
+        return
+    digest = frame.get("digest")
+    if not isinstance(digest, str) or not valid_digest(digest):
+        raise DamagedError(f"the stream of files names {str(digest)[:80]!r}, which is no layer", "")
+    try:
+        if frame["kind"] == "layer":
+            _layer(frame, digest, folder, stream, result, beside)
+        else:
+            _delta(frame, digest, folder, stream)
+            result.layers.append(digest)
+    except DamagedError:
+        result.again.append(digest)
+
+
+def _header(stream: BinaryIO) -> Dict[str, Any]:
+    line = stream.readline(_LONGEST_LINE)
+    if not line.endswith(b"\n"):
+        raise CutError(
+            "the connection ended while files were sent",
+            "Run the same command again: it goes on from there.",
+        )
+    try:
+        frame = json.loads(line)
+    except (ValueError, RecursionError):
+        frame = None
+    if not isinstance(frame, dict) or str(frame.get("kind")) not in _FRAMES:
+        raise DamagedError("the stream of files is damaged", "Run the same command again.")
+    for name in _FRAMES[frame["kind"]]:
+        _bounded(frame, name, _LARGEST)
+    return frame
+
+
+def _bounded(frame: Dict[str, Any], name: str, limit: int) -> int:
+    """Return a number of a frame, which must be from 0 to ``limit``."""
+    value = frame.get(name)
+    if type(value) is not int or not 0 <= value <= limit:
+        raise DamagedError(
+            f"the stream of files is damaged: its {frame['kind']} has a {name} of {str(value)[:40]}",
+            "Run the same command again.",
+        )
+    return value
+
+
+def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    while size > 0:
+        piece = stream.read(min(_CHUNK, size))
+        if not piece:
+            raise CutError(
+                "the connection ended while files were sent",
+                "Run the same command again: it goes on from there.",
+            )
+        size -= len(piece)
+        yield piece
+
+
+def _exactly(stream: BinaryIO, size: int) -> bytes:
+    return b"".join(_pieces(stream, size))
+
+
+def _inflate(data: bytes, what: str, limit: int) -> bytes:
+    try:
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(data, limit)
+    except zlib.error:
+        raise DamagedError(f"{what} is damaged") from None
+    if not inflater.eof:
+        raise DamagedError(f"{what} is damaged")
+    return text
+
+
+def _manifest(data: bytes, inbox: Path) -> None:
+    try:
+        text = _inflate(data, "the manifest", LONGEST).decode("utf-8")
+    except UnicodeDecodeError:
+        raise DamagedError("the manifest is damaged") from None
+    manifest = Manifest.loads(text)
+    _lay(inbox, f"{manifest.release_id}.json", manifest.dumps())
+
+
+def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
+    release = frame.get("release")
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        text = ""
+    if not isinstance(release, str) or not valid_release_id(release) or not text:
+        raise DamagedError("the signature that was sent is damaged")
+    _lay(inbox, f"{release}.sig", text)
+
+
+def _lay(inbox: Path, name: str, text: str) -> None:
+    inbox.mkdir(parents=True, exist_ok=True)
+    temporary = inbox / f".{name}.{os.getpid()}"
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, inbox / name)
+
+
+def part_path(folder: Path, digest: str) -> Path:
+    """Return where a layer's archive lies until it is whole."""
+    return folder / f".part-{digest}"
+
+
+def parts(folder: Path) -> Dict[str, int]:
+    """Return the layers that came in part, with the bytes that are here."""
+    return {path.name[6:]: path.stat().st_size for path in folder.glob(".part-*")}
+
+
+def _layer(
+    frame: Dict[str, Any],
+    digest: str,
+    folder: Path,
+    stream: BinaryIO,
+    result: Received,
+    beside: Beside,
+) -> None:
+    """Take a layer's archive; a large one is unpacked while the next one comes in."""
+    beside.wait(digest)  # somebody may send a layer twice
+    size = frame["size"]
+    listing = _exactly(stream, _bounded(frame, "list", min(size, _LONGEST_LIST)))
+    part = part_path(folder, digest)
+    _archive(frame, part, stream, size - len(listing))
+
+    def unpack() -> None:
+        _unpack(folder, digest, listing, part)
+
+    def conclude() -> None:
+        """Judge what the child left; where it left nothing, find out here why."""
+        try:
+            unpack()
+            result.layers.append(digest)
+        except DamagedError:
+            result.again.append(digest)
+        finally:
+            part.unlink()
+
+    if size < _LARGE:
+        conclude()
+    else:
+        beside.do(digest, size, unpack, conclude)
+
+
+def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> None:
+    """Write the rest of an archive behind what is here of it, and hold the whole to its digest."""
+    offset = frame["offset"]
+    fits = offset <= (part.stat().st_size if part.exists() else 0)
+    digest = hashlib.sha256()
+    with open(part, "r+b" if part.exists() else "w+b") as file:
+        for piece in _pieces(file, offset if fits else 0):
+            digest.update(piece)
+        try:
+            if fits:
+                file.truncate()
+            for piece in _pieces(stream, size):
+                if fits:
+                    file.write(piece)
+                    digest.update(piece)
+        except OSError:
+            file.close()
+            part.unlink()  # a full disk must not stay full
+            raise
+    if not fits:
+        raise DamagedError(f"layer {str(frame['digest'])[:12]} has a gap")
+    if frame.get("sha256", digest.hexdigest()) != digest.hexdigest():
+        part.unlink()
+        raise DamagedError(f"the archive of layer {str(frame['digest'])[:12]} is not what was sent")
+
+
+def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:
+    if store.has(folder, digest):
+        return
+    entries = _entries(_inflate(listing, "a layer's list", _LONGEST_LIST), digest)
+    with store.incoming(folder) as place, part.open("rb") as archive:
+        tree = place / "tree"
+        tree.mkdir()
+        store.write_files(tree, layer_files(archive, entries, f"layer {digest[:12]}"))
+        store.keep(folder, digest, entries, tree)
+
+
+def _entries(text: bytes, digest: str) -> List[FileEntry]:
+    try:
+        return load_list(text.decode("utf-8"), digest)
+    except (UnicodeDecodeError, DeployKitError):
+        raise DamagedError(f"the list of layer {digest[:12]} is damaged") from None
+
+
+def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -> None:
+    with store.incoming(folder) as place:
+        payload = place / "payload"
+        _inflate_to(payload, stream, frame["size"], _LONGEST_LIST + _LONGEST_CHANGE)
+        base = str(frame.get("base"))
+        if store.has(folder, digest):
+            return
+        if not valid_digest(base) or not store.has(folder, base):
+            raise DamagedError(f"layer {digest[:12]} changes one that is not here")
+        with payload.open("rb") as file:
+            tree = place / "tree"
+            tree.mkdir()
+            try:
+                entries = _apply(file, digest, folder, base, tree)
+            except FileNotFoundError as error:  # somebody took a file out of the store
+                raise DamagedError(f"layer {base[:12]} lacks {error.filename}") from None
+            store.keep(folder, digest, entries, tree)
+
+
+def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
+    inflater = zlib.decompressobj()
+    broken = False
+    with path.open("wb") as file:
+        for piece in _pieces(stream, size):
+            left = piece
+            while left and not broken:  # a piece may hold a thousand times its length
+                try:
+                    file.write(inflater.decompress(left, _CHUNK))
+                except zlib.error:
+                    broken = True  # read on: the next frame stands behind it
+                left = inflater.unconsumed_tail
+                broken = broken or file.tell() > limit
+    if broken or not inflater.eof:
+        raise DamagedError("a change of a layer is damaged")
+
+
+def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> List[FileEntry]:
+    """Build a layer from its base: link what stays, take what the base holds elsewhere, write the rest."""
+    try:
+        head = json.loads(file.readline(_LONGEST_LIST))
+        rows = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in head["rows"]]
+        gone = set(head["gone"]) | {row.path for row in rows}
+        before = store.entries_of(folder, base)
+        staying = [entry for entry in before if entry.path not in gone]
+        entries = sorted([*staying, *rows])
+        found = tree_digest(entries)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise DamagedError(f"the change of layer {digest[:12]} is damaged") from None
+    if found != digest:
+        raise DamagedError(f"layer {digest[:12]} does not result from the layer that is here")
+    _entries(
+        json.dumps([[e.path, e.mode, e.size, e.sha256] for e in entries]).encode("utf-8"), digest
+    )
+    link(folder / base, staying, tree)
+    held = {entry.sha256: folder / base / entry.path for entry in before}
+    _judge_contents(file, rows, held, digest)
+    store.write_files(tree, _contents(file, rows, held))
+    return entries
+
+
+def _judge_contents(
+    file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path], digest: str
+) -> None:
+    """Refuse a change whose declared sizes are not those of the bytes that came with it."""
+    new = {row.sha256: row.size for row in rows if row.sha256 not in held}
+    at = file.tell()
+    if file.seek(0, os.SEEK_END) - at != sum(new.values()):
+        raise DamagedError(f"the change of layer {digest[:12]} does not hold what it declares")
+    file.seek(at)
+
+
+def _contents(file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path]) -> Iterator[store.File]:
+    seen: Dict[str, bytes] = {}
+    for row in rows:
+        if row.sha256 in held:
+            data = held[row.sha256].read_bytes()
+        elif row.sha256 in seen:
+            data = seen[row.sha256]
+        else:
+            data = seen[row.sha256] = file.read(row.size)
+        if hashlib.sha256(data).hexdigest() != row.sha256:
+            raise DamagedError(f"{row.path} does not match its digest")
+        yield row, data
+
+
+def forget_parts(folder: Path) -> None:
+    """Remove what came in part."""
+    for path in folder.glob(".part-*"):
+        path.unlink()
+
+
+def forget_inbox(inbox: Path) -> None:
+    """Remove manifests that were received and not staged."""
+    shutil.rmtree(inbox, ignore_errors=True)

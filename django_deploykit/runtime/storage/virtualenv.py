@@ -1,0 +1,328 @@
+"""A release on disk: an ordinary virtualenv whose files are hard links into the store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ..base.errors import DeployKitError
+from ..base.files import read_ordinary
+from ..bundle.manifest import LONGEST, FileEntry, Manifest
+from . import layers
+from .shell import shell_command
+
+_HASHED = re.compile(
+    r"\.[0-9a-f]{12}\.[^/]+\Z"
+)  # as Django's ManifestStaticFilesStorage names them
+# No links here, not as many, or not from there: the file is copied.
+_NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
+# How a script begins that may lie anywhere: a shell looks for the Python beside it.
+_SEEKING = (
+    b"#!/bin/sh\n"
+    b"""'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"\n"""
+)
+_ACTIVATE = """\
+# Source this file: . bin/activate
+deactivate () {{
+    PATH="$_DEPLOYKIT_PATH"; export PATH
+    unset VIRTUAL_ENV _DEPLOYKIT_PATH
+    unset -f deactivate
+}}
+_DEPLOYKIT_PATH="$PATH"
+VIRTUAL_ENV={root}
+PATH="$VIRTUAL_ENV/bin:$PATH"
+export VIRTUAL_ENV PATH
+"""
+
+
+def interpreter(version: str) -> str:
+    """Return the path of a Python ``version`` ("3.11") on this machine that is no virtualenv's.
+
+    Raises :class:`DeployKitError` where there is none.
+    """
+    found = find_python(version)
+    if found:
+        return found
+    here = "%d.%d" % sys.version_info[:2]
+    raise DeployKitError(
+        f"the bundle needs Python {version}; this machine has {here} and no python{version}",
+        f"Install Python {version} here, or build the bundle with --python {here}.",
+    )
+
+
+def find_python(version: str) -> str:
+    """Return the path of a Python ``version`` on this machine, "" where there is none that runs."""
+    if version == "%d.%d" % sys.version_info[:2]:
+        return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+    found = shutil.which(f"python{version}")
+    if not found:
+        return ""
+    import subprocess  # slow to load, and rarely needed
+
+    # A name on the PATH may be pyenv's, for a version that it would not run.
+    done = subprocess.run(
+        [found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
+    )
+    return os.path.realpath(done.stdout.strip()) if done.returncode == 0 else ""
+
+
+def stage(
+    manifest: Manifest,
+    store: Path,
+    target: Path,
+    env: Mapping[str, str],
+    kept: Sequence[Path] = (),
+    *,
+    lasting: bool = False,
+    lay: Optional[Callable[[Path], None]] = None,
+    judge: Callable[[], None] = lambda: None,
+) -> None:
+    """Build the release ``target`` from layers in the store; it appears whole, by a rename.
+
+    ``env`` is what every command of the release gets in its environment. The hashed static files of
+    the ``kept`` releases are linked in, so that pages loaded before the switch still find them. A
+    release that is there already stays. ``lasting`` writes all to the disk before it appears: what is
+    live must outlive a power cut. ``lay`` brings the layers' files into the folder in another way.
+    ``judge`` is called before it appears, and may raise.
+    """
+    if target.exists():
+        return
+    python = interpreter(manifest.python)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = layers.private_folder(target.parent, ".staging-")
+    try:
+        if lay is None:
+            for layer in manifest.layers:
+                link(store / layer.sha256, layers.entries_of(store, layer.sha256), folder)
+        else:
+            lay(folder)
+        _write_environment(folder, target, manifest, python)
+        _write_commands(folder, target, manifest, env, manifest.project)
+        for release in kept if manifest.static_root else ():
+            link_hashed(release / manifest.static_root, folder / manifest.static_root)
+        _write(folder / "manifest.json", manifest.dumps())
+        layers.open_folders(folder)
+        judge()
+        if lasting:
+            flush(folder)
+        os.rename(folder, target)
+    except FileExistsError:
+        pass  # another process staged the same release
+    except OSError:
+        if not target.exists():
+            raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def flush(folder: Path) -> None:
+    """Write the file system of a folder to its disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        import ctypes  # slow to load
+
+        ctypes.CDLL(None).syncfs(handle)
+    except (ImportError, OSError, AttributeError):
+        os.sync()
+    finally:
+        os.close(handle)
+
+
+def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
+    """Hard-link a layer's files below ``folder``; copies where no link can be."""
+    source, target = str(tree), str(folder)
+    os.makedirs(target, exist_ok=True)
+    folders = layers.Folders(target)
+    for entry in entries:
+        folders.make(entry.path.rpartition("/")[0])
+        try:
+            link_file(f"{source}/{entry.path}", f"{target}/{entry.path}")
+        except FileExistsError:
+            raise DeployKitError(f"two layers hold {entry.path}") from None
+
+
+def link_file(source: str, target: str) -> None:
+    """Hard-link one file; copy it where no link can be."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        shutil.copy2(source, target)
+
+
+def link_hashed(source: Path, target: Path) -> None:
+    """Link files whose names carry a hash of their content (``base.1a2b3c4d5e6f.css``) where absent."""
+    for path, _, names in os.walk(source):
+        hashed = [name for name in names if _HASHED.search(name)]
+        if not hashed:
+            continue
+        place = f"{target}{path[len(str(source)) :]}"
+        try:
+            there = set(os.listdir(place))  # most are, and to ask for each of them takes far longer
+        except FileNotFoundError:
+            there = set()
+            os.makedirs(place)
+        for name in hashed:
+            if name not in there:
+                link_file(os.path.join(path, name), os.path.join(place, name))
+
+
+def link_kept(releases: Path, release: str, manifest: Manifest) -> None:
+    """Link the hashed static files of the other releases into one that takes over, newer ones' too.
+
+    After a way back, pages of the newer release are still open somewhere. What cannot be linked
+    (a full disk) must stop no way back.
+    """
+    if not manifest.static_root:
+        return
+    target = releases / release / manifest.static_root
+    for other in sorted(releases.glob("[!.]*")):
+        if other.name != release:
+            with suppress(OSError):
+                link_hashed(other / manifest.static_root, target)
+
+
+def _write_environment(folder: Path, target: Path, manifest: Manifest, python: str) -> None:
+    binaries = folder / "bin"
+    binaries.mkdir(exist_ok=True)
+    os.symlink(python, binaries / "python")
+    for alias in ("python3", f"python{manifest.python}"):
+        os.symlink("python", binaries / alias)
+    if not (folder / "lib64").exists():
+        os.symlink("lib", folder / "lib64")
+    (folder / "lib" / f"python{manifest.python}" / "site-packages").mkdir(
+        parents=True, exist_ok=True
+    )
+    text = f"home = {os.path.dirname(python)}\ninclude-system-site-packages = false\nversion = {manifest.python}\n"
+    _write(folder / "pyvenv.cfg", text)
+    _write(binaries / "activate", _ACTIVATE.format(root=shlex.quote(str(target))))
+
+
+def _write_commands(
+    folder: Path, target: Path, manifest: Manifest, env: Mapping[str, str], name: str
+) -> None:
+    command = environment_lines(target, manifest, env)
+    manage = shlex.quote(str(target / "app" / "manage.py"))
+    python = shlex.quote(str(target / "bin" / "python"))
+    run = shlex.quote(str(target / "bin" / "deploykit-run"))
+    lines = [f'if [ "${{1:-}}" = --process ]; then shift; exec /bin/sh {run} "$@"; fi']
+    _executable(folder / "bin" / name, [*command, *lines, f'exec {python} {manage} "$@"'])
+    _executable(
+        folder / "bin" / "deploykit-run",
+        [*command, *process_lines(target, manifest, _scripts(folder))],
+    )
+
+
+def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) -> List[str]:
+    """Return the shell lines that prepare a release's environment.
+
+    What is set already wins, so that operations can override; PATH and VIRTUAL_ENV are the release's.
+    """
+    own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
+    lines = [
+        f': "${{{key}:={_in_braces(value)}}}"; export {key}'
+        for key, value in sorted(own.items())
+        if value
+    ]
+    root = shlex.quote(str(target))
+    return [
+        *lines,
+        f"VIRTUAL_ENV={root}; export VIRTUAL_ENV",
+        'PATH="$VIRTUAL_ENV/bin:$PATH"; export PATH',
+        "PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE",
+        f"DEPLOYKIT_RELEASE={manifest.release_id}; export DEPLOYKIT_RELEASE",
+    ]
+
+
+def _in_braces(value: str) -> str:
+    for char in '\\"`$}':
+        value = value.replace(char, "\\" + char)
+    return value
+
+
+def process_lines(target: Path, manifest: Manifest, scripts: Collection[str] = ()) -> List[str]:
+    """Return the shell lines that run a process by its name, ``deploykit-run web``.
+
+    A plain command replaces the shell, so that it gets the signals and the sockets (LISTEN_PID).
+    ``scripts`` are programs in ``bin`` that the release's Python can be given at once.
+    """
+    lines = [
+        f"cd {shlex.quote(str(target / 'app'))} || exit 1",
+        ': "${PORT:=8000}"; export PORT',
+        'if [ -n "${LISTEN_FDS:-}" ]; then LISTEN_PID=$$; export LISTEN_PID; fi',
+        *_gunicorn_lines(manifest),
+        'name="${1:-}"; [ $# -gt 0 ] && shift',
+        'case "$name" in',
+    ]
+    for process in manifest.processes:
+        lines.append(f"{shlex.quote(process.name)}) {shell_command(process.command, scripts)} ;;")
+    names = " ".join(process.name for process in manifest.processes)
+    lines += [f'*) echo "no process $name here; there are: {names}" >&2; exit 2 ;;', "esac"]
+    return lines
+
+
+def _gunicorn_lines(manifest: Manifest) -> List[str]:
+    """Return what keeps two gunicorns of one user apart: since 25.1 each opens one control socket."""
+    versions = [layer.version for layer in manifest.layers if layer.name == "gunicorn"]
+    if not versions or _numbers(versions[0]) < (25, 1):
+        return []
+    return [
+        'GUNICORN_CMD_ARGS="--no-control-socket ${GUNICORN_CMD_ARGS:-}"; export GUNICORN_CMD_ARGS'
+    ]
+
+
+def _numbers(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _scripts(folder: Path) -> List[str]:
+    """Return the programs of a release that begin in a shell, which looks for the Python beside them.
+
+    That takes three processes more at each start; who has the release's path knows the Python.
+    """
+    found = []
+    for path in (folder / "bin").iterdir():
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                if file.read(len(_SEEKING)) == _SEEKING:
+                    found.append(path.name)
+    return found
+
+
+def _executable(path: Path, lines: Sequence[str]) -> None:
+    path.unlink(missing_ok=True)
+    _write(path, "\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), 0o755)
+
+
+def _write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a file that another user reads and nobody else writes, whatever the umask."""
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+
+
+def load_release(root: Path) -> Manifest:
+    """Return the manifest of a staged release."""
+    try:
+        return Manifest.loads(read_ordinary(root / "manifest.json", LONGEST))
+    except FileNotFoundError:
+        raise DeployKitError(
+            f"there is no release at {root}", "`deploykit status` lists those that are staged."
+        ) from None
+
+
+def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:
+    """Return the files of a staged release that are not what its layers list (edited by hand)."""
+    found = []
+    for layer in manifest.layers:
+        if layers.has(store, layer.sha256):
+            entries = layers.entries_of(store, layer.sha256)
+            found += [entry.path for entry in entries if not layers.matches(str(root), entry)]
+    return found

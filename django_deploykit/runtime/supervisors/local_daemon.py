@@ -1,0 +1,370 @@
+"""The keeper: a small daemon that holds a site's socket and its processes where no systemd does.
+
+It listens on the site's address, starts instances with that socket and one of their own (the
+protocol of systemd's socket activation), restarts what dies, and answers on a control socket with
+one JSON line for each. It outlives releases: what it runs is given to it, never imported.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import selectors
+import signal
+import socket
+import stat
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+
+from ..base.errors import DeployKitError
+from ..base.site import Site, load_site
+
+Key = Tuple[str, str]  # release, process
+_FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
+_LONGEST_PAUSE = 30.0
+_LONGEST_LOG = 10 << 20  # bytes; a log that is longer is set aside when its process starts
+# What a process gets of the shell that released it. The rest is a developer's own: a DEBUG or a
+# DATABASE_URL that is exported there would win over the site's configuration.
+_PASSED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+)
+
+
+@dataclass
+class Instance:
+    """A process of a release as the keeper knows it."""
+
+    release: str
+    process: str
+    pid: int = 0
+    restarts: int = 0
+    started: float = 0.0
+    again: float = 0.0  # when to start it again; 0 while it runs
+    stopping: float = 0.0  # when it is to be killed; 0 while it is wanted
+    exit: Optional[int] = field(default=None)
+
+
+def run_folder(root: Path) -> Path:
+    """Return the private folder of a site's sockets: short, since socket paths are limited."""
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
+    base = Path(tempfile.gettempdir()) / f"deploykit-{os.getuid()}"
+    folder = base / name
+    for path in (base, folder):
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+        if (
+            not stat.S_ISDIR(status.st_mode)
+            or status.st_uid != os.getuid()
+            or status.st_mode & 0o077
+        ):
+            raise DeployKitError(f"{path} belongs to somebody else", "Remove it, or set TMPDIR.")
+    return folder
+
+
+def listener(address: str) -> socket.socket:
+    """Return a listening socket for ``127.0.0.1:8000``, ``[::1]:8000`` or a path."""
+    if address.startswith("/"):
+        sock = socket.socket(socket.AF_UNIX)
+        Path(address).unlink(missing_ok=True)
+        sock.bind(address)
+    else:
+        host, _, port = address.rpartition(":")
+        host = host.strip("[]")
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, int(port)))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise DeployKitError(
+                    f"{address} is in use by another program",
+                    "Stop that program, or set `listen` in [environment:local] of deploykit.ini.",
+                ) from None
+            raise DeployKitError(f"{address} cannot be listened on: {error.strerror}") from None
+    sock.listen(2048)
+    return sock
+
+
+class Keeper:
+    """Holds the sockets, keeps the instances, answers the control socket."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.folder = run_folder(site.root)
+        self.shared = _high(listener(site.listen))
+        self.control = _high(listener(str(self.folder / "control.sock")))
+        self.instances: Dict[Key, Instance] = {}
+        self.probes: Dict[str, socket.socket] = {}
+        self.killed: Set[Key] = set()  # what did not end within the limit
+        self.ending = False
+        self.selector = selectors.DefaultSelector()
+
+    def serve(self) -> None:
+        """Run until told to end and every instance is gone."""
+        reader, writer = os.pipe()
+        for fd in (reader, writer):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self.end())
+        self.control.settimeout(5)
+        self.selector.register(self.control, selectors.EVENT_READ)
+        self.selector.register(reader, selectors.EVENT_READ)
+        while not (self.ending and not self.instances):
+            for key, _ in self.selector.select(timeout=self._pause()):
+                if key.fileobj is self.control:
+                    self._answer()
+                else:
+                    os.read(reader, 4096)
+            self._reap()
+            self._tend()
+        # Who finds no control socket may start another keeper: the address must be free by then.
+        self.shared.close()
+        (self.folder / "control.sock").unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Stop everything, then end."""
+        self.ending = True
+        for instance in self.instances.values():
+            self._stop(instance)
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        times = [i.again for i in self.instances.values() if i.again]
+        times += [i.stopping for i in self.instances.values() if i.stopping]
+        return max(0.05, min([60.0, *(moment - now for moment in times)]))
+
+    def _answer(self) -> None:
+        try:
+            connection, _ = self.control.accept()
+        except OSError:
+            return
+        with connection:
+            connection.settimeout(5)
+            try:
+                request = json.loads(connection.makefile("rb").readline() or b"{}")
+                reply = self._do(request)
+            except (OSError, ValueError, DeployKitError) as error:
+                reply = {"error": str(error)}
+            try:
+                connection.sendall(json.dumps(reply).encode("utf-8") + b"\n")
+            except OSError:
+                return
+
+    def _do(self, request: Dict[str, Any]) -> Dict[str, Any]:
+        verb = request.get("verb")
+        keys: List[Key] = [
+            (str(request.get("release")), str(name)) for name in request.get("processes", [])
+        ]
+        if verb == "start":
+            for key in keys:
+                self._start(key)
+        elif verb == "stop":
+            for key in keys:
+                if key in self.instances:
+                    self._stop(self.instances[key])
+        elif verb == "end":
+            self.end()
+        return {
+            "pid": os.getpid(),
+            "instances": [asdict(one) for one in self.instances.values()],
+            "killed": sorted(self.killed),
+        }
+
+    def _start(self, key: Key) -> None:
+        self.killed.discard(key)
+        instance = self.instances.get(key)
+        if instance is None or instance.stopping:
+            instance = self.instances[key] = self._replace(key)
+        if not instance.pid:
+            self._spawn(instance)
+
+    def _replace(self, key: Key) -> Instance:
+        old = self.instances.pop(key, None)
+        if old is not None and old.pid:
+            _kill(old.pid, signal.SIGKILL)
+            os.waitpid(old.pid, 0)
+        return Instance(*key)
+
+    def _spawn(self, instance: Instance) -> None:
+        site = self.site
+        release = site.releases / instance.release
+        env = {**passed(os.environ), **environment(site)}
+        files = self._files(instance)
+        if instance.process == "web":
+            env["LISTEN_FDS"] = "2"
+            env["PORT"] = site.listen.rpartition(":")[2]
+            shared, probe = self.shared.fileno(), self._probe(instance.release).fileno()
+            files += [
+                (os.POSIX_SPAWN_DUP2, shared, _FIRST_FD),
+                (os.POSIX_SPAWN_DUP2, probe, _FIRST_FD + 1),
+            ]
+        command = ["/bin/sh", str(release / "bin" / "deploykit-run"), instance.process]
+        instance.pid = os.posix_spawn(
+            "/bin/sh",
+            command,
+            env,
+            file_actions=files,
+            setpgroup=0,
+            setsigdef=[signal.SIGTERM, signal.SIGINT],
+        )
+        instance.started, instance.again, instance.exit = time.monotonic(), 0.0, None
+
+    def _files(self, instance: Instance) -> List[Any]:
+        log = log_path(self.site, instance.release, instance.process)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        roll(log)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return [
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o640),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+
+    def _probe(self, release: str) -> socket.socket:
+        if release not in self.probes:
+            self.probes[release] = _high(listener(str(probe_path(self.folder, release))))
+        return self.probes[release]
+
+    def _stop(self, instance: Instance) -> None:
+        if not instance.stopping:
+            instance.stopping = time.monotonic() + self.site.drain
+            instance.again = 0.0
+            if instance.pid:
+                # Only the leader is asked: gunicorn and celery tell their own workers in their order.
+                _kill(instance.pid, signal.SIGTERM, group=False)
+
+    def _reap(self) -> None:
+        for instance in list(self.instances.values()):
+            if instance.pid:
+                pid, status = os.waitpid(instance.pid, os.WNOHANG)
+                if pid:
+                    _kill(instance.pid, signal.SIGKILL)  # what it left behind in its group
+                    instance.pid, instance.exit = 0, status
+                    if not instance.stopping:
+                        instance.again = time.monotonic() + min(
+                            _LONGEST_PAUSE, 2.0**instance.restarts
+                        )
+
+    def _tend(self) -> None:
+        now = time.monotonic()
+        for key, instance in list(self.instances.items()):
+            if instance.stopping and not instance.pid:
+                del self.instances[key]
+                self._forget(instance)
+            elif instance.stopping and now >= instance.stopping:
+                _kill(instance.pid, signal.SIGKILL)
+                self.killed.add(key)
+            elif instance.again and now >= instance.again:
+                instance.restarts += 1
+                self._spawn(instance)
+
+    def _forget(self, instance: Instance) -> None:
+        if instance.process == "web" and instance.release in self.probes:
+            self.probes.pop(instance.release).close()
+            probe_path(self.folder, instance.release).unlink(missing_ok=True)
+
+
+def passed(env: Mapping[str, str]) -> Dict[str, str]:
+    """Return what a site's processes see of the environment they are started from.
+
+    >>> passed({"PATH": "/bin", "LC_ALL": "C", "DEBUG": "1"})
+    {'PATH': '/bin', 'LC_ALL': 'C'}
+    """
+    return {key: value for key, value in env.items() if key in _PASSED or key.startswith("LC_")}
+
+
+def environment(site: Site) -> Dict[str, str]:
+    """Return what a process of a site gets: where its configuration and its data are."""
+    name = site.app.upper().replace("-", "_")
+    return {
+        f"{name}_CONFIG": str(site.ini),
+        "DEPLOYKIT_ENVIRONMENT": "local",
+        "STATE_DIRECTORY": str(site.data),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def probe_path(folder: Path, release: str) -> Path:
+    """Return the socket where only that release's web instance listens."""
+    return folder / f"probe-{release}.sock"
+
+
+def log_path(site: Site, release: str, process: str) -> Path:
+    """Return the file that an instance's output goes to."""
+    return site.root / "log" / f"{process}-{release}.log"
+
+
+def roll(path: Path, longest: int = _LONGEST_LOG) -> None:
+    """Set a log aside that has become too long, as ``NAME.1``; an older one of that name goes."""
+    with suppress(FileNotFoundError):
+        if path.stat().st_size > longest:
+            os.replace(path, path.with_name(f"{path.name}.1"))
+
+
+def _high(sock: socket.socket) -> socket.socket:
+    """Return the socket with a number above those that instances get theirs at."""
+    high = socket.socket(fileno=fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, 64))
+    sock.close()
+    return high
+
+
+def _kill(pid: int, number: int, group: bool = True) -> None:
+    try:
+        if group:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def main(root: str) -> int:
+    """Become the keeper of the site at ``root``; the caller reads one line: "up" or what is wrong."""
+    try:
+        keeper = Keeper(load_site(Path(root)))
+    except (DeployKitError, OSError) as error:
+        print(
+            json.dumps(
+                {"error": getattr(error, "message", str(error)), "hint": getattr(error, "hint", "")}
+            ),
+            flush=True,
+        )
+        return 1
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    print(json.dumps({"up": os.getpid()}), flush=True)
+    null = os.open(os.devnull, os.O_RDWR)
+    path = keeper.site.root / "log" / "keeper.log"
+    roll(path)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    for fd, source in ((0, null), (1, log), (2, log)):
+        os.dup2(source, fd)
+    os.chdir("/")
+    keeper.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,240 @@
+"""The supervisor of a real host: instances of units that setup installed, kept by systemd."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Sequence, Tuple
+
+from ..base.errors import DeployKitError
+from ..base.processes import Command
+from ..base.site import Site
+from .base import LAST_LINES, ProcessError, Running
+from .root_helper import helper
+from .systemd_units import (
+    enabled_path,
+    helper_path,
+    installed_kinds,
+    probe_path,
+    read_units,
+    template_name,
+    unit_name,
+    units,
+)
+
+_PROOF = 1.0  # seconds that a process without a socket must live to count as up
+_REFUSED, _UNSIGNED = 64, 65  # the helper's exit codes: words it does not know; no signature
+_SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
+
+
+class Systemd:
+    """A :class:`~.supervisor.Supervisor` for the deploy user: asks freely, acts through the helper."""
+
+    def __init__(self, site: Site) -> None:
+        """``site`` was set up on this host."""
+        self.site = site
+        self.kinds = [kind.name for kind in installed_kinds(site.app, read_units(site.app))]
+
+    def instances(self) -> List[Running]:
+        patterns = [unit_name(self.site.app, kind, "*") for kind in self.kinds]
+        if not patterns:
+            return []
+        shown = ",".join(_SHOWN)
+        command = ["systemctl", "show", "--all", "--no-pager", f"--property={shown}", *patterns]
+        done = _run(command)
+        if done.returncode:
+            raise ProcessError(f"systemd cannot be asked: {done.stderr.strip()}")
+        return parse_instances(self.site.app, self.kinds, done.stdout)
+
+    def start(self, release: str, processes: Sequence[str]) -> None:
+        if not processes:
+            return
+        self._judge_kinds(processes)
+        done = self._helped("start", release, *processes)
+        if done.returncode:
+            raise self._fallen(release, processes, done.stderr.strip())
+        workers = [name for name in processes if name != "web"]
+        end = time.monotonic() + _PROOF
+        while workers and time.monotonic() < end:
+            self._judge_up(release, workers)
+            time.sleep(0.1)
+
+    def stop(self, release: str, processes: Sequence[str]) -> List[str]:
+        if not processes:
+            return []
+        done = self._helped("stop", release, *processes)
+        if done.returncode:
+            raise ProcessError(f"{release} could not be stopped", done.stderr.strip())
+        return [name for name in processes if name in done.stdout.splitlines()]
+
+    def enable(self, release: str, processes: Sequence[str]) -> None:
+        """Write down what ``<app>.service`` starts after a reboot."""
+        path = enabled_path(self.site)
+        temporary = path.with_name(f".enabled-{os.getpid()}")
+        with temporary.open("w", encoding="ascii") as file:
+            file.write(" ".join([release, *processes]) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    def probe_address(self, release: str) -> str:
+        return probe_path(self.site, release)
+
+    def log(self, release: str, process: str, lines: int) -> List[str]:
+        done = self._helped("log", release, process, str(lines))
+        if done.returncode:
+            raise ProcessError(f"the log of {process} cannot be read", done.stderr.strip())
+        return done.stdout.splitlines()
+
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
+        """As the protocol says; ``env`` may hold ``DEPLOYKIT_…`` variables without secrets."""
+        token = secrets.token_hex(8)
+        given = [f"{name}={value}" for name, value in sorted(env.items())]
+        words = [*self._helper(), "run", release, token, *given, "--", *argv]
+        # The command runs under systemd, and sudo belongs to root: neither hears this process.
+        return Command(words, cancel=lambda: self._canceled(token))
+
+    def _canceled(self, token: str) -> None:
+        self._helped("cancel", token)
+
+    def keys(self) -> List[str]:
+        """Return the names of the options that the configuration sets; root alone can read it."""
+        done = self._helped("keys")
+        if done.returncode:
+            raise DeployKitError(
+                f"the configuration's option names cannot be read: {done.stderr.strip()}",
+                "Run --setup again.",
+            )
+        return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
+
+    def drift(self) -> List[str]:
+        """Return the files that setup wrote which are no longer what they should be, by name."""
+        there = read_units(self.site.app)
+        kinds = installed_kinds(self.site.app, there)
+        found = differing(units(self.site, kinds), there)
+        path = helper_path(self.site.app)
+        try:
+            same = path.read_text(encoding="utf-8") == helper(self.site, kinds)
+        except OSError:
+            same = False
+        return found if same else [*found, path.name]
+
+    def _judge_kinds(self, processes: Sequence[str]) -> None:
+        unknown = [name for name in processes if name not in self.kinds]
+        if unknown:
+            names = ", ".join(template_name(self.site.app, name) for name in unknown)
+            raise ProcessError(
+                f"this host has no {names}",
+                "The Procfile changed: run --setup, then release again.",
+            )
+
+    def _judge_up(self, release: str, processes: Sequence[str]) -> None:
+        found = {one.process: one for one in self.instances() if one.release == release}
+        for name in processes:
+            if name not in found or not found[name].active or found[name].restarts:
+                raise self._fallen(release, [name], "")
+
+    def _fallen(self, release: str, processes: Sequence[str], why: str) -> ProcessError:
+        found = {one.process: one for one in self.instances() if one.release == release}
+        down = [
+            name
+            for name in processes
+            if name not in found or not found[name].active or found[name].restarts
+        ]
+        name = (down or list(processes))[0]
+        lines = self.log(release, name, LAST_LINES)
+        hint = "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else why
+        return ProcessError(f"{name} of {release} did not come up", hint)
+
+    def _helper(self) -> List[str]:
+        path = str(helper_path(self.site.app))
+        return [path] if os.geteuid() == 0 else ["sudo", "-n", path]
+
+    def _helped(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        done = _run([*self._helper(), *words])
+        if done.returncode == _UNSIGNED:
+            raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
+        if done.returncode == _REFUSED:
+            raise DeployKitError(done.stderr.strip(), "Run --setup again.")
+        if done.returncode and done.stderr.startswith("sudo:"):
+            raise DeployKitError(
+                f"this user may not act for {self.site.app} here: {done.stderr.strip()}",
+                "Connect as the deploy user that --setup made, or run --setup again.",
+            )
+        return done
+
+
+def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command out of reach of the terminal's Ctrl-C; an interrupt is heard after its end.
+
+    What takes the command back must not run beside it: a stop would hit the start.
+    """
+    with _heard_later():
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+
+@contextmanager
+def _heard_later() -> Iterator[None]:
+    """Let an interrupt wait for the end of the block."""
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or before in (signal.SIG_IGN, None):
+        yield
+        return
+    heard: List[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
+
+
+def parse_instances(app: str, kinds: Sequence[str], text: str) -> List[Running]:
+    """Return the instances that ``systemctl show`` names, but for those that are gone."""
+    found = []
+    for block in text.split("\n\n"):
+        facts = dict(line.partition("=")[::2] for line in block.splitlines())
+        key = _instance(app, kinds, facts.get("Id", ""))
+        state = facts.get("ActiveState", "inactive")
+        if key is None or state == "inactive":
+            continue
+        found.append(
+            Running(
+                release=key[1],
+                process=key[0],
+                active=state in ("active", "reloading"),
+                restarts=int(facts.get("NRestarts") or 0),
+                pid=int(facts.get("MainPID") or 0),
+            )
+        )
+    return found
+
+
+def _instance(app: str, kinds: Sequence[str], name: str) -> "Tuple[str, str] | None":
+    for kind in kinds:
+        match = re.match(re.escape(f"{app}-{kind}@") + r"([0-9a-fT-]+)\.service\Z", name)
+        if match:
+            return kind, match.group(1)
+    return None
+
+
+def differing(wanted: Dict[str, str], there: Dict[str, str]) -> List[str]:
+    """Return the names of units that are missing, differ, or are there without being wanted."""
+    names = sorted(set(wanted) | set(there))
+    return [name for name in names if wanted.get(name) != there.get(name)]

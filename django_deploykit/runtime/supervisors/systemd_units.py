@@ -1,0 +1,286 @@
+"""The text of a site's systemd units, and of the sandbox that its processes run in (pure).
+
+``<app>.socket`` listens for the site. Each release's web process is an instance of
+``<app>-web@.service`` that gets this socket and one of its own, ``<app>-probe@.socket``; other
+processes are instances of ``<app>-PROCESS@.service``. ``<app>.service`` is what stands for all of
+them: it starts the live release when the machine boots, and stops everything.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from ..base.site import Site
+from ..bundle.manifest import Process
+
+FOLDER = Path("/etc/systemd/system")
+HELPERS = Path("/usr/local/libexec")
+_HEADER = "# Written by django-deploykit for {app} ({kind})"
+_WRITTEN = re.compile(r"# Written by django-deploykit for ([a-z][a-z0-9-]*) \(([A-Za-z0-9_-]+)\)")
+_GUNICORN = re.compile(r"(?:^|[\s/;&|])gunicorn(?:\s|$)")
+
+# What a process of a site may do. What is left out is left out for a reason: W^X memory breaks
+# ctypes callbacks and numeric libraries, and a site talks to databases and mail servers, so it keeps
+# the network.
+_SANDBOX = (
+    ("NoNewPrivileges", "yes"),
+    ("CapabilityBoundingSet", ""),
+    ("AmbientCapabilities", ""),
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "yes"),
+    ("PrivateTmp", "yes"),
+    ("PrivateDevices", "yes"),
+    ("PrivateUsers", "yes"),
+    ("ProtectClock", "yes"),
+    ("ProtectHostname", "yes"),
+    ("ProtectKernelLogs", "yes"),
+    ("ProtectKernelModules", "yes"),
+    ("ProtectKernelTunables", "yes"),
+    ("ProtectControlGroups", "yes"),
+    ("ProtectProc", "invisible"),
+    ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6"),
+    ("RestrictNamespaces", "yes"),
+    ("RestrictRealtime", "yes"),
+    ("RestrictSUIDSGID", "yes"),
+    ("LockPersonality", "yes"),
+    ("RemoveIPC", "yes"),
+    ("KeyringMode", "private"),
+    ("SystemCallArchitectures", "native"),
+    ("SystemCallFilter", "@system-service"),
+    ("SystemCallFilter", "~@privileged @resources"),
+    ("SystemCallErrorNumber", "EPERM"),
+    ("UMask", "0027"),
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A process that a site keeps; ``notify`` says that it tells systemd when it is ready."""
+
+    name: str
+    notify: bool = False
+
+
+def kinds_of(processes: Iterable[Process], roles: Sequence[str]) -> Tuple[Kind, ...]:
+    """Return the kinds of a Procfile that run on a host with those roles, ``web`` first.
+
+    Only gunicorn is known to tell systemd when it is ready; whether another server answers is
+    asked over HTTP anyway.
+    """
+    found: Dict[str, Kind] = {}
+    for process in processes:
+        if process.name == "release" or (roles and process.name not in roles):
+            continue
+        notify = process.name == "web" and bool(_GUNICORN.search(process.command))
+        found[process.name] = Kind(process.name, notify)
+    return tuple(sorted(found.values(), key=lambda kind: (kind.name != "web", kind.name)))
+
+
+def helper_path(app: str) -> Path:
+    """Return the path of the helper that runs as root for the deploy user."""
+    return HELPERS / f"deploykit-{app}"
+
+
+def enabled_path(site: Site) -> Path:
+    """Return the file that says what comes up after a reboot: ``RELEASE KIND...``, one line."""
+    return site.root / "enabled"
+
+
+def unit_name(app: str, kind: str, release: str) -> str:
+    """Return the name of an instance."""
+    return f"{app}-{kind}@{release}.service"
+
+
+def template_name(app: str, kind: str) -> str:
+    """Return the file name of a process's unit."""
+    return f"{app}-{kind}@.service"
+
+
+def probe_path(site: Site, release: str) -> str:
+    """Return the socket where only that release's web process answers."""
+    return f"/run/{site.app}/probe-{release}.sock"
+
+
+def units(site: Site, kinds: Sequence[Kind]) -> Dict[str, str]:
+    """Return the units of a site by file name."""
+    found = {f"{site.app}.service": umbrella(site)}
+    for kind in kinds:
+        found[template_name(site.app, kind.name)] = service(site, kind)
+        if kind.name == "web":
+            found[f"{site.app}.socket"] = live_socket(site)
+            found[f"{site.app}-probe@.socket"] = probe_socket(site)
+    return found
+
+
+def umbrella(site: Site) -> str:
+    """Return the unit that starts what is live and stops everything."""
+    app = site.app
+    return _unit(
+        app,
+        "all",
+        {
+            "Unit": [
+                ("Description", f"{app}, the live release"),
+                ("Wants", f"{app}.socket"),
+                ("After", f"{app}.socket network.target"),
+            ],
+            "Service": [
+                ("Type", "oneshot"),
+                ("RemainAfterExit", "yes"),
+                ("ExecStart", f"{helper_path(app)} boot"),
+            ],
+            "Install": [("WantedBy", "multi-user.target")],
+        },
+    )
+
+
+def live_socket(site: Site) -> str:
+    """Return the unit of the socket that the site is reached at."""
+    lines = [
+        ("ListenStream", site.listen),
+        ("Service", f"{site.app}.service"),
+        ("FileDescriptorName", "web"),
+        ("Backlog", "2048"),
+    ]
+    if site.listen.startswith("/"):
+        lines.append(("SocketMode", "0666"))
+    else:
+        lines += [("NoDelay", "yes")]
+        if not _everywhere_or_loopback(site.listen):
+            lines.append(("FreeBind", "yes"))  # the address may come up after the sockets
+    return _unit(
+        site.app,
+        "socket",
+        {
+            "Unit": [("Description", f"{site.app}, where the site listens")],
+            "Socket": lines,
+            "Install": [("WantedBy", "sockets.target")],
+        },
+    )
+
+
+def probe_socket(site: Site) -> str:
+    """Return the unit of the socket where only one release answers."""
+    app = site.app
+    return _unit(
+        app,
+        "probe",
+        {
+            "Unit": [
+                ("Description", f"{app}, where release %i alone is asked"),
+                ("PartOf", f"{app}.service"),
+            ],
+            "Socket": [
+                ("ListenStream", probe_path(site, "%i")),
+                ("Service", f"{app}-web@%i.service"),
+                ("FileDescriptorName", "probe"),
+                ("SocketMode", "0666"),
+                ("RemoveOnStop", "yes"),
+            ],
+        },
+    )
+
+
+def service(site: Site, kind: Kind) -> str:
+    """Return the unit of a process; its instances are releases."""
+    app = site.app
+    sockets = f"{app}.socket {app}-probe@%i.socket"
+    web = kind.name == "web"
+    unit = [
+        ("Description", f"{app}, {kind.name} of release %i"),
+        ("PartOf", f"{app}.service"),
+        ("After", "network.target postgresql.service mariadb.service redis-server.service"),
+        ("StartLimitIntervalSec", "0"),  # a database that comes up late is waited for
+    ]
+    if web:
+        unit += [("Requires", sockets), ("After", sockets)]
+    lines = [("Type", "notify"), ("NotifyAccess", "all")] if kind.notify else [("Type", "exec")]
+    lines += [("Sockets", sockets)] if web else []
+    lines += [
+        ("ExecStart", f"/bin/sh {site.releases}/%i/bin/deploykit-run {kind.name}"),
+        ("Restart", "always"),
+        ("RestartSec", "2"),
+        ("TimeoutStartSec", _seconds(site.boot)),
+        ("TimeoutStopSec", _seconds(site.drain)),
+        ("KillMode", "mixed"),
+    ]
+    if web:
+        lines.append(("Environment", f"GUNICORN_CMD_ARGS=--graceful-timeout={site.drain:.0f}"))
+    return _unit(app, kind.name, {"Unit": unit, "Service": [*lines, *sandbox(site)]})
+
+
+def sandbox(site: Site) -> List[Tuple[str, str]]:
+    """Return the properties of every process of a site, also of a management command."""
+    app = site.app
+    return [
+        ("User", app),
+        ("Group", app),
+        ("StateDirectory", app),
+        ("StateDirectoryMode", "0750"),
+        # The configuration belongs to root; the process gets a copy that nobody else can read, and
+        # an empty folder in its place, so that what it cannot read is no error.
+        ("LoadCredential", f"{app}.ini:{site.ini}"),
+        ("LoadCredential", f"conf.d:{site.etc}/conf.d"),
+        ("TemporaryFileSystem", f"{site.etc}:ro"),
+        # Used where a profile of that name is loaded; the dash lets its absence be no error.
+        ("AppArmorProfile", f"-deploykit-{app}"),
+        ("Environment", f"DEPLOYKIT_DATA={site.data}"),
+        ("Environment", "PYTHONUNBUFFERED=1"),
+        *_SANDBOX,
+    ]
+
+
+def written_for(text: str) -> Optional[Tuple[str, str]]:
+    """Return for which app, and which of its kinds, a unit was written, None where it is not ours."""
+    match = _WRITTEN.match(text)
+    return (match.group(1), match.group(2)) if match else None
+
+
+def installed_kinds(app: str, texts: Mapping[str, str]) -> Tuple[Kind, ...]:
+    """Return the kinds whose units are installed; ``texts`` are units by file name."""
+    found = []
+    for name, text in texts.items():
+        owner = written_for(text)
+        if owner and owner[0] == app and name == template_name(app, owner[1]):
+            found.append(Kind(owner[1], "\nType=notify\n" in text))
+    return tuple(sorted(found, key=lambda kind: (kind.name != "web", kind.name)))
+
+
+def listening(app: str, texts: Mapping[str, str]) -> str:
+    """Return where the installed socket of the app listens, "" where there is none."""
+    match = re.search(r"^ListenStream=(.*)$", texts.get(f"{app}.socket", ""), re.MULTILINE)
+    return match[1] if match else ""
+
+
+def read_units(app: str, folder: Path = FOLDER) -> Dict[str, str]:
+    """Return the units in ``folder`` that were written for the app, by file name."""
+    found = {}
+    for path in sorted(folder.glob(f"{app}*")):
+        try:
+            text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        except (OSError, UnicodeDecodeError):
+            continue
+        owner = written_for(text)
+        if owner and owner[0] == app:
+            found[path.name] = text
+    return found
+
+
+def _unit(app: str, kind: str, sections: Mapping[str, Sequence[Tuple[str, str]]]) -> str:
+    lines = [_HEADER.format(app=app, kind=kind), "# Changes belong in a drop-in: systemctl edit."]
+    for title, options in sections.items():
+        lines += ["", f"[{title}]", *(f"{key}={value}" for key, value in options)]
+    return "\n".join(lines) + "\n"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g}s"
+
+
+def _everywhere_or_loopback(listen: str) -> bool:
+    address = ipaddress.ip_address(listen.rpartition(":")[0].strip("[]"))
+    return address.is_loopback or address.is_unspecified

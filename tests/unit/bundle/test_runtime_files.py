@@ -1,0 +1,71 @@
+"""The runtime in a bundle: sources, and bytecode that any process compiles alike."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle import layers, runtime_files
+from django_deploykit.bundle.environment import Target, find_target
+from django_deploykit.runtime.sources import sources
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
+    return find_target("", "")
+
+
+def test_every_source_has_its_bytecode(target: Target) -> None:
+    found = runtime_files.files(target)
+    names = {name for name in found if name.endswith(".py")}
+    assert names == set(sources())
+    assert {name + "c" for name in names} == set(found) - names
+
+
+def test_it_is_the_same_again_from_the_cache_and_from_an_empty_one(
+    target: Target, tmp_path: Path
+) -> None:
+    first = runtime_files.files(target)
+    assert runtime_files.files(target) == first
+    shutil.rmtree(tmp_path / "cache")
+    assert runtime_files.files(target) == first
+
+
+def test_a_cached_one_that_is_damaged_or_gone_is_made_again(target: Target) -> None:
+    first = runtime_files.files(target)
+    for path in layers.layer_folder().glob("*.zip"):
+        path.write_bytes(path.read_bytes()[:-1])
+    assert runtime_files.files(target) == first
+    for path in layers.layer_folder().glob("*"):
+        path.unlink()
+    assert runtime_files.files(target) == first
+
+
+def test_python_takes_the_bytecode_and_another_one_the_source(
+    target: Target, tmp_path: Path
+) -> None:
+    found = runtime_files.files(target)
+    foreign = {
+        name: b"\0\0\0\0" + data[4:] if name.endswith(".pyc") else data
+        for name, data in found.items()
+    }
+    for name, members, ending in (("own", found, ".pyc"), ("foreign", foreign, ".py")):
+        path = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, data in members.items():
+                archive.writestr(f"runtime/{member}", data)
+        code = "import runtime.base.errors as e; print(e.__file__)"
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", code],
+            env={"PYTHONPATH": str(path), "PATH": os.defpath},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.strip().endswith(f"errors{ending}"), done.stderr

@@ -1,0 +1,181 @@
+"""A release's end, the status and the history in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_deploykit.management.summary import Ending, columns, history_line, status_lines, summary
+from django_deploykit.release.outcome import Outcome
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
+
+OLD, NEW = "20261120T041500-929a762", "20261123T041500-ab12cd3"
+
+
+def words(outcome: Outcome, ending: Ending) -> list[str]:
+    return [line for line, _ in summary(outcome, ending)]
+
+
+def test_a_release_says_where_what_how_much_how_long_and_the_way_back() -> None:
+    outcome = Outcome(
+        NEW,
+        live={"web1": NEW, "web2": NEW},
+        before={"web1": OLD, "web2": OLD},
+        bytes={"web1": 1024, "web2": 2048},
+        seconds={"send": 0.5, "check": 1.25, "lock": 0.01},
+        migrated=["web1: default"],
+    )
+    ending = Ending(
+        "production", 4.21, 1 << 20, "", ["1 commit since 929a762:", "  + ab12cd3 Greet"]
+    )
+    assert words(outcome, ending) == [
+        f"{NEW} is live on production, 2 hosts",
+        "  host  live now                 before                   sent",
+        f"  web1  {NEW}  {OLD}  1.0 KiB",
+        f"  web2  {NEW}  {OLD}  2.0 KiB",
+        "  1 commit since 929a762:",
+        "    + ab12cd3 Greet",
+        "  sent 3.0 KiB; the bundle has 1.0 MiB",
+        "  migrated web1: default",
+        "  took 4.2 s (most of it: check 1.2, send 0.5)",
+        "  to go back: manage.py release production --rollback",
+    ]
+
+
+def test_a_first_release_has_no_way_back_and_a_url() -> None:
+    outcome = Outcome(NEW, live={"local": NEW}, before={"local": None})
+    lines = words(outcome, Ending("local", 1.0, 0, "http://127.0.0.1:8000/"))
+    assert lines[-1] == "  http://127.0.0.1:8000/"
+    assert lines[2].split() == ["local", NEW, "nothing"]
+
+
+def test_what_the_hosts_checks_warn_of_is_told_once() -> None:
+    finding = {
+        "id": "deploykit.W203",
+        "level": "WARNING",
+        "message": "ALLOWED_HOSTS has only localhost",
+        "hint": "Add the site's real name.",
+        "path": "shop/settings.py",
+        "line": 12,
+    }
+    others = [{"id": f"W{n}", "level": "warning", "message": "m"} for n in range(6)]
+    outcome = Outcome(NEW, live={"web1": NEW, "web2": NEW})
+    outcome.findings = [{"host": host, **finding} for host in ("web1", "web2")]
+    outcome.findings += [*others, {"id": "I818", "level": "info", "message": "quiet"}]
+    lines = words(outcome, Ending("production", 1.0))
+    told = "shop/settings.py:12: ALLOWED_HOSTS has only localhost (Add the site's real name.)"
+    assert lines.count(f"  warning: deploykit.W203: {told}") == 1
+    assert "  and 2 warnings more" in lines
+    assert not any("quiet" in line for line in lines)
+
+
+@pytest.mark.parametrize("code", [LIVE, TAKEN_BACK])
+def test_what_the_hosts_warn_of_is_told_however_it_ended(code: int) -> None:
+    outcome = Outcome(NEW, code, live={"web1": NEW}, warnings=["web1: worker was killed"])
+    assert "  warning: web1: worker was killed" in words(outcome, Ending("production", 1.0))
+
+
+def test_a_failure_says_why_and_what_is_live() -> None:
+    outcome = Outcome(
+        NEW,
+        TAKEN_BACK,
+        live={"web1": OLD, "web2": OLD},
+        before={"web1": OLD, "web2": OLD},
+        errors={"web2": "GET / answered 500\nIts last lines:\n  boom"},
+    )
+    lines = words(outcome, Ending("production", 2.0, 0, "http://example.org/"))
+    assert lines[0] == f"{NEW} failed and was taken back"
+    assert lines[2].split() == ["web1", OLD, "the", "same"]
+    assert "  web2: GET / answered 500" in lines
+    assert not any("example.org" in line or "rollback" in line for line in lines)
+
+
+def test_half_done_says_what_is_unknown_and_what_to_do() -> None:
+    outcome = Outcome(
+        NEW,
+        HALF_DONE,
+        live={"web1": NEW, "web2": None},
+        before={"web1": OLD, "web2": OLD},
+        errors={"web2": "the connection was lost"},
+    )
+    lines = words(outcome, Ending("production", 2.0))
+    assert lines[0] == f"{NEW} failed and was not wholly taken back"
+    assert lines[3].split() == ["web2", "unknown", OLD]
+    assert "release production --status" in lines[-1]
+
+
+def test_what_is_said_of_many_hosts_stays_on_a_line() -> None:
+    hosts = [f"deploy@web{n}.example.com" for n in range(20)]
+    outcome = Outcome(
+        NEW,
+        TAKEN_BACK,
+        live=dict.fromkeys(hosts, OLD),
+        before=dict.fromkeys(hosts, OLD),
+        errors={hosts[3]: "it is not healthy: " + "long " * 40},
+        migrated=[f"{host}: default" for host in hosts],
+    )
+    lines = words(outcome, Ending("production", 1.0))
+    assert "  migrated 20 databases" in lines
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_no_line_of_an_ordinary_summary_is_wider_than_80_columns() -> None:
+    host = "web1.example.com"
+    outcome = Outcome(
+        NEW,
+        live={host: NEW},
+        before={host: OLD},
+        bytes={host: 1023 << 10},
+        seconds=dict.fromkeys(("collectstatic", "migrate", "switch", "check"), 100.0),
+    )
+    ending = Ending("production", 1000.0, 1 << 29, "")
+    assert max(len(line) for line in words(outcome, ending)) <= 80
+
+
+def test_columns_without_content_are_left_out() -> None:
+    assert columns([("a", "b", "c"), ("1", "", "3")]) == ["a  c", "1  3"]
+
+
+def test_status_names_drift_locks_and_processes_that_do_not_run() -> None:
+    row = {
+        "live": NEW,
+        "listen": "127.0.0.1:8000",
+        "instances": [{"process": "web", "release": NEW, "active": False, "restarts": 3}],
+        "staged": [OLD, NEW],
+        "interrupted": True,
+        "lock": {"owner": "ann@laptop", "what": "releasing"},
+        "changed": ["app/shop/views.py"],
+        "drift": ["shop.socket is not as setup wrote it"],
+    }
+    assert status_lines("web1", row) == [
+        f"web1: {NEW} is live on 127.0.0.1:8000",
+        f"  web of {NEW} does not run, restarted 3 times",
+        f"  staged too: {OLD}",
+        "  a switch was interrupted; the next release settles it",
+        "  locked by ann@laptop: releasing",
+        "  drift: app/shop/views.py was changed by hand",
+        "  drift: shop.socket is not as setup wrote it",
+    ]
+    assert status_lines("web1", {"error": "gone"}) == ["web1: gone"]
+
+
+def test_history_has_one_line_for_each_record() -> None:
+    record = {"time": 0, "action": "release", "release": NEW, "result": "failed", "why": "a\nb"}
+    assert history_line(record) == f"1970-01-01 00:00:00  release   {NEW}  failed  by ?: a"
+
+
+def test_a_first_release_that_fails_says_that_nothing_serves() -> None:
+    outcome = Outcome(
+        NEW, TAKEN_BACK, live={"web1": None}, before={"web1": None}, migrated=["web1: default"]
+    )
+    lines = words(outcome, Ending("production", 1.0))
+    assert "  the migrations stay applied" in lines
+    assert lines[-1].startswith("  nothing serves yet")
+    outcome.live = {"web1": OLD}
+    lines = words(outcome, Ending("production", 1.0))
+    assert lines[-1] == "  the migrations stay applied; the release that serves ran on them"
+
+
+def test_the_time_of_the_build_is_told_with_the_rest() -> None:
+    outcome = Outcome(NEW, live={"web1": NEW}, seconds={"send": 0.5})
+    lines = words(outcome, Ending("production", 9.0, built=7.25))
+    assert "  took 9.0 s (most of it: build 7.2, send 0.5)" in lines

@@ -1,0 +1,44 @@
+"""The Procfile, and what runs where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_deploykit.errors import Problems
+from django_deploykit.project.procfile import default_web, parse_procfile
+from django_deploykit.runtime.bundle.manifest import Process
+
+
+def test_reads_lines_as_heroku_does() -> None:
+    text = "# the site\nweb: gunicorn shop.wsgi --bind :$PORT\n\nrelease: yes | python manage.py migrate\r\nworker-2 :  celery -A shop worker\n"
+    assert parse_procfile(text) == (
+        Process("web", "gunicorn shop.wsgi --bind :$PORT"),
+        Process("release", "yes | python manage.py migrate"),
+        Process("worker-2", "celery -A shop worker"),
+    )
+
+
+def test_names_every_line_that_is_none() -> None:
+    with pytest.raises(Problems) as caught:
+        parse_procfile("web gunicorn\nweb: a\nweb: b\n-x: c\nempty:\n")
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
+        "Procfile:1",
+        "Procfile:3",
+        "Procfile:4",
+        "Procfile:5",
+    ]
+
+
+def test_web_is_gunicorn_with_the_ports_and_workers_of_the_environment() -> None:
+    web = default_web("shop.wsgi:application", "", uvicorn=False)
+    assert web is not None
+    assert web.command.startswith("gunicorn ")
+    for words in ("${PORT:-8000}", "${WEB_CONCURRENCY:-2}", "--threads 4", "shop.wsgi:application"):
+        assert words in web.command
+
+
+def test_an_asynchronous_project_needs_uvicorn() -> None:
+    assert default_web("", "shop.asgi:application", uvicorn=False) is None
+    web = default_web("", "shop.asgi:application", uvicorn=True)
+    assert web is not None
+    assert "UvicornWorker" in web.command

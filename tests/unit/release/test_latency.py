@@ -1,0 +1,117 @@
+"""The probe beside a switch, on a transport that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+import pytest
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.release.latency import Watched
+from django_deploykit.release.report.timeline import Latency
+from django_deploykit.release.transports.base import Event
+
+SEEN = {
+    "count": 2,
+    "failed": 1,
+    "p50": 0.1,
+    "p99": 0.2,
+    "slowest": 0.2,
+    "samples": [[10.0, 0.1, True], [10.1, 0.2, False]],
+}
+
+
+class Fake:
+    """A host whose probe answers once its stream has ended."""
+
+    name = "web1"
+
+    def __init__(
+        self, seen: dict[str, Any] | DeployKitError, switch: Exception | None = None
+    ) -> None:
+        self.seen, self.switch = seen, switch
+        self.calls: list[str] = []
+
+    def call(
+        self,
+        verb: str,
+        *arguments: str,
+        stream: BinaryIO | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> dict[str, Any]:
+        if verb != "watch":
+            self.calls.append(verb)
+            if self.switch:
+                raise self.switch
+            return {"done": verb}
+        assert stream is not None
+        assert on_event is not None
+        if isinstance(self.seen, DeployKitError):
+            raise self.seen
+        on_event({"event": "watching", "now": 10.0})
+        self.calls.append("watching")
+        assert stream.read() == b""  # until the switch is over
+        self.calls.append("seen")
+        return self.seen
+
+    def attach(self, verb: str, *arguments: str) -> int:
+        return 0
+
+    def interrupt(self) -> None:
+        self.calls.append("interrupt")
+
+    def open(self) -> None:
+        self.calls.append("open")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_watches_a_switch_from_before_it_begins_until_it_has_ended() -> None:
+    found: list[Latency] = []
+    host = Fake(SEEN)
+    assert Watched(host, found).call("switch") == {"done": "switch"}
+    assert sorted(host.calls[:2]) == ["switch", "watching"]
+    assert host.calls[2] == "seen"
+    (latency,) = found
+    assert (latency.host, latency.count, latency.failed) == ("web1", 2, 1)
+    assert [sample.ok for sample in latency.samples] == [True, False]
+
+
+def test_times_are_this_machines() -> None:
+    found: list[Latency] = []
+    Watched(Fake(SEEN), found).call("switch")
+    first, second = found[0].samples
+    assert first.at > 1e9  # not the host's, which stood at 10
+    assert second.at - first.at == pytest.approx(0.1, abs=1e-5)
+
+
+def test_a_switch_that_fails_fails_and_its_probe_still_tells() -> None:
+    found: list[Latency] = []
+    with pytest.raises(DeployKitError, match="not healthy"):
+        Watched(Fake(SEEN, DeployKitError("not healthy")), found).call("switch")
+    assert found[0].count == 2
+
+
+def test_a_probe_that_fails_disturbs_nothing() -> None:
+    found: list[Latency] = []
+    host = Fake(DeployKitError("no such verb"))
+    assert Watched(host, found).call("switch") == {"done": "switch"}
+    assert found == []
+
+
+def test_nothing_live_is_nothing_seen() -> None:
+    found: list[Latency] = []
+    Watched(Fake({**SEEN, "count": 0, "samples": []}), found).call("switch")
+    assert found == []
+
+
+def test_other_verbs_have_no_probe() -> None:
+    host = Fake(SEEN)
+    watched = Watched(host, [])
+    watched.call("stage")
+    watched.interrupt()
+    watched.close()
+    assert host.calls == ["stage", "interrupt", "close"]
+    assert watched.name == "web1"

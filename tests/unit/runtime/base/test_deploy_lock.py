@@ -1,0 +1,104 @@
+"""The lock of a site: one holder, who is named, and gone with its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.base.deploy_lock import (
+    LockedError,
+    describe,
+    hold,
+    holder,
+    read_owner,
+)
+from django_deploykit.runtime.base.errors import LOCKED
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from django_deploykit.runtime.base.deploy_lock import hold
+with hold(Path(sys.argv[1]), {"owner": "ann@laptop", "what": "releasing ab12cd3"}):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_is_free_before_and_after(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert holder(path) is None
+    with hold(path, {"owner": "ann", "what": "x"}):
+        found = holder(path)
+        assert found is not None
+        assert found["owner"] == "ann"
+    assert holder(path) is None
+    assert read_owner(path) == {}
+
+
+def test_is_free_again_after_an_error_inside(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with pytest.raises(ZeroDivisionError), hold(path, {}):
+        raise ZeroDivisionError
+    with hold(path, {}):
+        pass
+
+
+def test_a_second_holder_is_refused_and_told_who_and_what(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with (
+        hold(path, {"owner": "ann@laptop", "what": "releasing ab12cd3", "time": 1e9}),
+        pytest.raises(LockedError) as caught,
+        hold(path, {"owner": "bob"}),
+    ):
+        pass
+    assert caught.value.exit_code == LOCKED
+    for part in ("ann@laptop", "releasing ab12cd3", "2001-09-09 01:46:40 UTC"):
+        assert part in caught.value.message
+    assert "--wait" in caught.value.hint
+
+
+def test_waiting_lasts_as_long_as_it_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with hold(path, {}):
+        begun = time.monotonic()
+        with pytest.raises(LockedError), hold(path, {}, wait=1.0):
+            pass
+        assert 0.9 < time.monotonic() - begun < 3
+
+
+def test_the_lock_goes_with_its_process_even_when_that_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        found = holder(path)
+        assert found is not None
+        assert found["what"] == "releasing ab12cd3"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert holder(path) is None
+        with hold(path, {}):
+            pass
+
+
+def test_looking_who_holds_it_does_not_take_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    for _ in range(3):
+        assert holder(path) is None
+    with hold(path, {}):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "\x00"])
+def test_an_owner_that_cannot_be_read_is_somebody(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lock"
+    path.write_text(text)
+    assert read_owner(path) == {}
+    assert "somebody" in describe(read_owner(path))

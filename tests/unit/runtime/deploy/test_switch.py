@@ -1,0 +1,301 @@
+"""The switch: one of the two releases serves, whatever fails, whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from django_deploykit.runtime.base.journal import read
+from django_deploykit.runtime.base.probe import Answer
+from django_deploykit.runtime.base.site import Site, checked_path, live_release
+from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.deploy import switch as switching
+from django_deploykit.runtime.deploy.switch import Change, deaf, settle, switch
+from tests.bundles import make_manifest
+from tests.unit.runtime.fake_supervisor import FakeSupervisor, stage_by_hand
+
+OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
+CHANGE = Change(NEW, OLD, "release", "ann", "c" * 40)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this runs."""
+
+
+def silent(event: str, **facts: Any) -> None:
+    pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    processes = (Process("web", "gunicorn"), Process("worker", "celery"), Process("release", "x"))
+    for release in (OLD, NEW):
+        manifest = make_manifest((), release_id=release, processes=processes)
+        stage_by_hand(tmp_path, manifest.dumps(), release)
+    made = Site("shop", tmp_path, tmp_path / "etc", tmp_path / "var", listen="127.0.0.1:1", boot=1)
+    switching.point(made, OLD)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+    """What probes get: the last answer again and again."""
+    queue = [Answer(200)]
+    monkeypatch.setattr(
+        switching, "ask", lambda *_, **__: queue.pop(0) if len(queue) > 1 else queue[0]
+    )
+    return queue
+
+
+def serving(release: str) -> list[tuple[str, str]]:
+    return [(release, "web"), (release, "worker")]
+
+
+def test_the_new_release_takes_over_and_the_old_one_is_gone(site: Site) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    record = switch(site, supervisor, CHANGE, silent)
+    assert sorted(supervisor.running) == serving(NEW)
+    assert supervisor.enabled == (NEW, ("web", "worker"))
+    assert live_release(site) == NEW
+    assert (record["result"], record["from"]) == ("live", OLD)
+    assert read(site.journal)[-1]["release"] == NEW
+    assert not (site.root / "switching.json").exists()
+
+
+def test_hashed_files_of_both_are_there_before_it_starts_whichever_way_it_goes(site: Site) -> None:
+    processes = (Process("web", "gunicorn"),)
+    names = {OLD: "base.aaaaaaaaaaaa.css", NEW: "base.bbbbbbbbbbbb.css"}
+    for release, name in names.items():
+        folder = site.releases / release
+        manifest = make_manifest(
+            (), release_id=release, processes=processes, static_root="app/static"
+        )
+        (folder / "manifest.json").chmod(0o644)
+        (folder / "manifest.json").write_text(manifest.dumps())
+        (folder / "app/static/css").mkdir(parents=True)
+        (folder / "app/static/css" / name).write_text(release)
+        (folder / "app/static/css/base.css").write_text(release)
+    for change in (CHANGE, Change(OLD, NEW, "rollback")):
+        switch(site, FakeSupervisor([(str(change.before), "web")]), change, silent)
+        static = site.current / "app/static/css"
+        assert {path.name: path.read_text() for path in static.iterdir()} == {
+            **{name: release for release, name in names.items()},
+            "base.css": change.to,
+        }
+
+
+def test_new_web_comes_before_old_web_ends_and_old_workers_end_before_new_begin(
+    site: Site,
+) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    switch(site, supervisor, CHANGE, silent)
+    assert supervisor.calls == [
+        f"start {NEW} web",
+        f"stop {OLD} worker",
+        f"start {NEW} worker",
+        f"enable {NEW}",
+        f"stop {OLD} web",
+    ]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(5))
+def test_a_failure_at_any_step_brings_the_old_release_back(
+    site: Site, step: int, after: bool
+) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.fails, supervisor.after = step, after
+    with pytest.raises(DeployKitError) as caught:
+        switch(site, supervisor, CHANGE, silent)
+    assert caught.value.exit_code == TAKEN_BACK
+    assert "it fell" in caught.value.message
+    assert f"{OLD} serves as before" in caught.value.message
+    assert "ouch" in caught.value.hint
+    assert sorted(supervisor.running) == serving(OLD)
+    assert live_release(site) == OLD
+    assert read(site.journal)[-1]["result"] == "failed"
+    assert not (site.root / "switching.json").exists()
+    switch(site, supervisor, CHANGE, silent)
+    assert sorted(supervisor.running) == serving(NEW)
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(5))
+def test_a_death_at_any_step_is_settled_to_one_release(
+    site: Site, step: int, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.fails, supervisor.after, supervisor.error = step, after, Killed()
+    with monkeypatch.context() as patch:
+        patch.setattr(switching, "_take_back", lambda *_: _die())
+        with pytest.raises(Killed):
+            switch(site, supervisor, CHANGE, silent)
+    live = settle(site, supervisor, silent)
+    assert live in (OLD, NEW)
+    assert live == live_release(site)
+    assert sorted(supervisor.running) == serving(str(live))
+    assert settle(site, supervisor, silent) is None
+    switch(site, supervisor, replace(CHANGE, before=live), silent)
+    assert sorted(supervisor.running) == serving(NEW)
+
+
+def _die() -> None:
+    raise Killed
+
+
+def test_ctrl_c_takes_it_back(site: Site) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.fails, supervisor.error = 2, KeyboardInterrupt()
+    with pytest.raises(DeployKitError, match="it was interrupted"):
+        switch(site, supervisor, CHANGE, silent)
+    assert sorted(supervisor.running) == serving(OLD)
+
+
+def test_ctrl_c_is_not_heard_while_it_is_taken_back() -> None:
+    with deaf():
+        os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_what_cannot_be_taken_back_is_said_and_left_to_be_settled(site: Site) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.fails = 0
+    real = supervisor.start
+
+    def start(release: str, processes: list[str]) -> None:
+        if release == OLD:
+            raise DeployKitError("the old one is broken too")
+        real(release, processes)
+
+    supervisor.start = start  # type: ignore[method-assign,assignment]
+    with pytest.raises(DeployKitError) as caught:
+        switch(site, supervisor, CHANGE, silent)
+    assert caught.value.exit_code == HALF_DONE
+    assert "the old one is broken too" in caught.value.message
+    assert (site.root / "switching.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(500), "GET / answered 500"),
+        (Answer(400), "ALLOWED_HOSTS"),
+        (Answer(0, problem="refused"), "was not answered: refused"),
+        (Answer(301, location="https://localhost/"), "redirects to itself"),
+    ],
+)
+def test_an_unhealthy_release_is_not_let_in(
+    site: Site, answers: list[Answer], answer: Answer, words: str
+) -> None:
+    answers[:] = [answer]
+    supervisor = FakeSupervisor(serving(OLD))
+    with pytest.raises(DeployKitError) as caught:
+        switch(replace(site, boot=0.2), supervisor, CHANGE, silent)
+    assert words in caught.value.message
+    assert f"web of {NEW} says ouch" in caught.value.hint
+    assert f"stop {OLD} web" not in supervisor.calls
+    assert sorted(supervisor.running) == serving(OLD)
+
+
+def test_a_release_that_is_slow_to_come_up_is_waited_for(site: Site, answers: list[Answer]) -> None:
+    answers[:] = [Answer(0, problem="refused"), Answer(503), Answer(502), Answer(200)]
+    switch(site, FakeSupervisor(serving(OLD)), CHANGE, silent)
+    assert live_release(site) == NEW
+
+
+def test_a_first_release_that_fails_leaves_nothing(site: Site) -> None:
+    site.current.unlink()
+    supervisor = FakeSupervisor()
+    supervisor.fails, supervisor.after = 1, True
+    with pytest.raises(DeployKitError, match="nothing was live before"):
+        switch(site, supervisor, replace(CHANGE, before=None), silent)
+    assert supervisor.running == []
+    assert live_release(site) is None
+
+
+def test_an_old_process_that_had_to_be_killed_is_told(site: Site) -> None:
+    told: list[str] = []
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.stubborn = {"worker"}
+
+    def tell(event: str, **facts: Any) -> None:
+        told.extend(facts.values() if event == "warning" else ())
+
+    switch(site, supervisor, CHANGE, tell)
+    assert told == [
+        (
+            f"worker of {OLD} was not finished after 30 s and was killed; "
+            "`drain` in deploykit.ini says how long is waited"
+        )
+    ]
+    assert sorted(supervisor.running) == serving(NEW)
+
+
+def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    told: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("django_deploykit.runtime.base.journal.append", full)
+        switch(site, FakeSupervisor(serving(OLD)), CHANGE, lambda event, **_: told.append(event))
+    assert "warning" in told
+    supervisor = FakeSupervisor(serving(NEW))
+    assert settle(site, supervisor, silent) == NEW
+    assert read(site.journal)[-1]["release"] == NEW
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1", "[1]", '{"to": 1}'])
+def test_a_note_that_cannot_be_read_is_forgotten(site: Site, text: str) -> None:
+    (site.root / "switching.json").write_text(text)
+    assert settle(site, FakeSupervisor(serving(OLD)), silent) is None
+    assert not (site.root / "switching.json").exists()
+
+
+def test_an_answer_from_another_releases_socket_counts_for_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    path = site.root / "probe.sock"
+    path.symlink_to(site.root / "probe-of-old.sock")
+    monkeypatch.setattr(supervisor, "probe_address", lambda _: str(path))
+    with pytest.raises(DeployKitError, match="another release may have answered") as caught:
+        switch(site, supervisor, CHANGE, silent)
+    assert caught.value.exit_code == TAKEN_BACK
+    assert sorted(supervisor.running) == serving(OLD)
+    assert live_release(site) == OLD
+
+
+def test_only_the_processes_of_the_hosts_roles_run(site: Site) -> None:
+    supervisor = FakeSupervisor([(OLD, "worker")])
+    switch(replace(site, roles=("worker",)), supervisor, CHANGE, silent)
+    assert supervisor.running == [(NEW, "worker")]
+
+
+def test_the_host_header_is_the_sites_or_what_the_check_found(site: Site) -> None:
+    assert switching.probe_host(site, NEW) == "localhost"
+    path = checked_path(site, NEW)
+    path.parent.mkdir()
+    path.write_text(json.dumps({"host": "shop.example.com"}))
+    assert switching.probe_host(site, NEW) == "shop.example.com"
+    assert switching.probe_host(replace(site, host="www.example.com"), NEW) == "www.example.com"
+
+
+def test_newer_checks_name_more_host_headers_to_try(site: Site) -> None:
+    for release, host, moment in ((OLD, "localhost", 1), (NEW, "shop.example.com", 2)):
+        path = checked_path(site, release)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"host": host}))
+        os.utime(path, (moment, moment))
+    assert switching.probe_hosts(site, OLD) == ["localhost", "shop.example.com"]
+    assert switching.probe_hosts(replace(site, host="www.example.com"), OLD) == ["www.example.com"]

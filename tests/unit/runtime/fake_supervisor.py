@@ -1,0 +1,75 @@
+"""A supervisor in memory, whose processes come up, fall, or cannot be stopped as a test wants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from django_deploykit.runtime.base.processes import Command
+from django_deploykit.runtime.supervisors.base import ProcessError, Running
+
+
+class FakeSupervisor:
+    """A :class:`~django_deploykit.runtime.supervisors.base.Supervisor`; ``fails`` counts down to a failure.
+
+    With ``after`` the failing call takes effect first.
+    """
+
+    def __init__(self, running: Sequence[tuple[str, str]] = ()) -> None:
+        self.running = list(running)
+        self.enabled: tuple[str, tuple[str, ...]] | None = None
+        self.calls: list[str] = []
+        self.stubborn: set[str] = set()  # what has to be killed
+        self.fails = -1
+        self.after = False
+        self.error: BaseException = ProcessError("it fell", "Its last lines:\n  ouch")
+
+    def _step(self, name: str) -> bool:
+        self.calls.append(name)
+        self.fails -= 1
+        return self.fails == -1
+
+    def instances(self) -> list[Running]:
+        return [Running(release, process, True, 0, 1) for release, process in self.running]
+
+    def start(self, release: str, processes: Sequence[str]) -> None:
+        failing = self._step(f"start {release} {' '.join(processes)}")
+        if not failing or self.after:
+            self.running += [
+                (release, one) for one in processes if (release, one) not in self.running
+            ]
+        if failing:
+            raise self.error
+
+    def stop(self, release: str, processes: Sequence[str]) -> list[str]:
+        failing = self._step(f"stop {release} {' '.join(processes)}")
+        if not failing or self.after:
+            self.running = [
+                one for one in self.running if one[0] != release or one[1] not in processes
+            ]
+        if failing:
+            raise self.error
+        return [one for one in processes if one in self.stubborn]
+
+    def enable(self, release: str, processes: Sequence[str]) -> None:
+        failing = self._step(f"enable {release}")
+        if not failing or self.after:
+            self.enabled = (release, tuple(processes))
+        if failing:
+            raise self.error
+
+    def probe_address(self, release: str) -> str:
+        return f"/run/{release}.sock"
+
+    def log(self, release: str, process: str, lines: int) -> list[str]:
+        return [f"{process} of {release} says ouch"]
+
+    def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> Command:
+        raise AssertionError(argv)
+
+
+def stage_by_hand(root: Path, manifest_text: str, release: str) -> None:
+    """Make a folder that passes for a staged release."""
+    folder = root / "releases" / release
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(manifest_text, encoding="utf-8")

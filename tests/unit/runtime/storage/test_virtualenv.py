@@ -1,0 +1,87 @@
+"""Building a release's tree: files are links where they can be, and copies where not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.bundle.manifest import FileEntry, Process
+from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.storage import layers
+from django_deploykit.runtime.storage.virtualenv import link, link_hashed, stage
+from tests.bundles import Tree, make_layer, make_manifest, write_bundle
+
+ENTRY = FileEntry("app/run.py", 0o755, 4, "0" * 64)
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Path:
+    path = tmp_path / "layer" / ENTRY.path
+    path.parent.mkdir(parents=True)
+    path.write_text("run\n")
+    path.chmod(0o755)
+    return tmp_path / "layer"
+
+
+def test_a_file_of_a_layer_is_a_link(layer: Path, tmp_path: Path) -> None:
+    link(layer, [ENTRY], tmp_path / "release")
+    assert (tmp_path / "release" / ENTRY.path).samefile(layer / ENTRY.path)
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV, errno.EMLINK])
+def test_a_file_is_copied_where_no_link_can_be(
+    layer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(number, os.strerror(number), source)
+
+    monkeypatch.setattr(os, "link", refuse)
+    hashed = layer / "base.1a2b3c4d5e6f.css"
+    hashed.write_text("a {}")
+    link(layer, [ENTRY], tmp_path / "release")
+    link_hashed(layer, tmp_path / "release" / "static")
+    made = tmp_path / "release" / ENTRY.path
+    assert (made.read_text(), made.stat().st_mode & 0o777) == ("run\n", 0o755)
+    assert not made.samefile(layer / ENTRY.path)
+    assert (tmp_path / "release" / "static" / hashed.name).read_text() == "a {}"
+
+
+def test_a_full_disk_is_no_reason_to_copy(
+    layer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", source)
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(OSError, match="No space left on device"):
+        link(layer, [ENTRY], tmp_path / "release")
+    assert not (tmp_path / "release" / ENTRY.path).exists()
+
+
+def test_a_program_that_seeks_its_python_is_given_to_it_at_once(tmp_path: Path) -> None:
+    seeking = (
+        "#!/bin/sh\n"
+        """'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"\n"""
+        "' '''\nimport sys; print(sys.argv, sys.prefix)\n"
+    )
+    files: Tree = {
+        "bin/seeker": (seeking.encode(), 0o755),
+        "bin/plain": (b"#!/bin/sh\necho plain $0 $1\n", 0o755),
+    }
+    layer = make_layer("distribution", "tools", "1", files)
+    processes = (Process("web", "A=1 seeker 'a b'"), Process("other", "plain"))
+    manifest = make_manifest((layer,), processes=processes)
+    with BundleFile(write_bundle(tmp_path / "x.pyz", manifest, {"tools": files})) as bundle:
+        layers.extract(bundle, tmp_path / "store", layer.sha256)
+    release = tmp_path / "releases" / "one"
+    stage(manifest, tmp_path / "store", release, {})
+    (release / "app").mkdir()
+    run = [release / "bin" / "deploykit-run"]
+    out = subprocess.check_output([*run, "web", "c"], text=True)
+    assert out == f"{[str(release / 'bin/seeker'), 'a b', 'c']} {release}\n"
+    assert '"$VIRTUAL_ENV/bin/python" "$VIRTUAL_ENV/bin/seeker"' in run[0].read_text()
+    assert subprocess.check_output([*run, "other", "d"], text=True).endswith("plain d\n")

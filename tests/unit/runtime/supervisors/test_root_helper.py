@@ -1,0 +1,343 @@
+"""The helper that runs as root: its grammar, what it hands on, and what it takes from its caller."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.supervisors.root_helper import helper, run_properties, sudoers
+from django_deploykit.runtime.supervisors.systemd_units import Kind
+
+SITE = Site("shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"))
+KINDS = (Kind("web", True), Kind("worker"))
+RELEASE = "20261123T041500-ab12cd3"
+TOKEN = "0123456789abcdef"
+HOSTILE = (
+    "",
+    " ",
+    "-",
+    "--now",
+    "-h",
+    "..",
+    "../../etc/passwd",
+    "web worker",
+    "web\n",
+    "web;id",
+    "$(id)",
+    "`id`",
+    "*",
+    "web*",
+    "w\u00e9b",
+    "web\x00",
+    "ssh.service",
+    "@",
+    "web@",
+    RELEASE + "\n",
+    RELEASE + " ",
+    " " + RELEASE,
+    "-" + RELEASE,
+    "../" + RELEASE,
+    RELEASE + ".service",
+    RELEASE + ";reboot",
+    RELEASE.upper(),
+    "20261123T041500-ab12cd\u0663",
+)
+
+
+class Done(Exception):
+    """The helper went on as another program."""
+
+
+class Root:
+    """The helper, loaded; what it would run is kept in ``calls``."""
+
+    def __init__(self, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[list[str]] = []
+        self.code = 0
+        self.space: dict[str, Any] = {"__name__": "helper"}
+        monkeypatch.delenv("SUDO_UID", raising=False)
+        exec(compile(text, "helper", "exec"), self.space)
+        monkeypatch.setattr(os, "execvp", self._become)
+        self.space["call"] = self._call
+        self.printed = ""  # by a program that is asked
+        self.space["output"] = self._output
+
+    def _become(self, file: str, words: list[str]) -> None:
+        assert file == words[0]
+        self.calls.append(words)
+        raise Done
+
+    def _call(self, *words: str) -> int:
+        self.calls.append(list(words))
+        return self.code
+
+    def _output(self, *words: str) -> str:
+        self.calls.append(list(words))
+        return self.printed
+
+    def __call__(self, *words: str) -> int:
+        self.calls.clear()
+        try:
+            return int(self.space["main"](list(words)))
+        except Done:
+            return 0
+
+
+Load = Callable[[Site], Root]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Load:
+    return lambda site: Root(helper(site, KINDS), monkeypatch)
+
+
+@pytest.fixture
+def root(load: Load) -> Root:
+    return load(SITE)
+
+
+def test_starts_instances_of_its_own_units(root: Root) -> None:
+    assert root("start", RELEASE, "web", "worker") == 0
+    assert root.calls == [
+        ["systemctl", "start", f"shop-web@{RELEASE}.service", f"shop-worker@{RELEASE}.service"]
+    ]
+
+
+def test_stops_the_probe_with_the_web_process(root: Root) -> None:
+    assert root("stop", RELEASE, "web") == 0
+    units = [f"shop-web@{RELEASE}.service", f"shop-probe@{RELEASE}.socket"]
+    assert ["systemctl", "stop", *units] in root.calls
+    assert root("stop", RELEASE, "worker") == 0
+    assert not any("probe" in word for call in root.calls for word in call)
+
+
+def test_names_the_processes_that_had_to_be_killed(
+    root: Root, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root.printed = "success\n\ntimeout\n"
+    assert root("stop", RELEASE, "web", "worker") == 0
+    assert capfd.readouterr().out == "worker\n"
+    names = [f"shop-{kind}@{RELEASE}.service" for kind in ("web", "worker")]
+    shown = root.calls.index(["systemctl", "show", "--value", "--property=Result", *names])
+    assert root.calls.index(["systemctl", "--quiet", "reset-failed", *names]) > shown
+
+
+def test_forgets_no_failure_where_all_ended_well(root: Root) -> None:
+    root.printed = "success\n\nsuccess\n"
+    assert root("stop", RELEASE, "web", "worker") == 0
+    assert not any("reset-failed" in call for call in root.calls)
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("{}",),
+        ("start", "{}", "web"),
+        ("start", RELEASE, "{}"),
+        ("start", RELEASE, "web", "{}"),
+        ("stop", "{}", "web"),
+        ("stop", RELEASE, "{}"),
+        ("log", "{}", "web", "10"),
+        ("log", RELEASE, "{}", "10"),
+        ("log", RELEASE, "web", "{}"),
+        ("run", "{}", TOKEN, "--", "check"),
+        ("run", RELEASE, "{}", "--", "check"),
+        ("run", RELEASE, TOKEN, "{}", "--", "check"),
+        ("cancel", "{}"),
+    ],
+)
+def test_refuses_words_that_are_not_of_the_grammar(
+    root: Root, place: tuple[str, ...], word: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert root(*(part.replace("{}", word) for part in place)) == 64
+    assert root.calls == []
+    assert capfd.readouterr().err.startswith("deploykit-shop: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("start",),
+        ("start", RELEASE),
+        ("log", RELEASE, "web"),
+        ("log", RELEASE, "web", "10", "10"),
+        ("run",),
+        ("run", "--"),
+        ("run", RELEASE, "--", "check"),
+        ("run", RELEASE, TOKEN, "check"),
+        ("run", RELEASE, TOKEN, "--"),
+        ("cancel",),
+        ("cancel", TOKEN, TOKEN),
+        ("main",),
+        ("become", "/bin/sh"),
+        ("os",),
+        ("__class__",),
+    ],
+)
+def test_refuses_words_that_lack_or_are_too_many(root: Root, words: tuple[str, ...]) -> None:
+    assert root(*words) == 64
+    assert root.calls == []
+
+
+@pytest.mark.parametrize("kind", ["probe", "run", "admin-web", "Web", "release"])
+def test_knows_only_the_kinds_that_setup_knew(root: Root, kind: str) -> None:
+    assert root("start", RELEASE, kind) == 64
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "PATH=/tmp",
+        "LD_PRELOAD=/tmp/x.so",
+        "PYTHONPATH=/tmp",
+        "BASH_ENV=/tmp/x",
+        "DEPLOYKIT_X",
+        "DEPLOYKIT_X=a b",
+        "DEPLOYKIT_X=a\nb",
+        "DEPLOYKIT_X=$(id)",
+        "DEPLOYKIT_x=1",
+        "DEPLOYKIT_X=%h",
+        "--property=User=root",
+        "DEPLOYKIT_X=" + "a" * 201,
+    ],
+)
+def test_sets_no_variables_but_our_own(root: Root, variable: str) -> None:
+    assert root("run", RELEASE, TOKEN, variable, "--", "check") == 64
+
+
+def test_a_command_runs_as_the_site_and_its_words_stay_words(root: Root) -> None:
+    words = ["shell", "-c", "print('$HOME %h')\n", "--", "; id", "--uid=0"]
+    assert root("run", RELEASE, TOKEN, "DEPLOYKIT_X=1", "--", *words) == 0
+    (call,) = root.calls
+    cut = call.index("--")
+    assert call[0] == "systemd-run"
+    assert call[cut + 1 : cut + 3] == ["/bin/sh", f"/srv/shop/releases/{RELEASE}/bin/shop"]
+    assert call[cut + 3 :] == [word.replace("$", "$$") for word in words]
+    options = call[1:cut]
+    assert "--property=User=shop" in options
+    assert f"--unit=shop-run-{TOKEN}" in options
+    assert "--setenv=DEPLOYKIT_X=1" in options
+    for key, value in run_properties(SITE):
+        assert f"--property={key}={value}" in options
+
+
+def test_forgets_the_callers_environment(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = dict(os.environ)
+    hostile = {"PATH": "/tmp", "LD_PRELOAD": "/tmp/x.so", "BASH_ENV": "/tmp/x", "TERM": "xterm-256"}
+    try:
+        os.environ.update(hostile)
+        root.space["forget"]()
+        assert dict(os.environ) == {**root.space["ENVIRONMENT"], "TERM": "xterm-256"}
+        os.environ["TERM"] = "../../etc/passwd"
+        root.space["forget"]()
+        assert "TERM" not in os.environ
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+
+
+def test_programs_are_found_by_its_own_path(tmp_path: Path) -> None:
+    """Sudo may let the caller's PATH through; a systemctl that lies there must not be run."""
+    trap = tmp_path / "systemctl"
+    trap.write_text("#!/bin/sh\ntouch " + str(tmp_path / "trapped") + "\n")
+    trap.chmod(0o755)
+    (tmp_path / "re.py").write_text("raise SystemExit('imported')\n")
+    path = tmp_path / "helper"
+    path.write_text(helper(SITE, KINDS))
+    done = subprocess.run(
+        [sys.executable, "-IS", str(path), "stop", RELEASE, "web"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path), "PYTHONPATH": str(tmp_path), "PYTHONSTARTUP": str(trap)},
+        capture_output=True,
+        text=True,
+    )
+    assert not (tmp_path / "trapped").exists()
+    assert "imported" not in done.stderr + done.stdout
+
+
+def test_starts_with_an_interpreter_that_reads_nothing_of_the_caller() -> None:
+    assert helper(SITE, KINDS).startswith("#!/usr/bin/python3 -IS\n")
+
+
+def boots(root: Root) -> list[list[str]]:
+    assert root("boot") == 0
+    return root.calls
+
+
+def test_boot_is_for_systemd_alone(load: Load, tmp_path: Path) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    enabled(tmp_path).write_text(f"{RELEASE} web\n")
+    root.space["SUDO"] = "1000"
+    assert root("boot") == 64
+    assert root.calls == []
+
+
+def enabled(tmp_path: Path) -> Path:
+    return tmp_path / "enabled"
+
+
+def test_boot_starts_what_is_live(load: Load, tmp_path: Path) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    assert boots(root) == []
+    enabled(tmp_path).write_text(f"{RELEASE} web worker\n")
+    assert boots(root) == [
+        [
+            *("systemctl", "--no-block", "start"),
+            *(f"shop-web@{RELEASE}.service", f"shop-worker@{RELEASE}.service"),
+        ]
+    ]
+    enabled(tmp_path).write_text(f"{RELEASE}\n")
+    assert boots(root) == []
+
+
+@pytest.mark.parametrize("word", [one for one in HOSTILE if one.split()])
+def test_boot_judges_a_file_that_is_not_its_own(load: Load, tmp_path: Path, word: str) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    for text in (f"{word} web", f"{RELEASE} ssh.service {word}"):
+        enabled(tmp_path).write_text(text, encoding="utf-8")
+        if text.split() == [RELEASE, "web"]:
+            continue  # white space around words is none of them
+        assert root("boot") == 64
+        assert root.calls == []
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "long"])
+def test_boot_reads_nothing_but_an_ordinary_file(load: Load, tmp_path: Path, kind: str) -> None:
+    root, path = load(replace(SITE, root=tmp_path)), enabled(tmp_path)
+    other = tmp_path / "other"
+    other.write_text(f"{RELEASE} web\n")
+    make: dict[str, Callable[[], object]] = {
+        "link": lambda: path.symlink_to(other),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "long": lambda: path.write_text("x " * 5000),
+    }
+    make[kind]()
+    assert root("boot") == 64
+    assert root.calls == []
+
+
+def test_prints_names_of_options_and_no_values(
+    load: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = load(replace(SITE, etc=tmp_path))
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "shop.ini").write_text("[django]\nsecret_key = s3cret\n  s3cret = x\n#a = s3cret\n")
+    (tmp_path / "conf.d/more.ini").write_text("[database]\nurl: s3cret\nempty =\n")
+    assert root("keys") == 0
+    assert capsys.readouterr().out == "[database] url\n[django] secret_key\n"
+
+
+def test_sudo_lets_one_user_run_one_program() -> None:
+    lines = [line for line in sudoers("shop", "deploy").splitlines() if not line.startswith("#")]
+    assert lines == ["deploy ALL=(root) NOPASSWD: /usr/local/libexec/deploykit-shop"]

@@ -1,0 +1,106 @@
+"""The units' texts: what a process may do, and that nothing in them can be smuggled in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.supervisors.systemd_units import (
+    Kind,
+    installed_kinds,
+    kinds_of,
+    listening,
+    read_units,
+    sandbox,
+    units,
+    written_for,
+)
+
+SITE = Site(
+    "shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
+)
+KINDS = (Kind("web", True), Kind("worker"))
+
+
+def options(text: str) -> list[tuple[str, str]]:
+    return [
+        (line.partition("=")[0], line.partition("=")[2])
+        for line in text.splitlines()
+        if "=" in line and not line.startswith("#")
+    ]
+
+
+@pytest.mark.parametrize("name", ["shop-web@.service", "shop-worker@.service"])
+def test_every_process_runs_in_the_sandbox_as_the_sites_own_user(name: str) -> None:
+    found = options(units(SITE, KINDS)[name])
+    for option in sandbox(SITE):
+        assert option in found
+    assert ("User", "shop") in found
+    assert ("ProtectSystem", "strict") in found
+    assert ("NoNewPrivileges", "yes") in found
+    assert not [value for key, value in found if key in ("ReadWritePaths", "BindPaths")]
+
+
+def test_the_configuration_comes_as_a_credential_and_is_hidden_itself() -> None:
+    found = sandbox(SITE)
+    assert ("LoadCredential", "shop.ini:/etc/shop/shop.ini") in found
+    assert ("TemporaryFileSystem", "/etc/shop:ro") in found
+
+
+def test_a_profile_of_apparmor_is_used_where_there_is_one() -> None:
+    assert ("AppArmorProfile", "-deploykit-shop") in sandbox(SITE)
+
+
+def test_no_unit_runs_a_release_as_root() -> None:
+    """The one command without a user of its own is root's helper."""
+    for name, text in units(SITE, KINDS).items():
+        found = options(text)
+        started = [value for key, value in found if key.startswith("Exec")]
+        if ("User", "shop") not in found:
+            assert started in ([], ["/usr/local/libexec/deploykit-shop boot"]), name
+        for value in started:
+            assert value[0] not in "+!-@:"
+
+
+def test_the_live_socket_is_where_the_unit_says() -> None:
+    assert listening("shop", units(SITE, KINDS)) == SITE.listen
+    there = replace(SITE, listen="127.0.0.1:8000")
+    assert listening("shop", units(there, KINDS)) == "127.0.0.1:8000"
+    assert listening("shop", {}) == ""
+
+
+def test_reads_no_units_that_were_written_for_another(tmp_path: Path) -> None:
+    for name, text in units(SITE, KINDS).items():
+        (tmp_path / name).write_text(text)
+    other = replace(SITE, app="shop-admin")
+    for name, text in units(other, KINDS).items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "shop-mine.service").write_text("[Service]\n")
+    found = read_units("shop", tmp_path)
+    assert set(found) == set(units(SITE, KINDS))
+    assert installed_kinds("shop", found) == KINDS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# Written by django-deploykit for",
+        " # Written by django-deploykit for shop (web)",
+        "# Written by django-deploykit for ../x (web)",
+        "# Written by django-deploykit for shop (a b)",
+        "\n# Written by django-deploykit for shop (web)",
+    ],
+)
+def test_takes_no_other_unit_for_its_own(text: str) -> None:
+    assert written_for(text) is None
+
+
+def test_the_release_line_is_no_process_that_is_kept() -> None:
+    lines = (Process("release", "x"), Process("web", "gunicorn shop.wsgi"), Process("clock", "x"))
+    assert kinds_of(lines, ()) == (Kind("web", True), Kind("clock"))
+    assert kinds_of(lines, ("clock",)) == (Kind("clock"),)
