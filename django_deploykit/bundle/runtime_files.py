@@ -7,7 +7,6 @@ version than the one that compiled it, goes on to the source.
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from django_deploykit.bundle import layers
 from django_deploykit.bundle.environment import Target
 from django_deploykit.bundle.packing import pack_all
+from django_deploykit.runtime.base.files import write_and_replace
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, tree_digest
 from django_deploykit.runtime.sources import FOLDER, sources
 
@@ -52,10 +52,7 @@ def unpacked(target: Target) -> layers.Tree | None:
 
 def note(layer: Layer, target: Target) -> None:
     """Keep under which digest the runtime was packed just now."""
-    path = _note(sources(), target)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(layer.sha256, encoding="ascii")
-    os.replace(temporary, path)
+    write_and_replace(_note(sources(), target), layer.sha256)
 
 
 def _packed(texts: Mapping[str, bytes], target: Target) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.files import write_and_replace
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.bundle.signature import NAMESPACE, Signature, beside, parse, state
 
@@ -24,10 +25,7 @@ def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
     signature = Signature(statement, _signed(statement.text(), key))
     parse(signature.dumps())
     target = beside(path)
-    temporary = target.with_name(f".{target.name}-{os.getpid()}")
-    temporary.write_text(signature.dumps(), encoding="ascii")
-    temporary.chmod(0o644)
-    os.replace(temporary, target)
+    write_and_replace(target, signature.dumps(), 0o644)
     return target
 
 

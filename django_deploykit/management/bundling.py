@@ -15,9 +15,10 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.summary import Line, columns
 from django_deploykit.progress import in_bytes
 from django_deploykit.project import Project
+from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.signature import beside, digest_of, parse, read_beside, state
+from django_deploykit.runtime.bundle.signature import beside, parse, read_beside, state
 
 _BIGGEST = 8
 _NAMED = 3  # changed files that are named, of each layer
@@ -77,7 +78,7 @@ def sign_again(path: Path) -> None:
     if os.environ.get(VARIABLE):
         with BundleFile(path) as bundle:
             manifest = bundle.manifest
-        sign(path, manifest, digest_of(path), os.environ[VARIABLE])
+        sign(path, manifest, hash_file(path), os.environ[VARIABLE])
 
 
 def previous(project: Project) -> Last | None:

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from django_deploykit.runtime.base.files import write_and_replace
 from django_deploykit.runtime.sources import sources
 
 _MAIN = b"""\
@@ -71,9 +72,7 @@ class RuntimeArchive:
             os.utime(path)
         except FileNotFoundError:
             folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / f".{self.digest}.{os.getpid()}"
-            temporary.write_bytes(self.data)
-            os.replace(temporary, path)
+            write_and_replace(path, self.data)
         return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import threading
@@ -11,11 +10,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.facts import Facts, missing
 from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.runtime.base.files import hash_stream
 from django_deploykit.runtime.bundle import signature
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, Manifest, load_list
 from django_deploykit.runtime.bundle.reader import BundleFile
@@ -102,7 +102,7 @@ def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[byte
         offset if offset <= size else 0
     )  # all of it may be there, cut off before it was unpacked
     length = len(listing) + size - start
-    sha256 = _digest_of(bundle.archive(layer.sha256))
+    sha256 = hash_stream(bundle.archive(layer.sha256))
     yield frame(
         "layer", digest=layer.sha256, list=len(listing), offset=start, size=length, sha256=sha256
     )
@@ -111,13 +111,6 @@ def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[byte
     archive.seek(start)
     while piece := archive.read(_CHUNK):
         yield piece
-
-
-def _digest_of(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(_CHUNK):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 class Frames(io.RawIOBase):

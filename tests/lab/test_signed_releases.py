@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle.signing import sign
+from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.signature import beside, digest_of
+from django_deploykit.runtime.bundle.signature import beside
 from tests.lab.conftest import Fleet
 from tests.lab.fleet import PORT, Controller, Done, live
 from tests.lab.hosts import Host
@@ -50,7 +51,7 @@ def copy(controller: Controller, name: str, key: Path | None = None) -> Path:
         os.link(source, path)
     if key:
         with BundleFile(path) as bundle:
-            sign(path, bundle.manifest, digest_of(path), str(key))
+            sign(path, bundle.manifest, hash_file(path), str(key))
     return path
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 from .errors import DeployKitError
-from .files import read_ordinary
+from .files import read_regular
 from .names import valid_app
 
 SUPERVISORS = ("plain", "systemd")
@@ -94,7 +94,7 @@ def load_site(root: Path) -> Site:
     """Read ``<root>/site.json``; raises :class:`DeployKitError` where there is none or it is damaged."""
     path = root / "site.json"
     try:
-        data = json.loads(read_ordinary(path, _LONGEST))
+        data = json.loads(read_regular(path, _LONGEST))
     except FileNotFoundError:
         raise DeployKitError(
             f"{path} is missing: this host is not set up for the project",

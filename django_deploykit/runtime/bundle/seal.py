@@ -7,14 +7,13 @@ before all else.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
 from ..base.errors import DeployKitError
+from ..base.files import hash_stream
 
 SEAL = b"deploykit-seal:"
-_CHUNK = 1 << 20
 
 
 class DamagedError(DeployKitError):
@@ -38,13 +37,5 @@ def judge_seal(path: Path) -> None:
 
 def seal_of(file: BinaryIO, size: int) -> bytes:
     """Return the seal, 64 hexadecimal digits, of the first ``size`` bytes of a file."""
-    digest = hashlib.sha256()
     file.seek(0)
-    left = size
-    while left > 0:
-        data = file.read(min(_CHUNK, left))
-        if not data:
-            break
-        digest.update(data)
-        left -= len(data)
-    return digest.hexdigest().encode("ascii")
+    return hash_stream(file, size).encode("ascii")

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import List, Optional, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.files import read_ordinary
+from ..base.files import hash_file, read_regular, write_and_replace
 from ..base.site import Site
 from .manifest import Manifest
 
@@ -107,7 +107,7 @@ def beside(path: Path) -> Path:
 def read_beside(path: Path) -> str:
     """Return the text of a bundle's signature, "" where there is none."""
     try:
-        return read_ordinary(beside(path), LONGEST)
+        return read_regular(beside(path), LONGEST)
     except FileNotFoundError:
         return ""
 
@@ -119,17 +119,13 @@ def kept(release: Path) -> Path:
 
 def keep(release: Path, text: str) -> None:
     """Put a signature into a staged release, whole."""
-    path = kept(release)
-    temporary = release / f".{path.name}-{os.getpid()}"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.chmod(0o644)
-    os.replace(temporary, path)
+    write_and_replace(kept(release), text, 0o644)
 
 
 def read_kept(release: Path) -> str:
     """Return the signature that a staged release has, "" where it has none."""
     try:
-        return read_ordinary(kept(release), LONGEST)
+        return read_regular(kept(release), LONGEST)
     except FileNotFoundError:
         return ""
 
@@ -181,18 +177,9 @@ def judge_release(site: Site, release: str, manifest: Manifest) -> str:
     return judge(site, manifest, text, when=kept(folder).lstat().st_ctime if text else None)
 
 
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def judge_file(path: Path, signature: Signature) -> None:
     """Hold a whole bundle to its statement."""
-    if digest_of(path) != signature.statement.bundle:
+    if hash_file(path) != signature.statement.bundle:
         raise SignatureError(
             f"{path} is not the file that was signed", "Copy it again from where it was built."
         )

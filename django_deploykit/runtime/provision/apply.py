@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Dict
 
 from ..base.errors import DeployKitError
+from ..base.files import write_and_replace
 from ..base.ini import fill
 from .plan import NOLOGIN, SUDOERS, Step
 
@@ -54,20 +54,12 @@ def _file(step: Step) -> None:
     """Write root's file whole; sudo's rules are judged by sudo before they count."""
     path = Path(step.target)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # sudo reads no file of that folder whose name holds a dot.
-    handle, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(step.text)
-            file.flush()
-            os.fchmod(handle, step.mode)
-            os.fsync(handle)
+
+    def validate(temporary: Path) -> None:  # sudo itself ignores it: its name contains a dot
         if path.parent == SUDOERS:
-            _call("visudo", "-cqf", temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            _call("visudo", "-cqf", str(temporary))
+
+    write_and_replace(path, step.text, step.mode, sync=True, validate=validate)
 
 
 def _secret(step: Step) -> None:
@@ -84,9 +76,7 @@ def _own(step: Step) -> None:
 def _write_own(path: Path, text: str) -> None:
     for folder in (path.parent / "releases", path.parent / "store"):
         folder.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_and_replace(path, text)
 
 
 def _keys(step: Step) -> None:
@@ -100,11 +90,7 @@ def _append_keys(text: str) -> None:
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     if before and not before.endswith("\n"):
         before += "\n"
-    temporary = folder / f".authorized_keys-{os.getpid()}"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(before + text)
-    os.replace(temporary, path)
+    write_and_replace(path, before + text, 0o600)
 
 
 def _remove(step: Step) -> None:

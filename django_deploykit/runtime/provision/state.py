@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Dict, FrozenSet, List, Optional, Sequence
 
 from ..base.errors import DeployKitError
-from ..base.files import read_ordinary
+from ..base.files import read_regular
 from ..supervisors.systemd_units import FOLDER, read_units
 from .plan import Account, Folder, Request, State, folders, root_files
 
@@ -73,7 +73,7 @@ def _name(uid: int) -> str:
 def _text(path: str) -> Optional[str]:
     """Return a file's text; what is no ordinary file, or no text, reads as something strange."""
     try:
-        return read_ordinary(Path(path), 1 << 20)
+        return read_regular(Path(path), 1 << 20)
     except FileNotFoundError:
         return None
     except DeployKitError:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
+from ..base.files import write_and_replace
 from ..base.names import valid_digest
 from ..base.workers import Aside
 from ..bundle.manifest import FileEntry, Layer, dump_list, load_list
@@ -129,9 +130,7 @@ def keep(
     except OSError:
         if not target.is_dir():
             raise
-    listing = store / f".{digest}.{os.getpid()}.json"
-    listing.write_text(text or dump_list(entries), encoding="utf-8")
-    os.replace(listing, store / f"{digest}.json")
+    write_and_replace(store / f"{digest}.json", text or dump_list(entries))
 
 
 def _unlike(tree: Path, entries: Iterable[FileEntry]) -> bool:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Iterator, List
 
 from ..base.errors import DeployKitError
+from ..base.files import write_and_replace
 from ..base.names import valid_digest, valid_release_id
 from ..base.workers import Beside
 from ..bundle import signature
@@ -197,9 +198,7 @@ def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
 
 def _lay(inbox: Path, name: str, text: str) -> None:
     inbox.mkdir(parents=True, exist_ok=True)
-    temporary = inbox / f".{name}.{os.getpid()}"
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, inbox / name)
+    write_and_replace(inbox / name, text)
 
 
 def part_path(folder: Path, digest: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.files import read_ordinary
+from ..base.files import read_regular
 from ..bundle.manifest import LONGEST, FileEntry, Manifest
 from . import layers
 from .shell import shell_command
@@ -311,7 +311,7 @@ def _write(path: Path, text: str, mode: int = 0o644) -> None:
 def load_release(root: Path) -> Manifest:
     """Return the manifest of a staged release."""
     try:
-        return Manifest.loads(read_ordinary(root / "manifest.json", LONGEST))
+        return Manifest.loads(read_regular(root / "manifest.json", LONGEST))
     except FileNotFoundError:
         raise DeployKitError(
             f"there is no release at {root}", "`deploykit status` lists those that are staged."

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..base.errors import DeployKitError
+from ..base.files import write_and_replace
 from ..base.processes import Command
 from ..base.site import Site
 from .base import LAST_LINES, ProcessError, Running
@@ -75,13 +76,8 @@ class Systemd:
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
         """Write down what ``<app>.service`` starts after a reboot."""
-        path = enabled_path(self.site)
-        temporary = path.with_name(f".enabled-{os.getpid()}")
-        with temporary.open("w", encoding="ascii") as file:
-            file.write(" ".join([release, *processes]) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        text = " ".join([release, *processes]) + "\n"
+        write_and_replace(enabled_path(self.site), text, sync=True)
 
     def probe_address(self, release: str) -> str:
         return probe_path(self.site, release)

@@ -1,26 +1,34 @@
-"""Reading what somebody else can replace."""
+"""Reading files that others can replace, writing files that appear whole, hashing files."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
-from django_deploykit.runtime.base.files import read_ordinary
+from django_deploykit.runtime.base.files import (
+    hash_file,
+    hash_stream,
+    read_regular,
+    write_and_replace,
+)
 
 
-def test_reads_an_ordinary_file(tmp_path: Path) -> None:
+def test_reads_a_regular_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("naïve", encoding="utf-8")
-    assert read_ordinary(path, 6) == "naïve"
+    assert read_regular(path, 6) == "naïve"
 
 
-def test_an_absent_file_is_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_has_an_error_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_ordinary(tmp_path / "file", 10)
+        read_regular(tmp_path / "file", 10)
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "pipe", "folder", "device", "long", "bytes"])
@@ -38,6 +46,70 @@ def test_refuses_everything_else(tmp_path: Path, kind: str) -> None:
     }
     make[kind]()
     with pytest.raises(DeployKitError) as caught:
-        read_ordinary(path, 10)
+        read_regular(path, 10)
     assert str(path) in caught.value.message
     assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def strict_umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("strict_umask")
+@pytest.mark.parametrize(("mode", "expected"), [(None, 0o640), (0o644, 0o644), (0o440, 0o440)])
+def test_a_written_file_has_its_mode_or_the_umask(
+    tmp_path: Path, mode: int | None, expected: int
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    write_and_replace(path, "naïve", mode, sync=True)
+    assert path.read_bytes() == "naïve".encode()
+    assert stat.S_IMODE(path.stat().st_mode) == expected
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_reader_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    with path.open("rb") as reader:
+        write_and_replace(path, b"after")
+        assert reader.read() == b"before"
+    assert path.read_bytes() == b"after"
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    path, other = tmp_path / "file", tmp_path / "other"
+    other.write_text("untouched")
+    path.symlink_to(other)
+    write_and_replace(path, "new")
+    assert not path.is_symlink()
+    assert other.read_text() == "untouched"
+
+
+def test_content_that_is_refused_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    seen = []
+
+    def refuse(temporary: Path) -> None:
+        seen.append((temporary.parent, temporary.read_text()))
+        raise DeployKitError("bad")
+
+    with pytest.raises(DeployKitError, match="bad"):
+        write_and_replace(path, "after", validate=refuse)
+    assert seen == [(tmp_path, "after")]
+    assert path.read_text() == "before"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_and_the_start_of_a_stream_are_hashed(tmp_path: Path) -> None:
+    path, data = tmp_path / "file", b"0123456789" * (1 << 18)
+    path.write_bytes(data)
+    assert hash_file(path) == hashlib.sha256(data).hexdigest()
+    file = io.BytesIO(data)
+    assert hash_stream(file, 7) == hashlib.sha256(data[:7]).hexdigest()
+    assert hash_stream(file) == hashlib.sha256(data[7:]).hexdigest()
+    assert hash_stream(io.BytesIO(b"short"), 99) == hashlib.sha256(b"short").hexdigest()
