@@ -14,20 +14,16 @@ from django_deploykit.bundle.locks.base import CANDIDATES, Lock, judge, missing_
 from django_deploykit.checks.catalogue import Found
 from django_deploykit.checks.shipping import placed
 from django_deploykit.checks.subject import Subject
-from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project import Project, load_project
+from django_deploykit.project import Project
 
 
 def judged(subject: Subject) -> Subject:
     """Return the subject with what would be refused; a release on a host is past that."""
     if not subject.in_tree or not (subject.root / "manage.py").is_file():
         return subject
-    told: dict[str, tuple[Found, ...]] = {"E821": tuple(_mistakes(subject.root))}
-    try:
-        project = load_project(subject.root)
-    except DeployKitError:
-        project = Project(subject.root, "", subject.root / "deploykit.ini")
+    told: dict[str, tuple[Found, ...]] = {"E821": tuple(_mistakes(subject.project))}
+    project = subject.project
     place = _lock(project, subject.tracked)
     if place is None:
         names = [path.name for path in subject.root.iterdir()]
@@ -45,17 +41,13 @@ def judged(subject: Subject) -> Subject:
     return replace(subject, told=told)
 
 
-def _mistakes(root: Path) -> Iterator[Found]:
+def _mistakes(project: Project) -> Iterator[Found]:
     """Yield the mistakes of deploykit.ini in the sections that are not the check's own."""
-    from django_deploykit.project.inventory import read_inventory
-
-    path = root / "deploykit.ini"
-    ini = read_ini(path) if path.is_file() else Ini()
-    for read in (lambda: load_project(root), lambda: read_inventory(ini)):
-        try:
-            read()
-        except Problems as error:
-            yield from placed(error.problems, root, error.hint)
+    yield from placed(project.problems, project.root, "")
+    try:
+        _ = project.inventory
+    except Problems as error:
+        yield from placed(error.problems, project.root, error.hint)
 
 
 def _lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str] | None:

@@ -227,12 +227,9 @@ def no_health_route(subject: Subject) -> Iterator[Found]:
     """
     from django.urls import Resolver404, resolve
 
-    from django_deploykit.conf.ini import read_ini
-
-    path = subject.root / "deploykit.ini"
-    if subject.server or not path.is_file():
+    if subject.server:
         return
-    for section, options in read_ini(path).sections.items():
+    for section, options in subject.project.ini.sections.items():
         option = options.get("health")
         if option is None or not section.startswith(("environment:", "host:")):
             continue

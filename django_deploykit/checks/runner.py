@@ -17,7 +17,7 @@ from django.core import checks as django_checks
 from django_deploykit.checks.catalogue import LEVELS, Check, Finding, catalogue
 from django_deploykit.checks.subject import Skip, Subject, Topology, project_folder, read_subject
 from django_deploykit.errors import Problems
-from django_deploykit.project import nearest
+from django_deploykit.project import nearest, read_project
 
 # Django only warns of these; a site that goes live with one of them is broken or open.
 PROMOTED = ("security.W009", "security.W018", "security.W020")
@@ -219,7 +219,7 @@ def registered(
         return []
     known = catalogue()
     try:
-        subject = judged(read_subject(project_folder()))
+        subject = judged(read_subject(read_project(project_folder())))
         problems = unknown_ids((skip.id for skip in subject.skips), known)
     except Problems as error:
         problems = list(error.problems)

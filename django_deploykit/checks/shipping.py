@@ -13,8 +13,6 @@ from django.conf import settings
 from django_deploykit.checks.catalogue import Found, check
 from django_deploykit.checks.subject import Subject, settings_files
 from django_deploykit.conf import configs
-from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project import load_project
 from django_deploykit.runtime.storage.shell import keeps_shell
 
 _PLACE = re.compile(r"(?P<path>[^:\s][^:]*):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
@@ -142,11 +140,8 @@ def another_name(subject: Subject) -> Iterator[Found]:
     names = [config.app for config in configs()]
     if not names or not subject.in_tree:
         return
-    try:
-        project = load_project(subject.root)
-    except (DeployKitError, Problems):
-        return  # E821 tells it
-    if project.name not in names:
+    project = subject.project
+    if project.name not in names and not project.problems:  # E821 tells those
         path, line = _config_line(subject, names[0])
         yield Found(
             f"Config({names[0]!r}) reads /etc/{names[0]}/{names[0]}.ini, "

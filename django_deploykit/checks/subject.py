@@ -17,9 +17,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from django_deploykit.checks.catalogue import Found
-from django_deploykit.conf.ini import Ini, read_ini
+from django_deploykit.conf.ini import Ini
 from django_deploykit.errors import Problems
-from django_deploykit.project import nearest, nearest_root, starting_folder
+from django_deploykit.project import Project, nearest, nearest_root
 from django_deploykit.project.procfile import parse_procfile
 from django_deploykit.runtime.bundle.manifest import Process
 
@@ -73,6 +73,7 @@ class Subject:
     ask: str = ""
     released: bool = False
     told: Mapping[str, tuple[Found, ...]] = field(default_factory=dict)
+    project: Project = field(default_factory=lambda: Project(Path(), "", Path()))
 
     @property
     def in_tree(self) -> bool:
@@ -112,17 +113,17 @@ def secret_key() -> Any:
 
 
 def project_folder() -> Path:
-    """Return the project's folder, which ``bundle`` and ``release`` find too; here where there is none."""
-    start = starting_folder(sys.argv[0], Path.cwd())
-    return nearest_root(start) or start
+    """Return the folder of the project whose settings are loaded, else of the current folder's."""
+    module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
+    file = getattr(module, "__file__", None)
+    here = Path.cwd()
+    return (nearest_root(Path(file).parent) if file else None) or nearest_root(here) or here
 
 
-def read_subject(start: Path, *, server: bool = False) -> Subject:
-    """Read the project that ``start`` is in; raises :class:`Problems` for mistakes in its files."""
-    root = nearest_root(start) or start
-    path = root / "deploykit.ini"
-    ini = read_ini(path) if path.is_file() else Ini()
-    topology, skips = read_options(ini)
+def read_subject(project: Project, *, server: bool = False) -> Subject:
+    """Return what is checked; :class:`Problems` lists the mistakes in the project's files."""
+    root = project.root
+    topology, skips = read_options(project.ini)
     procfile = root / "Procfile"
     text = procfile.read_text(encoding="utf-8", errors="replace") if procfile.is_file() else ""
     local = os.environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
@@ -136,6 +137,7 @@ def read_subject(start: Path, *, server: bool = False) -> Subject:
         local,
         setting_places(root),
         released=bool(os.environ.get("DEPLOYKIT_RELEASE")),
+        project=project,
     )
 
 

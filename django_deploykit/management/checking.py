@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.checks import formats, runner
 from django_deploykit.checks.catalogue import TOPICS, Check
-from django_deploykit.checks.subject import Subject, project_folder, read_subject
+from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.preflight import judged
-from django_deploykit.project import default_settings, load_project, nearest, served_settings
+from django_deploykit.project import Project, default_settings, nearest
 
 
-def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, bool]:
+def check(
+    project: Project, known: Mapping[str, Check], options: Mapping[str, Any]
+) -> tuple[str, bool]:
     """Run the chosen checks; returns the report's text and whether it fails."""
     choice = runner.Choice(
         tuple(options["only"]), tuple(options["skip"]), tuple(options["tag"]), options["fail_level"]
@@ -26,7 +28,7 @@ def check(known: Mapping[str, Check], options: Mapping[str, Any]) -> tuple[str, 
     judge_choice(choice, known)
     if options["migrations"] and options["format"] != "json":
         raise DeployKitError("--migrations needs --format json", exit_code=2)
-    subject = judged(read_subject(project_folder(), server=options["server"]))
+    subject = judged(read_subject(project, server=options["server"]))
     judge_skips(subject, known)
     facts = _facts(options)
     if options["migrations"]:  # told as facts: before a release they are no problem
@@ -131,22 +133,17 @@ def explanation(known: Mapping[str, Check], key: str) -> str:
     return "\n".join(lines)
 
 
-def other_settings(asked: str | None) -> str:
+def other_settings(project: Project, asked: str | None) -> str:
     """Return the settings that production has, where others were loaded by default; "" otherwise.
 
     manage.py often names those for development, wsgi.py or ``[project] settings`` the others.
     """
     from django.conf import settings
 
-    root = project_folder()
     loaded = getattr(settings, "SETTINGS_MODULE", "")
-    if asked or not loaded or loaded != default_settings(root):
+    if asked or not loaded or loaded != default_settings(project.root):
         return ""  # somebody chose
-    try:
-        wanted = load_project(root).settings
-    except DeployKitError:
-        wanted = served_settings(root)
-    return wanted if wanted != loaded else ""
+    return project.settings if project.settings != loaded else ""
 
 
 _AGAIN = """
@@ -160,9 +157,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def check_again(settings: str) -> None:
+def check_again(settings: str, argv: Sequence[str]) -> None:
     """Run this command in place of itself with other settings."""
     sys.stdout.flush()
     sys.stderr.flush()
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": settings}
-    os.execve(sys.executable, [sys.executable, "-c", _AGAIN, *sys.argv], environ)  # noqa: S606 - no shell is wanted
+    os.execve(sys.executable, [sys.executable, "-c", _AGAIN, *argv], environ)  # noqa: S606 - no shell is wanted

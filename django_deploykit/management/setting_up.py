@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.conf.ini import Ini
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.management.releasing import Releasing, owner
 from django_deploykit.project.inventory import (
     Environment,
     Host,
     choose,
-    read_inventory,
     site_values,
 )
 from django_deploykit.release.engine import Engine
@@ -58,7 +56,7 @@ class _Setup:
         self.releasing, self.wanted = releasing, wanted
         self.console = releasing.console
         self.environment = releasing.environment
-        self.users = deploy_users(releasing.project.ini, releasing.environment)
+        self.users = deploy_users(releasing.project.inventory, releasing.environment)
 
     def run(self) -> int:
         """Plan, ask, do, say what is left."""
@@ -168,12 +166,12 @@ class _Setup:
         }
 
 
-def deploy_users(ini: Ini, environment: Environment) -> dict[str, str]:
+def deploy_users(inventory: Mapping[str, Environment], environment: Environment) -> dict[str, str]:
     """Return who releases log in as on each host, by its name, whoever connects for setup.
 
     That is the user who is written, else ssh's own; root is nobody to deploy as and is left out.
     """
-    written = choose(read_inventory(ini), environment.name).hosts
+    written = choose(inventory, environment.name).hosts
     asked = {host.name for host in environment.hosts}
     users = {host.name: host.user or resolve(host).user for host in written if host.name in asked}
     return {name: user for name, user in users.items() if user != "root"}

@@ -1,20 +1,34 @@
-"""The project: its folder, its name, and what ``deploykit.ini`` says of it."""
+"""The project: its folder, its name, and what ``deploykit.ini`` says about it."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from django_deploykit.conf.ini import Ini, Option, read_ini
-from django_deploykit.conf.readers import read_bool
 from django_deploykit.errors import Problems, ProjectError
+from django_deploykit.project.inventory import Environment, read_inventory
+from django_deploykit.project.settings_module import default_settings, served_settings
+from django_deploykit.project.values import nearest, yes_or_no
 from django_deploykit.runtime.base.names import valid_app
 
-# The options of deploykit.ini that are judged here; the rest belongs to checks and environments.
+__all__ = [
+    "OPTIONS",
+    "Project",
+    "default_settings",
+    "find_project",
+    "load_project",
+    "nearest",
+    "nearest_root",
+    "read_project",
+    "served_settings",
+    "starting_folder",
+]
+
+# The options of [project] and [bundle]; checks and environments have their own.
 OPTIONS: dict[str, dict[str, str]] = {
     "project": {
         "name": "the project's name on hosts: lower-case letters, digits, dashes",
@@ -30,12 +44,14 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
 }
 ELSEWHERE = ("check", "environment", "host")
-_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""")
 
 
 @dataclass(frozen=True)
 class Project:
-    """A Django project: ``root`` is the folder of manage.py and deploykit.ini."""
+    """A Django project: ``root`` is the folder of manage.py, ``path`` its deploykit.ini.
+
+    ``problems`` are the mistakes in [project] and [bundle]; the values at fault are left out.
+    """
 
     root: Path
     name: str
@@ -48,10 +64,16 @@ class Project:
     python: str = ""
     platform: str = ""
     extras: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def inventory(self) -> dict[str, Environment]:
+        """The environments by name; :class:`Problems` lists the mistakes in their sections."""
+        return read_inventory(self.ini)
 
     @property
     def work(self) -> Path:
-        """The folder of what is made here, ``.deploykit/``; it keeps itself out of git."""
+        """The folder ``.deploykit/`` for build results; it is made here, and git ignores it."""
         folder = self.root / ".deploykit"
         folder.mkdir(exist_ok=True)
         ignore = folder / ".gitignore"
@@ -63,7 +85,7 @@ class Project:
 def find_project(start: Path) -> Project:
     """Return the project whose manage.py is in ``start`` or the nearest folder above.
 
-    Raises :class:`ProjectError` where there is none, :class:`Problems` for a bad deploykit.ini.
+    Raises :class:`ProjectError` if there is none, :class:`Problems` for a bad deploykit.ini.
     """
     root = nearest_root(start)
     if root is None:
@@ -75,75 +97,58 @@ def find_project(start: Path) -> Project:
 
 
 def nearest_root(start: Path) -> Path | None:
-    """Return the folder of manage.py: ``start`` or the nearest above, None where there is none."""
+    """Return the folder of manage.py: ``start`` or the nearest above, None if there is none."""
     folders = (start, *start.parents)
     return next((one for one in folders if (one / "manage.py").is_file()), None)
 
 
 def starting_folder(program: str, here: Path) -> Path:
-    """Return where every command looks for the project: beside the manage.py that runs, else here.
+    """Return where a command looks for the project: beside the manage.py that runs it, else here.
 
-    >>> starting_folder("src/manage.py", Path("/repo"))
-    PosixPath('/repo/src')
+    >>> starting_folder("src/manage.py", Path("/repo")), starting_folder("", Path("/repo"))
+    (PosixPath('/repo/src'), PosixPath('/repo'))
     """
     path = here / program
-    return path.parent.resolve() if path.name == "manage.py" else here
+    return path.parent.resolve() if program and path.name == "manage.py" else here
 
 
 def load_project(root: Path) -> Project:
-    """Read the project in ``root``."""
+    """Return the project in ``root``; :class:`Problems` lists the mistakes in deploykit.ini."""
+    project = read_project(root)
+    if project.problems:
+        raise Problems(f"{project.path.name} has mistakes:", project.problems)
+    return project
+
+
+def read_project(root: Path) -> Project:
+    """Return the project in ``root``, with its ``problems`` instead of an exception."""
     path = root / "deploykit.ini"
-    ini = read_ini(path) if path.exists() else Ini()
-    problems = [*ini.problems, *_problems(ini)]
-    if problems:
-        raise Problems(f"{path.name} has mistakes:", problems)
-    values = _values(ini, "bundle")
-    own = _values(ini, "project")
-    name = own["name"].value if "name" in own else default_name(root, default_settings(root))
+    ini = read_ini(path) if path.is_file() else Ini()
+    problems = dict(_iter_problems(ini))
+    values = {
+        section: {name: one.value for name, one in options.items() if one.where not in problems}
+        for section, options in ini.sections.items()
+    }
+    project, bundle = values.get("project", {}), values.get("bundle", {})
+    default = default_settings(root)
     return Project(
         root,
-        name,
+        project.get("name") or default_name(root, default),
         path,
         ini,
-        lock=_text(own, "lock"),
-        settings=_text(own, "settings") or served_settings(root) or default_settings(root),
-        build=tuple(line.strip() for line in _text(values, "build").splitlines() if line.strip()),
-        allow_unhashed="allow_unhashed" in values and yes_or_no(_text(values, "allow_unhashed")),
-        python=_text(values, "python"),
-        platform=_text(values, "platform"),
-        extras=tuple(part.strip() for part in _text(values, "extras").split(",") if part.strip()),
+        lock=project.get("lock", ""),
+        settings=project.get("settings") or served_settings(root) or default,
+        build=_parts(bundle.get("build", ""), "\n"),
+        allow_unhashed=yes_or_no(bundle.get("allow_unhashed", "no")),
+        python=bundle.get("python", ""),
+        platform=bundle.get("platform", ""),
+        extras=_parts(bundle.get("extras", ""), ","),
+        problems=(*ini.problems, *problems.values()),
     )
 
 
-def _values(ini: Ini, section: str) -> Mapping[str, Option]:
-    return ini.sections.get(section, {})
-
-
-def _text(values: Mapping[str, Option], name: str) -> str:
-    return values[name].value if name in values else ""
-
-
-def default_settings(root: Path) -> str:
-    """Return the settings module that manage.py names, "" where it names none plainly."""
-    try:
-        text = (root / "manage.py").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return os.environ.get("DJANGO_SETTINGS_MODULE", "")
-    match = _SETTINGS.search(text)
-    return match[1] if match else os.environ.get("DJANGO_SETTINGS_MODULE", "")
-
-
-def served_settings(root: Path) -> str:
-    """Return the settings that wsgi.py or asgi.py serves the site with, "" where that is not plain."""
-    found = set()
-    for path in (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py")):
-        try:
-            match = _SETTINGS.search(path.read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            continue
-        if match:
-            found.add(match[1])
-    return found.pop() if len(found) == 1 else ""
+def _parts(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(separator) if part.strip())
 
 
 def default_name(root: Path, settings: str) -> str:
@@ -159,28 +164,37 @@ def default_name(root: Path, settings: str) -> str:
     return name if valid_app(name) else f"app-{name}".strip("-")[:31]
 
 
-def _problems(ini: Ini) -> Iterator[str]:
-    known = [*OPTIONS, *ELSEWHERE]
+def _iter_problems(ini: Ini) -> Iterator[tuple[str, str]]:
+    """Yield the place and the text of every mistake."""
     for section, options in ini.sections.items():
         kind = section.partition(":")[0].strip()
         if kind in ELSEWHERE:
             continue
         if section not in OPTIONS:
             where = next((option.where for option in options.values()), section)
-            guess = nearest(kind, known)
-            if guess and ":" in section:  # the name behind the colon is the user's own
-                guess = f"{guess[:-2]}:{section.partition(':')[2].strip()}'?"
-            yield f"{where}: [{section}] is no section here{guess}"
+            yield where, f"{where}: {_unknown_section(section, kind)}"
             continue
         for name, option in options.items():
-            if name not in OPTIONS[section]:
-                yield f"{option.where}: {name} is no option of [{section}]{nearest(name, OPTIONS[section])}"
-            elif problem := judge(name, option.value):
-                yield f"{option.where}: {name} {problem}"
+            if problem := _option_problem(section, name, option, OPTIONS[section]):
+                yield option.where, f"{option.where}: {problem}"
 
 
-def judge(name: str, value: str) -> str:
-    """Return what is wrong with an option's value, or ""."""
+def _unknown_section(section: str, kind: str) -> str:
+    guess = nearest(kind, [*OPTIONS, *ELSEWHERE])
+    if guess and ":" in section:  # the name after the colon is the user's own
+        guess = f"{guess[:-2]}:{section.partition(':')[2].strip()}'?"
+    return f"there is no section [{section}]{guess}"
+
+
+def _option_problem(section: str, name: str, option: Option, known: Mapping[str, str]) -> str:
+    if name not in known:
+        return f"[{section}] has no option {name}{nearest(name, known)}"
+    problem = value_problem(name, option.value)
+    return f"{name} {problem}" if problem else ""
+
+
+def value_problem(name: str, value: str) -> str:
+    """Return what is wrong with an option's value, "" if nothing is."""
     if name == "name" and not valid_app(value):
         return f"must be lower-case letters, digits and dashes, at most 31, not {value!r}"
     if name == "allow_unhashed":
@@ -191,21 +205,3 @@ def judge(name: str, value: str) -> str:
     if name == "python" and not re.fullmatch(r"3\.\d{1,2}", value):
         return f"must look like 3.11, not {value!r}"
     return ""
-
-
-def yes_or_no(text: str) -> bool:
-    """Return a switch of deploykit.ini, as settings read theirs; :class:`ValueError` says what is wrong."""
-    try:
-        return read_bool(text)
-    except ValueError:
-        raise ValueError(f"must be yes or no, not {text!r}") from None
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a guess at what was meant, as the end of a sentence.
-
-    >>> nearest("hots", ["hosts"])
-    "; did you mean 'hosts'?"
-    """
-    found = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {found[0]!r}?" if found else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project import nearest, yes_or_no
+from django_deploykit.project.values import nearest, yes_or_no
 
 HOOKS = (
     "before_build",

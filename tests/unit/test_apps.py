@@ -1,36 +1,89 @@
-"""Which commands spare themselves the project's apps."""
+"""The app takes any place in INSTALLED_APPS, and its commands can be called."""
 
 from __future__ import annotations
 
-import pytest
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from django_deploykit.apps import leave_out, needs_no_apps
+import pytest
+from django.core.management import CommandError, call_command
+
+MODELS = """
+from django.contrib.auth.models import AbstractUser
+class Customer(AbstractUser):
+    pass
+"""
+SETTINGS = """
+INSTALLED_APPS = {apps!r}
+AUTH_USER_MODEL = "people.Customer"
+SECRET_KEY = "x"
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}}}
+USE_TZ = True
+"""
+MANAGE = """
+import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_settings")
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+DJANGOS = ["django.contrib.contenttypes", "django.contrib.auth"]
 
 
 @pytest.mark.parametrize(
-    ("argv", "spared"),
+    "apps",
     [
-        (["./manage.py", "bundle", "--json"], True),
-        (["manage.py", "release", "production"], True),
-        (["/usr/bin/django-admin", "bundle"], True),
-        (["manage.py", "deploy_check"], False),  # judges the apps
-        (["manage.py", "migrate", "bundle"], False),
-        (["pytest", "release"], False),
-        (["manage.py"], False),
-        ([], False),
+        ["django_deploykit", *DJANGOS, "people"],
+        [*DJANGOS, "django_deploykit", "people"],
+        ["people", *DJANGOS, "django_deploykit"],
     ],
+    ids=["first", "between", "last"],
 )
-def test_only_what_looks_at_commits_and_hosts_needs_no_apps(argv: list[str], spared: bool) -> None:
-    assert needs_no_apps(argv) is spared
+def test_a_project_with_a_user_model_of_its_own_loads_in_any_order(
+    apps: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "__init__.py").write_text("", encoding="utf-8")
+    (tmp_path / "people" / "models.py").write_text(MODELS, encoding="utf-8")
+    (tmp_path / "site_settings.py").write_text(SETTINGS.format(apps=apps), encoding="utf-8")
+    (tmp_path / "manage.py").write_text(MANAGE, encoding="utf-8")
+    (tmp_path / "deploykit.ini").write_text("[bundle]\npython = three\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "manage.py", "bundle"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "deploykit.ini:2: python must look like 3.11" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_apps_in_front_and_apps_that_cannot_be_changed_stay() -> None:
-    apps = ["django.contrib.auth", "django_deploykit.apps.DeployKitConfig", "shop", "blog"]
-    leave_out(apps)
-    assert apps == ["django.contrib.auth", "django_deploykit.apps.DeployKitConfig"]
-    fixed = ("django_deploykit", "shop")
-    leave_out(fixed)
-    assert fixed == ("django_deploykit", "shop")
-    others = ["shop"]
-    leave_out(others)
-    assert others == ["shop"]
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in the current folder, with a mistake in its deploykit.ini."""
+    (tmp_path / "manage.py").write_text(MANAGE, encoding="utf-8")
+    (tmp_path / "deploykit.ini").write_text("[bundle]\npython = three\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", ["bundle", "release"])
+def test_commands_can_be_called_from_python(
+    command: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises((SystemExit, CommandError)):
+        call_command(command)
+    assert "deploykit.ini:2: python must look like 3.11" in capsys.readouterr().err
+
+
+def test_deploy_check_can_be_called_from_python(project: Path) -> None:
+    report = project / "report.json"
+    with pytest.raises(SystemExit) as ended:
+        call_command("deploy_check", "--only", "E821", "--format", "json", output=report)
+    assert ended.value.code == 1
+    (finding,) = json.loads(report.read_text(encoding="utf-8"))["findings"]
+    assert finding["path"] == "deploykit.ini"

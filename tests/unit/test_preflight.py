@@ -13,6 +13,7 @@ from django_deploykit.checks.catalogue import Finding, catalogue
 from django_deploykit.checks.subject import read_subject
 from django_deploykit.conf import Config, config
 from django_deploykit.preflight import judged
+from django_deploykit.project import read_project
 
 HASH = "--hash=sha256:" + "0" * 64
 LOCKED = f"django==5.2 {HASH}\n"
@@ -44,7 +45,7 @@ def found(project: Path, *keys: str, add: Sequence[str] = (".",)) -> list[Findin
     """Return what the checks of shipping find once ``add`` is in git's index."""
     if add:
         git(project, "add", *add)
-    subject = judged(read_subject(project))
+    subject = judged(read_subject(read_project(project)))
     chosen = [one for one in catalogue().values() if one.tag == "shipping"]
     findings = [finding for one in chosen for finding in one.run(subject)]
     return [one for one in findings if not keys or one.id.removeprefix("deploykit.") in keys]
@@ -72,7 +73,7 @@ def test_every_section_of_deploykit_ini_is_read(project: Path) -> None:
         (
             "E821",
             "deploykit.ini:2",
-            "[envronment:production] is no section here; did you mean 'environment:production'?",
+            "there is no section [envronment:production]; did you mean 'environment:production'?",
         ),
         ("E821", "deploykit.ini:9", "python must look like 3.11, not '3'"),
         (
@@ -185,7 +186,7 @@ def test_a_release_on_its_host_is_past_that(
     Config("another", environ={})
     if not server:
         monkeypatch.setenv("DEPLOYKIT_RELEASE", "20261123T041500-ab12cd3")
-    subject = judged(read_subject(tmp_path, server=server))
+    subject = judged(read_subject(read_project(tmp_path), server=server))
     chosen = [one for one in catalogue().values() if one.tag == "shipping"]
     assert [one for check in chosen for one in check.run(subject)] == []
     assert settings.configured

@@ -6,17 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import Console, console_of, last_act, run_command
 from django_deploykit.management.extra import BUILDING, need_extra
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Parse, call, print."""
 
     help = "Bundle a clean git commit: code, locked dependencies, static files, the server, in one file."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command line."""
@@ -57,9 +57,9 @@ class Command(BaseCommand):
         need_extra("bundle", BUILDING)
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import as_json, previous, sign_built, summary
-        from django_deploykit.project import find_project, starting_folder
+        from django_deploykit.project import find_project
 
-        project = find_project(starting_folder(sys.argv[0], Path.cwd()))
+        project = find_project(self.start)
         output = options["output"]
         request = BuildRequest(
             project,

@@ -7,16 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import run_command
 
 FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
 LEVELS = ("INFO", "WARNING", "ERROR")
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Parse, call, print."""
 
     help = "Say whether this project is fit for production."
@@ -70,6 +71,7 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any]) -> int:
         from django_deploykit.checks.catalogue import catalogue
         from django_deploykit.management import checking
+        from django_deploykit.project import nearest_root, read_project
 
         known = catalogue()
         if options["list"]:
@@ -78,14 +80,15 @@ class Command(BaseCommand):
         if options["explain"]:
             self.stdout.write(checking.explanation(known, options["explain"]))
             return 0
-        if sys.argv[1:2] == ["deploy_check"] and not options["server"]:
-            other = checking.other_settings(options["settings"])
+        project = read_project(nearest_root(self.start) or self.start)
+        if self.argv and not options["server"]:
+            other = checking.other_settings(project, options["settings"])
             if other:
                 self.stderr.write(f"checking {other}, the settings of production")
-                checking.check_again(other)
+                checking.check_again(other, self.argv)
         os.environ["_DEPLOYKIT_GATE"] = "1"  # Django's registry runs ours too
         try:
-            text, failed = checking.check(known, options)
+            text, failed = checking.check(project, known, options)
         finally:
             del os.environ["_DEPLOYKIT_GATE"]
         if options["output"]:

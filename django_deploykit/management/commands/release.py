@@ -7,19 +7,19 @@ from argparse import REMAINDER
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import Console, console_of, last_act, run_command
 from django_deploykit.management.extra import SHIPPING, need_extra
-from django_deploykit.project import Project, find_project, starting_folder
+from django_deploykit.project import Project, find_project
 
 
-class Command(BaseCommand):
+class Command(ProjectCommand):
     """Parse, call, print."""
 
     help = "Release a commit, or a bundle, to an environment; or roll it back."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command line."""
@@ -92,10 +92,10 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any], console: Console) -> int:
         need_extra("release", SHIPPING)
         from django_deploykit.management.releasing import Options, Releasing
-        from django_deploykit.project.inventory import as_user, choose, narrow, read_inventory
+        from django_deploykit.project.inventory import as_user, choose, narrow
 
-        project = find_project(starting_folder(sys.argv[0], Path.cwd()))
-        environment = choose(read_inventory(project.ini), options["environment"])
+        project = find_project(self.start)
+        environment = choose(project.inventory, options["environment"])
         environment = as_user(narrow(environment, options["hosts"]), options["user"])
         if not environment.local and not environment.hosts:
             raise DeployKitError(f"[environment:{environment.name}] names no hosts")

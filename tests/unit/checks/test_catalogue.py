@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from django_deploykit.checks.catalogue import Finding, catalogue
 from django_deploykit.checks.subject import read_subject
+from django_deploykit.project import read_project
 from tests.unit.checks.cases import CASES, Case
 
 BAD = [
@@ -55,7 +56,7 @@ def run(key: str, case: Case, root: Path) -> list[Finding]:
         path.write_text(text, encoding="utf-8")
     # Since Django 6.1 an override of LOGGING takes effect, and would open the files that it names.
     with patch("logging.config.dictConfig"), override_settings(**filled(case.settings, root)):
-        subject = replace(read_subject(root), **{"tracked": None, **case.subject})
+        subject = replace(read_subject(read_project(root)), **{"tracked": None, **case.subject})
         return list(catalogue()[f"deploykit.{key}"].run(subject))
 
 

@@ -18,11 +18,12 @@ from django_deploykit.checks import core, repository
 from django_deploykit.checks.catalogue import Finding, catalogue
 from django_deploykit.checks.subject import read_subject
 from django_deploykit.conf import Config
+from django_deploykit.project import read_project
 
 
 def run(key: str, root: Path) -> list[Finding]:
     """Run one check on the project in ``root``."""
-    subject = replace(read_subject(root), tracked=None)
+    subject = replace(read_subject(read_project(root)), tracked=None)
     return list(catalogue()[f"deploykit.{key}"].run(subject))
 
 
@@ -144,7 +145,7 @@ def test_tells_the_place_of_a_setting_in_a_package(
     importlib.invalidate_caches()
     importlib.import_module("conf_package.production")
     monkeypatch.setattr(settings, "SETTINGS_MODULE", "conf_package.production", raising=False)
-    assert read_subject(project).place("DEBUG") == ("conf_package/base.py", 2)
+    assert read_subject(read_project(project)).place("DEBUG") == ("conf_package/base.py", 2)
     for name in list(sys.modules):
         if name.startswith("conf_package"):
             del sys.modules[name]
@@ -156,7 +157,7 @@ def test_finds_settings_that_stay_behind(project: Path, monkeypatch: pytest.Monk
     found = run("W817", project)
     assert [(one.path, one.line) for one in found] == [("own_settings.py", 2)]
     assert "git does not track local_settings.py" in found[0].message
-    subject = replace(read_subject(project), tracked=("local_settings.py",))
+    subject = replace(read_subject(read_project(project)), tracked=("local_settings.py",))
     assert list(catalogue()["deploykit.W817"].run(subject)) == []
 
 

@@ -27,13 +27,16 @@ def ini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_deploy_user_is_who_is_written_whoever_connects(ini: Path) -> None:
     read = read_ini(ini)
     environment = as_user(choose(read_inventory(read), "production"), "root")
-    assert deploy_users(read, environment) == {"deploy@web1": "deploy", "web3": "ann"}
+    assert deploy_users(read_inventory(read), environment) == {
+        "deploy@web1": "deploy",
+        "web3": "ann",
+    }
 
 
 def test_hosts_that_are_left_out_are_not_asked_for(ini: Path) -> None:
     read = read_ini(ini)
     environment = narrow(choose(read_inventory(read), "production"), "web1")
-    assert deploy_users(read, environment) == {"deploy@web1": "deploy"}
+    assert deploy_users(read_inventory(read), environment) == {"deploy@web1": "deploy"}
 
 
 def test_a_host_s_own_options_come_before_the_environment_s(ini: Path) -> None:

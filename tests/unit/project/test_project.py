@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.checks.subject import project_folder
 from django_deploykit.errors import Problems, ProjectError
-from django_deploykit.project import find_project, load_project, starting_folder
+from django_deploykit.project import find_project, load_project, read_project, starting_folder
 
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}.settings")\n'
 
@@ -36,24 +34,17 @@ def test_refuses_where_there_is_no_manage_py(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["../other/manage.py", "{}/other/manage.py"])
 def test_the_manage_py_that_runs_counts_more_than_the_folder_one_is_in(
-    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: str, tmp_path: Path
 ) -> None:
     here, other = make(tmp_path / "here"), make(tmp_path / "other")
-    program = program.format(tmp_path)
-    monkeypatch.chdir(here)
-    monkeypatch.setattr(sys, "argv", [program, "deploy_check"])
-    assert find_project(starting_folder(program, here)).root == other
-    assert project_folder() == other  # deploy_check judges what bundle and release take
+    assert find_project(starting_folder(program.format(tmp_path), here)).root == other
 
 
-def test_other_programs_look_from_here_upwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("program", ["/usr/bin/django-admin", ""])
+def test_other_programs_look_in_the_current_folder_and_above(program: str, tmp_path: Path) -> None:
     root = make(tmp_path / "repo")
     (root / "docs").mkdir()
-    monkeypatch.chdir(root / "docs")
-    monkeypatch.setattr(sys, "argv", ["/usr/bin/django-admin", "deploy_check"])
-    assert project_folder() == root
+    assert find_project(starting_folder(program, root / "docs")).root == root
 
 
 @pytest.mark.parametrize(
@@ -93,11 +84,22 @@ python = 3
         load_project(make(tmp_path, ini=ini))
     assert [problem.partition("deploykit.ini:")[2] for problem in caught.value.problems] == [
         "3: name must be lower-case letters, digits and dashes, at most 31, not 'My Shop'",
-        "4: lok is no option of [project]; did you mean 'lock'?",
-        "6: [bundel] is no section here; did you mean 'bundle'?",
+        "4: [project] has no option lok; did you mean 'lock'?",
+        "6: there is no section [bundel]; did you mean 'bundle'?",
         "8: allow_unhashed must be yes or no, not 'maybe'",
         "9: python must look like 3.11, not '3'",
     ]
+
+
+def test_mistakes_can_be_read_beside_the_values_that_are_right(tmp_path: Path) -> None:
+    project = read_project(make(tmp_path, ini="[bundle]\npython = 3\nplatform = any\n"))
+    assert (project.python, project.platform, len(project.problems)) == ("", "any", 1)
+
+
+def test_the_inventory_is_read_once(tmp_path: Path) -> None:
+    project = load_project(make(tmp_path, ini="[environment:production]\nhosts = web1\n"))
+    assert list(project.inventory) == ["local", "production"]
+    assert project.inventory is project.inventory
 
 
 def test_the_folder_of_what_is_made_keeps_itself_out_of_git(tmp_path: Path) -> None:

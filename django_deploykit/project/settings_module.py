@@ -1,0 +1,29 @@
+"""Which settings module a project uses, read from its files without importing them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+_SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""")
+
+
+def default_settings(root: Path) -> str:
+    """Return the settings module that manage.py names, else DJANGO_SETTINGS_MODULE, else ""."""
+    return _named_in(root / "manage.py") or os.environ.get("DJANGO_SETTINGS_MODULE", "")
+
+
+def served_settings(root: Path) -> str:
+    """Return the settings module that wsgi.py or asgi.py names, "" if none or several do."""
+    paths = (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py"))
+    found = {_named_in(path) for path in paths} - {""}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _named_in(path: Path) -> str:
+    try:
+        match = _SETTINGS.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return match[1] if match else ""
