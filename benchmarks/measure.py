@@ -7,7 +7,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import tempfile
@@ -130,13 +129,6 @@ def _proportional(pid: int) -> float:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
         return int(text.split("\nPss:")[1].split()[0]) / (1 << 10)
     return 0.0
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import Samples, free_port, rate, serving, timed, tree_memory
+from benchmarks.measure import Samples, rate, serving, timed, tree_memory
 from benchmarks.site import Size, change_a_line, make_site, make_virtualenv
 from benchmarks.tools import Job, Place, Tool, gather, tools
 from django_deploykit.bundle.project_side import ask_project_traced
+from tests.ports import claim_port
 
 _CONF = """\
 import time
@@ -300,7 +301,7 @@ def _servers(run: Run) -> None:
 
 
 def _installed(run: Run, name: str, release: Path) -> tuple[Job, int]:
-    port = free_port()
+    port = claim_port()
     if name == "virtualenv":
         return run.subjects[name].web(run.exported, run.subjects[name].cache, port), port
     words = ("sh", release / "bin" / "deploykit-run", "web")
@@ -324,7 +325,7 @@ def rates(run: Run, release: Path) -> None:
 
 
 def _serve(run: Run, name: str, web: Callable[[Path, Path, int], Job], row: str) -> None:
-    port = free_port()
+    port = claim_port()
     tool = run.subjects[name]
     job = web(run.artifact(tool), tool.cache, port)
     with serving(job.argv, job.cwd, job.env, port) as seconds:

@@ -1,4 +1,4 @@
-"""Bundles made by hand, for tests of whoever reads them: only the standard library, no build."""
+"""Bundles written by hand, without a build."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django_deploykit.runtime.bundle.manifest import (
     dump_list,
     tree_digest,
 )
+from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.bundle.seal import SEAL, seal_of
 from django_deploykit.runtime.sources import sources
 
@@ -107,3 +108,9 @@ def write_bundle(
     path.write_bytes(data + seal_of(io.BytesIO(data), len(data)))
     path.chmod(0o755)
     return path
+
+
+def release_id(bundle: Path) -> str:
+    """Return the release id of a bundle."""
+    with BundleFile(bundle) as opened:
+        return opened.manifest.release_id

@@ -1,19 +1,50 @@
-"""What every test needs, however pytest was started."""
+"""Hooks for every run of pytest: signals, tests that ran twice, tests that were skipped."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
-# A shell without job control starts what it puts behind with SIGINT ignored, and children inherit
+import pytest
+
+from tests.skips import Report, iter_unexpected, write_down
+
+# A shell without job control starts background commands with SIGINT ignored, and children inherit
 # that: tests that interrupt a command would interrupt nothing.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show why a test failed that was tried again: what passes at the second try has a reason too."""
+def _skipped(config: pytest.Config) -> list[Report]:
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return list(reporter.stats.get("skipped", [])) if reporter else []
+
+
+def _unexpected(config: pytest.Config) -> list[str]:
+    if not os.environ.get("CI"):
+        return []
+    return list(iter_unexpected(_skipped(config), os.environ.get("DEPLOYKIT_MAY_SKIP")))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a CI run that skipped a test for no allowed reason."""
+    if hasattr(session.config, "workerinput"):
+        return  # the process that started the workers has all reports
+    if path := os.environ.get("DEPLOYKIT_SKIPS"):
+        write_down(_skipped(session.config), Path(path))
+    if _unexpected(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show why a test failed that passed when it ran again, and which skips fail a CI run."""
     for report in terminalreporter.stats.get("rerun", []):
-        terminalreporter.section(f"tried again: {report.nodeid}", sep="_")
+        terminalreporter.section(f"ran again: {report.nodeid}", sep="_")
         terminalreporter.write_line(report.longreprtext)
+    if unexpected := _unexpected(config):
+        terminalreporter.section("skipped, which CI does not allow (tests/skips.py)", sep="_")
+        for line in unexpected:
+            terminalreporter.write_line(line)

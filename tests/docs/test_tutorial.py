@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import ROOT, Block, blocks
+from tests.ports import claim_port
 from tests.projects import IDENTITY
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 BETWEEN = "=====block %s====="
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture
@@ -38,7 +32,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_tutorial_works_as_written(folder: Path) -> None:
     assert shutil.which("curl"), "the tutorial needs curl"
     steps = [one for one in blocks(TUTORIAL) if one.language == "sh" or one.note]
-    port = str(free_port())
+    port = str(claim_port())
     script = "\n".join(["set -e", *(shell(number, one) for number, one in enumerate(steps))])
     done = subprocess.run(
         ["bash", "-c", script.replace(":8000", f":{port}")],

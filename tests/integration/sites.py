@@ -7,10 +7,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,7 +21,9 @@ from django_deploykit.runtime.base.site import load_site
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.supervisors.local import Plain
 from tests.load import Load
+from tests.ports import claim_port
 from tests.projects import IDENTITY, commit, make_shop, manage
+from tests.waiting import until
 
 Edit = Callable[[Path], None]
 
@@ -214,7 +214,7 @@ class Shop:
 
     def __init__(self, workshop: Workshop, folder: Path) -> None:
         self.workshop = workshop
-        self.port = free_port()
+        self.port = claim_port()
         self.project = workshop.project(folder, self.port)
         self.root = self.project / ".deploykit" / "local" / "srv"
 
@@ -283,10 +283,7 @@ class Shop:
 
     def wait_for_workers(self, count: int = 2) -> None:
         """Wait until every web worker has read its configuration; the first to answer may be alone."""
-        end = time.monotonic() + 60
-        while len(workers_ready(self.root)) < count:
-            assert time.monotonic() < end, "its workers do not come up"
-            time.sleep(0.05)
+        until(lambda: len(workers_ready(self.root)) >= count)
 
     def load(self, **options: Any) -> Load:
         """Return visitors who keep asking, keeping most connections for several requests."""
@@ -299,17 +296,8 @@ class Shop:
 
     def quiet(self, timeout: float = 60) -> None:
         """Wait until no verb works on the site any more, left over from a killed controller."""
-        end = time.monotonic() + timeout
         path = self.root / "switch.lock"
-        while path.exists():
-            with path.open() as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    assert time.monotonic() < end, "a verb does not end"
-                    time.sleep(0.05)
-                    continue
-            return
+        until(lambda: not is_locked(path), timeout)
 
     def keep(self, folder: Path) -> None:
         """Copy the project with its site, which does not run, to a folder."""
@@ -320,10 +308,7 @@ class Shop:
         shutil.rmtree(self.project, ignore_errors=True)
         copy_site(folder, self.project)
         self._plain().start(self.live, ["web"])
-        end = time.monotonic() + 60
-        while not self.answers():
-            assert time.monotonic() < end, "the site does not come up"
-            time.sleep(0.05)
+        until(self.answers)
 
     def _plain(self) -> Plain:
         archive = next((self.root / "runtime").glob("*.pyz"))
@@ -335,6 +320,18 @@ class Shop:
         if (self.root / "site.json").exists():
             self.quiet()
             self._plain().end()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds a lock on a file."""
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def copy_site(source: Path, target: Path) -> None:
@@ -359,19 +356,6 @@ def workers_ready(root: Path) -> list[Path]:
             if ours and "_sqlite3" in (process / "maps").read_text():
                 found.append(process)
     return found
-
-
-def free_port() -> int:
-    """Return a port of the loopback that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def release_id(bundle: Path) -> str:
-    """Return the release id of a bundle."""
-    with BundleFile(bundle) as opened:
-        return opened.manifest.release_id
 
 
 def wait_for_line(process: subprocess.Popen[str], words: tuple[str, ...]) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -19,13 +18,7 @@ from django_deploykit.runtime.bootstrap import key_of
 from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import write_bundle
 from tests.integration.bundling import KEY, PYTHON, Shop, run_bundle
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+from tests.ports import claim_port
 
 
 @contextlib.contextmanager
@@ -192,7 +185,7 @@ def test_without_network_home_or_anything_to_write_but_tmp(
 def test_web_listens_where_port_says_with_the_workers_that_are_asked_for(
     built_shop: Shop, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = claim_port()
     env = {"HOME": str(tmp_path), "PORT": str(port), "WEB_CONCURRENCY": "3"}
     env["DATABASE_URL"] = f"sqlite:///{tmp_path}/shop.sqlite3"
     assert run_bundle(built_shop.bundle, "migrate", "-v0", SECRET_KEY=KEY, **env).returncode == 0
@@ -218,7 +211,7 @@ def _is_master(path: Path, port: int) -> bool:
 
 
 def test_runserver_serves(built_shop: Shop, tmp_path: Path) -> None:
-    port = free_port()
+    port = claim_port()
     env = {"HOME": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/shop.sqlite3"}
     words = ("runserver", "--noreload", f"127.0.0.1:{port}")
     with serving(built_shop.bundle, port, *words, **env) as address:

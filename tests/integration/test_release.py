@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.bundle.reader import BundleFile
-from tests.integration.sites import Shop, greet, release_id, wait_for_line
+from tests.bundles import release_id
+from tests.integration.sites import Shop, greet, wait_for_line
 from tests.projects import commit
 
 

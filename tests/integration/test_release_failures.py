@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.bundle.reader import BundleFile
-from tests.bundles import make_layer, make_manifest, write_bundle
-from tests.integration.sites import Shop, release_id, rewrite
+from tests.bundles import make_layer, make_manifest, release_id, write_bundle
+from tests.integration.sites import Shop, rewrite
 
 
 def test_a_sick_release_is_refused_before_any_visitor_meets_it(live_shop: Shop) -> None:

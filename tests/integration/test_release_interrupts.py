@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.integration.sites import Shop, kill, release_id, wait_for_line
+from tests.bundles import release_id
+from tests.integration.sites import Shop, kill, wait_for_line
 
 # A controller is stopped when the line of one of these steps appears: while the next one runs.
 MOMENTS = ("ask", "lock", "send", "stage", "check", "switch")

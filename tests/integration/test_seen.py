@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.integration.sites import Shop, release_id
+from tests.bundles import release_id
+from tests.integration.sites import Shop
 from tests.projects import IDENTITY
 from tests.screens import Terminal
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import sys
 import urllib.request
 import zipfile
@@ -15,6 +14,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.integration.bundling import KEY, run_bundle
+from tests.ports import claim_port
 from tests.projects import IDENTITY, manage, run, start_repository, uv, vendor
 
 # What the README says, by the line of settings.py that it replaces or follows.
@@ -32,13 +32,6 @@ CHANGES = {
 }
 DATABASES = """DATABASES = {"default": config.database(default=f"sqlite:///{config.data / 'db.sqlite3'}")}\n"""
 LAST = "globals().update(config.production())\n"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def change(text: str) -> str:
@@ -122,4 +115,4 @@ def test_ten_changed_lines_are_enough(tmp_path: Path) -> None:
     project = make(tmp_path / "site")
     assert changed_lines(project) <= 10
     # It has no page at /, so another one tells that it is well.
-    pass_through(project, tmp_path, free_port(), health="/admin/login/")
+    pass_through(project, tmp_path, claim_port(), health="/admin/login/")

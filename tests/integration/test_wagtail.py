@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_startproject import changed_lines, free_port, index, pass_through
+from tests.integration.test_startproject import changed_lines, index, pass_through
+from tests.ports import claim_port
 from tests.projects import IDENTITY, run, start_repository, uv, wheel
 
 PRODUCTION = """\
@@ -79,4 +80,4 @@ def site(tmp_path: Path) -> Path:
 
 def test_a_wagtail_site_is_checked_bundled_run_and_released(site: Path, tmp_path: Path) -> None:
     assert changed_lines(site) <= 10
-    pass_through(site, tmp_path, free_port(), python=str(tmp_path / "venv" / "bin" / "python"))
+    pass_through(site, tmp_path, claim_port(), python=str(tmp_path / "venv" / "bin" / "python"))

@@ -30,9 +30,11 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def oldest_python() -> str:
-    """Return the oldest Python of hosts on this machine; a name alone may be a version manager's."""
+    """Return the oldest Python of hosts on this machine; a file of that name may be a version manager's."""
     name = "python{}.{}".format(*OLDEST)
-    for folder in os.get_exec_path():
+    kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
+    folders = (*os.get_exec_path(), *sorted(map(str, kept.glob("{}.{}.*/bin".format(*OLDEST)))))
+    for folder in folders:
         path = shutil.which(name, path=folder)
         if path and subprocess.run([path, "-c", ""], capture_output=True).returncode == 0:
             return path

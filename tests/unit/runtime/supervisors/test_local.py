@@ -19,6 +19,7 @@ from django_deploykit.runtime.deploy.switch import point
 from django_deploykit.runtime.supervisors import local_daemon as keeping
 from django_deploykit.runtime.supervisors.base import ProcessError, Running
 from django_deploykit.runtime.supervisors.local import Plain
+from tests.ports import claim_port
 
 OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 TELL = 'env > "$STATE_DIRECTORY/env.new"; mv "$STATE_DIRECTORY/env.new" "$STATE_DIRECTORY/env"\n'
@@ -27,9 +28,7 @@ TELL = 'env > "$STATE_DIRECTORY/env.new"; mv "$STATE_DIRECTORY/env.new" "$STATE_
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """A site with two releases whose processes say what they were given, and wait."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{sock.getsockname()[1]}"
+    listen = f"127.0.0.1:{claim_port()}"
     root = tmp_path / "srv"
     made = Site("shop", root, tmp_path / "etc", tmp_path / "var", supervisor="plain", listen=listen)
     made.data.mkdir()

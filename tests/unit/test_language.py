@@ -1,0 +1,126 @@
+"""What people read in the code is plain English: the words that CONTRIBUTING.md rules out stay out."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import django_deploykit
+
+PACKAGE = Path(django_deploykit.__file__).parent
+# In strings (messages, help, docstrings) and comments.
+PHRASES = re.compile(
+    r"\b(stands? in|stand-ins?|lies|tells|mend(s|ed|ing)?|judge(s|d|ment|ments)?|who(m)?ever"
+    r"|is told|alone|takes a while|in words|as it is written|what it ends with"
+    r"|(for|to|from|by|lets|let) who)\b",
+    re.IGNORECASE,
+)
+NAMES = re.compile(r"(^|_)(judge|mend|tell|told|stand_in)(s|d|_|$)", re.IGNORECASE)
+# How many are left in each room. They may only become fewer; a row goes when its room has none.
+LEFT: dict[str, int] = {
+    ".": 9,
+    "bundle": 8,
+    "bundle/formats": 4,
+    "bundle/locks": 12,
+    "bundle/project_side": 5,
+    "checks": 58,
+    "conf": 56,
+    "management": 27,
+    "project": 4,
+    "release": 25,
+    "release/report": 2,
+    "release/transports": 12,
+    "runtime": 7,
+    "runtime/base": 7,
+    "runtime/bundle": 18,
+    "runtime/cli": 5,
+    "runtime/deploy": 24,
+    "runtime/provision": 9,
+    "runtime/storage": 19,
+    "runtime/supervisors": 20,
+}
+
+
+def room(path: Path) -> str:
+    """Return the room of a module: its package."""
+    return path.parent.relative_to(PACKAGE).as_posix()
+
+
+def texts(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every string and comment."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def names(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of everything that is defined."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+
+
+def ruled_out(source: str) -> list[tuple[int, str]]:
+    """Return line and word of each phrase or name that is ruled out."""
+    found = [
+        (line + text[: match.start()].count("\n"), match[0])
+        for line, text in texts(source)
+        for match in PHRASES.finditer(text)
+    ]
+    return sorted([*found, *(one for one in names(source) if NAMES.search(one[1]))])
+
+
+def places() -> Iterator[tuple[str, str]]:
+    """Yield room and place of each phrase that is ruled out."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for line, word in ruled_out(path.read_text(encoding="utf-8")):
+            yield room(path), f"{path.relative_to(PACKAGE)}:{line}: {word}"
+
+
+def test_no_room_has_more_of_what_is_ruled_out() -> None:
+    found = list(places())
+    counts = Counter(room for room, _ in found)
+    more = {room for room, count in counts.items() if count > LEFT.get(room, 0)}
+    assert [place for room, place in found if room in more] == []
+
+
+@pytest.mark.skipif(not os.environ.get("CI"), reason="rows are brought up to date before a merge")
+def test_the_table_says_how_many_are_left() -> None:
+    assert dict(Counter(room for room, _ in places())) == LEFT
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('"""Tell whoever asks."""\n', ["whoever"]),
+        ("x = f'{1} lies there'  # mended\n", ["lies", "mended"]),
+        ('"""One.\n\nIt stands in for two."""', ["stands in"]),
+        ("def judge_all(told):\n    mend = 1\n", ["judge_all", "told", "mend"]),
+        (
+            '"""Families believe in a recommended standalone judgement-free remedy."""',
+            ["judgement"],
+        ),
+        ("untold = intelligent = 1", []),
+    ],
+)
+def test_phrases_and_names_are_found(source: str, words: list[str]) -> None:
+    assert [word for _, word in ruled_out(source)] == words
+
+
+def test_the_line_of_a_phrase_is_its_own() -> None:
+    assert ruled_out('"""One.\n\nIt lies."""') == [(3, "lies")]

@@ -1,0 +1,129 @@
+"""Every module has its unit tests under its name."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+import django_deploykit
+
+PACKAGE = Path(django_deploykit.__file__).parent
+UNIT = Path(__file__).parent
+# Modules that need none under their name, and why.
+EXCEPTIONS = {
+    "__main__.py": "a command line: integration tests run it",
+    "bundle/project_side/ask_project_traced.py": "only works in a traced child: test_static_cache",
+}
+# Modules without, still. A row goes when the tests are there.
+GAPS: tuple[str, ...] = (
+    "bundle/assembly.py",
+    "bundle/build.py",
+    "bundle/build_cache.py",
+    "bundle/commands.py",
+    "bundle/environment.py",
+    "bundle/locks/requirements.py",
+    "bundle/scratch.py",
+    "bundle/subprocesses.py",
+    "checks/accounts.py",
+    "checks/core.py",
+    "checks/database.py",
+    "checks/formats.py",
+    "checks/hosts.py",
+    "checks/observability.py",
+    "checks/repository.py",
+    "checks/server.py",
+    "checks/services.py",
+    "checks/shipping.py",
+    "checks/staticfiles.py",
+    "checks/subject.py",
+    "conf/__init__.py",
+    "conf/__main__.py",
+    "conf/admin_mail.py",
+    "conf/compat.py",
+    "conf/errors.py",
+    "conf/ini.py",
+    "conf/layers.py",
+    "conf/loading.py",
+    "conf/production.py",
+    "conf/secret.py",
+    "conf/typed.py",
+    "errors.py",
+    "management/checking.py",
+    "management/commands/bundle.py",
+    "management/commands/deploy_check.py",
+    "management/commands/release.py",
+    "management/display.py",
+    "management/reporting.py",
+    "management/reusing.py",
+    "progress.py",
+    "release/deploy_lock.py",
+    "release/downgrade.py",
+    "release/hooks.py",
+    "release/outcome.py",
+    "release/request.py",
+    "release/rollback.py",
+    "release/switching.py",
+    "release/transports/base.py",
+    "release/transports/login.py",
+    "release/transports/terminal.py",
+    "runtime/base/errors.py",
+    "runtime/base/machine.py",
+    "runtime/base/names.py",
+    "runtime/base/processes.py",
+    "runtime/bootstrap.py",
+    "runtime/bundle/reader.py",
+    "runtime/bundle/seal.py",
+    "runtime/cli/arguments.py",
+    "runtime/deploy/facts.py",
+    "runtime/deploy/install.py",
+    "runtime/deploy/staging.py",
+    "runtime/provision/apply.py",
+    "runtime/provision/setup.py",
+    "runtime/provision/state.py",
+    "runtime/sources.py",
+    "runtime/supervisors/__init__.py",
+    "runtime/supervisors/base.py",
+    "runtime/supervisors/local_daemon.py",
+)
+
+
+def files_of(module: str) -> list[Path]:
+    """Return the test modules of a module: ``test_x.py``, and ``test_x_*.py`` where no module is so named."""
+    path = PACKAGE / module
+    name = path.parent.name if path.name == "__init__.py" else path.stem
+    folder = UNIT / path.parent.relative_to(PACKAGE)
+    others = {one.stem for one in path.parent.glob("*.py")}
+    return [
+        one
+        for one in folder.glob(f"test_{name}*.py")
+        if one.stem == f"test_{name}"
+        or (one.stem.startswith(f"test_{name}_") and one.stem.removeprefix("test_") not in others)
+    ]
+
+
+def has_code(path: Path) -> bool:
+    """Whether a module does more than document, import and name things."""
+    plain = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign, ast.AnnAssign)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(not isinstance(node, plain) for node in tree.body)
+
+
+def modules() -> list[str]:
+    """Return the path of each module that has code."""
+    found = sorted(PACKAGE.rglob("*.py"))
+    return [path.relative_to(PACKAGE).as_posix() for path in found if has_code(path)]
+
+
+def test_every_module_has_tests_under_its_name() -> None:
+    without = [one for one in modules() if not files_of(one)]
+    assert [one for one in without if one not in EXCEPTIONS and one not in GAPS] == []
+
+
+@pytest.mark.skipif(not os.environ.get("CI"), reason="rows are brought up to date before a merge")
+def test_no_row_is_left_of_a_gap_that_was_closed() -> None:
+    known = set(modules())
+    rows = (*GAPS, *EXCEPTIONS)
+    assert [one for one in rows if one not in known or files_of(one)] == []
