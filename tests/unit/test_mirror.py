@@ -87,6 +87,9 @@ GAPS: tuple[str, ...] = (
     "runtime/supervisors/__init__.py",
     "runtime/supervisors/base.py",
     "runtime/supervisors/local_daemon.py",
+    "management/command.py",
+    "project/settings_module.py",
+    "project/values.py",
 )
 
 
