@@ -1,6 +1,6 @@
-"""What ``bundle`` and ``release`` would refuse, read off the project's files for ``deploy_check``.
+"""What ``bundle`` and ``release`` would refuse, as far as the project's files show it to ``deploy_check``.
 
-The checks themselves know neither: what is judged here travels to them with their subject.
+The checks import neither: what is found here is passed to them with their subject.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from django_deploykit.bundle.locks.base import CANDIDATES, Lock, judge, missing_lock
+from django_deploykit.bundle.locks.discovery import (
+    find_lock,
+    missing_lock,
+    read_lock,
+    reader_of,
+    validate_lock,
+)
 from django_deploykit.checks.catalogue import Found
 from django_deploykit.checks.shipping import placed
 from django_deploykit.checks.subject import Subject
@@ -26,15 +32,11 @@ def judged(subject: Subject) -> Subject:
     project = subject.project
     place = _lock(project, subject.tracked)
     if place is None:
-        names = [path.name for path in subject.root.iterdir()]
-        what = (
-            f"the lock file {project.lock} is not there"
-            if project.lock
-            else "there is no lock file"
-        )
-        told["E823"] = (Found(what, missing_lock(names)),)
+        names = (path.name for path in subject.root.iterdir())
+        error = missing_lock(project, names, "the project")
+        told["E823"] = (Found(error.message, error.hint),)
         return replace(subject, told=told)
-    unlocked, files = _lock_judged(project, *place)
+    unlocked, files = _lock_problems(project, *place)
     told["E823"] = tuple(unlocked)
     needed = [place[1], *files] if place[0] == subject.root else []
     told["E824"] = tuple(Found("", path=one) for one in needed)
@@ -51,45 +53,40 @@ def _mistakes(project: Project) -> Iterator[Found]:
 
 
 def _lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str] | None:
-    """Return the folder and name of the lock that ``bundle`` would take, None where there is none.
+    """Return the folder and name of the lock file that ``bundle`` would use, None if there is none.
 
-    One that git tracks comes first: the commit holds no other.
+    A file that git tracks comes first, because the commit has no other.
     """
-    root = project.root
-    wanted = (project.lock,) if project.lock else CANDIDATES
-    there = [one for one in wanted if (root / one).is_file() and ".." not in Path(one).parts]
-    for one in [*(one for one in there if one in (tracked or ())), *there]:
-        return root, one
-    if tracked is None:
-        return None
-    from django_deploykit.bundle.source import git
+    root, known = project.root, tracked or ()
 
-    top = Path(git(root, "rev-parse", "--show-toplevel", fail=False).strip() or root)
-    for parent in (root, *root.parents):
-        if not parent.is_relative_to(top):
-            break
-        for one in wanted:
-            path = Path(os.path.normpath((root if project.lock else parent) / one))
-            if path.is_file() and path.is_relative_to(top):
-                return path.parent, path.name
-    return None
+    def is_file(path: str) -> bool:
+        return (root / path).is_file()
+
+    name = find_lock(project, "", lambda path: path in known and is_file(path))
+    name = name or find_lock(project, "", is_file)
+    if name or tracked is None:
+        return (root, name) if name else None
+    from django_deploykit.bundle.source import find_repository
+
+    top, prefix = find_repository(root)
+    path = find_lock(project, prefix, lambda path: (top / path).is_file())
+    return ((top / path).parent, os.path.basename(path)) if path else None
 
 
-def _lock_judged(project: Project, folder: Path, name: str) -> tuple[list[Found], list[str]]:
-    """Return what keeps a lock file from being one, and the files of the repository that it names.
+def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Found], list[str]]:
+    """Return what a lock file does not lock, and the files of the repository that it names.
 
-    What uv alone can read is left to the bundle.
+    A file that only another tool can read is left to the bundle.
     """
-    if name.endswith("uv.lock"):
+    if reader_of(name).needs_tool:
         return [], []
-    from django_deploykit.bundle.locks.requirements import read_written
-
-    start, files = Path(os.path.relpath(folder, project.root)), []  # type: Path, list[str]
+    start = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(project.root)))
+    files: list[str] = []
     try:
-        requirements, _ = read_written(name, folder)
-        local = [one.target.partition("#")[0] for one in requirements if one.local]
+        lock = read_lock(folder, name, project.extras)
+        local = [one.target.partition("#")[0] for one in lock.requirements if one.local]
         files = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in local]
-        judge(Lock(name, tuple(requirements)), allow_unhashed=project.allow_unhashed)
+        validate_lock(lock, allow_unhashed=project.allow_unhashed)
     except Problems as error:
         first, *others = placed(error.problems, folder, error.hint.replace("\n", " "))
         more = f", and {len(others)} more are not locked" if others else ""

@@ -1,45 +1,58 @@
-"""Building a bundle: from a commit to one file. The stages are functions; this one calls them in order."""
+"""Building a bundle: from a commit to one file. Each stage is a function; this module calls them."""
 
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from django_deploykit.bundle import layers
-from django_deploykit.bundle.assembly import make_manifest, own_layers, write
-from django_deploykit.bundle.bundle_folder import file_name, forget_old, kept_path
-from django_deploykit.bundle.commands import Answer, ask, run_build
-from django_deploykit.bundle.environment import Environment, Target, ensure_environment, find_target
-from django_deploykit.bundle.locks.base import Lock
-from django_deploykit.bundle.locks.discovery import lock_folder, read_lock, settled
+from django_deploykit.bundle import build_cache, formats, stores
+from django_deploykit.bundle.assembly import make_content, make_manifest, own_layers
+from django_deploykit.bundle.commands import ProjectAnswer, run_build
+from django_deploykit.bundle.environment import (
+    InstalledEnvironment,
+    TargetPython,
+    ensure_environment,
+    find_target,
+)
+from django_deploykit.bundle.formats.base import Content
+from django_deploykit.bundle.locks.base import LockFile
+from django_deploykit.bundle.locks.discovery import locate_lock, read_lock, validate_lock
+from django_deploykit.bundle.locks.markers import resolve
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, export, find_commit, materialise_links
-from django_deploykit.bundle.static_cache import make_question, recall, remember, sources_of
+from django_deploykit.bundle.static_cache import collect, keep
+from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project, load_project
 from django_deploykit.runtime.bundle.manifest import Manifest
 
+_NO_SPACE = "Free some space, or set TMPDIR to a folder on another disk."
+
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build: the project's HEAD, or ``rev``; ``output`` is a file or a folder."""
+    """What to build: the project's HEAD or ``rev``, to the file or folder ``output`` or to a store."""
 
     project: Project
     rev: str = ""
     output: Path | None = None
     python: str = ""
     platform: str = ""
-    into_folder: bool = False  # whether ``output`` is a folder even where there is none yet
+    into_folder: bool = False  # whether ``output`` is a folder even if it does not exist
+    fresh: bool = False  # whether to collect static files again in any case
+    format: str = formats.DEFAULT
+    store: str = stores.DEFAULT
 
 
 @dataclass(frozen=True)
 class Built:
-    """A bundle: where it is, what is in it, its SHA-256, and seconds by stage."""
+    """A bundle: its path, manifest, SHA-256 and size in bytes, and the seconds of each stage."""
 
     path: Path
     manifest: Manifest
@@ -51,12 +64,13 @@ class Built:
 
 
 class _Timed:
-    """A progress that also keeps how long each step took."""
+    """A progress that records notes and the duration of each step."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self.seconds: dict[str, float] = {}
         self.notes: list[str] = []
+        self.advance, self.at = progress.advance, progress.at
 
     @contextmanager
     def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:
@@ -65,148 +79,121 @@ class _Timed:
             yield
         self.seconds[name] = round(time.monotonic() - begun, 3)
 
-    def advance(self, done: int, total: int, host: str = "") -> None:
-        self._progress.advance(done, total, host)
-
-    def at(self, host: str, step: str, state: str, detail: str = "") -> None:
-        self._progress.at(host, step, state, detail)
-
     def note(self, text: str) -> None:
         self.notes.append(text)
         self._progress.note(text)
 
 
 def build(request: BuildRequest, progress: Progress) -> Built:
-    """Build the bundle; raises :class:`BundleError` and leaves nothing behind where it cannot."""
+    """Build a bundle; raises :class:`BundleError` and then leaves no files."""
     try:
         return _build(request, _Timed(progress))
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        hint = "Free some space, or set TMPDIR to a folder on another disk."
-        raise BundleError(
-            f"the bundle cannot be built:{where} {error.strerror or error}",
-            hint if error.errno == errno.ENOSPC else "",
-        ) from None
+        hint = _NO_SPACE if error.errno == errno.ENOSPC else ""
+        message = f"the bundle cannot be built:{where} {error.strerror or error}"
+        raise BundleError(message, hint) from None
 
 
 def _build(request: BuildRequest, timed: _Timed) -> Built:
     commit, untracked = find_commit(request.project.root, request.rev)
     if untracked:
-        timed.note(f"not in the bundle, being untracked: {_some(untracked)}")
+        timed.note(f"untracked files are not in the bundle: {_some(untracked)}")
     with scratch() as place:
         folder = place / "export"
         with timed.step("export"):
             export(commit, folder)
         project = _exported_project(folder, request.project)
         target = find_target(request.python or project.python, request.platform or project.platform)
-        return _assemble(request, project, commit, target, folder, timed)
+        content = _assemble(request, project, commit, target, folder, timed)
+        path = _output(request, content.manifest)
+        with timed.step("write"):
+            sha256, size = write(content, path, request.format)
+    build_cache.prune(layer.sha256 for layer in content.manifest.layers)
+    if request.output is None:
+        stores.STORES[request.store].add(request.project, path)
+    notes = tuple(timed.notes)
+    return Built(path, content.manifest, sha256, size, timed.seconds, notes, commit.tag)
 
 
 def _exported_project(folder: Path, project: Project) -> Project:
-    """Return the project as the commit has it: its own deploykit.ini counts, not the working copy's."""
+    """Return the project as the commit has it, with the commit's deploykit.ini."""
     if not (folder / "manage.py").is_file():
-        raise BundleError(
-            "the commit holds no manage.py", "Add it: git add manage.py && git commit"
-        )
+        raise BundleError("the commit has no manage.py", "Add it: git add manage.py && git commit")
     exported = load_project(folder)
-    return (
-        exported
-        if exported.ini.sections.get("project", {}).get("name")
-        else replace(exported, name=project.name)
-    )
+    named = exported.ini.sections.get("project", {}).get("name")
+    return exported if named else replace(exported, name=project.name)
 
 
 def _assemble(
     request: BuildRequest,
     project: Project,
     commit: Commit,
-    target: Target,
+    target: TargetPython,
     folder: Path,
     timed: _Timed,
-) -> Built:
-    where, name = lock_folder(project, commit, folder, folder.parent)
-    lock = _lock(project, where, name, target, timed)
+) -> Content:
+    where, name = locate_lock(project, commit, folder, folder.parent)
+    lock = read_lock(where, name, project.extras)
+    validate_lock(lock, allow_unhashed=project.allow_unhashed)
+    lock, notes = resolve(lock, target.python, target.platform)
     environment = ensure_environment(lock, target, where, timed)
-    native = _native(environment, lock, target, where, timed)
-    _note_environment(environment, lock, timed)
+    native = environment  # which runs on this machine
+    if target.foreign:
+        here = find_target(target.python, "")
+        native = ensure_environment(lock, here, where, timed, packed=False)
+    for text in (*notes, *_environment_notes(environment, lock)):
+        timed.note(text)
     for command in project.build:
         with timed.step(f"build: {command}"):
             run_build(command, project, native, folder)
     if project.build:
         materialise_links(folder)
     with timed.step("collectstatic"):
-        question = make_question(project, native, target, folder)
-        known = recall(question)
-        answer = known.answer if known else ask(project, native, folder)
-        sources = None if known else sources_of(question, answer)
-    if known:
-        timed.note(
-            "settings and static files are those of before: nothing that they come from changed"
-        )
-    _judge_name(answer, project.name)
-    _note_answer(answer, timed)
-    with timed.step("layers"):
-        own = own_layers(answer, folder, target, known)
-        static = next((one for one in own if one.kind == "static"), None)
-        remember(question, answer, sources, static)
-    all_layers = (*environment.layers, *own)
-    manifest = make_manifest(
-        project, commit, target, environment, lock, answer.facts, all_layers, folder
-    )
-    path = _output(request, manifest)
-    with timed.step("write"):
-        sha256, size = write(path, manifest, target, answer.facts, commit, lock)
-    layers.forget_unused(layer.sha256 for layer in manifest.layers)
-    if request.output is None:
-        forget_old(request.project, manifest.project)
-    return Built(path, manifest, sha256, size, timed.seconds, tuple(timed.notes), commit.tag)
-
-
-def _lock(project: Project, where: Path, name: str, target: Target, timed: _Timed) -> Lock:
-    lock, notes = settled(read_lock(project, where, name), target.python, target.platform)
-    for text in notes:
+        collected = collect(project, native, target, folder, fresh=request.fresh)
+    if collected.reused:
+        timed.note("settings and static files unchanged; reusing them")
+    answer = collected.answer
+    validate_name(answer, project.name)
+    for text in _answer_notes(answer):
         timed.note(text)
-    return lock
+    with timed.step("layers"):
+        own = own_layers(collected, folder, target)
+        keep(collected, next((one for one in own if one.kind == "static"), None))
+    layers = (*environment.layers, *own)
+    manifest = make_manifest(
+        project, commit, target, environment, lock, answer.facts, layers, folder
+    )
+    return make_content(manifest, target, lock, answer.facts["sample"])
 
 
-def _native(
-    environment: Environment, lock: Lock, target: Target, folder: Path, timed: _Timed
-) -> Environment:
-    """Return an environment that runs on this machine, to run the project's own commands with."""
-    if not target.foreign:
-        return environment
-    return ensure_environment(lock, find_target(target.python, ""), folder, timed, packed=False)
-
-
-def _note_environment(environment: Environment, lock: Lock, timed: _Timed) -> None:
+def _environment_notes(environment: InstalledEnvironment, lock: LockFile) -> Iterator[str]:
     if environment.built:
-        timed.note(f"built from source on this machine: {', '.join(environment.built)}")
+        yield f"built from source on this machine: {', '.join(environment.built)}"
     for line in environment.missing:
-        timed.note(f"the lock is incomplete: {line}")
+        yield f"the lock file is incomplete: {line}"
     for line in environment.shared:
-        timed.note(f"several distributions hold one file: {line}")
+        yield f"several distributions have the same file: {line}"
     if lock.unhashed:
-        timed.note(f"{lock.path} holds requirements without hashes; the manifest says so")
+        yield f"{lock.path} has requirements without hashes; the manifest records it"
 
 
-def _judge_name(answer: Answer, name: str) -> None:
-    """Refuse settings that read another project's configuration: a release would write one for nobody."""
+def validate_name(answer: ProjectAnswer, name: str) -> None:
+    """Refuse settings that read the configuration of another project: a release would not write it."""
     read = list(dict.fromkeys(answer.facts.get("configs", [])))
     if read and name not in read:
         raise BundleError(
             f'the settings read the configuration of {read[0]}, Config("{read[0]}"), '
             f"but the project's name is {name}",
-            f'Write Config("{name}"), or give deploykit.ini a section [project] with name = {read[0]}.',
+            f'Write Config("{name}"), or set name = {read[0]} in [project] of deploykit.ini.',
         )
 
 
-def _note_answer(answer: Answer, timed: _Timed) -> None:
+def _answer_notes(answer: ProjectAnswer) -> Iterator[str]:
     if answer.stray:
-        timed.note(
-            f"not in the bundle, being written while the settings were loaded: {_some(answer.stray)}"
-        )
+        yield f"files written while the settings were loaded are not in the bundle: {_some(answer.stray)}"
     if answer.facts["staticfiles"] and not answer.facts["static_root"]:
-        timed.note("STATIC_ROOT is not set: no static files were collected")
+        yield "STATIC_ROOT is not set: no static files were collected"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -215,9 +202,25 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _output(request: BuildRequest, manifest: Manifest) -> Path:
-    """Return where the bundle goes: the file or folder that was named, or ``.deploykit/bundles/``."""
+    """Return the path to write: the file or folder that was named, else the store's."""
+    suffix = formats.FORMATS[request.format].suffix
+    name = file_name(manifest.project, manifest.release_id, suffix)
     if request.output is None:
-        return kept_path(request.project, manifest.project, manifest.release_id)
+        return stores.STORES[request.store].path(request.project, name)
     if request.into_folder or request.output.is_dir():
-        return request.output / file_name(manifest.project, manifest.release_id)
+        return request.output / name
     return request.output
+
+
+def write(content: Content, path: Path, format: str = formats.DEFAULT) -> tuple[str, int]:  # noqa: A002 - the option's name
+    """Write a bundle, completely or not at all; returns its SHA-256 and size."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(path.parent) as place:
+            result = formats.FORMATS[format].write(content, place / path.name)
+            os.replace(place / path.name, path)
+    except OSError as error:
+        hint = "Free some space, or use --output on another disk."
+        message = f"{path} cannot be written: {error.strerror}"
+        raise BundleError(message, hint if error.errno == errno.ENOSPC else "") from None
+    return result

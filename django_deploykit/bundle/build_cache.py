@@ -1,19 +1,59 @@
-"""Texts that took long to make, kept in the build cache under everything that they were made from."""
+"""The cache that builds share: packed layers, and texts that are slow to make."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import os
+import re
+import shutil
+import time
+import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from django_deploykit.bundle.layers import cache_folder
-from django_deploykit.bundle.project_side.pack_layers import replace
+from django_deploykit.bundle.project_side.pack_layers import SUFFIXES
+from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.files import hash_file, write_and_replace
 
-_KEPT = 30  # texts of each kind, of all projects
+_DAY = 24 * 3600  # seconds
+_UNFINISHED = _DAY  # after which a file of an interrupted build is removed
+_UNUSED = 60 * _DAY  # after which a layer that no build used is removed
+_MOST_TEXTS = 30  # of each kind, for all projects
+_STAMP = re.compile(r"[0-9a-f]{12}\Z")
 
 
-def read_kept(kind: str, key: str) -> str | None:
-    """Return the text that is kept under a key, None where there is none."""
-    path = _path(kind, key)
+def cache_folder() -> Path:
+    """Return the cache's folder: below ``DEPLOYKIT_BUILD_CACHE``, or below the user's cache folder.
+
+    Each version of this package has its own: another one may pack the same files to other bytes.
+    """
+    named = os.environ.get("DEPLOYKIT_BUILD_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return (Path(named) if named else Path(home) / "django-deploykit" / "build") / _stamp()
+
+
+@functools.lru_cache(maxsize=1)
+def _stamp() -> str:
+    """Return a name for everything in this package that the bytes of a layer's archive depend on."""
+    paths = sorted(Path(__file__).parent.rglob("*.py"))
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    return cache_key(zlib.ZLIB_RUNTIME_VERSION, *texts)[:12]
+
+
+def cache_key(*parts: str) -> str:
+    """Return a key of 32 hexadecimal digits for everything that a cached result depends on."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogateescape")
+        digest.update(b"%d:" % len(raw) + raw)
+    return digest.hexdigest()[:32]
+
+
+def cached_text(kind: str, key: str) -> str | None:
+    """Return a cached text, None if there is none."""
+    path = cache_folder() / kind / key
     try:
         text = path.read_text(encoding="utf-8")
         path.touch()
@@ -22,22 +62,79 @@ def read_kept(kind: str, key: str) -> str | None:
     return text
 
 
-def keep(kind: str, key: str, text: str) -> None:
-    """Keep a text; those of its kind that were not used for longest go."""
-    path = _path(kind, key)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace(str(path), text.encode("utf-8", "surrogateescape"))
-    _forget_old(path.parent)
-
-
-def _path(kind: str, key: str) -> Path:
-    return cache_folder() / kind / key
-
-
-def _forget_old(folder: Path) -> None:
+def keep_text(kind: str, key: str, text: str) -> None:
+    """Cache a text, and remove the least recently used ones of its kind."""
+    folder = cache_folder() / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    write_and_replace(folder / key, text.encode("utf-8", "surrogateescape"))
     found = []
     for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # another build was faster
+        with suppress(FileNotFoundError):  # another build removed it
             found.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(found)[:-_KEPT]:
+    for _, path in sorted(found)[:-_MOST_TEXTS]:
         path.unlink(missing_ok=True)
+
+
+def layer_folder() -> Path:
+    """Return the folder of the cached layers, created if necessary."""
+    folder = cache_folder() / "layers"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BundleError(
+            f"the cache {folder} cannot be written: {error.strerror}",
+            "Set DEPLOYKIT_BUILD_CACHE to a folder.",
+        ) from None
+    return folder
+
+
+def layer_paths(digest: str) -> list[Path]:
+    """Return the files of a cached layer: its archive, its list, the archive's SHA-256."""
+    return [layer_folder() / f"{digest}{suffix}" for suffix in SUFFIXES]
+
+
+def is_cached(digest: str) -> bool:
+    """Whether the cache holds every file of a layer."""
+    return all(path.exists() for path in layer_paths(digest))
+
+
+def verify_layer(digest: str) -> bool:
+    """Whether a cached layer has the bytes that were packed; if not, it is removed."""
+    archive, listing, checksum = layer_paths(digest)
+    try:
+        good = hash_file(archive) == checksum.read_text(encoding="ascii")
+    except OSError:
+        good = False
+    if not good:
+        for path in (archive, listing, checksum):
+            path.unlink(missing_ok=True)
+    return good
+
+
+def validate_layers(digests: Iterable[str]) -> None:
+    """Raise :class:`BundleError` for a damaged layer."""
+    for digest in sorted(digests):
+        if not verify_layer(digest):
+            raise BundleError(
+                f"the cached layer {digest[:12]} was damaged and has been removed",
+                "Run the same command again.",
+            )
+
+
+def prune(used: Iterable[str]) -> None:
+    """Mark the layers of this build as used; remove old ones, and the caches of unused versions."""
+    for digest in used:
+        for path in layer_paths(digest):
+            path.touch()
+    now = time.time()
+    for path in layer_folder().iterdir():
+        limit = _UNUSED if path.suffix in SUFFIXES else _UNFINISHED
+        with suppress(FileNotFoundError):  # another build removed it
+            if path.stat().st_mtime < now - limit:
+                path.unlink()
+    own = cache_folder()
+    os.utime(own)
+    for folder in own.parent.iterdir():
+        version = _STAMP.match(folder.name) and (folder / "layers").is_dir()
+        if version and folder.stat().st_mtime < now - _UNUSED:
+            shutil.rmtree(folder, ignore_errors=True)

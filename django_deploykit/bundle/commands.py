@@ -1,4 +1,4 @@
-"""The project's own commands, run in the export with the locked environment: its build, and one that asks it."""
+"""Running the project in the export with the locked environment: its build commands, and the questions to it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.environment import Environment
+from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.bundle.project_side import ask_project_traced
-from django_deploykit.bundle.subprocesses import run_child
+from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
 
 _TAIL = 30  # lines of a failed command that are shown
-# What the project's commands see of the caller's environment: no secret is among it.
+# The variables of the caller's environment that the project sees; secrets are not passed on.
 _PASSED = ("HOME", "PATH", "SSL_CERT_FILE", "TMPDIR")
-# And what a front-end build needs to reach its registry.
+# The variables that front-end builds need to reach their registry.
 _FOR_BUILDS = (
     "ALL_PROXY",
     "HTTPS_PROXY",
@@ -29,10 +29,10 @@ _FOR_BUILDS = (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the project said of itself, and which files it wrote that belong to nobody.
+class ProjectAnswer:
+    """The facts that ``ask_project`` wrote, and the files that loading the project left in the export.
 
-    ``trace`` is what it looked at to say so, as ``traced`` tells it; None where that is not known.
+    ``trace`` is what it accessed, as ``ask_project_traced`` writes it; None if that is unknown.
     """
 
     facts: dict[str, Any]
@@ -40,15 +40,19 @@ class Answer:
     trace: tuple[tuple[str, str], ...] | None = None
 
 
-def scrubbed(project: Project, environment: Environment, *, build: bool = False) -> dict[str, str]:
-    """Return the environment for the project's own commands: the locked Python first, no secrets."""
-    env = {key: os.environ[key] for key in _PASSED if key in os.environ}
-    if build:
-        env |= {key: value for key, value in os.environ.items() if _for_builds(key)}
-    binaries = str(environment.folder / "venv" / "bin")
+def command_environment(
+    project: Project, environment: InstalledEnvironment, *, build: bool = False
+) -> dict[str, str]:
+    """Return the variables for the project's commands: the locked Python first, no secrets."""
+    env = {
+        key: value
+        for key, value in os.environ.items()
+        if key in _PASSED or (build and _for_builds(key))
+    }
+    venv = str(environment.folder / "venv")
     env |= {
-        "PATH": f"{binaries}:{env.get('PATH', os.defpath)}",
-        "VIRTUAL_ENV": str(environment.folder / "venv"),
+        "PATH": f"{venv}/bin:{env.get('PATH', os.defpath)}",
+        "VIRTUAL_ENV": venv,
         "DEPLOYKIT_BUILD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
@@ -64,23 +68,29 @@ def _for_builds(key: str) -> bool:
     return key.upper() in _FOR_BUILDS or key.lower().startswith("npm_config_")
 
 
-def run_build(command: str, project: Project, environment: Environment, folder: Path) -> None:
+def run_build(
+    command: str, project: Project, environment: InstalledEnvironment, folder: Path
+) -> None:
     """Run one line of ``[bundle] build`` in the export."""
-    done = run_child(command, folder, scrubbed(project, environment, build=True), merge=True)
+    env = command_environment(project, environment, build=True)
+    done = run_program(command, folder, env, merge=True)
     if done.returncode:
         raise BundleError(
             f"the build command failed with exit code {done.returncode}: {command}\n"
             f"{_tail(done.stdout)}",
-            "It ran in a clean export of the commit: what it needs must be committed.",
+            "It ran in a clean export of the commit: commit the files that it needs.",
         )
 
 
-def ask(project: Project, environment: Environment, folder: Path) -> Answer:
-    """Start the project once with the locked environment: what it is, and its static files collected."""
+def ask(project: Project, environment: InstalledEnvironment, folder: Path) -> ProjectAnswer:
+    """Load the project once with the locked environment: collect its static files and its facts."""
     answer, trace = folder.parent / "answer.json", folder.parent / "trace.json"
     before = set(files_below(folder))
     command = [environment.python, str(Path(ask_project_traced.__file__)), str(answer), str(trace)]
-    done = run_child(command, folder, scrubbed(project, environment), merge=True)
+    env = command_environment(project, environment)
+    # An export is not in a repository, even if the temporary folder is.
+    env["GIT_CEILING_DIRECTORIES"] = str(folder.parent.resolve())
+    done = run_program(command, folder, env, merge=True)
     try:
         facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -88,28 +98,28 @@ def ask(project: Project, environment: Environment, folder: Path) -> Answer:
             f"the project cannot be started (exit code {done.returncode}):\n{_tail(done.stdout)}"
         ) from None
     if facts["problem"]:
-        raise _problem(facts, folder)
+        raise _error(facts, folder)
     static = facts["static_root"] and os.path.relpath(facts["static_root"], folder.resolve())
     stray = [
         path
         for path in files_below(folder)
         if path not in before and not (static and path.startswith(f"{static}/"))
     ]
-    return Answer(facts, tuple(stray), _trace(trace))
+    return ProjectAnswer(facts, tuple(stray), _trace(trace))
 
 
 def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None  # the project ended its process in a way of its own
+        return None  # the project ended the process itself
     return tuple((event, name) for event, name in rows)
 
 
 def files_below(folder: Path) -> list[str]:
-    """Return the files that may go into the bundle, relative to the export, sorted.
+    """Return the sorted paths of the files that may be bundled, relative to the export.
 
-    Bytecode is made anew, and what a front-end build installed for itself is no part of the site.
+    Bytecode is compiled again, and packages that a front-end build installed are not needed.
     """
     found = []
     for path, names, files in os.walk(folder):
@@ -134,18 +144,18 @@ _STAGES = {
     ),
     "setup": (
         "Django cannot be set up with the locked dependencies",
-        "Is everything that the project imports in the lock?",
+        "Does the lock file have everything that the project imports?",
     ),
     "facts": ("the settings cannot be read", ""),
     "collectstatic": ("collectstatic failed", "Try: manage.py collectstatic --dry-run --noinput"),
 }
 
 
-def _problem(facts: dict[str, Any], folder: Path) -> BundleError:
+def _error(facts: dict[str, Any], folder: Path) -> BundleError:
     what, hint = _STAGES.get(facts["stage"], ("the project cannot be started", ""))
     where = f"{facts['where']}: " if facts["where"] else ""
     problem = str(facts["problem"]).replace(f"{folder.resolve()}{os.sep}", "")
     problem = problem.replace(f"{folder}{os.sep}", "")
     if "ModuleNotFoundError" in problem:
-        hint = "Add what is missing to the lock, or take it out of INSTALLED_APPS."
+        hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
     return BundleError(f"{what}: {where}{problem}", facts.get("hint") or hint)

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from django_deploykit.bundle.layers import Tree
 from django_deploykit.bundle.locks.base import normal_name
+from django_deploykit.bundle.packing import Tree
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_glibc
 from django_deploykit.runtime.bundle.manifest import good_path

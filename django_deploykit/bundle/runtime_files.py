@@ -1,81 +1,72 @@
 """The runtime as a bundle carries it: its sources, and bytecode of the bundle's Python beside them.
 
-Python reads ``runtime/bootstrap.pyc`` out of a zip before ``runtime/bootstrap.py`` and, being another
-version than the one that compiled it, goes on to the source.
+Python reads ``runtime/bootstrap.pyc`` from a zip before ``runtime/bootstrap.py``. A Python of another
+version ignores the bytecode and reads the source.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
-from pathlib import Path
 
-from django_deploykit.bundle import layers
-from django_deploykit.bundle.environment import Target
-from django_deploykit.bundle.packing import pack_all
-from django_deploykit.runtime.base.files import write_and_replace
+from django_deploykit.bundle.build_cache import (
+    cache_key,
+    cached_text,
+    keep_text,
+    layer_paths,
+    verify_layer,
+)
+from django_deploykit.bundle.environment import TargetPython
+from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, tree_digest
 from django_deploykit.runtime.sources import FOLDER, sources
 
 
-def files(target: Target) -> dict[str, bytes]:
-    """Return the runtime's sources, and their bytecode, compiled by the target's Python."""
-    texts = sources()
-    found = dict(texts)
-    with zipfile.ZipFile(layers.layer_folder() / f"{_packed(texts, target)}.zip") as archive:
+def files(target: TargetPython) -> dict[str, bytes]:
+    """Return the runtime's sources and their bytecode, compiled by the target's Python."""
+    found = sources()
+    digest = _cached(target)
+    if not digest:
+        layer = pack_all([_tree()], target.executable, processes=1)[0]
+        remember(layer, target)
+        digest = layer.sha256
+    with zipfile.ZipFile(layer_paths(digest)[0]) as archive:
         for name in archive.namelist():
             if name.endswith(".pyc"):  # runtime/cli/__pycache__/verbs.cpython-311.pyc
                 folder, _, file = name.replace("__pycache__/", "").rpartition("/")
                 path = f"{folder}/{file.partition('.')[0]}.pyc"
-                found[path[len("runtime/") :]] = archive.read(name)
+                found[path.removeprefix("runtime/")] = archive.read(name)
     return found
 
 
 def runtime_digest() -> str:
-    """Return the digest of the runtime that bundles built now carry: of its sources."""
-    return _digest_of(sources())
-
-
-def _digest_of(found: Mapping[str, bytes]) -> str:
+    """Return the digest of the runtime's sources, which the manifest of new bundles has."""
     return tree_digest(
         FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
-        for name, data in found.items()
+        for name, data in sources().items()
     )
 
 
-def unpacked(target: Target) -> layers.Tree | None:
-    """Return the runtime as a tree, to be packed beside others; None where the cache holds it packed."""
-    texts = sources()
-    return None if _known(_note(texts, target)) else _tree(texts)
+def unpacked(target: TargetPython) -> Tree | None:
+    """Return the runtime as a tree, to be packed together with others; None if it is cached."""
+    return None if _cached(target) else _tree()
 
 
-def note(layer: Layer, target: Target) -> None:
-    """Keep under which digest the runtime was packed just now."""
-    write_and_replace(_note(sources(), target), layer.sha256)
+def remember(layer: Layer, target: TargetPython) -> None:
+    """Cache the digest of the packed runtime."""
+    keep_text("runtime", _key(target), layer.sha256)
 
 
-def _packed(texts: Mapping[str, bytes], target: Target) -> str:
-    """Return the digest of the cached layer that holds the runtime, packed where it is not there."""
-    known = _known(_note(texts, target))
-    if known:
-        return known
-    layer = pack_all([_tree(texts)], target.executable, processes=1)[0]
-    note(layer, target)
-    return layer.sha256
+def _cached(target: TargetPython) -> str:
+    """Return the digest of the cached layer with the runtime, "" if there is no valid one."""
+    digest = cached_text("runtime", _key(target))
+    return digest if digest and verify_layer(digest) else ""
 
 
-def _note(texts: Mapping[str, bytes], target: Target) -> Path:
-    key = layers.digest_of_text(_digest_of(texts), target.full, target.executable)
-    return layers.cache_folder() / f"runtime-{key[:32]}"
+def _key(target: TargetPython) -> str:
+    return cache_key(runtime_digest(), target.full, target.executable)
 
 
-def _known(note: Path) -> str:
-    """Return the digest that a note tells of, "" where that layer is not whole, or there is no note."""
-    digest = note.read_text(encoding="ascii") if note.is_file() else ""
-    return digest if digest and layers.judge_cached(digest, layers.layer_folder()) else ""
-
-
-def _tree(texts: Mapping[str, bytes]) -> layers.Tree:
-    rows = tuple((f"runtime/{name}", str(FOLDER / name)) for name in texts)
-    return layers.Tree("runtime", "runtime", "", rows)
+def _tree() -> Tree:
+    rows = tuple((f"runtime/{name}", str(FOLDER / name)) for name in sources())
+    return Tree("runtime", "runtime", "", rows)

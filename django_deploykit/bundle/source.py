@@ -56,7 +56,7 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
 
     Without ``rev`` it is HEAD, and modified tracked files are refused with their list.
     """
-    top, prefix = _repository(root)
+    top, prefix = find_repository(root)
     sha = _resolve(root, rev or "HEAD")
     untracked: tuple[str, ...] = ()
     if not rev:
@@ -74,7 +74,7 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
     return Commit(top, prefix, sha, int(when), tree, tag), untracked
 
 
-def _repository(root: Path) -> tuple[Path, str]:
+def find_repository(root: Path) -> tuple[Path, str]:
     """Return the repository's folder, and the project's in it."""
     if shutil.which("git") is None:
         raise BundleError(

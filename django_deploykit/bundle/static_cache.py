@@ -1,8 +1,9 @@
-"""What the project said and collected before, taken again where nothing that it came from has changed.
+"""Reuse of the project's answer and its collected static files while nothing that they depend on changes.
 
-While the project is asked, all of the export that it reads is noted: by the kernel (a file's time of
-access, set far back before) and by Python's audit events. A later build of the same names with the same
-environment, in which those files are the same, would get the same answer, and takes it.
+While the project is asked, what it reads in the export is recorded by the kernel (access times, set
+far back before) and by Python's audit events. A later build with the same file names and the same
+environment, in which those files are unchanged, reuses the answer. ``docs/decisions/0032`` says why,
+and which dependencies stay unseen.
 """
 
 from __future__ import annotations
@@ -13,28 +14,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from django_deploykit.bundle.build_cache import keep, read_kept
-from django_deploykit.bundle.commands import Answer, scrubbed
-from django_deploykit.bundle.environment import Environment, Target
-from django_deploykit.bundle.layers import digest_of_text, layer_folder
-from django_deploykit.bundle.project_side.pack_layers import file_digest, whole
+from django_deploykit.bundle.build_cache import cache_key, cached_text, is_cached, keep_text
+from django_deploykit.bundle.commands import ProjectAnswer, ask, command_environment
+from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.project import Project
+from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_KIND = "collected"  # of texts that are kept
-_FILES = ("open", "os.link", "os.rename", "os.symlink", "sqlite3.connect")
-_LISTS = ("os.listdir", "os.scandir")
-# Of the kernel's making: what is read there is no part of a bundle.
-_MACHINE = ("/dev/", "/proc/", "/sys/")
-# Programs that look at the machine alone: Sentry runs git, ctypes.util runs ldconfig.
-_PROGRAMS = ("git", "ldconfig", "uname")
+_KIND = "collected"  # of cached texts
+_FILES = (
+    "open",
+    "os.link",
+    "os.rename",
+    "os.symlink",
+    "sqlite3.connect",
+    "os.listdir",
+    "os.scandir",
+)
+_KERNEL = ("/dev/", "/proc/", "/sys/")  # files without a fixed content
+_HARMLESS = ("/dev/null", "/proc/stat")  # psutil reads the latter when it is imported
+# Programs that common packages run (Sentry, ctypes, platform), and the files that they read. git
+# finds no repository.
+_PROGRAMS = {
+    "git rev-parse HEAD": (),
+    "ldconfig -p": ("/etc/ld.so.cache",),
+    "uname -p": (),
+}
 
 Status = tuple[int, int, int]  # mode, size, nanoseconds of the last change
 
 
 @dataclass(frozen=True)
 class Question:
-    """The export before the project is asked; ``key`` is what the answer is kept under, "" for not at all."""
+    """The export before the project is asked. ``key`` is the cache key, "" if nothing may be cached."""
 
     folder: Path
     before: Mapping[str, Status]
@@ -42,35 +54,53 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Collected:
-    """An answer that was given before, and the layer of the static files that came with it."""
+class CollectedStatic:
+    """An answer of the project. If ``reused``, ``static`` is the layer of the static files, if any.
 
-    answer: Answer
-    static: Layer | None
+    Otherwise ``sources`` are the SHA-256 of all files that it depends on, by path relative to the
+    export; None if it depends on more.
+    """
+
+    question: Question
+    answer: ProjectAnswer
+    reused: bool = False
+    static: Layer | None = None
+    sources: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class Sources:
-    """What an answer came from: files of the export, by relative path, and others (``outside``)."""
+def collect(
+    project: Project,
+    environment: InstalledEnvironment,
+    target: TargetPython,
+    folder: Path,
+    *,
+    fresh: bool = False,
+) -> CollectedStatic:
+    """Ask the project and collect its static files in the export, or reuse an earlier result.
 
-    reads: frozenset[str]
-    outside: frozenset[str]
-
-
-class Untraceable(Exception):
-    """An answer came from more than files, and holds for this once. The argument says from what."""
+    Nothing is reused with ``fresh``, or while ``CI`` is set in the environment.
+    """
+    question = make_question(project, environment, target, folder)
+    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    found = None if fresh or in_ci else recall(question)
+    if found:
+        return found
+    watch(question)
+    answer = ask(project, environment, folder)
+    return CollectedStatic(question, answer, sources=sources_of(question, answer))
 
 
 def make_question(
-    project: Project, environment: Environment, target: Target, folder: Path
+    project: Project, environment: InstalledEnvironment, target: TargetPython, folder: Path
 ) -> Question:
-    """Return what the project will be asked: the names in its export, and what it runs with."""
+    """Return the question; its key covers file names, the environment, its variables and the machine."""
     before = dict(sorted(_tree(str(folder), "")))
     names = [f"{path}:{status[0]:o}" for path, status in before.items()]
-    environ = json.dumps(sorted(scrubbed(project, environment).items()))
-    words = (environment.python, target.executable, target.full, target.platform, environ)
-    # What a build of the project's own made hangs on more than the export.
-    key = "" if project.build else digest_of_text(*words, *names)[:32]
+    variables = json.dumps(sorted(command_environment(project, environment).items()))
+    words = (environment.python, target.executable, target.full, target.platform, variables)
+    machine = (*os.uname(), str(os.getuid()))
+    # Build commands read more than the export.
+    key = "" if project.build else cache_key(*words, *machine, *names)
     return Question(folder, before, key)
 
 
@@ -87,60 +117,47 @@ def _status(found: os.stat_result) -> Status:
     return found.st_mode, found.st_size, found.st_mtime_ns
 
 
-def recall(question: Question) -> Collected | None:
-    """Return the answer of before; None where asking might give another.
-
-    Then the export is ready to be asked: what is read from now on shows.
-    """
-    found = _recall(question) if question.key else None
-    if found is None:
-        for path, status in question.before.items():
-            os.utime(question.folder / path, ns=(0, status[2]), follow_symlinks=False)
-    return found
-
-
-def _recall(question: Question) -> Collected | None:
-    folder = question.folder
+def recall(question: Question) -> CollectedStatic | None:
+    """Return the earlier answer to a question, None if there is none or a source has changed."""
     try:
-        data = json.loads(read_kept(_KIND, question.key) or "")
+        data = json.loads((question.key and cached_text(_KIND, question.key)) or "")
     except ValueError:
         return None
-    sources = {str(folder / path): digest for path, digest in data["reads"].items()}
-    if any(_digest(path) != digest for path, digest in (sources | data["outside"]).items()):
-        return None
     static = Layer(**data["static"]) if data["static"] else None
-    if static and not whole(str(layer_folder()), static.sha256):
+    if static and not is_cached(static.sha256):
+        return None
+    if any(_digest(question.folder / path) != digest for path, digest in data["sources"].items()):
         return None
     facts = data["facts"]
     if facts["static_root"]:
-        facts["static_root"] = os.path.normpath(folder.resolve() / facts["static_root"])
-    return Collected(Answer(facts, tuple(data["stray"])), static)
+        facts["static_root"] = os.path.normpath(question.folder.resolve() / facts["static_root"])
+    answer = ProjectAnswer(facts, tuple(data["stray"]))
+    return CollectedStatic(question, answer, reused=True, static=static)
 
 
-def sources_of(question: Question, answer: Answer) -> Sources | None:
-    """Return what an answer came from, asked before anybody else reads the export.
+def watch(question: Question) -> None:
+    """Set the access times of the export far back, so that reading a file shows."""
+    for path, status in question.before.items():
+        os.utime(question.folder / path, ns=(0, status[2]), follow_symlinks=False)
 
-    None where that is more than files which can be looked at again.
+
+def sources_of(question: Question, answer: ProjectAnswer) -> dict[str, str] | None:
+    """Return the SHA-256 of all files that an answer depends on; None if it depends on more.
+
+    It must be called before anything else reads the export.
     """
     if not question.key or answer.trace is None or not _reading_shows(question.folder.parent):
         return None
-    try:
-        return _sources(question, answer)
-    except Untraceable:
+    top = os.path.realpath(question.folder)
+    named, read = _named(answer.trace, top), _read(question, answer, top)
+    if named is None or read is None:
         return None
-
-
-def remember(
-    question: Question, answer: Answer, sources: Sources | None, static: Layer | None
-) -> None:
-    """Keep an answer with the digests of what it came from, where that is known."""
-    text = _as_text(question.folder, sources, answer, static) if sources else ""
-    if text:
-        keep(_KIND, question.key, text)
+    paths = {path for path in named if os.path.isabs(path) or path in question.before} | read
+    return {path: _digest(question.folder / path) for path in sorted(paths)}
 
 
 def _reading_shows(folder: Path) -> bool:
-    """Whether the disk notes when a file is read; one that is mounted ``noatime`` does not."""
+    """Whether the disk updates access times; with the mount option ``noatime`` it does not."""
     probe = folder / "probe"
     probe.write_bytes(b"x")
     os.utime(probe, ns=(0, probe.stat().st_mtime_ns))
@@ -148,63 +165,68 @@ def _reading_shows(folder: Path) -> bool:
     return probe.stat().st_atime_ns > 0
 
 
-def _sources(question: Question, answer: Answer) -> Sources:
-    """Return what an answer came from; :class:`Untraceable` where not all of that can be named."""
-    top, root = os.path.realpath(question.folder), answer.facts["static_root"]
-    inner, outer = _named(answer.trace or (), top)
+def _named(trace: Iterable[tuple[str, str]], top: str) -> set[str] | None:
+    """Return the paths of files in the trace, relative if they are below ``top``.
+
+    None if the trace has anything else than files and harmless programs.
+    """
+    found: set[str] = set()
+    for event, name in trace:
+        if event == "subprocess.Popen" and name in _PROGRAMS:
+            found.update(_PROGRAMS[name])
+            continue
+        real = os.path.realpath(name)
+        if event in _FILES and f"{real}/".startswith(f"{top}/"):
+            found.add(real[len(top) + 1 :])
+        elif event == "open" and not real.startswith(_KERNEL) and not os.path.isdir(real):
+            # The answer is written beside the export.
+            if not real.startswith(f"{os.path.dirname(top)}/"):
+                found.add(name)
+        elif event != "open" or real not in _HARMLESS:
+            return None
+    return found
+
+
+def _read(question: Question, answer: ProjectAnswer, top: str) -> set[str] | None:
+    """Return the files of the export that were read; None if one was changed or removed."""
+    root, found = answer.facts["static_root"], set()
     for path, status in question.before.items():
         name = os.path.join(top, path)
         try:
             now = os.lstat(name)
         except FileNotFoundError:
-            raise Untraceable(f"{path} was removed") from None
+            return None
         if _status(now) != status:
-            raise Untraceable(f"{path} was changed")
-        # What lay in STATIC_ROOT is among the collected files, read or not.
-        if now.st_atime_ns or (root and name.startswith(f"{root}{os.sep}")):
-            inner.add(path)
-    return Sources(frozenset(inner & question.before.keys()), frozenset(outer))
+            return None
+        # A file that was in STATIC_ROOT before is one of the collected files, read or not.
+        if now.st_atime_ns or (root and name.startswith(f"{root}/")):
+            found.add(path)
+    return found
 
 
-def _named(trace: Iterable[tuple[str, str]], top: str) -> tuple[set[str], set[str]]:
-    """Return the files that audit events name, those below ``top`` and the others."""
-    inner: set[str] = set()
-    outer: set[str] = set()
-    for event, name in trace:
-        real = os.path.realpath(name) if name else ""
-        below = f"{real}{os.sep}".startswith(f"{top}{os.sep}")
-        if below and event in (*_FILES, *_LISTS):
-            inner.add(real[len(top) + 1 :])
-        elif event == "open" and not os.path.isdir(real):
-            # The answer itself is written beside the export, and so are temporary files.
-            if not real.startswith((*_MACHINE, f"{os.path.dirname(top)}{os.sep}")):
-                outer.add(name)
-        elif event != "subprocess.Popen" or os.path.basename(name) not in _PROGRAMS:
-            raise Untraceable(f"{event} {name}".rstrip())
-    return inner, outer
-
-
-def _as_text(folder: Path, sources: Sources, answer: Answer, static: Layer | None) -> str:
-    """Return an answer's record, "" where it hangs on where the export lay."""
-    facts, top = dict(answer.facts), folder.resolve()
+def keep(collected: CollectedStatic, static: Layer | None) -> None:
+    """Cache a new answer and the layer of its static files, if its sources are known."""
+    if not collected.sources:
+        return
+    folder, facts = collected.question.folder, dict(collected.answer.facts)
+    top = folder.resolve()
     if facts["static_root"]:
         facts["static_root"] = os.path.relpath(facts["static_root"], top)
     data = {
         "facts": facts,
-        "stray": answer.stray,
+        "stray": collected.answer.stray,
         "static": asdict(static) if static else None,
-        "reads": {path: _digest(str(folder / path)) for path in sorted(sources.reads)},
-        "outside": {path: _digest(path) for path in sorted(sources.outside)},
+        "sources": collected.sources,
     }
     text = json.dumps(data)
-    if facts["static_root"].startswith("..") or str(folder) in text or str(top) in text:
-        return ""
-    return text
+    # An answer that contains the path of this export is not true of another one.
+    if not (facts["static_root"].startswith("..") or str(folder) in text or str(top) in text):
+        keep_text(_KIND, collected.question.key, text)
 
 
-def _digest(path: str) -> str:
-    """Return a file's SHA-256, "" where there is none that can be read."""
+def _digest(path: Path) -> str:
+    """Return a file's SHA-256, "" if it cannot be read."""
     try:
-        return file_digest(path)
+        return hash_file(path)
     except OSError:
         return ""

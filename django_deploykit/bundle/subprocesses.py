@@ -1,4 +1,4 @@
-"""Child processes that end with us: what they started ends too, whatever interrupts."""
+"""Running a program that ends when we are interrupted, with everything that it started."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-_GRACE = 2.0  # seconds between asking and killing
+_GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 
 
-def run_child(
+def run_program(
     command: Sequence[str] | str, folder: Path, env: Mapping[str, str], *, merge: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command without input, a string by the shell, and return what it said; ``merge`` puts
-    its errors among its output.
+    """Run a command without input, a string by the shell, and return it with its output.
 
-    It gets a session of its own: when we are interrupted, its whole family is ended.
+    With ``merge`` its errors are part of the output. It has a session of its own, and if we are
+    interrupted, that whole session is ended.
     """
     process = subprocess.Popen(
         command,
@@ -33,25 +34,18 @@ def run_child(
         start_new_session=True,
         umask=0o022,
     )
-    try:
-        out, errors = process.communicate()
-    except BaseException:
-        _end(process)
-        raise
+    with process:
+        try:
+            out, errors = process.communicate()
+        except BaseException:
+            _end(process)
+            raise
     return subprocess.CompletedProcess(command, process.returncode, out, errors or "")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            break
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.build import Built
-from django_deploykit.bundle.bundle_folder import kept_bundles
 from django_deploykit.bundle.signing import VARIABLE, sign
+from django_deploykit.bundle.stores import DEFAULT, STORES
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.summary import Line, columns
 from django_deploykit.progress import in_bytes
@@ -83,7 +83,7 @@ def sign_again(path: Path) -> None:
 
 def previous(project: Project) -> Last | None:
     """Return the bundle that was built last, None where there is none that can be read."""
-    paths = kept_bundles(project)
+    paths = STORES[DEFAULT].bundles(project)
     return read_last(paths[-1]) if paths else None
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.bundle_folder import kept_bundles
+from django_deploykit.bundle.stores import DEFAULT, STORES
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.captured import captured
 from django_deploykit.management.commits import brought
@@ -277,7 +277,7 @@ class Releasing:
 
     def _known_list(self, digest: str) -> str | None:
         """Return a layer's list where a bundle that was built here holds it."""
-        for path in sorted(kept_bundles(self.project), reverse=True)[:5]:
+        for path in sorted(STORES[DEFAULT].bundles(self.project), reverse=True)[:5]:
             try:
                 with BundleFile(path) as bundle:
                     if any(layer.sha256 == digest for layer in bundle.manifest.layers):

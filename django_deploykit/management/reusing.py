@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from django_deploykit.bundle.bundle_folder import kept_path
 from django_deploykit.bundle.environment import find_target
 from django_deploykit.bundle.runtime_files import runtime_digest
 from django_deploykit.bundle.source import Commit, find_commit
+from django_deploykit.bundle.stores import DEFAULT, STORES
+from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project
@@ -23,8 +24,8 @@ def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
     or with another version of this package. Raises as a build does where the commit is not clean.
     """
     commit, untracked = find_commit(project.root, rev)
-    path = kept_path(project, project.name, commit.release_id)
-    if not path.is_file() or not _fits(project, commit, path):
+    path = STORES[DEFAULT].find(project, file_name(project.name, commit.release_id))
+    if path is None or not _fits(project, commit, path):
         return None
     if untracked:
         progress.note(f"untracked files are not in the bundle: {len(untracked)}")

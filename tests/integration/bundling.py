@@ -13,14 +13,18 @@ from typing import Any
 
 import pytest
 
-from django_deploykit.bundle.environment import Environment, ensure_environment, find_target
-from django_deploykit.bundle.formats.pyz import write_bundle
-from django_deploykit.bundle.layers import layer_folder
-from django_deploykit.bundle.locks.discovery import read_lock
-from django_deploykit.bundle.locks.markers import settle
+from django_deploykit.bundle.build import write
+from django_deploykit.bundle.environment import (
+    InstalledEnvironment,
+    ensure_environment,
+    find_target,
+)
+from django_deploykit.bundle.formats.base import Content
+from django_deploykit.bundle.locks.discovery import read_lock, validate_lock
+from django_deploykit.bundle.locks.markers import apply_markers
 from django_deploykit.progress import Quiet
 from django_deploykit.project import Project
-from django_deploykit.runtime.bootstrap import ensure, main_text
+from django_deploykit.runtime.bootstrap import ensure
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.sources import sources
 from tests.bundles import make_manifest
@@ -71,7 +75,7 @@ def run_bundle(
 class Staged:
     """A locked environment as a bundle's release on disk."""
 
-    environment: Environment
+    environment: InstalledEnvironment
     bundle: Path
     release: Path
 
@@ -116,12 +120,15 @@ def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def build_environment(folder: Path, name: str = "requirements.txt", **options: Any) -> Environment:
+def build_environment(
+    folder: Path, name: str = "requirements.txt", **options: Any
+) -> InstalledEnvironment:
     """Install the lock of a folder."""
     project = replace(Project(folder, "tiny", folder / "deploykit.ini"), **options)
     target = find_target(project.python, project.platform)
-    lock = read_lock(project, folder, name)
-    rows, _ = settle(lock.requirements, target.python, target.platform)
+    lock = read_lock(folder, name, project.extras)
+    validate_lock(lock, allow_unhashed=project.allow_unhashed)
+    rows, _ = apply_markers(lock.requirements, target.python, target.platform)
     return ensure_environment(replace(lock, requirements=tuple(rows)), target, folder, Quiet())
 
 
@@ -134,21 +141,9 @@ def stage(caches: Path) -> Stage:
         manifest: Manifest = make_manifest(
             environment.layers, platform=environment.platform, glibc=environment.glibc
         )
-        text = manifest.dumps()
-        members = {
-            "__main__.py": main_text(
-                text, "shop", "shop.settings", manifest.release_id, sources()
-            ).encode(),
-            "manifest.json": text.encode(),
-            "sample.ini": b"",
-            "sbom.cdx.json": b"{}",
-            **{f"runtime/{name}": data for name, data in sources().items()},
-        }
-        for layer in manifest.layers:
-            listing = layer_folder() / f"{layer.sha256}.json"
-            members[f"layers/{layer.sha256}.json"] = listing.read_bytes()
+        files = {"sample.ini": b"", "sbom.cdx.json": b"{}"}
         bundle = caches / "tiny.pyz"
-        write_bundle(bundle, 1795407300, members, manifest.layers, layer_folder())
+        write(Content(manifest, sources(), files), bundle)
         return Staged(environment, bundle, ensure(bundle))
 
     return work

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.bundling import Shop
 from tests.projects import commit, manage
 
-TAKEN = "those of before"
+TAKEN = "settings and static files unchanged; reusing them"
 
 
 def bundle(project: Path, **env: str) -> dict[str, Any]:

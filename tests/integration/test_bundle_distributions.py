@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.formats.pyz import DamagedLayer
-from django_deploykit.bundle.layers import Tree, judge_cached, layer_folder
-from django_deploykit.bundle.packing import pack_all
+from django_deploykit.bundle.build_cache import is_cached, layer_folder
+from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_platform
 from tests.integration.bundling import PYTHON, Stage, build_environment
@@ -113,7 +112,9 @@ def test_one_file_of_two_distributions_is_the_first_ones_in_any_order(
     project = lock(tmp_path / "p", *(locked(one) for one in wheels))
     staged = stage(project)
     assert staged.python("import tests; print(tests.OWNER)") == "twin_a"
-    assert staged.environment.shared == ("tests/__init__.py is twin-a's, and not twin-b, twin-c's",)
+    assert staged.environment.shared == (
+        "tests/__init__.py is from twin-a, not from twin-b, twin-c",
+    )
     first = [layer.sha256 for layer in staged.environment.layers]
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "another"))
     monkeypatch.setenv("UV_CONCURRENT_INSTALLS", "1")
@@ -330,7 +331,7 @@ def test_layers_do_not_depend_on_modes_places_or_the_order_of_files(
     assert rows[0] == rows[1]
 
 
-def test_a_damaged_layer_of_the_cache_is_thrown_away_and_made_anew(
+def test_a_damaged_layer_of_the_cache_is_removed_and_made_again(
     tmp_path: Path, links: Path, stage: Stage
 ) -> None:
     wheel = make_wheel(links, "tinycached", {"tinycached.py": "X = 1\n" * 1000})
@@ -342,8 +343,8 @@ def test_a_damaged_layer_of_the_cache_is_thrown_away_and_made_anew(
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(DamagedLayer, match=digest):
+    with pytest.raises(BundleError, match=f"{digest[:12]} was damaged and has been removed"):
         stage(project)
     assert staged.bundle.read_bytes() == before  # the last good one stays
-    assert not judge_cached(digest, layer_folder())
+    assert not is_cached(digest)
     assert stage(project).bundle.read_bytes() == before

@@ -101,7 +101,12 @@ def test_without_a_repository_there_is_no_bundle(tmp_path: Path) -> None:
             "gunicorn is not pinned to one version, and 1 more are not locked",
         ),
         ("requirements.txt", "-r more.txt\n", "requirements.txt", "more.txt is included but not"),
-        ("requirements.txt", "-e .\n", "requirements.txt:1", "an editable install is no fixed"),
+        (
+            "requirements.txt",
+            "-e .\n",
+            "requirements.txt:1",
+            "the content of an editable install is not fixed",
+        ),
         ("pylock.toml", "lock-version = \n", "pylock.toml", "pylock.toml is not TOML"),
     ],
 )
@@ -118,10 +123,11 @@ def test_a_missing_lock_is_told_with_the_command_that_makes_one(project: Path) -
     (project / "requirements.txt").unlink()
     write(project, "requirements.in", "django\n")
     (one,) = found(project)
-    assert (one.id, one.message) == ("deploykit.E823", "there is no lock file")
+    assert one.id == "deploykit.E823"
+    assert one.message.startswith("there is no lock file in the project; looked for uv.lock, ")
     assert "uv pip compile" in one.hint
     write(project, "deploykit.ini", "[project]\nlock = deps/all.txt\n")
-    assert found(project)[0].message == "the lock file deps/all.txt is not there"
+    assert found(project)[0].message == "the lock file deps/all.txt is not in the project"
 
 
 def test_what_was_allowed_is_no_fault(project: Path) -> None:

@@ -1,0 +1,9 @@
+"""Formats of the one file, one a module. ``FORMATS`` is the table of them."""
+
+from __future__ import annotations
+
+from django_deploykit.bundle.formats import pyz
+from django_deploykit.bundle.formats.base import Format
+
+DEFAULT = "pyz"
+FORMATS: dict[str, Format] = {DEFAULT: pyz.FORMAT}

@@ -1,46 +1,28 @@
-"""The lock: which distributions a bundle holds, read from the project's lock file and judged (pure)."""
+"""What lock file readers share: requirements, the lock file that they add up to, and its validation."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from django_deploykit.errors import Problems
+from django_deploykit.errors import BundleError
 
-# Lock files by the order in which they are looked for.
-CANDIDATES = (
-    "uv.lock",
-    "pylock.toml",
-    "requirements.lock",
-    "requirements.txt",
-    "requirements/production.txt",
-    "requirements/prod.txt",
-    "requirements/base.txt",
-)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*(?P<version>[^\s;*,]+)\s*(?:;|\Z)"
 )
-_INDEXES = (
-    "-i ",
-    "--index-url",
-    "--extra-index-url",
-    "-f ",
-    "--find-links",
-    "--no-index",
-    "--no-binary",
-    "--only-binary",
-)
 _DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _COMMIT = re.compile(r"@(?P<sha>[0-9a-f]{40})(?:[#?]|\Z)")
 _LOCAL = re.compile(r"(?:file:|\.{1,2}/|(?!\w+:)[^\s@=<>]+\.(?:whl|tar\.gz|zip)\b)")
-_FRAGMENT = re.compile(r"#(?:[^\s;]*&)?(sha256)=([0-9a-f]{64})[^\s;]*")
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """A line of a requirements file, joined: what is asked for and where it stands."""
+    """One locked distribution, in the syntax of a requirements file, and where it was read."""
 
     text: str  # without hashes
     hashes: tuple[str, ...]
@@ -49,19 +31,19 @@ class Requirement:
 
     @property
     def name(self) -> str:
-        """The distribution's name as far as the line tells it."""
+        """The distribution's name, or the whole text if it does not start with a name."""
         match = _NAME.match(self.text)
         return match[0] if match else self.text
 
     @property
     def target(self) -> str:
-        """What stands behind the ``@``, or all of it, without the marker."""
+        """The part after ``@``, or all of it, without the marker."""
         text = self.text.partition("@")[2] if " @ " in self.text else self.text
         return re.split(r"\s;|;\s", text, maxsplit=1)[0].strip()
 
     @property
     def distribution(self) -> str:
-        """The distribution's name; for a file or folder what its name says."""
+        """The distribution's name; for a file or folder, taken from its file name."""
         if not self.local or " @ " in self.text:
             return self.name
         path = self.target.partition("#")[0].rstrip("/")
@@ -74,7 +56,7 @@ class Requirement:
 
     @property
     def outside(self) -> bool:
-        """Whether it is a file or folder of this machine, which no other clone has."""
+        """Whether it is a file or folder of this machine that no other clone has."""
         path = re.sub(r"^file:(?://(?:localhost)?)?", "", self.target)
         return self.local and path.startswith(("/", "~", "$"))
 
@@ -85,36 +67,36 @@ class Requirement:
 
     @property
     def pinned(self) -> bool:
-        """Whether it can only ever mean one content: a version, a full commit, or a local path."""
+        """Whether it can only mean one content: a version, a full commit, or a local path."""
         if self.vcs:
             return bool(_COMMIT.search(self.text.partition(";")[0].strip()))
         return self.local or bool(_PIN.match(self.text)) or bool(self.hashes)
 
     def line(self) -> str:
-        """Return the requirement as a requirements file holds it."""
+        """Return the requirement as a line of a requirements file."""
         return " ".join([self.text, *(f"--hash={digest}" for digest in self.hashes)])
 
 
 @dataclass(frozen=True)
-class Lock:
-    """What a lock file asks for; ``hashed`` go in with their hashes, ``bare`` without."""
+class LockFile:
+    """The pinned distributions of a lock file; ``path`` is its name below the folder it was read in."""
 
     path: str
     requirements: tuple[Requirement, ...]
-    options: tuple[str, ...] = ()  # indexes that the file names
+    options: tuple[str, ...] = ()  # index options for the installer, as "--index-url URL"
 
     @property
     def hashed(self) -> tuple[Requirement, ...]:
-        """Those that are held to hashes."""
+        """The requirements with hashes."""
         return tuple(one for one in self.requirements if one.hashes)
 
     @property
     def bare(self) -> tuple[Requirement, ...]:
-        """Those without hashes: full commits, folders of the repository, and what was allowed."""
+        """The requirements without hashes: full commits, folders of the repository, and what was allowed."""
         return tuple(one for one in self.requirements if not one.hashes)
 
     def digests(self) -> dict[str, tuple[str, ...]]:
-        """Return the hashes by the distribution's name: one of a name's is what was installed."""
+        """Return the hashes by distribution name; the installed file matches one of them."""
         found: dict[str, tuple[str, ...]] = {}
         for one in self.requirements:
             name = normal_name(one.distribution)
@@ -123,44 +105,26 @@ class Lock:
 
     @property
     def unhashed(self) -> bool:
-        """Whether something came through only because it was allowed."""
+        """Whether it holds a requirement that only ``allow_unhashed`` accepts."""
         return any(not (one.vcs or one.local) for one in self.bare)
 
 
 @dataclass(frozen=True)
-class Parsed:
-    """A requirements file: its requirements, the files that it includes, the indexes that it names."""
+class Reader:
+    """How one kind of lock file is read, and how a user creates one."""
 
-    requirements: list[Requirement]
-    included: list[str]
-    options: list[str]
+    # Called with the folder, the file's name there, and the extras to include.
+    read: Callable[[Path, str, tuple[str, ...]], LockFile]
+    command: str  # that creates the file; {name} is its path, {stem} its path without the suffix
+    name: str  # what the file is usually called
+    source: str = ""  # the file written by hand that the command reads
+    needs_tool: bool = False  # whether reading runs another program, which deploy_check does not
 
-
-def parse_requirements(text: str, name: str) -> Parsed:
-    """Return what a requirements file says; :class:`Problems` for lines that no lock can hold."""
-    found: list[Requirement] = []
-    included: list[str] = []
-    options: list[str] = []
-    problems: list[str] = []
-    for number, line in _joined(text):
-        where = f"{name}:{number}"
-        if line.startswith(("-r ", "--requirement ", "--requirement=", "-r=")):
-            included.append(re.split(r"[\s=]+", line, maxsplit=1)[1])
-        elif line.startswith(("-e", "--editable")):
-            problems.append(
-                f"{where}: {line.split()[0]} cannot be bundled: an editable install is no fixed content"
-            )
-        elif line.startswith(_INDEXES):
-            options.append(line)
-        elif not line.startswith("-"):
-            found.append(_requirement(line, where))
-    if problems:
-        raise Problems(
-            f"{name} cannot be bundled:",
-            problems,
-            "Lock the project without editable requirements.",
-        )
-    return Parsed(found, included, options)
+    def hint(self, name: str = "") -> str:
+        """Return what to do to get a lock file that is valid."""
+        name = name or self.name
+        command = self.command.format(name=name, stem=name.rpartition(".")[0])
+        return f"Lock the dependencies: {command}"
 
 
 def normal_name(name: str) -> str:
@@ -172,47 +136,13 @@ def normal_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the logical lines with the number of their first line, comments taken off."""
-    pending, first = "", 0
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
-        if not pending:
-            first = number
-        if line.endswith("\\"):
-            pending += line[:-1] + " "
-            continue
-        pending += line
-        if pending.strip():
-            yield first, pending.strip()
-        pending = ""
-    if pending.strip():
-        yield first, pending.strip()
-
-
-def _requirement(line: str, where: str) -> Requirement:
-    hashes = tuple(re.findall(r"--hash[=\s]+(\S+)", line))
-    text = re.sub(r"\s*--hash[=\s]+\S+", "", line).strip()
-    in_url = _FRAGMENT.search(text)
-    if in_url and "git+" not in text:
-        text = text.replace(in_url[0], "")
-        hashes = (*hashes, f"{in_url[1]}:{in_url[2]}")
-    return Requirement(text, hashes, where)
-
-
-def judge(lock: Lock, *, allow_unhashed: bool) -> None:
-    """Refuse what is not locked, everything at once, with the command that would lock it."""
-    problems = list(_problems(lock.requirements, allow_unhashed=allow_unhashed))
+def iter_lock_problems(lock: LockFile, *, allow_unhashed: bool) -> Iterator[str]:
+    """Yield every requirement that is not locked, with its place."""
     if not lock.requirements:
-        problems = [f"{lock.path} asks for nothing"]
-    if problems:
-        raise Problems(f"{lock.path} is not a lock:", problems, hint_for(lock.path))
-
-
-def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> Iterator[str]:
-    for one in requirements:
+        yield f"{lock.path} contains no requirements"
+    for one in lock.requirements:
         if bad := [digest for digest in one.hashes if not is_hash(digest)]:
-            yield f"{one.where}: {one.name}: {bad[0]!r} is no hash; expected sha256: and 64 hexadecimal digits"
+            yield f"{one.where}: {one.name}: {bad[0]!r} is not a hash; expected sha256: and 64 hexadecimal digits"
         elif one.vcs and not one.pinned:
             yield f"{one.where}: {one.name} is not pinned to a full commit (40 digits)"
         elif one.outside and not one.hashes:
@@ -224,7 +154,7 @@ def _problems(requirements: Iterable[Requirement], *, allow_unhashed: bool) -> I
 
 
 def is_hash(text: str) -> bool:
-    """Whether a hash can be one; algorithms that pip does not take are left to the installer.
+    """Whether a hash is well-formed; algorithms that pip does not accept are left to the installer.
 
     >>> is_hash("sha256:" + "0" * 64), is_hash("sha256:" + "0" * 63), is_hash("0" * 64)
     (True, False, False)
@@ -235,29 +165,14 @@ def is_hash(text: str) -> bool:
     )
 
 
-def hint_for(path: str) -> str:
-    """Return the command that makes a lock of this file."""
-    if path.endswith("uv.lock"):
-        return "Lock it: uv lock"
-    if path.endswith("pylock.toml"):
-        return "Lock it: uv export --format pylock.toml -o pylock.toml, or pip lock"
-    if path.endswith((".txt", ".lock")):
-        source = path.rpartition(".")[0] + ".in"
-        return (
-            f"Lock it with hashes, from what you wrote by hand: "
-            f"uv pip compile --universal --generate-hashes {source} -o {path}\n"
-            "Or set `allow_unhashed = yes` in [bundle] of deploykit.ini to let pinned versions through."
-        )
-    return "Lock it: uv lock"
-
-
-def missing_lock(names: Sequence[str]) -> str:
-    """Return what to do where there is no lock file at all."""
-    if "pyproject.toml" in names:
-        return "Lock the project's dependencies: uv lock"
-    if "requirements.in" in names:
-        return "Lock them: uv pip compile --universal --generate-hashes requirements.in -o requirements.txt"
-    return (
-        "Write what the project needs to requirements.in, one name a line, then: "
-        "uv pip compile --universal --generate-hashes requirements.in -o requirements.txt"
-    )
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's content; raises :class:`BundleError` if it is not TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path.name} is not TOML: {error}") from None
+    return data

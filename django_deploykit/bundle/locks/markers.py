@@ -1,25 +1,43 @@
-"""Markers that tell patch releases of Python apart: judged for all of them, not for the builder's (pure).
+"""Markers on the patch release of Python, evaluated for all patch releases and not the builder's.
 
-``async-timeout ; python_full_version < "3.11.3"`` is not needed where the bundle is built with
-Python 3.11.7, and is where it runs with Debian's 3.11.2.
+``async-timeout ; python_full_version < "3.11.3"`` is not needed if the bundle is built with Python
+3.11.7, but it is if the bundle runs on Debian's 3.11.2.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from django_deploykit.bundle.locks.base import Requirement, normal_name
+from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
+from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
 
 _PATCHES = range(40)
 
 
-def settle(
+def resolve(lock: LockFile, python: str, platform: str) -> tuple[LockFile, list[str]]:
+    """Return the lock file with the markers that hold for ``python``, and notes; cached.
+
+    ``packaging`` is slow to import, so the markers of each lock file are evaluated once.
+    """
+    lines = [f"{one.where} {one.marker} {one.line()}" for one in lock.requirements]
+    key = cache_key(python, platform, *lines)
+    try:
+        rows, notes = json.loads(cached_text("resolved", key) or "")
+        found = [Requirement(**{**row, "hashes": tuple(row["hashes"])}) for row in rows]
+    except ValueError:
+        found, notes = apply_markers(lock.requirements, python, platform)
+        keep_text("resolved", key, json.dumps([[asdict(one) for one in found], notes]))
+    return replace(lock, requirements=tuple(found)), notes
+
+
+def apply_markers(
     requirements: Iterable[Requirement], python: str, platform: str
 ) -> tuple[list[Requirement], list[str]]:
-    """Return what some patch release of ``python`` ("3.11") asks for, and notes.
+    """Return what any patch release of ``python`` ("3.11") requires, and notes.
 
-    Where two of one name would remain, the markers stay and the builder's Python decides.
+    If two requirements of one name remain, their markers stay and the builder's Python decides.
     """
     rows = list(requirements)
     wanted = [_needed(one, python, platform) for one in rows]
@@ -36,13 +54,13 @@ def settle(
             kept.append(one)
         if need and count[normal_name(one.distribution)] > 1:
             notes.append(
-                f"{one.where}: {one.text} depends on the patch release; that of this machine decides"
+                f"{one.where}: {one.text} depends on the patch release; the one of this machine decides"
             )
     return kept, notes
 
 
 def _needed(one: Requirement, python: str, platform: str) -> bool | None:
-    """Whether any patch release asks for it; None where its marker does not look at them."""
+    """Whether any patch release requires it; None if its marker does not depend on them."""
     if "python_full_version" not in one.text.partition(";")[2]:
         return None
     from packaging.markers import InvalidMarker, Marker
@@ -50,7 +68,7 @@ def _needed(one: Requirement, python: str, platform: str) -> bool | None:
     try:
         marker = Marker(one.text.partition(";")[2].strip())
     except InvalidMarker:
-        return None  # uv says what is wrong with it
+        return None  # uv reports what is wrong with it
     system, _, machine = platform.partition("-")
     base = {
         "python_version": python,

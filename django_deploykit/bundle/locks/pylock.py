@@ -1,16 +1,25 @@
-"""``pylock.toml`` (PEP 751), read into requirements (pure)."""
+"""``pylock.toml`` (PEP 751)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.locks.base import Requirement
+from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, read_toml
 
 
-def read_pylock(data: Mapping[str, Any], name: str) -> list[Requirement]:
-    """Return the requirements of a parsed ``pylock.toml``."""
-    return [_requirement(package, name) for package in data.get("packages", [])]
+def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:  # noqa: ARG001 - pylock.toml is written for chosen extras
+    """Return a ``pylock.toml`` as a lock file."""
+    rows = read_toml(folder / name).get("packages", [])
+    return LockFile(name, tuple(_requirement(package, name) for package in rows))
+
+
+READER = Reader(
+    read,
+    command="uv export --format pylock.toml -o pylock.toml, or pip lock",
+    name="pylock.toml",
+)
 
 
 def _requirement(package: Mapping[str, Any], name: str) -> Requirement:

@@ -1,41 +1,56 @@
-"""Lock files that need no tool to be read: requirements files, with what they include, and pylock.toml."""
+"""Requirements files, with the files that they include."""
 
 from __future__ import annotations
 
 import os
-import sys
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from django_deploykit.bundle.locks.base import Requirement, parse_requirements
-from django_deploykit.bundle.locks.pylock import read_pylock
-from django_deploykit.errors import BundleError
+from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement
+from django_deploykit.errors import BundleError, Problems
+
+_INDEXES = (
+    "-i ",
+    "--index-url",
+    "--extra-index-url",
+    "-f ",
+    "--find-links",
+    "--no-index",
+    "--no-binary",
+    "--only-binary",
+)
+_FRAGMENT = re.compile(r"#(?:[^\s;]*&)?(sha256)=([0-9a-f]{64})[^\s;]*")
 
 
-def read_written(name: str, folder: Path) -> tuple[list[Requirement], list[str]]:
-    """Return what a lock file in ``folder`` asks for, and the indexes that it names."""
-    if name.endswith(".toml"):
-        return read_pylock(_toml(folder / name), name), []
+@dataclass(frozen=True)
+class Parsed:
+    """A requirements file: its requirements, the files that it includes, its index options."""
+
+    requirements: list[Requirement]
+    included: list[str]
+    options: list[str]
+
+
+def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:  # noqa: ARG001 - a requirements file has no extras
+    """Return a requirements file and those that it includes as one lock file."""
     options: list[str] = []
-    return _with_includes(name, folder, set(), options), options
+    requirements = _with_includes(folder, name, set(), options)
+    return LockFile(name, tuple(requirements), tuple(options))
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path.name} is not TOML: {error}") from None
-    return data
+READER = Reader(
+    read,
+    command="uv pip compile --universal --generate-hashes {stem}.in -o {name}",
+    name="requirements.txt",
+    source="requirements.in",
+)
 
 
 def _with_includes(
-    name: str, folder: Path, seen: set[str], options: list[str]
+    folder: Path, name: str, seen: set[str], options: list[str]
 ) -> list[Requirement]:
-    """Return a requirements file's requirements and those of the files that it includes."""
     if name in seen:
         return []
     seen.add(name)
@@ -51,5 +66,55 @@ def _with_includes(
     found = parsed.requirements
     for other in parsed.included:
         inner = os.path.normpath(os.path.join(os.path.dirname(name), other))
-        found += _with_includes(inner, folder, seen, options)
+        found += _with_includes(folder, inner, seen, options)
     return found
+
+
+def parse_requirements(text: str, name: str) -> Parsed:
+    """Parse a requirements file; raises :class:`Problems` if it has editable requirements."""
+    parsed = Parsed([], [], [])
+    problems: list[str] = []
+    for number, line in _joined(text):
+        where = f"{name}:{number}"
+        if line.startswith(("-r ", "--requirement ", "--requirement=", "-r=")):
+            parsed.included.append(re.split(r"[\s=]+", line, maxsplit=1)[1])
+        elif line.startswith(("-e", "--editable")):
+            problems.append(
+                f"{where}: {line.split()[0]} cannot be bundled: the content of an editable install is not fixed"
+            )
+        elif line.startswith(_INDEXES):
+            parsed.options.append(line)
+        elif not line.startswith("-"):
+            parsed.requirements.append(_requirement(line, where))
+    if problems:
+        raise Problems(
+            f"{name} cannot be bundled:",
+            problems,
+            "Lock the project without editable requirements.",
+        )
+    return parsed
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the logical lines without comments, each with the number of its first line."""
+    pending, first = "", 0
+    for number, raw in enumerate([*text.splitlines(), ""], 1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
+        first = first if pending else number
+        if line.endswith("\\"):
+            pending += line[:-1] + " "
+            continue
+        pending += line
+        if pending.strip():
+            yield first, pending.strip()
+        pending = ""
+
+
+def _requirement(line: str, where: str) -> Requirement:
+    hashes = tuple(re.findall(r"--hash[=\s]+(\S+)", line))
+    text = re.sub(r"\s*--hash[=\s]+\S+", "", line).strip()
+    in_url = _FRAGMENT.search(text)
+    if in_url and "git+" not in text:
+        text = text.replace(in_url[0], "")
+        hashes = (*hashes, f"{in_url[1]}:{in_url[2]}")
+    return Requirement(text, hashes, where)

@@ -1,156 +1,50 @@
-"""Running uv: exporting locks, making virtualenvs, installing; its failures in plain words."""
+"""``uv.lock``: uv exports it as a requirements file, once for each content."""
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
-import sysconfig
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from django_deploykit.bundle.subprocesses import run_child
-from django_deploykit.errors import BundleError
+from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
+from django_deploykit.bundle.locks.base import LockFile, Reader
+from django_deploykit.bundle.locks.requirements import parse_requirements
+from django_deploykit.bundle.uv import find_uv, run_uv
 
-_SETTINGS = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "cert": "SSL_CERT_FILE",
-}
+_EXPORT = "export --quiet --format requirements-txt --frozen --no-dev --no-emit-project --no-editable --no-header --no-annotate"
 
 
-_INDEX = re.compile(
-    r"^\s*(?:\[\[(?:tool\.uv\.)?index\]\]|(?:index|index-url|extra-index-url|find-links|no-index)\s*=)",
-    re.MULTILINE,
-)
+def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:
+    """Return a ``uv.lock`` as a lock file, with the given extras of its project."""
+    where = folder / os.path.dirname(name)
+    words = [*_EXPORT.split(), *(word for extra in extras for word in ("--extra", extra))]
+    key = _key(where, words)
+    text = cached_text("locks", key)
+    if text is None:
+        text = run_uv(words, where, f"reading {name}")
+        if str(where) not in text:
+            keep_text("locks", key, text)
+    return LockFile(name, tuple(parse_requirements(text, name).requirements))
 
 
-def find_uv() -> str:
-    """Return the path of the uv that the ``deploy`` extra installed."""
-    try:
-        from uv import find_uv_bin
-    except ImportError:
-        raise BundleError(
-            "building a bundle needs the extra: pip install 'django-deploykit[deploy]'"
-        ) from None
-    return str(find_uv_bin())
+READER = Reader(read, "uv lock", name="uv.lock", source="pyproject.toml", needs_tool=True)
 
 
-def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for uv: the index that pip is configured with is uv's too.
+def _key(where: Path, words: list[str]) -> str:
+    """Return the cache key of uv's answer, made from everything that uv reads.
 
-    ``configured`` are pip's settings. What uv is told directly wins.
+    uv reads the project's pyproject.toml, and those of the members that uv.lock names.
     """
-    result = dict(env)
-    if any(key.startswith("UV_") and ("INDEX" in key or "FIND_LINKS" in key) for key in env):
-        return result
-    for setting, name in _SETTINGS.items():
-        value = env.get("PIP_" + setting.upper().replace("-", "_")) or configured.get(setting, "")
-        words = [word for word in value.split() if _there(word)]
-        if words and name not in result:
-            result[name] = " ".join(words) if name == "UV_INDEX" else ",".join(words)
-    # pip takes the best of all its indexes; the lock's hashes say which files may come.
-    result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    return result
-
-
-def _pip_has_no_index(configured: Mapping[str, str]) -> bool:
-    """Whether pip asks no index on this machine; uv has a flag for that, and no variable."""
-    value = os.environ.get("PIP_NO_INDEX") or configured.get("no-index", "")
-    return value.lower() in ("1", "true", "yes", "on")
-
-
-def uv_names_index(folder: Path) -> bool:
-    """Whether uv's own settings, of the machine, the user or the project, say where packages come from."""
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    paths = [Path("/etc/uv/uv.toml"), Path(config) / "uv" / "uv.toml", folder / "uv.toml"]
-    named = os.environ.get("UV_CONFIG_FILE")
-    texts = [_text(path) for path in (*paths, *((Path(named),) if named else ()))]
-    project = _text(folder / "pyproject.toml")
-    if "[tool.uv" in project or "[[tool.uv" in project:
-        texts.append(project)
-    return any(_INDEX.search(text) for text in texts)
+    lock = _text(where / "uv.lock")
+    names = sorted({"", *re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', lock)})
+    files = [_text(where / one / end) for one in names for end in ("pyproject.toml", "uv.toml")]
+    settings = [f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith("UV_")]
+    program = os.stat(find_uv())
+    return cache_key(f"{program.st_size} {program.st_mtime_ns}", lock, *files, *words, *settings)
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""
-
-
-def _there(word: str) -> bool:
-    """Whether an index is worth asking: a folder that does not exist only makes uv fail."""
-    path = word[len("file://") :] if word.startswith("file://") else word
-    return not path.startswith("/") or os.path.exists(path)
-
-
-def pip_settings() -> dict[str, str]:
-    """Return pip's ``[global]`` settings from its files, the user's over the machine's."""
-    paths = [
-        "/etc/pip.conf",
-        "~/.pip/pip.conf",
-        "~/.config/pip/pip.conf",
-        os.environ.get("PIP_CONFIG_FILE", ""),
-    ]
-    paths.append(os.path.join(sysconfig.get_path("data"), "pip.conf"))
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read([os.path.expanduser(path) for path in paths if path], encoding="utf-8")
-    except configparser.Error:
-        return {}
-    return dict(parser["global"]) if parser.has_section("global") else {}
-
-
-def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
-    """Run uv in ``folder`` and return its output; a failure becomes an error that says ``what`` failed."""
-    configured = {} if uv_names_index(folder) else pip_settings()
-    env = uv_environment({**os.environ, "NO_COLOR": "1"}, configured)
-    env.pop("VIRTUAL_ENV", None)
-    # What is built from source must not carry the time or the place of the build.
-    env.setdefault("SOURCE_DATE_EPOCH", "315532800")
-    # Nor where it was built: debugging information names temporary folders.
-    for name in ("CFLAGS", "CXXFLAGS"):
-        env[name] = f"{env.get(name, '')} -g0".strip()
-    words = [find_uv(), *arguments]
-    if arguments[:2] == ["pip", "install"] and _pip_has_no_index(configured):
-        words.append("--no-index")
-    done = run_child(words, folder, env)
-    if done.returncode:
-        text = done.stderr.replace(f"file://{folder}/", "").replace(f"{folder}/", "")
-        raise BundleError(f"{what} failed:\n{shorten(text)}", hint_of(text))
-    return done.stdout
-
-
-def shorten(text: str) -> str:
-    """Return the telling lines of uv's complaint, without passwords in URLs."""
-    lines = [
-        re.sub(r"//[^/@\s]+@", "//***@", line.rstrip())
-        for line in text.splitlines()
-        if line.strip()
-    ]
-    return "\n".join(f"  {line.strip()}" for line in lines[-25:])
-
-
-def hint_of(text: str) -> str:
-    """Return what to do about uv's complaint."""
-    lower = text.lower()
-    if "hash mismatch" in lower:
-        return "The file that was downloaded is not the one that was locked. Lock again if that is right."
-    if (
-        "no wheels with a matching" in lower
-        or "no matching distribution" in lower
-        or "has no usable wheels" in lower
-        or "no wheels are usable" in lower
-    ):
-        return "No file of that version fits this Python and platform. Choose another with --python or --platform, or lock another version."
-    if "not found at" in lower or "no such file" in lower:
-        return "Is that file committed? Only what is in the commit gets into the bundle."
-    if "failed to build" in lower or "build backend" in lower:
-        return (
-            "A distribution has no wheel and cannot be built here: install what it needs to build."
-        )
-    if "connect" in lower or "dns" in lower or "timed out" in lower:
-        return "The package index cannot be reached from here, and the file is not in uv's cache."
-    return ""

@@ -1,16 +1,20 @@
-"""Run by the locked environment's Python in the export: ``ask_project``, and what it looked at is written down.
+"""Runs ``ask_project`` and records what it accesses; by the locked environment's Python, in the export.
 
-Usage: ``python ask_project_traced.py ANSWER TRACE``; stdlib only. The trace is a JSON list of ``[event, name]``, of
-files outside the environment and the standard library, and of everything that no list of files holds.
+Usage: ``python ask_project_traced.py ANSWER TRACE``; standard library only. The trace is a JSON list of
+``[event, name]``: files outside the environment and the standard library, and everything else that the
+answer may depend on.
 """
 
+import contextlib
 import gc
 import json
 import os
+import resource
 import sys
 from typing import Any
 
-_SEEN = frozenset(
+# Audit events: https://docs.python.org/3/library/audit_events.html
+_RECORDED = frozenset(
     [
         "open",
         "os.exec",
@@ -24,41 +28,66 @@ _SEEN = frozenset(
         "os.spawn",
         "os.symlink",
         "os.system",
+        "socket.bind",
         "socket.connect",
         "socket.getaddrinfo",
+        "socket.gethostbyaddr",
         "socket.gethostbyname",
+        "socket.sendmsg",
+        "socket.sendto",
         "sqlite3.connect",
         "subprocess.Popen",
     ]
 )
-_OBJECTS = 50_000  # between two looks for garbage: what is imported stays, and is most of it
+_OBJECTS = 50_000  # new objects between two garbage collections: most are imported code and stay
 
 
 def main(answer: str, trace: str) -> None:
-    """Ask the project, then tell what that looked at."""
+    """Ask the project, then write the trace."""
     gc.set_threshold(_OBJECTS)
     installed = [sys.prefix, *sys.path]  # the environment, the standard library, this file's folder
     seen: set[tuple[str, str]] = set()
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event in _SEEN:
-            first = args[0] if args else ""
-            if isinstance(first, (str, bytes, os.PathLike)):
-                # The project may change its folder: what a name means is settled now.
-                seen.add((event, os.path.join(os.getcwd(), os.fsdecode(first))))
-            elif not isinstance(first, int):
-                seen.add((event, ""))
+        if event not in _RECORDED:
+            return
+        first = args[0] if args else ""
+        if event == "subprocess.Popen":
+            words = [args[1]] if isinstance(args[1], (str, bytes)) else list(args[1])
+            program, *others = map(os.fsdecode, words)
+            seen.add((event, " ".join([os.path.basename(program), *others])))
+        elif isinstance(first, (str, bytes, os.PathLike)) and not event.startswith("socket."):
+            # Made absolute now: the project may change its folder.
+            seen.add((event, os.path.join(os.getcwd(), os.fsdecode(first))))
+        elif not (event == "open" and isinstance(first, int)):
+            seen.add((event, ""))
+
+    def connected(connection: Any, **_: Any) -> None:
+        if connection.vendor != "sqlite":  # which has an event; client libraries in C have none
+            seen.add(("database", ""))
+
+    with contextlib.suppress(ImportError):  # ask_project reports that Django is missing
+        from django.db.backends.signals import connection_created
+
+        connection_created.connect(connected)
 
     import ask_project  # type: ignore[import-not-found]  # beside this file, which runs as a script
 
     del sys.modules["ask_project"]  # a project may have a module of that name
     sys.addaudithook(hook)
     ask_project.main(answer)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+    if children and not any(event == "subprocess.Popen" for event, _ in seen):
+        seen.add(("child process", ""))  # multiprocessing starts some without an event
     known = tuple(os.path.join(one, "") for one in installed)
-    rows = {(event, os.path.normpath(name) if name else "") for event, name in seen}
-    told = [row for row in rows if not os.path.join(row[1], "").startswith(known)]
+    rows = {(event, _tidy(event, name)) for event, name in seen}
+    kept = [row for row in rows if not os.path.join(row[1], "").startswith(known)]
     with open(trace, "w", encoding="utf-8") as file:
-        json.dump(sorted(told), file)
+        json.dump(sorted(kept), file)
+
+
+def _tidy(event: str, name: str) -> str:
+    return os.path.normpath(name) if name and event != "subprocess.Popen" else name
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""Packing trees into layers: run by the target's Python, since bytecode is its own; stdlib only.
+"""Packing trees to layers. Runs on the bundle's Python, whose bytecode it writes, without site-packages.
 
-Reads trees as lines of JSON from standard input and prints a layer for each. Everything is a function of
-the files: no times, no places, no hash seed (the caller sets PYTHONHASHSEED).
+Reads one job per line of standard input, as JSON, and prints a layer for each. The result depends on the
+files only: not on times, paths or the hash seed (the caller sets PYTHONHASHSEED).
 """
+
+from __future__ import annotations
 
 import hashlib
 import importlib.util
@@ -12,14 +14,18 @@ import os
 import sys
 import types
 import zipfile
+from pathlib import Path
 from typing import Any
 
-Contents = dict[str, tuple[str | None, bytes | None]]  # by path: a file, or bytes
+from django_deploykit.runtime.base.files import hash_file, write_and_replace
+
+Contents = dict[str, str | bytes]  # by path in the release: a file's path, or bytes
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED = (0b01).to_bytes(4, "little")  # PEP 552
 _BYTECODE_LEVEL = 1  # more makes it hardly smaller
 _PIECE = 1 << 20
+# Compressed already: stored as they are.
 STORED = (
     ".gz",
     ".br",
@@ -35,10 +41,11 @@ STORED = (
     ".mp4",
     ".gif",
 )
+SUFFIXES = (".zip", ".json", ".sum")  # the files of a packed layer
 
 
 def main() -> None:
-    """Pack the tree of each line that comes on standard input, and answer with a line."""
+    """Pack the tree of each line of standard input; print its layer as one line."""
     for line in sys.stdin:
         job = json.loads(line)
         row = pack(job["tree"], job["cache"], job["level"], job["beside"])
@@ -47,27 +54,26 @@ def main() -> None:
 
 
 def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> dict[str, Any]:
-    """Return the layer of a tree as a row; its archive and list are in the cache afterwards.
+    """Pack a tree into the cache folder and return its layer, as the fields of the manifest's ``Layer``.
 
-    With ``beside`` the bytecode is also put where Python looks for it beside the sources, which
-    then start faster.
+    With ``beside`` the bytecode is also written where Python looks for it, so that the environment
+    starts faster.
     """
-    contents: Contents = {path: (source, None) for path, source in tree["files"]}
+    contents: Contents = dict(tree["files"])
     for path, source in tree["files"]:
         if path.endswith(".py") and not path.startswith("bin/"):
             code = bytecode(path, source)
             if code is not None:
-                # What lies beside is read again when it is packed: all of Django's is 8 MB.
-                kept = cached_path(source) if beside and keep(cached_path(source), code) else None
-                contents[cached_path(path)] = (kept, None) if kept else (None, code)
-    entries = [entry(path, *contents[path]) for path in sorted(contents)]
+                # A file that was written is read again later: all of Django's bytecode is 8 MB.
+                written = beside and write_beside(cached_path(source), code)
+                contents[cached_path(path)] = cached_path(source) if written else code
+    entries = [entry(path, contents[path]) for path in sorted(contents)]
     digest = tree_digest(entries)
-    archive = os.path.join(cache, digest + ".zip")
-    if not whole(cache, digest):
+    archive, listing, checksum = (os.path.join(cache, digest + suffix) for suffix in SUFFIXES)
+    if not all(map(os.path.exists, (archive, listing, checksum))):
         write(archive, entries, contents, level)
-        listing = json.dumps(entries, separators=(",", ":")) + "\n"
-        replace(os.path.join(cache, digest + ".json"), listing.encode("utf-8"))
-        replace(os.path.join(cache, digest + ".sum"), file_digest(archive).encode("ascii"))
+        write_and_replace(Path(listing), json.dumps(entries, separators=(",", ":")) + "\n")
+        write_and_replace(Path(checksum), hash_file(Path(archive)))
     return {
         "kind": tree["kind"],
         "name": tree["name"],
@@ -78,20 +84,13 @@ def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> 
     }
 
 
-def whole(cache: str, digest: str) -> bool:
-    """Whether the cache holds every part of a layer."""
-    return all(
-        os.path.exists(os.path.join(cache, digest + end)) for end in (".zip", ".json", ".sum")
-    )
-
-
 def cached_path(path: str) -> str:
-    """Return where Python looks for the bytecode of a source."""
+    """Return the path where Python looks for a source's bytecode."""
     return importlib.util.cache_from_source(path)
 
 
 def bytecode(path: str, source: str) -> bytes | None:
-    """Return the bytecode of a source, None where it does not compile (templates of code do not)."""
+    """Return the bytecode of a source, None if it does not compile (code templates do not)."""
     with open(source, "rb") as file:
         data = file.read()
     try:
@@ -103,16 +102,16 @@ def bytecode(path: str, source: str) -> bytes | None:
 
 
 def dump(code: types.CodeType) -> bytes:
-    """Return a code object's bytes, the same in every process.
+    """Return the bytes of a code object, the same in every process.
 
-    marshal marks an object for later reference where it is referenced more than once. For names and
-    constants, some of which the whole process shares, that hangs on what else it has loaded; so all
-    of them are held here while they are written.
+    marshal marks objects with more than one reference. For names and constants, some of which the
+    whole process shares, that depends on what else is loaded; so all of them are referenced here
+    while they are written.
     """
-    code = settled(code, {})
+    code = normalized(code, {})
     held = parts(code)
     for value in held:
-        # The process has one object for each of these, which may be interned by now or not.
+        # The process has one object for each of these; it may be interned already or not.
         if isinstance(value, str) and len(value) < 2 and value < "\u0100":
             sys.intern(value)
     data = marshal.dumps(code)
@@ -120,28 +119,28 @@ def dump(code: types.CodeType) -> bytes:
     return data
 
 
-def settled(code: types.CodeType, known: dict[Any, Any]) -> types.CodeType:
-    """Return the code with one object for each value among its sets, each in an order of its own.
+def normalized(code: types.CodeType, known: dict[str, frozenset[Any]]) -> types.CodeType:
+    """Return the code with one object for each distinct set constant, filled in a fixed order.
 
-    Whether the compiler makes one object or two of two equal sets, and in which order it fills them,
-    hangs on which of their strings the process knows already.
+    Whether the compiler makes one or two objects of two equal sets, and the order in which it fills
+    them, depends on the strings that the process has interned.
     """
-    constants = tuple(_settled(value, known) for value in code.co_consts)
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, types.CodeType):
+            return normalized(value, known)
+        if isinstance(value, frozenset):
+            rows = sorted(value, key=lambda one: (type(one).__name__, repr(one)))
+            return known.setdefault(repr(rows), frozenset(rows))
+        return value
+
+    constants = tuple(map(replaced, code.co_consts))
     same = all(one is other for one, other in zip(constants, code.co_consts, strict=True))
     return code if same else code.replace(co_consts=constants)
 
 
-def _settled(value: Any, known: dict[Any, Any]) -> Any:
-    if isinstance(value, types.CodeType):
-        return settled(value, known)
-    if isinstance(value, frozenset):
-        rows = sorted(value, key=lambda one: (type(one).__name__, repr(one)))
-        return known.setdefault(repr(rows), frozenset(rows))
-    return value
-
-
 def parts(code: types.CodeType) -> list[Any]:
-    """Return every name and constant of a code object and of the code in it, as the objects they are."""
+    """Return every name and constant of a code object, and of the code objects in it."""
     found: list[Any] = []
     codes = [code]
     while codes:
@@ -163,38 +162,28 @@ def parts(code: types.CodeType) -> list[Any]:
     return found
 
 
-def keep(path: str, data: bytes) -> bool:
-    """Write bytecode beside its source; False where that cannot be done."""
+def write_beside(path: str, data: bytes) -> bool:
+    """Write bytecode beside its source and return whether that worked; it only saves time."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
     except OSError:
-        return False  # it only serves to start faster
+        return False
     return True
 
 
-def entry(path: str, source: str | None, data: bytes | None) -> list[Any]:
-    """Return a file's row of a layer's list."""
-    if data is not None:
-        return [path, 0o644, len(data), hashlib.sha256(data).hexdigest()]
-    assert source is not None
-    status = os.stat(source)
+def entry(path: str, content: str | bytes) -> list[Any]:
+    """Return a file's row of the layer's list: path, mode, size, SHA-256."""
+    if isinstance(content, bytes):
+        return [path, 0o644, len(content), hashlib.sha256(content).hexdigest()]
+    status = os.stat(content)
     mode = 0o755 if status.st_mode & 0o100 else 0o644
-    return [path, mode, status.st_size, file_digest(source)]
-
-
-def file_digest(path: str) -> str:
-    """Return the SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(_PIECE), b""):
-            digest.update(piece)
-    return digest.hexdigest()
+    return [path, mode, status.st_size, hash_file(Path(content))]
 
 
 def tree_digest(entries: list[list[Any]]) -> str:
-    """Return the identity of a tree, as ``runtime.manifest.tree_digest`` does."""
+    """Return the identity of a tree: ``runtime.bundle.manifest.tree_digest``, which is slow to import."""
     digest = hashlib.sha256()
     for path, mode, size, sha256 in entries:
         for part in (path, format(mode, "o"), str(size), sha256):
@@ -205,7 +194,7 @@ def tree_digest(entries: list[list[Any]]) -> str:
 
 
 def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
-    """Write a layer's archive; it appears whole. Of files with the same content it holds the first."""
+    """Write a layer's archive, whole or not at all. Files with equal content are stored once."""
     written = set()
     temporary = "%s.%d" % (path, os.getpid())
     try:
@@ -214,15 +203,16 @@ def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -
                 if sha256 in written:
                     continue
                 written.add(sha256)
-                source, data = contents[name]
                 info = zipfile.ZipInfo(name, _EPOCH)
                 info.external_attr = (0o100000 | mode) << 16
-                info.compress_type = (
-                    zipfile.ZIP_STORED if name.endswith(STORED) else zipfile.ZIP_DEFLATED
-                )
+                stored = name.endswith(STORED)
+                info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
                 info.file_size = size
                 put(
-                    archive, info, source, data, _BYTECODE_LEVEL if name.endswith(".pyc") else level
+                    archive,
+                    info,
+                    contents[name],
+                    _BYTECODE_LEVEL if name.endswith(".pyc") else level,
                 )
         os.replace(temporary, path)
     finally:
@@ -230,38 +220,19 @@ def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -
             os.unlink(temporary)
 
 
-def put(
-    archive: zipfile.ZipFile,
-    info: zipfile.ZipInfo,
-    source: str | None,
-    data: bytes | None,
-    level: int,
-) -> None:
-    """Write one member, large files piece by piece."""
-    if data is not None or info.file_size <= _PIECE:
-        if data is None:
-            assert source is not None
-            with open(source, "rb") as file:
-                data = file.read()
-        archive.writestr(info, data, info.compress_type, level)
+def put(archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: str | bytes, level: int) -> None:
+    """Write one member, large files in pieces."""
+    if isinstance(content, bytes):
+        archive.writestr(info, content, info.compress_type, level)
         return
-    if sys.version_info >= (3, 13):
-        info.compress_level = level
-    else:
-        info._compresslevel = level  # type: ignore[attr-defined]
-    assert source is not None
-    with archive.open(info, "w") as target, open(source, "rb") as file:
-        for piece in iter(lambda: file.read(_PIECE), b""):
-            target.write(piece)
-
-
-def replace(path: str, data: bytes) -> None:
-    """Write a file that appears whole."""
-    temporary = "%s.%d" % (path, os.getpid())
-    with open(temporary, "wb") as file:
-        file.write(data)
-    os.replace(temporary, path)
-
-
-if __name__ == "__main__":
-    main()
+    with open(content, "rb") as file:
+        if info.file_size <= _PIECE:
+            archive.writestr(info, file.read(), info.compress_type, level)
+            return
+        if sys.version_info >= (3, 13):
+            info.compress_level = level
+        else:
+            info._compresslevel = level  # type: ignore[attr-defined]
+        with archive.open(info, "w") as target:
+            for piece in iter(lambda: file.read(_PIECE), b""):
+                target.write(piece)

@@ -19,14 +19,18 @@ class Command(ProjectCommand):
     help = "Bundle a clean git commit: code, locked dependencies, static files, the server, in one file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the command line."""
+        """Declare the options."""
+        from django_deploykit.bundle.formats import DEFAULT, FORMATS
+
         parser.add_argument(
             "--rev", default="", help="bundle this commit; default: HEAD, which must be clean"
         )
         parser.add_argument(
             "--output", "-o", metavar="FILE_OR_DIR", help="default: .deploykit/bundles/"
         )
-        parser.add_argument("--format", choices=["pyz"], default="pyz", help="the bundle's format")
+        parser.add_argument(
+            "--format", choices=sorted(FORMATS), default=DEFAULT, help="the bundle's format"
+        )
         parser.add_argument(
             "--python", default="", metavar="X.Y", help="the Python that runs it; default: this one"
         )
@@ -38,6 +42,9 @@ class Command(ProjectCommand):
             default="",
             metavar="KEY",
             help="sign it with this SSH key, to FILE.sig; default: DEPLOYKIT_SIGN, else unsigned",
+        )
+        parser.add_argument(
+            "--fresh", action="store_true", help="collect static files again, even if unchanged"
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -68,6 +75,8 @@ class Command(ProjectCommand):
             options["python"],
             options["platform"],
             into_folder=bool(output) and output.endswith("/"),
+            fresh=options["fresh"],
+            format=options["format"],
         )
         last = previous(project)
         built = build(request, console)

@@ -67,6 +67,9 @@ class Command(ProjectCommand):
         parser.add_argument(
             "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock"
         )
+        parser.add_argument(
+            "--fresh", action="store_true", help="build again, and collect static files again"
+        )
         parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
         parser.add_argument("--noinput", "--no-input", action="store_true", help="never ask")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -149,12 +152,13 @@ class Command(ProjectCommand):
         from django_deploykit.management.bundling import sign_again, sign_built
         from django_deploykit.management.reusing import built_before
 
-        before = built_before(project, options["rev"], releasing.console)
+        fresh = options["fresh"]
+        before = None if fresh else built_before(project, options["rev"], releasing.console)
         if before is not None:
             sign_again(before)
             return before
         releasing.hook("before_build")
-        built = build(BuildRequest(project, options["rev"]), releasing.console)
+        built = build(BuildRequest(project, options["rev"], fresh=fresh), releasing.console)
         sign_built(built, "")
         releasing.hook("after_build", {"bundle": str(built.path)})
         return built.path

@@ -1,4 +1,4 @@
-"""Processes that pack trees, one after the other, as they get done."""
+"""Processes that pack trees, one after the other."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from django_deploykit.bundle import packing
-from django_deploykit.bundle.layers import Tree, layer_folder
-from django_deploykit.bundle.packing import pack_all
-from django_deploykit.bundle.project_side import pack_layers
+from django_deploykit.bundle.build_cache import is_cached, layer_folder
+from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.errors import BundleError
 
 
@@ -27,7 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever happens, no thread stays."""
+    """Check that no thread is left."""
     before = threading.active_count()
     yield
     assert threading.active_count() == before
@@ -42,7 +41,7 @@ def trees(folder: Path, *sizes: int) -> list[Tree]:
     return made
 
 
-def test_layers_come_in_the_order_of_the_trees_whoever_packed_them(
+def test_returns_layers_in_the_order_of_the_trees(
     tmp_path: Path, cache: Path, others: None
 ) -> None:
     wanted = trees(tmp_path, 10, 900_000, 500, 400_000, 0)
@@ -54,7 +53,7 @@ def test_layers_come_in_the_order_of_the_trees_whoever_packed_them(
         ("3", 400_000, 1),
         ("4", 0, 1),
     ]
-    assert all(pack_layers.whole(str(cache), one.sha256) for one in packed)
+    assert all(is_cached(one.sha256) for one in packed)
     assert pack_all(wanted[::-1], sys.executable, processes=1) == packed[::-1]
 
 
@@ -62,7 +61,7 @@ def test_no_trees_are_no_layers(others: None) -> None:
     assert pack_all([], sys.executable) == []
 
 
-def test_a_tree_that_cannot_be_packed_is_named_and_leaves_nothing_half_written(
+def test_names_a_tree_that_cannot_be_packed_and_leaves_no_unfinished_files(
     tmp_path: Path, cache: Path, others: None
 ) -> None:
     wanted = trees(tmp_path, 10)
@@ -72,7 +71,7 @@ def test_a_tree_that_cannot_be_packed_is_named_and_leaves_nothing_half_written(
     assert list(cache.glob("*.zip.*")) == []
 
 
-def test_a_process_that_dies_is_told_of(tmp_path: Path, others: None) -> None:
+def test_reports_a_process_that_dies(tmp_path: Path, others: None) -> None:
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\nexit 7\n")
     python.chmod(0o755)
@@ -80,7 +79,7 @@ def test_a_process_that_dies_is_told_of(tmp_path: Path, others: None) -> None:
         pack_all(trees(tmp_path, 10), str(python))
 
 
-def test_no_process_stays_where_another_cannot_be_started(
+def test_ends_its_processes_if_another_cannot_be_started(
     tmp_path: Path, others: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[subprocess.Popen[str]] = []
@@ -98,7 +97,7 @@ def test_no_process_stays_where_another_cannot_be_started(
     assert started[0].poll() is not None
 
 
-def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
+def test_ctrl_c_ends_processes_and_removes_their_unfinished_files(
     tmp_path: Path, cache: Path, others: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = tmp_path / "slow.py"
@@ -108,7 +107,9 @@ def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
         "open(os.path.join(job['cache'], f'x.zip.{os.getpid()}'), 'w').close()\n"
         "time.sleep(60)\n"
     )
-    monkeypatch.setattr(pack_layers, "__file__", str(slow))
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} {slow}\n")
+    python.chmod(0o755)
 
     def interrupted(_: object) -> list[object]:
         end = time.monotonic() + 20
@@ -119,5 +120,5 @@ def test_ctrl_c_ends_processes_and_removes_what_they_were_writing(
 
     monkeypatch.setattr(packing._Packer, "rows", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        pack_all(trees(tmp_path, 10, 20), sys.executable, processes=1)
+        pack_all(trees(tmp_path, 10, 20), str(python), processes=1)
     assert list(cache.glob("x.zip.*")) == []

@@ -1,4 +1,4 @@
-"""The runtime in a bundle: sources, and bytecode that any process compiles alike."""
+"""The runtime in a bundle: sources and their bytecode."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle import layers, runtime_files
-from django_deploykit.bundle.environment import Target, find_target
+from django_deploykit.bundle import runtime_files
+from django_deploykit.bundle.build_cache import layer_folder
+from django_deploykit.bundle.environment import TargetPython, find_target
 from django_deploykit.runtime.sources import sources
 
 
 @pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TargetPython:
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
     return find_target("", "")
 
 
-def test_every_source_has_its_bytecode(target: Target) -> None:
+def test_every_source_has_its_bytecode(target: TargetPython) -> None:
     found = runtime_files.files(target)
     names = {name for name in found if name.endswith(".py")}
     assert names == set(sources())
     assert {name + "c" for name in names} == set(found) - names
 
 
-def test_it_is_the_same_again_from_the_cache_and_from_an_empty_one(
-    target: Target, tmp_path: Path
-) -> None:
+def test_gives_the_same_with_and_without_a_cache(target: TargetPython, tmp_path: Path) -> None:
     first = runtime_files.files(target)
     assert runtime_files.files(target) == first
     shutil.rmtree(tmp_path / "cache")
     assert runtime_files.files(target) == first
 
 
-def test_a_cached_one_that_is_damaged_or_gone_is_made_again(target: Target) -> None:
+def test_compiles_again_if_the_cached_layer_is_damaged_or_missing(target: TargetPython) -> None:
     first = runtime_files.files(target)
-    for path in layers.layer_folder().glob("*.zip"):
+    for path in layer_folder().glob("*.zip"):
         path.write_bytes(path.read_bytes()[:-1])
     assert runtime_files.files(target) == first
-    for path in layers.layer_folder().glob("*"):
+    for path in layer_folder().glob("*"):
         path.unlink()
     assert runtime_files.files(target) == first
 
 
-def test_python_takes_the_bytecode_and_another_one_the_source(
-    target: Target, tmp_path: Path
+def test_python_reads_the_bytecode_and_another_version_the_source(
+    target: TargetPython, tmp_path: Path
 ) -> None:
     found = runtime_files.files(target)
     foreign = {

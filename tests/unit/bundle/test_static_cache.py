@@ -1,27 +1,28 @@
-import json
+"""Reuse of collected static files: when an earlier answer holds, and when it is not kept."""
+
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.bundle import build_cache, static_cache
-from django_deploykit.bundle.commands import Answer
-from django_deploykit.bundle.environment import Environment, Target
-from django_deploykit.bundle.layers import layer_folder
-from django_deploykit.bundle.project_side import ask_project_traced
+from django_deploykit.bundle.build_cache import layer_folder
+from django_deploykit.bundle.commands import ProjectAnswer
+from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.static_cache import (
+    CollectedStatic,
     Question,
+    keep,
     make_question,
     recall,
-    remember,
     sources_of,
+    watch,
 )
 from django_deploykit.project import Project
 from django_deploykit.runtime.bundle.manifest import Layer
 
-TARGET = Target("3.11", "/usr/bin/python3", "3.11.7", "linux-x86_64")
+TARGET = TargetPython("3.11", "/usr/bin/python3", "3.11.7", "linux-x86_64")
 STATIC = Layer("static", "static", "", "5" * 64, 10, 1)
 FILES = {
     "manage.py": "",
@@ -35,17 +36,17 @@ Traces = list[tuple[str, str]]
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Use a cache of this test alone, with a static layer in it, on a disk that notes reading."""
+    """Use a cache of this test, with a static layer in it, on a disk that updates access times."""
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
     for end in (".zip", ".json", ".sum"):
         (layer_folder() / f"{STATIC.sha256}{end}").touch()
     if not static_cache._reading_shows(tmp_path):
-        pytest.skip("the disk does not note when a file is read")
+        pytest.skip("the disk does not update access times")
     return tmp_path
 
 
 def export(place: Path, name: str, **changed: str | None) -> Question:
-    """Write an export and return what is asked of it; ``changed`` has texts by name of the file."""
+    """Write an export and return its question; ``changed`` are texts by file name."""
     folder = place / name / "export"
     for path, text in FILES.items():
         key = path.rpartition("/")[2].partition(".")[0]
@@ -55,34 +56,41 @@ def export(place: Path, name: str, **changed: str | None) -> Question:
             (folder / path).write_text(value)
     for path, added in changed.items():
         (folder / path).write_text(added or "")
-    return ask(folder)
+    return question_of(folder)
 
 
-def ask(folder: Path, *build: str) -> Question:
-    environment = Environment(Path("/env"), (), "any", "", (), (), ())
+def question_of(folder: Path, *build: str) -> Question:
+    environment = InstalledEnvironment(Path("/env"), (), "any", "", (), (), ())
     project = Project(
         folder, "shop", folder / "deploykit.ini", settings="shop.settings", build=build
     )
     return make_question(project, environment, TARGET, folder)
 
 
-def answer_of(question: Question, trace: Traces | None = None, **facts: str) -> Answer:
-    """Return what the project said, having read its settings and a style sheet."""
+def answer_of(question: Question, trace: Traces | None = None, **facts: str) -> ProjectAnswer:
+    """Return the answer of a project that read its settings and a style sheet."""
     (question.folder / "shop/settings.py").read_text()
     (question.folder / "static/a.css").read_text()
     root = {"static_root": str(question.folder.resolve() / "staticfiles")}
-    return Answer({**root, "wsgi": "shop.wsgi", **facts}, ("debug.log",), tuple(trace or ()))
+    return ProjectAnswer({**root, "wsgi": "shop.wsgi", **facts}, ("debug.log",), tuple(trace or ()))
+
+
+def asked(place: Path) -> Question:
+    """Return a first export that was not asked yet, and is watched."""
+    question = export(place, "first")
+    assert recall(question) is None
+    watch(question)
+    return question
 
 
 def first(place: Path, trace: Traces | None = None, **facts: str) -> None:
-    """Ask once, and keep the answer where it can be kept."""
-    question = export(place, "first")
-    assert recall(question) is None
+    """Ask once, and cache the answer if that is possible."""
+    question = asked(place)
     answer = answer_of(question, trace, **facts)
-    remember(question, answer, sources_of(question, answer), STATIC)
+    keep(CollectedStatic(question, answer, sources=sources_of(question, answer)), STATIC)
 
 
-def test_gives_the_answer_of_before_where_nothing_changed(place: Path) -> None:
+def test_reuses_the_answer_if_nothing_changed(place: Path) -> None:
     first(place)
     question = export(place, "second")
     found = recall(question)
@@ -93,59 +101,56 @@ def test_gives_the_answer_of_before_where_nothing_changed(place: Path) -> None:
     assert found.answer.facts["static_root"] == str(question.folder.resolve() / "staticfiles")
 
 
-def test_gives_the_answer_of_before_where_only_unread_files_changed(place: Path) -> None:
+def test_reuses_the_answer_if_only_unread_files_changed(place: Path) -> None:
     first(place)
     assert recall(export(place, "second", views="B = 2\n"))
 
 
 @pytest.mark.parametrize("changed", ["settings", "a"])
-def test_asks_again_where_a_read_file_changed(place: Path, changed: str) -> None:
+def test_asks_again_if_a_read_file_changed(place: Path, changed: str) -> None:
     first(place)
     assert recall(export(place, "second", **{changed: "B = 2\n"})) is None
 
 
-def test_asks_again_where_a_file_came_or_went(place: Path) -> None:
+def test_asks_again_if_a_file_was_added_or_removed(place: Path) -> None:
     first(place)
     assert recall(export(place, "second", **{"shop/local.py": ""})) is None
     assert recall(export(place, "third", views=None)) is None
 
 
-def test_asks_again_where_a_file_became_executable(place: Path) -> None:
+def test_asks_again_if_a_file_became_executable(place: Path) -> None:
     first(place)
     folder = export(place, "second").folder
     (folder / "manage.py").chmod(0o755)
-    assert recall(ask(folder)) is None
+    assert recall(question_of(folder)) is None
 
 
-def test_counts_a_file_that_another_process_read(place: Path) -> None:
-    question = export(place, "first")
-    assert recall(question) is None
+def test_records_a_file_that_another_process_read(place: Path) -> None:
+    question = asked(place)
     answer = answer_of(question)
     subprocess.run(["cat", str(question.folder / "shop/views.py")], check=True)
     sources = sources_of(question, answer)
     assert sources is not None
-    assert sources.reads == {"shop/settings.py", "shop/views.py", "static/a.css"}
+    assert set(sources) == {"shop/settings.py", "shop/views.py", "static/a.css"}
 
 
-def test_counts_a_file_that_an_event_names(place: Path) -> None:
-    question = export(place, "first")
-    assert recall(question) is None
+def test_records_a_file_that_an_event_names(place: Path) -> None:
+    question = asked(place)
     answer = answer_of(question, [("os.link", str(question.folder / "shop/views.py"))])
     sources = sources_of(question, answer)
     assert sources is not None
-    assert "shop/views.py" in sources.reads
+    assert "shop/views.py" in sources
 
 
-def test_counts_what_lay_in_the_folder_of_static_files(place: Path) -> None:
-    question = export(place, "first")
-    assert recall(question) is None
+def test_records_what_was_in_static_root_before(place: Path) -> None:
+    question = asked(place)
     answer = answer_of(question, static_root=str(question.folder.resolve() / "shop"))
     sources = sources_of(question, answer)
     assert sources is not None
-    assert "shop/views.py" in sources.reads
+    assert "shop/views.py" in sources
 
 
-def test_asks_again_where_a_file_elsewhere_changed(place: Path) -> None:
+def test_asks_again_if_a_file_outside_the_export_changed(place: Path) -> None:
     outside = place / "machine.ini"
     first(place, [("open", str(outside))])
     assert recall(export(place, "second"))
@@ -156,7 +161,12 @@ def test_asks_again_where_a_file_elsewhere_changed(place: Path) -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        ("subprocess.Popen", "/usr/bin/sass"),
+        ("subprocess.Popen", "sass a.scss"),
+        ("subprocess.Popen", "git log"),
+        ("database", ""),
+        ("child process", ""),
+        ("open", "/proc/loadavg"),
+        ("open", "/dev/urandom"),
         ("socket.connect", ""),
         ("os.fork", ""),
         ("os.listdir", "/srv/pictures"),
@@ -164,7 +174,7 @@ def test_asks_again_where_a_file_elsewhere_changed(place: Path) -> None:
         ("open", "/etc"),
     ],
 )
-def test_keeps_no_answer_that_came_from_more_than_files(
+def test_does_not_cache_an_answer_that_depends_on_more_than_files(
     place: Path, event: tuple[str, str]
 ) -> None:
     first(place, [event])
@@ -173,16 +183,20 @@ def test_keeps_no_answer_that_came_from_more_than_files(
 
 @pytest.mark.parametrize(
     "event",
-    [("subprocess.Popen", "git"), ("subprocess.Popen", "/sbin/ldconfig"), ("open", "/proc/stat")],
+    [
+        ("subprocess.Popen", "git rev-parse HEAD"),
+        ("subprocess.Popen", "ldconfig -p"),
+        ("open", "/proc/stat"),
+        ("open", "/dev/null"),
+    ],
 )
-def test_lets_the_project_look_at_the_machine(place: Path, event: tuple[str, str]) -> None:
+def test_accepts_what_common_packages_do(place: Path, event: tuple[str, str]) -> None:
     first(place, [event])
     assert recall(export(place, "second"))
 
 
-def test_keeps_no_answer_whose_project_rewrote_its_files(place: Path) -> None:
-    question = export(place, "first")
-    assert recall(question) is None
+def test_does_not_cache_the_answer_of_a_project_that_changes_its_files(place: Path) -> None:
+    question = asked(place)
     answer = answer_of(question)
     (question.folder / "shop/views.py").write_text("VERSION = 3\n")
     assert sources_of(question, answer) is None
@@ -190,18 +204,17 @@ def test_keeps_no_answer_whose_project_rewrote_its_files(place: Path) -> None:
     assert sources_of(question, answer) is None
 
 
-def test_keeps_no_answer_that_nobody_watched(place: Path) -> None:
-    question = export(place, "first")
-    assert recall(question) is None
+def test_does_not_cache_an_answer_without_a_trace(place: Path) -> None:
+    question = asked(place)
     assert sources_of(question, replace(answer_of(question), trace=None)) is None
 
 
-def test_keeps_no_answer_that_names_the_export(place: Path) -> None:
+def test_does_not_cache_an_answer_that_contains_the_path_of_the_export(place: Path) -> None:
     first(place, sample=f"media = {place / 'first' / 'export'}/media")
     assert recall(export(place, "second")) is None
 
 
-def test_keeps_no_answer_on_a_disk_that_does_not_note_reading(
+def test_does_not_cache_on_a_disk_without_access_times(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(static_cache, "_reading_shows", lambda _: False)
@@ -209,56 +222,33 @@ def test_keeps_no_answer_on_a_disk_that_does_not_note_reading(
     assert recall(export(place, "second")) is None
 
 
-def test_keeps_no_answer_of_a_project_that_builds(place: Path) -> None:
+def test_does_not_cache_the_answer_of_a_project_with_build_commands(place: Path) -> None:
     folder = export(place, "first").folder
-    assert ask(folder).key
-    assert not ask(folder, "npm run build").key
+    assert question_of(folder).key
+    assert not question_of(folder, "npm run build").key
 
 
-def test_asks_again_where_the_static_layer_is_gone(place: Path) -> None:
+def test_asks_again_if_the_static_layer_is_missing(place: Path) -> None:
     first(place)
     (layer_folder() / f"{STATIC.sha256}.sum").unlink()
     assert recall(export(place, "second")) is None
 
 
-def test_asks_again_where_the_record_is_damaged(place: Path) -> None:
+def test_asks_again_if_the_cached_text_is_damaged(place: Path) -> None:
     first(place)
     question = export(place, "second")
-    build_cache.keep("collected", question.key, "{")
+    build_cache.keep_text("collected", question.key, "{")
     assert recall(question) is None
 
 
 def test_keeps_the_answers_that_were_used_last(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_cache, "_KEPT", 1)
+    monkeypatch.setattr(build_cache, "_MOST_TEXTS", 1)
     first(place)
     question = export(place, "second", **{"shop/local.py": ""})
-    assert recall(question) is None
+    watch(question)
     answer = answer_of(question)
-    remember(question, answer, sources_of(question, answer), STATIC)
+    keep(CollectedStatic(question, answer, sources=sources_of(question, answer)), STATIC)
     assert recall(export(place, "third")) is None
     assert recall(export(place, "fourth", **{"shop/local.py": ""}))
-
-
-def test_a_trace_names_what_is_neither_installed_nor_standard(place: Path) -> None:
-    (place / "data.txt").write_text("x")
-    (place / "tiny_settings.py").write_text(
-        "import json, os, subprocess, sys\n"
-        "open('data.txt').close()\n"
-        "os.chdir('/')\n"
-        f"os.listdir({str(place)!r})\n"
-        "subprocess.run(['true'])\n"
-        "SECRET_KEY = 'x'\n"
-    )
-    argv = [sys.executable, str(Path(ask_project_traced.__file__)), "answer.json", "trace.json"]
-    paths = [str(place / name) for name in argv[2:]]
-    env = {"DJANGO_SETTINGS_MODULE": "tiny_settings", "PATH": "/usr/bin:/bin"}
-    subprocess.run([*argv[:2], *paths], cwd=place, env=env, check=True)
-    facts = json.loads((place / "answer.json").read_text())
-    rows = [tuple(row) for row in json.loads((place / "trace.json").read_text())]
-    assert facts["stage"] == "done", facts
-    assert ("open", str(place / "data.txt")) in rows
-    assert ("os.listdir", str(place)) in rows
-    assert "true" in [Path(name).name for event, name in rows if event == "subprocess.Popen"]
-    assert not [name for _, name in rows if name.startswith(sys.prefix)]

@@ -1,18 +1,20 @@
-"""Lock files: what they ask for, and what is refused."""
+"""Requirements and lock files: what is pinned, and what is refused."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from django_deploykit.bundle.locks.base import (
-    Lock,
+    LockFile,
+    Reader,
     Requirement,
-    hint_for,
-    judge,
-    missing_lock,
-    parse_requirements,
+    iter_lock_problems,
+    read_toml,
 )
-from django_deploykit.errors import Problems
+from django_deploykit.bundle.locks.requirements import parse_requirements
+from django_deploykit.errors import BundleError
 
 SHA = "a" * 40
 HASH = "sha256:" + "b" * 64
@@ -24,31 +26,14 @@ def one(text: str) -> Requirement:
     return found
 
 
-def test_joins_lines_takes_comments_off_and_remembers_where_a_requirement_stands() -> None:
-    text = f"# head\n\nasgiref==3.8 ; python_version < '3.11' \\\n    --hash={HASH} \\\n    --hash sha256:c\n    # via django\n"
-    found = one(text)
-    assert found.text == "asgiref==3.8 ; python_version < '3.11'"
-    assert found.hashes == (HASH, "sha256:c")
-    assert found.where == "r.txt:3"
+def lock(*lines: str) -> LockFile:
+    """Return a lock file of these lines."""
+    rows = parse_requirements("\n".join(lines), "requirements.txt").requirements
+    return LockFile("requirements.txt", tuple(rows))
 
 
-def test_reads_includes_and_indexes_and_leaves_constraints() -> None:
-    parsed = parse_requirements(
-        "-r base.txt\n--requirement=more.txt\n-c c.txt\n--index-url https://example.org/simple\n--find-links ./vendor\n",
-        "r.txt",
-    )
-    assert parsed.included == ["base.txt", "more.txt"]
-    assert parsed.options == ["--index-url https://example.org/simple", "--find-links ./vendor"]
-    assert parsed.requirements == []
-
-
-def test_refuses_editable_requirements_with_every_line() -> None:
-    with pytest.raises(Problems) as caught:
-        parse_requirements("-e .\nx==1\n--editable=./y\n", "r.txt")
-    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
-        "r.txt:1",
-        "r.txt:3",
-    ]
+def problems(*lines: str, allow_unhashed: bool = False) -> list[str]:
+    return list(iter_lock_problems(lock(*lines), allow_unhashed=allow_unhashed))
 
 
 @pytest.mark.parametrize(
@@ -68,7 +53,7 @@ def test_refuses_editable_requirements_with_every_line() -> None:
         f"x @ https://example.org/x-1.whl#sha256={'b' * 64}",
     ],
 )
-def test_takes_what_can_only_mean_one_content_as_pinned(text: str) -> None:
+def test_is_pinned_if_it_can_only_mean_one_content(text: str) -> None:
     assert one(text).pinned
 
 
@@ -86,7 +71,7 @@ def test_takes_what_can_only_mean_one_content_as_pinned(text: str) -> None:
         "https://example.org/x.tar.gz",
     ],
 )
-def test_takes_what_may_change_as_not_pinned(text: str) -> None:
+def test_is_not_pinned_if_its_content_may_change(text: str) -> None:
     assert not one(text).pinned
 
 
@@ -100,53 +85,45 @@ def test_takes_what_may_change_as_not_pinned(text: str) -> None:
         ("x @ file:./packages/y", "x"),
     ],
 )
-def test_knows_the_distribution_that_a_line_means(text: str, name: str) -> None:
+def test_names_the_distribution(text: str, name: str) -> None:
     assert one(text).distribution == name
 
 
-def test_a_hash_in_a_url_is_a_hash() -> None:
-    found = one(f"x @ https://example.org/x-1.whl#sha256={'b' * 64}")
-    assert found.hashes == (HASH,)
-    assert "#" not in found.text
+def test_reports_every_requirement_that_is_not_locked() -> None:
+    found = problems("a>=1", "b==1", "c @ git+https://e.org/c@x", "d @ file:///d")
+    assert [text.partition(": ")[2] for text in found] == [
+        "a>=1 is not pinned to one version",
+        "b==1 has no hash",
+        "c is not pinned to a full commit (40 digits)",
+        "d @ file:///d is on this machine and not in the repository",
+    ]
 
 
-def lock(*lines: str, path: str = "requirements.txt") -> Lock:
-    return Lock(path, tuple(parse_requirements("\n".join(lines), path).requirements))
+def test_accepts_pinned_requirements_without_hashes_if_that_is_allowed() -> None:
+    lines = ("a==1", f"b==1 --hash={HASH}", "./c")
+    assert problems(*lines, allow_unhashed=True) == []
+    assert len(problems("a>=1", allow_unhashed=True)) == 1
 
 
-def test_refuses_everything_that_is_not_locked_at_once_with_the_command() -> None:
-    with pytest.raises(Problems) as caught:
-        judge(
-            lock("a>=1", "b==1", "c @ git+https://e.org/c@x", "d @ file:///d"), allow_unhashed=False
-        )
-    assert len(caught.value.problems) == 4
-    assert "uv pip compile --universal --generate-hashes requirements.in" in caught.value.hint
-    assert "allow_unhashed" in caught.value.hint
-
-
-def test_lets_pinned_requirements_without_hashes_through_where_that_is_allowed() -> None:
+def test_knows_which_requirements_have_hashes() -> None:
     given = lock("a==1", f"b==1 --hash={HASH}", "./c")
-    judge(given, allow_unhashed=True)
-    assert given.unhashed
     assert [row.text for row in given.hashed] == ["b==1"]
-    with pytest.raises(Problems):
-        judge(lock("a>=1"), allow_unhashed=True)
+    assert [row.text for row in given.bare] == ["a==1", "./c"]
+    assert given.unhashed
     assert not lock(f"b==1 --hash={HASH}", "./c").unhashed
 
 
-def test_refuses_an_empty_lock() -> None:
-    with pytest.raises(Problems, match="asks for nothing"):
-        judge(lock("# nothing"), allow_unhashed=True)
+def test_reports_a_lock_file_without_requirements() -> None:
+    assert problems("# nothing") == ["requirements.txt contains no requirements"]
 
 
-def test_each_kind_of_lock_has_its_command() -> None:
-    assert hint_for("sub/uv.lock") == "Lock it: uv lock"
-    assert "pylock.toml" in hint_for("pylock.toml")
-    assert "requirements/production.in -o requirements/production.txt" in hint_for(
-        "requirements/production.txt"
-    )
-    assert missing_lock(["pyproject.toml", "requirements.in"]).endswith("uv lock")
-    assert "requirements.in" in missing_lock([])
+@pytest.mark.parametrize(
+    "digest", ["sha256:abc", f"sha256:{'g' * 64}", "b" * 64, "sha512:" + "b" * 64]
+)
+def test_reports_a_hash_that_is_not_one(digest: str) -> None:
+    (found,) = problems(f"a==1 --hash={HASH}", f"b==1 --hash={digest}", allow_unhashed=True)
+    assert found.startswith("requirements.txt:2: b: ")
+    assert digest in found
 
 
 def test_gives_the_hashes_by_name() -> None:
@@ -154,12 +131,16 @@ def test_gives_the_hashes_by_name() -> None:
     assert given.digests() == {"my-shop": (HASH, "sha256:c"), "b": ()}
 
 
-@pytest.mark.parametrize(
-    "digest", ["sha256:abc", f"sha256:{'g' * 64}", "b" * 64, "sha512:" + "b" * 64]
-)
-def test_a_hash_that_is_none_is_told_with_its_line(digest: str) -> None:
-    with pytest.raises(Problems) as caught:
-        judge(lock(f"a==1 --hash={HASH}", f"b==1 --hash={digest}"), allow_unhashed=True)
-    (problem,) = caught.value.problems
-    assert problem.startswith("requirements.txt:2: b: ")
-    assert digest in problem
+def test_a_hint_names_the_file_or_the_usual_one() -> None:
+    reader = Reader(lambda *_: LockFile("", ()), "tool {stem}.in -o {name}", "all.lock")
+    assert reader.hint() == "Lock the dependencies: tool all.in -o all.lock"
+    assert reader.hint("sub/x.lock") == "Lock the dependencies: tool sub/x.in -o sub/x.lock"
+
+
+def test_reads_toml_and_reports_what_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text("a = 1\n")
+    assert read_toml(path) == {"a": 1}
+    path.write_text("a = \n")
+    with pytest.raises(BundleError, match=r"x\.toml is not TOML"):
+        read_toml(path)

@@ -1,100 +1,131 @@
-from collections.abc import Sequence
+"""Finding, reading and validating lock files."""
+
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.locks import discovery
-from django_deploykit.bundle.locks.base import Lock, Requirement
-from django_deploykit.bundle.locks.discovery import read_lock, settled
+from django_deploykit.bundle.locks import READERS, pylock, requirements, uv
+from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement
+from django_deploykit.bundle.locks.discovery import (
+    find_lock,
+    locate_lock,
+    missing_lock,
+    read_lock,
+    reader_of,
+    validate_lock,
+)
+from django_deploykit.bundle.source import export, find_commit
+from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
+from tests.projects import start_repository
 
-LINE = f"django==5.2 --hash=sha256:{'a' * 64}\n"
-LOCK = '[[package]]\nname = "part"\nsource = { editable = "parts/one" }\n'
-
-
-class Uv:
-    """Stands for uv: says one text, and counts how often it was asked."""
-
-    def __init__(self) -> None:
-        self.text = LINE
-        self.asked: list[list[str]] = []
-
-    def __call__(self, arguments: Sequence[str], folder: Path, what: str) -> str:
-        self.asked.append(list(arguments))
-        return self.text
+HASH = "sha256:" + "b" * 64
 
 
 @pytest.fixture
-def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uv:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
-    fake = Uv()
-    monkeypatch.setattr(discovery, "run_uv", fake)
-    return fake
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    folder = tmp_path / "one"
-    (folder / "parts" / "one").mkdir(parents=True)
-    (folder / "uv.lock").write_text(LOCK)
-    for path in (folder, folder / "parts" / "one"):
-        (path / "pyproject.toml").write_text("[project]\n")
-    return Project(folder, "shop", folder / "deploykit.ini")
-
-
-def read(project: Project) -> tuple[Requirement, ...]:
-    return read_lock(project, project.root, "uv.lock").requirements
-
-
-def test_asks_uv_once_for_the_same_files(uv: Uv, project: Project) -> None:
-    first = read(project)
-    assert read(project) == first
-    assert [one.name for one in first] == ["django"]
-    assert len(uv.asked) == 1
+    return Project(tmp_path, "shop", tmp_path / "deploykit.ini")
 
 
 @pytest.mark.parametrize(
-    "name", ["uv.lock", "pyproject.toml", "parts/one/pyproject.toml", "uv.toml"]
+    ("name", "reader"),
+    [
+        ("uv.lock", uv.READER),
+        ("sub/uv.lock", uv.READER),
+        ("pylock.toml", pylock.READER),
+        ("deps/pylock.production.toml", pylock.READER),
+        ("requirements/prod.txt", requirements.READER),
+        ("deps/anything", requirements.READER),
+    ],
 )
-def test_asks_uv_again_where_a_file_changed(uv: Uv, project: Project, name: str) -> None:
-    read(project)
-    with (project.root / name).open("a") as file:
-        file.write("\n# changed\n")
-    read(project)
-    assert len(uv.asked) == 2
+def test_each_name_has_a_reader(name: str, reader: Reader) -> None:
+    assert reader_of(name) is reader
 
 
-def test_asks_uv_again_for_other_extras_and_settings(
-    uv: Uv, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read(project)
-    read(replace(project, extras=("more",)))
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
-    read(project)
-    assert len(uv.asked) == 3
+def find(project: Project, prefix: str, *files: str) -> str:
+    return find_lock(project, prefix, lambda path: path in files)
 
 
-def test_keeps_no_words_that_name_the_export(uv: Uv, project: Project) -> None:
-    uv.text = f"--find-links {project.root}/parts\n{LINE}"
-    read(project)
-    read(project)
-    assert len(uv.asked) == 2
+def test_finds_the_first_known_name_in_the_nearest_folder(project: Project) -> None:
+    assert find(project, "", "requirements.txt", "uv.lock", "sub/uv.lock") == "uv.lock"
+    assert find(project, "a/b/", "uv.lock", "a/pylock.toml") == "a/pylock.toml"
+    assert find(project, "a/b/", "uv.lock", "a/b/requirements.txt") == "a/b/requirements.txt"
+    assert find(project, "a/b/", "c/uv.lock") == ""
 
 
-def test_judges_the_markers_of_a_lock_once(uv: Uv, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = (
-        Requirement('tiny==1 ; python_full_version < "3.11.3"', ("sha256:1",), "r.txt:1"),
-        Requirement('tiny==2 ; python_full_version >= "3.11.3"', ("sha256:2",), "r.txt:2"),
-        Requirement('other==1 ; python_full_version < "3.11.3"', ("sha256:3",), "r.txt:3"),
+def test_finds_only_the_file_that_deploykit_ini_names(project: Project) -> None:
+    named = replace(project, lock="../deps/all.txt")
+    assert find(named, "a/", "deps/all.txt", "a/uv.lock") == "deps/all.txt"
+    assert find(named, "", "../deps/all.txt") == ""
+    assert find(replace(project, lock="/etc/all.txt"), "", "/etc/all.txt") == ""
+
+
+def test_a_missing_lock_file_has_the_command_that_creates_one(project: Project) -> None:
+    error = missing_lock(project, ["pyproject.toml", "requirements.in"], "the commit")
+    assert error.message.startswith("there is no lock file in the commit; looked for uv.lock, ")
+    assert error.hint == "Lock the dependencies: uv lock"
+    error = missing_lock(project, ["requirements.in"], "the commit")
+    assert error.hint.endswith("--generate-hashes requirements.in -o requirements.txt")
+    error = missing_lock(replace(project, lock="all.txt"), [], "the commit")
+    assert error.message == "the lock file all.txt is not in the commit"
+    assert error.hint.startswith("Write what the project needs to requirements.in")
+
+
+def test_refuses_what_is_not_locked_with_the_command(project: Project) -> None:
+    (project.root / "prod.txt").write_text("a>=1\nb==1\n")
+    with pytest.raises(Problems, match=r"prod\.txt is not a lock file") as caught:
+        validate_lock(read_lock(project.root, "prod.txt"), allow_unhashed=False)
+    assert len(caught.value.problems) == 2
+    assert "--generate-hashes prod.in -o prod.txt" in caught.value.hint
+    assert "allow_unhashed = yes" in caught.value.hint
+    with pytest.raises(Problems) as caught:
+        validate_lock(read_lock(project.root, "prod.txt"), allow_unhashed=True)
+    assert "allow_unhashed" not in caught.value.hint  # it would not help
+
+
+def test_exports_the_repository_for_a_lock_file_above_the_project(project: Project) -> None:
+    top = project.root / "repository"
+    (top / "site").mkdir(parents=True)
+    (top / "site" / "manage.py").write_text("")
+    (top / "requirements.txt").write_text("./parts/x\n")
+    start_repository(top)
+    commit, _ = find_commit(top / "site")
+    folder, place = project.root / "export", project.root / "place"
+    export(commit, folder)
+    assert locate_lock(project, commit, folder, place) == (place / "repository", "requirements.txt")
+    assert (place / "repository" / "site" / "manage.py").is_file()
+    (folder / "uv.lock").write_text("")
+    assert locate_lock(project, commit, folder, place) == (folder, "uv.lock")
+    with pytest.raises(BundleError, match=r"the lock file x\.txt is not in the commit"):
+        locate_lock(replace(project, lock="x.txt"), commit, folder, place)
+
+
+def test_a_new_reader_needs_one_row(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader of "How to add …": found by its name, read, and validated with its own hint."""
+
+    def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:
+        rows = [line.split() for line in (folder / name).read_text().splitlines()]
+        found = [
+            Requirement(f"{title}=={version}", (digest,), f"{name}:{number}")
+            for number, (title, version, digest) in enumerate(rows, 1)
+        ]
+        return LockFile(name, tuple(found))
+
+    made = Reader(read, command="made lock", name="made.lock", source="made.in")
+    monkeypatch.setitem(READERS, "made.lock", made)
+    assert (
+        missing_lock(project, ["made.in"], "the commit").hint == "Lock the dependencies: made lock"
     )
-    lock = Lock("r.txt", rows, ("--no-index",))
-    first = settled(lock, "3.11", "linux-x86_64")
-    monkeypatch.setattr(discovery, "settle", lambda *_: pytest.fail("judged again"))
-    assert settled(lock, "3.11", "linux-x86_64") == first
-    assert first[0].requirements[2].text == "other==1"
-    assert len(first[1]) == 2
-    with pytest.raises(pytest.fail.Exception):
-        settled(lock, "3.12", "linux-x86_64")
-    with pytest.raises(pytest.fail.Exception):
-        settled(replace(lock, requirements=rows[:2]), "3.11", "linux-x86_64")
+    (project.root / "made.lock").write_text(f"django 5.2 {HASH}\nother 1 sha256:short\n")
+    name = find_lock(project, "", lambda path: (project.root / path).is_file())
+    lock = read_lock(project.root, name)
+    assert lock.requirements[0].line() == f"django==5.2 --hash={HASH}"
+    with pytest.raises(
+        Problems, match=r"made\.lock:2: other: 'sha256:short' is not a hash"
+    ) as caught:
+        validate_lock(lock, allow_unhashed=False)
+    assert caught.value.hint == "Lock the dependencies: made lock"

@@ -1,12 +1,13 @@
-"""``pylock.toml`` as requirements."""
+"""``pylock.toml`` as a lock file."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from django_deploykit.bundle.locks.pylock import read_pylock
+from django_deploykit.bundle.locks.pylock import _requirement, read
 
 HASHES = {"hashes": {"sha256": "aa"}}
 
@@ -54,9 +55,13 @@ HASHES = {"hashes": {"sha256": "aa"}}
 def test_reads_every_kind_of_source(
     package: dict[str, Any], text: str, hashes: tuple[str, ...]
 ) -> None:
-    (found,) = read_pylock({"packages": [{"name": "x", **package}]}, "pylock.toml")
+    found = _requirement({"name": "x", **package}, "pylock.toml")
     assert (found.text, found.hashes, found.where) == (text, hashes, "pylock.toml: x")
 
 
-def test_an_empty_lock_asks_for_nothing() -> None:
-    assert read_pylock({}, "pylock.toml") == []
+def test_reads_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "pylock.toml"
+    path.write_text('lock-version = "1.0"\n')
+    assert read(tmp_path, path.name, ()).requirements == ()
+    path.write_text("[[packages]]\nname = 'x'\nversion = '1'\n")
+    assert [row.text for row in read(tmp_path, path.name, ()).requirements] == ["x==1"]

@@ -1,69 +1,79 @@
-"""What uv is told of indexes, and how its failures read."""
+"""``uv.lock``: uv is asked once for the same files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.locks.uv import hint_of, shorten, uv_environment, uv_names_index
+from django_deploykit.bundle.locks import uv as uv_reader
+from django_deploykit.bundle.locks.uv import read
+
+LINE = f"django==5.2 --hash=sha256:{'a' * 64}\n"
+LOCK = '[[package]]\nname = "part"\nsource = { editable = "parts/one" }\n'
 
 
-def test_the_index_of_pip_is_uvs_too(tmp_path: Path) -> None:
-    configured = {
-        "index-url": "https://a.example.org/simple",
-        "extra-index-url": f"https://b.example.org/simple file://{tmp_path} file:///nonexistent",
-        "find-links": str(tmp_path),
-    }
-    env = uv_environment({}, configured)
-    assert env["UV_DEFAULT_INDEX"] == "https://a.example.org/simple"
-    assert env["UV_INDEX"] == f"https://b.example.org/simple file://{tmp_path}"
-    assert env["UV_FIND_LINKS"] == str(tmp_path)
+class Uv:
+    """A uv that prints one text and records its arguments."""
+
+    def __init__(self) -> None:
+        self.text = LINE
+        self.asked: list[list[str]] = []
+
+    def __call__(self, arguments: Sequence[str], folder: Path, what: str) -> str:
+        self.asked.append(list(arguments))
+        return self.text
 
 
-def test_what_uv_is_told_directly_wins() -> None:
-    env = uv_environment(
-        {"UV_INDEX_URL": "https://mine.example.org"}, {"index-url": "https://other"}
-    )
-    assert env == {"UV_INDEX_URL": "https://mine.example.org"}
+@pytest.fixture
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uv:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
+    fake = Uv()
+    monkeypatch.setattr(uv_reader, "run_uv", fake)
+    return fake
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "one"
+    (folder / "parts" / "one").mkdir(parents=True)
+    (folder / "uv.lock").write_text(LOCK)
+    for path in (folder, folder / "parts" / "one"):
+        (path / "pyproject.toml").write_text("[project]\n")
+    return folder
+
+
+def test_asks_uv_once_for_the_same_files(uv: Uv, folder: Path) -> None:
+    first = read(folder, "uv.lock", ())
+    assert read(folder, "uv.lock", ()) == first
+    assert [one.name for one in first.requirements] == ["django"]
+    assert len(uv.asked) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "expected"),
-    [
-        ("uv.toml", '[[index]]\nurl = "https://e.org"\n', True),
-        ("uv.toml", 'index-url = "https://e.org"\n', True),
-        ("uv.toml", "offline = true\n", False),
-        ("pyproject.toml", '[[tool.uv.index]]\nurl = "https://e.org"\n', True),
-        ("pyproject.toml", "[tool.poetry]\nindex = 1\n", False),
-        ("pyproject.toml", "[project]\nname = 'x'\n", False),
-    ],
+    "name", ["uv.lock", "pyproject.toml", "parts/one/pyproject.toml", "uv.toml"]
 )
-def test_uvs_own_settings_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, expected: bool
+def test_asks_uv_again_if_a_file_changed(uv: Uv, folder: Path, name: str) -> None:
+    read(folder, "uv.lock", ())
+    with (folder / name).open("a") as file:
+        file.write("\n# changed\n")
+    read(folder, "uv.lock", ())
+    assert len(uv.asked) == 2
+
+
+def test_asks_uv_again_for_other_extras_and_settings(
+    uv: Uv, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("UV_CONFIG_FILE", raising=False)
-    (tmp_path / name).write_text(text)
-    assert uv_names_index(tmp_path) is expected
+    read(folder, "uv.lock", ())
+    read(folder, "uv.lock", ("more",))
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    read(folder, "uv.lock", ())
+    assert len(uv.asked) == 3
 
 
-def test_passwords_in_urls_are_not_shown() -> None:
-    assert shorten("error: https://ann:secret@e.org/simple failed") == (
-        "  error: https://***@e.org/simple failed"
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Hash mismatch for x", "not the one that was locked"),
-        ("x has no wheels with a matching Python ABI tag", "--platform"),
-        ("Distribution not found at: file:///x", "committed"),
-        ("Failed to build `x==1`", "install what it needs"),
-        ("error: dns error", "cannot be reached"),
-        ("something else", ""),
-    ],
-)
-def test_says_what_to_do(text: str, words: str) -> None:
-    assert words in hint_of(text)
+def test_does_not_cache_text_that_names_the_export(uv: Uv, folder: Path) -> None:
+    uv.text = f"--find-links {folder}/parts\n{LINE}"
+    read(folder, "uv.lock", ())
+    read(folder, "uv.lock", ())
+    assert len(uv.asked) == 2

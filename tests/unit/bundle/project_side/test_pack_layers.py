@@ -1,9 +1,8 @@
-"""Packing: bytecode that is the same in every process, archives that hold each content once."""
+"""Packing: bytecode that is the same in every process, archives with each content once."""
 
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 import zipfile
@@ -16,7 +15,7 @@ from django_deploykit.runtime.bundle.manifest import FileEntry, load_list
 from django_deploykit.runtime.bundle.reader import layer_files
 from django_deploykit.runtime.bundle.seal import DamagedError
 
-# Names and constants that the process knows already are other objects than those that are new.
+# Names and constants that the process has interned are other objects than new ones.
 _SOURCE = """\
 import os
 NAMES = {"UNWATCH_IT", "WATCH_IT", "EXEC_IT"}
@@ -49,11 +48,11 @@ def packed(folder: Path, files: dict[str, bytes]) -> tuple[list[FileEntry], Path
     return load_list((cache / f"{digest}.json").read_text(), digest), cache / f"{digest}.zip"
 
 
-def test_bytecode_does_not_hang_on_what_the_process_has_loaded(tmp_path: Path) -> None:
+def test_bytecode_does_not_depend_on_what_the_process_has_loaded(tmp_path: Path) -> None:
     source = tmp_path / "one.py"
     source.write_text(_SOURCE)
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import pack_layers; held = eval(sys.argv[3]); "
+        "import sys; from django_deploykit.bundle.project_side import pack_layers; held = eval(sys.argv[3]); "
         "print(pack_layers.bytecode('app/one.py', sys.argv[2]).hex())"
     )
     known = (
@@ -86,12 +85,12 @@ def test_bytecode_runs(tmp_path: Path) -> None:
     assert names["one"]("left") is True  # type: ignore[operator]
 
 
-def test_source_that_does_not_compile_travels_without_bytecode(tmp_path: Path) -> None:
+def test_source_that_does_not_compile_has_no_bytecode(tmp_path: Path) -> None:
     entries, _ = packed(tmp_path, {"app/template.py": b"class {{ name }}:\n"})
     assert [entry.path for entry in entries] == ["app/template.py"]
 
 
-def test_equal_files_are_held_once_and_come_back_each(tmp_path: Path) -> None:
+def test_equal_files_are_stored_once(tmp_path: Path) -> None:
     files = {"app/a.css": b"body {}" * 99, "app/b.css": b"body {}" * 99, "app/c.css": b""}
     entries, path = packed(tmp_path, files)
     with zipfile.ZipFile(path) as archive:
@@ -110,25 +109,10 @@ def test_an_archive_without_a_listed_content_is_refused(tmp_path: Path) -> None:
         list(layer_files(data, entries, "layer"))
 
 
-def test_bytecode_lies_beside_the_sources_where_that_is_asked(tmp_path: Path) -> None:
+def test_writes_bytecode_beside_the_sources_if_asked(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     job = tree(tmp_path / "tree", {"app/one.py": b"ONE = 1\n", "bin/two.py": b"TWO = 2\n"})
     pack_layers.pack(job, str(cache), 4, beside=True)
     found = [path.name for path in (tmp_path / "tree").rglob("*.pyc")]
     assert found == [Path(pack_layers.cached_path("one.py")).name]
-
-
-def test_jobs_are_done_by_another_process(tmp_path: Path) -> None:
-    job = {"cache": str(tmp_path), "level": 4, "beside": False}
-    trees = [tree(tmp_path / name, {f"app/{name}.py": b"ONE = 1\n"}) for name in ("one", "two")]
-    done = subprocess.run(
-        [sys.executable, "-S", pack_layers.__file__],
-        input="".join(json.dumps({**job, "tree": one}) + "\n" for one in trees),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["files"] for row in rows] == [2, 2]
-    assert all(pack_layers.whole(str(tmp_path), row["sha256"]) for row in rows)
