@@ -81,9 +81,9 @@ def sign_again(path: Path) -> None:
         sign(path, manifest, hash_file(path), os.environ[VARIABLE])
 
 
-def previous(project: Project) -> Last | None:
-    """Return the bundle that was built last, None where there is none that can be read."""
-    paths = STORES[DEFAULT].bundles(project)
+def previous(project: Project, store: str = DEFAULT) -> Last | None:
+    """Return the newest bundle of a store, None if there is none that can be read."""
+    paths = STORES[store].bundles(project)
     return read_last(paths[-1]) if paths else None
 
 
