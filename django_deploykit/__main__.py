@@ -1,40 +1,87 @@
-"""``python -m django_deploykit COMMAND``: as manage.py, and tells of settings that do not load."""
+"""``python -m django_deploykit COMMAND``: our commands, whatever state the project is in."""
 
 from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
 
-# They read deploykit.ini, commits and hosts: the working copy's settings are not theirs.
+from django_deploykit import __version__
+from django_deploykit.project import default_settings, nearest
+
+COMMANDS = ("deploy_check", "bundle", "release")
+# They read commits and hosts, so they start without the settings: twice as fast, and a broken
+# working copy does not stop them.
 _WITHOUT_SETTINGS = ("bundle", "release")
 
 
-def main() -> None:
-    """Run a command with the settings that manage.py names, or without any where it needs none."""
-    sys.path.insert(0, os.getcwd())
-    if len(sys.argv) > 1 and sys.argv[1] in _WITHOUT_SETTINGS:
-        _run_alone(sys.argv[1])
-        return
+def main(argv: Sequence[str]) -> None:
+    """Run a command; ``argv`` starts with the program, as ``sys.argv`` does."""
+    words = list(argv[1:])
+    if words[:1] == ["help"] and len(words) > 1:
+        words = [words[1], "--help"]
+    name = words[0] if words else "help"
+    if name in ("help", "--help", "-h"):
+        print(help_text())
+    elif name in ("version", "--version"):
+        print(f"django-deploykit {__version__}")
+    elif name in _WITHOUT_SETTINGS:
+        _run_without_settings([argv[0], *words])
+    elif problem := _typo(name):
+        print(problem, file=sys.stderr)
+        sys.exit(2)
+    else:
+        _run_with_settings([argv[0], *words])
+
+
+def help_text() -> str:
+    """Return our commands, a line for each."""
+    from django.core.management import load_command_class
+
+    width = max(map(len, COMMANDS))
+    lines = [
+        f"  {name:<{width}}  {load_command_class('django_deploykit', name).help}"
+        for name in COMMANDS
+    ]
+    return "\n".join(
+        [
+            "usage: python -m django_deploykit COMMAND [OPTIONS]",
+            "",
+            *lines,
+            "",
+            "COMMAND --help shows a command's options. Other commands are those of manage.py.",
+        ]
+    )
+
+
+def _typo(name: str) -> str:
+    """Return what to say about a misspelled command of ours, "" for any other word."""
+    import django.core.management as django_management
+
+    known = (*COMMANDS, *django_management.find_commands(django_management.__path__[0]))
+    guess = "" if name in known else nearest(name, COMMANDS)
+    return f"error: there is no command {name!r}{guess}" if guess else ""
+
+
+def _run_without_settings(argv: list[str]) -> None:
+    from django.conf import settings
+    from django.core.management import load_command_class
+
+    settings.configure()
+    load_command_class("django_deploykit", argv[1]).run_from_argv(argv)
+
+
+def _run_with_settings(argv: list[str]) -> None:
     from django.core.management import execute_from_command_line
 
     from django_deploykit.conf.errors import show_without_traceback
-    from django_deploykit.project import default_settings
 
-    show_without_traceback()
+    show_without_traceback(argv[1:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", default_settings(Path.cwd()))
-    execute_from_command_line(sys.argv)
-
-
-def _run_alone(name: str) -> None:
-    """Run a command without loading the project: twice as fast to start, whatever is broken there."""
-    from django.conf import settings
-
-    settings.configure()
-    module = import_module(f"django_deploykit.management.commands.{name}")
-    module.Command().run_from_argv(sys.argv)
+    execute_from_command_line(argv)
 
 
 if __name__ == "__main__":
-    main()
+    sys.path.insert(0, os.getcwd())
+    main(sys.argv)

@@ -9,6 +9,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
 
 from django_deploykit.conf.errors import show_without_traceback
+from django_deploykit.conf.loading import command_line
 
 
 class DeployKitConfig(AppConfig):
@@ -20,7 +21,7 @@ class DeployKitConfig(AppConfig):
     def __init__(self, *args: Any) -> None:
         """Report apps that do not load in one line, as settings that do not."""
         super().__init__(*args)
-        show_without_traceback()
+        show_without_traceback(command_line())
 
     def ready(self) -> None:
         """Let ``check --deploy`` run the catalogue; it is imported only then."""

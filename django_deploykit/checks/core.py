@@ -24,7 +24,7 @@ from django_deploykit.checks.subject import (
     secret_key,
     settings_files,
 )
-from django_deploykit.conf.readers import judge_secret
+from django_deploykit.conf.readers import secret_problem
 from django_deploykit.conf.secret import StandIn
 
 # Ends of support: django's from its download page, Python's from its developer guide (peps 596 ff.).
@@ -86,7 +86,7 @@ def weak_secret_key(subject: Subject) -> Iterator[Found]:
     if isinstance(key, StandIn):
         return
     text = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
-    problem = judge_secret(text, signing=True)
+    problem = secret_problem(text, signing=True)
     if problem:
         yield Found(
             f"SECRET_KEY {problem}",

@@ -11,7 +11,7 @@ from django.utils.http import is_same_domain
 
 from django_deploykit.checks.catalogue import Found, check
 from django_deploykit.checks.subject import Subject
-from django_deploykit.conf.readers import judge_host
+from django_deploykit.conf.readers import host_problem
 
 _LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver", ".localhost", "0.0.0.0"}  # noqa: S104 - compared, not bound
 _YEAR = 31536000
@@ -38,7 +38,7 @@ def host_never_matches(subject: Subject) -> Iterator[Found]:
     Scheme, port, path, quotes and spaces are not taken off: every request gets a 400.
     """
     for host in settings.ALLOWED_HOSTS:
-        problem = judge_host(str(host), debug=True)
+        problem = host_problem(str(host), debug=True)
         if problem:
             yield Found(f"ALLOWED_HOSTS: {problem}", "", "ALLOWED_HOSTS")
 

@@ -15,9 +15,9 @@ from django.conf import settings
 from django_deploykit.checks.catalogue import Found, check
 from django_deploykit.checks.subject import Subject, settings_files
 from django_deploykit.conf import configs
-from django_deploykit.conf.layers import prefix
-from django_deploykit.conf.moving import steps
+from django_deploykit.conf.replacements import replacements
 from django_deploykit.project import nearest
+from django_deploykit.runtime.base.option_names import prefix
 
 _SECRET_FILES = re.compile(
     r"(^|/)(\.env(\.(local|prod|production|staging))?|local_settings\.py|.*\.sqlite3?|db\.sqlite3"
@@ -70,14 +70,14 @@ def unknown_option(subject: Subject) -> Iterator[Found]:
     """
     for config in configs():
         known = {one.env for one in config.declarations}
-        for layer in config.layers.files:
-            for key, (section, option) in layer.options.items():
+        for source in config.sources.files:
+            for key, (section, option) in source.options.items():
                 own = prefix(config.app)
                 if {key, key.removeprefix(own), own + key} & known:
                     continue
                 names = [f"[{one.section}] {one.option}" for one in config.declarations]
                 guess = nearest(f"[{section}] {option}", names)
-                where = layer.values[key].where.partition(" [")[0]
+                where = source.values[key].where.partition(" [")[0]
                 path, _, line = where.rpartition(":")
                 yield Found(
                     f"[{section}] {option} is read by nobody{guess}",
@@ -96,7 +96,7 @@ def odd_value(subject: Subject) -> Iterator[Found]:
     for config in configs():
         for one in config.declarations:
             try:
-                found = config.layers.find(one.env)
+                found = config.sources.find(one.env)
             except (OSError, UnicodeDecodeError):
                 continue
             text = found.text if found else ""
@@ -144,7 +144,7 @@ def other_configuration(subject: Subject) -> Iterator[Found]:
     if configs():
         return
     for path in _sources(subject):
-        found = steps(Path(path).read_text(encoding="utf-8", errors="replace"), "app")
+        found = replacements(Path(path).read_text(encoding="utf-8", errors="replace"), "app")
         found = [one for one in found if one.source != "local_settings.py"]
         if found:
             kinds = ", ".join(sorted({one.source for one in found}))

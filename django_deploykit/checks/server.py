@@ -200,15 +200,15 @@ def overridden_option(subject: Subject) -> Iterator[Found]:
     for config in configs():
         for one in config.declarations:
             try:
-                found = config.layers.all(one.env)
+                found = config.sources.all(one.env)
             except (OSError, UnicodeDecodeError):
                 continue
             below = [
-                other for other in found[1:] if other.layer in ("etc", "credentials", "config")
+                other for other in found[1:] if other.source in ("etc", "credentials", "config")
             ]
             if (
                 found
-                and found[0].layer == "environment"
+                and found[0].source == "environment"
                 and below
                 and below[0].text != found[0].text
             ):
@@ -246,9 +246,9 @@ def _files() -> list[Path]:
     """Return the INI files that were read from the disk, but for the packaged one and credentials."""
     found = []
     for config in configs():
-        for layer in config.layers.files:
-            for value in layer.values.values():
-                if layer.name in ("etc", "config"):
+        for source in config.sources.files:
+            for value in source.values.values():
+                if source.name in ("etc", "config"):
                     found.append(Path(value.where.partition(" [")[0].rpartition(":")[0]))
     return [path for path in dict.fromkeys(found) if path.is_file()]
 

@@ -1,11 +1,11 @@
-"""Settings helpers: one ``Config`` object, made once in settings.py."""
+"""Settings helpers: one ``Config`` object, created once in settings.py."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from django_deploykit.conf.config import Config, configs
-from django_deploykit.conf.declared import Declaration
+from django_deploykit.conf.declarations import Declaration
 from django_deploykit.conf.errors import ConfigError
 from django_deploykit.conf.secret import Secret
 
@@ -13,13 +13,13 @@ __all__ = ["Config", "ConfigError", "Declaration", "Secret", "configs", "declare
 
 
 def declared() -> tuple[Declaration, ...]:
-    """Return what the settings read, in that order; complete once they are imported."""
+    """Return what the settings read, in order; complete once the settings are imported."""
     return tuple(one for config in configs() for one in config.declarations)
 
 
 def sample(declarations: Sequence[Declaration] | None = None) -> str:
-    """Return a commented INI file of the settings' configuration."""
-    from django_deploykit.conf.declared import sample as write
+    """Return a commented INI file with the options that the settings read."""
+    from django_deploykit.conf.declarations import sample as sample_of
 
     app = configs()[0].app if configs() else ""
-    return write(declared() if declarations is None else declarations, app)
+    return sample_of(declared() if declarations is None else declarations, app)

@@ -1,17 +1,19 @@
-"""``python -m django_deploykit.conf``: the sample file, where values come from, what is new, how to move."""
+"""``python -m django_deploykit.conf``: a sample file, the origin of values, and how to move here."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
 from django_deploykit.conf.ini import read_ini
-from django_deploykit.conf.layers import environment_name, prefix
-from django_deploykit.conf.moving import options_of, steps
+from django_deploykit.conf.replacements import options_of, replacements
 from django_deploykit.conf.secret import HIDDEN, has_password
+from django_deploykit.conf.sources import Value
+from django_deploykit.runtime.base.option_names import environment_name, key_of, prefix
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -20,14 +22,14 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--settings", default="", help="the settings module")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("sample", help="print a commented INI file")
-    commands.add_parser("explain", help="print where every value comes from; no values")
-    commands.add_parser("check", help="print what is wrong; exit code 1 where anything is")
+    commands.add_parser("explain", help="print where every value comes from; hides secrets")
+    commands.add_parser("check", help="print the problems; exit code 1 if there are any")
     diff = commands.add_parser(
-        "diff", help="print which options a file lacks, and which it need not have"
+        "diff", help="print the options that a file lacks, and those that nothing reads"
     )
     diff.add_argument("file", type=Path)
     move = commands.add_parser(
-        "move", help="print how settings that read other libraries, or none, read through us"
+        "move", help="print how to replace other libraries and os.environ in the settings"
     )
     move.add_argument("file", type=Path, nargs="*", help="default: the settings module's file")
     return parser
@@ -46,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if not configs():
-        print("error: the settings make no Config", file=sys.stderr)
+        print("error: the settings create no Config", file=sys.stderr)
         return 2
     if options.command == "sample":
         print(sample(), end="")
@@ -83,18 +85,20 @@ def _move(files: list[Path]) -> int:
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
-            found = steps(text, app) if path.suffix == ".py" else []
+            found = replacements(text, app) if path.suffix == ".py" else []
         except (OSError, SyntaxError) as error:
-            reason = getattr(error, "strerror", None) or f"is no Python: {error}"
+            reason = getattr(error, "strerror", None) or f"is not Python: {error}"
             print(f"error: {path}: {reason}", file=sys.stderr)
             return 2
-        for step in found:
-            print(f"{path}:{step.line}: {step.source}\n- {step.before}\n+ {step.after}")
+        for one in found:
+            print(f"{path}:{one.line}: {one.source}\n- {one.before}\n+ {one.after}")
         if path.name in ("local_settings.py", ".env"):
-            print(f"{path}: values go to {app}.ini, or to the environment by the same names:")
+            print(
+                f"{path}: move the values to {app}.ini, or to environment variables of the same names:"
+            )
             print("\n".join(f"  {line}" for line in options_of(text, app)))
         elif not found:
-            print(f"{path}: nothing to move")
+            print(f"{path}: nothing to replace")
     return 0
 
 
@@ -113,14 +117,13 @@ def _of_manage() -> str:
 
 
 def explain(config: Config) -> list[str]:
-    """Return a line for each setting: its name, its value unless secret, where it comes from."""
+    """Return a line for each setting: its name, its value unless secret, and its origin."""
     lines = []
     for one in config.declarations:
-        try:
-            found = config.layers.all(one.env)
-        except (OSError, UnicodeDecodeError):  # a NAME_FILE below what counts
-            found = ()
-        counted = config.layers.find(one.env)
+        found: tuple[Value, ...] = ()
+        with contextlib.suppress(OSError, UnicodeDecodeError):  # an overridden NAME_FILE
+            found = config.sources.all(one.env)
+        counted = config.sources.find(one.env)
         if counted is None:
             lines.append(
                 f"{one.env}: {'missing' if one.required else 'default ' + repr(one.default)}"
@@ -146,7 +149,9 @@ def _diff(path: Path) -> int:
         return 2
     new, unknown = compare(path, declared())
     for one in new:
-        print(f"+ [{one.section}] {one.option}  ({one.kind}{', required' if one.required else ''})")
+        print(
+            f"+ {key_of(one.section, one.option)}  ({one.kind}{', required' if one.required else ''})"
+        )
     for line in [*unknown, *ini.problems]:
         print(f"? {line}")
     return 1 if any(one.required for one in new) or ini.problems else 0
@@ -155,7 +160,7 @@ def _diff(path: Path) -> int:
 def compare(
     path: Path, declarations: tuple[Declaration, ...]
 ) -> tuple[list[Declaration], list[str]]:
-    """Return declarations that a file does not set, and options in it that nothing reads."""
+    """Return the declarations that a file does not set, and its options that nothing reads."""
     app = configs()[0].app if configs() else ""
     own = prefix(app)
     names = {

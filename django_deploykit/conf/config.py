@@ -1,4 +1,4 @@
-"""``Config``: the one object that settings.py reads its configuration through."""
+"""``Config``: the object through which settings.py reads its configuration."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.conf import production, readers
-from django_deploykit.conf.compat import MISSING
-from django_deploykit.conf.declared import Declaration, as_text, place
-from django_deploykit.conf.errors import Collected, ConfigError, show_without_traceback
-from django_deploykit.conf.layers import Found, Layers, load_layers, prefix
+from django_deploykit.conf.declarations import Declaration, as_text, place
+from django_deploykit.conf.decouple import MISSING
+from django_deploykit.conf.errors import ConfigError, ProblemList, show_without_traceback
 from django_deploykit.conf.loading import (
     caller_folder,
     caller_line,
-    for_production,
+    checks_for_production,
+    command_line,
     is_building,
     loading_settings,
     never_serve,
 )
 from django_deploykit.conf.secret import HIDDEN
+from django_deploykit.conf.sources import Sources, Value, load_sources
 from django_deploykit.conf.typed import Readers
+from django_deploykit.runtime.base.option_names import key_of, prefix
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _configs: list[Config] = []
@@ -35,11 +37,11 @@ class Config(Readers):
     ``Config("shop")`` reads, from weakest to strongest, ``packaged`` (default: ``defaults.ini``
     beside the settings), ``/etc/shop/shop.ini`` and ``/etc/shop/conf.d/*.ini``,
     ``$CREDENTIALS_DIRECTORY``, the file named by ``SHOP_CONFIG``, ``NAME_FILE`` and the environment.
-    A name is the environment's: ``DATABASE_URL`` is ``[database] url`` in an INI, ``DEBUG``
-    ``[django] debug``, each with ``SHOP_`` before it too.
+    Names are those of the environment: ``DATABASE_URL`` is ``[database] url`` in an INI, ``DEBUG``
+    is ``[django] debug``. The prefix ``SHOP_`` may precede each.
 
-    Problems are collected: while Django loads the settings they are raised together when the module
-    is done, otherwise at once, as :class:`ConfigError`.
+    While Django loads the settings, problems are collected and raised together at the end of the
+    module, otherwise at once, as :class:`ConfigError`.
     """
 
     def __init__(
@@ -57,98 +59,96 @@ class Config(Readers):
         self._folder = caller_folder()
         where = Path(packaged) if packaged else self._folder / "defaults.ini"
         self._etc = Path(etc) if etc else Path("/etc") / app
-        self._layers: Layers = load_layers(app, self._environ, where, self._etc)
-        self._problems = Collected(list(self._layers.problems))
+        self._sources = load_sources(app, self._environ, where, self._etc)
+        self._problems = ProblemList(list(self._sources.problems))
         if packaged and not where.is_file():
-            self._problems.certain.append(f"Config(packaged=...): {where} is no file")
+            self._problems.certain.append(f"Config(packaged=...): there is no file {where}")
         self._declared: dict[str, Declaration] = {}
-        self.building = is_building(self._environ)
+        command = command_line()
+        self.building = is_building(self._environ, command)
+        self._checks_for_production = checks_for_production(command)
         if self.building:
             never_serve()
         _configs.append(self)
-        show_without_traceback()
+        show_without_traceback(command)
         if self._problems.certain:
             self._schedule()
 
     def __repr__(self) -> str:
         return f"Config({self.app!r})"
 
-    # What settings and tools ask beside values.
+    # Beside the values.
 
     @property
     def data(self) -> Path:
-        """The folder for what outlives a release: ``$STATE_DIRECTORY``, in a working copy the project's.
+        """The folder for data that outlives a release: ``$STATE_DIRECTORY``, else the project's folder.
 
-        Commands that judge or build for production get the folder of a host, ``/var/lib/<app>``.
+        Commands that check or build for production get a host's folder, ``/var/lib/<app>``.
         """
         state = self._environ.get("STATE_DIRECTORY", "").partition(":")[0]
         if state:
             return Path(state)
-        judged = self.building or for_production()
-        return Path("/var/lib") / self.app if judged else self._folder.parent
+        on_a_host = self.building or self._checks_for_production
+        return Path("/var/lib") / self.app if on_a_host else self._folder.parent
 
     @property
     def local(self) -> bool:
-        """Whether this is a release in the built-in environment ``local``: this machine, without TLS."""
+        """Whether this release runs in the built-in environment ``local``: this machine, without TLS."""
         return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
 
     def logging(self, level: str = "INFO") -> dict[str, Any]:
-        """Return LOGGING: everything to standard error, errors by mail to ADMINS too; no request waits for it."""
+        """Return LOGGING: to standard error, and errors by mail to ADMINS without delaying requests."""
         return production.logging(level)
 
     def production(self) -> dict[str, Any]:
-        """Return what a site behind a proxy that speaks TLS needs: ``globals().update(config.production())``.
+        """Return settings for a site behind a TLS proxy: ``globals().update(config.production())``.
 
-        LOGGING, HTTPS alone, secure cookies, HSTS for an hour. Without TLS in DEBUG and in the
-        environment ``local``; ``SECURE``, ``SECURE_HSTS_SECONDS`` and
-        ``SECURE_HSTS_INCLUDE_SUBDOMAINS`` of the configuration change it.
+        LOGGING, HTTPS only, secure cookies, HSTS for an hour; no TLS in DEBUG and in the
+        environment ``local``. The configuration can change ``SECURE``, ``SECURE_HSTS_SECONDS``
+        and ``SECURE_HSTS_INCLUDE_SUBDOMAINS``.
         """
         secure = self.bool(
             "SECURE",
             default=not (self.local or self._in_debug()),
-            help="The site is reached through HTTPS alone",
+            help="The site uses HTTPS only",
         )
         seconds = self.int(
             "SECURE_HSTS_SECONDS",
             default=3600,
-            help="How long browsers keep to HTTPS; raise it step by step",
+            help="How long browsers insist on HTTPS; raise it step by step",
         )
         subdomains = self.bool(
             "SECURE_HSTS_INCLUDE_SUBDOMAINS",
             default=True,
-            help="Whether every subdomain is reached through HTTPS too",
+            help="Every subdomain uses HTTPS too",
         )
         return production.settings(secure=secure, hsts=seconds, subdomains=subdomains)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong so far, a line each."""
-        return tuple(self.told(debug=self._in_debug()))
-
-    def told(self, *, debug: bool) -> list[str]:
-        """Return what is wrong so far where DEBUG is on or off."""
-        return self._problems.told(debug=debug)
+        """The problems so far, a line each."""
+        return tuple(self._problems.all(debug=self._in_debug()))
 
     @property
     def declarations(self) -> tuple[Declaration, ...]:
-        """What was read so far."""
+        """The settings that were read so far."""
         return tuple(self._declared.values())
 
     @property
-    def layers(self) -> Layers:
-        """The sources."""
-        return self._layers
+    def sources(self) -> Sources:
+        """The files and the environment that values come from."""
+        return self._sources
 
     def check(self) -> None:
-        """Raise :class:`ConfigError` for everything that is wrong so far."""
+        """Raise :class:`ConfigError` if there are problems so far."""
         if self.problems:
             raise ConfigError(self.app, self.problems)
 
     def _in_debug(self) -> bool:
-        """Whether DEBUG is on, read ahead where settings.py reads it later."""
+        """Whether DEBUG is on; read ahead if settings.py reads it later."""
         if self._debug is None:
             try:
-                found = self._layers.find("DEBUG")
+                found = self._sources.find("DEBUG")
                 return found is not None and readers.read_bool(found.text)
             except (OSError, ValueError):
                 return False
@@ -162,21 +162,21 @@ class Config(Readers):
         help: str,
         read: Callable[[str], Any],
         stand_in: Any,
-        judge: Callable[[Any], str] | None = None,
+        problem_of: Callable[[Any], str] | None = None,
         *,
         secret: bool = False,
         parse_default: bool = True,
     ) -> Any:
-        """Return a value; ``judge`` says what is wrong with one that will do in DEBUG alone."""
+        """Return a value; ``problem_of`` says what is wrong with one that only DEBUG allows."""
         if not _NAME.match(name):
             raise ValueError(f"config.{kind}({name!r}): expected a name as DATABASE_URL")
         name = name.upper()
         self._declare(kind, name, default, help, secret)
-        # Problems are told outside the except clauses: an exception's context holds frames, and
+        # Problems are raised outside the except clauses: an exception's context holds frames, and
         # their locals hold the value, which may be a secret.
         problem = ""
         try:
-            found = self._layers.find(name)
+            found = self._sources.find(name)
         except (OSError, UnicodeDecodeError) as error:
             found = None
             reason = getattr(error, "strerror", None) or "is not UTF-8"
@@ -184,15 +184,15 @@ class Config(Readers):
         if problem:
             return self._problem(problem, stand_in)
         if found is None:
-            return self._default(kind, name, default, read, stand_in, judge, parse_default)
+            return self._default(kind, name, default, read, stand_in, problem_of, parse_default)
         try:
             value = read(found.text)
         except ValueError as error:
-            problem = self._told(found, str(error), secret)
+            problem = _placed(found, str(error), secret)
         if problem:
             return self._problem(problem, stand_in)
-        if judge and (doubt := judge(value)):
-            self._problem(self._told(found, doubt, secret), None, unless_debug=True)
+        if problem_of and (problem := problem_of(value)):
+            self._problem(_placed(found, problem, secret), None, unless_debug=True)
         return value
 
     def _default(
@@ -202,15 +202,15 @@ class Config(Readers):
         default: Any,
         read: Callable[[str], Any],
         stand_in: Any,
-        judge: Callable[[Any], str] | None,
+        problem_of: Callable[[Any], str] | None,
         parse: bool,
     ) -> Any:
         if default is MISSING:
             if self.building:
                 return stand_in
-            section, option = place(self.app, name)
+            key = key_of(*place(self.app, name))
             return self._problem(
-                f"{name} is not set: expected {_article(kind)}; set [{section}] {option} in "
+                f"{name} is not set: expected {_article(kind)}; set {key} in "
                 f"{self._etc}/{self.app}.ini or the file that {prefix(self.app)}CONFIG names, "
                 f"or {name} in the environment",
                 stand_in,
@@ -223,14 +223,10 @@ class Config(Readers):
                 problem = f"{name}: the default in the settings: {error}"
         if problem:
             return self._problem(problem, stand_in)
-        if judge and value and not self.building and (doubt := judge(value)):
-            self._problem(f"{name}: the default in the settings: {doubt}", None, unless_debug=True)
+        if problem_of and value and not self.building and (problem := problem_of(value)):
+            text = f"{name}: the default in the settings: {problem}"
+            self._problem(text, None, unless_debug=True)
         return value
-
-    def _told(self, found: Found, message: str, secret: bool) -> str:
-        if secret and found.text and found.text in message:
-            message = message.replace(found.text, HIDDEN)
-        return f"{found.where}: {message}"
 
     def _declare(self, kind: str, name: str, default: Any, help: str, secret: bool) -> None:
         if name in self._declared:
@@ -249,11 +245,11 @@ class Config(Readers):
         return stand_in
 
     def _schedule(self) -> None:
-        """Raise when the settings module is read to its end, at once where there is none.
+        """Raise at the end of the settings module, or at once if none is being loaded.
 
         Django calls ``dir(module)`` as soon as it has imported the settings, and a module may
-        define ``__dir__`` (PEP 562). So that is where all problems come out together, and where
-        DEBUG is known for certain.
+        define ``__dir__`` (PEP 562). By then all problems are known, and so is DEBUG. Why not
+        otherwise: docs/decisions/0030.
         """
         modules = loading_settings()
         if not modules:
@@ -261,9 +257,9 @@ class Config(Readers):
         for names in modules:
             names["__dir__"] = partial(self._at_the_end, names)
 
-    def _at_the_end(self, names: dict[str, Any]) -> list[str]:
+    def _at_the_end(self, names: dict[str, object]) -> list[str]:
         debug = names.get("DEBUG") is True
-        problems = [one for config in _configs for one in config.told(debug=debug)]
+        problems = [one for config in _configs for one in config._problems.all(debug=debug)]  # noqa: SLF001 - our own class
         if problems:
             raise ConfigError(self.app, problems)
         names.pop("__dir__", None)
@@ -271,8 +267,15 @@ class Config(Readers):
 
 
 def configs() -> tuple[Config, ...]:
-    """Return every Config that was made, in order."""
+    """Return every Config, in the order of their creation."""
     return tuple(_configs)
+
+
+def _placed(value: Value, message: str, secret: bool) -> str:
+    """Return a message with the value's place, and without the value if that is secret."""
+    if secret and value.text and value.text in message:
+        message = message.replace(value.text, HIDDEN)
+    return f"{value.where}: {message}"
 
 
 def _article(kind: str) -> str:

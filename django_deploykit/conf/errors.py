@@ -1,4 +1,4 @@
-"""The error of settings: Django's own, so that Django treats it as one."""
+"""Errors in the configuration, and how an uncaught one is shown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 
 from django.core.exceptions import ImproperlyConfigured
 
 
 class ConfigError(ImproperlyConfigured):
-    """Everything that is wrong with a project's configuration; ``problems`` has it line by line."""
+    """All problems of a project's configuration; ``problems`` has a line for each."""
 
     def __init__(self, app: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -25,49 +26,56 @@ def _count(problems: Sequence[str]) -> str:
 
 
 @dataclass
-class Collected:
-    """Problems, a line each, until all can be told; some are none while DEBUG is on."""
+class ProblemList:
+    """Problems, a line each, until all can be reported; DEBUG excuses some of them."""
 
     certain: list[str] = field(default_factory=list)
     unless_debug: list[str] = field(default_factory=list)
 
     def add(self, text: str, *, unless_debug: bool = False) -> None:
-        """Add a problem that is not there yet."""
+        """Add a problem once."""
         kept = self.unless_debug if unless_debug else self.certain
         if text not in kept:
             kept.append(text)
 
-    def told(self, *, debug: bool) -> list[str]:
-        """Return what counts."""
+    def all(self, *, debug: bool) -> list[str]:
+        """Return the problems that count with DEBUG on or off."""
         return [*self.certain, *([] if debug else self.unless_debug)]
 
 
-def show_without_traceback() -> None:
-    """Let a :class:`ConfigError` that nobody catches end the program with its message alone.
+def show_without_traceback(command: Sequence[str]) -> None:
+    """Let an uncaught :class:`ConfigError` end the program with its message, without a traceback.
 
-    For ``deploy_check`` so does whatever else keeps the settings from loading.
+    While ``deploy_check`` runs, so does any other error that keeps the project from loading, with
+    exit code 2. ``command`` is the command line without the program. A hook of somebody else
+    stays. Why not otherwise: docs/decisions/0029.
     """
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _hook
+        sys.excepthook = partial(_show, checking=list(command[:1]) == ["deploy_check"])
 
 
-def _hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    gate = "deploy_check" in sys.argv[1:2]
+def _show(
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType | None,
+    *,
+    checking: bool,
+) -> None:
     message = str(error) if isinstance(error, ConfigError) else ""
-    if gate and not message and isinstance(error, Exception):
+    if checking and not message and isinstance(error, Exception):
         message = why_settings_fail(error, trace)
     if not message:
         sys.__excepthook__(kind, error, trace)
         return
     print(f"error: {message}", file=sys.stderr)
-    if gate:  # its exit code for "could not check" is 2
+    if checking:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(2)
+        os._exit(2)  # "could not check"; an exception would end with 1, which means findings
 
 
 def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
-    """Return one line with file:line for an error of the project's start, "" for later ones."""
+    """Return one line with file:line for an error while the project starts, "" for later ones."""
     places, modules, app = [], set(), ""
     while trace is not None:
         frame = trace.tb_frame
@@ -86,11 +94,11 @@ def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
         what = "LOGGING cannot be set up"
     if app:
         what += f" with {app} of INSTALLED_APPS"
-    return f"{what}: {_nearest_own(error, places)}: {type(error).__name__}: {_words(error)}"
+    return f"{what}: {_nearest_own(error, places)}: {type(error).__name__}: {_reason(error)}"
 
 
 def _place_of_app(entry: str) -> list[tuple[str, int]]:
-    """Return where the settings name an app that Django is about to load."""
+    """Return the settings' line that names an app."""
     from django.conf import settings
 
     module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
@@ -115,6 +123,6 @@ def _nearest_own(error: BaseException, places: list[tuple[str, int]]) -> str:
     return f"{file if relative.startswith('..') else relative}:{line}"
 
 
-def _words(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{text} ({error.__cause__})" if error.__cause__ else text

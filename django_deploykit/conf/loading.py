@@ -1,15 +1,14 @@
-"""Who reads the configuration: the settings module and its line, found on the stack."""
+"""Who loads the settings and for what: the command, and the settings module on the stack."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-# manage.py commands that read settings but serve nobody: required values may be missing for them.
+# Commands that load the settings but serve no request: required values may be missing.
 _BUILDING = (
     "bundle",
     "release",
@@ -20,33 +19,42 @@ _BUILDING = (
 )
 
 
-def is_building(environ: Mapping[str, str]) -> bool:
-    """Whether this process builds or judges, so that stand-ins do for what is not there."""
+def command_line() -> Sequence[str]:
+    """Return the command that this process runs, with its options.
+
+    Django loads the settings before any command runs, so nothing but the command line can say
+    which one it will be. Only this function reads it: docs/decisions/0029.
+    """
+    return sys.argv[1:]
+
+
+def is_building(environ: Mapping[str, str], command: Sequence[str]) -> bool:
+    """Whether this process builds or checks, so that required values may be missing."""
     if environ.get("DEPLOYKIT_BUILD") == "1":
         return True
-    return sys.argv[1:2] != [] and sys.argv[1] in _BUILDING and "--server" not in sys.argv
+    return bool(command) and command[0] in _BUILDING and "--server" not in command
 
 
-def for_production() -> bool:
-    """Whether Django's own ``check --deploy`` runs: it asks how a host would have it."""
-    return sys.argv[1:2] == ["check"] and "--deploy" in sys.argv
+def checks_for_production(command: Sequence[str]) -> bool:
+    """Whether Django's own ``check --deploy`` runs: it is about the settings of a host."""
+    return list(command[:1]) == ["check"] and "--deploy" in command
 
 
 def never_serve() -> None:
-    """Make every request of this process fail: its settings are stand-ins."""
+    """Make every request in this process fail: its settings are placeholders."""
     from django.core.signals import request_started
 
     request_started.connect(_refuse_request, dispatch_uid="django_deploykit.building")
 
 
-def _refuse_request(**_: Any) -> None:
+def _refuse_request(**_: object) -> None:
     raise RuntimeError(
         "settings loaded for building must not serve requests: unset DEPLOYKIT_BUILD"
     )
 
 
 def _frames() -> list[FrameType]:
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the one way to the caller
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to the caller
     found = []
     while frame is not None:
         found.append(frame)
@@ -55,7 +63,7 @@ def _frames() -> list[FrameType]:
 
 
 def _outside() -> FrameType | None:
-    """Return the nearest frame that is not of this package: the settings' line."""
+    """Return the nearest frame outside of this package."""
     for frame in _frames():
         if not frame.f_globals.get("__name__", "").startswith("django_deploykit.conf"):
             return frame
@@ -63,21 +71,21 @@ def _outside() -> FrameType | None:
 
 
 def caller_folder() -> Path:
-    """Return the folder of the module that makes the Config."""
+    """Return the folder of the module that creates the Config."""
     frame = _outside()
     file = frame.f_globals.get("__file__") if frame else None
     return Path(os.path.dirname(os.path.abspath(file))) if file else Path.cwd()
 
 
 def caller_line() -> str:
-    """Return the settings' line that is read now, ``settings.py:14``."""
+    """Return the line that is executed now, ``settings.py:14``."""
     frame = _outside()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
 
 
-def loading_settings() -> list[dict[str, Any]]:
+def loading_settings() -> list[dict[str, object]]:
     """Return the globals of the modules being imported between here and ``django.conf``."""
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, object]] = []
     for frame in _frames():
         if frame.f_globals.get("__name__") == "django.conf":
             return found

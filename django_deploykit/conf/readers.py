@@ -1,7 +1,7 @@
-"""How the text of a setting becomes a value (pure).
+"""Convert the text of a setting to a value (pure).
 
-Every function returns the value or raises :class:`ValueError` with what was expected; the message
-never holds the text itself, which may be a secret.
+Every ``read_`` function returns the value or raises :class:`ValueError` with what was expected; the
+message never holds the text itself, which may be a secret.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django_deploykit.conf.secret import Secret, has_password
+from django_deploykit.runtime.base.ini import FALSE, TRUE
 
-TRUE = ("true", "yes", "on", "1", "y", "t")
-FALSE = ("false", "no", "off", "0", "n", "f")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 
@@ -66,7 +65,7 @@ def read_duration(text: str) -> timedelta:
 
 
 def read_list(text: str) -> list[str]:
-    """Return what stands between commas or on lines, without surrounding space."""
+    """Return the items that commas or newlines separate, without surrounding space."""
     return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
 
 
@@ -103,32 +102,32 @@ def read_json(text: str) -> Any:
 def read_hosts(text: str) -> list[str]:
     """Return names for ALLOWED_HOSTS, each as Django compares it with the Host header.
 
-    Host names are not secret, so the message names the wrong ones. ``*`` is for
-    :func:`judge_star`.
+    Host names are not secret, so the message has the wrong ones. :func:`star_problem` is about
+    ``*``.
     """
     names = [part for part in re.split(r"[,\s]+", text) if part]
-    problems = [problem for name in names if (problem := judge_host(name, debug=True))]
+    problems = [problem for name in names if (problem := host_problem(name, debug=True))]
     if problems:
         raise ValueError("; ".join(problems))
     return [name.lower() for name in names]
 
 
-def judge_star(names: list[str]) -> str:
-    """Return what is wrong with hosts that will do in DEBUG alone, "" where nothing is."""
-    return "; ".join(judge_host(name) for name in names if name == "*")
+def star_problem(names: list[str]) -> str:
+    """Return what is wrong with hosts that only DEBUG allows, "" if nothing is."""
+    return "; ".join(host_problem(name) for name in names if name == "*")
 
 
-def judge_host(name: str, *, debug: bool = False) -> str:
-    """Return what is wrong with a name for ALLOWED_HOSTS, "" where nothing is.
+def host_problem(name: str, *, debug: bool = False) -> str:
+    """Return what is wrong with a name for ALLOWED_HOSTS, "" if nothing is.
 
-    >>> judge_host("https://example.com")
+    >>> host_problem("https://example.com")
     "'https://example.com' has a scheme; write example.com"
     """
     bare = name.strip("\"'[]")
     if name == "*":
         return "" if debug else "'*' accepts every Host header; name the site's hosts"
     if "://" in name:
-        return f"{name!r} has a scheme; write {urlsplit(name).hostname or 'the host alone'}"
+        return f"{name!r} has a scheme; write {urlsplit(name).hostname or 'only the host'}"
     if name != name.strip() or re.search(r"[\"'\s]", name):
         return f"{name!r} has quotes or spaces, which never match; write {bare.strip()}"
     if "/" in name:
@@ -139,7 +138,7 @@ def judge_host(name: str, *, debug: bool = False) -> str:
         return f"{name!r} has a port; write {name.partition(':')[0]}"
     labels = name.removeprefix(".").removesuffix(".").split(".")
     if not all(_LABEL.match(label) for label in labels):
-        return f"{name!r} is no host name"
+        return f"{name!r} is not a host name"
     return ""
 
 
@@ -151,8 +150,8 @@ _PLACEHOLDER = re.compile(
 _WORDS = {"secret", "password", "passwd", "key", "test", "none", "null", "admin", "123456"}
 
 
-def judge_secret(text: str, *, signing: bool = False) -> str:
-    """Return what is wrong with a secret, "" where nothing is; ``signing``: Django's SECRET_KEY.
+def secret_problem(text: str, *, signing: bool = False) -> str:
+    """Return what is wrong with a secret, "" if nothing is; ``signing``: Django's SECRET_KEY.
 
     Django asks for 50 characters, 5 of them distinct (``security.W009``).
     """
@@ -164,7 +163,7 @@ def judge_secret(text: str, *, signing: bool = False) -> str:
     if not signing:
         return "is a placeholder" if _PLACEHOLDER.fullmatch(word) or _is_filler(word) else ""
     if word.startswith("django-insecure-"):
-        return "starts with django-insecure-, as startproject writes it into the repository"
+        return "starts with django-insecure-: startproject wrote it into the repository"
     if _is_filler(word) or (_PLACEHOLDER.search(word) and len(set(word)) < 30):
         return "is a placeholder"
     if len(word) < 50 or len(set(word)) < 5 or _repeats(word):
@@ -179,5 +178,5 @@ def _is_filler(word: str) -> bool:
 
 
 def _repeats(word: str) -> bool:
-    """Whether a short piece makes up the whole text."""
+    """Whether the text repeats a shorter one."""
     return word in (word + word)[1:-1]

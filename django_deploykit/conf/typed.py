@@ -1,4 +1,4 @@
-"""The readers of ``Config``, one a kind: what each makes of a text, and what stands in while building."""
+"""The typed readers of ``Config``: how each converts a text, and its placeholder while building."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from django_deploykit.conf import compat, readers, services
-from django_deploykit.conf.compat import MISSING
+from django_deploykit.conf import decouple, readers, services
+from django_deploykit.conf.decouple import MISSING
 from django_deploykit.conf.secret import Secret, StandIn, has_password, looks_secret
 
 D = TypeVar("D")
@@ -23,7 +23,7 @@ _STAND_IN = StandIn("stand-in for building, never for serving " * 2)
 
 
 class Readers(ABC):
-    """Typed readers over whatever ``_read`` finds; ``_debug`` is DEBUG, once that was read."""
+    """Typed readers over the texts that ``_read`` finds; ``_debug`` is DEBUG once that was read."""
 
     _debug: _Bool | None = None
 
@@ -36,19 +36,19 @@ class Readers(ABC):
         help: _Str,
         read: Callable[[_Str], Any],
         stand_in: Any,
-        judge: Callable[[Any], _Str] | None = None,
+        problem_of: Callable[[Any], _Str] | None = None,
         *,
         secret: _Bool = False,
         parse_default: _Bool = True,
     ) -> Any:
-        """Return a value; ``judge`` says what is wrong with one that will do in DEBUG alone."""
+        """Return a value; ``problem_of`` says what is wrong with one that only DEBUG allows."""
 
     @overload
     def str(self, name: _Str, *, help: _Str = ...) -> _Str: ...
     @overload
     def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def str(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return the text as it stands; a name like ``SMTP_PASSWORD`` gets a string that hides itself."""
+        """Return the text unchanged; a name as ``SMTP_PASSWORD`` gets a string with a hidden repr."""
         read = Secret if looks_secret(name) else _Str
         return self._read("str", name, default, help, read, "", secret=looks_secret(name))
 
@@ -95,7 +95,7 @@ class Readers(ABC):
     @overload
     def list(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
     def list(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return what stands between commas or on lines of its own."""
+        """Return the items that commas or newlines separate."""
         return self._read("list", name, default, help, readers.read_list, [])
 
     @overload
@@ -131,7 +131,7 @@ class Readers(ABC):
     @overload
     def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def url(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return an absolute URL; one with a password hides itself as a secret does."""
+        """Return an absolute URL; one with a password has a hidden repr."""
         hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
         stand_in = "https://example.invalid/"
         return self._read("url", name, default, help, readers.read_url, stand_in, secret=hidden)
@@ -145,17 +145,17 @@ class Readers(ABC):
     @overload
     def secret(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def secret(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
-        """Return a string that never shows itself in a repr, a traceback or a debug page.
+        """Return a string that is hidden in reprs, tracebacks and debug pages.
 
         Placeholders are refused outside DEBUG, and for ``SECRET_KEY`` weak and
         ``django-insecure-`` keys too.
         """
 
-        def judge(value: Any) -> _Str:
-            problem = readers.judge_secret(value, signing=name.upper() == "SECRET_KEY")
+        def problem_of(value: Any) -> _Str:
+            problem = readers.secret_problem(value, signing=name.upper() == "SECRET_KEY")
             return f"{problem}. Make one: {_GENERATE}" if problem else ""
 
-        return self._read("secret", name, default, help, Secret, _STAND_IN, judge, secret=True)
+        return self._read("secret", name, default, help, Secret, _STAND_IN, problem_of, secret=True)
 
     @overload
     def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
@@ -164,7 +164,9 @@ class Readers(ABC):
     def hosts(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
         """Return host names for ALLOWED_HOSTS: no scheme, port, path or quotes; ``*`` only in DEBUG."""
 
-        return self._read("hosts", name, default, help, readers.read_hosts, [], readers.judge_star)
+        return self._read(
+            "hosts", name, default, help, readers.read_hosts, [], readers.star_problem
+        )
 
     def database(
         self, name: _Str = "DATABASE_URL", *, default: Any = MISSING, help: _Str = ""
@@ -200,19 +202,19 @@ class Readers(ABC):
     def __call__(self, name: _Str, default: Any = MISSING, cast: Any = MISSING) -> Any:
         """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``.
 
-        SECRET_KEY, ALLOWED_HOSTS and DEBUG are judged here too.
+        SECRET_KEY and ALLOWED_HOSTS are validated here too.
         """
         key = name.upper()
-        convert, kind = compat.converter(cast)
+        convert, kind = decouple.converter(cast)
         hidden = looks_secret(key) and kind == "str"
         value = self._read(
             kind,
             name,
-            compat.cast_default(default, convert),
+            decouple.cast_default(default, convert),
             "",
-            Secret if hidden else compat.quiet(convert),
-            compat.stand_in(convert),
-            compat.judge_for(key),
+            Secret if hidden else decouple.quiet(convert),
+            decouple.stand_in(convert),
+            decouple.problem_for(key),
             secret=hidden,
             parse_default=False,
         )
@@ -222,7 +224,7 @@ class Readers(ABC):
 
 
 def _has_mailers() -> bool:
-    """Whether this Django wants MAILERS; its defaults do not tell: there it is a comment until 2028."""
+    """Whether this Django uses MAILERS; its default settings do not have it yet."""
     import django
 
     return django.VERSION >= (6, 1)

@@ -149,8 +149,8 @@ def other_settings(project: Project, asked: str | None) -> str:
 _AGAIN = """
 import os, runpy, sys
 from django_deploykit.conf.errors import show_without_traceback
-show_without_traceback()
 sys.argv = sys.argv[1:]
+show_without_traceback(sys.argv[1:])
 if os.path.basename(sys.argv[0]) != "__main__.py":
     sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
 runpy.run_path(sys.argv[0], run_name="__main__")

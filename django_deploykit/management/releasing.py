@@ -62,15 +62,7 @@ def local_site(project: Project, environment: Environment) -> Site:
         etc=folder / "etc",
         data=folder / "var",
         supervisor="plain",
-        listen=environment.listen or LOCAL_LISTEN,
-        health=environment.health,
-        host=environment.host,
-        keep=environment.keep,
-        boot=environment.boot,
-        drain=environment.drain,
-        roles=environment.roles,
-        proxied=environment.proxied,
-    )
+    ).with_options({**environment.site_values(), "listen": environment.listen or LOCAL_LISTEN})
 
 
 def owner() -> str:

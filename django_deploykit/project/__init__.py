@@ -12,8 +12,9 @@ from django_deploykit.conf.ini import Ini, Option, read_ini
 from django_deploykit.errors import Problems, ProjectError
 from django_deploykit.project.inventory import Environment, read_inventory
 from django_deploykit.project.settings_module import default_settings, served_settings
-from django_deploykit.project.values import nearest, yes_or_no
+from django_deploykit.project.values import nearest
 from django_deploykit.runtime.base.names import valid_app
+from django_deploykit.runtime.base.site_options import read_switch
 
 __all__ = [
     "OPTIONS",
@@ -139,7 +140,7 @@ def read_project(root: Path) -> Project:
         lock=project.get("lock", ""),
         settings=project.get("settings") or served_settings(root) or default,
         build=_parts(bundle.get("build", ""), "\n"),
-        allow_unhashed=yes_or_no(bundle.get("allow_unhashed", "no")),
+        allow_unhashed=read_switch(bundle.get("allow_unhashed", "no")),
         python=bundle.get("python", ""),
         platform=bundle.get("platform", ""),
         extras=_parts(bundle.get("extras", ""), ","),
@@ -199,7 +200,7 @@ def value_problem(name: str, value: str) -> str:
         return f"must be lower-case letters, digits and dashes, at most 31, not {value!r}"
     if name == "allow_unhashed":
         try:
-            yes_or_no(value)
+            read_switch(value)
         except ValueError as error:
             return str(error)
     if name == "python" and not re.fullmatch(r"3\.\d{1,2}", value):

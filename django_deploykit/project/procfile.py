@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from django_deploykit.errors import Problems
+from django_deploykit.runtime.base.names import PROCESS_NAME
 from django_deploykit.runtime.bundle.manifest import Process
 
-_LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)\s*:\s*(?P<command>\S.*)\Z")
+_LINE = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?P<command>\S.*)\Z")
 
 
 def parse_procfile(text: str) -> tuple[Process, ...]:
-    """Return the processes of a Procfile; :class:`Problems` names every line that is none."""
+    """Return the processes of a Procfile; :class:`Problems` lists every line that is not one."""
     found: dict[str, Process] = {}
     problems = []
     for number, raw in enumerate(text.splitlines(), 1):
@@ -19,10 +20,10 @@ def parse_procfile(text: str) -> tuple[Process, ...]:
         if not line or line.startswith("#"):
             continue
         match = _LINE.match(line)
-        if match is None:
+        if match is None or not PROCESS_NAME.match(match["name"]):
             problems.append(f"Procfile:{number}: expected `name: command`, got {line!r}")
         elif match["name"] in found:
-            problems.append(f"Procfile:{number}: {match['name']} stands there twice")
+            problems.append(f"Procfile:{number}: {match['name']} is defined twice")
         else:
             found[match["name"]] = Process(match["name"], match["command"])
     if problems:
@@ -31,10 +32,10 @@ def parse_procfile(text: str) -> tuple[Process, ...]:
 
 
 def default_web(wsgi: str, asgi: str, *, uvicorn: bool) -> Process | None:
-    """Return the ``web`` process of a project without one: gunicorn, or None where there is no application.
+    """Return the ``web`` process of a project without one: gunicorn, None if there is no application.
 
-    Two workers are what a small server bears; ``WEB_CONCURRENCY`` says otherwise. Threads keep a slow
-    client from holding a worker.
+    Two workers suit a small server; ``WEB_CONCURRENCY`` changes that. Threads keep a slow client
+    from blocking a worker.
     """
     if wsgi:
         return Process(

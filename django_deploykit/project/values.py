@@ -1,19 +1,9 @@
-"""Words of ``deploykit.ini``: switches, and guesses at what a misspelled one should be."""
+"""Guesses at what a misspelled word should be."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-
-from django_deploykit.conf.readers import read_bool
-
-
-def yes_or_no(text: str) -> bool:
-    """Return a switch, read as the settings helpers do; :class:`ValueError` says what was expected."""
-    try:
-        return read_bool(text)
-    except ValueError:
-        raise ValueError(f"must be yes or no, not {text!r}") from None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

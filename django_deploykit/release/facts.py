@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_deploykit.runtime.base.ini import missing_keys
 from django_deploykit.runtime.base.machine import target_problem
+from django_deploykit.runtime.base.option_names import missing_keys
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest
 
 _SKEW = 12 * 3600.0  # seconds; certificates and cookies fail beyond a day

@@ -79,7 +79,7 @@ def test_every_section_of_deploykit_ini_is_read(project: Path) -> None:
         (
             "E821",
             "deploykit.ini:5",
-            "keepp is no option of [environment:x]; did you mean 'keep'?",
+            "[environment:x] has no option keepp; did you mean 'keep'?",
         ),
         ("E821", "deploykit.ini:7", "keep must be a whole number from 1 on, not '0'"),
     ]

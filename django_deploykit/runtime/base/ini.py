@@ -1,89 +1,81 @@
-"""Which options a site's INI files set: names only, so that nobody reads a value by accident."""
+"""The INI syntax: the one parser of settings, ``deploykit.ini``, host verbs and the root helper.
+
+The root helper holds a copy of this module's text, so it imports nothing but ``re`` and ``typing``.
+"""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Set
+from typing import Dict, List, Optional, Set, Tuple
 
-SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
-OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
-GENERATE = "{generate}"
+# The words of a truth value.
+TRUE = ("true", "yes", "on", "1", "y", "t")
+FALSE = ("false", "no", "off", "0", "n", "f")
+_SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
+_OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
 
 
-def names(text: str) -> Set[str]:
-    """Return the options of an INI text that have a value, as ``[section] option``.
+def parse(text: str) -> Tuple[Dict[str, Dict[str, Tuple[str, int]]], List[Tuple[int, str]]]:
+    """Return options by section and name (in lower case), as value and line, and problems by line.
 
-    >>> sorted(names("[django]\\nsecret_key = x\\ndebug =\\n"))
+    Values keep ``#``, ``;``, ``%``, ``$`` and quotes. A comment has a line of its own. Indented
+    lines continue a value and are joined with newlines. Lines count from 1.
+
+    >>> parse("[django]\\nallowed_hosts =\\n  a.example\\n  b.example\\n")
+    ({'django': {'allowed_hosts': ('\\na.example\\nb.example', 2)}}, [])
+    """
+    sections: Dict[str, Dict[str, Tuple[str, int]]] = {}
+    problems: List[Tuple[int, str]] = []
+    section: Optional[Dict[str, Tuple[str, int]]] = None
+    name, gap = "", "\n"
+    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
+        stripped = line.strip()
+        if not stripped:
+            gap += "\n"
+            continue
+        if stripped[0] in "#;":
+            continue
+        if line[0] in " \t" and section and name:
+            value, first = section[name]
+            section[name] = (value + gap + stripped, first)
+        else:
+            section, name, problem = _start(stripped, number, sections, section)
+            if problem:
+                problems.append((number, problem))
+        gap = "\n"
+    return sections, problems
+
+
+def _start(
+    line: str,
+    number: int,
+    sections: Dict[str, Dict[str, Tuple[str, int]]],
+    section: Optional[Dict[str, Tuple[str, int]]],
+) -> Tuple[Optional[Dict[str, Tuple[str, int]]], str, str]:
+    """Add what a line starts; return the section, the name of the option, and what is wrong."""
+    heading = _SECTION.match(line)
+    if heading:
+        return sections.setdefault(heading.group(1).strip(), {}), "", ""
+    if section is None:
+        return None, "", "an option comes before the first [section]"
+    option = _OPTION.match(line)
+    if not option:
+        return section, "", "expected a [section], an option = value, or a comment"
+    name = option.group(1).strip().lower()
+    problem = f"{name} is set twice, first at line {section[name][1]}" if name in section else ""
+    section[name] = (option.group(2).strip(), number)
+    return section, name, problem
+
+
+def keys_with_value(text: str) -> Set[str]:
+    """Return the options that have a value, as ``[section] option``; never a value.
+
+    >>> sorted(keys_with_value("[django]\\nsecret_key = x\\ndebug =\\n"))
     ['[django] secret_key']
     """
-    found, section = set(), ""
-    for line in text.splitlines():
-        stripped = line.strip()
-        match = SECTION.match(stripped)
-        if match:
-            section = match.group(1).strip()
-            continue
-        option = OPTION.match(line) if line[:1] not in " \t" else None
-        if option and section and stripped[0] not in "#;" and option.group(2).strip():
-            found.add(f"[{section}] {option.group(1).strip().lower()}")
-    return found
-
-
-def only_here(sample: str) -> bool:
-    """Whether a sample's own allowed_hosts, as a comment, let nobody in but this machine.
-
-    >>> only_here("[django]\\n# allowed_hosts = localhost, 127.0.0.1\\n")
-    True
-    """
-    match = re.search(r"^# allowed_hosts =(.*)$", sample, re.MULTILINE)
-    hosts = {host.strip() for host in match.group(1).split(",")} if match else {"?"}
-    return hosts <= {"", "localhost", "127.0.0.1", "[::1]", "::1", ".localhost"}
-
-
-def names_in(etc: Path, app: str) -> List[str]:
-    """Return the options that ``<etc>/<app>.ini`` and ``<etc>/conf.d/*.ini`` set, sorted."""
-    found: Set[str] = set()
-    for path in [etc / f"{app}.ini", *sorted((etc / "conf.d").glob("*.ini"))]:
-        try:
-            found |= names(path.read_text(encoding="utf-8-sig", errors="replace"))
-        except FileNotFoundError:
-            continue
-    return sorted(found)
-
-
-def fill(sample: str) -> str:
-    """Return a sample with a key of its own wherever one is to be generated."""
-    import secrets  # slow to load, and rarely needed
-
-    while GENERATE in sample:
-        sample = sample.replace(GENERATE, secrets.token_urlsafe(50), 1)
-    return sample
-
-
-def environment_name(option: str) -> str:
-    """Return the environment's name of an option.
-
-    >>> environment_name("[django] secret_key"), environment_name("[database] url")
-    ('SECRET_KEY', 'DATABASE_URL')
-    """
-    section, _, name = option.strip("[").partition("] ")
-    return (name if section == "django" else f"{section}_{name}").upper().replace("-", "_")
-
-
-def missing_keys(
-    required: Sequence[str],
-    project: str,
-    keys: Sequence[str],
-    env: Optional[Dict[str, str]] = None,
-) -> List[str]:
-    """Return the required options of a project that neither ``keys`` nor ``env`` sets."""
-    prefix = project.upper().replace("-", "_") + "_"
-    names = env or {}
-    return [
-        key
-        for key in required
-        if key not in keys
-        and environment_name(key) not in names
-        and prefix + environment_name(key) not in names
-    ]
+    return {
+        f"[{section}] {name}"
+        for section, options in parse(text)[0].items()
+        for name, (value, _) in options.items()
+        if value
+    }

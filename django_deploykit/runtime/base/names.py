@@ -1,19 +1,15 @@
-"""Names that come from outside and end up in paths, units and arguments: what each may look like."""
+"""Patterns for names that come from outside and become part of paths, units and arguments."""
 
 from __future__ import annotations
 
 import re
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-
-
-_RELEASE_ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
-
-
-_RELEASE_IN = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}")
-
-
+_RELEASE = r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}"
+_RELEASE_ID = re.compile(_RELEASE + r"\Z")
+_RELEASE_IN = re.compile(_RELEASE)
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
+PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 
 def valid_release_id(text: str) -> bool:
@@ -22,7 +18,7 @@ def valid_release_id(text: str) -> bool:
 
 
 def release_in(name: str) -> str:
-    """Return the release id in a file's name, "" where there is none.
+    """Return the release id in a file's name, "" if there is none.
 
     >>> release_in("web-20261123T041500-ab12cd3.log.1")
     '20261123T041500-ab12cd3'
@@ -39,6 +35,3 @@ def valid_app(text: str) -> bool:
 def valid_digest(text: str) -> bool:
     """Whether ``text`` is a SHA-256 in lower-case hexadecimal."""
     return bool(_DIGEST.match(text))
-
-
-PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.names import _APP, _DIGEST, valid_release_id
+from ..base.names import _APP, _DIGEST, PROCESS_NAME, valid_release_id
 
 FORMAT = 1
 LONGEST = 16 << 20  # bytes of a manifest, many times what a large project has
@@ -24,7 +24,6 @@ _ODD_PARTS = frozenset(("", ".", ".."))
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 _ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
-_PROCESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 _LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
 # What staging makes in every release: a layer's file there would be written through to the store.
@@ -203,7 +202,7 @@ def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
             yield f"{key}[{position}] must hold exactly {', '.join(names)}"
         elif not all(_plain(part) for part in item.values() if isinstance(part, str)):
             yield f"{key}[{position}] holds control characters"
-        elif kind is Process and not _PROCESS.match(item["name"]):
+        elif kind is Process and not PROCESS_NAME.match(item["name"]):
             yield f"{key}[{position}] has a name that no process can have"
         elif kind is Layer:
             yield from _layer_problems(item, f"{key}[{position}]")

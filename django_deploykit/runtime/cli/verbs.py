@@ -15,7 +15,7 @@ from ..base import deploy_lock, journal
 from ..base.errors import TAKEN_BACK, DeployKitError
 from ..base.output import SILENCE, Patient, Voice, has_ended, heed, wait_for_end
 from ..base.processes import run
-from ..base.site import Site, live_release, load_site
+from ..base.site import Site, live_release, load_site, site_from_json
 from ..bundle import signature
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
@@ -124,21 +124,8 @@ def _facts(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
 
 def _prepare(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
     """Make a ``local`` site ready: the site's JSON is the argument, the sample standard input."""
-    site = _parse_site(options)
+    site = site_from_json(options.site)
     return {"keys": facts.prepare_local(site, sys.stdin.read())}
-
-
-def _parse_site(options: argparse.Namespace) -> Site:
-    import json
-    from dataclasses import fields
-
-    data = json.loads(options.site)
-    known = {field.name for field in fields(Site)}
-    kept = {key: value for key, value in data.items() if key in known}
-    for key in ("root", "etc", "data"):
-        kept[key] = Path(kept[key])
-    kept["roles"] = tuple(kept.get("roles", ()))
-    return Site(**kept)
 
 
 def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from ..base import deploy_lock, ini, journal
+from ..base import deploy_lock, journal
+from ..base.configuration import configured_keys, fill
 from ..base.errors import DeployKitError
 from ..base.machine import here_glibc, here_platform
 from ..base.site import Site, live_release, load_site
@@ -78,7 +79,7 @@ def configuration(site: Site, supervisor: Supervisor) -> Dict[str, Any]:
             "drift": supervisor.drift(),
             "processes": supervisor.kinds,
         }
-    return {"keys": ini.names_in(site.etc, site.app), "drift": []}
+    return {"keys": configured_keys(site.etc, site.app), "drift": []}
 
 
 def base_layers(site: Site) -> List[Dict[str, str]]:
@@ -100,13 +101,13 @@ def prepare_local(site: Site, sample: str) -> List[str]:
     if not site.ini.exists():
         fd = os.open(site.ini, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(fd, "w", encoding="utf-8") as file:
-            file.write(ini.fill(sample))
+            file.write(fill(sample))
     path = site.root / "site.json"
     if not path.exists() or path.read_text(encoding="utf-8") != site.dumps():
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(site.dumps(), encoding="utf-8")
         os.replace(temporary, path)
-    return ini.names_in(site.etc, site.app)
+    return configured_keys(site.etc, site.app)
 
 
 def _user_name(uid: int) -> str:

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Dict
 
+from ..base.configuration import fill
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
-from ..base.ini import fill
 from .plan import NOLOGIN, SUDOERS, Step
 
 

@@ -19,14 +19,16 @@ import os
 import pwd
 import shutil
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
-from ..base import ini
+from ..base.configuration import configured_keys, only_local_hosts
 from ..base.errors import DeployKitError
+from ..base.ini import keys_with_value
+from ..base.option_names import missing_keys
 from ..base.output import Voice
 from ..base.site import Site, load_site
+from ..base.site_options import SITE_OPTIONS, OptionValue, SiteOption, values_of
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..storage.prune import manifests
@@ -36,27 +38,35 @@ from .apply import apply
 from .plan import Request, State, authorized, judge, plan
 from .state import look
 
-# What a request or an option may say of a site; the rest follows from the project's name.
-_OPEN = ("listen", "health", "host", "keep", "boot", "drain", "roles", "proxied")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the verb takes."""
+    """Declare the verb's arguments."""
     parser.add_argument(
-        "--plan", action="store_true", help="show what would change, change nothing"
+        "--plan", action="store_true", help="show what would change; changes nothing"
     )
     parser.add_argument("--request", action="store_true", help="read JSON from standard input")
-    parser.add_argument("--user", default="", help="the deploy user; default: who called sudo")
-    parser.add_argument("--listen", help="a path below /run, or IP:PORT")
-    parser.add_argument("--health", metavar="PATH", help="the path that is asked before a switch")
-    parser.add_argument("--host", metavar="NAME", help="the Host header for that")
-    parser.add_argument("--keep", type=int, help="how many releases stay")
-    parser.add_argument("--boot", type=float, metavar="SECONDS", help="time to come up")
-    parser.add_argument("--drain", type=float, metavar="SECONDS", help="time to finish")
-    parser.add_argument("--roles", help="the processes that run here, separated by commas")
-    parser.add_argument(
-        "--no-proxy", dest="proxied", action="store_false", default=None, help="no proxy in front"
-    )
+    parser.add_argument("--user", default="", help="the deploy user; default: the caller of sudo")
+    for name, option in SITE_OPTIONS.items():
+        if option.switch:
+            parser.add_argument(
+                option.switch, dest=name, action="store_false", default=None, help=option.help
+            )
+        else:
+            parser.add_argument(
+                f"--{name}", type=_reader(option), metavar=option.metavar, help=option.help
+            )
+
+
+def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
+    """Return an option's reader with argparse's own error, which keeps the message."""
+
+    def read(text: str) -> OptionValue:
+        try:
+            return option.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
 
 
 def setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
@@ -121,7 +131,7 @@ def _request(
     options: argparse.Namespace, manifest: Manifest, sample: str, data: Dict[str, Any]
 ) -> Request:
     root = options.root or Path("/srv") / manifest.project
-    site = _site(options, manifest, root, dict(data.get("site", {})))
+    site = _site(options, manifest.project, root, dict(data.get("site", {})))
     user = options.user or str(data.get("user", "")) or _usual_user(root)
     return Request(
         site=site,
@@ -134,43 +144,27 @@ def _request(
     )
 
 
-def _site(
-    options: argparse.Namespace, manifest: Manifest, root: Path, asked: Dict[str, Any]
-) -> Site:
-    """Return the site: what was asked for now, else what it is already, else the usual."""
-    app = manifest.project
-    usual = Site(
-        app=app,
-        root=root,
-        etc=Path("/etc") / app,
-        data=Path("/var/lib") / app,
-        listen=f"/run/{app}/web.sock",
-    )
-    before = _before(usual)
-    values: Dict[str, Any] = {key: getattr(before, key) for key in _OPEN}
-    # Where root listens is said by root's own unit, not by a file of the deploy user.
-    values["listen"] = listening(manifest.project, read_units(manifest.project)) or usual.listen
-    values.update({key: asked[key] for key in _OPEN if key in asked})
-    values.update(
-        {key: getattr(options, key) for key in _OPEN if getattr(options, key) is not None}
-    )
-    roles = values["roles"]
-    values["roles"] = tuple(roles.split(",")) if isinstance(roles, str) else tuple(roles)
-    types = {field.name: field.type for field in fields(Site)}
-    for key, kind in (("keep", int), ("boot", float), ("drain", float), ("proxied", bool)):
-        try:
-            values[key] = kind(values[key])
-        except (TypeError, ValueError):
-            raise DeployKitError(f"{key} must be a {types[key]}, not {values[key]!r}") from None
-    return replace(usual, **values)
-
-
-def _before(usual: Site) -> Site:
-    """Return the site as it was set up before; the deploy user could write there, so it is judged."""
+def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, object]) -> Site:
+    """Return the site: each option from the arguments, the request, the site so far, or its default."""
+    default = Site(app, root, Path("/etc") / app, Path("/var/lib") / app)
     try:
-        return load_site(usual.root)
-    except (DeployKitError, TypeError):
-        return usual
+        before = load_site(root)
+    except DeployKitError:
+        before = default
+    try:
+        requested = values_of(asked)
+    except ValueError as error:
+        raise DeployKitError(f"the request is not valid: {error}") from None
+    given = {name: getattr(options, name) for name in SITE_OPTIONS}
+    return default.with_options(
+        {
+            **before.site_values(),
+            # Where root listens is read from root's own unit: the deploy user can write site.json.
+            "listen": listening(app, read_units(app)) or f"/run/{app}/web.sock",
+            **requested,
+            **{name: value for name, value in given.items() if value is not None},
+        }
+    )
 
 
 def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
@@ -218,12 +212,12 @@ def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
     """Return what a person has to do before a release can come."""
     site, left = request.site, []
     if str(site.ini) in state.present or site.ini.exists():
-        keys = ini.names_in(site.etc, site.app)
+        keys = configured_keys(site.etc, site.app)
     else:
-        keys = sorted(ini.names(request.sample))
-    missing = ini.missing_keys(manifest.required, manifest.project, keys)
+        keys = sorted(keys_with_value(request.sample))
+    missing = missing_keys(manifest.required, manifest.project, keys)
     left += [f"set {key} in {site.ini}" for key in missing]
-    if HOSTS not in keys and HOSTS not in missing and ini.only_here(request.sample):
+    if HOSTS not in keys and HOSTS not in missing and only_local_hosts(request.sample):
         left.append(f"set {HOSTS} in {site.ini}: the names that people reach the site by")
     if site.ini.exists() and site.ini.stat().st_mode & 0o077:
         left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")

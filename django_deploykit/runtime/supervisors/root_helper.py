@@ -7,6 +7,7 @@ systemd as whole arguments, never to a shell.
 
 from __future__ import annotations
 
+import pkgutil
 from typing import Sequence
 
 from ..base import ini
@@ -43,8 +44,6 @@ TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 LINES = re.compile(r"[1-9][0-9]{0,4}\Z")
 VARIABLE = re.compile(r"DEPLOYKIT_[A-Z_]{1,40}=[A-Za-z0-9._:/@+-]{0,200}\Z")
 TERMINAL = re.compile(r"[A-Za-z0-9._+-]{1,40}\Z")
-SECTION = @SECTION!r@
-OPTION = @OPTION!r@
 SIGNATURE = @SIGNATURE!r@
 NAMESPACE = @NAMESPACE!r@
 SIGNERS = ETC + "/allowed_signers"
@@ -278,25 +277,13 @@ def keys(words):
     for path in [ETC + "/" + APP + ".ini"] + [ETC + "/conf.d/" + name for name in more]:
         try:
             with open(path, encoding="utf-8-sig", errors="replace") as file:
-                found |= names(file.read())
+                found |= keys_with_value(file.read())
         except FileNotFoundError:
             pass
     print("\n".join(sorted(found)))
 
 
-def names(text):
-    """Return the options of an INI text that have a value, as ``[section] option``."""
-    found, section = set(), ""
-    for line in text.splitlines():
-        stripped = line.strip()
-        match = re.match(SECTION, stripped)
-        if match:
-            section = match.group(1).strip()
-            continue
-        option = re.match(OPTION, line) if line[:1] not in " \t" else None
-        if option and section and stripped[0] not in "#;" and option.group(2).strip():
-            found.add("[%s] %s" % (section, option.group(1).strip().lower()))
-    return found
+@INI@
 
 
 def boot(words):
@@ -346,15 +333,21 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
         "ETC": str(site.etc),
         "KINDS": tuple(kind.name for kind in kinds),
         "PROPERTIES": tuple(f"{key}={value}" for key, value in run_properties(site)),
-        "SECTION": ini.SECTION.pattern,
-        "OPTION": ini.OPTION.pattern,
         "SIGNATURE": signature.PATTERN,
         "NAMESPACE": signature.NAMESPACE,
     }
-    text = _TEXT.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
+    text = _TEXT.replace("@INI@", ini_source())
+    text = text.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
     for name, value in values.items():
         text = text.replace(f"@{name}!r@", repr(value))
     return text
+
+
+def ini_source() -> str:
+    """Return the INI parser's source, without what only the head of a file can have."""
+    source = pkgutil.get_data(ini.__name__.rpartition(".")[0], "ini.py") or b""
+    body = source.decode("utf-8").partition("from __future__ import annotations\n")[2]
+    return body.strip()
 
 
 def run_properties(site: Site) -> "list[tuple[str, str]]":

@@ -137,7 +137,7 @@ def test_never_tells_a_secret(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as second:
         config.database()
     assert "hunter2" not in str(first.value) + str(second.value) + repr(config) + repr(
-        config.layers
+        config.sources
     )
 
 
@@ -213,7 +213,7 @@ def test_empty_in_a_file_counts_as_absent(tmp_path: Path) -> None:
 
 
 def test_tells_of_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"/nowhere/x\.ini is no file"):
+    with pytest.raises(ConfigError, match=r"there is no file /nowhere/x\.ini"):
         make(tmp_path, SHOP_CONFIG="/nowhere/x.ini")
     config = make(tmp_path, TOKEN_FILE="/nowhere/token")
     with pytest.raises(ConfigError, match="TOKEN_FILE: the file cannot be read"):
@@ -273,7 +273,7 @@ def test_problems_of_a_module_that_another_imports_come_out_too(tmp_path: Path) 
 
 
 def test_tells_of_lines_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"shop\.ini:3: neither a \[section\]"):
+    with pytest.raises(ConfigError, match=r"shop\.ini:3: expected a \[section\]"):
         make(tmp_path, "[x]\ny = 1\nbroken line\n")
 
 
@@ -321,7 +321,7 @@ def test_tells_of_credentials_that_are_no_text(tmp_path: Path) -> None:
 
 
 def test_tells_of_a_packaged_file_that_was_left_behind(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"/no/defaults\.ini is no file"):
+    with pytest.raises(ConfigError, match=r"there is no file /no/defaults\.ini"):
         Config("shop", packaged="/no/defaults.ini", etc=tmp_path, environ={})
 
 

@@ -91,24 +91,24 @@ def test_says_where_json_breaks_but_not_what_it_holds() -> None:
         ("'example.com'", "has quotes or spaces, which never match; write example.com"),
         ("*", "accepts every Host header"),
         ("exa mple.com", "quotes or spaces"),
-        ("-example.com", "is no host name"),
-        ("*.example.com", "is no host name"),
+        ("-example.com", "is not a host name"),
+        ("*.example.com", "is not a host name"),
     ],
 )
 def test_says_what_is_wrong_with_a_host(name: str, says: str) -> None:
-    assert says in readers.judge_host(name)
+    assert says in readers.host_problem(name)
 
 
 @pytest.mark.parametrize(
     "name", ["example.com", ".example.com", "localhost", "127.0.0.1", "[::1]", "x-1.example.com"]
 )
 def test_accepts_hosts(name: str) -> None:
-    assert readers.judge_host(name) == ""
+    assert readers.host_problem(name) == ""
 
 
 def test_accepts_the_star_in_debug() -> None:
     assert readers.read_hosts("*") == ["*"]
-    assert readers.judge_host("*", debug=True) == ""
+    assert readers.host_problem("*", debug=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -125,16 +125,16 @@ def test_accepts_the_star_in_debug() -> None:
     ],
 )
 def test_refuses_keys_that_can_be_guessed(key: str) -> None:
-    assert readers.judge_secret(key, signing=True)
+    assert readers.secret_problem(key, signing=True)
 
 
 def test_accepts_random_keys() -> None:
     import secrets
 
     for _ in range(200):
-        assert readers.judge_secret(secrets.token_urlsafe(50), signing=True) == ""
+        assert readers.secret_problem(secrets.token_urlsafe(50), signing=True) == ""
 
 
 def test_accepts_a_password_that_merely_holds_a_common_word() -> None:
-    assert readers.judge_secret("my-secret-is-7c2f") == ""
-    assert readers.judge_secret("changeme") == "is a placeholder"
+    assert readers.secret_problem("my-secret-is-7c2f") == ""
+    assert readers.secret_problem("changeme") == "is a placeholder"

@@ -82,7 +82,7 @@ def test_an_explanation_tells_where_but_not_what(tmp_path: Path) -> None:
     made("API_TOKEN")
     made.url("GOOD_URL")
     lines = "\n".join(explain(made))
-    assert HUSH not in lines + repr(made) + repr(made.layers) + repr(made.declarations)
+    assert HUSH not in lines + repr(made) + repr(made.sources) + repr(made.declarations)
     assert "SECRET_KEY: ********** from SECRET_KEY" in lines
 
 

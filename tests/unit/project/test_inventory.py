@@ -13,7 +13,6 @@ from django_deploykit.project.inventory import (
     Environment,
     as_user,
     choose,
-    listen_of,
     narrow,
     parse_host,
     read_inventory,
@@ -55,7 +54,7 @@ def test_takes_hosts_apart(text: str, parts: tuple[str, str, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "-web", "web:0", "web:65536", "[web]", "u@@web", "ü"])
 def test_refuses_what_is_no_host(text: str) -> None:
-    with pytest.raises(DeployKitError, match="is no host"):
+    with pytest.raises(DeployKitError, match="is not a host"):
         parse_host(text)
 
 
@@ -75,7 +74,20 @@ def test_a_host_overrides_its_environment(tmp_path: Path) -> None:
     a, b = (site_values(environment, host, "shop") for host in environment.hosts[:2])
     assert (a["keep"], a["health"], a["listen"]) == (3, "/", "a:8000")
     assert (b["keep"], b["health"], b["listen"]) == (9, "/up", "/run/x")
-    assert listen_of(production(tmp_path, ""), environment.hosts[0], "shop") == "/run/shop/web.sock"
+
+
+def test_every_option_of_a_site_reaches_its_host(tmp_path: Path) -> None:
+    environment = production(tmp_path, "proxied = no\nboot = 2m\nroles = web\n")
+    assert site_values(environment, environment.hosts[0], "shop") == {
+        "listen": "/run/shop/web.sock",
+        "health": "/",
+        "host": "",
+        "keep": 5,
+        "boot": 120.0,
+        "drain": 30.0,
+        "roles": ["web"],
+        "proxied": False,
+    }
 
 
 def test_some_hosts_are_chosen_and_reached_as_another_user(tmp_path: Path) -> None:
@@ -111,11 +123,11 @@ def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None
         read(tmp_path, text)
     assert [problem.partition("deploykit.ini:")[2] for problem in caught.value.problems] == [
         "3: hosts names web1 twice",
-        "4: bach is no option of [environment:production]; did you mean 'batch'?",
+        "4: [environment:production] has no option bach; did you mean 'batch'?",
         "5: keep must be a whole number from 1 on, not '0'",
         "6: proxied must be yes or no, not 'perhaps'",
         "7: on_failure must be one of back, stop, continue, not 'bak'; did you mean 'back'?",
-        "10: on is none of the hosts; did you mean 'one'?",
-        "12: [environment:empty] names no hosts",
-        "14: [host:two] is in no environment",
+        "10: on is not one of the hosts; did you mean 'one'?",
+        "12: [environment:empty] has no hosts",
+        "14: no environment has a host two",
     ]

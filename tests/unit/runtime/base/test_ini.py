@@ -1,66 +1,129 @@
-"""Names of options in INI files, and filled samples."""
+"""The INI parser, and that everyone who reads an INI reads the same."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from django_deploykit.runtime.base.ini import environment_name, fill, names, names_in, only_here
+from django_deploykit.conf.declarations import place
+from django_deploykit.conf.ini import parse_ini
+from django_deploykit.conf.sources import load_sources
+from django_deploykit.runtime.base.configuration import configured_keys
+from django_deploykit.runtime.base.ini import keys_with_value, parse
+from django_deploykit.runtime.base.option_names import key_of, missing_keys
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.supervisors.root_helper import helper
+
+NAMES = ("ALLOWED_HOSTS", "DATABASE_URL", "SHOP", "COLOUR", "DJANGO_LEVEL", "A_B")
+LINES = [
+    *("[django]", "[shop]", "[database]", " [a] ", "[shop_database]", "[bad", "[]", "[a]b"),
+    *(
+        "allowed_hosts =",
+        "allowed_hosts = x",
+        "url=y",
+        "URL : z",
+        "colour",
+        "= x",
+        "database_url=w",
+    ),
+    *("django_level = 1", "level = 2", "b = 3", "shop = 4", "url = a ; b # c", "key = %(x)s"),
+    *("  a.example", "\tb.example", "  key = v", "   ", "", "# c", "  ; c", "\x0b", "\u2028x = 1"),
+]
+texts = st.builds(
+    str.join,
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.lists(st.sampled_from(LINES) | st.text("[]=:#; \t\nab\r\x0c\x85\u2028é"), max_size=12),
+)
+SITE = Site("shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"))
 
 
-def test_names_options_that_have_a_value() -> None:
-    text = (
-        "[django]\nsecret_key = x\nDEBUG: yes\nempty =\nblank =   \n[database]\nurl=sqlite:///x\n"
+def helper_space() -> dict[str, Any]:
+    """Return what the root helper's text defines."""
+    space: dict[str, Any] = {"__name__": "helper"}
+    exec(compile(helper(SITE, ()), "helper", "exec"), space)
+    return space
+
+
+HELPER = helper_space()
+
+
+def test_values_continue_on_indented_lines() -> None:
+    text = "[django]\nallowed_hosts =\n  a.example\n\n  b.example\n# c\n  c.example\ndebug = no\n"
+    assert parse(text) == (
+        {
+            "django": {
+                "allowed_hosts": ("\na.example\n\nb.example\nc.example", 2),
+                "debug": ("no", 8),
+            }
+        },
+        [],
     )
-    assert names(text) == {"[django] secret_key", "[django] debug", "[database] url"}
 
 
-def test_passes_over_comments_continuations_and_what_stands_before_a_section() -> None:
-    text = "early = 1\n[a]\n# b = 1\n; c = 1\n  #d = 1\nlong = x\n  e = 1\n"
-    assert names(text) == {"[a] long"}
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_every_kind_of_newline_ends_a_line(newline: str) -> None:
+    assert parse(newline.join(["[a]", "b = 1", "c = 2"])) == (
+        {"a": {"b": ("1", 2), "c": ("2", 3)}},
+        [],
+    )
 
 
-def test_reads_all_files_of_a_site(tmp_path: Path) -> None:
-    (tmp_path / "conf.d").mkdir()
-    (tmp_path / "shop.ini").write_bytes("\ufeff[django]\nsecret_key = ä\n".encode())
-    (tmp_path / "conf.d" / "10.ini").write_bytes(b"[mail]\nurl = \xff\n")
-    (tmp_path / "conf.d" / "note.txt").write_text("[no]\nx = 1\n")
-    assert names_in(tmp_path, "shop") == ["[django] secret_key", "[mail] url"]
+def test_every_bad_line_is_reported_and_the_others_are_read() -> None:
+    sections, problems = parse("early = 1\n[a]\nnonsense\n  more\nb = 1\nb = 2\n")
+    assert sections == {"a": {"b": ("2", 6)}}
+    assert problems == [
+        (1, "an option comes before the first [section]"),
+        (3, "expected a [section], an option = value, or a comment"),
+        (4, "expected a [section], an option = value, or a comment"),
+        (6, "b is set twice, first at line 5"),
+    ]
 
 
-def test_a_site_without_files_has_no_options(tmp_path: Path) -> None:
-    assert names_in(tmp_path / "none", "shop") == []
+def test_only_options_with_a_value_have_a_key() -> None:
+    text = "[django]\nsecret_key = x\nDEBUG: yes\nempty =\nblank =   \n[db]\nurl=sqlite:///x\n"
+    assert keys_with_value(text) == {"[django] secret_key", "[django] debug", "[db] url"}
 
 
-def test_fills_every_key_with_one_of_its_own() -> None:
-    first, second = fill("a = {generate}\nb = {generate}\nc = {other}\n").splitlines()[:2]
-    assert len(first) > 50
-    assert first.partition(" = ")[2] != second.partition(" = ")[2]
-    assert "{generate}" not in first + second
+@settings(max_examples=300, deadline=None)
+@given(texts)
+def test_settings_host_verbs_and_the_root_helper_read_the_same(text: str) -> None:
+    read = {
+        key_of(section, name)
+        for section, options in parse_ini(text, Path("shop.ini")).sections.items()
+        for name, option in options.items()
+        if option.value
+    }
+    assert keys_with_value(text) == read
+    assert HELPER["keys_with_value"](text) == read
 
 
-@pytest.mark.parametrize(
-    ("option", "name"),
-    [
-        ("[django] secret_key", "SECRET_KEY"),
-        ("[database] url", "DATABASE_URL"),
-        ("[mail-out] api-key", "MAIL_OUT_API_KEY"),
-    ],
-)
-def test_every_option_has_a_name_in_the_environment(option: str, name: str) -> None:
-    assert environment_name(option) == name
+@settings(max_examples=300, deadline=None)
+@given(texts, st.sampled_from(NAMES))
+def test_a_key_is_missing_for_a_release_if_the_settings_do_not_find_it(
+    text: str, name: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        etc = Path(folder)
+        (etc / "shop.ini").write_bytes(text.encode())
+        sources = load_sources("shop", {}, None, etc)
+        keys = configured_keys(etc, "shop")
+    if not sources.problems:  # otherwise the settings do not load
+        missing = missing_keys([key_of(*place("shop", name))], "shop", keys)
+        assert bool(missing) == (sources.find(name) is None)
 
 
-@pytest.mark.parametrize(
-    ("line", "only"),
-    [
-        ("# allowed_hosts = localhost, 127.0.0.1", True),
-        ("# allowed_hosts =", True),
-        ("# allowed_hosts = localhost, shop.example.org", False),
-        ("allowed_hosts =", False),  # required: it is among those that are missing
-        ("# other = localhost", False),
-    ],
-)
-def test_knows_hosts_that_nobody_else_reaches(line: str, only: bool) -> None:
-    assert only_here(f"[django]\nsecret_key = x\n{line}\n") is only
+def test_the_root_helper_prints_the_keys_that_a_release_looks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.ini").write_text(
+        "\ufeff[django]\nallowed_hosts =\n    a.example\n    b.example\n", encoding="utf-8"
+    )
+    monkeypatch.setitem(HELPER, "ETC", str(tmp_path))
+    assert HELPER["main"](["keys"]) == 0
+    assert capsys.readouterr().out.split("\n")[:-1] == configured_keys(tmp_path, "shop")
+    assert configured_keys(tmp_path, "shop") == ["[django] allowed_hosts"]

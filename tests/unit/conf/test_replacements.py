@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_deploykit.conf.moving import options_of, steps
+from django_deploykit.conf.replacements import options_of, replacements
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ from django_deploykit.conf.moving import options_of, steps
 )
 def test_shows_the_line_beside_ours(before: str, after: str) -> None:
     head = "import os\nimport environ\nenv = environ.Env()\n"
-    found = [step for step in steps(head + before, "shop") if step.line == 4]
+    found = [step for step in replacements(head + before, "shop") if step.line == 4]
     assert [(step.before, step.after) for step in found] == [(before, after)]
 
 
 def test_decouple_is_one_import() -> None:
     text = "from decouple import Csv, config\nH = config('H', cast=Csv())\n"
-    assert [(step.line, step.after) for step in steps(text, "shop")] == [
+    assert [(step.line, step.after) for step in replacements(text, "shop")] == [
         (
             1,
             'from django_deploykit.conf import Config; config = Config("shop"); from decouple import Csv',
@@ -51,7 +51,7 @@ def test_decouple_is_one_import() -> None:
     ],
 )
 def test_leaves_alone_what_reads_no_configuration(text: str) -> None:
-    assert steps(text, "shop") == []
+    assert replacements(text, "shop") == []
 
 
 def test_names_where_values_go_but_not_the_values() -> None:

@@ -1,4 +1,4 @@
-"""What a project asks of its configuration, as its settings were read; and the sample made of it."""
+"""The settings that settings.py reads from the configuration, and the sample INI made from them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# First words of a setting's name that are a section of their own.
-_SECTIONS = ("database", "cache", "email", "redis", "celery", "sentry", "storage", "aws")
-GENERATE = "{generate}"
+from django_deploykit.runtime.base.configuration import GENERATE
+from django_deploykit.runtime.base.option_names import place_of
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """One setting that settings.py reads: where it stands in the INI, what it must be.
+    """One setting that settings.py reads: its place in the INI, and what it must be.
 
-    ``default`` is text as it would stand in the INI, ``where`` the line that reads it.
+    ``default`` is the text for the INI, ``where`` the line that reads the setting.
     """
 
     section: str
@@ -36,24 +35,18 @@ def place(app: str, name: str) -> tuple[str, str]:
     >>> place("shop", "DATABASE_URL"), place("shop", "SECRET_KEY"), place("shop", "STRIPE_KEY")
     (('database', 'url'), ('django', 'secret_key'), ('stripe', 'key'))
     """
-    lower = name.lower()
-    first, _, rest = lower.partition("_")
-    if rest and first in _SECTIONS:
-        return first, rest
-    if is_django(name):
-        return "django", lower
-    return (first, rest) if rest else (app, lower)
+    return place_of(app, name, is_django)
 
 
 def is_django(name: str) -> bool:
-    """Whether Django itself knows a setting of this name."""
+    """Whether Django itself has a setting of this name."""
     from django.conf import global_settings
 
     return hasattr(global_settings, name)
 
 
 def as_text(value: Any) -> str:
-    """Return a default as it would stand in an INI file."""
+    """Return a default as an INI file would have it."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -68,7 +61,7 @@ def as_text(value: Any) -> str:
 def sample(declarations: Sequence[Declaration], app: str = "") -> str:
     """Return a commented INI: required options to fill in, the others with their defaults.
 
-    ``secret_key`` says ``{generate}``, which the set-up of a host replaces with a key of its own.
+    ``secret_key`` is ``{generate}``, which the setup of a host replaces with a new key.
     """
     sections: dict[str, list[Declaration]] = {}
     for one in declarations:
@@ -80,28 +73,28 @@ def sample(declarations: Sequence[Declaration], app: str = "") -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-_HEAD = """# Configuration of {name}. A release reads this file and never writes it.
-# A change takes effect when the site's processes start anew: with the next release, or at once by
+_HEAD = """# Configuration of {name}. Releases read this file and never write it.
+# Changes take effect when the site's processes restart: with the next release, or at once with
 #   sudo systemctl restart '{unit}-*@*'
-# (a site of the environment local: manage.py release --stop, then manage.py release).
-# Options with nothing behind = wait to be filled in. A # in front of an option shows its default,
-# which holds while the line stays as it is; take the # away to set another value.
-# Environment variables override this file; the name stands behind each option."""
+# (in the environment local: manage.py release --stop, then manage.py release).
+# Fill in the options that have nothing after the =. A commented option shows its default;
+# remove the # to set another value.
+# Environment variables override this file; each option's description ends with its name there."""
 
 
-# What operations are told where the settings say nothing of their own.
+# Descriptions for settings that have no help= of their own.
 _HELP = {
-    "DEBUG": "Shows settings and source to visitors; for development alone",
-    "SECRET_KEY": "Signs sessions and links; every site has its own",
-    "ALLOWED_HOSTS": "The names that people reach the site by, commas between: www.example.com, example.com",
+    "DEBUG": "Shows settings and source code to visitors; for development only",
+    "SECRET_KEY": "Signs sessions and links; different on every site",
+    "ALLOWED_HOSTS": "The site's host names, separated by commas: www.example.com, example.com",
     "database": "A URL as postgres://user:password@host:5432/name",
     "cache": "A URL as redis://host:6379/0",
     "email": "A URL as submission://user:password@host:587",
 }
 
 
-def _otherwise(one: Declaration) -> list[str]:
-    """Return what holds without a value, where the option's own line does not show it."""
+def _without_value(one: Declaration) -> list[str]:
+    """Return what applies without a value, unless the option's own line shows it."""
     if one.required:
         return ["required"]
     if one.secret:
@@ -110,9 +103,11 @@ def _otherwise(one: Declaration) -> list[str]:
 
 
 def _option(one: Declaration) -> str:
-    words = [one.kind, *_otherwise(one), one.env]
-    said = one.help or _HELP.get(one.env) or _HELP.get(one.kind, "")
-    text = f"{said.rstrip('.')}. ({', '.join(words)})" if said else f"({', '.join(words)})"
+    words = [one.kind, *_without_value(one), one.env]
+    help_text = one.help or _HELP.get(one.env) or _HELP.get(one.kind, "")
+    text = (
+        f"{help_text.rstrip('.')}. ({', '.join(words)})" if help_text else f"({', '.join(words)})"
+    )
     lines = [f"# {line}" for line in textwrap.wrap(text, 96)]
     if one.env == "SECRET_KEY":
         return "\n".join([*lines, f"{one.option} = {GENERATE}"])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from django_deploykit.conf import Config, sample
-from django_deploykit.conf.declared import sample as written
+from django_deploykit.conf.declarations import sample as written
 from django_deploykit.conf.ini import parse_ini
-from django_deploykit.runtime.base.ini import fill, names
+from django_deploykit.runtime.base.configuration import fill
+from django_deploykit.runtime.base.ini import keys_with_value
 
 
 def project() -> Config:
@@ -55,7 +56,7 @@ def test_a_default_that_its_line_does_not_show_is_told() -> None:
 
 def test_a_filled_sample_sets_the_key_alone() -> None:
     filled = fill(sample(project().declarations))
-    assert names(filled) == {"[django] secret_key"}
+    assert keys_with_value(filled) == {"[django] secret_key"}
     assert fill(sample(project().declarations)) != filled
 
 
@@ -68,4 +69,4 @@ def test_what_the_settings_do_not_explain_is_explained() -> None:
         "# A URL as postgres://user:password@host:5432/name. (database, required, DATABASE_URL)"
         in text
     )
-    assert "# The names that people reach the site by, commas between:" in text
+    assert "# The site's host names, separated by commas:" in text

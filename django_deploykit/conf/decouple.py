@@ -1,4 +1,4 @@
-"""What a call as python-decouple's ``config(name, default, cast)`` means, and what it is judged by."""
+"""Calls with python-decouple's signature, ``config(name, default, cast)``: converting and validating."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ MISSING: Any = _Missing()
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether nothing was given; decouple's own mark for it counts, where decouple is imported."""
+    """Whether nothing was given; decouple's own marker counts too."""
     return value is MISSING or type(value).__name__ == "Undefined"
 
 
 def as_text(text: str) -> str:
-    """Return a text as it stands, as decouple does without a ``cast``."""
+    """Return a text unchanged, as decouple does without a ``cast``."""
     return text
 
 
 def as_bool(text: str) -> bool:
-    """Return a truth value; the empty text is False, as in decouple."""
+    """Return a truth value; an empty text is False, as in decouple."""
     return bool(text.strip()) and readers.read_bool(text)
 
 
 def converter(cast: Any) -> tuple[Callable[[str], Any], str]:
-    """Return what converts a text, and its name."""
+    """Return the function that converts a text, and its name."""
     if _is_missing(cast):
         return as_text, "str"
     if cast is bool:
@@ -52,7 +52,7 @@ def cast_default(default: Any, convert: Callable[[str], Any]) -> Any:
 
 
 def quiet(convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Wrap a foreign cast: its message may hold the value, so only its kind is told."""
+    """Wrap a foreign cast: its message may hold the value, so report only the error's class."""
     if convert in (as_bool, as_text):
         return convert
 
@@ -69,7 +69,7 @@ def quiet(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def stand_in(convert: Callable[[str], Any]) -> Any:
-    """Return a harmless value of the kind that a cast makes."""
+    """Return a harmless value of the type that a cast returns."""
     if convert is as_bool:
         return False
     for text in ("stand-in", "1", ""):
@@ -80,15 +80,15 @@ def stand_in(convert: Callable[[str], Any]) -> Any:
     return None
 
 
-def judge_for(name: str) -> Callable[[Any], str] | None:
-    """Return what judges a setting that Django's safety hangs on, None for others."""
-    return {"SECRET_KEY": _judge_key, "ALLOWED_HOSTS": _judge_hosts}.get(name)
+def problem_for(name: str) -> Callable[[Any], str] | None:
+    """Return the validation of a setting that is critical for security, None for others."""
+    return {"SECRET_KEY": _key_problem, "ALLOWED_HOSTS": _hosts_problem}.get(name)
 
 
-def _judge_key(value: Any) -> str:
-    return readers.judge_secret(value, signing=True) if isinstance(value, str) else ""
+def _key_problem(value: Any) -> str:
+    return readers.secret_problem(value, signing=True) if isinstance(value, str) else ""
 
 
-def _judge_hosts(value: Any) -> str:
+def _hosts_problem(value: Any) -> str:
     names = value if isinstance(value, (list, tuple)) else []
-    return "; ".join(filter(None, (readers.judge_host(str(name)) for name in names)))
+    return "; ".join(filter(None, (readers.host_problem(str(name)) for name in names)))

@@ -1,4 +1,4 @@
-"""From another way of reading configuration to ours: found in the settings' source (pure)."""
+"""Advice for moving to our settings helpers: lines that read configuration otherwise (pure)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django_deploykit.conf.declared import place
+from django_deploykit.conf.declarations import place
 from django_deploykit.conf.secret import looks_secret
+from django_deploykit.runtime.base.option_names import key_of
 
-# Modules by what they are called where they come from.
+# The libraries by the name of their module.
 _LIBRARIES = {"decouple": "python-decouple", "environ": "django-environ", "environs": "environs"}
-# Readers of django-environ and environs that have other names here; the rest is called alike.
+# Readers of django-environ and environs that have another name here.
 _READERS = {
     "db": "database",
     "db_url": "database",
@@ -29,8 +30,8 @@ _NAMES = {"database": "DATABASE_URL", "cache": "CACHE_URL", "email": "EMAIL_URL"
 
 
 @dataclass(frozen=True)
-class Step:
-    """One line to change: its number, as it is, as it becomes; ``source`` is where values come from."""
+class Replacement:
+    """A line to change: its number, its code before and after; ``source`` is what it reads."""
 
     line: int
     source: str
@@ -38,23 +39,23 @@ class Step:
     after: str
 
 
-def steps(text: str, app: str) -> list[Step]:
-    """Return what to change in a settings module; nothing where it reads through us alone.
+def replacements(text: str, app: str) -> list[Replacement]:
+    """Return what to change in a settings module, in the order of its lines.
 
-    Raises :class:`SyntaxError` for what is no Python.
+    Raises :class:`SyntaxError` if it is not Python.
     """
     tree = ast.parse(text)
     sources = _imported(tree)
     found = list(_imports(tree, app))
     for node in tree.body:
-        step = _moved(node, sources)
-        if step is not None:
-            found.append(step)
+        replacement = _replaced(node, sources)
+        if replacement is not None:
+            found.append(replacement)
     return sorted(found, key=lambda one: one.line)
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """Return names of the module that read configuration: ``env`` means django-environ."""
+    """Return the names that read configuration, with their library: ``env``, django-environ."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
@@ -68,7 +69,7 @@ def _imported(tree: ast.Module) -> dict[str, str]:
     return found
 
 
-def _imports(tree: ast.Module, app: str) -> Iterator[Step]:
+def _imports(tree: ast.Module, app: str) -> Iterator[Replacement]:
     ours = f'from django_deploykit.conf import Config; config = Config("{app}")'
     for node in ast.walk(tree):
         before = ast.unparse(node) if isinstance(node, (ast.Import, ast.ImportFrom)) else ""
@@ -77,23 +78,23 @@ def _imports(tree: ast.Module, app: str) -> Iterator[Step]:
             others = [one.name for one in node.names if one.name not in ("config", "AutoConfig")]
             if node.module == "decouple":
                 kept = f"; from decouple import {', '.join(others)}" if others else ""
-                yield Step(node.lineno, "python-decouple", before, ours + kept)
+                yield Replacement(node.lineno, "python-decouple", before, ours + kept)
             elif node.module in ("environ", "environs"):
-                yield Step(node.lineno, _LIBRARIES[node.module], before, ours)
+                yield Replacement(node.lineno, _LIBRARIES[node.module], before, ours)
             elif module == "local_settings":
-                yield Step(node.lineno, "local_settings.py", before, ours)
+                yield Replacement(node.lineno, "local_settings.py", before, ours)
         elif isinstance(node, ast.Import) and node.names[0].name in ("environ", "environs"):
-            yield Step(node.lineno, _LIBRARIES[node.names[0].name], before, ours)
+            yield Replacement(node.lineno, _LIBRARIES[node.names[0].name], before, ours)
 
 
-def _moved(node: ast.stmt, sources: dict[str, str]) -> Step | None:
-    """Return how a statement reads through us, None where it reads no configuration or does so already."""
+def _replaced(node: ast.stmt, sources: dict[str, str]) -> Replacement | None:
+    """Return a statement's replacement, None if it reads no configuration or uses ours already."""
     rewrite = _Rewrite(sources)
     before = ast.unparse(node)
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return None
     after = ast.unparse(rewrite.visit(ast.parse(before)))
-    return Step(node.lineno, rewrite.source, before, after) if rewrite.source else None
+    return Replacement(node.lineno, rewrite.source, before, after) if rewrite.source else None
 
 
 class _Rewrite(ast.NodeTransformer):
@@ -103,9 +104,9 @@ class _Rewrite(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         """``os.environ.get("DEBUG") == "True"`` is a truth value."""
-        name = _asked_environ(node.left)
-        told = [one for part in node.comparators for one in ast.walk(part)]
-        texts = {str(one.value).lower() for one in told if isinstance(one, ast.Constant)}
+        name = _variable(node.left)
+        compared = [one for part in node.comparators for one in ast.walk(part)]
+        texts = {str(one.value).lower() for one in compared if isinstance(one, ast.Constant)}
         true = texts & {"true", "1", "yes", "on"}
         if name is None or not true or not isinstance(node.ops[0], (ast.Eq, ast.In)):
             return self.generic_visit(node)
@@ -114,7 +115,7 @@ class _Rewrite(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """``os.environ["NAME"]`` is required."""
-        name = _asked_environ(node)
+        name = _variable(node)
         if name is None:
             return self.generic_visit(node)
         self.source = "os.environ"
@@ -123,7 +124,7 @@ class _Rewrite(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """``os.environ.get``, ``os.getenv``, ``env("NAME")`` and ``env.bool("NAME")``."""
         self.generic_visit(node)
-        name = _asked_environ(node)
+        name = _variable(node)
         if name is not None:
             self.source = "os.environ"
             default = node.args[1] if len(node.args) > 1 else ast.Constant(value=None)
@@ -153,8 +154,8 @@ class _Rewrite(ast.NodeTransformer):
         return _call(kind, name, keywords)
 
 
-def _asked_environ(node: ast.AST) -> str | None:
-    """Return the variable that an expression asks the environment for."""
+def _variable(node: ast.AST) -> str | None:
+    """Return the environment variable that an expression reads."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
         if isinstance(node.func.value, ast.Attribute) and node.func.attr == "lower":
             return None
@@ -163,7 +164,7 @@ def _asked_environ(node: ast.AST) -> str | None:
         first = node.args[0]
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         inner = node.func.value  # os.environ.get("DEBUG", "").lower()
-        return _asked_environ(inner) if node.func.attr in ("lower", "strip") else None
+        return _variable(inner) if node.func.attr in ("lower", "strip") else None
     elif isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("os.environ", "environ"):
         first = node.slice
     else:
@@ -177,12 +178,10 @@ def _call(kind: str, name: str, keywords: list[ast.keyword]) -> ast.Call:
 
 
 def options_of(text: str, app: str) -> list[str]:
-    """Return where the values of a local_settings.py or .env go: ``[django] debug``, names alone."""
+    """Return the options for the values of a local_settings.py or .env, ``DEBUG: [django] debug``."""
     names = []
     for line in text.splitlines():
         name = line.partition("=")[0].strip().removeprefix("export ").strip()
         if "=" in line and name.isidentifier() and name.isupper():
             names.append(name)
-    return [
-        f"{name}: [{place(app, name)[0]}] {place(app, name)[1]}" for name in dict.fromkeys(names)
-    ]
+    return [f"{name}: {key_of(*place(app, name))}" for name in dict.fromkeys(names)]

@@ -1,0 +1,82 @@
+"""Places in an INI and names in the environment belong together."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from django_deploykit.runtime.base.option_names import (
+    environment_name,
+    missing_keys,
+    place_of,
+    prefix,
+)
+
+DJANGOS = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "EMAIL_HOST"}
+apps = st.sampled_from(["shop", "my-shop", "my_shop", "Shop", "database", "django", "a"])
+words = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
+prefixes = ["", "DATABASE_", "DJANGO_", "SHOP_", "MY_", "EMAIL_"]
+names = st.sampled_from(sorted(DJANGOS)) | st.builds(str.__add__, st.sampled_from(prefixes), words)
+
+
+@given(apps, names)
+def test_each_name_has_one_place_and_each_place_that_name(app: str, name: str) -> None:
+    place = place_of(app, name, DJANGOS.__contains__)
+    found = environment_name(app, *place)
+    own = prefix(app)
+    if name.startswith(own) and name != own:  # the section [shop] is the prefix
+        assert found == name[len(own) :]
+    else:
+        assert found == name
+        assert place_of(app, found, DJANGOS.__contains__) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("SECRET_KEY", ("django", "secret_key")),
+        ("DATABASE_URL", ("database", "url")),
+        ("EMAIL_HOST", ("email", "host")),
+        ("STRIPE_ACCOUNT_ID", ("stripe", "account_id")),
+        ("COLOUR", ("shop", "colour")),
+        ("SHOP_COLOUR", ("shop", "colour")),
+        ("DJANGO_LOG_LEVEL", ("shop", "django_log_level")),
+    ],
+)
+def test_names_have_their_place(name: str, place: tuple[str, str]) -> None:
+    assert place_of("shop", name, DJANGOS.__contains__) == place
+
+
+@pytest.mark.parametrize(
+    ("section", "option", "name"),
+    [
+        ("django", "secret_key", "SECRET_KEY"),
+        ("shop", "colour", "COLOUR"),
+        ("mail-out", "api-key", "MAIL_OUT_API_KEY"),
+    ],
+)
+def test_options_have_their_name(section: str, option: str, name: str) -> None:
+    assert environment_name("shop", section, option) == name
+
+
+@pytest.mark.parametrize(
+    ("keys", "environ"),
+    [
+        (["[database] url"], {}),
+        (["[django] database_url"], {}),
+        (["[shop] database_url"], {}),
+        (["[shop_database] url"], {}),
+        ([], {"DATABASE_URL": "x"}),
+        ([], {"SHOP_DATABASE_URL": "x"}),
+    ],
+)
+def test_a_required_key_may_be_set_under_each_of_its_names(
+    keys: list[str], environ: dict[str, str]
+) -> None:
+    assert missing_keys(["[database] url"], "shop", keys, environ) == []
+
+
+def test_a_required_key_that_nothing_sets_is_missing() -> None:
+    required = ["[django] secret_key", "[database] url"]
+    assert missing_keys(required, "shop", ["[cache] url"], {"URL": "x"}) == required

@@ -1,0 +1,73 @@
+"""How the verb setup finds a site's options: arguments, request, the site so far, defaults."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.base.errors import DeployKitError
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.base.site_options import SITE_OPTIONS
+from django_deploykit.runtime.provision.setup import _site, add_arguments
+
+
+def parse(*words: str) -> argparse.Namespace:
+    """Return the verb's parsed arguments."""
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def site(root: Path, *words: str, **request: object) -> Site:
+    """Return the site that setup would make of arguments and a request."""
+    return _site(parse(*words), "shop", root, request)
+
+
+def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
+    assert site(tmp_path) == Site(
+        "shop", tmp_path, Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
+    )
+
+
+def test_every_option_is_an_argument(tmp_path: Path) -> None:
+    words = ["--listen=127.0.0.1:1", "--health=/up", "--host=a.example", "--keep=3", "--boot=2m"]
+    words += ["--drain=5", "--roles=web,worker", "--no-proxy"]
+    assert len(words) == len(SITE_OPTIONS)
+    assert site(tmp_path, *words).site_values() == {
+        "listen": "127.0.0.1:1",
+        "health": "/up",
+        "host": "a.example",
+        "keep": 3,
+        "boot": 120.0,
+        "drain": 5.0,
+        "roles": ("web", "worker"),
+        "proxied": False,
+    }
+
+
+def test_arguments_override_the_request_and_that_the_site_so_far(tmp_path: Path) -> None:
+    before = Site("shop", tmp_path, tmp_path, tmp_path, keep=2, boot=2, drain=2, listen="/run/no")
+    (tmp_path / "site.json").write_text(before.dumps(), encoding="utf-8")
+    found = site(tmp_path, "--keep=4", keep=3, boot=3)
+    assert (found.keep, found.boot, found.drain) == (4, 3.0, 2.0)
+    # The deploy user can write site.json, which decides neither paths nor where root listens.
+    assert (found.listen, found.etc) == ("/run/shop/web.sock", Path("/etc/shop"))
+
+
+def test_a_damaged_site_counts_as_none(tmp_path: Path) -> None:
+    (tmp_path / "site.json").write_text('{"keep": "many"}', encoding="utf-8")
+    assert site(tmp_path).keep == 5
+
+
+def test_a_wrong_request_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DeployKitError, match="the request is not valid: keep must be a whole"):
+        site(tmp_path, keep="many")
+
+
+def test_a_wrong_argument_says_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises((argparse.ArgumentError, SystemExit)) as caught:
+        parse("--keep", "none")
+    said = str(caught.value) + capsys.readouterr().err
+    assert "argument --keep: must be a whole number from 1 on, not 'none'" in said
