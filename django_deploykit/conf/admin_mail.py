@@ -1,4 +1,4 @@
-"""Mail to ADMINS that no request waits for; imported by ``logging.config`` where Django is there."""
+"""Mail to ADMINS that no request waits for; ``logging.config`` imports it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from django.core import mail
 from django.utils.log import AdminEmailHandler
 
-_WAITING = 20  # mails; what comes on top is in the log alone
-_PATIENCE = 5.0  # seconds that a process which ends gives to the last ones
+_WAITING = 20  # mails; further errors are only logged
+_PATIENCE = 5.0  # seconds for the last mails when the process ends
 
 
 class PostedAdminEmailHandler(AdminEmailHandler):
-    """Django's handler, with the mail server asked by a thread of its own.
+    """Django's handler, which sends its mails in a thread.
 
-    A mail server that is away would hold every failing request for as long as EMAIL_TIMEOUT, and
-    with them the threads that serve the site. What cannot be sent is told by the log.
+    An unreachable mail server would block every failing request for EMAIL_TIMEOUT, and with it a
+    thread that serves the site. A mail that cannot be sent is logged.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -30,7 +30,7 @@ class PostedAdminEmailHandler(AdminEmailHandler):
         self._thread: threading.Thread | None = None
 
     def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
-        """Hand a mail to the thread; the report was made by the request's own."""
+        """Pass a mail to the thread; the report was made in the request's own."""
         with contextlib.suppress(queue.Full):
             self._mails.put_nowait((subject, message, args, kwargs))
         with self._starting:
@@ -44,15 +44,15 @@ class PostedAdminEmailHandler(AdminEmailHandler):
         while True:
             subject, message, args, kwargs = self._mails.get()
             try:
-                mail.mail_admins(subject, message, *args, **{**kwargs, **self._way_out()})
+                mail.mail_admins(subject, message, *args, **{**kwargs, **self._route()})
             except Exception as error:  # noqa: BLE001 - of any backend
                 # Not an ERROR: that would be one more mail.
                 logging.getLogger(__name__).warning("no mail to ADMINS: %s", error)
             finally:
                 self._mails.task_done()
 
-    def _way_out(self) -> dict[str, Any]:
-        """Return what the handler was told of the way: an older Django's backend, or a mailer."""
+    def _route(self) -> dict[str, Any]:
+        """Return the backend, or with a newer Django the mailer, that the handler is configured for."""
         using = getattr(self, "using", None)
         if using:
             return {"using": using}
@@ -60,8 +60,8 @@ class PostedAdminEmailHandler(AdminEmailHandler):
         return {"connection": mail.get_connection(backend)} if backend else {}
 
     def _finish(self) -> None:
-        """Let the thread send what waits, for a moment."""
-        # As Queue.join does, which has no time limit. Since Python 3.12 nobody can start a thread here.
+        """Give the thread a moment to send what is queued."""
+        # Queue.join has no time limit, and since Python 3.12 no thread can be started here.
         with self._mails.all_tasks_done:
             self._mails.all_tasks_done.wait_for(
                 lambda: not self._mails.unfinished_tasks, timeout=_PATIENCE

@@ -23,6 +23,7 @@ from django_deploykit.conf.loading import (
     never_serve,
 )
 from django_deploykit.conf.secret import HIDDEN
+from django_deploykit.conf.services import Entry
 from django_deploykit.conf.sources import Sources, Value, load_sources
 from django_deploykit.conf.typed import Readers
 from django_deploykit.runtime.base.option_names import key_of, prefix
@@ -96,11 +97,11 @@ class Config(Readers):
         """Whether this release runs in the built-in environment ``local``: this machine, without TLS."""
         return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
 
-    def logging(self, level: str = "INFO") -> dict[str, Any]:
+    def logging(self, level: str = "INFO") -> Entry:
         """Return LOGGING: to standard error, and errors by mail to ADMINS without delaying requests."""
         return production.logging(level)
 
-    def production(self) -> dict[str, Any]:
+    def production(self) -> Entry:
         """Return settings for a site behind a TLS proxy: ``globals().update(config.production())``.
 
         LOGGING, HTTPS only, secure cookies, HSTS for an hour; no TLS in DEBUG and in the
@@ -158,11 +159,11 @@ class Config(Readers):
         self,
         kind: str,
         name: str,
-        default: Any,
+        default: object,
         help: str,
-        read: Callable[[str], Any],
-        stand_in: Any,
-        problem_of: Callable[[Any], str] | None = None,
+        read: Callable[[str], object],
+        stand_in: object,
+        problem_of: readers.Problem | None = None,
         *,
         secret: bool = False,
         parse_default: bool = True,
@@ -199,12 +200,12 @@ class Config(Readers):
         self,
         kind: str,
         name: str,
-        default: Any,
-        read: Callable[[str], Any],
-        stand_in: Any,
-        problem_of: Callable[[Any], str] | None,
+        default: object,
+        read: Callable[[str], object],
+        stand_in: object,
+        problem_of: readers.Problem | None,
         parse: bool,
-    ) -> Any:
+    ) -> object:
         if default is MISSING:
             if self.building:
                 return stand_in
@@ -228,7 +229,7 @@ class Config(Readers):
             self._problem(text, None, unless_debug=True)
         return value
 
-    def _declare(self, kind: str, name: str, default: Any, help: str, secret: bool) -> None:
+    def _declare(self, kind: str, name: str, default: object, help: str, secret: bool) -> None:
         if name in self._declared:
             return
         section, option = place(self.app, name)
@@ -239,7 +240,7 @@ class Config(Readers):
             section, option, name, kind, required, secret, text, help, where
         )
 
-    def _problem(self, text: str, stand_in: Any, *, unless_debug: bool = False) -> Any:
+    def _problem(self, text: str, stand_in: object, *, unless_debug: bool = False) -> object:
         self._problems.add(text, unless_debug=unless_debug)
         self._schedule()
         return stand_in

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
 
-from django_deploykit.runtime.base.configuration import GENERATE
 from django_deploykit.runtime.base.option_names import place_of
 
 
@@ -45,7 +43,7 @@ def is_django(name: str) -> bool:
     return hasattr(global_settings, name)
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return a default as an INI file would have it."""
     if value is None:
         return ""
@@ -53,7 +51,7 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return ", ".join(str(part) for part in value)
-    if hasattr(value, "total_seconds"):
+    if isinstance(value, timedelta):
         return f"{value.total_seconds():g}s"
     return str(value)
 
@@ -103,6 +101,10 @@ def _without_value(one: Declaration) -> list[str]:
 
 
 def _option(one: Declaration) -> str:
+    import textwrap  # only samples need these
+
+    from django_deploykit.runtime.base.configuration import GENERATE
+
     words = [one.kind, *_without_value(one), one.env]
     help_text = one.help or _HELP.get(one.env) or _HELP.get(one.kind, "")
     text = (

@@ -13,10 +13,10 @@ class _Missing:
         return "required"
 
 
-MISSING: Any = _Missing()
+MISSING: object = _Missing()
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     """Whether nothing was given; decouple's own marker counts too."""
     return value is MISSING or type(value).__name__ == "Undefined"
 
@@ -31,7 +31,7 @@ def as_bool(text: str) -> bool:
     return bool(text.strip()) and readers.read_bool(text)
 
 
-def converter(cast: Any) -> tuple[Callable[[str], Any], str]:
+def converter(cast: Any) -> tuple[Callable[[str], object], str]:
     """Return the function that converts a text, and its name."""
     if _is_missing(cast):
         return as_text, "str"
@@ -40,7 +40,7 @@ def converter(cast: Any) -> tuple[Callable[[str], Any], str]:
     return cast, getattr(cast, "__name__", "value")
 
 
-def cast_default(default: Any, convert: Callable[[str], Any]) -> Any:
+def cast_default(default: Any, convert: Callable[[str], object]) -> object:
     """Return a default as decouple does, which casts it too; None stays None."""
     if _is_missing(default):
         return MISSING
@@ -51,12 +51,12 @@ def cast_default(default: Any, convert: Callable[[str], Any]) -> Any:
     return convert(default)
 
 
-def quiet(convert: Callable[[str], Any]) -> Callable[[str], Any]:
+def quiet(convert: Callable[[str], object]) -> Callable[[str], object]:
     """Wrap a foreign cast: its message may hold the value, so report only the error's class."""
     if convert in (as_bool, as_text):
         return convert
 
-    def read(text: str) -> Any:
+    def read(text: str) -> object:
         problem = ""
         try:
             return convert(text)
@@ -68,7 +68,7 @@ def quiet(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-def stand_in(convert: Callable[[str], Any]) -> Any:
+def stand_in(convert: Callable[[str], object]) -> object:
     """Return a harmless value of the type that a cast returns."""
     if convert is as_bool:
         return False
@@ -80,15 +80,15 @@ def stand_in(convert: Callable[[str], Any]) -> Any:
     return None
 
 
-def problem_for(name: str) -> Callable[[Any], str] | None:
+def problem_for(name: str) -> readers.Problem | None:
     """Return the validation of a setting that is critical for security, None for others."""
     return {"SECRET_KEY": _key_problem, "ALLOWED_HOSTS": _hosts_problem}.get(name)
 
 
-def _key_problem(value: Any) -> str:
+def _key_problem(value: object) -> str:
     return readers.secret_problem(value, signing=True) if isinstance(value, str) else ""
 
 
-def _hosts_problem(value: Any) -> str:
+def _hosts_problem(value: object) -> str:
     names = value if isinstance(value, (list, tuple)) else []
     return "; ".join(filter(None, (readers.host_problem(str(name)) for name in names)))

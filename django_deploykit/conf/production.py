@@ -1,15 +1,15 @@
-"""Settings that every site in production has (pure)."""
+"""Settings for every site in production (pure)."""
 
 from __future__ import annotations
 
-from typing import Any
+from django_deploykit.conf.services import Entry
 
 
-def logging(level: str = "INFO") -> dict[str, Any]:
+def logging(level: str = "INFO") -> Entry:
     """Return LOGGING that sends everything to standard error, where systemd's journal keeps it.
 
-    Errors are mailed to ADMINS as by Django's own LOGGING, but no request waits for the mail
-    server, and a wrong Host header, which any scanner sends, is worth a line and no mail.
+    Errors are mailed to ADMINS as with Django's own LOGGING, but no request waits for the mail
+    server, and a wrong Host header, which any scanner sends, is logged and not mailed.
     """
     style = {"format": "{levelname} {name}: {message}", "style": "{"}
     return {
@@ -33,8 +33,8 @@ def logging(level: str = "INFO") -> dict[str, Any]:
     }
 
 
-def settings(*, secure: bool, hsts: int, subdomains: bool) -> dict[str, Any]:
-    """Return the settings of a site behind a proxy; ``secure``: HTTPS alone, ``hsts`` in seconds."""
+def settings(*, secure: bool, hsts: int, subdomains: bool) -> Entry:
+    """Return the settings of a site behind a proxy; ``secure``: HTTPS only, ``hsts`` in seconds."""
     return {
         "LOGGING": logging(),
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),

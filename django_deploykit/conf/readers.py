@@ -6,8 +6,8 @@ message never holds the text itself, which may be a secret.
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from django_deploykit.conf.secret import Secret, has_password
 from django_deploykit.runtime.base.ini import FALSE, TRUE
 
+# What is wrong with a value, "" if nothing is; the value is of the type that its reader returns.
+Problem = Callable[[Any], str]
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 
@@ -92,6 +94,8 @@ def read_url(text: str) -> str:
 
 def read_json(text: str) -> Any:
     """Return any JSON value."""
+    import json  # slow to load, and rarely needed
+
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""Strings that never show themselves: in a repr, a traceback, Django's debug page."""
+"""Strings that are hidden in reprs, tracebacks and Django's debug page."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Secret(str):
 
 
 class StandIn(Secret):
-    """What a required secret is while there is none: for building, never for serving."""
+    """The placeholder of a required secret while building; never for serving."""
 
     __slots__ = ()
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a setting is a secret by its name, as Django's debug page asks it."""
+    """Whether a setting's name is that of a secret, as for Django's debug page."""
     return _NAMES.search(name) is not None
 
 
 def has_password(url: str) -> bool:
-    """Whether a URL holds a password."""
+    """Whether a URL contains a password."""
     return _PASSWORD.match(url.strip()) is not None

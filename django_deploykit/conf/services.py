@@ -1,4 +1,4 @@
-"""URLs of services as Django's settings want them (pure): databases, caches, mail.
+"""URLs of databases, caches and mail servers as entries of Django's settings (pure).
 
 :class:`ValueError` says what was expected, never the URL: it may hold a password.
 """
@@ -47,17 +47,19 @@ MAILERS = {
     "locmem": "django.core.mail.backends.locmem.EmailBackend",
     "dummy": "django.core.mail.backends.dummy.EmailBackend",
 }
-MISTAKE = object()
+# An entry of Django's settings: what it may hold is the backend's affair.
+Entry = dict[str, Any]
+_MISTAKE = object()
 
 
 class StandInBackend(str):
-    """The backend of a required service whose URL is not there while building; it is no choice."""
+    """The backend of a required service while building; the project did not choose it."""
 
     __slots__ = ()
 
 
-# Options of DATABASES that stand beside OPTIONS, with how their text is read.
-_BESIDE: dict[str, Callable[[str], Any]] = {
+# Keys of DATABASES outside of OPTIONS, with the functions that read them.
+_BESIDE: dict[str, Callable[[str], object]] = {
     "conn_max_age": lambda text: None if text.lower() == "none" else int(text),
     "conn_health_checks": readers.read_bool,
     "atomic_requests": readers.read_bool,
@@ -67,17 +69,17 @@ _BESIDE: dict[str, Callable[[str], Any]] = {
 }
 
 
-def database(url: str) -> dict[str, Any]:
+def database(url: str) -> Entry:
     """Return an entry of DATABASES for ``postgres://user:password@host:port/name?sslmode=require``.
 
-    A password may hold ``#``, ``@`` and ``/`` as they are. ``sqlite:////var/lib/shop/db.sqlite3``
-    is a file, set up for several workers; a query's pairs become OPTIONS, but for ``conn_max_age``, ``conn_health_checks``,
-    ``atomic_requests`` and their like.
+    A password may contain ``#``, ``@`` and ``/``. ``sqlite:////var/lib/shop/db.sqlite3`` is a file,
+    configured for several workers. The query's pairs become OPTIONS, except for keys that Django
+    has beside OPTIONS, as ``conn_max_age`` and ``atomic_requests``.
     """
     parts = _split(url, ENGINES, "postgres://user:password@host:port/name or sqlite:////path")
     engine, options = ENGINES[parts.scheme], dict(parts.options)
-    entry: dict[str, Any] = {"ENGINE": engine}
-    defaults: dict[str, Any] = {}
+    entry: Entry = {"ENGINE": engine}
+    defaults: Entry = {}
     if engine.endswith(("sqlite3", "spatialite")):
         entry["NAME"] = _file(parts, "sqlite:////var/lib/shop/db.sqlite3")
         defaults = {} if entry["NAME"] == ":memory:" else _for_workers(django.VERSION)
@@ -95,7 +97,7 @@ def database(url: str) -> dict[str, Any]:
     return entry
 
 
-def _for_workers(version: tuple[Any, ...]) -> dict[str, Any]:
+def _for_workers(version: tuple[object, ...]) -> Entry:
     """Return OPTIONS with which several workers can write to one SQLite file."""
     if version < (5, 1):  # knows neither of the others
         return {"timeout": 20}
@@ -106,8 +108,8 @@ def _for_workers(version: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def _beside(options: dict[str, str]) -> dict[str, Any]:
-    """Take from a query what stands beside OPTIONS."""
+def _beside(options: dict[str, str]) -> Entry:
+    """Remove the keys outside of OPTIONS from a query, and return them."""
     found = {}
     for key, read in _BESIDE.items():
         if key not in options:
@@ -115,19 +117,19 @@ def _beside(options: dict[str, str]) -> dict[str, Any]:
         try:
             found[key.upper()] = read(options.pop(key))
         except ValueError:
-            found[key.upper()] = MISTAKE
-    wrong = [key.lower() for key, value in found.items() if value is MISTAKE]
+            found[key.upper()] = _MISTAKE
+    wrong = [key.lower() for key, value in found.items() if value is _MISTAKE]
     if wrong:
-        raise ValueError(f"the query's {', '.join(wrong)} has a value that it cannot have")
+        raise ValueError(f"the query's {', '.join(wrong)} has an invalid value")
     return found
 
 
-def cache(url: str) -> dict[str, Any]:
+def cache(url: str) -> Entry:
     """Return an entry of CACHES for ``redis://:password@host:6379/1?key_prefix=shop``."""
     if url.strip().startswith("memcached://"):
         return _memcached(url.strip())
     parts = _split(url, CACHES, "redis://host:6379/1, memcached://host:11211 or file:///path")
-    entry: dict[str, Any] = {"BACKEND": CACHES[parts.scheme]}
+    entry: Entry = {"BACKEND": CACHES[parts.scheme]}
     if parts.scheme in ("redis", "rediss", "unix"):
         entry["LOCATION"] = _redis(parts)
     else:
@@ -140,14 +142,14 @@ def cache(url: str) -> dict[str, Any]:
 
 
 def _redis(parts: _Parts) -> Secret:
-    """Return the URL that redis-py reads, with a login that holds what a URL may hold."""
+    """Return the URL for redis-py, with a quoted login."""
     if parts.scheme != "unix" and not parts.host:
         raise ValueError("expected the server's host after the scheme: redis://host:6379/1")
     login = ":".join(quote(unquote(part), safe="") for part in parts.login.split(":", 1))
     return Secret(f"{parts.scheme}://{login}{'@' if login else ''}{parts.place}{parts.path}")
 
 
-def _memcached(url: str) -> dict[str, Any]:
+def _memcached(url: str) -> Entry:
     """Return an entry for one or several servers: ``memcached://a:11211,b:11211``, or a socket's path."""
     place, _, query = url.partition("://")[2].partition("?")
     servers = [f"unix:{place}"] if place.startswith("/") else place.split(",")
@@ -158,8 +160,8 @@ def _memcached(url: str) -> dict[str, Any]:
     return _with_options(entry, _pairs(query))
 
 
-def _with_options(entry: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
-    """Return a cache's entry with a query's pairs in their places."""
+def _with_options(entry: Entry, options: dict[str, str]) -> Entry:
+    """Return a cache's entry with a query's pairs added."""
     for key in ("key_prefix", "timeout", "version", "key_function"):
         if key in options:
             entry[key.upper()] = _plain(options.pop(key))
@@ -168,13 +170,13 @@ def _with_options(entry: dict[str, Any], options: dict[str, str]) -> dict[str, A
     return entry
 
 
-def email(url: str) -> dict[str, Any]:
+def email(url: str) -> Entry:
     """Return EMAIL_* settings for ``submission://user:password@mail.example.com:587?timeout=10``.
 
     ``smtp`` is plain (port 25), ``submission`` STARTTLS (587), ``smtps`` TLS (465).
     """
     parts = _split(url, MAILERS, "submission://user:password@host:587, smtps://… or console://")
-    found: dict[str, Any] = {"EMAIL_BACKEND": MAILERS[parts.scheme]}
+    found: Entry = {"EMAIL_BACKEND": MAILERS[parts.scheme]}
     if parts.scheme == "file":
         found["EMAIL_FILE_PATH"] = _file(parts, "file:///var/lib/shop/mail")
     if not found["EMAIL_BACKEND"].endswith("smtp.EmailBackend"):
@@ -184,10 +186,10 @@ def email(url: str) -> dict[str, Any]:
         raise ValueError("expected the mail server's host after the scheme")
     unknown = sorted(set(parts.options) - {"timeout"})
     if unknown:
-        raise ValueError(f"the query has {', '.join(unknown)}; timeout alone is known")
+        raise ValueError(f"the query has {', '.join(unknown)}; only timeout is known")
     timeout = parts.options.get("timeout", "10")
     if not timeout.isdigit():
-        raise ValueError("the query's timeout is no number of seconds")
+        raise ValueError("the query's timeout is not a number of seconds")
     found.update(
         EMAIL_HOST=parts.host,
         EMAIL_PORT=parts.port or ports[parts.scheme],
@@ -200,10 +202,10 @@ def email(url: str) -> dict[str, Any]:
     return found
 
 
-def mailers(url: str) -> dict[str, Any]:
-    """Return MAILERS for the same URL, as Django 6.1 and later want it."""
+def mailers(url: str) -> Entry:
+    """Return MAILERS, of Django 6.1 and later, for the same URL."""
     old = email(url)
-    entry: dict[str, Any] = {"BACKEND": old.pop("EMAIL_BACKEND")}
+    entry: Entry = {"BACKEND": old.pop("EMAIL_BACKEND")}
     names = {
         "EMAIL_HOST": "host",
         "EMAIL_PORT": "port",
@@ -220,7 +222,7 @@ def mailers(url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Parts:
-    """A URL taken apart; ``login`` and ``host`` as they stand, ``path`` with its slash."""
+    """The parts of a URL; ``login`` and ``host`` unchanged, ``path`` with its slash."""
 
     scheme: str
     login: str = field(repr=False)
@@ -239,13 +241,13 @@ class _Parts:
 
     @property
     def place(self) -> str:
-        """Host and port as a URL has them."""
+        """Host and port, as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}" if self.port else host
 
 
 def _split(url: str, schemes: dict[str, str], form: str) -> _Parts:
-    """Take a URL apart; a password may hold ``#``, ``/``, ``?`` and ``@`` as they are."""
+    """Return the parts of a URL; its password may contain ``#``, ``/``, ``?`` and ``@``."""
     scheme, found, rest = url.strip().partition("://")
     scheme = scheme.lower()
     if not found or scheme not in schemes:
@@ -269,10 +271,10 @@ _AUTHORITY = re.compile(
 
 
 def _authority(rest: str) -> tuple[str, str, str, str]:
-    """Return login, place, path and query of what stands behind ``://``.
+    """Return login, place, path and query of the text after ``://``.
 
-    An ``@`` in the path, or in a query that is no list of pairs, belongs to a password that has
-    a ``/`` or ``?`` of its own: then the last ``@`` that has a place behind it ends the login.
+    An ``@`` in the path, or in a query that is not a list of pairs, belongs to a password that
+    contains a ``/`` or ``?``: then the last ``@`` before a host ends the login.
     """
     match = _AUTHORITY.fullmatch(rest)
     path, query = (match["path"] or "", match["query"] or "") if match else ("", "")
@@ -298,21 +300,21 @@ def _authority(rest: str) -> tuple[str, str, str, str]:
 
 
 def _file_only(rest: str) -> tuple[str, str, str, str]:
-    """Take a file's URL apart, whose folders may hold ``@`` and ``#``."""
+    """Return the same parts of a file's URL; its folders may contain ``@`` and ``#``."""
     path, _, query = rest.partition("?")
     return "", "", path, query
 
 
 def _pairs(query: str) -> dict[str, str]:
-    """Return a query's pairs; a pair without a value is a mistake."""
+    """Return a query's pairs; :class:`ValueError` for one without a value."""
     pairs = query.split("&") if query else []
     if not all("=" in pair for pair in pairs):
-        raise ValueError("expected name=value pairs behind the question mark")
+        raise ValueError("expected name=value pairs after the question mark")
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
 def _file(parts: _Parts, form: str) -> str:
-    """Return the path of a file URL; SQLite's has a slash more, as everywhere since SQLAlchemy."""
+    """Return the path of a file URL; SQLite's has one more slash, as in SQLAlchemy."""
     path = unquote(parts.host + parts.path)
     if parts.scheme != "file":
         path = path.removeprefix("/")
@@ -323,8 +325,8 @@ def _file(parts: _Parts, form: str) -> str:
     return path
 
 
-def _plain(text: str) -> Any:
-    """Return a number or truth value where a query's value is one."""
+def _plain(text: str) -> int | bool | str:
+    """Return a query's value as a number or truth value if it is one."""
     if text.isdigit():
         return int(text)
     return {"true": True, "false": False}.get(text.lower(), text)

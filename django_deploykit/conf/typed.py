@@ -15,7 +15,9 @@ from typing import Any, TypeVar, overload
 
 from django_deploykit.conf import decouple, readers, services
 from django_deploykit.conf.decouple import MISSING
+from django_deploykit.conf.readers import Problem
 from django_deploykit.conf.secret import Secret, StandIn, has_password, looks_secret
+from django_deploykit.conf.services import Entry
 
 D = TypeVar("D")
 _GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
@@ -32,11 +34,11 @@ class Readers(ABC):
         self,
         kind: _Str,
         name: _Str,
-        default: Any,
+        default: object,
         help: _Str,
-        read: Callable[[_Str], Any],
-        stand_in: Any,
-        problem_of: Callable[[Any], _Str] | None = None,
+        read: Callable[[_Str], object],
+        stand_in: object,
+        problem_of: Problem | None = None,
         *,
         secret: _Bool = False,
         parse_default: _Bool = True,
@@ -47,7 +49,7 @@ class Readers(ABC):
     def str(self, name: _Str, *, help: _Str = ...) -> _Str: ...
     @overload
     def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
-    def str(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def str(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return the text unchanged; a name as ``SMTP_PASSWORD`` gets a string with a hidden repr."""
         read = Secret if looks_secret(name) else _Str
         return self._read("str", name, default, help, read, "", secret=looks_secret(name))
@@ -56,7 +58,7 @@ class Readers(ABC):
     def bool(self, name: _Str, *, help: _Str = ...) -> _Bool: ...
     @overload
     def bool(self, name: _Str, *, default: D, help: _Str = ...) -> _Bool | D: ...
-    def bool(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def bool(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a truth value: true/false, yes/no, on/off, 1/0; a typo is an error."""
         value = self._read("bool", name, default, help, readers.read_bool, False)
         if name.upper() == "DEBUG":
@@ -67,7 +69,7 @@ class Readers(ABC):
     def int(self, name: _Str, *, help: _Str = ...) -> _Int: ...
     @overload
     def int(self, name: _Str, *, default: D, help: _Str = ...) -> _Int | D: ...
-    def int(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def int(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a whole number."""
         return self._read("int", name, default, help, readers.read_int, 1)
 
@@ -75,7 +77,7 @@ class Readers(ABC):
     def float(self, name: _Str, *, help: _Str = ...) -> _Float: ...
     @overload
     def float(self, name: _Str, *, default: D, help: _Str = ...) -> _Float | D: ...
-    def float(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def float(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a finite number."""
         return self._read("float", name, default, help, readers.read_float, 1.0)
 
@@ -85,7 +87,7 @@ class Readers(ABC):
     def duration(self, name: _Str, *, default: timedelta | _Str, help: _Str = ...) -> timedelta: ...
     @overload
     def duration(self, name: _Str, *, default: D, help: _Str = ...) -> timedelta | D: ...
-    def duration(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def duration(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a time span: ``90`` (seconds), ``500ms``, ``5m``, ``1h30m``, ``2d``."""
         stand_in = timedelta(seconds=1)
         return self._read("duration", name, default, help, readers.read_duration, stand_in)
@@ -94,7 +96,7 @@ class Readers(ABC):
     def list(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
     @overload
     def list(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
-    def list(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def list(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return the items that commas or newlines separate."""
         return self._read("list", name, default, help, readers.read_list, [])
 
@@ -105,8 +107,8 @@ class Readers(ABC):
         self, name: _Str, choices: Sequence[_Str], *, default: D, help: _Str = ...
     ) -> _Str | D: ...
     def choice(
-        self, name: _Str, choices: Sequence[_Str], *, default: Any = MISSING, help: _Str = ""
-    ) -> Any:
+        self, name: _Str, choices: Sequence[_Str], *, default: object = MISSING, help: _Str = ""
+    ) -> object:
         """Return one of ``choices``."""
 
         def read(text: _Str) -> _Str:
@@ -122,7 +124,7 @@ class Readers(ABC):
     def path(self, name: _Str, *, default: Path | _Str, help: _Str = ...) -> Path: ...
     @overload
     def path(self, name: _Str, *, default: D, help: _Str = ...) -> Path | D: ...
-    def path(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def path(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return an absolute path."""
         return self._read("path", name, default, help, readers.read_path, Path("/nonexistent"))
 
@@ -130,13 +132,13 @@ class Readers(ABC):
     def url(self, name: _Str, *, help: _Str = ...) -> _Str: ...
     @overload
     def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
-    def url(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def url(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return an absolute URL; one with a password has a hidden repr."""
         hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
         stand_in = "https://example.invalid/"
         return self._read("url", name, default, help, readers.read_url, stand_in, secret=hidden)
 
-    def json(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def json(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> Any:
         """Return any JSON value; a ``default`` is the value itself."""
         return self._read("json", name, default, help, readers.read_json, None)
 
@@ -144,14 +146,16 @@ class Readers(ABC):
     def secret(self, name: _Str, *, help: _Str = ...) -> _Str: ...
     @overload
     def secret(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
-    def secret(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def secret(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a string that is hidden in reprs, tracebacks and debug pages.
 
         Placeholders are refused outside DEBUG, and for ``SECRET_KEY`` weak and
         ``django-insecure-`` keys too.
         """
 
-        def problem_of(value: Any) -> _Str:
+        def problem_of(value: object) -> _Str:
+            if not isinstance(value, _Str):
+                return ""
             problem = readers.secret_problem(value, signing=name.upper() == "SECRET_KEY")
             return f"{problem}. Make one: {_GENERATE}" if problem else ""
 
@@ -161,7 +165,7 @@ class Readers(ABC):
     def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
     @overload
     def hosts(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
-    def hosts(self, name: _Str, *, default: Any = MISSING, help: _Str = "") -> Any:
+    def hosts(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return host names for ALLOWED_HOSTS: no scheme, port, path or quotes; ``*`` only in DEBUG."""
 
         return self._read(
@@ -169,23 +173,27 @@ class Readers(ABC):
         )
 
     def database(
-        self, name: _Str = "DATABASE_URL", *, default: Any = MISSING, help: _Str = ""
-    ) -> dict[_Str, Any]:
+        self, name: _Str = "DATABASE_URL", *, default: object = MISSING, help: _Str = ""
+    ) -> Entry:
         """Return an entry of DATABASES for a URL; see :func:`services.database`."""
         stand_in = {"ENGINE": "django.db.backends.dummy"}
         read = services.database
-        return self._read("database", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
+        entry: Entry = self._read("database", name, default, help, read, stand_in, secret=True)
+        return entry
 
     def cache(
-        self, name: _Str = "CACHE_URL", *, default: Any = MISSING, help: _Str = ""
-    ) -> dict[_Str, Any]:
+        self, name: _Str = "CACHE_URL", *, default: object = MISSING, help: _Str = ""
+    ) -> Entry:
         """Return an entry of CACHES for a URL; see :func:`services.cache`."""
         stand_in = {"BACKEND": services.StandInBackend(services.CACHES["dummy"])}
-        return self._read("cache", name, default, help, services.cache, stand_in, secret=True)  # type: ignore[no-any-return]
+        entry: Entry = self._read(
+            "cache", name, default, help, services.cache, stand_in, secret=True
+        )
+        return entry
 
     def email(
-        self, name: _Str = "EMAIL_URL", *, default: Any = MISSING, help: _Str = ""
-    ) -> dict[_Str, Any]:
+        self, name: _Str = "EMAIL_URL", *, default: object = MISSING, help: _Str = ""
+    ) -> Entry:
         """Return the mail settings for a URL: ``globals().update(config.email())``.
 
         ``MAILERS`` for Django 6.1 and later, the ``EMAIL_*`` settings before.
@@ -197,9 +205,10 @@ class Readers(ABC):
             if _has_mailers()
             else {"EMAIL_BACKEND": backend}
         )
-        return self._read("email", name, default, help, read, stand_in, secret=True)  # type: ignore[no-any-return]
+        entry: Entry = self._read("email", name, default, help, read, stand_in, secret=True)
+        return entry
 
-    def __call__(self, name: _Str, default: Any = MISSING, cast: Any = MISSING) -> Any:
+    def __call__(self, name: _Str, default: object = MISSING, cast: Any = MISSING) -> Any:
         """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``.
 
         SECRET_KEY and ALLOWED_HOSTS are validated here too.
@@ -230,5 +239,5 @@ def _has_mailers() -> bool:
     return django.VERSION >= (6, 1)
 
 
-def _mailers(url: str) -> dict[str, Any]:
+def _mailers(url: str) -> Entry:
     return {"MAILERS": services.mailers(url)}

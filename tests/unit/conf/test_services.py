@@ -218,6 +218,6 @@ def test_tells_what_is_wrong_with_a_database_url(url: str, says: str) -> None:
     assert "u:p" not in str(caught.value)
 
 
-def test_a_typo_in_a_mail_url_is_told() -> None:
-    with pytest.raises(ValueError, match="the query has timout; timeout alone is known"):
+def test_a_typo_in_a_mail_url_is_reported() -> None:
+    with pytest.raises(ValueError, match="the query has timout; only timeout is known"):
         services.email("smtp://mail.example.com?timout=5")

@@ -18,14 +18,15 @@ def test_reads_lines_as_heroku_does() -> None:
     )
 
 
-def test_names_every_line_that_is_none() -> None:
+def test_reports_every_line_that_is_not_a_process() -> None:
     with pytest.raises(Problems) as caught:
-        parse_procfile("web gunicorn\nweb: a\nweb: b\n-x: c\nempty:\n")
+        parse_procfile(f"web gunicorn\nweb: a\nweb: b\n-x: c\nempty:\n{'a' * 65}: d\n")
     assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
         "Procfile:1",
         "Procfile:3",
         "Procfile:4",
         "Procfile:5",
+        "Procfile:6",
     ]
 
 

@@ -1,0 +1,76 @@
+"""Errors in the configuration, and how an uncaught one is shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.conf import ConfigError
+from django_deploykit.conf.errors import ProblemList, show_without_traceback, why_settings_fail
+
+SCRIPT = """
+import sys
+from django_deploykit.conf.errors import ConfigError, show_without_traceback
+show_without_traceback(sys.argv[1:])
+raise {}
+"""
+ERROR = 'ConfigError("shop", ["DEBUG: expected true or false"])'
+MESSAGE = "error: the configuration of shop has 1 problem:\n  - DEBUG: expected true or false\n"
+
+
+def run(error: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that ends with an error."""
+    words = [sys.executable, "-c", SCRIPT.format(error), *command]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def test_an_error_lists_all_problems() -> None:
+    error = ConfigError("shop", ["A: is not set", "B: is empty"])
+    assert error.problems == ("A: is not set", "B: is empty")
+    assert str(error) == (
+        "the configuration of shop has 2 problems:\n  - A: is not set\n  - B: is empty"
+    )
+
+
+def test_problems_are_listed_once_and_debug_excuses_some() -> None:
+    problems = ProblemList()
+    for _ in range(2):
+        problems.add("A is not set")
+        problems.add("B is weak", unless_debug=True)
+    assert problems.all(debug=False) == ["A is not set", "B is weak"]
+    assert problems.all(debug=True) == ["A is not set"]
+
+
+@pytest.mark.parametrize(("command", "code"), [("migrate", 1), ("deploy_check", 2)])
+def test_an_uncaught_configuration_error_has_no_traceback(command: str, code: int) -> None:
+    done = run(ERROR, command)
+    assert (done.returncode, done.stderr) == (code, MESSAGE)
+
+
+def test_other_errors_have_a_traceback_unless_deploy_check_runs() -> None:
+    assert "Traceback" in run("LookupError('x')", "migrate").stderr
+    done = run("LookupError('x')", "deploy_check")
+    assert done.returncode == 2
+    assert done.stderr == "error: the project does not start: manage.py:1: LookupError: x\n"
+
+
+def test_a_hook_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hook(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(sys, "excepthook", hook)
+    show_without_traceback(["deploy_check"])
+    assert sys.excepthook is hook
+
+
+def test_a_syntax_error_has_its_own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "settings.py"
+    try:
+        compile("x = 1\ny ==\n", str(path), "exec")
+    except SyntaxError as error:
+        line = why_settings_fail(error, error.__traceback__)
+    assert line == "the project does not start: settings.py:2: SyntaxError: invalid syntax"

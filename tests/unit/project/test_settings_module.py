@@ -1,0 +1,36 @@
+"""Which settings module a project uses, without importing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.project.settings_module import default_settings, served_settings
+
+LINE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")\n'
+
+
+def test_manage_py_counts_more_than_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "other.settings")
+    assert default_settings(tmp_path) == "other.settings"
+    (tmp_path / "manage.py").write_text(LINE.format("shop.settings"), encoding="utf-8")
+    assert default_settings(tmp_path) == "shop.settings"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, ""),
+        ({"shop/wsgi.py": "shop.production"}, "shop.production"),
+        ({"wsgi.py": "shop.production", "shop/asgi.py": "shop.production"}, "shop.production"),
+        ({"shop/wsgi.py": "shop.production", "shop/asgi.py": "shop.other"}, ""),
+    ],
+)
+def test_wsgi_and_asgi_must_agree(files: dict[str, str], found: str, tmp_path: Path) -> None:
+    for name, settings in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(LINE.format(settings), encoding="utf-8")
+    assert served_settings(tmp_path) == found
