@@ -162,7 +162,7 @@ class Config(Readers):
         default: object,
         help: str,
         read: Callable[[str], object],
-        stand_in: object,
+        placeholder: object,
         problem_of: readers.Problem | None = None,
         *,
         secret: bool = False,
@@ -183,15 +183,15 @@ class Config(Readers):
             reason = getattr(error, "strerror", None) or "is not UTF-8"
             problem = f"{name}_FILE: the file cannot be read: {reason}"
         if problem:
-            return self._problem(problem, stand_in)
+            return self._problem(problem, placeholder)
         if found is None:
-            return self._default(kind, name, default, read, stand_in, problem_of, parse_default)
+            return self._default(kind, name, default, read, placeholder, problem_of, parse_default)
         try:
             value = read(found.text)
         except ValueError as error:
             problem = _placed(found, str(error), secret)
         if problem:
-            return self._problem(problem, stand_in)
+            return self._problem(problem, placeholder)
         if problem_of and (problem := problem_of(value)):
             self._problem(_placed(found, problem, secret), None, unless_debug=True)
         return value
@@ -202,19 +202,19 @@ class Config(Readers):
         name: str,
         default: object,
         read: Callable[[str], object],
-        stand_in: object,
+        placeholder: object,
         problem_of: readers.Problem | None,
         parse: bool,
     ) -> object:
         if default is MISSING:
             if self.building:
-                return stand_in
+                return placeholder
             key = key_of(*place(self.app, name))
             return self._problem(
                 f"{name} is not set: expected {_article(kind)}; set {key} in "
                 f"{self._etc}/{self.app}.ini or the file that {prefix(self.app)}CONFIG names, "
                 f"or {name} in the environment",
-                stand_in,
+                placeholder,
             )
         value, problem = default, ""
         if parse and isinstance(default, str):
@@ -223,7 +223,7 @@ class Config(Readers):
             except ValueError as error:
                 problem = f"{name}: the default in the settings: {error}"
         if problem:
-            return self._problem(problem, stand_in)
+            return self._problem(problem, placeholder)
         if problem_of and value and not self.building and (problem := problem_of(value)):
             text = f"{name}: the default in the settings: {problem}"
             self._problem(text, None, unless_debug=True)
@@ -240,10 +240,10 @@ class Config(Readers):
             section, option, name, kind, required, secret, text, help, where
         )
 
-    def _problem(self, text: str, stand_in: object, *, unless_debug: bool = False) -> object:
+    def _problem(self, text: str, placeholder: object, *, unless_debug: bool = False) -> object:
         self._problems.add(text, unless_debug=unless_debug)
         self._schedule()
-        return stand_in
+        return placeholder
 
     def _schedule(self) -> None:
         """Raise at the end of the settings module, or at once if none is being loaded.

@@ -68,11 +68,11 @@ def quiet(convert: Callable[[str], object]) -> Callable[[str], object]:
     return read
 
 
-def stand_in(convert: Callable[[str], object]) -> object:
+def placeholder(convert: Callable[[str], object]) -> object:
     """Return a harmless value of the type that a cast returns."""
     if convert is as_bool:
         return False
-    for text in ("stand-in", "1", ""):
+    for text in ("placeholder", "1", ""):
         try:
             return convert(text)
         except Exception:  # noqa: BLE001, S112 - whatever a foreign cast raises

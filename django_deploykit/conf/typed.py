@@ -21,7 +21,7 @@ from django_deploykit.conf.services import Entry
 
 D = TypeVar("D")
 _GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-_STAND_IN = StandIn("stand-in for building, never for serving " * 2)
+_PLACEHOLDER = StandIn("placeholder for building, never for serving " * 2)
 
 
 class Readers(ABC):
@@ -37,7 +37,7 @@ class Readers(ABC):
         default: object,
         help: _Str,
         read: Callable[[_Str], object],
-        stand_in: object,
+        placeholder: object,
         problem_of: Problem | None = None,
         *,
         secret: _Bool = False,
@@ -89,8 +89,8 @@ class Readers(ABC):
     def duration(self, name: _Str, *, default: D, help: _Str = ...) -> timedelta | D: ...
     def duration(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a time span: ``90`` (seconds), ``500ms``, ``5m``, ``1h30m``, ``2d``."""
-        stand_in = timedelta(seconds=1)
-        return self._read("duration", name, default, help, readers.read_duration, stand_in)
+        placeholder = timedelta(seconds=1)
+        return self._read("duration", name, default, help, readers.read_duration, placeholder)
 
     @overload
     def list(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
@@ -135,8 +135,8 @@ class Readers(ABC):
     def url(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return an absolute URL; one with a password has a hidden repr."""
         hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
-        stand_in = "https://example.invalid/"
-        return self._read("url", name, default, help, readers.read_url, stand_in, secret=hidden)
+        placeholder = "https://example.invalid/"
+        return self._read("url", name, default, help, readers.read_url, placeholder, secret=hidden)
 
     def json(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> Any:
         """Return any JSON value; a ``default`` is the value itself."""
@@ -159,7 +159,9 @@ class Readers(ABC):
             problem = readers.secret_problem(value, signing=name.upper() == "SECRET_KEY")
             return f"{problem}. Make one: {_GENERATE}" if problem else ""
 
-        return self._read("secret", name, default, help, Secret, _STAND_IN, problem_of, secret=True)
+        return self._read(
+            "secret", name, default, help, Secret, _PLACEHOLDER, problem_of, secret=True
+        )
 
     @overload
     def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
@@ -176,18 +178,18 @@ class Readers(ABC):
         self, name: _Str = "DATABASE_URL", *, default: object = MISSING, help: _Str = ""
     ) -> Entry:
         """Return an entry of DATABASES for a URL; see :func:`services.database`."""
-        stand_in = {"ENGINE": "django.db.backends.dummy"}
+        placeholder = {"ENGINE": "django.db.backends.dummy"}
         read = services.database
-        entry: Entry = self._read("database", name, default, help, read, stand_in, secret=True)
+        entry: Entry = self._read("database", name, default, help, read, placeholder, secret=True)
         return entry
 
     def cache(
         self, name: _Str = "CACHE_URL", *, default: object = MISSING, help: _Str = ""
     ) -> Entry:
         """Return an entry of CACHES for a URL; see :func:`services.cache`."""
-        stand_in = {"BACKEND": services.StandInBackend(services.CACHES["dummy"])}
+        placeholder = {"BACKEND": services.StandInBackend(services.CACHES["dummy"])}
         entry: Entry = self._read(
-            "cache", name, default, help, services.cache, stand_in, secret=True
+            "cache", name, default, help, services.cache, placeholder, secret=True
         )
         return entry
 
@@ -200,12 +202,12 @@ class Readers(ABC):
         """
         read = _mailers if _has_mailers() else services.email
         backend = services.StandInBackend(services.MAILERS["dummy"])
-        stand_in = (
+        placeholder = (
             {"MAILERS": {"default": {"BACKEND": backend}}}
             if _has_mailers()
             else {"EMAIL_BACKEND": backend}
         )
-        entry: Entry = self._read("email", name, default, help, read, stand_in, secret=True)
+        entry: Entry = self._read("email", name, default, help, read, placeholder, secret=True)
         return entry
 
     def __call__(self, name: _Str, default: object = MISSING, cast: Any = MISSING) -> Any:
@@ -222,7 +224,7 @@ class Readers(ABC):
             decouple.cast_default(default, convert),
             "",
             Secret if hidden else decouple.quiet(convert),
-            decouple.stand_in(convert),
+            decouple.placeholder(convert),
             decouple.problem_for(key),
             secret=hidden,
             parse_default=False,

@@ -1,14 +1,14 @@
-"""The verb ``setup``: as root, make a bare host ready for a project, or bring it up to date.
+"""The verb ``setup``: as root, make a bare host ready for a project, or update it.
 
-It comes in a bundle (``sudo ./shop.pyz deploykit setup``) or from a controller, which says on
-standard input what a bundle would (``setup --request``), as JSON::
+It runs from a bundle (``sudo ./shop.pyz deploykit setup``), or for a controller, which sends the
+bundle's part on standard input (``setup --request``), as JSON::
 
     {"manifest": {...}, "sample": "...", "user": "deploy", "keys": ["ssh-ed25519 ..."],
      "site": {"listen": "...", "health": "/", "host": "", "keep": 5, "boot": 60, "drain": 30,
               "roles": [], "proxied": true}}
 
-Everything but the manifest may be left out. The result is ``{"changed", "plan", "user", "ini",
-"listen", "left"}``: the steps in words, and what is left for a person to do.
+Only the manifest is required. The result is ``{"changed", "plan", "user", "ini", "listen",
+"left"}``: ``plan`` describes the steps, ``left`` what a person still has to do.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
 
 
 def setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
-    """Carry out the verb; with ``--plan`` only say what it would do."""
+    """Run the verb; with ``--plan`` only show what it would do."""
     if os.geteuid() != 0:
         raise DeployKitError(
             "setup needs root, once; releases do not", "Call it with sudo, or connect as root."
         )
-    _judge_tools()
+    _require_tools()
     manifest, sample, data = _asked(options, path)
     request = _request(options, manifest, sample, data)
     state = look(request)
@@ -102,7 +102,7 @@ def setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, An
     }
 
 
-def _judge_tools() -> None:
+def _require_tools() -> None:
     needed = {"sudo": "sudo", "visudo": "sudo", "systemctl": "systemd", "useradd": "passwd"}
     lacking = sorted({package for tool, package in needed.items() if not shutil.which(tool)})
     if not Path("/usr/bin/python3").exists():
@@ -115,13 +115,13 @@ def _judge_tools() -> None:
 
 
 def _asked(options: argparse.Namespace, path: Path) -> Tuple[Manifest, str, Dict[str, Any]]:
-    """Return the manifest, the sample INI and what else the caller says."""
+    """Return the manifest, the sample INI, and the rest of the request."""
     if options.request:
         try:
             data = json.loads(sys.stdin.read())
             manifest = Manifest.loads(json.dumps(data.get("manifest")))
         except (ValueError, AttributeError) as error:
-            raise DeployKitError(f"the request is no JSON object: {error}") from None
+            raise DeployKitError(f"the request is not a JSON object: {error}") from None
         return manifest, str(data.get("sample", "")), data
     with BundleFile(path) as bundle:
         return bundle.manifest, bundle.read("sample.ini").decode("utf-8"), {}
@@ -168,7 +168,7 @@ def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, ob
 
 
 def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
-    """Return the processes of this bundle, and those that a staged release may come back with."""
+    """Return the processes of this bundle, and of every staged release, for rolling back."""
     found = {kind.name: kind for kind in kinds_of(manifest.processes, site.roles)}
     if site.releases.is_dir():
         for one in manifests(site):
@@ -178,7 +178,7 @@ def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
 
 
 def _usual_user(root: Path) -> str:
-    """Return the deploy user where none is named: the site's owner, who called sudo, ``deploy``."""
+    """Return the default deploy user: the site's owner, else sudo's caller, else ``deploy``."""
     try:
         owner = pwd.getpwuid(root.stat().st_uid).pw_name
     except (FileNotFoundError, KeyError):
@@ -188,7 +188,7 @@ def _usual_user(root: Path) -> str:
 
 
 def _keys(user: str, given: List[str]) -> Tuple[str, ...]:
-    """Return who may log in: the keys given, else, for a new account, those of whoever set it up."""
+    """Return the keys for logging in: those given, else, for a new account, those of sudo's caller."""
     if given:
         return tuple(given)
     try:
@@ -209,7 +209,7 @@ HOSTS = "[django] allowed_hosts"
 
 
 def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
-    """Return what a person has to do before a release can come."""
+    """Return what a person has to do before a release can run."""
     site, left = request.site, []
     if str(site.ini) in state.present or site.ini.exists():
         keys = configured_keys(site.etc, site.app)
@@ -218,7 +218,7 @@ def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
     missing = missing_keys(manifest.required, manifest.project, keys)
     left += [f"set {key} in {site.ini}" for key in missing]
     if HOSTS not in keys and HOSTS not in missing and only_local_hosts(request.sample):
-        left.append(f"set {HOSTS} in {site.ini}: the names that people reach the site by")
+        left.append(f"set {HOSTS} in {site.ini}: the site's host names")
     if site.ini.exists() and site.ini.stat().st_mode & 0o077:
         left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")
     try:

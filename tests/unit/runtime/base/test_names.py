@@ -1,0 +1,39 @@
+"""Names that become part of paths, units and arguments."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_deploykit.runtime.base.names import (
+    PROCESS_NAME,
+    release_in,
+    valid_app,
+    valid_digest,
+    valid_release_id,
+)
+
+RELEASE = "20261123T041500-ab12cd3"
+
+
+@pytest.mark.parametrize("name", ["web", "worker-2", "Web_1", "a" * 64])
+def test_processes_have_simple_names(name: str) -> None:
+    assert PROCESS_NAME.match(name)
+
+
+@pytest.mark.parametrize("name", ["", "-web", "_web", "web ", "web\n", "w@b", "wéb", "a" * 65])
+def test_no_other_text_is_a_process_name(name: str) -> None:
+    assert not PROCESS_NAME.match(name)
+
+
+def test_a_release_id_is_found_in_a_file_name() -> None:
+    assert release_in(f"web-{RELEASE}.log.1") == RELEASE
+    assert release_in("web.log") == ""
+    assert valid_release_id(RELEASE)
+    assert not valid_release_id(f"{RELEASE}\n")
+
+
+def test_apps_and_digests_are_lower_case() -> None:
+    assert valid_app("my-shop")
+    assert not valid_app("My-shop")
+    assert valid_digest("0" * 64)
+    assert not valid_digest("A" * 64)
