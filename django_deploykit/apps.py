@@ -28,8 +28,8 @@ class DeployKitConfig(AppConfig):
         register(_deploy_checks, "deploykit", deploy=True)
 
 
-def _deploy_checks(**options: Any) -> Sequence[CheckMessage]:
-    from django_deploykit.checks.runner import registered
-    from django_deploykit.preflight import judged
+def _deploy_checks(**_: Any) -> Sequence[CheckMessage]:
+    from django_deploykit.checks.runner import deploy_messages
+    from django_deploykit.preflight import add_refusals
 
-    return registered(judged, **options)
+    return deploy_messages(add_refusals)

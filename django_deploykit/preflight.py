@@ -6,7 +6,8 @@ The checks import neither: what is found here is passed to them with their subje
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,42 +18,55 @@ from django_deploykit.bundle.locks.discovery import (
     reader_of,
     validate_lock,
 )
-from django_deploykit.checks.catalogue import Found
-from django_deploykit.checks.shipping import placed
+from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project import Project
 
+_PLACE = re.compile(r"(?P<path>[^:\s][^:]*):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
 
-def judged(subject: Subject) -> Subject:
-    """Return the subject with what would be refused; a release on a host is past that."""
+
+def add_refusals(subject: Subject) -> Subject:
+    """Return the subject with what would be refused; a release on a host has nothing to refuse."""
     if not subject.in_tree or not (subject.root / "manage.py").is_file():
         return subject
-    told: dict[str, tuple[Found, ...]] = {"E821": tuple(_mistakes(subject.project))}
     project = subject.project
-    place = _lock(project, subject.tracked)
+    refusals = {"E821": tuple(_iter_mistakes(project))}
+    place = _find_lock(project, subject.tracked)
     if place is None:
         names = (path.name for path in subject.root.iterdir())
         error = missing_lock(project, names, "the project")
-        told["E823"] = (Found(error.message, error.hint),)
-        return replace(subject, told=told)
-    unlocked, files = _lock_problems(project, *place)
-    told["E823"] = tuple(unlocked)
-    needed = [place[1], *files] if place[0] == subject.root else []
-    told["E824"] = tuple(Found("", path=one) for one in needed)
-    return replace(subject, told=told)
+        refusals["E823"] = (Finding(error.message, error.hint),)
+    else:
+        folder, name = place
+        problems, files = _lock_problems(project, folder, name)
+        needed = [name, *files] if folder == subject.root else []
+        refusals["E823"] = tuple(problems)
+        refusals["E824"] = tuple(Finding("", path=one) for one in needed)
+    return replace(subject, refusals=refusals)
 
 
-def _mistakes(project: Project) -> Iterator[Found]:
-    """Yield the mistakes of deploykit.ini in the sections that are not the check's own."""
-    yield from placed(project.problems, project.root, "")
+def _iter_mistakes(project: Project) -> Iterator[Finding]:
+    """Yield the mistakes in sections of deploykit.ini that the checks do not read themselves."""
+    yield from place_problems(project.problems, project.root)
     try:
         _ = project.inventory
     except Problems as error:
-        yield from placed(error.problems, project.root, error.hint)
+        yield from place_problems(error.problems, project.root, error.hint)
 
 
-def _lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str] | None:
+def place_problems(problems: Iterable[str], root: Path, hint: str = "") -> Iterator[Finding]:
+    """Yield problems that start with ``file:line:`` as findings at that place."""
+    for problem in problems:
+        match = _PLACE.match(problem)
+        if match is None:
+            yield Finding(problem, hint)
+        else:
+            path = os.path.relpath(os.path.join(root, match["path"]), root)
+            yield Finding(match["text"], hint, path=path, line=int(match["line"]))
+
+
+def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str] | None:
     """Return the folder and name of the lock file that ``bundle`` would use, None if there is none.
 
     A file that git tracks comes first, because the commit has no other.
@@ -73,7 +87,7 @@ def _lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str]
     return ((top / path).parent, os.path.basename(path)) if path else None
 
 
-def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Found], list[str]]:
+def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Finding], list[str]]:
     """Return what a lock file does not lock, and the files of the repository that it names.
 
     A file that only another tool can read is left to the bundle.
@@ -88,10 +102,10 @@ def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Foun
         files = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in local]
         validate_lock(lock, allow_unhashed=project.allow_unhashed)
     except Problems as error:
-        first, *others = placed(error.problems, folder, error.hint.replace("\n", " "))
+        first, *others = place_problems(error.problems, folder, error.hint.replace("\n", " "))
         more = f", and {len(others)} more are not locked" if others else ""
         path = str(start / (first.path or name))
         return [replace(first, message=first.message + more, path=path)], files
     except DeployKitError as error:
-        return [Found(error.message, error.hint, path=str(start / name))], files
+        return [Finding(error.message, error.hint, path=str(start / name))], files
     return [], files

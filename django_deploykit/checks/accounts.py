@@ -1,4 +1,4 @@
-"""Checks of cookies, passwords and who may do what."""
+"""Checks of cookies, passwords and permissions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from django_deploykit.checks.catalogue import Found, check
+from django_deploykit.checks.catalogue import check
+from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
 
 _WEAK = (
@@ -20,15 +21,15 @@ _COOKIES = ("SESSION", "CSRF", "LANGUAGE")
 
 
 @check("E301")
-def same_site_without_secure(subject: Subject) -> Iterator[Found]:
-    """A cookie says SameSite=None without Secure.
+def same_site_without_secure(subject: Subject) -> Iterator[Finding]:
+    """A cookie is SameSite=None, but not Secure.
 
-    Browsers drop such cookies.
+    Browsers reject such cookies.
     """
     for kind in _COOKIES:
         same = getattr(settings, f"{kind}_COOKIE_SAMESITE")
         if same == "None" and not getattr(settings, f"{kind}_COOKIE_SECURE"):
-            yield Found(
+            yield Finding(
                 f"{kind}_COOKIE_SAMESITE is 'None', but {kind}_COOKIE_SECURE is off",
                 f"Set {kind}_COOKIE_SECURE = True.",
                 f"{kind}_COOKIE_SAMESITE",
@@ -36,117 +37,123 @@ def same_site_without_secure(subject: Subject) -> Iterator[Found]:
 
 
 @check("E303")
-def cookie_prefix_rules(subject: Subject) -> Iterator[Found]:
-    """A cookie's name begins with __Host- or __Secure-, but its attributes break the prefix's rules.
+def cookie_prefix_rules(subject: Subject) -> Iterator[Finding]:
+    """The name of a cookie starts with __Host- or __Secure-, but its attributes break the rules.
 
-    Browsers drop such cookies: __Secure- needs Secure; __Host- also no domain and the path /.
+    Browsers reject such cookies: both prefixes require Secure, and __Host- also requires no domain
+    and the path /.
     """
     for kind in _COOKIES:
         name = getattr(settings, f"{kind}_COOKIE_NAME")
         if not name.startswith(("__Host-", "__Secure-")):
             continue
-        broken = (
-            [] if getattr(settings, f"{kind}_COOKIE_SECURE") else [f"{kind}_COOKIE_SECURE is off"]
-        )
+        secure = getattr(settings, f"{kind}_COOKIE_SECURE")
+        broken = [] if secure else [f"{kind}_COOKIE_SECURE is off"]
         if name.startswith("__Host-"):
             if getattr(settings, f"{kind}_COOKIE_DOMAIN"):
                 broken.append(f"{kind}_COOKIE_DOMAIN is set")
             if getattr(settings, f"{kind}_COOKIE_PATH") != "/":
                 broken.append(f"{kind}_COOKIE_PATH is not /")
         if broken:
-            yield Found(
-                f"browsers drop the cookie {name}: {', '.join(broken)}", "", f"{kind}_COOKIE_NAME"
+            yield Finding(
+                f"browsers reject the cookie {name}: {', '.join(broken)}",
+                "Correct these settings, or choose a name without the prefix.",
+                f"{kind}_COOKIE_NAME",
             )
 
 
 @check("E304")
-def weak_password_hasher(subject: Subject) -> Iterator[Found]:
-    """New passwords are hashed in a way that is broken in seconds.
+def weak_password_hasher(subject: Subject) -> Iterator[Finding]:
+    """New passwords are hashed with an algorithm that can be broken in seconds.
 
-    MD5 is for tests; it is often left in settings that production imports.
+    MD5 is for tests, and is often left in settings that production imports.
     """
     hashers = list(settings.PASSWORD_HASHERS)
     if hashers and hashers[0].rpartition(".")[2] in _WEAK:
-        yield Found(
-            f"PASSWORD_HASHERS begins with {hashers[0].rpartition('.')[2]}",
-            "Remove PASSWORD_HASHERS, or put a strong hasher first; keep weak ones behind it for old passwords.",
+        yield Finding(
+            f"the first of PASSWORD_HASHERS is {hashers[0].rpartition('.')[2]}",
+            "Remove PASSWORD_HASHERS, or put a strong hasher first; "
+            "keep weak ones after it for old passwords.",
             "PASSWORD_HASHERS",
         )
 
 
 @check("W305")
-def any_password(subject: Subject) -> Iterator[Found]:
+def any_password(subject: Subject) -> Iterator[Finding]:
     """AUTH_PASSWORD_VALIDATORS is empty.
 
-    People may choose "1" as their password.
+    People can choose "1" as their password.
     """
     if subject.installed("django.contrib.auth") and not settings.AUTH_PASSWORD_VALIDATORS:
-        yield Found(
-            "AUTH_PASSWORD_VALIDATORS is empty: every password is accepted",
+        yield Finding(
+            "AUTH_PASSWORD_VALIDATORS is empty, so every password is accepted",
             "Use the validators that startproject writes.",
             "AUTH_PASSWORD_VALIDATORS",
         )
 
 
 @check("E307")
-def any_origin(subject: Subject) -> Iterator[Found]:
-    """django-cors-headers lets every site read the answers, with the visitor's cookies.
+def any_origin(subject: Subject) -> Iterator[Finding]:
+    """django-cors-headers allows every site to read responses with the visitor's cookies.
 
-    Any page that a logged-in person opens can then act for them.
+    Any page that a logged-in visitor opens can then act for them.
     """
     if not subject.installed("corsheaders"):
         return
-    everybody = getattr(
+    every_origin = getattr(
         settings, "CORS_ALLOW_ALL_ORIGINS", getattr(settings, "CORS_ORIGIN_ALLOW_ALL", False)
     )
-    if everybody and getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
-        yield Found(
-            "CORS_ALLOW_ALL_ORIGINS together with CORS_ALLOW_CREDENTIALS lets every site act for visitors",
-            "Name the origins in CORS_ALLOWED_ORIGINS.",
+    if every_origin and getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
+        yield Finding(
+            "CORS_ALLOW_ALL_ORIGINS and CORS_ALLOW_CREDENTIALS together "
+            "allow every site to act for visitors",
+            "List the trusted origins in CORS_ALLOWED_ORIGINS instead.",
             "CORS_ALLOW_ALL_ORIGINS",
         )
 
 
 @check("W309")
-def open_api(subject: Subject) -> Iterator[Found]:
-    """Django REST framework lets everybody do everything.
+def open_api(subject: Subject) -> Iterator[Finding]:
+    """Django REST framework allows every request by default.
 
-    AllowAny is its default; one view without permission_classes is then open.
+    AllowAny is its default, so a view without permission_classes is open to anyone.
     """
     if not subject.installed("rest_framework"):
         return
     rest = getattr(settings, "REST_FRAMEWORK", {})
     classes = rest.get("DEFAULT_PERMISSION_CLASSES", ["rest_framework.permissions.AllowAny"])
     if any(str(one).endswith("AllowAny") for one in classes):
-        yield Found(
-            "REST_FRAMEWORK allows everybody by default (AllowAny)",
-            "Set DEFAULT_PERMISSION_CLASSES, and AllowAny on the views that are public.",
+        yield Finding(
+            "REST_FRAMEWORK allows every request by default (AllowAny)",
+            "Set DEFAULT_PERMISSION_CLASSES, and use AllowAny on the views that are public.",
             "REST_FRAMEWORK",
         )
 
 
 @check("W310")
-def session_for_ever(subject: Subject) -> Iterator[Found]:
-    """A session lasts longer than a year.
+def session_for_ever(subject: Subject) -> Iterator[Finding]:
+    """Sessions last longer than a year.
 
-    A stolen cookie stays good for that long.
+    A stolen cookie is valid for that long.
     """
     if settings.SESSION_COOKIE_AGE > 366 * 86400:
         days = settings.SESSION_COOKIE_AGE // 86400
-        yield Found(
-            f"SESSION_COOKIE_AGE is {days} days", "Keep it below a year.", "SESSION_COOKIE_AGE"
+        yield Finding(
+            f"SESSION_COOKIE_AGE is {days} days; expected at most a year",
+            "Reduce SESSION_COOKIE_AGE; Django's default is two weeks.",
+            "SESSION_COOKIE_AGE",
         )
 
 
 @check("E311")
-def pickled_sessions(subject: Subject) -> Iterator[Found]:
+def pickled_sessions(subject: Subject) -> Iterator[Finding]:
     """Sessions are pickled.
 
-    Whoever learns SECRET_KEY, or can write to the session store, runs code on the server.
+    Anyone who learns SECRET_KEY, or can write to the session store, can run code on the server.
     """
     if "Pickle" in str(settings.SESSION_SERIALIZER):
-        yield Found(
-            "SESSION_SERIALIZER pickles: a known SECRET_KEY means code execution",
+        yield Finding(
+            "SESSION_SERIALIZER uses pickle: anyone who knows SECRET_KEY can run code",
             "Use django.contrib.sessions.serializers.JSONSerializer.",
             "SESSION_SERIALIZER",
         )

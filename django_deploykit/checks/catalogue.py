@@ -1,17 +1,15 @@
-"""What a check is, and the list of all of them."""
+"""What a check is, and the catalogue of all of them."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-if TYPE_CHECKING:
-    from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.subject import Subject
 
-LEVELS = ("INFO", "WARNING", "ERROR")
-_LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR"}
+# The modules that hold checks, in the order of the documentation; their names are tags.
 TOPICS = (
     "core",
     "hosts",
@@ -19,97 +17,87 @@ TOPICS = (
     "database",
     "services",
     "staticfiles",
-    "observability",
+    "logs",
+    "processes",
     "repository",
     "shipping",
     "server",
 )
+_LEVELS = {"I": "INFO", "W": "WARNING", "E": "ERROR"}
+_PACKAGE = "django_deploykit.checks"
 
-
-@dataclass(frozen=True)
-class Found:
-    """What a check found; ``setting`` names the one at fault, ``path`` a file relative to the project."""
-
-    message: str
-    hint: str = ""
-    setting: str = ""
-    path: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem as reported: ``level`` is INFO, WARNING or ERROR; ``line`` 0 where there is none."""
-
-    id: str
-    level: str
-    message: str
-    hint: str = ""
-    path: str = ""
-    line: int = 0
-
-    @property
-    def where(self) -> str:
-        """The place, ``shop/settings.py:14``, "" where there is none."""
-        return f"{self.path}:{self.line}" if self.path and self.line else self.path
-
-
-Judge = Callable[["Subject"], Iterable[Found]]
+Function = Callable[[Subject], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its id (``deploykit.E101``), what it says when explained, when it can run."""
+    """One check: its id (``deploykit.E101``), the parts of its docstring, its topic."""
 
     id: str
     title: str
     text: str
     tag: str
-    server: bool
-    judge: Judge
+    function: Function
+
+    @property
+    def number(self) -> str:
+        """The id without its prefix, ``E101``."""
+        return self.id.removeprefix("deploykit.")
 
     @property
     def level(self) -> str:
-        """The level, which the id's letter names."""
-        return _LETTERS[self.id.rpartition(".")[2][0]]
+        """The level that the id's letter stands for."""
+        return _LEVELS[self.number[0]]
+
+    @property
+    def server(self) -> bool:
+        """Whether it needs the host, and so ``--server``."""
+        return self.tag == "server"
 
     def run(self, subject: Subject) -> Iterator[Finding]:
-        """Yield what is wrong, with places filled in; a check that fails is told, not passed over."""
-        for found in self._judged(subject):
+        """Yield what is wrong, with id, level and place; an exception is a finding, too."""
+        for found in self._run(subject):
             path, line = found.path, found.line
             if not path and found.setting:
                 path, line = subject.place(found.setting)
-            yield Finding(self.id, self.level, found.message, found.hint, path, line)
+            yield replace(found, id=self.id, level=self.level, path=path, line=line)
 
-    def _judged(self, subject: Subject) -> Iterator[Found]:
+    def _run(self, subject: Subject) -> Iterator[Finding]:
         try:
-            yield from self.judge(subject)
-        except Exception as error:  # noqa: BLE001 - whatever settings of an odd shape lead to
-            yield Found(
-                f"could not be checked ({self.title}): {type(error).__name__}: {error}",
-                "Do the settings that it reads have the shape that Django wants?",
+            yield from self.function(subject)
+        except Exception as error:  # noqa: BLE001 - settings of an odd shape raise anything
+            yield Finding(
+                f"this check failed ({self.title}): {type(error).__name__}: {error}",
+                "Check that the settings that it reads have the types that Django expects.",
             )
 
 
 _CATALOGUE: dict[str, Check] = {}
 
 
-def check(number: str, *, server: bool = False) -> Callable[[Judge], Judge]:
-    """Register a check by its number, ``E101``; its docstring is title and explanation."""
+def check(number: str) -> Callable[[Function], Function]:
+    """Register a function as the check of that number, ``E101``.
 
-    def register(judge: Judge) -> Judge:
-        title, _, text = (judge.__doc__ or "").strip().partition("\n")
-        tag = judge.__module__.rpartition(".")[2]
+    The first line of its docstring is the check's title, the rest explains it. The number's letter
+    is the level, the module's name the tag.
+    """
+
+    def register(function: Function) -> Function:
+        title, _, text = (function.__doc__ or "").strip().partition("\n")
+        tag = function.__module__.removeprefix(f"{_PACKAGE}.").partition(".")[0]
         lines = [line.strip() for line in text.strip().splitlines()]
         key = f"deploykit.{number}"
-        _CATALOGUE[key] = Check(key, title.rstrip("."), "\n".join(lines), tag, server, judge)
-        return judge
+        other = _CATALOGUE.get(key)
+        if other and other.function.__qualname__ != function.__qualname__:
+            raise ValueError(f"{key} is already the number of {other.function.__qualname__}")
+        _CATALOGUE[key] = Check(key, title.rstrip("."), "\n".join(lines), tag, function)
+        return function
 
     return register
 
 
 def catalogue() -> dict[str, Check]:
-    """Return every check by id, in order."""
+    """Return every check by its id, in the order of their numbers."""
     for topic in TOPICS:
-        importlib.import_module(f"django_deploykit.checks.{topic}")
-    return dict(sorted(_CATALOGUE.items(), key=lambda item: item[0].rpartition(".")[2][1:]))
+        importlib.import_module(f"{_PACKAGE}.{topic}")
+    return dict(sorted(_CATALOGUE.items(), key=lambda item: item[1].number[1:]))

@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import django
 from django.conf import settings
 
-from django_deploykit.checks.catalogue import Found, check
+from django_deploykit.checks.catalogue import check
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.project_settings import is_private_host
 from django_deploykit.checks.subject import Subject
 
-_PLACEHOLDERS = {
+_GUESSABLE = {
     "",
     "password",
     "postgres",
@@ -22,12 +25,11 @@ _PLACEHOLDERS = {
     "admin",
     "123456",
 }
-
 _TEMPORARY = ("/tmp/", "/dev/shm/")  # noqa: S108 - compared, not written
 
 
 def _databases() -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield alias, entry and the engine's last word; stand-ins of a build are left out."""
+    """Yield alias, entry and the last part of the engine; the placeholders of a build are left out."""
     for alias, entry in settings.DATABASES.items():
         engine = str(entry.get("ENGINE", ""))
         if engine and not engine.endswith("dummy"):
@@ -43,8 +45,8 @@ def _is_memory(name: str) -> bool:
 
 
 @check("E401")
-def database_in_release(subject: Subject) -> Iterator[Found]:
-    """An SQLite file lies where a release replaces it, or where it depends on the working folder.
+def database_in_release(subject: Subject) -> Iterator[Finding]:
+    """An SQLite file is inside the release, in a temporary folder, or has a relative path.
 
     The next release starts with an empty database.
     """
@@ -52,86 +54,78 @@ def database_in_release(subject: Subject) -> Iterator[Found]:
         name = str(entry.get("NAME", ""))
         if not _is_sqlite(engine):
             continue
-        hint = 'Put it outside: config.database("DATABASE_URL", default=f"sqlite:///{config.data / \'db.sqlite3\'}").'
         if _is_memory(name):
-            yield Found(
-                f"DATABASES[{alias!r}] is in memory: every process has its own", hint, "DATABASES"
-            )
+            problem = " is in memory, so every process has its own"
         elif not os.path.isabs(name):
-            yield Found(
-                f"DATABASES[{alias!r}]: {name!r} is relative to whatever folder a process starts in",
-                hint,
-                "DATABASES",
-            )
+            problem = f": {name!r} is relative to the folder in which a process starts"
         elif subject.inside(name) or (not subject.local and name.startswith(_TEMPORARY)):
-            yield Found(
-                f"DATABASES[{alias!r}]: {os.path.basename(name)} lies inside the release or in a temporary folder",
-                hint,
-                "DATABASES",
-            )
+            problem = f": {os.path.basename(name)} is inside the release or in a temporary folder"
+        else:
+            continue
+        yield Finding(
+            f"DATABASES[{alias!r}]{problem}",
+            "Put it outside: "
+            'config.database("DATABASE_URL", default=f"sqlite:///{config.data / \'db.sqlite3\'}").',
+            "DATABASES",
+        )
 
 
 @check("W402")
-def sqlite_locks(subject: Subject) -> Iterator[Found]:
-    """SQLite begins transactions in a way that fails under several workers.
+def sqlite_locks(subject: Subject) -> Iterator[Finding]:
+    """SQLite begins transactions in a mode that fails with several workers.
 
-    With DEFERRED (the default) two writers get "database is locked" at once, whatever the timeout.
+    In the default mode DEFERRED, one of two writers gets "database is locked" immediately, whatever
+    the timeout.
     """
+    if django.VERSION < (5, 1):  # which does not have the option
+        return
     for alias, entry, engine in _databases():
         if not _is_sqlite(engine) or _is_memory(str(entry.get("NAME", ""))):
             continue
-        options = entry.get("OPTIONS", {})
-        if (
-            str(options.get("transaction_mode", "")).upper() not in ("IMMEDIATE", "EXCLUSIVE")
-            and _knows_mode()
-        ):
-            yield Found(
-                f"DATABASES[{alias!r}]: SQLite without transaction_mode IMMEDIATE fails under load: database is locked",
+        mode = str(entry.get("OPTIONS", {}).get("transaction_mode", "")).upper()
+        if mode not in ("IMMEDIATE", "EXCLUSIVE"):
+            yield Finding(
+                f"DATABASES[{alias!r}]: SQLite without the transaction_mode IMMEDIATE "
+                'fails under load ("database is locked")',
                 'Add "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, '
                 '"init_command": "PRAGMA journal_mode=WAL"}.',
                 "DATABASES",
             )
 
 
-def _knows_mode() -> bool:
-    import django
-
-    return django.VERSION >= (5, 1)
-
-
 @check("E405")
-def models_without_migration(subject: Subject) -> Iterator[Found]:
-    """Models changed, and no migration says so.
+def models_without_migration(subject: Subject) -> Iterator[Finding]:
+    """Models have changed, but there is no migration for the change.
 
-    The code then asks for columns that the database does not have.
+    The code then uses columns that the database does not have.
     """
     if not subject.root.is_dir():
         return
     try:
-        changes = _unwritten(subject)
-    except SystemExit:  # the questioner ends where it would have to ask
-        yield Found(
-            "models changed in a way that makemigrations has to ask about",
+        changes = _missing_operations(subject)
+    except SystemExit:  # the questioner exits when it would have to ask
+        yield Finding(
+            "models have changed in a way that makemigrations must ask about",
             "Run manage.py makemigrations.",
         )
         return
-    except Exception as error:  # noqa: BLE001 - a migration that does not load is told below
-        yield Found(
+    except Exception as error:  # noqa: BLE001 - migrations may raise anything when they load
+        yield Finding(
             f"migrations cannot be loaded: {type(error).__name__}: {error}",
-            "Run manage.py showmigrations.",
+            "Run manage.py showmigrations to see the whole error.",
         )
         return
     for label, operations in sorted(changes.items()):
-        yield Found(
+        yield Finding(
             f"{label} has model changes without a migration: {'; '.join(operations[:3])}",
             f"Run manage.py makemigrations {label}, and commit the migration.",
         )
 
 
-def _unwritten(subject: Subject) -> dict[str, list[str]]:
-    """Return what makemigrations would write for the project's own apps, in words, by app.
+def _missing_operations(subject: Subject) -> dict[str, list[str]]:
+    """Return descriptions of what makemigrations would write for the project's own apps, by app.
 
-    It is nothing where migrations conflict, which another check tells.
+    Empty if migrations conflict, which E407 reports.
     """
     from django.apps import apps
     from django.db.migrations.autodetector import MigrationAutodetector
@@ -150,7 +144,7 @@ def _unwritten(subject: Subject) -> dict[str, list[str]]:
     detector = MigrationAutodetector(
         loader.project_state(),
         ProjectState.from_apps(apps),
-        NonInteractiveMigrationQuestioner(specified_apps=ours, dry_run=True),
+        NonInteractiveMigrationQuestioner(specified_apps=ours, dry_run=True, verbosity=0),
     )
     changes = detector.changes(graph=loader.graph, trim_to_apps=ours, convert_apps=ours)
     return {
@@ -160,50 +154,51 @@ def _unwritten(subject: Subject) -> dict[str, list[str]]:
 
 
 @check("E407")
-def conflicting_migrations(subject: Subject) -> Iterator[Found]:
-    """An app has several last migrations.
+def conflicting_migrations(subject: Subject) -> Iterator[Finding]:
+    """An app has several leaf migrations.
 
-    migrate refuses to run; two branches were merged.
+    migrate refuses to run. This happens when two branches that add migrations are merged.
     """
     from django.db.migrations.loader import MigrationLoader
 
     try:
         conflicts = MigrationLoader(None, ignore_no_migrations=True).detect_conflicts()
-    except Exception:  # noqa: BLE001 - E405 tells it
+    except Exception:  # noqa: BLE001 - E405 reports it
         return
     for label, names in sorted(conflicts.items()):
-        yield Found(
-            f"{label} has several last migrations: {', '.join(sorted(names))}",
+        yield Finding(
+            f"{label} has several leaf migrations: {', '.join(sorted(names))}",
             "Run manage.py makemigrations --merge.",
         )
 
 
 @check("E409")
-def persistent_under_asgi(subject: Subject) -> Iterator[Found]:
-    """Connections are kept open under ASGI.
+def persistent_under_asgi(subject: Subject) -> Iterator[Finding]:
+    """Database connections are persistent under ASGI.
 
-    Each request may run in another thread, and a kept connection is never found again: they leak.
+    Each request may run in another thread, which cannot reuse a persistent connection, so
+    connections leak.
     """
     if subject.topology.server != "asgi":
         return
     for alias, entry, _ in _databases():
         if entry.get("CONN_MAX_AGE", 0) != 0:
-            yield Found(
-                f"DATABASES[{alias!r}]: CONN_MAX_AGE is not 0 under ASGI: connections leak",
-                "Set CONN_MAX_AGE = 0; use the database's pool.",
+            yield Finding(
+                f"DATABASES[{alias!r}]: CONN_MAX_AGE is not 0 under ASGI, so connections leak",
+                "Set CONN_MAX_AGE = 0; use the connection pool of the database backend.",
                 "DATABASES",
             )
 
 
 @check("W410")
-def persistent_without_health(subject: Subject) -> Iterator[Found]:
-    """Connections are kept, but not checked before use.
+def persistent_without_health(subject: Subject) -> Iterator[Finding]:
+    """Database connections are persistent, but not checked before they are used.
 
-    After the database restarts, every worker's first request fails.
+    After the database restarts, the first request of every worker fails.
     """
     for alias, entry, _ in _databases():
         if entry.get("CONN_MAX_AGE", 0) != 0 and not entry.get("CONN_HEALTH_CHECKS", False):
-            yield Found(
+            yield Finding(
                 f"DATABASES[{alias!r}]: CONN_MAX_AGE without CONN_HEALTH_CHECKS",
                 "Set CONN_HEALTH_CHECKS = True.",
                 "DATABASES",
@@ -211,53 +206,41 @@ def persistent_without_health(subject: Subject) -> Iterator[Found]:
 
 
 @check("E411")
-def persistent_with_pool(subject: Subject) -> Iterator[Found]:
-    """CONN_MAX_AGE together with a connection pool.
+def persistent_with_pool(subject: Subject) -> Iterator[Finding]:
+    """CONN_MAX_AGE is used together with a connection pool.
 
-    Django refuses this when it first connects, not before.
+    Django refuses this combination, but only when it first connects.
     """
     for alias, entry, _ in _databases():
         if entry.get("OPTIONS", {}).get("pool") and entry.get("CONN_MAX_AGE", 0) != 0:
-            yield Found(
-                f"DATABASES[{alias!r}]: a pool and CONN_MAX_AGE exclude each other",
+            yield Finding(
+                f"DATABASES[{alias!r}]: CONN_MAX_AGE cannot be used with a connection pool",
                 "Set CONN_MAX_AGE = 0.",
                 "DATABASES",
             )
 
 
 @check("W414")
-def remote_without_tls(subject: Subject) -> Iterator[Found]:
-    """PostgreSQL on another host without a demand for TLS.
+def remote_without_tls(subject: Subject) -> Iterator[Finding]:
+    """PostgreSQL runs on a public host, but the connection does not require TLS.
 
-    libpq's default falls back to plain text without a word.
+    By default libpq silently falls back to an unencrypted connection.
     """
     for alias, entry, engine in _databases():
         host = str(entry.get("HOST", ""))
-        remote = "." in host and not host.startswith(("/", "127.")) and not _private(host)
-        if (
-            engine in ("postgresql", "postgis")
-            and remote
-            and not entry.get("OPTIONS", {}).get("sslmode")
-        ):
-            yield Found(
-                f"DATABASES[{alias!r}]: no sslmode for the remote host",
+        public = "." in host and not host.startswith(("/", "127.")) and not is_private_host(host)
+        secured = entry.get("OPTIONS", {}).get("sslmode")
+        if engine in ("postgresql", "postgis") and public and not secured:
+            yield Finding(
+                f"DATABASES[{alias!r}]: no sslmode for a remote host",
                 "Add ?sslmode=verify-full (or require) to the URL.",
                 "DATABASES",
             )
 
 
-def _private(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return host.endswith((".internal", ".local", ".lan"))
-
-
 @check("W415")
-def guessable_database_password(subject: Subject) -> Iterator[Found]:
-    """A database on the network with no password or one everybody tries first."""
+def guessable_database_password(subject: Subject) -> Iterator[Finding]:
+    """A database on the network has no password, or one that is easy to guess."""
     for alias, entry, engine in _databases():
         host = str(entry.get("HOST", ""))
         if _is_sqlite(engine) or not host or host.startswith("/"):
@@ -265,27 +248,25 @@ def guessable_database_password(subject: Subject) -> Iterator[Found]:
         options = entry.get("OPTIONS", {})
         if options.get("service") or options.get("passfile") or options.get("sslcert"):
             continue
-        if str(entry.get("PASSWORD", "")).lower() in _PLACEHOLDERS:
-            yield Found(
-                f"DATABASES[{alias!r}]: the password is empty or can be guessed",
-                "Give the role a password of its own.",
+        if str(entry.get("PASSWORD", "")).lower() in _GUESSABLE:
+            yield Finding(
+                f"DATABASES[{alias!r}]: the password is empty or easy to guess",
+                "Give the database user a random password.",
                 "DATABASES",
             )
 
 
 @check("W417")
-def migrate_in_web(subject: Subject) -> Iterator[Found]:
-    """The web process migrates when it starts.
+def migrate_in_web(subject: Subject) -> Iterator[Finding]:
+    """A process of the Procfile migrates when it starts.
 
-    Every host and every restart then migrates at the same time.
+    Every host then migrates at the same time, at each restart.
     """
     for process in subject.processes:
-        if (
-            process.name != "release"
-            and "migrate" in process.command.replace("makemigrations", "migrate").split()
-        ):
-            yield Found(
-                f"the Procfile's {process.name} migrates whenever it starts",
+        words = process.command.replace("makemigrations", "migrate").split()
+        if process.name != "release" and "migrate" in words:
+            yield Finding(
+                f"the process {process.name} of the Procfile migrates when it starts",
                 "Remove it: a release migrates once, before the switch.",
                 path="Procfile",
             )

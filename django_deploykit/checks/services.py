@@ -1,4 +1,4 @@
-"""Checks of caches, sessions, tasks and mail."""
+"""Checks of caches, sessions, tasks and email."""
 
 from __future__ import annotations
 
@@ -11,38 +11,48 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from django_deploykit.checks.catalogue import Found, check
-from django_deploykit.checks.subject import Subject, overridden
+from django_deploykit.checks.catalogue import check
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.project_settings import is_overridden, is_private_host
+from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.services import StandInBackend
 
 _LOCAL_CACHES = ("LocMemCache", "DummyCache")
 _NO_DELIVERY = ("console", "file", "filebased", "locmem", "dummy")
+_DATABASE_PACKAGES = {
+    "postgresql": ("psycopg", "psycopg2"),
+    "postgis": ("psycopg", "psycopg2"),
+    "mysql": ("MySQLdb", "pymysql"),
+    "oracle": ("oracledb", "cx_Oracle"),
+}
+_CACHE_PACKAGES = {
+    "RedisCache": ("redis",),
+    "PyMemcacheCache": ("pymemcache",),
+    "PyLibMCCache": ("pylibmc",),
+}
 
 
-def _backend(alias: str) -> str:
-    """Return the last word of a cache's backend, "" where a build's stand-in holds its place."""
+def _cache_class(alias: str) -> str:
+    """Return the class name of a cache's backend, or "" for the placeholder of a build."""
     backend = settings.CACHES.get(alias, {}).get("BACKEND", "")
     return "" if isinstance(backend, StandInBackend) else str(backend).rpartition(".")[2]
 
 
 def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (name, backend, options) of every way out for mail, in the old and the new form.
-
-    A build's stand-in says nothing of what production has.
-    """
+    """Return setting, backend and options of every mailer, without the placeholders of a build."""
     return [row for row in _all_mailers() if not isinstance(row[1], StandInBackend)]
 
 
 def _all_mailers() -> list[tuple[str, str, dict[str, Any]]]:
-    mailers = getattr(settings, "MAILERS", None)
-    if mailers and overridden("MAILERS"):
+    mailers = getattr(settings, "MAILERS", None)  # since Django 6.1
+    if mailers and is_overridden("MAILERS"):
         return [
             (f"MAILERS[{name!r}]", _text(entry.get("BACKEND", "")), dict(entry.get("OPTIONS", {})))
             for name, entry in mailers.items()
         ]
     if not hasattr(settings, "EMAIL_BACKEND"):
         return []
-    with warnings.catch_warnings():  # Django 6.1 warns whoever reads the old form
+    with warnings.catch_warnings():  # Django 6.1 deprecates these settings
         warnings.simplefilter("ignore")
         names = ("host", "port", "use_tls", "use_ssl", "timeout")
         options = {name: getattr(settings, f"EMAIL_{name.upper()}") for name in names}
@@ -54,102 +64,94 @@ def _text(backend: object) -> str:
 
 
 def _sends_mail() -> bool:
-    """Whether the project says anything of mail; what leads nowhere alone is E701's to tell."""
+    """Whether the project sets up email; a backend that delivers nothing is left to E701."""
     rows = _all_mailers()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if overridden("MAILERS", "EMAIL_BACKEND") and rows:
-            return any(not _goes_nowhere(backend) for _, backend, _ in rows)
+        if is_overridden("MAILERS", "EMAIL_BACKEND") and rows:
+            return any(not _delivers_nothing(backend) for _, backend, _ in rows)
         names = ("EMAIL_HOST", "ADMINS", "MANAGERS")
-        return any(overridden(name) and getattr(settings, name, None) for name in names)
+        return any(is_overridden(name) and getattr(settings, name, None) for name in names)
 
 
 @check("W501")
-def cache_of_one_process(subject: Subject) -> Iterator[Found]:
-    """The default cache is one that workers do not share.
+def cache_of_one_process(subject: Subject) -> Iterator[Finding]:
+    """The default cache is not shared between workers.
 
-    Rate limits, locks and invalidations then hold for one worker each.
+    Rate limits, locks and invalidation then work only within one worker.
     """
-    if overridden("CACHES") and _backend("default") in _LOCAL_CACHES:
-        yield Found(
-            f"CACHES['default'] is {_backend('default')}, which workers do not share",
-            'Use Redis, memcached or the database: config.cache("CACHE_URL").',
+    if is_overridden("CACHES") and _cache_class("default") in _LOCAL_CACHES:
+        yield Finding(
+            f"CACHES['default'] is {_cache_class('default')}, which workers do not share",
+            'Use Redis, Memcached or the database: config.cache("CACHE_URL").',
             "CACHES",
         )
 
 
 @check("E502")
-def sessions_of_one_process(subject: Subject) -> Iterator[Found]:
-    """Sessions live in a cache that workers do not share.
+def sessions_of_one_process(subject: Subject) -> Iterator[Finding]:
+    """Sessions are kept in a cache that workers do not share.
 
-    People are logged in every nth request.
+    Visitors are logged in only when the same worker handles their request.
     """
     engine = str(settings.SESSION_ENGINE)
     alias = settings.SESSION_CACHE_ALIAS
-    if engine.endswith(".cache") and _backend(alias) in _LOCAL_CACHES:
-        yield Found(
-            f"SESSION_ENGINE keeps sessions in CACHES[{alias!r}], which is {_backend(alias)}",
+    if engine.endswith(".cache") and _cache_class(alias) in _LOCAL_CACHES:
+        yield Finding(
+            f"SESSION_ENGINE keeps sessions in CACHES[{alias!r}], which is {_cache_class(alias)}",
             "Use cached_db, or a cache that workers share.",
             "SESSION_ENGINE",
         )
 
 
 @check("W506")
-def open_cache(subject: Subject) -> Iterator[Found]:
-    """A cache on another network's host without a password.
+def open_cache(subject: Subject) -> Iterator[Finding]:
+    """A cache on a public host has no password.
 
-    Whoever reaches it reads and writes sessions; Django pickles cache values.
+    Anyone who can reach it can read and write sessions, and Django unpickles cached values.
     """
     for alias, entry in settings.CACHES.items():
         location = entry.get("LOCATION", "")
         for one in location if isinstance(location, (list, tuple)) else [location]:
             parts = urlsplit(str(one))
-            public = parts.hostname and "." in parts.hostname and not _is_private(parts.hostname)
+            host = parts.hostname or ""
+            public = "." in host and not is_private_host(host)
             if parts.scheme in ("redis", "rediss") and public and not parts.password:
-                yield Found(
-                    f"CACHES[{alias!r}]: Redis on {parts.hostname} without a password",
-                    "Give it one, and use rediss://.",
+                yield Finding(
+                    f"CACHES[{alias!r}]: Redis on {host} without a password",
+                    "Set a password, and use rediss://.",
                     "CACHES",
                 )
 
 
-def _is_private(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return host.endswith((".internal", ".local", ".lan"))
-
-
 @check("E507")
-def tasks_in_requests(subject: Subject) -> Iterator[Found]:
-    """Background tasks run inside the request, or never.
+def tasks_in_requests(subject: Subject) -> Iterator[Finding]:
+    """Background tasks run during the request, or never.
 
-    Pages wait for mail servers; with the dummy backend the work is dropped.
+    Pages wait for mail servers; with the dummy backend, tasks are dropped.
     """
     for alias, entry in getattr(settings, "TASKS", {}).items():
         backend = str(entry.get("BACKEND", "")).rpartition(".")[2]
-        if overridden("TASKS") and backend in ("ImmediateBackend", "DummyBackend"):
-            yield Found(
-                f"TASKS[{alias!r}] is {backend}: tasks do not run in the background",
-                "Use a backend with workers of its own.",
+        if is_overridden("TASKS") and backend in ("ImmediateBackend", "DummyBackend"):
+            yield Finding(
+                f"TASKS[{alias!r}] is {backend}, which does not run tasks in the background",
+                "Use a backend that has workers of its own.",
                 "TASKS",
             )
     for name in ("CELERY_TASK_ALWAYS_EAGER", "CELERY_ALWAYS_EAGER", "task_always_eager"):
         if getattr(settings, name, False):
-            yield Found(f"{name} is on: Celery's tasks run inside the request", "Remove it.", name)
+            yield Finding(f"{name} is on: Celery runs tasks during the request", "Remove it.", name)
 
 
 @check("E701")
-def mail_goes_nowhere(subject: Subject) -> Iterator[Found]:
-    """Mail is written to the console, a file or memory.
+def mail_goes_nowhere(subject: Subject) -> Iterator[Finding]:
+    """Email goes to the console, a file or memory.
 
-    Nobody gets a password reset.
+    Password resets reach nobody.
     """
     for name, backend, _ in _mailers():
-        if _goes_nowhere(backend):
-            yield Found(
+        if _delivers_nothing(backend):
+            yield Finding(
                 f"{name} delivers no mail ({_kind(backend)})",
                 'Use config.email("EMAIL_URL"), as submission://user:password@host:587.',
                 name.partition("[")[0],
@@ -160,49 +162,49 @@ def _kind(backend: str) -> str:
     return backend.split(".")[-2] if backend.count(".") > 1 else backend
 
 
-def _goes_nowhere(backend: str) -> bool:
+def _delivers_nothing(backend: str) -> bool:
     return _kind(backend) in _NO_DELIVERY and (backend.startswith("django.") or "." not in backend)
 
 
 @check("W702")
-def mail_from_localhost(subject: Subject) -> Iterator[Found]:
-    """Mail comes from somebody at localhost.
+def mail_from_localhost(subject: Subject) -> Iterator[Finding]:
+    """Email is sent from an address at localhost.
 
-    Mail servers refuse it.
+    Mail servers reject it.
     """
     if not _sends_mail():
         return
     for name in ("DEFAULT_FROM_EMAIL", "SERVER_EMAIL"):
         if re.search(r"@localhost\b", getattr(settings, name)):
-            yield Found(
-                f"{name} is {getattr(settings, name)}, which mail servers refuse",
+            yield Finding(
+                f"{name} is {getattr(settings, name)}, which mail servers reject",
                 f"Set {name} to an address of the site.",
                 name,
             )
 
 
 @check("W703")
-def mail_without_timeout(subject: Subject) -> Iterator[Found]:
-    """There is no time limit for the mail server.
+def mail_without_timeout(subject: Subject) -> Iterator[Finding]:
+    """Connections to the mail server have no timeout.
 
-    When it hangs, all workers do.
+    If the mail server hangs, so do all workers.
     """
     if not _sends_mail():
         return
     for name, backend, options in _mailers():
         if "smtp" in backend and not options.get("timeout"):
-            yield Found(
+            yield Finding(
                 f"{name}: no timeout for the mail server",
-                "Set EMAIL_TIMEOUT = 10 (MAILERS: OPTIONS timeout).",
+                "Set EMAIL_TIMEOUT = 10 (in MAILERS: the option timeout).",
                 name.partition("[")[0],
             )
 
 
 @check("E704")
-def mail_encryption(subject: Subject) -> Iterator[Found]:
-    """Mail's TLS settings contradict each other or the port.
+def mail_encryption(subject: Subject) -> Iterator[Finding]:
+    """The TLS settings for email contradict each other or the port.
 
-    Port 465 speaks TLS from the first byte (SSL), 587 begins in the clear (TLS).
+    Port 465 uses TLS from the start (SSL), port 587 switches to TLS later (STARTTLS).
     """
     for name, backend, options in _mailers():
         if "smtp" not in backend:
@@ -210,48 +212,37 @@ def mail_encryption(subject: Subject) -> Iterator[Found]:
         tls, ssl, port = (options.get(key) for key in ("use_tls", "use_ssl", "port"))
         setting = name.partition("[")[0]
         if tls and ssl:
-            yield Found(
-                f"{name}: TLS and SSL exclude each other", "Port 587 wants TLS, 465 SSL.", setting
+            yield Finding(
+                f"{name}: TLS and SSL cannot be used together",
+                "Use TLS with port 587, SSL with port 465.",
+                setting,
             )
         elif port == 465 and not ssl:
-            yield Found(f"{name}: port 465 needs SSL", "Set EMAIL_USE_SSL = True.", setting)
+            yield Finding(f"{name}: port 465 requires SSL", "Set EMAIL_USE_SSL = True.", setting)
         elif port == 587 and ssl:
-            yield Found(
-                f"{name}: port 587 needs TLS, not SSL", "Set EMAIL_USE_TLS = True.", setting
+            yield Finding(
+                f"{name}: port 587 requires TLS, not SSL", "Set EMAIL_USE_TLS = True.", setting
             )
 
 
 @check("E705")
-def missing_driver(subject: Subject) -> Iterator[Found]:
-    """A backend needs a package that is not installed.
+def missing_driver(subject: Subject) -> Iterator[Finding]:
+    """A backend requires a package that is not installed.
 
-    The first connection fails, not the start.
+    The site starts, but its first connection fails.
     """
-    wanted = {
-        "postgresql": ("psycopg", "psycopg2"),
-        "postgis": ("psycopg", "psycopg2"),
-        "mysql": ("MySQLdb", "pymysql"),
-        "oracle": ("oracledb", "cx_Oracle"),
-    }
+    wanted: list[tuple[str, str, tuple[str, ...]]] = []
     for alias, entry in settings.DATABASES.items():
-        names = wanted.get(str(entry.get("ENGINE", "")).rpartition(".")[2], ())
-        if names and not any(_is_installed(name) for name in names):
-            yield Found(
-                f"DATABASES[{alias!r}] needs {names[0]}, which is not installed",
-                f"Add {names[0]} to the project's dependencies and lock them.",
-                "DATABASES",
-            )
+        engine = str(entry.get("ENGINE", "")).rpartition(".")[2]
+        wanted.append(("DATABASES", alias, _DATABASE_PACKAGES.get(engine, ())))
     for alias in settings.CACHES:
-        package = {
-            "RedisCache": "redis",
-            "PyMemcacheCache": "pymemcache",
-            "PyLibMCCache": "pylibmc",
-        }.get(_backend(alias))
-        if package and not _is_installed(package):
-            yield Found(
-                f"CACHES[{alias!r}] needs {package}, which is not installed",
-                f"Add {package} to the project's dependencies and lock them.",
-                "CACHES",
+        wanted.append(("CACHES", alias, _CACHE_PACKAGES.get(_cache_class(alias), ())))
+    for setting, alias, packages in wanted:
+        if packages and not any(_is_installed(name) for name in packages):
+            yield Finding(
+                f"{setting}[{alias!r}] requires {packages[0]}, which is not installed",
+                f"Add {packages[0]} to the dependencies of the project, and lock them.",
+                setting,
             )
 
 

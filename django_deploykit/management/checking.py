@@ -5,161 +5,153 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from django_deploykit.checks import formats, runner
-from django_deploykit.checks.catalogue import TOPICS, Check
+from django.conf import settings
+
+from django_deploykit.checks.catalogue import TOPICS, Check, catalogue
+from django_deploykit.checks.formats import FORMATS
+from django_deploykit.checks.runner import (
+    DJANGO_TAGS,
+    CheckReport,
+    Choice,
+    iter_id_problems,
+    matches,
+    run_checks,
+)
+from django_deploykit.checks.server.migrations import read_states
 from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.preflight import judged
+from django_deploykit.preflight import add_refusals
 from django_deploykit.project import Project, default_settings, nearest
 
 
-def check(
-    project: Project, known: Mapping[str, Check], options: Mapping[str, Any]
-) -> tuple[str, bool]:
-    """Run the chosen checks; returns the report's text and whether it fails."""
-    choice = runner.Choice(
-        tuple(options["only"]), tuple(options["skip"]), tuple(options["tag"]), options["fail_level"]
-    )
-    judge_choice(choice, known)
-    if options["migrations"] and options["format"] != "json":
-        raise DeployKitError("--migrations needs --format json", exit_code=2)
-    subject = judged(read_subject(project, server=options["server"]))
-    judge_skips(subject, known)
-    facts = _facts(options)
-    if options["migrations"]:  # told as facts: before a release they are no problem
-        choice = runner.Choice(
-            choice.only, (*choice.skip, "W404", "W406"), choice.tags, choice.fail_level
-        )
-    # Before its migrations a page may fail for want of a column.
-    waiting = any(row["pending"] for row in facts.get("migrations", ()))
-    subject = replace(subject, ask="" if waiting else options["ask"])
-    result = runner.run(subject, choice)
-    ran = runner.chosen(known.values(), choice, server=subject.server)
-    if options["format"] == "text":
-        return formats.text(result, ran), result.failed
-    if options["format"] == "json":
-        return formats.as_json(result, ran, facts), result.failed
-    return formats.FORMATS[options["format"]](
-        in_repository(result, subject.root), ran
-    ), result.failed
+@dataclass(frozen=True)
+class CheckRequest:
+    """What the command line asks for."""
+
+    project: Project
+    choice: Choice
+    format: str = "text"
+    server: bool = False
+    ask: str = ""
+    migrations: bool = False
 
 
-def in_repository(result: runner.Report, root: Path) -> runner.Report:
-    """Return a report whose paths start where the repository does, as CI services want them."""
+def check_project(request: CheckRequest) -> CheckReport:
+    """Run the checks that the request chooses; raises :class:`DeployKitError` for a wrong one."""
+    known = catalogue()
+    validate_choice(request.choice, known)
+    if request.migrations and request.format != "json":
+        raise DeployKitError("--migrations requires --format json", exit_code=2)
+    subject = add_refusals(read_subject(request.project, server=request.server))
+    validate_skips(subject, known)
+    if not request.migrations:
+        return run_checks(replace(subject, ask=request.ask), request.choice)
+    states = read_states()
+    # Before a release migrates, its pending migrations are facts, not problems, and a page may fail
+    # because a column is missing.
+    ask = "" if any(row["pending"] for row in states) else request.ask
+    choice = replace(request.choice, skip=(*request.choice.skip, "W404", "W406"))
+    hosts = [str(host) for host in settings.ALLOWED_HOSTS]
+    report = run_checks(replace(subject, ask=ask), choice)
+    return replace(report, facts={"allowed_hosts": hosts, "migrations": states})
+
+
+def render(report: CheckReport, request: CheckRequest) -> str:
+    """Return the report in the requested format."""
+    chosen = FORMATS[request.format]
+    prefix = _repository_prefix(request.project.root) if chosen.repository_paths else ""
+    return chosen.render(report.below(prefix))
+
+
+def _repository_prefix(root: Path) -> str:
+    """Return the project's folder, relative to the repository, with a slash; "" at its top."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "--show-prefix"], capture_output=True, text=True
         )
-        start = done.stdout.strip() if done.returncode == 0 else ""
     except OSError:
-        start = ""
-    found = (
-        replace(one, path=start + one.path) if one.path and not os.path.isabs(one.path) else one
-        for one in result.findings
-    )
-    return replace(result, findings=tuple(found))
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _facts(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a release asks beside the findings."""
-    if not options["migrations"]:
-        return {}
-    from django.conf import settings
-
-    from django_deploykit.checks.migrations import migration_states
-
-    try:
-        states = migration_states()
-    except Exception:  # noqa: BLE001 - E403 tells what is wrong with the database
-        states = []
-    return {"allowed_hosts": [str(host) for host in settings.ALLOWED_HOSTS], "migrations": states}
-
-
-def judge_choice(choice: runner.Choice, known: Mapping[str, Check]) -> None:
-    """Refuse ids and tags that do not exist: a typo would check nothing."""
-    problems = runner.unknown_ids((*choice.only, *choice.skip), known)
-    tags = (*TOPICS, "django", "security")
-    problems += [f"{tag} is no tag{nearest(tag, tags)}" for tag in choice.tags if tag not in tags]
+def validate_choice(choice: Choice, known: Mapping[str, Check]) -> None:
+    """Refuse ids and tags that do not exist: with a typo, nothing would be checked."""
+    problems = list(iter_id_problems((*choice.only, *choice.skip), known))
+    tags = (*TOPICS, *DJANGO_TAGS)
+    problems += [
+        f"{tag} is not a tag{nearest(tag, tags)}" for tag in choice.tags if tag not in tags
+    ]
     if problems:
-        raise Problems("nothing was checked:", problems, "See manage.py deploy_check --list.", 2)
+        hint = "List the checks: manage.py deploy_check --list."
+        raise Problems("nothing was checked:", problems, hint, 2)
 
 
-def judge_skips(subject: Subject, known: Mapping[str, Check]) -> None:
-    """Refuse skips of deploykit.ini that leave nothing out."""
+def validate_skips(subject: Subject, known: Mapping[str, Check]) -> None:
+    """Refuse skips in deploykit.ini that skip nothing."""
     problems = [
         f"{skip.where}: skip: {problem}"
         for skip in subject.skips
-        for problem in runner.unknown_ids([skip.id], known)
+        for problem in iter_id_problems([skip.id], known)
     ]
     if problems:
         raise Problems("deploykit.ini has mistakes:", problems, exit_code=2)
 
 
-def _names(known: Iterable[str]) -> list[str]:
-    return [*known, *(one.removeprefix("deploykit.") for one in known)]
-
-
-def listing(known: Mapping[str, Check]) -> list[str]:
+def list_checks(known: Iterable[Check]) -> list[str]:
     """Return a line for each check."""
-    lines = []
-    for one in known.values():
-        where = "  (with --server)" if one.server else ""
-        lines.append(f"{one.id}  {one.tag:<10} {one.title}{where}")
+    lines = [
+        f"{one.id}  {one.tag:<11} {one.title}{'  (with --server)' if one.server else ''}"
+        for one in known
+    ]
     return [*lines, f"{len(lines)} checks, beside Django's own"]
 
 
-def explanation(known: Mapping[str, Check], key: str) -> str:
+def explain_check(known: Mapping[str, Check], key: str) -> str:
     """Return what a check is for."""
-    found = next((one for one in known.values() if runner.matches(one.id, [key])), None)
+    found = next((one for one in known.values() if matches(one.id, [key])), None)
     if found is None:
-        guess = nearest(key, _names(known))
+        names = [*known, *(one.number for one in known.values())]
         raise DeployKitError(
-            f"{key} is no check of ours{guess}",
-            "See --list; Django's own are in its documentation.",
+            f"{key} is not one of our checks{nearest(key, names)}",
+            "List them: manage.py deploy_check --list. Django's documentation explains its own.",
             2,
         )
-    lines = [f"{found.id}: {found.title}", "", found.text or "", ""]
-    lines.append(
-        f"Topic {found.tag}, level {found.level}{', only with --server' if found.server else ''}."
-    )
-    lines.append(
-        f"Leave it out, with a reason, by [check] skip = {found.id.removeprefix('deploykit.')} REASON in deploykit.ini."
-    )
+    lines = [
+        f"{found.id}: {found.title}",
+        "",
+        found.text,
+        "",
+        f"Topic {found.tag}, level {found.level}{', only with --server' if found.server else ''}.",
+        f"To skip it, write [check] skip = {found.number} REASON in deploykit.ini.",
+    ]
     return "\n".join(lines)
 
 
-def other_settings(project: Project, asked: str | None) -> str:
-    """Return the settings that production has, where others were loaded by default; "" otherwise.
+def other_settings(project: Project) -> str:
+    """Return the settings of production if those for development are loaded by default, else "".
 
-    manage.py often names those for development, wsgi.py or ``[project] settings`` the others.
+    manage.py often names the latter, wsgi.py or ``[project] settings`` the former.
     """
-    from django.conf import settings
-
     loaded = getattr(settings, "SETTINGS_MODULE", "")
-    if asked or not loaded or loaded != default_settings(project.root):
-        return ""  # somebody chose
+    if not loaded or loaded != default_settings(project.root):
+        return ""  # a person chose other settings
     return project.settings if project.settings != loaded else ""
 
 
-_AGAIN = """
-import os, runpy, sys
-from django_deploykit.conf.errors import show_without_traceback
-sys.argv = sys.argv[1:]
-show_without_traceback(sys.argv[1:])
-if os.path.basename(sys.argv[0]) != "__main__.py":
-    sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
+def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[str, bool]:
+    """Run ``deploy_check`` with other settings; returns its report and whether it failed.
 
-
-def check_again(settings: str, argv: Sequence[str]) -> None:
-    """Run this command in place of itself with other settings."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": settings}
-    os.execve(sys.executable, [sys.executable, "-c", _AGAIN, *argv], environ)  # noqa: S606 - no shell is wanted
+    In a process of its own, because Django loads settings once (see decision 0038). It imports from
+    the same folders, which manage.py may have added to.
+    """
+    argv = [sys.executable, "-m", "django_deploykit", "deploy_check", "--settings", name, *words]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environ["DJANGO_SETTINGS_MODULE"] = name
+    done = subprocess.run(argv, cwd=root, env=environ, stdout=subprocess.PIPE, text=True)
+    if done.returncode not in (0, 1) or not done.stdout:
+        raise SystemExit(2)  # its error is on standard error
+    return done.stdout, done.returncode == 1

@@ -79,7 +79,7 @@ def _options(name: str) -> str:
 
 
 def _ini(section: str) -> str:
-    from django_deploykit.checks.subject import OPTIONS as CHECK
+    from django_deploykit.checks.options import OPTIONS as CHECK
     from django_deploykit.project import OPTIONS
     from django_deploykit.project.inventory import ENVIRONMENT, HOST
 

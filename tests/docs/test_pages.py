@@ -118,7 +118,7 @@ _SECTIONS = ("[project]", "[bundle]", "[check]", "[environment:", "[host:")
 @pytest.mark.parametrize("path", pages(), ids=relative)
 def test_blocks_of_deploykit_ini_are_accepted(path: Path, tmp_path: Path) -> None:
     """They are read by the product itself, which knows every section and key."""
-    from django_deploykit.checks.subject import read_options
+    from django_deploykit.checks.options import read_options
     from django_deploykit.project import load_project
     from django_deploykit.project.inventory import read_inventory
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from django_deploykit.checks.formats import FORMATS
 from tests.integration.checking import GATE, KEY, check, copy, python
 from tests.projects import manage, start_repository
 
@@ -22,7 +23,7 @@ def test_clean_projects_report_nothing(clean: Path, stock: Path) -> None:
     for project in (clean, stock):
         assert check(project)["findings"] == []
     done = manage(stock, *GATE)
-    assert done.stdout.startswith("no problem found by ")
+    assert done.stdout.startswith("no problems found by ")
 
 
 def test_what_stops_a_release_has_exit_code_1(clean: Path, tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_what_stops_a_release_has_exit_code_1(clean: Path, tmp_path: Path) -> No
     assert manage(project, *GATE, "--skip", "W201", "--fail-level", "INFO").returncode == 0
     assert manage(project, *GATE, "--only", "E101", "--fail-level", "INFO").returncode == 0
     assert manage(project, *GATE, "--tag", "hosts", "--fail-level", "INFO").returncode == 1
-    assert manage(project, *GATE, "--tag", "files", "--fail-level", "INFO").returncode == 0
+    assert manage(project, *GATE, "--tag", "staticfiles", "--fail-level", "INFO").returncode == 0
     with (project / "shop" / "settings.py").open("a", encoding="utf-8") as file:
         file.write("SILENCED_SYSTEM_CHECKS = ['deploykit.W201']\n")
     assert check(project)["findings"] == []
@@ -41,13 +42,13 @@ def test_what_stops_a_release_has_exit_code_1(clean: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--only", "E999"], "E999 is no check"),
+        (["--only", "E999"], "E999 is not the id of a check"),
         (["--only", "securty.W004"], "did you mean 'security'?"),
-        (["--skip", "security.W4"], "security.W4 is no check"),
+        (["--skip", "security.W4"], "security.W4 is not the id of a check"),
         (["--tag", "host"], "did you mean 'hosts'?"),
-        (["--explain", "E1O1"], "E1O1 is no check of ours"),
+        (["--explain", "E1O1"], "E1O1 is not one of our checks"),
         (["--output", "no/such/folder/report.json"], "cannot be written"),
-        (["--migrations"], "needs --format json"),
+        (["--migrations"], "requires --format json"),
         (["--format", "yaml"], "invalid choice: 'yaml'"),
         (["--fail-level", "bad"], "invalid choice"),
     ],
@@ -63,10 +64,10 @@ def test_a_wrong_command_line_has_exit_code_2(clean: Path, argv: list[str], says
     ("text", "says"),
     [
         ("tls = prxy", "deploykit.ini:2: tls must be one of proxy, django, none"),
-        ("topology = x", "topology is no option of [check]"),
-        ("skip = W31O sessions are long", "deploykit.ini:2: skip: W31O is no check"),
+        ("topology = x", "topology is not an option of [check]"),
+        ("skip = W31O sessions are long", "deploykit.ini:2: skip: W31O is not the id of a check"),
         ("skip = W310", "needs a reason"),
-        ("skip = W310 long sessions, until 2027-02-30", "2027-02-30 is no day"),
+        ("skip = W310 long sessions, until 2027-02-30", "2027-02-30 is not a date"),
     ],
 )
 def test_mistakes_in_deploykit_ini_have_exit_code_2(
@@ -109,21 +110,21 @@ def test_runs_from_another_folder(clean: Path, tmp_path: Path) -> None:
 NO_DATABASE = """
 import django.db.backends.base.base as base
 def refuse(self):
-    raise AssertionError('a check asked the database')
+    raise AssertionError('a check used the database')
 base.BaseDatabaseWrapper.connect = refuse
 base.BaseDatabaseWrapper.ensure_connection = refuse
 """
 
 
-def test_asks_no_database_without_server(clean: Path, tmp_path: Path) -> None:
+def test_connects_to_no_database_without_server(clean: Path, tmp_path: Path) -> None:
     project = copy(clean, tmp_path, NO_DATABASE)
     assert check(project)["findings"] == []
     url = f"sqlite:///{tmp_path}/db.sqlite3"
     here = check(project, "--server", "--only", "E403", SECRET_KEY=KEY, DATABASE_URL=url)
-    assert "a check asked the database" in here["findings"][0]["message"]
+    assert "a check used the database" in here["findings"][0]["message"]
 
 
-def test_server_asks_the_host(clean: Path, tmp_path: Path) -> None:
+def test_server_checks_the_host(clean: Path, tmp_path: Path) -> None:
     project = copy(clean, tmp_path)
     config = tmp_path / "shop.ini"
     config.write_text(f"[django]\nsecret_key = {KEY}\nallowed_host = shop.example.org\n")
@@ -140,7 +141,7 @@ def test_server_asks_the_host(clean: Path, tmp_path: Path) -> None:
     # A test's folder is a temporary one (E401), its user may be root and its disk full.
     expected = {"deploykit.E401", "deploykit.W814", "deploykit.W815"}
     assert ids(check(project, "--server", **env)) <= expected
-    # On a host nothing stands in for what is missing.
+    # On a host, nothing replaces required values that are missing.
     done = manage(project, *GATE, "--server", STATE_DIRECTORY=str(tmp_path / "state"))
     assert done.returncode == 2
     assert "SECRET_KEY is not set" in done.stderr
@@ -152,7 +153,7 @@ def test_list_and_explain_name_every_check(clean: Path) -> None:
     assert len(names) == len(set(names)) >= 80
     assert sum("--server" not in line for line in listed[:-1]) >= 40
     told = manage(clean, *GATE, "--explain", "E209").stdout
-    assert "deploykit.E209: SECURE_REDIRECT_EXEMPT has a pattern" in told
+    assert "deploykit.E209: SECURE_REDIRECT_EXEMPT contains a pattern" in told
     assert "without its leading slash" in told
 
 
@@ -164,7 +165,7 @@ def test_every_format_is_read_by_its_reader(clean: Path, tmp_path: Path) -> None
     start_repository(repository)
     line = len((project / "shop" / "settings.py").read_text(encoding="utf-8").splitlines())
     texts = {}
-    for name in ("text", "json", "sarif", "junit", "github", "gitlab"):
+    for name in FORMATS:
         out = tmp_path / name
         done = manage(project, *GATE, "--format", name, "--output", str(out))
         assert (done.returncode, done.stdout) == (1, ""), done.stderr

@@ -1,4 +1,4 @@
-"""Settings that ``manage.py deploy_check`` judges: mistakes of one line, ones that do not load, several modules."""
+"""Settings under ``manage.py deploy_check``: mistakes of one line, errors, several modules."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.projects import commit, manage
 
 CACHE = "django.core.cache.backends.locmem.LocMemCache"
 
-# The one-line mistakes of settings that are otherwise clean, and who finds each. Django's own
-# ``check --deploy`` exits 0 for all of them, and says nothing of fifteen.
+# Mistakes of one line in settings that are otherwise clean, and the check that finds each. Django's
+# own ``check --deploy`` exits with 0 for all of them, and does not mention fifteen.
 MISTAKES = {
     "DEBUG": ("DEBUG = True", "deploykit.E101"),
     "stock key": (f"SECRET_KEY = 'django-insecure-{KEY}'", "deploykit.E102"),
@@ -114,7 +114,7 @@ def test_finds_each_mistake_of_one_line(
     found = {one["id"]: (one["path"], one["line"]) for one in data["findings"]}
     for key, line in wanted.items():
         assert found.get(key) == ("shop/settings.py", line), key
-    # One line is one mistake: nothing that has nothing to do with it is told.
+    # One line is one mistake: nothing else is reported.
     assert found.keys() - {"deploykit.E104", "deploykit.W402"} == wanted.keys()
     # Django's own check shows it too, with the same id.
     django = manage(project, "check", "--deploy", SECRET_KEY=KEY)
@@ -127,7 +127,7 @@ def test_all_mistakes_are_eighteen() -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_settings_that_do_not_load_are_told_with_their_place(
+def test_settings_that_do_not_load_are_reported_with_their_place(
     name: str, clean: Path, tmp_path: Path
 ) -> None:
     line, says = BROKEN[name]
@@ -143,9 +143,7 @@ def test_settings_that_do_not_load_are_told_with_their_place(
         assert f"shop/settings.py:{number}: " in done.stderr
 
 
-def test_the_module_tells_of_settings_that_cannot_even_be_parsed(
-    clean: Path, tmp_path: Path
-) -> None:
+def test_the_module_reports_settings_that_cannot_be_parsed(clean: Path, tmp_path: Path) -> None:
     project = copy(clean, tmp_path)
     (project / "shop" / "settings.py").write_text("x = 1\ny ==\n", encoding="utf-8")
     done = python(project, "-m", "django_deploykit", *GATE)
@@ -154,7 +152,7 @@ def test_the_module_tells_of_settings_that_cannot_even_be_parsed(
     assert "Traceback" not in done.stderr
 
 
-def test_several_settings_modules_are_judged_by_the_one_that_serves(
+def test_of_several_settings_modules_the_one_that_serves_the_site_is_checked(
     stock: Path, tmp_path: Path
 ) -> None:
     project = tmp_path / "several"
@@ -183,7 +181,7 @@ def test_several_settings_modules_are_judged_by_the_one_that_serves(
         )
     commit(project)
     done = manage(project, *GATE)
-    assert (done.returncode, done.stdout[:16]) == (0, "no problem found"), done.stdout
+    assert (done.returncode, done.stdout[:17]) == (0, "no problems found"), done.stdout
     assert "site_.settings.production" in done.stderr
     chosen = manage(project, *GATE, "--settings", "site_.settings.local")
     assert "deploykit.E101  site_/settings/local.py:2: DEBUG is on" in chosen.stdout

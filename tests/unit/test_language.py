@@ -31,7 +31,6 @@ LEFT: dict[str, int] = {
     "bundle/formats": 4,
     "bundle/locks": 12,
     "bundle/project_side": 5,
-    "checks": 58,
     "management": 27,
     "release": 25,
     "release/report": 2,

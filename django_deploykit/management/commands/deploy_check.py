@@ -2,101 +2,122 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
+from django_deploykit.checks.catalogue import catalogue
+from django_deploykit.checks.finding import LEVELS
+from django_deploykit.checks.formats import FORMATS
+from django_deploykit.checks.runner import Choice
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management import checking
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import run_command
-
-FORMATS = ("text", "json", "sarif", "junit", "github", "gitlab")
-LEVELS = ("INFO", "WARNING", "ERROR")
+from django_deploykit.project import Project, nearest_root, read_project
 
 
 class Command(ProjectCommand):
     """Parse, call, print."""
 
-    help = "Say whether this project is fit for production."
-    requires_system_checks: list[str] = []
+    help = "Check whether this project is fit for production."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the command line."""
-        parser.add_argument("--format", choices=FORMATS, default="text")
-        parser.add_argument(
-            "--output", type=Path, metavar="FILE", help="write there, not to the terminal"
+        add = parser.add_argument
+        add("--format", choices=list(FORMATS), default="text", help="default: text")
+        add("--output", type=Path, metavar="FILE", help="write the report to a file")
+        add(
+            "--fail-level",
+            type=str.upper,
+            choices=LEVELS,
+            default="ERROR",
+            help="exit with 1 for findings of this level or above; default: ERROR",
         )
-        parser.add_argument(
-            "--fail-level", type=str.upper, choices=LEVELS, default="ERROR", help="default: ERROR"
-        )
-        parser.add_argument(
+        add(
             "--server",
             action="store_true",
-            help="on the host: its database, cache, files and configuration too",
+            help="on a host: also check its database, cache, files and configuration",
         )
-        parser.add_argument(
+        add(
             "--ask",
             default="",
             metavar="URL",
-            help="with --server: ask the site for this in the checking process: /up, https:///up",
+            help="with --server: request this path or URL from the site, inside the checking process",
         )
-        parser.add_argument(
-            "--only", action="append", default=[], metavar="ID", help="run only this"
-        )
-        parser.add_argument(
-            "--skip", action="append", default=[], metavar="ID", help="leave this out"
-        )
-        parser.add_argument(
-            "--tag", action="append", default=[], metavar="TAG", help="run only this topic"
-        )
-        parser.add_argument("--list", action="store_true", help="list all checks")
-        parser.add_argument("--explain", metavar="ID", help="say what a check is for")
-        parser.add_argument(
+        for name, meta, text in (
+            ("--only", "ID", "run only these checks"),
+            ("--skip", "ID", "skip these checks"),
+            ("--tag", "TAG", "run only checks of this topic"),
+        ):
+            add(name, action="append", default=[], metavar=meta, help=text)
+        add("--list", action="store_true", help="list all checks")
+        add("--explain", metavar="ID", help="explain a check")
+        add(
             "--migrations",
             action="store_true",
-            help="with --format json: tell what waits to be migrated",
+            help="with --format json: also report unapplied migrations",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Run; exit code 0 clean, 1 findings at or above the level, 2 could not check."""
+        """Run; exits with 1 for findings at or above the level, with 2 if it could not check."""
+        self.checked = False
         code = run_command(lambda: self._run(options))
         if code:
             sys.exit(code if code == 1 and self.checked else 2)
 
-    checked = False
-
-    def _run(self, options: dict[str, Any]) -> int:
-        from django_deploykit.checks.catalogue import catalogue
-        from django_deploykit.management import checking
-        from django_deploykit.project import nearest_root, read_project
-
-        known = catalogue()
+    def _run(self, options: Mapping[str, Any]) -> int:
         if options["list"]:
-            self.stdout.write("\n".join(checking.listing(known)))
+            self.stdout.write("\n".join(checking.list_checks(catalogue().values())))
             return 0
         if options["explain"]:
-            self.stdout.write(checking.explanation(known, options["explain"]))
+            self.stdout.write(checking.explain_check(catalogue(), options["explain"]))
             return 0
         project = read_project(nearest_root(self.start) or self.start)
-        if self.argv and not options["server"]:
-            other = checking.other_settings(project, options["settings"])
-            if other:
-                self.stderr.write(f"checking {other}, the settings of production")
-                checking.check_again(other, self.argv)
-        os.environ["_DEPLOYKIT_GATE"] = "1"  # Django's registry runs ours too
-        try:
-            text, failed = checking.check(project, known, options)
-        finally:
-            del os.environ["_DEPLOYKIT_GATE"]
+        text, failed = self._check(project, options)
         if options["output"]:
             write(options["output"], text)
         else:
             self.stdout.write(text, ending="")
         self.checked = True
         return 1 if failed else 0
+
+    def _check(self, project: Project, options: Mapping[str, Any]) -> tuple[str, bool]:
+        """Return the report's text, and whether the check failed."""
+        chosen = options["server"] or options["settings"]
+        other = "" if chosen else checking.other_settings(project)
+        if other:
+            self.stderr.write(f"checking with the production settings, {other}")
+            return checking.check_with_settings(other, project.root, arguments(options))
+        choice = Choice(
+            tuple(options["only"]),
+            tuple(options["skip"]),
+            tuple(options["tag"]),
+            options["fail_level"],
+        )
+        request = checking.CheckRequest(
+            project,
+            choice,
+            options["format"],
+            options["server"],
+            options["ask"],
+            options["migrations"],
+        )
+        report = checking.check_project(request)
+        return checking.render(report, request), report.failed
+
+
+def arguments(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the command line of the options that choose what to check and how to report it."""
+    for name in ("format", "fail_level", "ask"):
+        yield f"--{name.replace('_', '-')}={options[name]}"
+    for name in ("only", "skip", "tag"):
+        yield from (f"--{name}={one}" for one in options[name])
+    if options["migrations"]:
+        yield "--migrations"
 
 
 def write(path: Path, text: str) -> None:

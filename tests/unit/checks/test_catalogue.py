@@ -1,87 +1,114 @@
-"""Every check: a project that it finds fault with, and one that it does not."""
+"""The catalogue: how a check is registered, and that every check is tested."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
-from django.test import override_settings
 
-from django_deploykit.checks.catalogue import Finding, catalogue
-from django_deploykit.checks.subject import read_subject
-from django_deploykit.project import read_project
-from tests.unit.checks.cases import CASES, Case
+from django_deploykit.checks import catalogue as module
+from django_deploykit.checks.catalogue import TOPICS, Check, catalogue, check
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.runner import Choice, run_checks
+from django_deploykit.checks.subject import Subject
+from django_deploykit.project import Project
 
-BAD = [
-    pytest.param(key, case, id=f"{key}-{n}")
-    for key, (bad, _) in CASES.items()
-    for n, case in enumerate(bad)
-]
-GOOD = [
-    pytest.param(key, case, id=f"{key}-{n}")
-    for key, (_, good) in CASES.items()
-    for n, case in enumerate(good)
-]
-# Tried with files, modules or databases of their own, in the modules named.
+# Checks that need files, modules or dates of their own: the module that tests them.
 ELSEWHERE = {
-    "E103": "test_source", "E104": "test_source", "W110": "test_source", "W309": "test_source", "E307": "test_source",
-    "W402": "test_source", "E405": "test_migrations", "E407": "test_migrations", "W802": "test_source", "W806": "test_source", "W817": "test_source", "I818": "test_source",
-    "W826": "test_source",
-    **dict.fromkeys(("E819", "W820", "E821", "W822", "E823", "E824", "E825"), "tests/unit/test_refusals.py"),
+    "E103": "test_core", "E104": "test_core", "W110": "test_core", "E307": "test_accounts", "W309": "test_accounts",
+    "W402": "test_database", "E405": "test_database", "E407": "test_database", "W826": "test_processes",
+    "W802": "test_repository", "W806": "test_repository", "W817": "test_repository", "I818": "test_repository",
+    **dict.fromkeys(("E821", "W822", "E823", "E824", "E825"), "test_shipping"),
+    **dict.fromkeys(("E403", "E416", "W404", "W406", "E504", "E505"), "server.test_services"),
+    **dict.fromkeys(("E606", "E714", "E803", "E804", "W808", "W814", "W815"), "server.test_host"),
+    "E814": "server.test_health",
 }  # fmt: skip
 
 
-def filled(value: Any, root: Path) -> Any:
-    """Return settings with ``{root}`` replaced by the project's folder."""
-    if isinstance(value, str):
-        return value.replace("{root}", str(root))
-    if isinstance(value, dict):
-        return {key: filled(one, root) for key, one in value.items()}
-    return (
-        type(value)(filled(one, root) for one in value)
-        if isinstance(value, (list, tuple))
-        else value
+@pytest.fixture
+def subject(tmp_path: Path) -> Subject:
+    """An empty project that uses SECURE_SSL_HOST in line 3 of its settings."""
+    project = Project(tmp_path, "shop", tmp_path / "deploykit.ini")
+    return Subject(project, places={"SECURE_SSL_HOST": ("shop/settings.py", 3)})
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, Check]:
+    """The registered checks; those of the test are forgotten after it."""
+    copy = dict(catalogue())
+    monkeypatch.setattr(module, "_CATALOGUE", copy)
+    return copy
+
+
+def test_a_check_is_a_decorated_function(registry: dict[str, Check], subject: Subject) -> None:
+    @check("W399")
+    def throw_away(subject: Subject) -> Iterator[Finding]:
+        """A setting is wrong.
+
+        This is why
+        it matters.
+        """
+        yield Finding("it is wrong", "Change it.", "SECURE_SSL_HOST")
+
+    made = catalogue()["deploykit.W399"]
+    assert (made.title, made.text) == ("A setting is wrong", "This is why\nit matters.")
+    assert (made.number, made.level, made.tag, made.server) == (
+        "W399",
+        "WARNING",
+        __name__.split(".")[0],
+        False,
+    )
+    report = run_checks(subject, Choice(tags=(made.tag,)))
+    assert report.findings == (
+        Finding(
+            "it is wrong",
+            "Change it.",
+            "SECURE_SSL_HOST",
+            "shop/settings.py",
+            3,
+            "deploykit.W399",
+            "WARNING",
+        ),
     )
 
 
-def run(key: str, case: Case, root: Path) -> list[Finding]:
-    """Run one check on a project made for it."""
-    (root / "manage.py").write_text("", encoding="utf-8")
-    for name, text in case.files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    # Since Django 6.1 an override of LOGGING takes effect, and would open the files that it names.
-    with patch("logging.config.dictConfig"), override_settings(**filled(case.settings, root)):
-        subject = replace(read_subject(read_project(root)), **{"tracked": None, **case.subject})
-        return list(catalogue()[f"deploykit.{key}"].run(subject))
+def test_a_number_can_be_used_only_once(registry: dict[str, Check]) -> None:
+    def another(subject: Subject) -> Iterator[Finding]:
+        yield from ()
+
+    with pytest.raises(ValueError, match=r"deploykit\.E101 is already the number of debug_is_on"):
+        check("E101")(another)
 
 
-@pytest.mark.parametrize(("key", "case"), BAD)
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    found = run(key, case, tmp_path)
-    assert found
-    assert {one.id for one in found} == {f"deploykit.{key}"}
-    assert all(one.message for one in found)
+def test_an_exception_in_a_check_is_a_finding(subject: Subject) -> None:
+    def broken(subject: Subject) -> list[Finding]:
+        raise KeyError("NAME")
+
+    (found,) = Check("deploykit.E999", "A title", "", "core", broken).run(subject)
+    assert found.id == "deploykit.E999"
+    assert "this check failed (A title): KeyError: 'NAME'" in found.message
 
 
-@pytest.mark.parametrize(("key", "case"), GOOD)
-def test_is_silent(key: str, case: Case, tmp_path: Path) -> None:
-    assert run(key, case, tmp_path) == []
+def test_every_check_has_tests() -> None:
+    tested = {key: f"test_{one.tag}" for key, one in by_number().items()} | ELSEWHERE
+    for key, name in tested.items():
+        tests = importlib.import_module(f"tests.unit.checks.{name}")
+        if key not in ELSEWHERE:
+            assert all(tests.CASES[key]), key
+        else:
+            assert key in Path(str(tests.__file__)).read_text(encoding="utf-8"), key
 
 
-def test_every_check_is_tried() -> None:
-    without_server = {
-        one.id.removeprefix("deploykit.") for one in catalogue().values() if not one.server
-    }
-    assert without_server == set(CASES) | set(ELSEWHERE)
-    assert len(without_server) >= 40
+def test_every_topic_has_checks_and_every_check_an_explanation() -> None:
+    every = by_number().values()
+    assert {one.tag for one in every} == set(TOPICS)
+    assert [one.id for one in every if not one.title or not (one.text or one.server)] == [
+        "deploykit.W415"
+    ]
 
 
-def test_every_check_says_what_it_is_for() -> None:
-    for one in catalogue().values():
-        assert one.title, one.id
-        assert one.server or one.text or one.id == "deploykit.W415", one.id
+def by_number() -> dict[str, Check]:
+    """Return the checks by their numbers."""
+    return {one.number: one for one in catalogue().values()}

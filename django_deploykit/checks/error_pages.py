@@ -1,0 +1,81 @@
+"""The pages for 404 and 500, rendered as Django's own views render them, without any service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from django_deploykit.runtime.base.probe import usable_host
+
+_UNAVAILABLE = ("Connection", "Timeout", "DisallowedHost")
+
+
+class _DatabaseUsedError(Exception):
+    """The page queries a database, so it cannot be checked here."""
+
+
+def why_page_fails(name: str, template: Any) -> str:
+    """Return why ``404.html`` or ``500.html`` fails, or "" if it works or cannot be checked here.
+
+    Django renders the former with a request and context processors, the latter with neither. A
+    missing manifest of static files is a matter of the bundle, an unreachable service one of the
+    host.
+    """
+    request = _request() if name == "404.html" else None
+    context = {"request_path": "/nothing", "exception": "Not found"} if request else {}
+    try:
+        with _no_database():
+            template.render(context, request)
+    except ValueError as error:
+        return "" if "manifest" in str(error) else str(error)
+    except Exception as error:  # noqa: BLE001 - a template may raise anything
+        return "" if _lacks_service(error, request) else f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _request() -> HttpRequest:
+    """Return a request for a missing page, as middleware would leave it."""
+    request = HttpRequest()
+    request.method, request.path, request.path_info = "GET", "/nothing", "/nothing"
+    host = usable_host([str(one) for one in settings.ALLOWED_HOSTS]) or "localhost"
+    request.META = {"HTTP_HOST": host, "SERVER_NAME": host, "SERVER_PORT": "443"}
+    if "django.contrib.auth" in settings.INSTALLED_APPS:
+        from django.contrib.auth.models import AnonymousUser
+
+        request.user = AnonymousUser()
+    return request
+
+
+@contextmanager
+def _no_database() -> Iterator[None]:
+    """Make every query fail: a check without ``--server`` must connect to nothing."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise _DatabaseUsedError
+
+    kept = {name: getattr(BaseDatabaseWrapper, name) for name in ("cursor", "chunked_cursor")}
+    for name in kept:
+        setattr(BaseDatabaseWrapper, name, refuse)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(BaseDatabaseWrapper, name, method)
+
+
+def _lacks_service(error: BaseException | None, request: HttpRequest | None) -> bool:
+    """Whether the cause is a missing service, or an attribute that other middleware adds."""
+    while error is not None:
+        if isinstance(error, (_DatabaseUsedError, OSError)):
+            return True
+        if any(word in type(error).__name__ for word in _UNAVAILABLE):
+            return True
+        if isinstance(error, AttributeError) and request is not None and error.obj is request:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

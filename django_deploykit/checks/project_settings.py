@@ -1,0 +1,96 @@
+"""Reading the project's settings: their values, and the lines of source that set them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+Assignment = ast.Assign | ast.AnnAssign
+
+
+def is_overridden(*names: str) -> bool:
+    """Whether the project's settings set one of these themselves."""
+    asked: Any = settings  # its stubs lack the method
+    return any(asked.is_overridden(name) for name in names)
+
+
+def secret_key() -> str | bytes:
+    """Return SECRET_KEY, or "" if it is empty; Django itself raises an error then."""
+    try:
+        return settings.SECRET_KEY
+    except ImproperlyConfigured:
+        return ""
+
+
+def is_private_host(host: str) -> bool:
+    """Whether a host is on a private network, going by its address or its name."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host.endswith((".internal", ".local", ".lan"))
+
+
+def setting_places(root: Path) -> dict[str, tuple[str, int]]:
+    """Return the file, relative to ``root``, and the line that sets each setting."""
+    found: dict[str, tuple[str, int]] = {}
+    for path in settings_files(root):
+        for name, node in assignments(path).items():
+            found.setdefault(name, (os.path.relpath(path, root), node.lineno))
+    return found
+
+
+def find_assignment(root: Path, name: str) -> Assignment | None:
+    """Return the assignment that sets a setting, or None."""
+    found = (assignments(path).get(name) for path in settings_files(root))
+    return next((node for node in found if node is not None), None)
+
+
+def settings_files(root: Path) -> list[str]:
+    """Return the file of the settings module, then those of its package that it imports."""
+    module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
+    file = getattr(module, "__file__", None)
+    if not file:
+        return []
+    package = (getattr(module, "__package__", "") or "") + "."
+    others = [
+        getattr(other, "__file__", "") or ""
+        for name, other in list(sys.modules.items())
+        if (name + ".").startswith(package) and other is not module and _has_settings(other)
+    ]
+    return [file, *(one for one in others if one.startswith(str(root)))]
+
+
+def settings_sources(root: Path) -> list[str]:
+    """Return those of :func:`settings_files` that are Python source."""
+    return [path for path in settings_files(root) if path.endswith(".py")]
+
+
+def _has_settings(module: object) -> bool:
+    names = getattr(module, "__dict__", {})
+    return "INSTALLED_APPS" in names or "DATABASES" in names or "SECRET_KEY" in names
+
+
+@functools.lru_cache(maxsize=32)
+def assignments(path: str) -> dict[str, Assignment]:
+    """Return the last assignment of every upper-case name in a Python file."""
+    try:
+        tree = ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found: dict[str, Assignment] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            pairs = [one.elts if isinstance(one, ast.Tuple) else [one] for one in targets]
+            for target in (one for pair in pairs for one in pair):
+                if isinstance(target, ast.Name) and target.id.isupper():
+                    found[target.id] = node
+    return found

@@ -1,0 +1,133 @@
+"""The site's health path, requested in this process: through its middleware, without a server."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from django_deploykit.checks.catalogue import check
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.subject import Subject
+from django_deploykit.runtime.base.probe import Answer, judge, usable_host
+
+_TIMEOUT = 20.0  # seconds
+
+
+@check("E814")
+def unhealthy(subject: Subject) -> Iterator[Finding]:
+    """The site's health path does not return a good response.
+
+    It is requested inside the checking process, through the site's own middleware, so that an
+    unhealthy release is found before it listens anywhere.
+    """
+    problem = request_problem(parse_request(subject.ask)) if subject.ask else ""
+    if problem:
+        yield Finding(problem, "No visitor saw this: the checking process made the request.")
+
+
+@dataclass(frozen=True)
+class HealthRequest:
+    """A path, as a proxy that serves ``scheme`` would pass it on for ``host``."""
+
+    path: str
+    host: str
+    scheme: str
+
+
+def parse_request(url: str) -> HealthRequest:
+    """Return the request for a path or a URL; the default host is the first of ALLOWED_HOSTS.
+
+    >>> parse_request("https://www.example.com/up")
+    HealthRequest(path='/up', host='www.example.com', scheme='https')
+    """
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    host = parts.netloc or usable_host([str(one) for one in settings.ALLOWED_HOSTS])
+    path = f"{path}?{parts.query}" if parts.query else path
+    return HealthRequest(path, host, parts.scheme or "http")
+
+
+def request_problem(request: HealthRequest, timeout: float = _TIMEOUT) -> str:
+    """Make the request in this process; returns what is wrong with the response, or ""."""
+    found: list[tuple[Answer, str]] = []
+    thread = threading.Thread(target=lambda: found.append(_respond(request)), daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if not found:
+        return f"GET {request.path} was not answered within {timeout:.0f} s"
+    answer, raised = found[0]
+    problem = judge(answer, request.path, request.host)
+    return f"{problem}: {raised}" if problem and raised else problem
+
+
+def _respond(request: HealthRequest) -> tuple[Answer, str]:
+    """Return the response, and the exception that the site raised, or ""."""
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.core.signals import got_request_exception
+
+    raised: list[str] = []
+
+    def note(**_: object) -> None:
+        raised.append(_describe(sys.exc_info()[1]))
+
+    heads: list[tuple[str, list[tuple[str, str]]]] = []
+    got_request_exception.connect(note)
+    try:
+        response = WSGIHandler()(
+            _environ(request), lambda status, rows: heads.append((status, rows))
+        )
+        for _ in response:
+            pass
+        response.close()
+    except Exception as error:  # noqa: BLE001 - middleware may raise anything when it is loaded
+        return Answer(500), _describe(error)
+    finally:
+        got_request_exception.disconnect(note)
+    status, rows = heads[0]
+    location = next((value for name, value in rows if name.lower() == "location"), "")
+    return Answer(int(status.split()[0]), location), raised[-1] if raised else ""
+
+
+def _environ(request: HealthRequest) -> dict[str, object]:
+    """Return the WSGI environment that a server would pass on; a proxy in front sets the scheme."""
+    path, _, query = request.path.partition("?")
+    name, _, port = request.host.partition(":")
+    environ: dict[str, object] = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": name,
+        "SERVER_PORT": port or "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": request.host,
+        "HTTP_USER_AGENT": "django-deploykit",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    if request.scheme == "https":
+        environ["HTTP_X_FORWARDED_PROTO"] = "https"
+    return environ
+
+
+def _describe(error: BaseException | None) -> str:
+    """Return an exception's type and place, without its text, which may contain secrets."""
+    if error is None:
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {os.path.relpath(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

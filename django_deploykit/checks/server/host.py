@@ -1,0 +1,141 @@
+"""Checks of the host's files, its configuration and its user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from django_deploykit.checks.catalogue import check
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.subject import Subject
+from django_deploykit.conf import configs
+
+
+@check("E606")
+def media_not_writable(subject: Subject) -> Iterator[Finding]:
+    """Uploads cannot be written."""
+    for name in ("MEDIA_ROOT", "FILE_UPLOAD_TEMP_DIR"):
+        folder = getattr(settings, name)
+        if folder and os.path.isabs(folder) and not _can_write(Path(folder)):
+            yield Finding(
+                f"{name}: this user cannot write to {folder}",
+                "Use a folder below config.data, which belongs to the site's user.",
+                name,
+            )
+
+
+@check("E714")
+def log_not_writable(subject: Subject) -> Iterator[Finding]:
+    """A log file cannot be written."""
+    for name, handler in dict((settings.LOGGING or {}).get("handlers", {})).items():
+        path = handler.get("filename")
+        if path and os.path.isabs(str(path)) and not _can_write(Path(str(path))):
+            yield Finding(
+                f"LOGGING: {name}: this user cannot write to {path}",
+                "Log to standard error, or to a folder below config.data.",
+                "LOGGING",
+            )
+
+
+@check("E803")
+def open_configuration(subject: Subject) -> Iterator[Finding]:
+    """Other users can read or write a configuration file that contains secrets."""
+    for path in _files():
+        mode = path.stat().st_mode
+        if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
+            yield Finding(
+                f"{path} has the mode {stat.S_IMODE(mode):04o}: other users can read or write it",
+                f"Run chmod 0600 {path}.",
+                path=str(path),
+            )
+
+
+@check("E804")
+def configuration_in_release(subject: Subject) -> Iterator[Finding]:
+    """A configuration file is inside the release, and the next release does not have it."""
+    for path in _files():
+        if subject.inside(path) and path.name != "defaults.ini":
+            yield Finding(f"{path} is inside the release", "Move it to /etc.", path=str(path))
+
+
+@check("W808")
+def overridden_option(subject: Subject) -> Iterator[Finding]:
+    """An environment variable overrides an option in a configuration file of the host.
+
+    Changing the file has no effect.
+    """
+    for config in configs():
+        for one in config.declarations:
+            try:
+                found = config.sources.all(one.env)
+            except (OSError, UnicodeDecodeError):
+                continue
+            if not found or found[0].source != "environment":
+                continue
+            below = [two for two in found if two.source in ("etc", "credentials", "config")]
+            if below and below[0].text != found[0].text:
+                yield Finding(
+                    f"{found[0].where} in the environment overrides {below[0].where}",
+                    "Remove one of them.",
+                )
+
+
+@check("W814")
+def disk_is_full(subject: Subject) -> Iterator[Finding]:
+    """Less than a tenth of the disk is free."""
+    media = _nearest_existing(Path(str(settings.MEDIA_ROOT or subject.root)))
+    for folder in {str(subject.root), str(media)}:
+        usage = shutil.disk_usage(folder)
+        if usage.free < usage.total // 10 and usage.free < 5 * 2**30:
+            yield Finding(
+                f"{folder}: only {usage.free // 2**20} MiB of the disk are free",
+                "Delete files that are not needed, or enlarge the disk.",
+            )
+
+
+@check("W815")
+def runs_as_root(subject: Subject) -> Iterator[Finding]:
+    """The site runs as root.
+
+    A vulnerability of the application then gives access to the whole host.
+    """
+    if os.getuid() == 0 and not subject.local:
+        yield Finding(
+            "the site runs as root",
+            "Let manage.py release --setup create its units, or run it as a user of its own.",
+        )
+
+
+def _files() -> list[Path]:
+    """Return the INI files that the settings read, without the packaged one and credentials."""
+    places = [
+        value.where.partition(" [")[0].rpartition(":")[0]
+        for config in configs()
+        for source in config.sources.files
+        if source.name in ("etc", "config")
+        for value in source.values.values()
+    ]
+    return [path for path in map(Path, dict.fromkeys(places)) if path.is_file()]
+
+
+def _nearest_existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def _can_write(path: Path) -> bool:
+    """Whether this user can write a file, or create files in a folder; the latter is tried."""
+    if path.is_file():
+        return os.access(path, os.W_OK)
+    try:
+        with tempfile.TemporaryFile(dir=_nearest_existing(path)):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,208 @@
+"""The migrations that each database still needs, and which of them break running code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any, TypedDict
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations import operations as ops
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+from django.db.models.fields import NOT_PROVIDED
+
+_SAME_TYPES = {
+    "BigAutoField": "BigIntegerField",
+    "AutoField": "IntegerField",
+    "OneToOneField": "ForeignKey",
+    **dict.fromkeys(
+        ("SlugField", "EmailField", "URLField", "FilePathField", "FileField", "ImageField"),
+        "CharField",
+    ),
+}
+
+
+class OperationRow(TypedDict):
+    """An operation; ``why`` is the reason that it ``breaks`` running code, or ""."""
+
+    type: str
+    describe: str
+    breaks: bool
+    why: str
+
+
+class MigrationRow(TypedDict):
+    """A migration that is not applied."""
+
+    app: str
+    name: str
+    operations: list[OperationRow]
+
+
+class DatabaseMigrations(TypedDict):
+    """The migrations of one database, by its alias.
+
+    ``place`` is the same text on two hosts that share the database, and contains no secret.
+    ``unknown`` lists applied migrations, ``app.name``, that this code does not have; ``back`` has,
+    by app, the migration to return to in order to revert them.
+    """
+
+    database: str
+    place: str
+    pending: list[MigrationRow]
+    unknown: list[str]
+    back: dict[str, str]
+
+
+def read_states() -> list[DatabaseMigrations]:
+    """Return the state of each database that migrations go to; [] if one cannot be read."""
+    try:
+        return [_state(alias) for alias in connections if _is_migrated(alias)]
+    except Exception:  # noqa: BLE001 - E403 reports what is wrong with the database
+        return []
+
+
+def _is_migrated(alias: str) -> bool:
+    """Whether migrations of some app go to a database; those of ``default`` always do."""
+    entry = connections[alias].settings_dict
+    if entry.get("TEST", {}).get("MIRROR"):
+        return False
+    return alias == DEFAULT_DB_ALIAS or not str(entry.get("ENGINE", "")).endswith("dummy")
+
+
+def _state(alias: str) -> DatabaseMigrations:
+    executor = MigrationExecutor(connections[alias])
+    loader = executor.loader
+    applied = set(loader.applied_migrations)
+    known = set(loader.disk_migrations)
+    replaced = {key for migration in loader.disk_migrations.values() for key in migration.replaces}
+    apps_here = {app for app, _ in known}
+    unknown = sorted(key for key in applied - known - replaced if key[0] in apps_here)
+    return {
+        "database": alias,
+        "place": database_place(connections[alias].settings_dict),
+        "pending": list(_iter_pending(executor)),
+        "unknown": [f"{app}.{name}" for app, name in unknown],
+        "back": {app: _last_migration(loader, app) for app in sorted({app for app, _ in unknown})},
+    }
+
+
+def _iter_pending(executor: MigrationExecutor) -> Iterator[MigrationRow]:
+    """Yield the migrations to apply; in an app without data nothing can break."""
+    loader = executor.loader
+    applied = set(loader.applied_migrations)
+    apps_with_data = {app for app, _ in applied}
+    plan = executor.migration_plan(loader.graph.leaf_nodes())
+    state = loader.project_state(list(applied & set(loader.graph.nodes)))
+    for migration, _ in plan:
+        label = migration.app_label
+        created = _created_models(plan, label)
+        rows: list[OperationRow] = []
+        for operation in migration.operations:
+            why = why_breaks(operation, state, label, created) if label in apps_with_data else ""
+            rows.append(
+                {
+                    "type": type(operation).__name__,
+                    "describe": operation.describe(),
+                    "breaks": bool(why),
+                    "why": why,
+                }
+            )
+            state = state.clone() if why else state
+            operation.state_forwards(label, state)
+        yield {"app": label, "name": migration.name, "operations": rows}
+
+
+def _last_migration(loader: MigrationLoader, app: str) -> str:
+    """Return the leaf migration of an app in this code, or "zero" if it has none."""
+    leaves = sorted(name for _, name in loader.graph.leaf_nodes(app))
+    return leaves[-1] if leaves else "zero"
+
+
+def database_place(entry: dict[str, Any]) -> str:
+    """Return which database an entry of DATABASES means, without user and password."""
+    engine = str(entry.get("ENGINE", "")).rpartition(".")[2]
+    name = str(entry.get("NAME", ""))
+    machine = os.uname().nodename
+    if engine in ("sqlite3", "spatialite"):
+        return f"{engine}:{machine}:{name}"
+    host = str(entry.get("HOST", "")) or machine
+    if host in ("localhost", "127.0.0.1", "::1") or host.startswith("/"):
+        host = f"{machine}:{host}"
+    return f"{engine}://{host}:{entry.get('PORT') or ''}/{name}"
+
+
+def _created_models(plan: Iterable[tuple[Any, bool]], label: str) -> set[str]:
+    return {
+        operation.name.lower()
+        for migration, _ in plan
+        if migration.app_label == label
+        for operation in migration.operations
+        if isinstance(operation, ops.CreateModel)
+    }
+
+
+def why_breaks(
+    operation: Operation, state: ProjectState, label: str, created: Iterable[str] = ()
+) -> str:
+    """Return why an operation breaks code that runs while it is applied, or "".
+
+    ``state`` is the state of the models before it. Running code does not use the models in
+    ``created``, which the same plan creates. What RunPython and RunSQL do is not known.
+    """
+    model = getattr(operation, "model_name", None) or getattr(operation, "name", "")
+    if isinstance(model, str) and model.lower() in set(created):
+        return ""
+    if isinstance(operation, ops.SeparateDatabaseAndState):
+        reasons = (why_breaks(one, state, label, created) for one in operation.database_operations)
+        return next(filter(None, reasons), "")
+    if isinstance(operation, ops.RemoveField):
+        return "running code still uses the column"
+    if isinstance(operation, ops.DeleteModel):
+        return "running code still uses the table"
+    if isinstance(operation, ops.RenameField):
+        return "running code uses the column by its old name"
+    if isinstance(operation, (ops.RenameModel, ops.AlterModelTable)):
+        return "running code uses the table by its old name"
+    if isinstance(operation, ops.AddField):
+        return _why_added_breaks(operation.field)
+    if isinstance(operation, ops.AlterField):
+        return _why_altered_breaks(operation, state, label)
+    return ""
+
+
+def _why_added_breaks(field: Any) -> str:
+    if field.many_to_many or field.null or getattr(field, "generated", False):
+        return ""
+    if _has_db_default(field):
+        return ""
+    return (
+        "running code inserts rows without the new column, which is NOT NULL and has no default in "
+        "the database"
+    )
+
+
+def _why_altered_breaks(operation: ops.AlterField, state: ProjectState, label: str) -> str:
+    try:
+        before = state.models[label, operation.model_name_lower].fields[operation.name]
+    except KeyError:
+        return ""
+    after = operation.field
+    if before.null and not after.null and not _has_db_default(after):
+        return "running code may still write NULL"
+    if _column_type(before) != _column_type(after):
+        return f"the column's type changes from {_column_type(before)} to {_column_type(after)}"
+    shorter = (after.max_length or 0) < (before.max_length or 0) and after.max_length is not None
+    return "running code may write longer texts" if shorter else ""
+
+
+def _column_type(field: Any) -> str:
+    internal = str(field.get_internal_type())
+    return _SAME_TYPES.get(internal, internal)
+
+
+def _has_db_default(field: Any) -> bool:
+    return getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED

@@ -1,0 +1,120 @@
+"""Checks of the host's databases and caches."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import CacheHandler
+from django.core.cache.backends.locmem import LocMemCache
+from django.db.utils import ConnectionHandler
+from django.test import override_settings
+
+from django_deploykit.checks.server import migrations, services
+from tests.unit.checks.cases import run_check
+
+Connect = Callable[..., ConnectionHandler]
+LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[Connect]:
+    """A function that makes SQLite files the databases of the site, by alias."""
+
+    def use(**paths: Path) -> ConnectionHandler:
+        made = {
+            alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": path}
+            for alias, path in paths.items()
+        }
+        handler = ConnectionHandler(made)
+        monkeypatch.setattr(services, "connections", handler)
+        monkeypatch.setattr(services, "connection", handler["default"])
+        monkeypatch.setattr(migrations, "connections", handler)
+        return handler
+
+    with django_db_blocker.unblock():  # not the database of the test suite
+        yield use
+
+
+@contextmanager
+def cache(backend: str, location: str = "") -> Iterator[None]:
+    """Make a backend the cache of the site."""
+    with override_settings(CACHES={"default": {"BACKEND": backend, "LOCATION": location}}):
+        yield
+
+
+def test_a_database_that_cannot_be_reached_is_found(connect: Connect, tmp_path: Path) -> None:
+    connect(default=tmp_path / "db.sqlite3", other=tmp_path / "no" / "folder.sqlite3")
+    (found,) = run_check("E403", tmp_path)
+    assert found.message == "DATABASES['other'] cannot be reached: unable to open database file"
+    assert run_check("E416", tmp_path) == []  # left to E403
+
+
+def test_a_database_that_is_too_old_is_found(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = connect(default=tmp_path / "db.sqlite3")
+    assert run_check("E416", tmp_path) == []
+    monkeypatch.setattr(handler["default"].features, "minimum_database_version", (99,))
+    (found,) = run_check("E416", tmp_path)
+    assert found.message.startswith("DATABASES['default']: SQLite 99 or later is required")
+
+
+def test_unapplied_and_unknown_migrations_are_found(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(default=tmp_path / "db.sqlite3")
+    state: migrations.DatabaseMigrations = {
+        "database": "default",
+        "place": "sqlite3:web1:/x",
+        "pending": [
+            {"app": "shop", "name": f"000{n}_price", "operations": []} for n in range(1, 6)
+        ],
+        "unknown": ["shop.0009_new"],
+        "back": {"shop": "0005_price"},
+    }
+    monkeypatch.setattr(services, "read_states", lambda: [state])
+    (pending,) = run_check("W404", tmp_path)
+    assert pending.message.endswith("shop.0002_price, shop.0003_price and 2 more")
+    (unknown,) = run_check("W406", tmp_path)
+    assert unknown.message == "default: applied, but not in this code: shop.0009_new"
+    state["pending"], state["unknown"] = [], []
+    assert run_check("W404", tmp_path) + run_check("W406", tmp_path) == []
+
+
+def test_a_cache_that_does_not_work_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(backend: str, location: str = "") -> list[str]:
+        monkeypatch.setattr(services, "caches", CacheHandler())
+        with cache(backend, location):
+            return [one.message for one in run_check("E504", tmp_path)]
+
+    files = "django.core.cache.backends.filebased.FileBasedCache"
+    assert found(LOCMEM) == found("django.core.cache.backends.dummy.DummyCache") == []
+    (message,) = found(files, f"{__file__}/cache")
+    assert message.startswith("CACHES['default'] cannot be used: ")
+    assert found(f"{__name__}.ForgetfulCache", "forgetful") == [
+        "CACHES['default'] does not store values"
+    ]
+
+
+class ForgetfulCache(LocMemCache):
+    """A cache that stores nothing."""
+
+    def set(self, *_: Any, **__: Any) -> None:
+        """Do nothing."""
+
+
+def test_a_missing_cache_table_is_found(connect: Connect, tmp_path: Path) -> None:
+    connect(default=tmp_path / "db.sqlite3")
+    with cache("django.core.cache.backends.db.DatabaseCache", "cache_rows"):
+        (found,) = run_check("E505", tmp_path)
+        assert found.message == "CACHES['default']: the table cache_rows does not exist"
+        with sqlite3.connect(tmp_path / "db.sqlite3") as database:
+            database.execute("create table cache_rows (x)")
+        assert run_check("E505", tmp_path) == []

@@ -1,0 +1,90 @@
+"""Checks of cookies, passwords and permissions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from tests.unit.checks.cases import (
+    HTTPS,
+    Case,
+    Cases,
+    assert_found,
+    bad,
+    good,
+    run_case,
+    run_check,
+    setting,
+)
+
+CASES: Cases = {
+    "E301": (
+        [setting(SESSION_COOKIE_SAMESITE="None")],
+        [setting(SESSION_COOKIE_SAMESITE="None", SESSION_COOKIE_SECURE=True)],
+    ),
+    "E303": (
+        [
+            setting(SESSION_COOKIE_NAME="__Host-id"),
+            setting(SESSION_COOKIE_NAME="__Host-id", SESSION_COOKIE_DOMAIN="example.org", **HTTPS),
+        ],
+        [setting(SESSION_COOKIE_NAME="__Host-id", **HTTPS)],
+    ),
+    "E304": (
+        [setting(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"])],
+        [
+            setting(
+                PASSWORD_HASHERS=[
+                    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+                    "django.contrib.auth.hashers.MD5PasswordHasher",
+                ]
+            )
+        ],
+    ),
+    "W305": (
+        [
+            setting(
+                INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"],
+                AUTH_PASSWORD_VALIDATORS=[],
+            )
+        ],
+        [
+            setting(INSTALLED_APPS=[]),
+            setting(
+                INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth"],
+                AUTH_PASSWORD_VALIDATORS=[{"NAME": "x"}],
+            ),
+        ],
+    ),
+    "W310": ([setting(SESSION_COOKIE_AGE=86400 * 400)], [setting(SESSION_COOKIE_AGE=86400 * 14)]),
+    "E311": (
+        [setting(SESSION_SERIALIZER="django.contrib.sessions.serializers.PickleSerializer")],
+        [setting(SESSION_SERIALIZER="django.contrib.sessions.serializers.JSONSerializer")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "case"), bad(CASES))
+def test_finds(key: str, case: Case, tmp_path: Path) -> None:
+    assert_found(key, case, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "case"), good(CASES))
+def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+    assert run_case(key, case, tmp_path) == []
+
+
+def test_finds_an_open_api(tmp_path: Path) -> None:
+    with override_settings():
+        settings.INSTALLED_APPS = ["rest_framework", "corsheaders"]
+        assert run_check("W309", tmp_path)
+        settings.REST_FRAMEWORK = {
+            "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"]
+        }
+        assert run_check("W309", tmp_path) == []
+        settings.CORS_ALLOW_ALL_ORIGINS = True
+        assert run_check("E307", tmp_path) == []
+        settings.CORS_ALLOW_CREDENTIALS = True
+        assert run_check("E307", tmp_path)

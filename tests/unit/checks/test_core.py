@@ -1,0 +1,171 @@
+"""Checks of the settings that every site has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+
+from django_deploykit.checks import core
+from tests.unit.checks.cases import (
+    KEY,
+    TEMPLATES,
+    WSGI,
+    Case,
+    Cases,
+    assert_found,
+    bad,
+    good,
+    run_case,
+    run_check,
+    setting,
+)
+
+CASES: Cases = {
+    "E101": (
+        [setting(DEBUG=True), setting(DEBUG="False"), setting(DEBUG=0)],
+        [setting(DEBUG=False)],
+    ),
+    "E102": (
+        [
+            setting(SECRET_KEY=key)
+            for key in ("django-insecure-" + KEY, "change-me", "x" * 60, "abc" * 20)
+        ],
+        [setting(SECRET_KEY=KEY), setting(SECRET_KEY=KEY.encode())],
+    ),
+    "W105": (
+        [
+            setting(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=[KEY]),
+            setting(SECRET_KEY_FALLBACKS=list("abcd")),
+        ],
+        [setting(SECRET_KEY=KEY, SECRET_KEY_FALLBACKS=["older"])],
+    ),
+    "E106": (
+        [
+            Case(
+                {"WSGI_APPLICATION": "mysite.wsgi.application"},
+                {"mysite/wsgi.py": WSGI.format("mysite.settings.dev")},
+            ),
+            Case(
+                {
+                    "WSGI_APPLICATION": "mysite.wsgi.application",
+                    "ASGI_APPLICATION": "mysite.asgi.application",
+                },
+                {
+                    "mysite/wsgi.py": WSGI.format("mysite.a"),
+                    "mysite/asgi.py": WSGI.format("mysite.b"),
+                },
+            ),
+        ],
+        [
+            Case(
+                {"WSGI_APPLICATION": "mysite.wsgi.application"},
+                {
+                    "mysite/wsgi.py": WSGI.format("mysite.settings"),
+                    "manage.py": WSGI.format("mysite.settings.dev"),
+                },
+            )
+        ],
+    ),
+    "E107": (
+        [
+            setting(WSGI_APPLICATION="nowhere.wsgi.application"),
+            setting(WSGI_APPLICATION="json.nothing"),
+        ],
+        [setting(WSGI_APPLICATION="json.loads"), setting(WSGI_APPLICATION=None)],
+    ),
+    "W108": (
+        [
+            setting(DEBUG_PROPAGATE_EXCEPTIONS=True),
+            setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"string_if_invalid": "??"}}]),
+            setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"debug": True}}]),
+        ],
+        [setting(TEMPLATES=[TEMPLATES])],
+    ),
+    "E109": (
+        [
+            setting(MIDDLEWARE=["debug_toolbar.middleware.DebugToolbarMiddleware"]),
+            setting(MIDDLEWARE=["silk.middleware.SilkyMiddleware"]),
+        ],
+        [setting(MIDDLEWARE=["django.middleware.security.SecurityMiddleware"])],
+    ),
+    "W111": (
+        [
+            setting(SILENCED_SYSTEM_CHECKS=["deploykit.E999"]),
+            setting(SILENCED_SYSTEM_CHECKS=["all of them"]),
+        ],
+        [setting(SILENCED_SYSTEM_CHECKS=["deploykit.W310", "security.W004"])],
+    ),
+    "W112": (
+        [
+            setting(
+                MIDDLEWARE=[
+                    "whitenoise.middleware.WhiteNoiseMiddleware",
+                    "django.middleware.security.SecurityMiddleware",
+                ]
+            )
+        ],
+        [
+            setting(
+                MIDDLEWARE=[
+                    "django.middleware.security.SecurityMiddleware",
+                    "whitenoise.middleware.WhiteNoiseMiddleware",
+                ]
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "case"), bad(CASES))
+def test_finds(key: str, case: Case, tmp_path: Path) -> None:
+    assert_found(key, case, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "case"), good(CASES))
+def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+    assert run_case(key, case, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["get_random_secret_key()", "secrets.token_urlsafe(50)", "os.environ.get('K', str(uuid4()))"],
+)
+def test_finds_a_key_that_every_process_makes(
+    call: str, project: Path, write_settings: Callable[..., None]
+) -> None:
+    head = "import os, secrets\nfrom uuid import uuid4\nfrom django.core.management.utils import get_random_secret_key\n"
+    write_settings(f"{head}SECRET_KEY = {call}\n")
+    found = run_check("E103", project)
+    assert [(one.path, one.line) for one in found] == [("own_settings.py", 4)]
+    assert run_check("E104", project) == []
+
+
+def test_finds_a_key_in_the_code_with_its_line(
+    project: Path, write_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_settings("DEBUG = False\n\nSECRET_KEY = 'abc'\n")
+    assert run_check("E104", project) == []  # another key is in use
+    monkeypatch.setattr(settings, "SECRET_KEY", "abc")
+    found = run_check("E104", project)
+    assert [(one.path, one.line) for one in found] == [("own_settings.py", 3)]
+    assert "abc" not in found[0].message
+    assert run_check("E103", project) == []
+
+
+def test_accepts_a_key_that_is_read(project: Path, write_settings: Callable[..., None]) -> None:
+    write_settings("import os\nSECRET_KEY = os.environ.get('SECRET_KEY', '')\n")
+    assert run_check("E103", project) + run_check("E104", project) == []
+
+
+def test_finds_versions_out_of_support(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(django, "VERSION", (4, 0, 0, "final", 0))
+    monkeypatch.setattr(core, "PYTHON_ENDS", {sys.version_info[:2]: "2999-01-01"})
+    found = run_check("W110", tmp_path)
+    assert [one.message.partition(" ended")[0] for one in found] == ["support for Django 4.0"]
+    monkeypatch.setattr(django, "VERSION", (99, 0, 0, "final", 0))
+    assert run_check("W110", tmp_path) == []

@@ -1,0 +1,169 @@
+"""Checks of databases and migrations."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import django
+import pytest
+from django.test import override_settings
+
+from tests.unit.checks.cases import (
+    MIGRATION,
+    POSTGRES,
+    SQLITE,
+    Case,
+    Cases,
+    assert_found,
+    bad,
+    databases,
+    good,
+    procfile,
+    run_case,
+    run_check,
+)
+
+CASES: Cases = {
+    "E401": (
+        [
+            databases(SQLITE, NAME="db.sqlite3"),
+            databases(SQLITE, NAME=":memory:"),
+            databases(SQLITE, NAME="{root}/db.sqlite3"),
+        ],
+        [databases(SQLITE), databases(POSTGRES)],
+    ),
+    "E409": (
+        [
+            Case(
+                {"DATABASES": {"default": {**POSTGRES, "CONN_MAX_AGE": 60}}},
+                {"deploykit.ini": "[check]\nserver = asgi\n"},
+            )
+        ],
+        [databases(POSTGRES, CONN_MAX_AGE=60)],
+    ),
+    "W410": (
+        [databases(POSTGRES, CONN_MAX_AGE=60), databases(POSTGRES, CONN_MAX_AGE=None)],
+        [databases(POSTGRES, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True), databases(POSTGRES)],
+    ),
+    "E411": (
+        [databases(POSTGRES, CONN_MAX_AGE=60, OPTIONS={"pool": True})],
+        [databases(POSTGRES, CONN_MAX_AGE=0, OPTIONS={"pool": True})],
+    ),
+    "W414": (
+        [databases(POSTGRES, OPTIONS={})],
+        [
+            databases(POSTGRES),
+            databases(POSTGRES, HOST="10.0.0.5", OPTIONS={}),
+            databases(POSTGRES, HOST="/run/postgresql", OPTIONS={}),
+        ],
+    ),
+    "W415": (
+        [databases(POSTGRES, PASSWORD=""), databases(POSTGRES, PASSWORD="postgres")],
+        [databases(POSTGRES), databases(POSTGRES, HOST="", PASSWORD="")],
+    ),
+    "W417": (
+        [procfile("web: python manage.py migrate && gunicorn shop.wsgi\n")],
+        [procfile("release: python manage.py migrate\nweb: gunicorn shop.wsgi\n")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "case"), bad(CASES))
+def test_finds(key: str, case: Case, tmp_path: Path) -> None:
+    assert_found(key, case, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "case"), good(CASES))
+def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+    assert run_case(key, case, tmp_path) == []
+
+
+def test_finds_sqlite_that_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/var/lib/shop/x"}
+    monkeypatch.setattr(django, "VERSION", (5, 2))
+    with override_settings(DATABASES={"default": entry}):
+        assert run_check("W402", tmp_path)
+    with override_settings(
+        DATABASES={"default": {**entry, "OPTIONS": {"transaction_mode": "IMMEDIATE"}}}
+    ):
+        assert run_check("W402", tmp_path) == []
+    monkeypatch.setattr(django, "VERSION", (4, 2))  # does not know the option
+    with override_settings(DATABASES={"default": entry}):
+        assert run_check("W402", tmp_path) == []
+
+
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def migrate(project: Path) -> Iterator[Callable[..., None]]:
+    """A function that writes migrations, by name, of an app with the model Order."""
+    app = f"checked_shop_{next(_NUMBERS)}"  # Django keeps models of an app for good
+    folder = project / app / "migrations"
+    folder.mkdir(parents=True)
+    (project / app / "__init__.py").write_text("")
+    (project / app / "models.py").write_text(MODELS)
+    (folder / "__init__.py").write_text("")
+    with ExitStack() as stack:
+
+        def write(**migrations: str) -> None:
+            for name, text in migrations.items():
+                (folder / f"{name}.py").write_text(text.format(app=app))
+            importlib.invalidate_caches()
+            stack.enter_context(override_settings(INSTALLED_APPS=[app]))
+
+        yield write
+
+
+MODELS = """
+from django.db import models
+
+class Order(models.Model):
+    id = models.AutoField(primary_key=True)
+    number = models.IntegerField()
+"""
+INITIAL = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    operations = [
+        migrations.CreateModel(
+            "Order",
+            [("id", models.AutoField(primary_key=True, serialize=False)), ("number", models.IntegerField())],
+        )
+    ]
+"""
+EMPTY = INITIAL.replace(', ("number", models.IntegerField())', "")
+
+
+def test_models_that_agree_with_the_migrations_are_fine(
+    project: Path, migrate: Callable[..., None]
+) -> None:
+    migrate(m0001=INITIAL)
+    assert run_check("E405", project) == run_check("E407", project) == []
+
+
+def test_a_model_change_without_a_migration_is_found(
+    project: Path, migrate: Callable[..., None]
+) -> None:
+    migrate(m0001=EMPTY)
+    (found,) = run_check("E405", project)
+    assert "models have changed in a way that makemigrations must ask about" in found.message
+
+
+def test_migrations_that_do_not_load_are_found(project: Path, migrate: Callable[..., None]) -> None:
+    migrate(m0001="import nothing_of_this_name\n")
+    (found,) = run_check("E405", project)
+    assert found.message.startswith("migrations cannot be loaded: ModuleNotFoundError")
+    assert run_check("E407", project) == []
+
+
+def test_conflicting_migrations_are_found(project: Path, migrate: Callable[..., None]) -> None:
+    migrate(m0001=INITIAL, m0002_a=MIGRATION, m0002_b=MIGRATION)
+    (found,) = run_check("E407", project)
+    assert found.message.endswith(" has several leaf migrations: m0002_a, m0002_b")
+    assert run_check("E405", project) == []

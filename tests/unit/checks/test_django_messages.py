@@ -1,0 +1,113 @@
+"""Django's messages as findings, and findings as Django's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core import checks as django_checks
+from django.core.checks.registry import registry
+from django.test import override_settings
+
+from django_deploykit.checks.django_messages import (
+    add_place,
+    django_findings,
+    from_message,
+    irrelevant_ids,
+    to_message,
+)
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.options import Topology
+from django_deploykit.checks.subject import Subject
+from django_deploykit.project import Project
+
+
+@pytest.fixture
+def subject(tmp_path: Path) -> Subject:
+    return Subject(Project(tmp_path, "shop", tmp_path / "deploykit.ini"))
+
+
+@pytest.fixture
+def throw_away() -> Iterator[None]:
+    """A check of the registry, as an app may register one."""
+
+    def warn(**_: Any) -> list[django_checks.CheckMessage]:
+        return [
+            django_checks.Warning("SECURE_SSL_HOST is odd", id="shop.W001"),
+            django_checks.Warning("x", id="security.W018"),
+        ]
+
+    django_checks.register(warn, "shop")
+    yield
+    registry.registered_checks.discard(warn)
+
+
+def test_runs_checks_of_other_apps_but_not_those_that_ours_replace(
+    throw_away: None, subject: Subject
+) -> None:
+    placed = replace(subject, places={"SECURE_SSL_HOST": ("shop/settings.py", 3)})
+    assert list(django_findings(placed, ["shop"])) == [
+        Finding(
+            "SECURE_SSL_HOST is odd",
+            path="shop/settings.py",
+            line=3,
+            id="shop.W001",
+            level="WARNING",
+        )
+    ]
+    with override_settings(SILENCED_SYSTEM_CHECKS=["shop.W001"]):
+        assert list(django_findings(placed, ["shop"])) == []
+
+
+def test_never_runs_ours_a_second_time(subject: Subject) -> None:
+    assert "deploykit" in registry.tags_available(deployment_checks=True)
+    assert list(django_findings(subject, ["deploykit"])) == []
+
+
+def test_runs_deployment_checks(subject: Subject) -> None:
+    with override_settings(SECURE_SSL_REDIRECT=False, MIDDLEWARE=[]):
+        found = {one.id for one in django_findings(subject, ["security"])}
+    assert "security.W001" in found
+
+
+@pytest.mark.parametrize(
+    ("message", "level"),
+    [
+        (django_checks.Warning("x", id="security.W020"), "ERROR"),  # promoted
+        (django_checks.Warning("x", id="security.W004"), "WARNING"),
+        (django_checks.Critical("x", id="a.C1"), "ERROR"),
+        (django_checks.Info("x"), "INFO"),
+    ],
+)
+def test_levels(message: django_checks.CheckMessage, level: str) -> None:
+    assert from_message(message).level == level
+
+
+def test_a_message_about_an_object_names_it() -> None:
+    model = SimpleNamespace(_meta=SimpleNamespace(label="shop.Order"))
+    found = from_message(django_checks.Error("x", hint="y", obj=model, id="models.E001"))
+    assert (found.message, found.hint) == ("shop.Order: x", "y")
+    assert from_message(django_checks.Error("x", obj="urls")).message == "urls: x"
+
+
+def test_checks_that_need_https_are_irrelevant_without_it() -> None:
+    assert "security.W008" in irrelevant_ids(Topology(tls="none"))
+    assert "security.W004" in irrelevant_ids(Topology(hsts="proxy"))
+    assert "security.W008" not in irrelevant_ids(Topology(hsts="proxy"))
+    assert irrelevant_ids(Topology()) == ()
+
+
+def test_a_message_about_no_setting_of_the_project_has_no_place(subject: Subject) -> None:
+    assert add_place(Finding("SECURE_SSL_HOST is odd"), subject).where == ""
+
+
+def test_a_finding_becomes_a_message_with_its_place() -> None:
+    finding = Finding("x", "y", path="a.py", line=3, id="deploykit.I818", level="INFO")
+    message = to_message(finding)
+    assert (message.level, message.msg, message.hint) == (django_checks.INFO, "x (a.py:3)", "y")
+    assert message.id == "deploykit.I818"
+    assert to_message(replace(finding, path="", hint="")).hint is None

@@ -1,0 +1,114 @@
+"""Checks of host names, proxies and TLS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.checks.cases import (
+    Case,
+    Cases,
+    assert_found,
+    bad,
+    good,
+    procfile,
+    run_case,
+    setting,
+)
+
+CASES: Cases = {
+    "W201": ([setting(ALLOWED_HOSTS=["*"])], [setting(ALLOWED_HOSTS=["shop.example.org"])]),
+    "E202": (
+        [
+            setting(ALLOWED_HOSTS=[host])
+            for host in (
+                "https://example.org",
+                "example.org:80",
+                "'example.org'",
+                "example.org/",
+                "a b",
+            )
+        ],
+        [setting(ALLOWED_HOSTS=["example.org", ".example.org", "[::1]", "*"])],
+    ),
+    "W203": (
+        [Case({"ALLOWED_HOSTS": ["localhost", "shop.example.com"]}, subject={"server": True})],
+        [
+            Case({"ALLOWED_HOSTS": ["localhost", "shop.de"]}, subject={"server": True}),
+            setting(ALLOWED_HOSTS=["localhost"]),
+        ],
+    ),
+    "E204": (
+        [
+            setting(CSRF_TRUSTED_ORIGINS=["https://example.org/"]),
+            setting(CSRF_TRUSTED_ORIGINS=["example.org"]),
+            setting(CSRF_TRUSTED_ORIGINS=["http://example.org"], CSRF_COOKIE_SECURE=True),
+        ],
+        [setting(CSRF_TRUSTED_ORIGINS=["https://example.org", "https://*.example.org"])],
+    ),
+    "W207": (
+        [
+            Case(
+                {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")},
+                {"deploykit.ini": "[check]\ntls = django\n"},
+            )
+        ],
+        [setting(SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"))],
+    ),
+    "E208": (
+        [
+            setting(SECURE_PROXY_SSL_HEADER=("X-Forwarded-Proto", "https")),
+            setting(SECURE_PROXY_SSL_HEADER="HTTP_X_FORWARDED_PROTO"),
+        ],
+        [setting(SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"))],
+    ),
+    "E209": (
+        [setting(SECURE_REDIRECT_EXEMPT=["^/up$"]), setting(SECURE_REDIRECT_EXEMPT=["/up"])],
+        [setting(SECURE_REDIRECT_EXEMPT=["^up$"])],
+    ),
+    "W210": (
+        [procfile("web: gunicorn shop.wsgi --bind 0.0.0.0:8000\n")],
+        [
+            procfile("web: gunicorn shop.wsgi --bind 127.0.0.1:8000\n"),
+            procfile(
+                "web: gunicorn shop.wsgi --bind 0.0.0.0:8000 --forwarded-allow-ips 10.0.0.1\n"
+            ),
+        ],
+    ),
+    "W211": (
+        [
+            setting(
+                SECURE_HSTS_PRELOAD=True,
+                SECURE_HSTS_SECONDS=3600,
+                SECURE_HSTS_INCLUDE_SUBDOMAINS=True,
+            )
+        ],
+        [
+            setting(
+                SECURE_HSTS_PRELOAD=True,
+                SECURE_HSTS_SECONDS=31536000,
+                SECURE_HSTS_INCLUDE_SUBDOMAINS=True,
+            ),
+            setting(SECURE_HSTS_SECONDS=3600),
+        ],
+    ),
+    "W215": (
+        [Case({"USE_X_FORWARDED_HOST": True}, {"deploykit.ini": "[check]\ntls = none\n"})],
+        [setting(USE_X_FORWARDED_HOST=True)],
+    ),
+    "E302": (
+        [setting(SESSION_COOKIE_DOMAIN="other.org", ALLOWED_HOSTS=["shop.example.org"])],
+        [setting(SESSION_COOKIE_DOMAIN=".example.org", ALLOWED_HOSTS=["shop.example.org"])],
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "case"), bad(CASES))
+def test_finds(key: str, case: Case, tmp_path: Path) -> None:
+    assert_found(key, case, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "case"), good(CASES))
+def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+    assert run_case(key, case, tmp_path) == []

@@ -1,0 +1,57 @@
+"""Checks of logging."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.checks.cases import (
+    CONSOLE,
+    Case,
+    Cases,
+    assert_found,
+    bad,
+    good,
+    log,
+    run_case,
+    setting,
+)
+
+CASES: Cases = {
+    "E707": (
+        [
+            Case(),
+            setting(LOGGING=log({"class": "logging.NullHandler"})),
+            setting(
+                LOGGING=log({"class": "logging.StreamHandler", "filters": ["require_debug_true"]})
+            ),
+        ],
+        [setting(LOGGING=CONSOLE), setting(ADMINS=[("A", "a@example.org")])],
+    ),
+    "E708": (
+        [
+            setting(LOGGING=log({"class": "logging.FileHandler", "filename": "shop.log"})),
+            setting(LOGGING=log({"class": "logging.FileHandler", "filename": "{root}/shop.log"})),
+        ],
+        [setting(LOGGING=log({"class": "logging.FileHandler", "filename": "/var/log/shop.log"}))],
+    ),
+    "W709": (
+        [setting(LOGGING=log({"class": "logging.handlers.RotatingFileHandler", "filename": "/x"}))],
+        [setting(LOGGING=log({"class": "logging.handlers.WatchedFileHandler", "filename": "/x"}))],
+    ),
+    "W711": (
+        [setting(LOGGING={"version": 1, "loggers": {"django.db.backends": {"level": "DEBUG"}}})],
+        [setting(LOGGING={"version": 1, "loggers": {"django.db.backends": {"level": "INFO"}}})],
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "case"), bad(CASES))
+def test_finds(key: str, case: Case, tmp_path: Path) -> None:
+    assert_found(key, case, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "case"), good(CASES))
+def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+    assert run_case(key, case, tmp_path) == []

@@ -1,0 +1,113 @@
+"""Checks of the files that git tracks, and of configuration."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.checks import repository
+from django_deploykit.conf import Config
+from tests.unit.checks.cases import Case, Cases, assert_found, bad, good, run_case, run_check
+
+CASES: Cases = {
+    "W801": (
+        [
+            Case(
+                files={"deploykit.ini": "[check]\nskip = W310 long sessions, until 2026-01-31\n"},
+            )
+        ],
+        [Case(files={"deploykit.ini": "[check]\nskip = W310 long, until 2999-01-31\n"}), Case()],
+    ),
+    "W805": (
+        [
+            Case(subject={"tracked": (name,)})
+            for name in (".env", "db.sqlite3", "conf/id_rsa", "backup.sql.gz", "tls/site.key")
+        ],
+        [
+            Case(subject={"tracked": ("shop/settings.py", ".env.example", "tests/data/key.pem")}),
+            Case(),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "case"), bad(CASES))
+def test_finds(key: str, case: Case, tmp_path: Path) -> None:
+    assert_found(key, case, tmp_path)
+
+
+@pytest.mark.parametrize(("key", "case"), good(CASES))
+def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+    assert run_case(key, case, tmp_path) == []
+
+
+def test_finds_options_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop.ini").write_text("[django]\nallowed_host = a\ndebug = no\n", encoding="utf-8")
+    config = Config("shop", etc=tmp_path, environ={})
+    config.bool("DEBUG", default=False)
+    config.hosts("ALLOWED_HOSTS", default=[])
+    monkeypatch.setattr(repository, "configs", lambda: (config,))
+    found = run_check("W802", tmp_path)
+    assert [(one.path, one.line) for one in found] == [(str(tmp_path / "shop.ini"), 2)]
+    assert "did you mean '[django] allowed_hosts'?" in found[0].message
+
+
+def test_finds_quoted_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config("shop", etc=tmp_path, environ={"A": '"x"', "B": "x"})
+    for name in "AB":
+        config.str(name)
+    monkeypatch.setattr(repository, "configs", lambda: (config,))
+    assert ["value of A is in quotes" in one.message for one in run_check("W806", tmp_path)] == [
+        True
+    ]
+
+
+def test_finds_settings_that_stay_behind(
+    project: Path, write_settings: Callable[..., None]
+) -> None:
+    text = "try:\n    from local_settings import *\nexcept ImportError:\n    pass\n"
+    write_settings(text)
+    found = run_check("W817", project)
+    assert [(one.path, one.line) for one in found] == [("own_settings.py", 2)]
+    assert "git does not track local_settings.py" in found[0].message
+    assert run_check("W817", project, tracked=("local_settings.py",)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("from decouple import config\nDEBUG = config('DEBUG', cast=bool)\n", "python-decouple"),
+        ("import environ\nenv = environ.Env()\nDEBUG = env.bool('DEBUG')\n", "django-environ"),
+        ("import os\nDEBUG = os.environ.get('DEBUG') == '1'\n", "os.environ"),
+    ],
+)
+def test_notes_other_ways_of_configuration(
+    text: str,
+    kind: str,
+    project: Path,
+    write_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(repository, "configs", lambda: ())
+    monkeypatch.setitem(sys.modules, "decouple", type(sys)("decouple"))
+    monkeypatch.setattr(sys.modules["decouple"], "config", lambda *_, **__: True, raising=False)
+    fake = type(sys)("environ")
+    monkeypatch.setattr(fake, "Env", type("Env", (), {"bool": lambda *_: True}), raising=False)
+    monkeypatch.setitem(sys.modules, "environ", fake)
+    write_settings(text)
+    found = run_check("I818", project)
+    assert [one.level for one in found] == ["INFO"]
+    assert kind in found[0].message
+    monkeypatch.setattr(repository, "configs", lambda: ("one",))  # has moved already
+    assert run_check("I818", project) == []
+
+
+def test_settings_without_configuration_have_nothing_to_move(
+    project: Path, write_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "configs", lambda: ())
+    write_settings("import os\nDEBUG = False\nHERE = os.path.dirname(__file__)\n")
+    assert run_check("I818", project) == run_check("W817", project) == []
