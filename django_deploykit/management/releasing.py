@@ -39,6 +39,9 @@ from django_deploykit.runtime.base.errors import LIVE
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.wire.facts import PREPARE
+from django_deploykit.runtime.wire.operating import END, HISTORY, STATUS
+from django_deploykit.runtime.wire.reader import plain
 
 LOCAL_LISTEN = "127.0.0.1:8000"
 
@@ -206,7 +209,7 @@ class Releasing:
     def _prepare(self, transport: Transport, sample: bytes) -> None:
         site = local_site(self.project, self.environment)
         self.project.work.mkdir(exist_ok=True)
-        transport.call("prepare", "--site", site.dumps(), stream=io.BytesIO(sample))
+        transport.call(PREPARE, "--site", site.dumps(), stream=io.BytesIO(sample))
 
     def _plan(self, path: Path, manifest: Manifest, facts: list[Facts]) -> Plan:
         migrating = self.environment.migrate_on or tuple(one.host for one in facts)
@@ -318,12 +321,14 @@ class Releasing:
         """Show what is live on every host."""
         with transports(self.project, self.environment) as opened:
             engine = self.engine(opened)
-            done, errors = engine.each(list(opened), lambda one: one.call("status"))
-        rows: dict[str, Any] = dict(done)
+            done, errors = engine.each(list(opened), lambda one: one.call(STATUS))
+        rows = {host: plain(row) for host, row in done.items()}
         rows |= {host: {"error": error.message} for host, error in errors.items()}
         self.console.emit({"environment": self.environment.name, "hosts": rows})
         for host in opened:
-            for line in status_lines(host, rows[host]):
+            if host in errors:
+                self.console.print(f"{host}: {errors[host].message}")
+            for line in status_lines(host, done[host]) if host in done else ():
                 self.console.print(line)
         return 1 if errors else LIVE
 
@@ -331,11 +336,10 @@ class Releasing:
         """Show what happened on every host."""
         with transports(self.project, self.environment) as opened:
             done, errors = self.engine(opened).each(
-                list(opened), lambda one: one.call("history")["records"]
+                list(opened), lambda one: one.call(HISTORY).records
             )
-        rows: dict[str, Any] = dict(done)
-        self.console.emit({"environment": self.environment.name, "hosts": rows})
-        for host, records in rows.items():
+        self.console.emit({"environment": self.environment.name, "hosts": plain(done)})
+        for host, records in done.items():
             self.console.print(f"{host}:" if len(opened) > 1 else "")
             for record in records:
                 self.console.print(f"  {history_line(record)}")
@@ -382,7 +386,7 @@ class Releasing:
                 f"On a server: sudo systemctl stop {self.project.name}.service {self.project.name}.socket",
             )
         with transports(self.project, self.environment) as opened:
-            ended = opened["local"].call("end")["ended"]
+            ended = opened["local"].call(END).ended
         self.console.print("stopped" if ended else "nothing was running")
         self.console.emit({"environment": "local", "stopped": ended})
         return LIVE

@@ -12,6 +12,7 @@ from django_deploykit.release.facts import Facts
 from django_deploykit.release.outcome import Outcome, merge
 from django_deploykit.release.rollback import rollback_targets
 from django_deploykit.runtime.base.errors import LIVE
+from django_deploykit.runtime.wire.releasing import SETTLE
 
 if TYPE_CHECKING:
     from django_deploykit.management.releasing import Releasing
@@ -27,7 +28,9 @@ def roll_back(releasing: Releasing, release: str) -> int:
             releasing.environment.local
             and not local_site(releasing.project, releasing.environment).root.is_dir()
         ):
-            rollback_targets([Facts("local", setup=False)])  # raises: no folder, no lock to take
+            rollback_targets(
+                [Facts(host="local", setup=False)]
+            )  # raises: no folder, no lock to take
         with engine.locks("rolling back", "") as facts:
             now = _settled(engine, facts)
             targets = rollback_targets(now, release)
@@ -48,7 +51,7 @@ def _settled(engine: Engine, facts: Sequence[Facts]) -> Sequence[Facts]:
     hosts = [one.host for one in facts if one.switching]
     if not hosts:
         return facts
-    engine.run("settle", hosts, lambda one: one.call("settle"))
+    engine.run("settle", hosts, lambda one: one.call(SETTLE))
     return engine.facts("", step="")
 
 

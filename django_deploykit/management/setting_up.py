@@ -21,11 +21,15 @@ from django_deploykit.project.inventory import (
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.request import Request
 from django_deploykit.release.runtime_archive import runtime_archive
-from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.transports.ssh import Ssh
 from django_deploykit.release.transports.sshconfig import resolve
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
 from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.wire.events import Activity, Event
+from django_deploykit.runtime.wire.facts import FACTS
+from django_deploykit.runtime.wire.operating import SETUP, SetupResult
+from django_deploykit.runtime.wire.reader import plain
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class _Setup:
                     [f"{host}: {error.message}" for host, error in errors.items()],
                     "\n".join(dict.fromkeys(one.hint for one in errors.values() if one.hint)),
                 )
-            changing = [host for host in opened if plans[host]["plan"]]
+            changing = [host for host in opened if plans[host].plan]
             for host in opened:
                 for line in plan_lines(host, plans[host]):
                     self.console.print(line)
@@ -109,7 +113,7 @@ class _Setup:
                 "nothing was changed", "Answer yes, or use --noinput where nobody can be asked."
             )
 
-    def _call(self, transport: Transport, *words: str) -> dict[str, Any]:
+    def _call(self, transport: Transport, *words: str) -> SetupResult:
         host = next(one for one in self.environment.hosts if one.name == transport.name)
         request = {
             "manifest": json.loads(self.wanted.manifest),
@@ -120,16 +124,15 @@ class _Setup:
         stream = io.BytesIO(json.dumps(request).encode())
 
         def tell(event: Event) -> None:
-            if event.get("event") == "step":
-                self.console.note(f"  {host.name}: {event['step']}")
+            if isinstance(event, Activity) and event.what == "step":
+                self.console.note(f"  {host.name}: {event.of}")
 
-        return transport.call("setup", "--request", *words, stream=stream, on_event=tell)
+        return transport.call(SETUP, "--request", *words, stream=stream, on_event=tell)
 
-    def _end(self, results: Mapping[str, Mapping[str, Any]], failed: Mapping[str, str]) -> int:
+    def _end(self, results: Mapping[str, SetupResult], failed: Mapping[str, str]) -> int:
         planned = self.releasing.options.plan
         rows: dict[str, Any] = {
-            host: {**row, "left": list(row["left"]), "error": failed.get(host)}
-            for host, row in results.items()
+            host: {**plain(row), "error": failed.get(host)} for host, row in results.items()
         }
         if not planned:
             for host, problem in self._unreachable(results, failed).items():
@@ -148,18 +151,18 @@ class _Setup:
         return code
 
     def _unreachable(
-        self, results: Mapping[str, Mapping[str, Any]], failed: Mapping[str, str]
+        self, results: Mapping[str, SetupResult], failed: Mapping[str, str]
     ) -> dict[str, str]:
         """Try the login that releases will use; return why it does not work, by host."""
         hosts = [host for host in results if host not in failed]
-        users = {host: str(results[host]["user"]) for host in hosts}
+        users = {host: results[host].user for host in hosts}
         logins = [
             replace(host, user=users[host.name])
             for host in self.environment.hosts
             if host.name in hosts
         ]
         with self._opened(logins) as opened:
-            _, errors = self._engine(opened).each(hosts, lambda one: one.call("facts"))
+            _, errors = self._engine(opened).each(hosts, lambda one: one.call(FACTS))
         return {
             host: f"let your key log in as {users[host]}: {error.message}"
             for host, error in errors.items()
@@ -177,11 +180,11 @@ def deploy_users(inventory: Mapping[str, Environment], environment: Environment)
     return {name: user for name, user in users.items() if user != "root"}
 
 
-def plan_lines(host: str, row: Mapping[str, Any]) -> list[str]:
+def plan_lines(host: str, row: SetupResult) -> list[str]:
     """Return a host's plan in words."""
-    if not row["plan"]:
+    if not row.plan:
         return [f"{host}: is ready; nothing to do"]
-    return [f"{host}:", *(f"  {step}" for step in row["plan"])]
+    return [f"{host}:", *(f"  {step}" for step in row.plan)]
 
 
 def end_lines(host: str, row: Mapping[str, Any], *, planned: bool) -> list[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django_deploykit.management.commits import printable
 from django_deploykit.progress import in_bytes
 from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE
+from django_deploykit.runtime.wire.journal import JournalRecord
+from django_deploykit.runtime.wire.operating import HostStatus
 
 _MOST = 5  # warnings that the end of a release names
 _WIDTH = 80  # columns that a line of ours has at most
@@ -147,34 +148,32 @@ def _next(outcome: Outcome, ending: Ending) -> list[str]:
     return lines
 
 
-def status_lines(host: str, row: Mapping[str, Any]) -> list[str]:
+def status_lines(host: str, row: HostStatus) -> list[str]:
     """Return one host's status in words."""
-    if "error" in row:
-        return [f"{host}: {row['error']}"]
-    lines = [f"{host}: {row['live'] or 'nothing'} is live on {row['listen']}"]
-    for one in row["instances"]:
-        state = "runs" if one["active"] else "does not run"
-        again = f", restarted {one['restarts']} times" if one["restarts"] else ""
-        lines.append(f"  {one['process']} of {one['release']} {state}{again}")
-    others = [release for release in row["staged"] if release != row["live"]]
+    lines = [f"{host}: {row.live or 'nothing'} is live on {row.listen}"]
+    for one in row.instances:
+        state = "runs" if one.active else "does not run"
+        again = f", restarted {one.restarts} times" if one.restarts else ""
+        lines.append(f"  {one.process} of {one.release} {state}{again}")
+    others = [release for release in row.staged if release != row.live]
     if others:
         lines.append(f"  staged too: {', '.join(others)}")
-    if row.get("interrupted"):
+    if row.interrupted:
         lines.append("  a switch was interrupted; the next release settles it")
-    if row.get("lock"):
-        lines.append(f"  locked by {row['lock'].get('owner')}: {row['lock'].get('what')}")
-    for path in row.get("changed", [])[:20]:
+    if row.lock:
+        lines.append(f"  locked by {row.lock.owner}: {row.lock.what}")
+    for path in row.changed[:20]:
         lines.append(f"  drift: {path} was changed by hand")
-    lines += [f"  drift: {unit}" for unit in row.get("drift", [])]
+    lines += [f"  drift: {unit}" for unit in row.drift]
     return lines
 
 
-def history_line(record: Mapping[str, Any]) -> str:
+def history_line(record: JournalRecord) -> str:
     """Return a journal's record in words."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(record.get("time", 0))))
-    took = f" in {record['seconds']:.1f} s" if "seconds" in record else ""
-    why = f": {str(record['why']).splitlines()[0]}" if record.get("why") else ""
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.time))
+    took = "" if record.seconds is None else f" in {record.seconds:.1f} s"
+    why = f": {_first(record.why)}" if record.why else ""
     return (
-        f"{when}  {record.get('action', ''):<9} {record.get('release', '')}  "
-        f"{record.get('result', '')}{took}  by {record.get('owner') or '?'}{why}"
+        f"{when}  {record.action:<9} {record.release}  "
+        f"{record.result}{took}  by {record.owner or '?'}{why}"
     )

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.fanout import each, problems
-from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.errors import LOCKED
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.facts import HOLD, Held, HostFacts
 
 _HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
 
@@ -33,7 +34,7 @@ class Lock:
     """The lock of one host, once :meth:`take` has returned; ``facts`` are those of that moment."""
 
     def __init__(self, transport: Transport, claim: Claim, wait: float) -> None:
-        self.facts: dict[str, Any] = {}
+        self.facts = HostFacts(setup=False)
         self._transport, self._claim, self._wait = transport, claim, wait
         self._held, self._ended = threading.Event(), threading.Event()
         self._stopping = threading.Event()
@@ -81,7 +82,7 @@ class Lock:
             arguments += ["--facts", "--python", claim.python]
         with os.fdopen(self._reader, "rb", buffering=0) as stream:
             try:
-                self._transport.call("hold", *arguments, stream=stream, on_event=self._told)
+                self._transport.call(HOLD, *arguments, stream=stream, on_event=self._told)
             except DeployKitError as error:
                 self._failure = error
             finally:
@@ -89,8 +90,8 @@ class Lock:
                 self._held.set()
 
     def _told(self, event: Event) -> None:
-        if event.get("event") == "held":
-            self.facts = dict(event.get("facts") or {})
+        if isinstance(event, Held):
+            self.facts = event.facts or self.facts
             self._held.set()
 
     def _beat(self) -> None:

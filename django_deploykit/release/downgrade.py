@@ -8,6 +8,7 @@ from django_deploykit.errors import Problems
 from django_deploykit.release.migrations import Database, read_databases, reverse_commands, untold
 from django_deploykit.release.rollback import in_the_way
 from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.wire.reports import CHECK, KIN
 
 
 def blocking(
@@ -19,20 +20,20 @@ def blocking(
     """
     if rows is not None and not any(row.unknown for row in rows):
         return ()
-    kin = transport.call("kin", "--release", target)
-    if kin["same"]:
+    kin = transport.call(KIN, "--release", target)
+    if kin.same:
         return ()
     if rows is None:
         rows = _checked(transport, target)
-    rows = in_the_way(rows, kin.get("judged", {}))
+    rows = in_the_way(rows, kin.breaks)
     if not rows:
         return ()
-    ours = _checked(transport, kin["live"])
-    return in_the_way(rows, kin.get("judged", {}), [name for row in ours for name in row.unknown])
+    ours = _checked(transport, kin.live)
+    return in_the_way(rows, kin.breaks, [name for row in ours for name in row.unknown])
 
 
 def _checked(transport: Transport, release: str) -> tuple[Database, ...]:
-    return read_databases(transport.call("check", "--release", release)["report"])
+    return read_databases(transport.call(CHECK, "--release", release).report)
 
 
 def refuse(

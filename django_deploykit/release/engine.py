@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.progress import RUNS, Progress
@@ -14,15 +14,19 @@ from django_deploykit.release import downgrade, fanout, migrations
 from django_deploykit.release.deploy_lock import Claim, Lock, held
 from django_deploykit.release.facts import Facts
 from django_deploykit.release.fanout import Interruption, problems
-from django_deploykit.release.outcome import Outcome, finding_line
+from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.plan import REFUSED, Plan
 from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.request import Policy, Request
 from django_deploykit.release.switching import Switching
-from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.upload import Pending, Sender
 from django_deploykit.runtime.base.errors import LIVE
 from django_deploykit.runtime.bundle.manifest import Manifest
+from django_deploykit.runtime.wire.events import Event, HostWarning, OutputLine
+from django_deploykit.runtime.wire.facts import FACTS
+from django_deploykit.runtime.wire.releasing import MIGRATE, PRUNE, SETTLE, STAGE
+from django_deploykit.runtime.wire.reports import CHECK
 
 T = TypeVar("T")
 _ATTEMPTS = 3  # at staging, when layers arrive or lie damaged
@@ -63,7 +67,7 @@ class Engine:
         """
         with self._stage(step, list(self.transports)) as hosts:
             found, errors = self.each(
-                hosts, lambda one: Facts.read(one.name, one.call("facts", "--python", python))
+                hosts, lambda one: Facts.of(one.name, one.call(FACTS, "--python", python))
             )
         answered = [found[host] for host in self.transports if host in found]
         if errors:
@@ -92,7 +96,7 @@ class Engine:
             with self._stage("lock", list(self.transports)):
                 around = lambda host: self.timeline.span(host, "lock")  # noqa: E731
                 self._locks = stack.enter_context(held(self.transports, claim, around))
-            yield [Facts.read(host, self._locks[host].facts) for host in self.transports]
+            yield [Facts.of(host, self._locks[host].facts) for host in self.transports]
 
     def execute(
         self, plan: Plan, manifest: Manifest, facts: Sequence[Facts], sender: Sender
@@ -113,7 +117,7 @@ class Engine:
             contextlib.suppress(Interruption),
             self._stage("prune", self._good(plan.hosts("prune"))) as hosts,
         ):
-            self.each(hosts, lambda one: one.call("prune"))
+            self.each(hosts, lambda one: one.call(PRUNE))
         return self.outcome
 
     def _ready(
@@ -123,7 +127,7 @@ class Engine:
         with self._stage("prepare", plan.hosts("prepare")) as hosts:
             self._all(hosts, self.request.prepare)
         with self._stage("settle", plan.hosts("settle")) as hosts:
-            settled = self._all(hosts, lambda one: one.call("settle")["live"])
+            settled = self._all(hosts, lambda one: one.call(SETTLE).live)
             self.outcome.live.update(settled)
         with self._stage("send", plan.hosts("send")) as hosts:
             self._all(hosts, lambda one: self._send(one, known[one.name], sender))
@@ -190,7 +194,7 @@ class Engine:
         sent = pending.end() if pending else 0
         self.outcome.bytes[transport.name] = self.outcome.bytes.get(transport.name, 0) + sent
         for _ in range(_ATTEMPTS):
-            again = transport.call("stage", "--release", manifest.release_id)["again"]
+            again = transport.call(STAGE, "--release", manifest.release_id).again
             if not again:
                 return
             self.progress.note(
@@ -206,22 +210,18 @@ class Engine:
     def _check(
         self, hosts: Sequence[str], release: str, state: str = "nothing was switched"
     ) -> dict[str, tuple[migrations.Database, ...]]:
-        reports = self._all(hosts, lambda one: one.call("check", "--release", release))
+        reports = self._all(hosts, lambda one: one.call(CHECK, "--release", release))
         bad = []
         for host, result in reports.items():
-            for finding in result["report"].get("findings", []):
-                row = {"host": host, **finding}
+            for finding in result.report.findings:
+                row = {"host": host, **vars(finding)}
                 if row not in self.outcome.findings:  # the second check finds what the first found
                     self.outcome.findings.append(row)
-            if result["code"]:
-                bad += [f"{host}: {finding_line(one)}" for one in blocking(result["report"])] or [
-                    host
-                ]
+            if result.code:
+                bad += [f"{host}: {one}" for one in result.report.findings if one.blocks] or [host]
         if bad:
             raise Problems(f"{state}; deploy_check refuses the release:", bad)
-        return {
-            host: migrations.read_databases(result["report"]) for host, result in reports.items()
-        }
+        return {host: migrations.read_databases(result.report) for host, result in reports.items()}
 
     def _judge_older(
         self, databases: Mapping[str, Sequence[migrations.Database]], release: str
@@ -268,7 +268,7 @@ class Engine:
                 self._all(
                     [host],
                     lambda one, words=tuple(arguments): one.call(  # type: ignore[misc]
-                        "migrate",
+                        MIGRATE,
                         "--release",
                         release,
                         "--owner",
@@ -305,8 +305,8 @@ class Engine:
             raise refusal
 
     def _show(self, event: Event) -> None:
-        if event.get("event") == "line":
-            self.progress.note(f"  {event.get('line', '')}")
+        if isinstance(event, OutputLine):
+            self.progress.note(f"  {event.line}")
 
     def switch_only(
         self, hosts: Sequence[str], release: str, action: str, live: Mapping[str, str | None]
@@ -340,14 +340,9 @@ class Engine:
 
     def _told(self, host: str) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
-            if event.get("event") == "warning":
-                self.outcome.warnings += [
-                    f"{host}: {value}" for key, value in event.items() if key != "event"
-                ]
-            facts = [in_words(value) for key, value in event.items() if key != "event" and value]
-            self.progress.at(
-                host, "switch", RUNS, f"{event.get('event')} {' '.join(facts)}".rstrip()
-            )
+            if isinstance(event, HostWarning):
+                self.outcome.warnings.append(f"{host}: {event.text}")
+            self.progress.at(host, "switch", RUNS, str(event))
 
         return tell
 
@@ -357,20 +352,6 @@ class Engine:
         ]
 
 
-def in_words(value: Any) -> str:
-    """Return an event's fact as a person reads it."""
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def first_line(error: DeployKitError) -> str:
     """Return an error's first line."""
     return error.message.splitlines()[0] if error.message else type(error).__name__
-
-
-def blocking(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the findings of a report that made it fail."""
-    return [
-        one
-        for one in report.get("findings", [])
-        if str(one.get("level", "")).lower() in ("error", "critical")
-    ]

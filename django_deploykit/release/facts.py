@@ -1,58 +1,31 @@
-"""Facts of a host, as its runtime tells them, and the judgements made from them (pure)."""
+"""What a host lacks for a release, from its facts (pure)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django_deploykit.runtime.base.machine import target_problem
 from django_deploykit.runtime.base.option_names import missing_keys
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest
+from django_deploykit.runtime.wire.facts import HostFacts
 
 _SKEW = 12 * 3600.0  # seconds; certificates and cookies fail beyond a day
 _SPARE = 64 << 20  # bytes that a host keeps free for its own life
 
 
 @dataclass(frozen=True)
-class Facts:
-    """One host at one moment. ``free`` is in bytes, ``clock`` in seconds since the epoch."""
+class Facts(HostFacts):
+    """The facts of a host, with the name that it has in the inventory."""
 
-    host: str
-    setup: bool
-    python: str = ""
-    platform: str = ""
-    glibc: str = ""
-    clock: float = 0.0
-    free: int = 0
-    inodes: int | None = None
-    layers: frozenset[str] = frozenset()
-    parts: Mapping[str, int] = field(default_factory=dict)
-    bases: tuple[
-        Mapping[str, str], ...
-    ] = ()  # layers that a change can start from, the newest first
-    live: str | None = None
-    staged: tuple[str, ...] = ()
-    last_good: str | None = None
-    serving: tuple[str, ...] = ()
-    switching: bool = False
-    lock: Mapping[str, Any] | None = None
-    keys: tuple[str, ...] = ()
-    drift: tuple[str, ...] = ()
-    processes: tuple[str, ...] | None = None  # those with units; None where none are needed
-    site: str = ""
-    asks: bool = False  # for signatures
+    host: str = ""
 
     @classmethod
-    def read(cls, host: str, data: Mapping[str, Any]) -> Facts:
-        """Take a verb's result; keys that this version does not know are left out."""
-        kept = {key: data[key] for key in cls.__dataclass_fields__ if key in data}
-        for key in ("staged", "serving", "keys", "drift", "processes", "bases"):
-            if kept.get(key) is not None:
-                kept[key] = tuple(kept[key])
-        kept["layers"] = frozenset(kept.get("layers", ()))
-        return cls(**{**kept, "host": host})
+    def of(cls, host: str, facts: HostFacts) -> Facts:
+        """Return what a host answered, with its name."""
+        return cls(**vars(facts), host=host)
 
 
 def missing(manifest: Manifest, facts: Facts) -> tuple[Layer, ...]:

@@ -8,11 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.report.timeline import Latency, Sample
-from django_deploykit.release.transports.base import Event, Passing, Transport
+from django_deploykit.release.transports.base import Passing, Transport
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.operating import WATCH, Watching, WatchResult
+
+T = TypeVar("T")
 
 _PATIENCE = 5.0  # seconds until a switch goes on without its probe
 _END = 15.0  # seconds that a probe gets for its last request
@@ -28,13 +33,13 @@ class Watched(Passing):
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> T:
         """Run a verb, a switch with a probe beside it."""
-        if verb != "switch":
+        if verb.name != "switch":
             return super().call(verb, *arguments, stream=stream, on_event=on_event)
         with self._probe():
             return super().call(verb, *arguments, stream=stream, on_event=on_event)
@@ -57,28 +62,26 @@ class Watched(Passing):
 
         def on_event(event: Event) -> None:
             nonlocal offset
-            offset = time.time() - float(event.get("now", time.time()))
+            if isinstance(event, Watching):
+                offset = time.time() - event.now
             started.set()
 
         with os.fdopen(reader, "rb", buffering=0) as stream, contextlib.suppress(DeployKitError):
-            result = super().call("watch", stream=stream, on_event=on_event)
-            if result["count"]:
+            result = super().call(WATCH, stream=stream, on_event=on_event)
+            if result.count:
                 self._found.append(read_latency(self.name, result, offset))
         started.set()
 
 
-def read_latency(host: str, result: dict[str, Any], offset: float = 0.0) -> Latency:
-    """Return what the verb told; ``offset`` is how far this clock is ahead of the host's, in seconds."""
-    samples = tuple(
-        Sample(float(at) + offset, float(seconds), bool(good))
-        for at, seconds, good in result["samples"]
-    )
+def read_latency(host: str, result: WatchResult, offset: float = 0.0) -> Latency:
+    """Return what the verb answered; ``offset`` is how far this clock is ahead of the host's, in seconds."""
+    samples = tuple(Sample(at + offset, seconds, good) for at, seconds, good in result.samples)
     return Latency(
         host,
-        int(result["count"]),
-        int(result["failed"]),
-        float(result["p50"]),
-        float(result["p99"]),
-        float(result["slowest"]),
+        result.count,
+        result.failed,
+        result.p50,
+        result.p99,
+        result.slowest,
         samples,
     )

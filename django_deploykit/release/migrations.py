@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from django_deploykit.runtime.wire.reports import DeployCheckReport, ReportedMigration
 
 
 @dataclass(frozen=True)
@@ -29,33 +30,28 @@ class Database:
     back: Mapping[str, str] = field(default_factory=dict)  # by app: where it ends in this release
 
 
-def read_databases(report: Mapping[str, Any]) -> tuple[Database, ...]:
+def read_databases(report: DeployCheckReport) -> tuple[Database, ...]:
     """Return the databases of a ``deploy_check --migrations`` report."""
-    found = []
-    for row in report.get("migrations", []):
-        pending = tuple(_pending(one) for one in row.get("pending", []))
-        unknown = tuple(_name(one) for one in row.get("unknown", []))
-        alias = str(row.get("database", row.get("alias", "default")))
-        back = {str(app): str(name) for app, name in row.get("back", {}).items()}
-        found.append(Database(alias, str(row.get("place", alias)), pending, unknown, back))
-    return tuple(found)
-
-
-def _name(one: Any) -> str:
-    if isinstance(one, Mapping):
-        return f"{one['app']}.{one['name']}"
-    return ".".join(one) if isinstance(one, list) else str(one)
-
-
-def _pending(row: Mapping[str, Any]) -> Pending:
-    operations = row.get("operations", [])
-    shown = tuple(str(one.get("describe", one.get("type"))) for one in operations)
-    breaking = tuple(
-        f"{one.get('describe', one.get('type'))}: {one.get('why', 'running code breaks')}"
-        for one in operations
-        if one.get("breaks")
+    return tuple(
+        Database(
+            row.database,
+            row.place or row.database,
+            tuple(_pending(one) for one in row.pending),
+            row.unknown,
+            row.back,
+        )
+        for row in report.migrations
     )
-    return Pending(str(row["app"]), str(row["name"]), shown, breaking)
+
+
+def _pending(row: ReportedMigration) -> Pending:
+    shown = tuple(one.describe for one in row.operations)
+    breaking = tuple(
+        f"{one.describe}: {one.why or 'running code breaks'}"
+        for one in row.operations
+        if one.breaks
+    )
+    return Pending(row.app, row.name, shown, breaking)
 
 
 def migrating_hosts(databases: Mapping[str, Sequence[Database]]) -> dict[str, tuple[str, ...]]:

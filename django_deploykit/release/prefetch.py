@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.transports.base import Event, Passing, Transport
+from django_deploykit.release.transports.base import Passing, Transport
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.facts import FACTS, HostFacts
+
+T = TypeVar("T")
 
 
 class Asked(Passing):
@@ -21,21 +26,21 @@ class Asked(Passing):
         """``python`` is the version that the bundle will most likely need."""
         super().__init__(transport)
         self._arguments = ("--python", python)
-        self._facts: dict[str, Any] | None = None
+        self._facts: HostFacts | None = None
         self._asking = threading.Lock()
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> T:
         """Run a verb; the first that asks for facts may find them known."""
-        if verb == "facts" and arguments == self._arguments:
+        if verb.name == "facts" and arguments == self._arguments:
             with self._asking:
                 known, self._facts = self._facts, None
-            if known is not None:
+            if isinstance(known, verb.answer):
                 return known
         return super().call(verb, *arguments, stream=stream, on_event=on_event)
 
@@ -43,7 +48,7 @@ class Asked(Passing):
         """Connect, and ask."""
         with self._asking:
             super().open()
-            self._facts = super().call("facts", *self._arguments)
+            self._facts = super().call(FACTS, *self._arguments)
 
 
 class Early:

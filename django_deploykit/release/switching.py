@@ -9,8 +9,10 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.release.fanout import Interruption, each
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import Policy, Request
-from django_deploykit.release.transports.base import Event, LostError, Transport
+from django_deploykit.release.transports.base import LostError, Transport
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.releasing import SETTLE, SWITCH
 
 Work = Callable[[Transport], None]
 _ASKED = 6  # times that a host is asked, after its connection broke, how the switch ended
@@ -37,7 +39,7 @@ class Switching:
 
         def switch(transport: Transport) -> None:
             try:
-                transport.call("switch", *arguments, on_event=told(transport.name))
+                transport.call(SWITCH, *arguments, on_event=told(transport.name))
             except LostError as error:
                 find_out(transport, release, error)
 
@@ -118,7 +120,7 @@ def find_out(transport: Transport, release: str, error: LostError) -> None:
     for attempt in range(_ASKED):
         time.sleep(2 * attempt)
         try:
-            live = transport.call("settle")["live"]
+            live = transport.call(SETTLE).live
         except LostError:
             continue
         if live == release:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.facts import Facts, missing
-from django_deploykit.release.transports.base import Event, Transport
+from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.files import hash_stream
 from django_deploykit.runtime.bundle import signature
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, Manifest, load_list
 from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.reader import inflate
+from django_deploykit.runtime.wire.releasing import LIST, LIST_LIMIT, RECEIVE, Arrived
 
 _CHUNK = 1 << 18
 _ATTEMPTS = 3
@@ -206,7 +208,7 @@ class Sender:
         """
 
         def told(event: Event) -> None:
-            if event.get("event") == "arrived" and not event.get("again"):
+            if isinstance(event, Arrived) and not event.again:
                 arrived()
 
         sent = 0
@@ -222,12 +224,12 @@ class Sender:
                     lambda done, start=before: on_bytes(start + done),  # type: ignore[misc]
                     sum(_size(bundle, digest, delta) for digest, delta in deltas.items()),
                 )
-                result = transport.call("receive", stream=frames, on_event=told)  # type: ignore[arg-type]
+                result = transport.call(RECEIVE, stream=frames, on_event=told)  # type: ignore[arg-type]
             sent += frames.sent
-            if not result["again"]:
+            if not result.again:
                 return sent
-            whole = result["again"]
-            facts = Facts.read(facts.host, {"setup": True, "layers": facts.layers})
+            whole = result.again
+            facts = replace(facts, parts={}, bases=())
         raise DeployKitError(
             f"layers arrive damaged after {_ATTEMPTS} attempts: "
             + ", ".join(digest[:12] for digest in whole),
@@ -276,11 +278,11 @@ class Sender:
         kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
         found: dict[str, str] = {}
         for kind in sorted(kinds):
-            rows = [row for row in facts.bases if row["kind"] == kind]
+            rows = [row for row in facts.bases if row.kind == kind]
             for row in rows[:1]:
-                text = self._known(row["digest"]) or _fetched(transport, row["digest"])
+                text = self._known(row.digest) or _fetched(transport, row.digest)
                 if text is not None:
-                    found[row["digest"]] = text
+                    found[row.digest] = text
         return found
 
 
@@ -299,8 +301,8 @@ def missing_or_named(layers: Sequence[Layer], facts: Facts, named: Sequence[str]
 
 
 def _fetched(transport: Transport, digest: str) -> str | None:
-    data = transport.call("list", digest)["list"]
-    return zlib.decompress(base64.b64decode(data)).decode("utf-8")
+    text = transport.call(LIST, digest).list
+    return inflate(text, LIST_LIMIT, f"the list of layer {digest[:12]}").decode("utf-8")
 
 
 def travelling_sizes(path: Path, facts: Sequence[Facts]) -> dict[str, int]:

@@ -19,8 +19,9 @@ from typing import Any
 
 from django_deploykit.release import deploy_lock, runtime_archive
 from django_deploykit.release.transports import login, ssh
-from django_deploykit.runtime.base import output
+from django_deploykit.runtime.base import patience
 from django_deploykit.runtime.sources import sources
+from django_deploykit.runtime.wire.calls import Call
 
 AT, ON = os.environ.get("FAULT_AT", ""), os.environ.get("FAULT_ON", "")
 FLIP = int(os.environ.get("FAULT_FLIP", "-1"))
@@ -57,21 +58,21 @@ def strike() -> None:
 
     def called(
         self: ssh.Ssh,
-        verb: str,
+        verb: Call[Any],
         *arguments: str,
         stream: Any = None,
         on_event: Callable[[Any], None] | None = None,
     ) -> Any:
         def told(event: Any) -> None:
-            halt(self.name, f"event:{verb}:{event.get('event')}")
+            halt(self.name, f"event:{verb.name}:{getattr(event, 'what', event.name)}")
             if on_event is not None:
                 on_event(event)
 
-        halt(self.name, f"before:{verb}")
-        if verb == "receive" and FLIP >= 0:
+        halt(self.name, f"before:{verb.name}")
+        if verb.name == "receive" and FLIP >= 0:
             stream = Flipped(stream)
         result = answer(self, verb, *arguments, stream=stream, on_event=told)
-        halt(self.name, f"after:{verb}")
+        halt(self.name, f"after:{verb.name}")
         return result
 
     def begun(self: ssh.Ssh, channel: Any, *arguments: Any) -> Any:
@@ -86,15 +87,15 @@ def hurry() -> None:
     """Lose patience sooner, here and in the runtime that is sent."""
     ssh._PULSE, ssh._SILENCE, login._BANNER = PATIENCE / 6, PATIENCE, PATIENCE
     deploy_lock._HEARTBEAT = PATIENCE / 3
-    own, line = sources, f"\nSILENCE = {output.SILENCE}"
+    own, line = sources, f"\nSILENCE = {patience.SILENCE}"
 
     def files() -> dict[str, bytes]:
         found = own()
-        text = found["base/output.py"].decode()
+        text = found["base/patience.py"].decode()
         assert line in text
         return {
             **found,
-            "base/output.py": text.replace(line, f"\nSILENCE = {PATIENCE * 2}").encode(),
+            "base/patience.py": text.replace(line, f"\nSILENCE = {PATIENCE * 2}").encode(),
         }
 
     runtime_archive.sources = files  # type: ignore[attr-defined]

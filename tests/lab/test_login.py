@@ -18,6 +18,7 @@ from django_deploykit.release.transports import login, ssh
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.hostkeys import HostKeyError
 from django_deploykit.release.transports.ssh import Ssh
+from django_deploykit.runtime.wire.facts import FACTS, HOLD
 from tests.lab.conftest import BootHost
 from tests.lab.hosts import Host
 
@@ -60,7 +61,7 @@ def hostname(text: str, *, as_root: bool = False) -> str:
     """Log in to a host as deploykit.ini writes it; return what it calls itself."""
     made = Ssh(parse_host(text), ROOT, runtime_archive(), as_root=as_root)
     try:
-        return str(made.call("facts")["hostname"])
+        return str(made.call(FACTS).hostname)
     finally:
         made.close()
 
@@ -99,7 +100,7 @@ def test_a_jump_host(config: Config, host: Host) -> None:
     )
     made = Ssh(parse_host("root@inner"), ROOT, runtime_archive())
     try:
-        made.call("facts")
+        made.call(FACTS)
         # One to the gate, one through it, and the one that counts.
         assert int(host.run(f"ss -Htn src {host.address} sport = :22 | wc -l")) >= 3
     finally:
@@ -235,7 +236,7 @@ def test_a_runtime_damaged_on_the_way_is_refused(config: Config, host: Host) -> 
     bad = Damaged({"__main__.py": b"print('here')"})
     made = Ssh(parse_host(f"root@{host.address}"), ROOT, bad)
     with pytest.raises(DeployKitError, match="cannot be sent"):
-        made.call("facts")
+        made.call(FACTS)
     made.close()
     assert bad.digest not in host.run("ls -a /root/.cache/django-deploykit/runtime")
 
@@ -248,7 +249,7 @@ def test_sudo_where_the_login_is_not_root(config: Config, host: Host) -> None:
         hostname(f"ann@{host.address}", as_root=True)
     host.run("echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann")
     made = Ssh(parse_host(f"ann@{host.address}"), ROOT, runtime_archive(), as_root=True)
-    assert made.call("facts")["user"] == "root"
+    assert made.call(FACTS).user == "root"
     made.close()
 
 
@@ -276,7 +277,7 @@ def held_by(made: Ssh, host: Host, word: str) -> str:
         os.close(writer)
 
     with os.fdopen(reader, "rb", buffering=0) as stream:
-        made.call("hold", f"--owner={word}", stream=stream, on_event=held)
+        made.call(HOLD, f"--owner={word}", stream=stream, on_event=held)
     return str(json.loads(seen[0])["owner"])
 
 
@@ -297,9 +298,9 @@ def test_a_session_that_hangs_is_given_up(config: Config, host: Host, impatient:
 
     try:
         with os.fdopen(reader, "rb", buffering=0) as stream, pytest.raises(LostError):
-            made.call("hold", stream=stream, on_event=stop)
+            made.call(HOLD, stream=stream, on_event=stop)
         host.run("pkill -KILL -o -f 'sshd: root@notty'")
-        assert made.call("facts")["hostname"] == host.name  # over a new connection
+        assert made.call(FACTS).hostname == host.name  # over a new connection
     finally:
         os.close(writer)
         made.close()

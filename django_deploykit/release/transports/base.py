@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Callable, Iterable
+from typing import BinaryIO, Protocol, TypeVar
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.messages import Failure, Need, Result, read_message
+from django_deploykit.runtime.wire.reader import WireError
 
-Event = dict[str, Any]
+T = TypeVar("T")
 
 
 class LostError(DeployKitError):
     """The connection ended before the verb did; what the verb did is not known."""
+
+
+def read_answer(
+    call: Call[T], lines: Iterable[bytes], on_event: Callable[[Event], None] | None
+) -> T | Need | None:
+    """Return a verb's answer from the lines that it prints, or what the host lacks to run it.
+
+    None where the lines end before. Raises the verb's error, and :class:`LostError` for lines that
+    do not fit: what the verb did is not known then.
+    """
+    try:
+        for line in lines:
+            message = read_message(call, line)
+            if isinstance(message, Result):
+                return message.value
+            if isinstance(message, Failure):
+                raise message.as_error()
+            if isinstance(message, Need):
+                return message
+            if message is not None and on_event is not None:
+                on_event(message)
+    except WireError as error:
+        raise LostError(f"the host's answer is not valid: {error.message}", error.hint) from error
+    return None
 
 
 class Transport(Protocol):
@@ -23,16 +51,16 @@ class Transport(Protocol):
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
-        """Run a verb (``--root`` is added here) and return its ``result``.
+    ) -> T:
+        """Run a verb (``--root`` is added here) and return its answer.
 
         ``stream`` becomes its standard input, ``on_event`` gets each event as it arrives. The verb's
-        ``error`` is raised as :class:`DeployKitError` with its exit code, a lost connection as
-        :class:`LostError`.
+        error is raised as :class:`DeployKitError` with its exit code; a lost connection, and an
+        answer that does not fit, as :class:`LostError`.
         """
 
     def attach(self, verb: str, *arguments: str) -> int:
@@ -62,11 +90,11 @@ class Passing:
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> T:
         """Run a verb."""
         return self._transport.call(verb, *arguments, stream=stream, on_event=on_event)
 

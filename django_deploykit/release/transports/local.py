@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
@@ -13,11 +12,17 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.runtime_archive import RuntimeArchive
-from django_deploykit.release.transports.base import Event, LostError
+from django_deploykit.release.transports.base import LostError, read_answer
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.messages import Need
+from django_deploykit.runtime.wire.reader import iter_lines
+
+T = TypeVar("T")
 
 
 class Local:
@@ -37,21 +42,21 @@ class Local:
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> T:
         """Run a verb in a process group of its own: Ctrl-C reaches it through :meth:`interrupt`."""
         process = subprocess.Popen(
-            [*self._program(), verb, "--root", str(self.root), *arguments],
+            [*self._program(), verb.name, "--root", str(self.root), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(os.environ),
             start_new_session=True,
         )
-        running = _Running(verb, process)
+        running = _Running(verb.name, process)
         self._running.append(running)
         errors: list[bytes] = []
         helpers = [threading.Thread(target=_drain, args=(process, errors), daemon=True)]
@@ -60,7 +65,7 @@ class Local:
         for helper in helpers:
             helper.start()
         try:
-            return self._outcome(process, on_event or (lambda _: None), errors, helpers[0])
+            return self._outcome(verb, process, on_event, errors, helpers[0])
         finally:
             self._running.remove(running)
             helpers[0].join(2)
@@ -71,28 +76,26 @@ class Local:
 
     def _outcome(
         self,
+        verb: Call[T],
         process: subprocess.Popen[bytes],
-        on_event: Callable[[Event], None],
+        on_event: Callable[[Event], None] | None,
         errors: list[bytes],
         drain: threading.Thread,
-    ) -> dict[str, Any]:
+    ) -> T:
         assert process.stdout is not None
-        result: dict[str, Any] | None = None
-        for line in process.stdout:
-            message = parse(line)
-            if "error" in message:
-                process.wait()
-                raise error_of(message["error"])
-            if "result" in message:
-                result = message["result"]
-            elif message:
-                on_event(message)
+        try:
+            answer = read_answer(verb, iter_lines(process.stdout.readline), on_event)
+        except LostError:
+            raise
+        except DeployKitError:
+            process.wait()
+            raise
         process.wait()
-        if result is None:
+        if answer is None or isinstance(answer, Need):
             drain.join(2)
             text = b"".join(errors).decode("utf-8", "replace").strip()
             raise LostError(f"{self.name}: the verb ended with {process.returncode}", text[-2000:])
-        return result
+        return answer
 
     def attach(self, verb: str, *arguments: str) -> int:
         """Run a verb on the user's terminal."""
@@ -138,24 +141,6 @@ class _Running:
     verb: str
     process: subprocess.Popen[bytes]
     stopped: threading.Event = field(default_factory=threading.Event)
-
-
-def parse(line: bytes) -> dict[str, Any]:
-    """Return a verb's message, ``{}`` for a line that is none."""
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return {}
-    return message if isinstance(message, dict) else {}
-
-
-def error_of(facts: dict[str, Any]) -> DeployKitError:
-    """Return a verb's error as the exception that it was there."""
-    return DeployKitError(
-        str(facts.get("message", "failed")),
-        str(facts.get("hint", "")),
-        int(facts.get("exit_code", 1)),
-    )
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

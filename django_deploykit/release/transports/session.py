@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django_deploykit.runtime.wire.reader import WireError, iter_lines
+
 _READY = b"ready\n"
 _LOST = -1  # the exit code of a verb whose connection ended, as paramiko gives it
 
@@ -116,9 +118,9 @@ class Session:
             self.first = b"" if line == _READY else line
             if line == _READY:
                 self._begun.set()
-                for line in lines:
+                for line in iter_lines(lines.readline):
                     self._dispatch(line)
-        except (OSError, EOFError, ValueError):
+        except (OSError, EOFError, ValueError, WireError):
             pass
         finally:
             with self._counting:

@@ -12,21 +12,29 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import paramiko
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import Host
 from django_deploykit.release.runtime_archive import RuntimeArchive
-from django_deploykit.release.transports.base import Event, LostError
-from django_deploykit.release.transports.local import error_of, parse
+from django_deploykit.release.transports.base import LostError, read_answer
 from django_deploykit.release.transports.login import Login
-from django_deploykit.release.transports.session import Call, Session
+from django_deploykit.release.transports.session import Call as SessionCall
+from django_deploykit.release.transports.session import Session
 from django_deploykit.release.transports.sshconfig import resolve
 from django_deploykit.release.transports.terminal import converse
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.messages import Need, read_message
+from django_deploykit.runtime.wire.reader import iter_lines
+
+T = TypeVar("T")
 
 # Ours first: its bytecode is in the archive. Then what Debian calls its own, then any that will do.
 _PYTHONS = (
@@ -74,6 +82,14 @@ _MUCH = 1 << 20  # bytes: a stream as long gets a channel of its own, beside wha
 _SIGN = 16  # bytes that a sign of life of this side has at most
 
 
+@dataclass(frozen=True)
+class _Nothing:
+    """What the scripts above answer."""
+
+
+_LOOK, _TAKEN = Call("facts", _Nothing), Call("receive", _Nothing)
+
+
 def quote(words: Sequence[str]) -> str:
     """Return words as one line for a remote shell; the only place where values are quoted.
 
@@ -98,8 +114,8 @@ class Ssh:
         self._opening, self._beginning = threading.Lock(), threading.Lock()
         self._heard = 0.0
         self._ready = False  # the runtime is known to be there
-        self._running: dict[paramiko.Channel | Call, str] = {}
-        self._cut: set[paramiko.Channel | Call] = set()
+        self._running: dict[paramiko.Channel | SessionCall, str] = {}
+        self._cut: set[paramiko.Channel | SessionCall] = set()
 
     @property
     def name(self) -> str:
@@ -108,26 +124,27 @@ class Ssh:
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> T:
         """Run a verb; the runtime is sent first where it is missing."""
-        begin: Callable[[], paramiko.Channel | Call]
+        begin: Callable[[], paramiko.Channel | SessionCall]
         if self._as_root or getattr(stream, "size", 0) > _MUCH:
             if stream is not None:
                 self._ensure_runtime()  # what was read from a stream cannot be read again
-            command = self._command(verb, arguments)
+            command = self._command(verb.name, arguments)
             begin = lambda: self._executed(command)  # noqa: E731
         else:
-            begin = lambda: self._serving().call([*self._words(verb), *arguments])  # noqa: E731
+            begin = lambda: self._serving().call([*self._words(verb.name), *arguments])  # noqa: E731
         answer = self._ask(begin, verb, stream, on_event)
-        if answer.get("need") == "runtime":
+        if answer == Need("runtime"):
             self._send_runtime()
             answer = self._ask(begin, verb, stream, on_event)
         self._ready = True
-        _judge_python(answer)
+        if isinstance(answer, Need):
+            raise _lacking(answer)
         return answer
 
     def attach(self, verb: str, *arguments: str) -> int:
@@ -173,15 +190,14 @@ class Ssh:
         with self._beginning:
             if self._session is None or not self._session.alive:
                 self._session = self._served()
-                if (
-                    not self._session.ready()
-                    and parse(self._session.first).get("need") == "runtime"
-                ):
+                if not self._session.ready() and _first_need(self._session) == Need("runtime"):
                     self._send_runtime()
                     self._session = self._served()
             session = self._session
             if not session.ready():
-                _judge_python(parse(session.first))
+                need = _first_need(session)
+                if need is not None:
+                    raise _lacking(need)
                 raise LostError("the connection was lost", session.first.decode("utf-8", "replace"))
             self._ready = True
         return session
@@ -206,7 +222,8 @@ class Ssh:
             return
         script = _THERE.format(folder=_FOLDER, digest=self._archive.digest)
         command = quote(["exec", "sh", "-c", script])
-        if "need" in self._ask(lambda: self._executed(command), "facts", None, None):
+        found = self._ask(lambda: self._executed(command), _LOOK, None, None)
+        if isinstance(found, Need):
             self._send_runtime()
         self._ready = True
 
@@ -221,27 +238,27 @@ class Ssh:
         command = quote(["exec", "sh", "-c", script])
         try:
             data = io.BytesIO(self._archive.data)
-            self._ask(lambda: self._executed(command), "receive", data, None)
+            self._ask(lambda: self._executed(command), _TAKEN, data, None)
         except LostError as error:
             raise LostError(f"the runtime cannot be sent: {error.message}", error.hint) from None
 
     def _ask(
         self,
-        begin: Callable[[], paramiko.Channel | Call],
-        verb: str,
+        begin: Callable[[], paramiko.Channel | SessionCall],
+        verb: Call[T],
         stream: BinaryIO | None,
         on_event: Callable[[Event], None] | None,
-    ) -> dict[str, Any]:
-        """Begin a command and return its result, or what it needs."""
-        channel: paramiko.Channel | Call | None = None
+    ) -> T | Need:
+        """Begin a command and return its answer, or what it needs."""
+        channel: paramiko.Channel | SessionCall | None = None
         errors: list[bytes] = []
         try:
             channel = begin()
-            self._running[channel] = verb
+            self._running[channel] = verb.name
             drain = _thread(self._drain, channel, errors)
             if stream is not None:
                 _thread(self._feed, channel, stream)
-            return self._outcome(channel, on_event or (lambda _: None), errors, drain)
+            return self._outcome(channel, verb, on_event, errors, drain)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
         finally:
@@ -252,27 +269,18 @@ class Ssh:
 
     def _outcome(
         self,
-        channel: paramiko.Channel | Call,
-        on_event: Callable[[Event], None],
+        channel: paramiko.Channel | SessionCall,
+        verb: Call[T],
+        on_event: Callable[[Event], None] | None,
         errors: list[bytes],
         drain: threading.Thread,
-    ) -> dict[str, Any]:
-        result: dict[str, Any] | None = None
-        for line in channel.makefile("rb"):
-            self._heard = time.monotonic()
-            message = parse(line)
-            if "error" in message:
-                raise error_of(message["error"])
-            if "need" in message:
-                return message
-            if "result" in message:
-                result = message["result"]
-                if isinstance(channel, Call):
-                    break  # nothing comes after it
-            elif message:
-                on_event(message)
-        if result is not None:
-            return result
+    ) -> T | Need:
+        lines = self._lines(channel)
+        answer = read_answer(verb, lines, on_event)
+        if answer is not None:
+            if not isinstance(channel, SessionCall):
+                deque(lines, 0)  # the command ends by itself
+            return answer
         code = channel.recv_exit_status()
         drain.join(2)
         text = b"".join(errors).decode("utf-8", "replace").strip()
@@ -282,13 +290,22 @@ class Ssh:
             )
         raise LostError(f"the verb ended with {code}", text[-2000:])
 
-    def _drain(self, channel: paramiko.Channel | Call, errors: list[bytes]) -> None:
+    def _lines(self, channel: paramiko.Channel | SessionCall) -> Iterator[bytes]:
+        if isinstance(channel, SessionCall):
+            lines = channel.makefile("rb")
+        else:
+            lines = iter_lines(channel.makefile("rb").readline)
+        for line in lines:
+            self._heard = time.monotonic()
+            yield line
+
+    def _drain(self, channel: paramiko.Channel | SessionCall, errors: list[bytes]) -> None:
         with contextlib.suppress(OSError):
             while piece := channel.recv_stderr(1 << 15):
                 errors.append(piece)
                 del errors[:-50]
 
-    def _feed(self, channel: paramiko.Channel | Call, stream: BinaryIO) -> None:
+    def _feed(self, channel: paramiko.Channel | SessionCall, stream: BinaryIO) -> None:
         with contextlib.suppress(OSError, ValueError):
             while channel not in self._cut and (piece := stream.read(1 << 16)):
                 channel.sendall(piece)
@@ -345,12 +362,16 @@ class Ssh:
             time.sleep(1.0)
 
 
-def _judge_python(answer: dict[str, Any]) -> None:
-    if "need" in answer:
-        raise DeployKitError(
-            f"it has no {answer['need']}",
-            "Install Python 3.9 or newer there: apt-get install python3",
-        )
+def _first_need(session: Session) -> Need | None:
+    """Return what the host lacks, where it said so instead of serving."""
+    message = read_message(_LOOK, session.first)
+    return message if isinstance(message, Need) else None
+
+
+def _lacking(need: Need) -> DeployKitError:
+    return DeployKitError(
+        f"it has no {need.need}", "Install Python 3.9 or newer there: apt-get install python3"
+    )
 
 
 def _thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:

@@ -63,12 +63,15 @@ def hold(
 
 
 @contextmanager
-def alone(root: Path, what: str, tell: Callable[..., None]) -> Iterator[None]:
-    """Be the only process that changes a site; wait for one that is left over from a dead controller."""
+def alone(root: Path, what: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Be the only process that changes a site; wait for one that is left over from a dead controller.
+
+    ``waiting`` gets the text that says what is waited for.
+    """
     path = root / "switch.lock"
     other = holder(path)
     if other is not None:
-        tell("wait", until=f"process {other.get('pid', '?')} has ended: {other.get('what')}")
+        waiting(f"until process {other.get('pid', '?')} has ended: {other.get('what')}")
     with hold(path, {"what": what, "pid": os.getpid()}, _LONGEST_WORK):
         yield
 

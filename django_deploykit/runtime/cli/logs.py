@@ -7,6 +7,7 @@ import select
 import sys
 from typing import List
 
+from ..base.printable import printable
 from ..supervisors.base import Supervisor
 
 _WINDOW = 500  # lines looked at each time
@@ -46,13 +47,7 @@ def visible(line: str) -> str:
     >>> visible("\x1b[31mred\x1b[0m\tand \x1b[2Jgone\x07")
     'red\tand \\x1b[2Jgone\\x07'
     """
-    plain = _COLOUR.sub("", line)
-    return "".join(
-        char
-        if char.isprintable() or char == "\t"
-        else char.encode("unicode_escape").decode("ascii")
-        for char in plain
-    )
+    return printable(_COLOUR.sub("", line), kept="\t")
 
 
 def unread(descriptor: int, seconds: float) -> bool:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional
 
-from ..base.output import SILENCE
+from ..base.patience import SILENCE
 
 _IDLE = 900.0  # seconds without a word, and without a verb, after which nobody needs this process
 _BREATH = 0.02  # seconds: what verbs need later is loaded when nothing else is asked

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import io
 import os
 import sys
-import zlib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import List, Sequence
 
-from ..base import deploy_lock, journal
+from ..base import deploy_lock
 from ..base.errors import TAKEN_BACK, DeployKitError
-from ..base.output import SILENCE, Patient, Voice, has_ended, heed, wait_for_end
+from ..base.interruption import listen_for_interrupts
+from ..base.patience import SILENCE, Patient, has_ended, wait_for_end
 from ..base.processes import run
 from ..base.site import Site, live_release, load_site, site_from_json
 from ..bundle import signature
@@ -26,6 +26,13 @@ from ..storage import prune
 from ..storage.virtualenv import changed_files, load_release
 from ..supervisors import supervisor_of
 from ..supervisors.local import Plain, program_of
+from ..wire import journal, operating, releasing
+from ..wire.events import Activity
+from ..wire.facts import Held, HoldResult, HostFacts, PrepareResult
+from ..wire.operating import HostStatus, SetupResult, WatchResult
+from ..wire.reader import deflate
+from ..wire.reports import CheckResult, KinResult
+from ..wire.voice import Voice
 from .arguments import VERBS as VERBS
 from .arguments import parse
 
@@ -44,7 +51,7 @@ def main(arguments: Sequence[str], path: Path) -> int:
     voice = Voice(person=person and not options.json)
     try:
         if options.verb not in _OWN_INPUT and not sys.stdin.isatty():
-            heed(sys.stdin.fileno())
+            listen_for_interrupts(sys.stdin.fileno())
         return _run(options, path, voice)
     except DeployKitError as error:
         voice.error(error)
@@ -62,7 +69,8 @@ def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
     if options.verb in (*_TEXT, "keeper", "serve"):
         return int(globals()[f"_{options.verb}"](options, path))
     if options.verb in _CHANGING:
-        with deploy_lock.alone(_site_of(options, path).root, options.verb, voice.tell):
+        root = _site_of(options, path).root
+        with deploy_lock.alone(root, options.verb, lambda text: voice.emit(Activity("wait", text))):
             result = globals()[f"_{options.verb}"](options, path, voice)
     else:
         result = globals()[f"_{options.verb}"](options, path, voice)
@@ -80,89 +88,77 @@ def default_root(path: Path) -> Path:
         return Path("/srv") / bundle.manifest.project
 
 
-def _info(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _info(options: argparse.Namespace, path: Path, voice: Voice) -> operating.BundleInfo:
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
-    layers = [
-        {
-            "kind": one.kind,
-            "name": one.name,
-            "version": one.version,
-            "size": one.size,
-            "sha256": one.sha256,
-        }
-        for one in manifest.layers
-    ]
-    return {
-        "project": manifest.project,
-        "release_id": manifest.release_id,
-        "commit": manifest.commit,
-        "python": manifest.python,
-        "platform": manifest.platform,
-        "glibc": manifest.glibc,
-        "size": manifest.size,
-        "processes": {one.name: one.command for one in manifest.processes},
-        "required": list(manifest.required),
-        "layers": layers,
-    }
+    return operating.BundleInfo(
+        project=manifest.project,
+        release_id=manifest.release_id,
+        commit=manifest.commit,
+        python=manifest.python,
+        platform=manifest.platform,
+        glibc=manifest.glibc,
+        size=manifest.size,
+        processes={one.name: one.command for one in manifest.processes},
+        required=tuple(manifest.required),
+        layers=tuple(
+            operating.BundleLayer(one.kind, one.name, one.version, one.size, one.sha256)
+            for one in manifest.layers
+        ),
+    )
 
 
-def _verify(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _verify(options: argparse.Namespace, path: Path, voice: Voice) -> operating.VerifyResult:
     with BundleFile(path) as bundle:
         bundle.verify()
         manifest = bundle.manifest
-    return {
-        "verified": str(path),
-        "release_id": manifest.release_id,
-        "layers": len(manifest.layers),
-    }
+    return operating.VerifyResult(str(path), manifest.release_id, len(manifest.layers))
 
 
-def _facts(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _facts(options: argparse.Namespace, path: Path, voice: Voice) -> HostFacts:
     return facts.facts(options.root, options.python, program_of(path))
 
 
-def _prepare(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _prepare(options: argparse.Namespace, path: Path, voice: Voice) -> PrepareResult:
     """Make a ``local`` site ready: the site's JSON is the argument, the sample standard input."""
-    site = site_from_json(options.site)
-    return {"keys": facts.prepare_local(site, sys.stdin.read())}
+    return PrepareResult(facts.prepare_local(site_from_json(options.site), sys.stdin.read()))
 
 
-def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _hold(options: argparse.Namespace, path: Path, voice: Voice) -> HoldResult:
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
     descriptor = sys.stdin.fileno()
     with deploy_lock.hold(
         options.root / "lock", owner, options.wait, lambda: has_ended(descriptor)
     ):
-        seen = facts.facts(options.root, options.python, program_of(path)) if options.facts else {}
-        voice.tell("held", facts=seen)
-        return {"ended": wait_for_end(sys.stdin.buffer, SILENCE)}
+        program = program_of(path)
+        seen = facts.facts(options.root, options.python, program) if options.facts else None
+        voice.emit(Held(seen))
+        return HoldResult(wait_for_end(sys.stdin.buffer, SILENCE))
 
 
-def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.ReceiveResult:
     from ..storage import receive
 
     site = _site_of(options, path)
     prune.sweep_unfinished(site)  # before room is needed
     stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
-    got = receive.receive(site.store, site.root / "inbox", stream, voice.tell)
-    return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
+    got = receive.receive(site.store, site.root / "inbox", stream, voice.emit)
+    return releasing.ReceiveResult(got.bytes, tuple(got.layers), tuple(got.again))
 
 
-def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _kin(options: argparse.Namespace, path: Path, voice: Voice) -> KinResult:
     from ..deploy.project_commands import kin
 
     site = _site_of(options, path)
     return kin(site, _live(site), options.release)
 
 
-def _list(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _list(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.ListResult:
     site = _site_of(options, path)
-    text = (site.store / f"{options.digest}.json").read_bytes()
-    return {"list": base64.b64encode(zlib.compress(text)).decode("ascii")}
+    return releasing.ListResult(deflate((site.store / f"{options.digest}.json").read_bytes()))
 
 
-def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.StageResult:
     site = _site_of(options, path)
     inbox = site.root / "inbox" / f"{options.release}.json"
     target = site.releases / options.release
@@ -176,12 +172,12 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, A
     sent = inbox.with_suffix(".sig")
     text = _sent(sent) or signature.read_kept(target)
     signer = signature.judge(site, manifest, text)
-    result = stage_release(site, manifest, voice)
-    if text and not result["again"]:
+    result = stage_release(site, manifest, voice.emit)
+    if text and not result.again:
         signature.keep(target, text)
         sent.unlink(missing_ok=True)
     inbox.unlink(missing_ok=True)
-    return {**result, "signer": signer}
+    return replace(result, signer=signer)
 
 
 def _sent(path: Path) -> str:
@@ -189,36 +185,36 @@ def _sent(path: Path) -> str:
     return path.read_text(encoding="ascii") if path.exists() else ""
 
 
-def _check(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _check(options: argparse.Namespace, path: Path, voice: Voice) -> CheckResult:
     from ..deploy.project_commands import check
 
     return check(_site_of(options, path), options.release, program_of(path))
 
 
-def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.MigrateResult:
     from ..deploy.project_commands import migrate
 
     site = _site_of(options, path)
-    record = {"action": "migrate", "release": options.release, "owner": options.owner}
+    record = journal.JournalRecord("migrate", options.release, "done", options.owner)
     try:
-        result = migrate(site, options.release, options.database, program_of(path), voice.tell)
+        result = migrate(site, options.release, options.database, program_of(path), voice.emit)
     except DeployKitError as error:
-        journal.append(site.journal, {**record, "result": "failed", "why": error.message})
+        journal.append(site.journal, replace(record, result="failed", why=error.message))
         raise
-    journal.append(site.journal, {**record, "result": "done"})
+    journal.append(site.journal, record)
     return result
 
 
-def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> journal.JournalRecord:
     site = _site_of(options, path)
     supervisor = supervisor_of(site, program_of(path))
-    settle(site, supervisor, voice.tell)
+    settle(site, supervisor, voice.emit)
     signature.judge_release(site, options.release, load_release(site.releases / options.release))
     if options.action == "rollback" and not site.host:
         from ..deploy.project_commands import refresh
 
         refresh(site, options.release, program_of(path))
-    return switch(site, supervisor, _change(site, options), voice.tell)
+    return switch(site, supervisor, _change(site, options), voice.emit)
 
 
 def _change(site: Site, options: argparse.Namespace) -> Change:
@@ -226,71 +222,64 @@ def _change(site: Site, options: argparse.Namespace) -> Change:
     return Change(options.release, live_release(site), options.action, options.owner, commit)
 
 
-def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.SettleResult:
     site = _site_of(options, path)
     supervisor = supervisor_of(site, program_of(path))
-    return {"settled": settle(site, supervisor, voice.tell), "live": live_release(site)}
+    settled = settle(site, supervisor, voice.emit)
+    return releasing.SettleResult(settled, live_release(site))
 
 
-def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.PruneResult:
     return prune.prune(_site_of(options, path), options.release, prune.remove_later)
 
 
-def _status(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _status(options: argparse.Namespace, path: Path, voice: Voice) -> HostStatus:
     site = _site_of(options, path)
     supervisor = supervisor_of(site, program_of(path))
     live = live_release(site)
-    result: Dict[str, Any] = {
-        "live": live,
-        "listen": site.listen,
-        "commit": "",
-        "instances": [
-            {
-                "release": one.release,
-                "process": one.process,
-                "active": one.active,
-                "restarts": one.restarts,
-                "pid": one.pid,
-            }
+    manifest = load_release(site.releases / live) if live else None
+    changed: List[str] = []
+    if live and manifest and not options.quick:
+        changed = changed_files(site.releases / live, site.store, manifest)
+    return HostStatus(
+        live=live,
+        listen=site.listen,
+        commit=manifest.commit if manifest else "",
+        instances=tuple(
+            operating.InstanceStatus(one.release, one.process, one.active, one.restarts, one.pid)
             for one in supervisor.instances()
-        ],
-        "staged": prune.staged(site),
-        "lock": deploy_lock.holder(site.root / "lock"),
-        "interrupted": (site.root / "switching.json").exists(),
-        "changed": [],
-        "drift": facts.configuration(site, supervisor)["drift"],
-    }
-    if live:
-        manifest = load_release(site.releases / live)
-        result["commit"] = manifest.commit
-        if not options.quick:
-            result["changed"] = changed_files(site.releases / live, site.store, manifest)
-    return result
+        ),
+        staged=tuple(prune.staged(site)),
+        lock=facts.lock_owner(site),
+        interrupted=(site.root / "switching.json").exists(),
+        changed=tuple(changed),
+        drift=facts.drift(site, supervisor),
+    )
 
 
-def _history(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
-    return {"records": journal.read(_site_of(options, path).journal)}
+def _history(options: argparse.Namespace, path: Path, voice: Voice) -> operating.HistoryResult:
+    return operating.HistoryResult(tuple(journal.read_journal(_site_of(options, path).journal)))
 
 
-def _watch(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _watch(options: argparse.Namespace, path: Path, voice: Voice) -> WatchResult:
     """Ask the live site until standard input ends; nothing where nothing is live yet."""
-    from ..deploy.latency import summary, usable, watch
+    from ..deploy.latency import usable, watch
 
     site = _site_of(options, path)
     live = live_release(site)
     if live is None:
-        return summary([])
-    return watch(site, usable(site, probe_hosts(site, live)), sys.stdin.fileno(), voice.tell)
+        return WatchResult()
+    return watch(site, usable(site, probe_hosts(site, live)), sys.stdin.fileno(), voice.emit)
 
 
-def _end(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _end(options: argparse.Namespace, path: Path, voice: Voice) -> operating.EndResult:
     site = _site_of(options, path)
     if site.supervisor != "plain":
         raise DeployKitError(
             "this site runs under systemd",
             f"Use: sudo systemctl stop {site.app}.service {site.app}.socket",
         )
-    return {"ended": Plain(site, program_of(path)).end()}
+    return operating.EndResult(Plain(site, program_of(path)).end())
 
 
 def _log(options: argparse.Namespace, path: Path) -> int:
@@ -347,13 +336,13 @@ def _site(options: argparse.Namespace, path: Path) -> int:
     return 0
 
 
-def _install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _install(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.InstallResult:
     from ..deploy.install import install
 
     return install(options, path, voice)
 
 
-def _setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def _setup(options: argparse.Namespace, path: Path, voice: Voice) -> SetupResult:
     from ..provision.setup import setup
 
     return setup(options, path, voice)

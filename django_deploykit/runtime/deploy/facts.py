@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Optional, Sequence, Tuple
 
-from ..base import deploy_lock, journal
+from ..base import deploy_lock
 from ..base.configuration import configured_keys, fill
 from ..base.errors import DeployKitError
 from ..base.machine import here_glibc, here_platform
@@ -17,84 +18,98 @@ from ..storage import layers, prune, receive
 from ..storage.virtualenv import find_python
 from ..supervisors import supervisor_of
 from ..supervisors.base import Supervisor
+from ..wire.facts import BaseLayer, HostFacts, LockOwner
+from ..wire.journal import last_good, read_journal
 
 
-def facts(root: Path, python: str, program: Sequence[str]) -> Dict[str, Any]:
+def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
     """Return what a plan needs to know of this host; read-only, and works on a bare host too.
 
     Without ``python``, the version that a bundle needs, its configuration is not read.
     """
-    result: Dict[str, Any] = {
-        "setup": (root / "site.json").exists(),
-        "python": find_python(python),
-        "platform": here_platform(),
-        "glibc": here_glibc(),
-        "clock": time.time(),
-        "hostname": os.uname().nodename,
-        "user": os.environ.get("USER", str(os.getuid())),
-    }
-    if not result["setup"]:
-        return result
+    bare = HostFacts(
+        setup=(root / "site.json").exists(),
+        python=find_python(python),
+        platform=here_platform(),
+        glibc=here_glibc(),
+        clock=time.time(),
+        hostname=os.uname().nodename,
+        user=os.environ.get("USER", str(os.getuid())),
+    )
+    if not bare.setup:
+        return bare
     site = load_site(root)
-    found = {**result, **site_facts(site, program)}
-    if python:  # a bundle is to come; a way back needs no configuration
-        found.update(configuration(site, supervisor_of(site, program)))
-    return found
+    supervisor = supervisor_of(site, program)
+    found = _site_facts(bare, site, supervisor)
+    if not python:  # a way back needs no configuration
+        return found
+    keys, drift, processes = _configuration(site, supervisor)
+    return replace(found, keys=keys, drift=drift, processes=processes)
 
 
-def site_facts(site: Site, program: Sequence[str]) -> Dict[str, Any]:
-    """Return the facts of a site that is set up."""
+def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFacts:
+    """Add the facts of a site that is set up."""
     status = os.statvfs(site.root)
-    records = journal.read(site.journal)
     staged = prune.staged(site)
     live = live_release(site)
-    supervisor = supervisor_of(site, program)
-    return {
-        "free": status.f_bavail * status.f_frsize + prune.reclaimable(site),
-        "inodes": status.f_favail if status.f_files else None,
-        "layers": layers.present(site.store),
-        "bases": base_layers(site),
-        "parts": receive.parts(site.store),
-        "live": live,
-        "staged": staged,
-        "last_good": journal.last_good(records, live, staged),
-        "serving": sorted({one.release for one in supervisor.instances() if one.active}),
-        "switching": (site.root / "switching.json").exists(),
-        "lock": deploy_lock.holder(site.root / "lock"),
-        "site": site.dumps(),
-        "asks": signature.wanted(site),
-    }
+    return replace(
+        bare,
+        free=status.f_bavail * status.f_frsize + prune.reclaimable(site),
+        inodes=status.f_favail if status.f_files else None,
+        layers=frozenset(layers.present(site.store)),
+        bases=base_layers(site),
+        parts=receive.parts(site.store),
+        live=live,
+        staged=tuple(staged),
+        last_good=last_good(read_journal(site.journal), live, staged),
+        serving=tuple(sorted({one.release for one in supervisor.instances() if one.active})),
+        switching=(site.root / "switching.json").exists(),
+        lock=lock_owner(site),
+        site=site.dumps(),
+        asks=signature.wanted(site),
+    )
 
 
-def configuration(site: Site, supervisor: Supervisor) -> Dict[str, Any]:
-    """Return the configuration's option names and how the host's units differ from what they should be.
+def lock_owner(site: Site) -> Optional[LockOwner]:
+    """Return who holds the deploy lock now, None where it is free."""
+    found = deploy_lock.holder(site.root / "lock")
+    if found is None:
+        return None
+    return LockOwner(
+        str(found.get("owner", "")), str(found.get("what", "")), float(found.get("time", 0))
+    )
 
-    ``processes`` are those that the host has units for; absent where it needs none.
+
+def _configuration(
+    site: Site, supervisor: Supervisor
+) -> Tuple[Tuple[str, ...], Tuple[str, ...], Optional[Tuple[str, ...]]]:
+    """Return option names, how units differ from what they should be, processes with units.
+
+    The processes are None where the host needs no units.
     """
     from ..supervisors.systemd import Systemd
 
     if isinstance(supervisor, Systemd):
-        return {
-            "keys": supervisor.keys(),
-            "drift": supervisor.drift(),
-            "processes": supervisor.kinds,
-        }
-    return {"keys": configured_keys(site.etc, site.app), "drift": []}
+        return tuple(supervisor.keys()), tuple(supervisor.drift()), tuple(supervisor.kinds)
+    return tuple(configured_keys(site.etc, site.app)), (), None
 
 
-def base_layers(site: Site) -> List[Dict[str, str]]:
+def drift(site: Site, supervisor: Supervisor) -> Tuple[str, ...]:
+    """Return how this host's units differ from what they should be."""
+    return _configuration(site, supervisor)[1]
+
+
+def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
     """Return app and static layers of staged releases, the newest first: what a delta can start from."""
-    found: List[Dict[str, str]] = []
-    for manifest in reversed(prune.manifests(site)):
-        for layer in manifest.layers:
-            if layer.kind != "distribution" and layers.has(site.store, layer.sha256):
-                found.append(
-                    {"kind": layer.kind, "digest": layer.sha256, "release": manifest.release_id}
-                )
-    return found
+    return tuple(
+        BaseLayer(layer.kind, layer.sha256, manifest.release_id)
+        for manifest in reversed(prune.manifests(site))
+        for layer in manifest.layers
+        if layer.kind != "distribution" and layers.has(site.store, layer.sha256)
+    )
 
 
-def prepare_local(site: Site, sample: str) -> List[str]:
+def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:
     """Make the folders and files of a ``local`` site; returns the options that wait to be filled in."""
     for folder in (site.root, site.releases, site.store, site.etc, site.data, site.root / "log"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +122,7 @@ def prepare_local(site: Site, sample: str) -> List[str]:
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(site.dumps(), encoding="utf-8")
         os.replace(temporary, path)
-    return configured_keys(site.etc, site.app)
+    return tuple(configured_keys(site.etc, site.app))
 
 
 def _user_name(uid: int) -> str:

@@ -6,11 +6,10 @@ import argparse
 import getpass
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import List
 
 from ..base import deploy_lock
 from ..base.errors import DeployKitError
-from ..base.output import Voice
 from ..base.site import Site, live_release, load_site
 from ..bundle import signature
 from ..bundle.manifest import Manifest
@@ -19,6 +18,10 @@ from ..bundle.seal import judge_seal
 from ..storage import layers, prune
 from ..supervisors import supervisor_of
 from ..supervisors.local import program_of
+from ..wire.events import Activity
+from ..wire.releasing import InstallResult
+from ..wire.reports import CheckResult, DeployCheckReport
+from ..wire.voice import Voice
 from . import facts
 from .project_commands import check, migrate
 from .switch import Change, settle, switch
@@ -36,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def install(options: argparse.Namespace, path: Path, voice: Voice) -> InstallResult:
     """Stage this bundle, check it, migrate, and let it take over."""
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
@@ -50,26 +53,26 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, 
             {"owner": owner, "what": f"installing {manifest.commit[:12]}"},
             options.wait,
         ),
-        deploy_lock.alone(site.root, "install", voice.tell),
+        deploy_lock.alone(site.root, "install", lambda text: voice.emit(Activity("wait", text))),
     ):
         program = program_of(path)
         supervisor = supervisor_of(site, program)
-        settle(site, supervisor, voice.tell)
+        settle(site, supervisor, voice.emit)
         if live_release(site) == manifest.release_id:
-            return {"live": manifest.release_id, "changed": False}
+            return InstallResult(manifest.release_id, changed=False)
         _stage(path, site, manifest, voice)
         if signed:
             signature.keep(site.releases / manifest.release_id, signed)
-        voice.tell("check")
+        voice.emit(Activity("check"))
         report = check(site, manifest.release_id, program)
         _judge(report)
-        if _migrate(options, site, manifest.release_id, report["report"], program, voice):
+        if _migrate(options, site, manifest.release_id, report.report, program, voice):
             # The health path could not be asked while migrations waited.
             _judge(check(site, manifest.release_id, program))
         change = Change(manifest.release_id, live_release(site), "release", owner, manifest.commit)
-        switch(site, supervisor, change, voice.tell)
+        switch(site, supervisor, change, voice.emit)
         gone = prune.prune(site)
-    return {"live": manifest.release_id, "changed": True, "removed": gone["removed"]}
+    return InstallResult(manifest.release_id, changed=True, removed=gone.removed)
 
 
 def _signed(path: Path, site: Site, manifest: Manifest) -> str:
@@ -99,48 +102,37 @@ def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
         layers.judge_space(
             site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing)
         )
-        voice.tell("extract", layers=len(missing))
+        voice.emit(Activity("extract", f"{len(missing)} layers"))
         layers.extract_all(path, site.store, missing, lambda: judge_seal(path))
-        if not stage_release(site, manifest, voice)["again"]:
+        if not stage_release(site, manifest, voice.emit).again:
             return
     raise DeployKitError("layers stay damaged in the store", "Check this host's disk.")
 
 
-def _judge(result: Mapping[str, Any]) -> None:
-    if result["code"]:
-        bad = [
-            one
-            for one in result["report"].get("findings", [])
-            if str(one.get("level", "")).lower() in ("error", "critical")
-        ]
-        lines = [f"  - {_line(one)}" for one in bad]
+def _judge(result: CheckResult) -> None:
+    if result.code:
+        lines = [f"  - {one}" for one in result.report.findings if one.blocks]
         raise DeployKitError(
             "\n".join(["nothing was switched; deploy_check refuses the release:", *lines])
         )
-
-
-def _line(finding: Mapping[str, Any]) -> str:
-    hint = f" ({finding['hint']})" if finding.get("hint") else ""
-    place = f"{finding['path']}:{finding.get('line') or 1}: " if finding.get("path") else ""
-    return f"{finding.get('id')}: {place}{finding.get('message')}{hint}"
 
 
 def _migrate(
     options: argparse.Namespace,
     site: Site,
     release: str,
-    report: Mapping[str, Any],
+    report: DeployCheckReport,
     program: List[str],
     voice: Voice,
 ) -> bool:
     """Run what is pending, once for each database; returns whether anything was."""
-    rows = [row for row in report.get("migrations", []) if row.get("pending")]
+    rows = [row for row in report.migrations if row.pending]
     dangers = [
-        f"  - {one['app']}.{one['name']}: {operation.get('describe')}"
+        f"  - {one.app}.{one.name}: {operation.describe}"
         for row in rows
-        for one in row["pending"]
-        for operation in one.get("operations", [])
-        if operation.get("breaks")
+        for one in row.pending
+        for operation in one.operations
+        if operation.breaks
     ]
     if dangers and not options.allow_breaking_migrations:
         raise DeployKitError(
@@ -150,7 +142,7 @@ def _migrate(
             "Use --allow-breaking-migrations where that is wanted.",
         )
     if rows:
-        names = [str(row.get("database", "default")) for row in rows]
-        voice.tell("migrate", databases=names)
-        migrate(site, release, names, program, voice.tell)
+        names = [row.database for row in rows]
+        voice.emit(Activity("migrate", ", ".join(names)))
+        migrate(site, release, names, program, voice.emit)
     return bool(rows)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import List, Sequence, Tuple
 
 from ..base.probe import ask, judge
 from ..base.site import Site
+from ..wire.events import Emit
+from ..wire.operating import Watching, WatchResult
 
 _PAUSE = 0.02  # seconds between the begins of two requests
 _TIMEOUT = 10.0
@@ -27,11 +29,11 @@ def usable(site: Site, hosts: Sequence[str]) -> str:
     return hosts[0]
 
 
-def watch(site: Site, host: str, until: int, tell: Callable[..., None]) -> Dict[str, Any]:
+def watch(site: Site, host: str, until: int, emit: Emit) -> WatchResult:
     """Ask the health path through the live address until the file descriptor ``until`` closes."""
     rows: List[Row] = []
     begun = time.monotonic()
-    tell("watching", now=time.time())
+    emit(Watching(time.time()))
     while time.monotonic() - begun < _LONGEST:
         moment, started = time.time(), time.monotonic()
         answer = ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT)
@@ -47,21 +49,21 @@ def _closed(descriptor: int, patience: float) -> bool:
     return bool(ready) and not os.read(descriptor, 4096)
 
 
-def summary(rows: Sequence[Row]) -> Dict[str, Any]:
+def summary(rows: Sequence[Row]) -> WatchResult:
     """Return what requests came to; times in seconds, percentiles by nearest rank.
 
-    >>> summary([(0.0, 0.25, True), (1.0, 0.75, False)])["p50"]
+    >>> summary([(0.0, 0.25, True), (1.0, 0.75, False)]).p50
     0.25
     """
     taken = sorted(seconds for _, seconds, _ in rows)
-    return {
-        "count": len(rows),
-        "failed": sum(not good for _, _, good in rows),
-        "p50": round(rank(taken, 0.50), 6),
-        "p99": round(rank(taken, 0.99), 6),
-        "slowest": round(taken[-1] if taken else 0.0, 6),
-        "samples": [[round(at, 4), round(seconds, 6), good] for at, seconds, good in rows],
-    }
+    return WatchResult(
+        count=len(rows),
+        failed=sum(not good for _, _, good in rows),
+        p50=round(rank(taken, 0.50), 6),
+        p99=round(rank(taken, 0.99), 6),
+        slowest=round(taken[-1] if taken else 0.0, 6),
+        samples=tuple((round(at, 4), round(seconds, 6), good) for at, seconds, good in rows),
+    )
 
 
 def rank(ordered: Sequence[float], share: float) -> float:

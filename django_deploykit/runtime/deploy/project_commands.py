@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.probe import usable_host
@@ -16,20 +15,22 @@ from ..bundle.manifest import Manifest
 from ..storage import layers as store
 from ..storage.virtualenv import load_release
 from ..supervisors import supervisor_of
+from ..wire.events import Emit, OutputLine
+from ..wire.reader import WireError, parse, plain
+from ..wire.releasing import MigrateResult
+from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, read_checked
 
-Tell = Callable[..., None]
 
-
-def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
+def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     """Run ``deploy_check --server --migrations`` in a release with the host's configuration.
 
-    Returns ``{"code": 0 | 1, "report": …}``; raises where it could not check.
+    Raises :class:`DeployKitError` where it could not check.
     """
     # A sick release is found before it listens: once it does, visitors reach it too.
     url = f"{'https' if site.proxied else 'http'}://{site.host}{site.health}"
     command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", url]
     code, out, errors = capture(inside(site, release, program, command))
-    report = _json(out)
+    report = read_report(out)
     if code not in (0, 1) or report is None:
         text = (errors or out).strip()
         raise DeployKitError(
@@ -37,13 +38,12 @@ def check(site: Site, release: str, program: Sequence[str]) -> Dict[str, Any]:
         )
     path = checked_path(site, release)
     path.parent.mkdir(parents=True, exist_ok=True)
-    host = usable_host(report.get("allowed_hosts", []))
-    known = {**_read(path).get("migrations", {}), **_judgements(report)}
-    facts = {"host": host, "code": code, "migrations": known}
+    known = {**read_checked(path).migrations, **_breaking(report)}
+    checked = Checked(usable_host(list(report.allowed_hosts)), code, known)
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(facts), encoding="utf-8")
+    temporary.write_text(json.dumps(plain(checked)), encoding="utf-8")
     os.replace(temporary, path)
-    return {"code": code, "report": report}
+    return CheckResult(code, report)
 
 
 def refresh(site: Site, release: str, program: Sequence[str]) -> None:
@@ -70,22 +70,22 @@ def _changed(site: Site) -> float:
 
 
 def judged(site: Site) -> Dict[str, bool]:
-    """Return the migrations that were judged before they ran: True for those that break older code."""
+    """Return the migrations that were checked before they ran: True for those that break older code."""
     found: Dict[str, bool] = {}
     for path in sorted((site.root / "checked").glob("*.json")):
-        found.update(_read(path).get("migrations", {}))
+        found.update(read_checked(path).migrations)
     return found
 
 
-def kin(site: Site, live: str, release: str) -> Dict[str, Any]:
-    """Say whether a release has the very migrations of the live one, and which were judged before."""
+def kin(site: Site, live: str, release: str) -> KinResult:
+    """Compare the migrations of a release to those of the live one."""
     layers = [
         {layer.sha256 for layer in load_release(site.releases / one).layers}
         for one in (live, release)
     ]
     # What both have in common holds the same files: most of a site need not be read.
     files = [_migrations(site, own - (layers[0] & layers[1])) for own in layers]
-    return {"same": files[0] == files[1], "judged": judged(site), "live": live}
+    return KinResult(files[0] == files[1], live, judged(site))
 
 
 def _migrations(site: Site, layers: Set[str]) -> Set[Tuple[str, str]]:
@@ -98,47 +98,40 @@ def _migrations(site: Site, layers: Set[str]) -> Set[Tuple[str, str]]:
     }
 
 
-def _judgements(report: Dict[str, Any]) -> Dict[str, bool]:
+def _breaking(report: DeployCheckReport) -> Dict[str, bool]:
     return {
-        f"{row['app']}.{row['name']}": any(one.get("breaks") for one in row.get("operations", []))
-        for database in report.get("migrations", [])
-        for row in database.get("pending", [])
+        f"{one.app}.{one.name}": any(operation.breaks for operation in one.operations)
+        for database in report.migrations
+        for one in database.pending
     }
 
 
-def _read(path: Path) -> Dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+def read_report(text: str) -> Optional[DeployCheckReport]:
+    """Return the report in a command's output, whatever the project printed before it.
 
-
-def _json(text: str) -> Any:
-    """Return the JSON object in a command's output, whatever the project printed before it."""
+    Returns None where there is none, or where it is not what ``deploy_check`` writes.
+    """
     for start in (0, text.find("\n{") + 1):
         try:
-            data = json.loads(text[start:])
-        except ValueError:
+            return parse(DeployCheckReport, text[start:], "report")
+        except WireError:
             continue
-        if isinstance(data, dict):
-            return data
     return None
 
 
 def migrate(
-    site: Site, release: str, databases: Sequence[str], program: Sequence[str], tell: Tell
-) -> Dict[str, Any]:
+    site: Site, release: str, databases: Sequence[str], program: Sequence[str], emit: Emit
+) -> MigrateResult:
     """Migrate: the Procfile's ``release`` line where there is one, else each named database."""
     manifest = load_release(site.releases / release)
     for argv in migrate_commands(manifest, databases):
         code, _, errors = capture(
-            inside(site, release, program, argv), lambda line: tell("line", line=line)
+            inside(site, release, program, argv), lambda line: emit(OutputLine(line))
         )
         if code:
             shown = " ".join(argv)
             raise DeployKitError(f"`{shown}` failed with exit code {code}", _end_of(errors))
-    return {"databases": list(databases)}
+    return MigrateResult(tuple(databases))
 
 
 def _end_of(errors: str) -> str:

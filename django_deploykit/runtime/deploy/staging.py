@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Callable, Dict, List
 
 from ..base.machine import judge_target
-from ..base.output import Voice
 from ..base.site import Site, live_release
 from ..base.workers import ahead
 from ..bundle.manifest import Manifest
 from ..storage import layers, prune
 from ..storage.virtualenv import interpreter, load_release, stage
+from ..wire.events import Activity, Emit
+from ..wire.releasing import StageResult
 
 
-def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any]:
+def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     """Stage from the store; layers that are missing or damaged there are named, not used."""
     judge_target(manifest.platform, manifest.glibc)
     interpreter(manifest.python)
@@ -32,13 +33,13 @@ def stage_release(site: Site, manifest: Manifest, voice: Voice) -> Dict[str, Any
             raise
     bad = found()
     for digest in bad:
-        voice.tell("damaged", digest=digest)
+        emit(Activity("damaged", digest))
         layers.set_aside(site.store, digest)
     if missing or bad:
         if target.exists() and live_release(site) != manifest.release_id:
             prune.discard(target)
-        return {"again": [*missing, *bad]}
-    return {"staged": manifest.release_id, "again": []}
+        return StageResult(again=(*missing, *bad))
+    return StageResult(manifest.release_id)
 
 
 class _DamagedLayersError(Exception):

@@ -13,30 +13,35 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
-from ..base import journal
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from ..base.probe import ask, judge
 from ..base.site import Site, checked_path, live_release
 from ..bundle.manifest import Manifest
 from ..storage.virtualenv import link_kept, load_release
 from ..supervisors.base import LAST_LINES, ProcessError, Running, Supervisor
-
-Tell = Callable[..., None]
+from ..wire.events import Activity, Emit, HostWarning
+from ..wire.journal import JournalRecord, append
+from ..wire.reader import IgnoresUnknownKeys, WireError, parse, plain
+from ..wire.reports import read_checked
 
 
 @dataclass(frozen=True)
-class Change:
-    """A switch as it was asked for: from which release, if any, to which, and by whom."""
+class Change(IgnoresUnknownKeys):
+    """A switch as it was asked for: from which release, if any, to which, and by whom.
+
+    ``switching.json`` holds it while it is under way; ``stage`` is then ``started`` or ``switched``.
+    """
 
     to: str
     before: Optional[str]
     action: str = "release"  # or "rollback"
     owner: str = ""
     commit: str = ""
+    stage: str = ""
 
 
 def processes_of(site: Site, manifest: Manifest) -> List[str]:
@@ -54,7 +59,7 @@ def point(site: Site, release: str) -> None:
     os.replace(temporary, site.current)
 
 
-def switch(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> Dict[str, Any]:
+def switch(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> JournalRecord:
     """Carry out a change; on any failure take it back and raise.
 
     Returns what the journal gets. The error's exit code is 4 where everything is as before, 5 where
@@ -63,37 +68,35 @@ def switch(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> Di
     begun = time.monotonic()
     try:
         _note(site, change, "started")
-        _forward(site, supervisor, change, tell)
+        _forward(site, supervisor, change, emit)
     except BaseException as error:
         with deaf():
-            _take_back(site, supervisor, change, error, tell)
+            _take_back(site, supervisor, change, error, emit)
         raise AssertionError("unreachable") from error
     with deaf():
-        return _conclude(site, change, tell, round(time.monotonic() - begun, 3))
+        return _conclude(site, change, emit, round(time.monotonic() - begun, 3))
 
 
 def _conclude(
-    site: Site, change: Change, tell: Tell, seconds: Optional[float] = None
-) -> Dict[str, Any]:
+    site: Site, change: Change, emit: Emit, seconds: Optional[float] = None
+) -> JournalRecord:
     """Journal a change that is live, and forget that it was under way.
 
     Where the journal cannot be written it stays under way: the next :func:`settle` journals it.
     """
-    record: Dict[str, Any] = {
-        "action": change.action,
-        "release": change.to,
-        "result": "live",
-        "owner": change.owner,
-        "commit": change.commit,
-    }
-    if seconds is not None:
-        record["seconds"] = seconds
-    if change.before:
-        record["from"] = change.before
+    record = JournalRecord(
+        change.action,
+        change.to,
+        "live",
+        change.owner,
+        change.commit,
+        before=change.before,
+        seconds=seconds,
+    )
     try:
-        journal.append(site.journal, record)
+        append(site.journal, record)
     except OSError as error:
-        tell("warning", journal=f"{site.journal} cannot be written: {error.strerror}")
+        emit(HostWarning(f"{site.journal} cannot be written: {error.strerror}"))
         return record
     _forget(site)
     return record
@@ -112,16 +115,16 @@ def deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> None:
+def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> None:
     manifest = load_release(site.releases / change.to)
     processes = processes_of(site, manifest)
     web = [name for name in processes if name == "web"]
     others = [name for name in processes if name != "web"]
     link_kept(site.releases, change.to, manifest)  # WhiteNoise looks once, as it starts
-    tell("start", processes=web)
+    emit(Activity("start", ", ".join(web)))
     supervisor.start(change.to, web)
     if web:
-        tell("verify", path=site.health)
+        emit(Activity("verify", site.health))
         running = verify(site, supervisor, change.to)
     else:
         running = supervisor.instances()
@@ -129,32 +132,33 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> 
     for release, names in old.items():
         workers = [name for name in names if name != "web"]
         if workers:
-            tell("drain", release=release, processes=workers)
-            _drain(site, supervisor, release, workers, tell)
+            emit(Activity("drain", f"{', '.join(workers)} of {release}"))
+            _drain(site, supervisor, release, workers, emit)
     if others:
-        tell("start", processes=others)
+        emit(Activity("start", ", ".join(others)))
         supervisor.start(change.to, others)
     point(site, change.to)
     supervisor.enable(change.to, processes)
     _note(site, change, "switched")
-    tell("switched", release=change.to)
+    emit(Activity("switched", change.to))
     for release, names in old.items():
         if "web" in names:
-            tell("drain", release=release, processes=["web"])
-            _drain(site, supervisor, release, ["web"], tell)
+            emit(Activity("drain", f"web of {release}"))
+            _drain(site, supervisor, release, ["web"], emit)
     if web:
         _verify_live(site, supervisor, change.to)
 
 
 def _drain(
-    site: Site, supervisor: Supervisor, release: str, names: Sequence[str], tell: Tell
+    site: Site, supervisor: Supervisor, release: str, names: Sequence[str], emit: Emit
 ) -> None:
-    """Stop processes of an old release, and tell which had to be killed."""
+    """Stop processes of an old release, and report which had to be killed."""
     for name in supervisor.stop(release, names):
-        tell(
-            "warning",
-            killed=f"{name} of {release} was not finished after {site.drain:g} s and was killed; "
-            "`drain` in deploykit.ini says how long is waited",
+        emit(
+            HostWarning(
+                f"{name} of {release} did not finish within {site.drain:g} s and was killed; "
+                "raise `drain` in deploykit.ini to wait longer"
+            )
         )
 
 
@@ -252,32 +256,22 @@ def probe_host(site: Site, release: str) -> str:
     """Return the Host header for probes: the site's, else what the check found in ALLOWED_HOSTS."""
     if site.host:
         return site.host
-    try:
-        found = json.loads(checked_path(site, release).read_text(encoding="utf-8")).get("host")
-    except (OSError, ValueError, AttributeError):
-        found = None
-    return str(found or "localhost")
+    return read_checked(checked_path(site, release)).host
 
 
 def _take_back(
-    site: Site, supervisor: Supervisor, change: Change, error: BaseException, tell: Tell
+    site: Site, supervisor: Supervisor, change: Change, error: BaseException, emit: Emit
 ) -> None:
     """Undo every step, the one that failed too, journal it, and raise what there is to say."""
-    tell("revert", release=change.before or "")
+    emit(Activity("revert", change.before or ""))
     problems = revert(site, supervisor, change)
     why = error.message if isinstance(error, DeployKitError) else f"{type(error).__name__}: {error}"
     if isinstance(error, KeyboardInterrupt):
         why = "it was interrupted"
     hint = error.hint if isinstance(error, DeployKitError) else ""
-    record = {
-        "action": change.action,
-        "release": change.to,
-        "result": "failed",
-        "owner": change.owner,
-        "why": why,
-    }
+    record = JournalRecord(change.action, change.to, "failed", change.owner, why=why)
     with suppress(OSError):
-        journal.append(site.journal, record)
+        append(site.journal, record)
     if problems:
         text = "; ".join(problems)
         raise DeployKitError(
@@ -296,7 +290,7 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
     """Bring back what was before a change, whatever of it was done; returns what could not be."""
     problems: List[str] = []
 
-    def attempt(step: Callable[..., Any], *arguments: Any) -> None:
+    def attempt(step: Callable[..., object], *arguments: object) -> None:
         try:
             step(*arguments)
         except (DeployKitError, OSError) as error:
@@ -324,58 +318,45 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
     return problems
 
 
-def settle(site: Site, supervisor: Supervisor, tell: Tell) -> Optional[str]:
+def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     """Finish or revert a switch whose process died; returns the release that serves, None if none did."""
     path = site.root / "switching.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        change = Change(data["to"], data["before"], data["action"], data["owner"], data["commit"])
+        change = parse(Change, path.read_text(encoding="utf-8"), path.name)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, WireError):
         path.unlink()
         return None
-    if data.get("stage") == "switched" and live_release(site) == change.to:
-        return _settle_forward(site, supervisor, change, tell)
-    tell("settle", to=change.before or "")
+    if change.stage == "switched" and live_release(site) == change.to:
+        return _settle_forward(site, supervisor, change, emit)
+    emit(Activity("settle", change.before or ""))
     problems = revert(site, supervisor, change)
     if problems:
         raise DeployKitError(
             f"an interrupted switch cannot be taken back: {'; '.join(problems)}", "", HALF_DONE
         )
-    record = {
-        "action": change.action,
-        "release": change.to,
-        "result": "failed",
-        "owner": change.owner,
-        "why": "interrupted",
-    }
-    journal.append(site.journal, record)
+    record = JournalRecord(change.action, change.to, "failed", change.owner, why="interrupted")
+    append(site.journal, record)
     _forget(site)
     return change.before
 
 
-def _settle_forward(site: Site, supervisor: Supervisor, change: Change, tell: Tell) -> str:
-    tell("settle", to=change.to)
+def _settle_forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> str:
+    emit(Activity("settle", change.to))
     processes = processes_of(site, load_release(site.releases / change.to))
     supervisor.start(change.to, processes)
     for release, names in old_processes(supervisor.instances(), change.to).items():
-        _drain(site, supervisor, release, names, tell)
-    _conclude(site, change, tell)
+        _drain(site, supervisor, release, names, emit)
+    _conclude(site, change, emit)
     return change.to
 
 
 def _note(site: Site, change: Change, stage: str) -> None:
-    data = {
-        "to": change.to,
-        "before": change.before,
-        "action": change.action,
-        "owner": change.owner,
-    }
     path = site.root / "switching.json"
     temporary = path.with_suffix(f".{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps({**data, "commit": change.commit, "stage": stage}))
+        file.write(json.dumps(plain(replace(change, stage=stage))))
         file.flush()
         os.fsync(file.fileno())  # a power cut is what it is for
     os.replace(temporary, path)

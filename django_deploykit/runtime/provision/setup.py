@@ -26,7 +26,6 @@ from ..base.configuration import configured_keys, only_local_hosts
 from ..base.errors import DeployKitError
 from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
-from ..base.output import Voice
 from ..base.site import Site, load_site
 from ..base.site_options import SITE_OPTIONS, OptionValue, SiteOption, values_of
 from ..bundle.manifest import Manifest
@@ -34,6 +33,9 @@ from ..bundle.reader import BundleFile
 from ..storage.prune import manifests
 from ..storage.virtualenv import interpreter
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
+from ..wire.events import Activity
+from ..wire.operating import SetupResult
+from ..wire.voice import Voice
 from .apply import apply
 from .plan import Request, State, authorized, judge, plan
 from .state import look
@@ -69,7 +71,7 @@ def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
     return read
 
 
-def setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, Any]:
+def setup(options: argparse.Namespace, path: Path, voice: Voice) -> SetupResult:
     """Run the verb; with ``--plan`` only show what it would do."""
     if os.geteuid() != 0:
         raise DeployKitError(
@@ -87,19 +89,19 @@ def setup(options: argparse.Namespace, path: Path, voice: Voice) -> Dict[str, An
         )
     steps = plan(request, state)
     words = [str(step) for step in steps]
-    voice.tell("plan", steps=words)
+    voice.emit(Activity("plan", ", ".join(words)))
     if not options.plan:
         for step in steps:
-            voice.tell("step", step=str(step))
+            voice.emit(Activity("step", str(step)))
             apply(step)
-    return {
-        "changed": bool(steps) and not options.plan,
-        "plan": words,
-        "user": request.user,
-        "ini": str(request.site.ini),
-        "listen": request.site.listen,
-        "left": _left(request, manifest, state),
-    }
+    return SetupResult(
+        changed=bool(steps) and not options.plan,
+        plan=tuple(words),
+        user=request.user,
+        ini=str(request.site.ini),
+        listen=request.site.listen,
+        left=tuple(_left(request, manifest, state)),
+    )
 
 
 def _require_tools() -> None:

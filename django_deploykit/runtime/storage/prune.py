@@ -9,13 +9,14 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+from typing import Callable, List, Optional, Sequence, Set
 
-from ..base import journal
 from ..base.errors import DeployKitError
 from ..base.names import release_in, valid_release_id
 from ..base.site import Site, live_release
 from ..bundle.manifest import Manifest
+from ..wire.journal import last_good, read_journal, successes
+from ..wire.releasing import PruneResult
 from . import layers as store
 from . import receive
 from .virtualenv import load_release
@@ -70,16 +71,16 @@ def prune(
     site: Site,
     also: Optional[str] = None,
     remove: Callable[[Sequence[Path]], None] = remove,
-) -> Dict[str, Any]:
+) -> PruneResult:
     """Remove releases beyond ``keep`` and layers that no release uses; ``also`` stays in any case.
 
     ``remove`` gets what is out of its place already.
     """
-    records = journal.read(site.journal)
+    records = read_journal(site.journal)
     here = staged(site)
     live = live_release(site)
-    protected = [one for one in (live, journal.last_good(records, live, here), also) if one]
-    stay = kept(journal.successes(records), here, protected, site.keep)
+    protected = [one for one in (live, last_good(records, live, here), also) if one]
+    stay = kept(successes(records), here, protected, site.keep)
     removed = [release for release in here if release not in stay]
     for release in removed:
         _put_aside(site.releases / release)
@@ -89,7 +90,7 @@ def prune(
     remove(unfinished(site))
     receive.forget_parts(site.store)
     receive.forget_inbox(site.root / "inbox")
-    return {"removed": removed, "layers": layers, "kept": stay}
+    return PruneResult(tuple(removed), tuple(stay), layers)
 
 
 def used(site: Site, releases: List[str]) -> Set[str]:

@@ -28,7 +28,7 @@ import shutil
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List
+from typing import Any, BinaryIO, Dict, Iterator, List
 
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
@@ -38,6 +38,8 @@ from ..bundle import signature
 from ..bundle.manifest import LONGEST, FileEntry, Manifest, load_list, tree_digest
 from ..bundle.reader import layer_files
 from ..bundle.seal import DamagedError
+from ..wire.events import Arriving, Emit
+from ..wire.releasing import Arrived
 from . import layers as store
 from .virtualenv import link
 
@@ -56,7 +58,6 @@ _FRAMES = {
     "delta": ("size",),
     "end": (),
 }
-Tell = Callable[..., None]
 
 
 class CutError(DeployKitError):
@@ -72,7 +73,7 @@ class Received:
     again: List[str] = field(default_factory=list)
 
 
-def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received:
+def receive(folder: Path, inbox: Path, stream: BinaryIO, emit: Emit) -> Received:
     """Read frames into the store ``folder``; the manifest goes to ``inbox``."""
     result = Received()
     beside = Beside(_UNPACKED_LATER)
@@ -82,8 +83,8 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, tell: Tell) -> Received
             while (frame := _header(stream)).get("kind") != "end":
                 result.bytes += frame["size"]
                 _take(frame, folder, inbox, stream, result, beside)
-                tell("received", bytes=result.bytes, digest=str(frame.get("digest", ""))[:12])
-            tell("arrived", again=result.again)
+                emit(Arriving(result.bytes, str(frame.get("digest", ""))[:12]))
+            emit(Arrived(tuple(result.again)))
         finally:
             beside.finish()
     except OSError as error:

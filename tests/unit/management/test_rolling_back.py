@@ -25,7 +25,7 @@ class Checked(FakeTransport):
     judged: dict[str, bool]
 
     def _kin(self, words: dict[str, str]) -> dict[str, Any]:
-        return {"same": False, "judged": self.judged, "live": NEW}
+        return {"same": False, "breaks": self.judged, "live": NEW}
 
     def _check(self, words: dict[str, str]) -> dict[str, Any]:
         rows = [self.row] if words["--release"] == OLD else []

@@ -9,6 +9,7 @@ import pytest
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.management.setting_up import deploy_users, end_lines, plan_lines
 from django_deploykit.project.inventory import as_user, choose, narrow, read_inventory, site_values
+from django_deploykit.runtime.wire.operating import SetupResult
 
 
 @pytest.fixture
@@ -46,9 +47,13 @@ def test_a_host_s_own_options_come_before_the_environment_s(ini: Path) -> None:
     assert (second["listen"], second["keep"], second["roles"]) == ("web2:80", 9, ["worker"])
 
 
+def setup(*plan: str) -> SetupResult:
+    return SetupResult(changed=False, user="deploy", ini="", listen="", plan=plan)
+
+
 def test_a_plan_in_words() -> None:
-    assert plan_lines("web1", {"plan": ["write /etc/x"]}) == ["web1:", "  write /etc/x"]
-    assert plan_lines("web1", {"plan": []}) == ["web1: is ready; nothing to do"]
+    assert plan_lines("web1", setup("write /etc/x")) == ["web1:", "  write /etc/x"]
+    assert plan_lines("web1", setup()) == ["web1: is ready; nothing to do"]
 
 
 def test_what_is_left_is_listed() -> None:

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.facts import Facts
-from django_deploykit.release.transports.base import Event, LostError
+from django_deploykit.release.transports.base import LostError
 from django_deploykit.runtime.base.errors import LOCKED, TAKEN_BACK
 from django_deploykit.runtime.bundle.manifest import Manifest
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.facts import Held, HostFacts
+from django_deploykit.runtime.wire.reader import plain, read
+from django_deploykit.runtime.wire.releasing import RECEIVE
 from tests.bundles import make_layer, make_manifest
 
+T = TypeVar("T")
 OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 BEFORE, AFTER, REPORTED = "lost before", "lost after", "reported"
 LAYERS = (
@@ -51,26 +57,24 @@ class Host:
     reports: list[dict[str, Any]] = field(default_factory=list)  # what its next checks answer
     tells: dict[str, list[Event]] = field(default_factory=dict)  # by verb: what it tells meanwhile
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> HostFacts:
         """Return what the verb of that name does."""
         manifest = new_manifest()
-        return {
-            "setup": True,
-            "python": "/usr/bin/python3",
-            "platform": "linux-x86_64",
-            "glibc": "2.36",
-            "clock": 0.0,
-            "free": 1 << 40,
-            "inodes": 1 << 20,
-            "layers": sorted(self.layers),
-            "live": self.live,
-            "staged": sorted(self.staged),
-            "last_good": OLD if self.live != OLD and OLD in self.staged else None,
-            "serving": [self.live] if self.live else [],
-            "switching": self.switching,
-            "keys": list(manifest.required),
-            "drift": [],
-        }
+        return HostFacts(
+            setup=True,
+            python="/usr/bin/python3",
+            platform="linux-x86_64",
+            glibc="2.36",
+            free=1 << 40,
+            inodes=1 << 20,
+            layers=frozenset(self.layers),
+            live=self.live,
+            staged=tuple(sorted(self.staged)),
+            last_good=OLD if self.live != OLD and OLD in self.staged else None,
+            serving=(self.live,) if self.live else (),
+            switching=self.switching,
+            keys=tuple(manifest.required),
+        )
 
 
 class FakeTransport:
@@ -87,29 +91,30 @@ class FakeTransport:
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
-        self.host.calls.append(verb)
-        self.on_call(verb)
+    ) -> T:
+        name = verb.name
+        self.host.calls.append(name)
+        self.on_call(name)
         words = dict(zip(arguments[::2], arguments[1::2], strict=False))
-        failures = self.host.fails.get(verb, [])
+        failures = self.host.fails.get(name, [])
         failure = failures.pop(0) if failures else ""
         if failure == BEFORE:
             raise LostError(f"the connection to {self.name} broke")
         if failure == REPORTED:
-            raise DeployKitError(f"{verb} failed here", "", TAKEN_BACK if verb == "switch" else 1)
-        if verb == "hold":
-            return self._hold(words, stream, on_event)
+            raise DeployKitError(f"{name} failed here", "", TAKEN_BACK if name == "switch" else 1)
+        if name == "hold":
+            return read(verb.answer, self._hold(words, stream, on_event), name)
         if on_event is not None:
-            for event in self.host.tells.get(verb, []):
+            for event in self.host.tells.get(name, []):
                 on_event(event)
-        result: dict[str, Any] = getattr(self, f"_{verb}")(words)
+        result = getattr(self, f"_{name}")(words)
         if failure == AFTER:
             raise LostError(f"the connection to {self.name} broke")
-        return result
+        return read(verb.answer, result, name)
 
     def open(self) -> None:
         self.opened = True
@@ -135,7 +140,7 @@ class FakeTransport:
         try:
             assert on_event is not None
             assert stream is not None
-            on_event({"event": "held", "facts": self.host.facts()})
+            on_event(Held(self.host.facts()))
             while stream.read(64):
                 pass
         finally:
@@ -143,7 +148,7 @@ class FakeTransport:
         return {"ended": "released"}
 
     def _facts(self, words: dict[str, str]) -> dict[str, Any]:
-        return self.host.facts()
+        return plain(self.host.facts())  # type: ignore[no-any-return]
 
     def _settle(self, words: dict[str, str]) -> dict[str, Any]:
         self.host.switching = False
@@ -177,7 +182,7 @@ class FakeTransport:
     def _switch(self, words: dict[str, str]) -> dict[str, Any]:
         assert words["--release"] in self.host.staged
         self.host.live = words["--release"]
-        return {"result": "live"}
+        return {"action": "release", "release": self.host.live, "result": "live"}
 
     def _prune(self, words: dict[str, str]) -> dict[str, Any]:
         return {"removed": []}
@@ -197,7 +202,7 @@ class FakeSender:
         whole: Sequence[str] = (),
         arrived: Callable[[], None] = lambda: None,
     ) -> int:
-        transport.call("receive")
+        transport.call(RECEIVE)
         arrived()
         on_bytes(self.total(facts))
         return 100 * len(whole) if whole else self.total(facts)

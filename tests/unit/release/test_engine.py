@@ -9,6 +9,7 @@ import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.runtime.base.errors import LIVE, LOCKED
+from django_deploykit.runtime.wire.events import Activity, HostWarning
 from tests.unit.release.engines import PENDING, Notes, engine_for, plan_of, release
 from tests.unit.release.fakes import BEFORE, LAYERS, NEW, OLD, REPORTED, FakeTransport, Host
 
@@ -126,7 +127,7 @@ def test_hooks_run_in_order_and_one_that_fails_before_the_switch_stops_it() -> N
 
 
 def test_what_a_host_warns_of_while_it_switches_is_in_the_outcome() -> None:
-    events = [{"event": "start"}, {"event": "warning", "killed": "worker was killed"}]
+    events = [Activity("start"), HostWarning("worker was killed")]
     hosts = [Host(name="web1"), Host(name="web2", tells={"switch": events})]
     outcome = release(engine_for(*hosts))
     assert (outcome.code, outcome.warnings) == (LIVE, ["web2: worker was killed"])

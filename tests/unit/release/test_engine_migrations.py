@@ -42,7 +42,7 @@ SICK = {"id": "deploykit.E814", "level": "ERROR", "message": "GET /up answered 5
 
 
 def test_older_code_is_refused_where_a_migration_broke_it_and_told_the_way_back() -> None:
-    host = Host(report=NEWER, kin={"same": False, "judged": {"shop.0003_drop": True}})
+    host = Host(report=NEWER, kin={"same": False, "breaks": {"shop.0003_drop": True}})
     host.reports = [NEWER, {"migrations": []}]  # the live release knows it
     with pytest.raises(Problems) as caught:
         release(engine_for(host))
@@ -55,7 +55,7 @@ def test_older_code_is_refused_where_a_migration_broke_it_and_told_the_way_back(
     "kin",
     [
         {"same": True},
-        {"same": False, "judged": {"shop.0003_drop": False}},
+        {"same": False, "breaks": {"shop.0003_drop": False}},
         {"same": False},  # and the live release does not know it either: it was there before
     ],
 )

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import pytest
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.latency import Watched
 from django_deploykit.release.report.timeline import Latency
-from django_deploykit.release.transports.base import Event
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.journal import JournalRecord
+from django_deploykit.runtime.wire.operating import Watching, WatchResult
+from django_deploykit.runtime.wire.releasing import STAGE, SWITCH
 
-SEEN = {
-    "count": 2,
-    "failed": 1,
-    "p50": 0.1,
-    "p99": 0.2,
-    "slowest": 0.2,
-    "samples": [[10.0, 0.1, True], [10.1, 0.2, False]],
-}
+T = TypeVar("T")
+SEEN = WatchResult(2, 1, 0.1, 0.2, 0.2, ((10.0, 0.1, True), (10.1, 0.2, False)))
+DONE = JournalRecord("release", "x", "live")
 
 
 class Fake:
@@ -27,29 +26,27 @@ class Fake:
 
     name = "web1"
 
-    def __init__(
-        self, seen: dict[str, Any] | DeployKitError, switch: Exception | None = None
-    ) -> None:
+    def __init__(self, seen: WatchResult | DeployKitError, switch: Exception | None = None) -> None:
         self.seen, self.switch = seen, switch
         self.calls: list[str] = []
 
     def call(
         self,
-        verb: str,
+        verb: Call[T],
         *arguments: str,
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
-    ) -> dict[str, Any]:
-        if verb != "watch":
-            self.calls.append(verb)
+    ) -> Any:
+        if verb.name != "watch":
+            self.calls.append(verb.name)
             if self.switch:
                 raise self.switch
-            return {"done": verb}
+            return DONE
         assert stream is not None
         assert on_event is not None
         if isinstance(self.seen, DeployKitError):
             raise self.seen
-        on_event({"event": "watching", "now": 10.0})
+        on_event(Watching(10.0))
         self.calls.append("watching")
         assert stream.read() == b""  # until the switch is over
         self.calls.append("seen")
@@ -71,7 +68,7 @@ class Fake:
 def test_watches_a_switch_from_before_it_begins_until_it_has_ended() -> None:
     found: list[Latency] = []
     host = Fake(SEEN)
-    assert Watched(host, found).call("switch") == {"done": "switch"}
+    assert Watched(host, found).call(SWITCH) == DONE
     assert sorted(host.calls[:2]) == ["switch", "watching"]
     assert host.calls[2] == "seen"
     (latency,) = found
@@ -81,7 +78,7 @@ def test_watches_a_switch_from_before_it_begins_until_it_has_ended() -> None:
 
 def test_times_are_this_machines() -> None:
     found: list[Latency] = []
-    Watched(Fake(SEEN), found).call("switch")
+    Watched(Fake(SEEN), found).call(SWITCH)
     first, second = found[0].samples
     assert first.at > 1e9  # not the host's, which stood at 10
     assert second.at - first.at == pytest.approx(0.1, abs=1e-5)
@@ -90,27 +87,27 @@ def test_times_are_this_machines() -> None:
 def test_a_switch_that_fails_fails_and_its_probe_still_tells() -> None:
     found: list[Latency] = []
     with pytest.raises(DeployKitError, match="not healthy"):
-        Watched(Fake(SEEN, DeployKitError("not healthy")), found).call("switch")
+        Watched(Fake(SEEN, DeployKitError("not healthy")), found).call(SWITCH)
     assert found[0].count == 2
 
 
 def test_a_probe_that_fails_disturbs_nothing() -> None:
     found: list[Latency] = []
     host = Fake(DeployKitError("no such verb"))
-    assert Watched(host, found).call("switch") == {"done": "switch"}
+    assert Watched(host, found).call(SWITCH) == DONE
     assert found == []
 
 
 def test_nothing_live_is_nothing_seen() -> None:
     found: list[Latency] = []
-    Watched(Fake({**SEEN, "count": 0, "samples": []}), found).call("switch")
+    Watched(Fake(WatchResult()), found).call(SWITCH)
     assert found == []
 
 
 def test_other_verbs_have_no_probe() -> None:
     host = Fake(SEEN)
     watched = Watched(host, [])
-    watched.call("stage")
+    watched.call(STAGE)
     watched.interrupt()
     watched.close()
     assert host.calls == ["stage", "interrupt", "close"]

@@ -18,6 +18,8 @@ from django_deploykit.release.migrations import (
     untold,
 )
 from django_deploykit.release.rollback import in_the_way, rollback_targets
+from django_deploykit.runtime.wire.reader import read
+from django_deploykit.runtime.wire.reports import DeployCheckReport
 from tests.unit.release.fakes import NEW, OLD, Host
 
 OPERATIONS = [
@@ -26,8 +28,8 @@ OPERATIONS = [
 ]
 
 
-def report(*rows: dict[str, Any]) -> dict[str, Any]:
-    return {"migrations": list(rows)}
+def report(*rows: dict[str, Any]) -> DeployCheckReport:
+    return read(DeployCheckReport, {"migrations": list(rows)}, "report")
 
 
 def row(alias: str = "default", place: str = "db", **more: Any) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def test_reads_databases_with_their_migrations() -> None:
         report(row(unknown=["shop.0009_x"], back={"shop": "0008_y"}, pending=[]))
     )
     assert found == Database("default", "db", (), ("shop.0009_x",), {"shop": "0008_y"})
-    assert read_databases({}) == ()
+    assert read_databases(DeployCheckReport()) == ()
 
 
 def test_lists_each_migration_with_its_operations() -> None:
@@ -120,7 +122,7 @@ def test_an_app_goes_back_to_zero_only_where_the_older_release_says_so() -> None
 
 
 def facts(name: str = "web1", **host: Any) -> Facts:
-    return Facts.read(name, Host(**{"live": NEW, "staged": {OLD, NEW}, **host}).facts())
+    return Facts.of(name, Host(**{"live": NEW, "staged": {OLD, NEW}, **host}).facts())
 
 
 def test_goes_back_to_the_last_good_one_of_each_host_or_to_one_that_is_named() -> None:

@@ -14,7 +14,7 @@ from tests.unit.release.fakes import LAYERS, NEW, OLD, Host, new_manifest
 
 
 def facts(**changes: Any) -> Facts:
-    return replace(Facts.read("web1", Host().facts()), **changes)
+    return replace(Facts.of("web1", Host().facts()), **changes)
 
 
 def plan(*hosts: Facts, migrating: tuple[str, ...] = ("web1",), site: str = "") -> Plan:

@@ -8,6 +8,7 @@ import pytest
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.prefetch import Asked, Early
+from django_deploykit.runtime.wire.facts import FACTS
 from tests.unit.release.fakes import FakeTransport, Host
 
 PATIENCE = 10.0
@@ -68,18 +69,18 @@ def test_facts_are_known_once_before_they_are_asked_for() -> None:
     transport = Asked(Ready(host), "3.11")
     transport.open()
     assert host.calls == ["open", "facts"]
-    known = transport.call("facts", "--python", "3.11")
-    assert known["live"] == host.live
+    known = transport.call(FACTS, "--python", "3.11")
+    assert known.live == host.live
     assert host.calls == ["open", "facts"]
     host.live = None  # they are of then, so the next are asked for
-    assert transport.call("facts", "--python", "3.11")["live"] is None
+    assert transport.call(FACTS, "--python", "3.11").live is None
 
 
 def test_facts_for_another_python_are_asked_for() -> None:
     host = Host("web1")
     transport = Asked(Ready(host), "3.11")
     transport.open()
-    transport.call("facts", "--python", "3.13")
+    transport.call(FACTS, "--python", "3.13")
     assert host.calls == ["open", "facts", "facts"]
 
 
@@ -89,4 +90,4 @@ def test_a_host_that_cannot_be_asked_early_says_why_when_it_is_asked() -> None:
     transport = Asked(slow, "3.11")
     with pytest.raises(DeployKitError, match="nobody is let in"):
         transport.open()
-    assert transport.call("facts", "--python", "3.11")["setup"]
+    assert transport.call(FACTS, "--python", "3.11").setup

@@ -18,6 +18,9 @@ from django_deploykit.release.transports.local import Local
 from django_deploykit.release.upload import frame
 from django_deploykit.runtime.base.errors import LOCKED
 from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.facts import FACTS, HOLD, PREPARE, Held, PrepareResult
+from django_deploykit.runtime.wire.releasing import RECEIVE, SETTLE, STAGE
 
 
 @pytest.fixture
@@ -38,15 +41,14 @@ def local(site: Site) -> Iterator[Local]:
 @pytest.fixture
 def ready(local: Local, site: Site) -> Local:
     sample = b"[django]\nsecret_key = {generate}\n[database]\nurl =\n"
-    assert local.call("prepare", "--site", site.dumps(), stream=io.BytesIO(sample)) == {
-        "keys": ["[django] secret_key"]
-    }
+    prepared = local.call(PREPARE, "--site", site.dumps(), stream=io.BytesIO(sample))
+    assert prepared == PrepareResult(("[django] secret_key",))
     return local
 
 
 def test_asking_leaves_nothing_behind(local: Local, tmp_path: Path) -> None:
-    facts = local.call("facts", "--python", "3.99")
-    assert (facts["setup"], facts["python"]) == (False, "")
+    facts = local.call(FACTS, "--python", "3.99")
+    assert (facts.setup, facts.python) == (False, "")
     local.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -55,39 +57,39 @@ def test_prepares_once_and_never_touches_the_configuration_again(ready: Local, s
     text = site.ini.read_text()
     assert site.ini.stat().st_mode & 0o777 == 0o600
     assert "{generate}" not in text
-    ready.call("prepare", "--site", site.dumps(), stream=io.BytesIO(b"[other]\nx = 1\n"))
+    ready.call(PREPARE, "--site", site.dumps(), stream=io.BytesIO(b"[other]\nx = 1\n"))
     assert site.ini.read_text() == text
-    facts = ready.call("facts", "--python", "")
-    assert (facts["setup"], facts["live"], facts["layers"]) == (True, None, [])
-    assert facts["site"] == site.dumps()
+    facts = ready.call(FACTS, "--python", "")
+    assert (facts.setup, facts.live, facts.layers) == (True, None, frozenset())
+    assert facts.site == site.dumps()
 
 
 def test_a_verbs_error_arrives_as_it_was(ready: Local) -> None:
     with pytest.raises(DeployKitError) as caught:
-        ready.call("stage", "--release", "20261101T000000-aaaaaaa")
+        ready.call(STAGE, "--release", "20261101T000000-aaaaaaa")
     assert "was not sent here" in caught.value.message
     assert not isinstance(caught.value, LostError)
 
 
 def test_a_verb_that_dies_is_lost_with_its_last_words(ready: Local) -> None:
     with pytest.raises(LostError) as caught:
-        ready.call("stage", "--release", "; rm -rf /")
+        ready.call(STAGE, "--release", "; rm -rf /")
     assert "is no release id" in caught.value.hint
 
 
 def test_the_lock_is_told_with_the_facts_and_refused_to_others(ready: Local) -> None:
     reader, writer = os.pipe()
     held = threading.Event()
-    told: list[dict[str, object]] = []
+    told: list[Event] = []
 
-    def tell(event: dict[str, object]) -> None:
+    def tell(event: Event) -> None:
         told.append(event)
         held.set()
 
     def hold() -> None:
         with os.fdopen(reader, "rb", buffering=0) as stream:
             ready.call(
-                "hold",
+                HOLD,
                 "--owner",
                 "ann",
                 "--facts",
@@ -98,13 +100,15 @@ def test_the_lock_is_told_with_the_facts_and_refused_to_others(ready: Local) -> 
     thread = threading.Thread(target=hold)
     thread.start()
     assert held.wait(30)
-    assert told[0]["facts"]["live"] is None  # type: ignore[index]
+    assert isinstance(told[0], Held)
+    assert told[0].facts is not None
+    assert told[0].facts.live is None
     with pytest.raises(DeployKitError) as caught:
-        ready.call("hold", "--owner", "bob", stream=io.BytesIO())
+        ready.call(HOLD, "--owner", "bob", stream=io.BytesIO())
     assert caught.value.exit_code == LOCKED
     os.close(writer)
     thread.join(30)
-    assert ready.call("facts")["lock"] is None
+    assert ready.call(FACTS).lock is None
 
 
 def test_waiting_for_the_lock_ends_with_the_one_who_waits(ready: Local, site: Site) -> None:
@@ -114,7 +118,7 @@ def test_waiting_for_the_lock_ends_with_the_one_who_waits(ready: Local, site: Si
         deploy_lock.hold(site.root / "lock", {"owner": "ann"}),
         pytest.raises(DeployKitError) as caught,
     ):
-        ready.call("hold", "--owner", "bob", "--wait", "600", stream=io.BytesIO())
+        ready.call(HOLD, "--owner", "bob", "--wait", "600", stream=io.BytesIO())
     assert caught.value.exit_code == LOCKED
 
 
@@ -136,7 +140,7 @@ def test_an_interrupt_cuts_what_is_sent(ready: Local) -> None:
     interrupter = threading.Thread(target=interrupt)
     interrupter.start()
     with pytest.raises(DeployKitError, match="the connection ended while files were sent"):
-        ready.call("receive", stream=Slow())  # type: ignore[arg-type]
+        ready.call(RECEIVE, stream=Slow())  # type: ignore[arg-type]
     interrupter.join()
 
 
@@ -148,16 +152,16 @@ def test_verbs_that_change_the_site_wait_for_one_that_is_left_over(
     waiting = threading.Event()
     events: list[str] = []
 
-    def note(event: dict[str, object]) -> None:
-        events.append(f"{event['event']} {event['until']}")
+    def note(event: Event) -> None:
+        events.append(str(event))
         waiting.set()
 
     with deploy_lock.hold(site.root / "switch.lock", {"what": "migrate", "pid": 123}):
-        thread = threading.Thread(target=lambda: ready.call("settle", on_event=note))
+        thread = threading.Thread(target=lambda: ready.call(SETTLE, on_event=note))
         thread.start()
         assert waiting.wait(30)
     thread.join(30)
-    assert events == ["wait process 123 has ended: migrate"]
+    assert events == ["wait until process 123 has ended: migrate"]
 
 
 def test_a_release_whose_manifest_was_torn_is_staged_anew(ready: Local, site: Site) -> None:
@@ -166,11 +170,11 @@ def test_a_release_whose_manifest_was_torn_is_staged_anew(ready: Local, site: Si
     target.mkdir(parents=True)
     (target / "manifest.json").write_text("")
     with pytest.raises(DeployKitError, match="was not sent here"):
-        ready.call("stage", "--release", release)
+        ready.call(STAGE, "--release", release)
     assert not target.exists()
     target.mkdir()
     (target / "manifest.json").write_text("")
     site.current.symlink_to(f"releases/{release}")
     with pytest.raises(DeployKitError):
-        ready.call("stage", "--release", release)
+        ready.call(STAGE, "--release", release)
     assert target.exists()  # what is live is never taken away

@@ -13,6 +13,7 @@ import pytest
 
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.latency import rank, summary, usable, watch
+from django_deploykit.runtime.wire.operating import WatchResult
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -74,15 +75,15 @@ def test_asks_until_the_caller_has_seen_enough(
             site(tmp_path, server.server_port),
             "localhost",
             reader,
-            lambda event, **facts: told.append(event),
+            lambda event: told.append(event.name),
         )
     finally:
         os.close(reader)
     assert told == ["watching"]
-    assert 6 <= seen["count"] <= 8
-    assert seen["failed"] == 2
-    assert [good for _, _, good in seen["samples"]][:6] == [True, True, False, True, True, False]
-    moments = [at for at, _, _ in seen["samples"]]
+    assert 6 <= seen.count <= 8
+    assert seen.failed == 2
+    assert [good for _, _, good in seen.samples][:6] == [True, True, False, True, True, False]
+    moments = [at for at, _, _ in seen.samples]
     assert moments == sorted(moments)
 
 
@@ -90,10 +91,10 @@ def test_a_refused_connection_is_a_failed_request(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(writer)
     try:
-        seen = watch(site(tmp_path, 1), "localhost", reader, lambda event, **facts: None)
+        seen = watch(site(tmp_path, 1), "localhost", reader, lambda event: None)
     finally:
         os.close(reader)
-    assert (seen["count"], seen["failed"]) == (1, 1)
+    assert (seen.count, seen.failed) == (1, 1)
 
 
 def test_percentiles_are_values_that_were_seen() -> None:
@@ -105,11 +106,4 @@ def test_percentiles_are_values_that_were_seen() -> None:
 
 
 def test_nothing_seen_is_zeros() -> None:
-    assert summary([]) == {
-        "count": 0,
-        "failed": 0,
-        "p50": 0.0,
-        "p99": 0.0,
-        "slowest": 0.0,
-        "samples": [],
-    }
+    assert summary([]) == WatchResult()

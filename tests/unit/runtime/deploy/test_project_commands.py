@@ -9,6 +9,7 @@ import pytest
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.project_commands import kin
 from django_deploykit.runtime.storage import layers as store
+from django_deploykit.runtime.wire.reports import KinResult
 from tests.bundles import Tree, entries_of, make_layer, make_manifest
 
 LIVE, OTHER = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
@@ -50,4 +51,4 @@ def test_releases_are_kin_where_their_migrations_are_the_same(
     put(site, LIVE, FIRST)
     put(site, OTHER, app)
     for live, other in ((LIVE, OTHER), (OTHER, LIVE)):
-        assert kin(site, live, other) == {"same": same, "judged": {}, "live": live}
+        assert kin(site, live, other) == KinResult(same, live)

@@ -7,17 +7,17 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
-from django_deploykit.runtime.base.journal import read
 from django_deploykit.runtime.base.probe import Answer
 from django_deploykit.runtime.base.site import Site, checked_path, live_release
 from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.deploy import switch as switching
 from django_deploykit.runtime.deploy.switch import Change, deaf, settle, switch
+from django_deploykit.runtime.wire.events import Event, HostWarning
+from django_deploykit.runtime.wire.journal import read_journal
 from tests.bundles import make_manifest
 from tests.unit.runtime.fake_supervisor import FakeSupervisor, stage_by_hand
 
@@ -29,7 +29,7 @@ class Killed(BaseException):
     """The process is gone: nothing after this runs."""
 
 
-def silent(event: str, **facts: Any) -> None:
+def silent(event: Event) -> None:
     pass
 
 
@@ -64,8 +64,8 @@ def test_the_new_release_takes_over_and_the_old_one_is_gone(site: Site) -> None:
     assert sorted(supervisor.running) == serving(NEW)
     assert supervisor.enabled == (NEW, ("web", "worker"))
     assert live_release(site) == NEW
-    assert (record["result"], record["from"]) == ("live", OLD)
-    assert read(site.journal)[-1]["release"] == NEW
+    assert (record.result, record.before) == ("live", OLD)
+    assert read_journal(site.journal)[-1].release == NEW
     assert not (site.root / "switching.json").exists()
 
 
@@ -120,7 +120,7 @@ def test_a_failure_at_any_step_brings_the_old_release_back(
     assert "ouch" in caught.value.hint
     assert sorted(supervisor.running) == serving(OLD)
     assert live_release(site) == OLD
-    assert read(site.journal)[-1]["result"] == "failed"
+    assert read_journal(site.journal)[-1].result == "failed"
     assert not (site.root / "switching.json").exists()
     switch(site, supervisor, CHANGE, silent)
     assert sorted(supervisor.running) == serving(NEW)
@@ -226,14 +226,14 @@ def test_an_old_process_that_had_to_be_killed_is_told(site: Site) -> None:
     supervisor = FakeSupervisor(serving(OLD))
     supervisor.stubborn = {"worker"}
 
-    def tell(event: str, **facts: Any) -> None:
-        told.extend(facts.values() if event == "warning" else ())
+    def tell(event: Event) -> None:
+        told.extend([event.text] if isinstance(event, HostWarning) else [])
 
     switch(site, supervisor, CHANGE, tell)
     assert told == [
         (
-            f"worker of {OLD} was not finished after 30 s and was killed; "
-            "`drain` in deploykit.ini says how long is waited"
+            f"worker of {OLD} did not finish within 30 s and was killed; "
+            "raise `drain` in deploykit.ini to wait longer"
         )
     ]
     assert sorted(supervisor.running) == serving(NEW)
@@ -247,12 +247,12 @@ def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
 
     told: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr("django_deploykit.runtime.base.journal.append", full)
-        switch(site, FakeSupervisor(serving(OLD)), CHANGE, lambda event, **_: told.append(event))
+        patch.setattr("django_deploykit.runtime.deploy.switch.append", full)
+        switch(site, FakeSupervisor(serving(OLD)), CHANGE, lambda event: told.append(event.name))
     assert "warning" in told
     supervisor = FakeSupervisor(serving(NEW))
     assert settle(site, supervisor, silent) == NEW
-    assert read(site.journal)[-1]["release"] == NEW
+    assert read_journal(site.journal)[-1].release == NEW
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1", "[1]", '{"to": 1}'])

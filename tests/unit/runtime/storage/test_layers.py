@@ -25,6 +25,11 @@ from django_deploykit.runtime.storage import layers as store
 from django_deploykit.runtime.storage import prune, receive
 from django_deploykit.runtime.storage.receive import CutError
 from django_deploykit.runtime.storage.virtualenv import changed_files, load_release, stage
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.facts import BaseLayer
+from django_deploykit.runtime.wire.journal import JournalRecord, append
+from django_deploykit.runtime.wire.reader import deflate
+from django_deploykit.runtime.wire.releasing import Arrived, ListResult, ReceiveResult
 from tests.bundles import Tree, entries_of, make_layer, make_manifest, write_bundle
 
 APP: Tree = {
@@ -68,24 +73,22 @@ class Wire:
         self.cut: int | None = None
         self.flip: int | None = None
         self.frames: list[dict[str, Any]] = []
-        self.bases: list[dict[str, str]] = []
+        self.bases: list[BaseLayer] = []
 
     def facts(self) -> Facts:
         folder = self.root / "store"
-        data = {
-            "setup": True,
-            "layers": store.present(folder),
-            "parts": receive.parts(folder) if folder.exists() else {},
-            "bases": self.bases,
-        }
-        return Facts.read(self.name, data)
+        return Facts(
+            setup=True,
+            layers=frozenset(store.present(folder)),
+            parts=receive.parts(folder) if folder.exists() else {},
+            bases=tuple(self.bases),
+            host=self.name,
+        )
 
-    def call(self, verb: str, *arguments: str, stream: Any = None, **_: Any) -> dict[str, Any]:
-        if verb == "list":
-            import base64
-
+    def call(self, verb: Call[Any], *arguments: str, stream: Any = None, **_: Any) -> Any:
+        if verb.name == "list":
             text = (self.root / "store" / f"{arguments[0]}.json").read_bytes()
-            return {"list": base64.b64encode(zlib.compress(text)).decode()}
+            return ListResult(deflate(text))
         pieces = []
         while piece := stream.read(1 << 16):
             pieces.append(piece)
@@ -99,7 +102,7 @@ class Wire:
         got = receive.receive(
             self.root / "store", self.root / "inbox", io.BytesIO(bytes(data)), lambda *_, **__: None
         )
-        return {"bytes": got.bytes, "layers": got.layers, "again": got.again}
+        return ReceiveResult(got.bytes, tuple(got.layers), tuple(got.again))
 
 
 def send(path: Path, wire: Wire, whole: tuple[str, ...] = ()) -> int:
@@ -138,7 +141,7 @@ def test_a_change_travels_as_what_changed(tmp_path: Path) -> None:
     )
     send(first, wire)
     base = make_layer("app", "app", "", APP).sha256
-    wire.bases = [{"kind": "app", "digest": base, "release": "20261101T000000-aaaaaaa"}]
+    wire.bases = [BaseLayer("app", base, "20261101T000000-aaaaaaa")]
     wire.frames.clear()
     send(second, wire)
     assert [one["kind"] for one in wire.frames] == ["manifest", "delta", "end"]
@@ -155,7 +158,7 @@ def test_a_change_of_a_layer_that_is_gone_is_sent_whole(tmp_path: Path) -> None:
     send(first, wire)
     base = make_layer("app", "app", "", APP).sha256
     text = (tmp_path / "store" / f"{base}.json").read_text()
-    wire.bases = [{"kind": "app", "digest": base, "release": "x"}]
+    wire.bases = [BaseLayer("app", base, "x")]
     store.set_aside(tmp_path / "store", base)
     Sender(second, lambda _: text).send(wire, wire.facts(), lambda _: None)  # type: ignore[arg-type]
     assert holds(tmp_path / "store", CHANGED)
@@ -281,7 +284,8 @@ def test_an_archive_that_is_whole_is_not_sent_again(tmp_path: Path) -> None:
 
 
 def test_an_archive_is_known_as_damaged_when_it_has_arrived(tmp_path: Path) -> None:
-    wire, told = Wire(tmp_path), []
+    wire = Wire(tmp_path)
+    told: list[object] = []
     path = bundle_of(tmp_path, APP)
     digest = make_layer("app", "app", "", APP).sha256
     with BundleFile(path) as bundle:
@@ -292,9 +296,9 @@ def test_an_archive_is_known_as_damaged_when_it_has_arrived(tmp_path: Path) -> N
         tmp_path / "store",
         tmp_path / "inbox",
         io.BytesIO(bytes(data)),
-        lambda event, **facts: told.append((event, facts.get("again"))),
+        told.append,
     )
-    assert told[-1] == ("arrived", [digest])
+    assert told[-1] == Arrived((digest,))
     assert got.again == [digest]
     assert receive.parts(tmp_path / "store") == {}
     send(path, wire)
@@ -356,10 +360,7 @@ def test_staging_what_is_there_leaves_it_alone(site: Site) -> None:
 
 
 def went_live(site: Site, release: str, before: str | None = None) -> None:
-    record = {"action": "release", "release": release, "result": "live"}
-    from django_deploykit.runtime.base import journal
-
-    journal.append(site.journal, {**record, **({"from": before} if before else {})})
+    append(site.journal, JournalRecord("release", release, "live", before=before))
     switch.point(site, release)
 
 
@@ -369,13 +370,13 @@ def test_prunes_by_success_and_keeps_what_is_live_and_the_last_good_one(site: Si
         went_live(site, release, before)
     gone = prune.prune(site)
     assert prune.staged(site) == releases[1:3]
-    assert gone["removed"] == [releases[0], *releases[3:]]
-    assert gone["layers"] == 4
+    assert gone.removed == (releases[0], *releases[3:])
+    assert gone.layers == 4
     for release in releases[1:3]:
         manifest = load_release(site.releases / release)
         assert all(store.has(site.store, layer.sha256) for layer in manifest.layers)
         assert changed_files(site.releases / release, site.store, manifest) == []
-    assert prune.prune(site)["removed"] == []
+    assert prune.prune(site).removed == ()
 
 
 def test_a_release_that_is_named_stays(site: Site) -> None:

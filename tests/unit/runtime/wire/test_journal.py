@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from django_deploykit.runtime.base.journal import append, last_good, read, successes
+from django_deploykit.runtime.wire.journal import (
+    JournalRecord,
+    append,
+    last_good,
+    read_journal,
+    successes,
+)
 
 
-def live(release: str, action: str = "release", **more: str) -> dict[str, Any]:
-    return {"action": action, "release": release, "result": "live", **more}
+def live(release: str, action: str = "release", before: str | None = None) -> JournalRecord:
+    return JournalRecord(action, release, "live", before=before)
 
 
-def failed(release: str) -> dict[str, Any]:
-    return {"action": "release", "release": release, "result": "failed"}
+def failed(release: str) -> JournalRecord:
+    return JournalRecord("release", release, "failed")
 
 
 def test_keeps_records_in_order_with_their_time(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     append(path, live("a"))
-    append(path, live("b", time="7"))
-    first, second = read(path)
-    assert (first["release"], second["release"]) == ("a", "b")
-    assert isinstance(first["time"], float)
-    assert second["time"] == "7"
+    append(path, live("b", before="a"))
+    first, second = read_journal(path)
+    assert (first.release, second.release) == ("a", "b")
+    assert 0 < first.time <= second.time
+    assert replace(second, time=0) == live("b", before="a")
 
 
 def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert read(tmp_path / "none") == []
+    assert read_journal(tmp_path / "none") == []
 
 
 def test_half_a_line_costs_one_record_only(tmp_path: Path) -> None:
@@ -37,13 +43,22 @@ def test_half_a_line_costs_one_record_only(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"action": "rele')
     append(path, live("b"))
-    assert [record["release"] for record in read(path)] == ["a", "b"]
+    assert [record.release for record in read_journal(path)] == ["a", "b"]
 
 
 def test_lines_that_are_no_records_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'[1]\n7\n\xff\xfe\n{"release": "a"}\n')
-    assert read(path) == [{"release": "a"}]
+    path.write_bytes(
+        b'[1]\n7\n\xff\xfe\n{"release": "a"}\n'
+        b'{"action": "release", "release": "a", "result": "live"}\n'
+    )
+    assert read_journal(path) == [live("a")]
+
+
+def test_reads_what_a_newer_version_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_text('{"action": "release", "release": "a", "result": "live", "mood": "good"}\n')
+    assert read_journal(path) == [live("a")]
 
 
 def test_writers_at_once_never_mix_their_lines(tmp_path: Path) -> None:
@@ -51,18 +66,24 @@ def test_writers_at_once_never_mix_their_lines(tmp_path: Path) -> None:
 
     def write(number: int) -> None:
         for count in range(20):
-            append(path, {"release": f"{number}-{count}", "why": "x" * 500})
+            append(path, JournalRecord("release", f"{number}-{count}", "failed", why="x" * 500))
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({record["release"] for record in read(path)}) == 80
+    assert len({record.release for record in read_journal(path)}) == 80
 
 
 def test_successes_are_each_named_once_by_their_last_time() -> None:
-    records = [live("a"), failed("x"), live("b"), live("a", "rollback"), {"action": "migrate"}]
+    records = [
+        live("a"),
+        failed("x"),
+        live("b"),
+        live("a", "rollback"),
+        JournalRecord("migrate", "m", "done"),
+    ]
     assert successes(records) == ["b", "a"]
 
 
@@ -75,17 +96,17 @@ def test_a_rollback_passes_over_failed_attempts() -> None:
 
 
 def test_a_second_rollback_goes_further_back() -> None:
-    records = [live("a"), live("b"), live("c"), live("b", "rollback", **{"from": "c"})]
+    records = [live("a"), live("b"), live("c"), live("b", "rollback", before="c")]
     assert last_good(records, "b", ["a", "b", "c"]) == "a"
 
 
 def test_a_rollback_never_returns_to_what_was_rolled_back_from() -> None:
-    records = [live("a"), live("b"), live("a", "rollback", **{"from": "b"})]
+    records = [live("a"), live("b"), live("a", "rollback", before="b")]
     assert last_good(records, "a", ["a", "b"]) is None
 
 
 def test_after_a_rollback_and_a_repair_the_bad_release_is_passed_over() -> None:
-    records = [live("a"), live("b"), live("a", "rollback", **{"from": "b"}), live("c")]
+    records = [live("a"), live("b"), live("a", "rollback", before="b"), live("c")]
     assert last_good(records, "c", ["a", "b", "c"]) == "a"
 
 
@@ -96,6 +117,6 @@ def test_a_rollback_needs_its_target_on_the_host() -> None:
 
 
 def test_where_nothing_is_live_the_last_one_not_rolled_back_from_is_good() -> None:
-    records = [live("a"), live("b"), live("a", "rollback", **{"from": "b"})]
+    records = [live("a"), live("b"), live("a", "rollback", before="b")]
     assert last_good(records, None, ["a", "b"]) == "a"
     assert last_good([], None, ["a"]) is None

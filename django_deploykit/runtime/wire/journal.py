@@ -1,0 +1,103 @@
+"""The journal of a site: what happened, a JSON object a line; history, never state."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from .reader import IgnoresUnknownKeys, WireError, parse, plain
+
+
+@dataclass(frozen=True)
+class JournalRecord(IgnoresUnknownKeys):
+    """What happened: ``result`` is ``live``, ``done`` or ``failed``; ``time`` since the epoch.
+
+    ``before`` is the release that served before, ``why`` the reason of a failure; ``seconds`` are
+    those that a switch took. Other versions write to the same file.
+    """
+
+    action: str
+    release: str
+    result: str
+    owner: str = ""
+    commit: str = ""
+    why: str = ""
+    before: Optional[str] = None
+    seconds: Optional[float] = None
+    time: float = 0.0
+
+
+def append(path: Path, record: JournalRecord) -> None:
+    """Add a record with the time of now; one write, so that lines never mix."""
+    data = plain(replace(record, time=round(time.time(), 3)))
+    kept = {key: value for key, value in data.items() if value not in (None, "")}
+    line = json.dumps(kept, sort_keys=True) + "\n"
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        if os.fstat(fd).st_size and not _ends_whole(path):
+            line = "\n" + line  # a power cut left half a line
+        os.write(fd, line.encode("utf-8"))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def read_journal(path: Path) -> List[JournalRecord]:
+    """Return all records, the oldest first; lines that are no records, being cut off, are left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return []
+    records = []
+    for line in text.splitlines():
+        try:
+            records.append(parse(JournalRecord, line, "record"))
+        except WireError:
+            continue
+    return records
+
+
+def successes(records: Sequence[JournalRecord]) -> List[str]:
+    """Return the releases that went live, the last one last, each once."""
+    order: List[str] = []
+    for record in records:
+        if record.result == "live" and record.release:
+            if record.release in order:
+                order.remove(record.release)
+            order.append(record.release)
+    return order
+
+
+def last_good(
+    records: Sequence[JournalRecord], live: Optional[str], staged: Sequence[str]
+) -> Optional[str]:
+    """Return where a rollback without an argument goes: what was live before the live one.
+
+    Releases that were rolled back from, being bad, are passed over.
+    """
+    left = [one.before for one in records if one.action == "rollback"]
+    order: List[str] = []
+    for record in records:
+        if record.result == "live":
+            if record.action == "rollback" and record.release in order:
+                del order[order.index(record.release) + 1 :]
+                continue
+            if record.release in order:
+                order.remove(record.release)
+            order.append(record.release)
+    candidates = [one for one in order if one != live and one in staged]
+    if live in order:
+        before = [one for one in candidates if order.index(one) < order.index(live)]
+        return before[-1] if before else None
+    good = [one for one in candidates if one not in left]
+    return good[-1] if good else None

@@ -1,0 +1,128 @@
+"""What the verbs answer that people look at a site with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Optional, Tuple
+
+from .calls import Call
+from .events import Event
+from .facts import LockOwner
+from .journal import JournalRecord
+
+
+@dataclass(frozen=True)
+class BundleLayer:
+    """A layer of a bundle; ``size`` is in bytes."""
+
+    kind: str
+    name: str
+    version: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What a bundle is; ``size`` is in bytes, ``required`` are names of options."""
+
+    project: str
+    release_id: str
+    commit: str
+    python: str
+    platform: str
+    glibc: str
+    size: int
+    processes: Mapping[str, str] = field(default_factory=dict)
+    required: Tuple[str, ...] = ()
+    layers: Tuple[BundleLayer, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """The bundle's path, its release and the number of its layers."""
+
+    verified: str
+    release_id: str
+    layers: int
+
+
+@dataclass(frozen=True)
+class InstanceStatus:
+    """A process that is kept running, and how often it was restarted."""
+
+    release: str
+    process: str
+    active: bool
+    restarts: int = 0
+    pid: int = 0
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """What is live on a host; ``changed`` are paths and ``drift`` units that were changed by hand."""
+
+    live: Optional[str]
+    listen: str
+    commit: str = ""
+    instances: Tuple[InstanceStatus, ...] = ()
+    staged: Tuple[str, ...] = ()
+    lock: Optional[LockOwner] = None
+    interrupted: bool = False
+    changed: Tuple[str, ...] = ()
+    drift: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HistoryResult:
+    """The journal, the oldest record first."""
+
+    records: Tuple[JournalRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class EndResult:
+    """Whether anything was running."""
+
+    ended: bool
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """The steps of a setup, as text, and what is left for a person to do."""
+
+    changed: bool
+    user: str
+    ini: str
+    listen: str
+    plan: Tuple[str, ...] = ()
+    left: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watching(Event):
+    """The probe begins; ``now`` is the host's clock, in seconds since the epoch."""
+
+    name = "watching"
+    now: float
+
+
+@dataclass(frozen=True)
+class WatchResult:
+    """How the live site answered, in seconds; a sample is when, how long, and whether it was good."""
+
+    count: int = 0
+    failed: int = 0
+    p50: float = 0.0
+    p99: float = 0.0
+    slowest: float = 0.0
+    samples: Tuple[Tuple[float, float, bool], ...] = ()
+
+
+INFO = Call("info", BundleInfo)
+VERIFY = Call("verify", VerifyResult)
+STATUS = Call("status", HostStatus)
+HISTORY = Call("history", HistoryResult)
+END = Call("end", EndResult)
+SETUP = Call("setup", SetupResult)
+WATCH = Call("watch", WatchResult)

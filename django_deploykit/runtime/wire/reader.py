@@ -1,0 +1,211 @@
+"""Typed JSON: writes frozen dataclasses, and reads them back strictly.
+
+What comes from another machine, or from a file, is checked against the annotations of a dataclass:
+``str``, ``int``, ``float``, ``bool``, ``Optional[X]``, ``Tuple[X, ...]``, ``Tuple[X, Y]``,
+``FrozenSet[X]``, ``Mapping[str, X]`` and other dataclasses. A field with a default may be left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections.abc
+import dataclasses
+import json
+import math
+import zlib
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    Mapping,
+    Type,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from ..base.errors import DeployKitError
+
+LINE_LIMIT = 1 << 26  # bytes of one line of JSON
+TEXT_LIMIT = 1 << 20  # characters of a string, unless its field says otherwise
+ITEM_LIMIT = 250_000  # items of a list or an object
+_LARGEST = 1 << 63  # what an integer may be at most
+T = TypeVar("T")
+_known: Dict[Any, Mapping[str, Any]] = {}
+
+
+class WireError(DeployKitError):
+    """Data from elsewhere is not what it must be; the message names the place in it."""
+
+
+class IgnoresUnknownKeys:
+    """Base of dataclasses that another version of django-deploykit may have written.
+
+    Keys that this version does not know are ignored there; everywhere else they are refused.
+    """
+
+
+def long_text(limit: int) -> Any:
+    """Return a field for a string that may be longer than :data:`TEXT_LIMIT`."""
+    return dataclasses.field(metadata={"limit": limit})
+
+
+def plain(value: object) -> Any:
+    """Return what JSON can hold of a dataclass: dicts, lists, strings, numbers."""
+    if dataclasses.is_dataclass(value):
+        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, collections.abc.Mapping):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value
+
+
+def read(cls: Type[T], data: object, where: str) -> T:
+    """Return ``data``, which JSON gave, as a ``cls``; :class:`WireError` where it does not fit.
+
+    ``where`` is how messages name the data: ``facts.layers[3] must be a string``.
+    """
+    if not isinstance(data, dict):
+        raise _wrong(where, "an object")
+    kinds = _kinds(cls)
+    if not issubclass(cls, IgnoresUnknownKeys):
+        for key in data:
+            if key not in kinds:
+                raise WireError(f"{where} has an unknown key: {str(key)[:60]!r}")
+    values: Dict[str, object] = {}
+    for name, (kind, limit, required) in kinds.items():
+        if name in data:
+            values[name] = _value(kind, data[name], f"{where}.{name}", limit)
+        elif required:
+            raise WireError(f"{where}.{name} is missing")
+    make: Callable[..., T] = cls
+    return make(**values)
+
+
+def parse(cls: Type[T], text: Union[str, bytes], where: str) -> T:
+    """Return JSON as a ``cls``; :class:`WireError` where it is not JSON, too long or does not fit."""
+    return read(cls, parse_json(text, where), where)
+
+
+def parse_json(text: Union[str, bytes], where: str) -> object:
+    """Return what JSON says, of at most :data:`LINE_LIMIT` characters or bytes."""
+    if len(text) > LINE_LIMIT:
+        raise WireError(f"{where} is longer than {LINE_LIMIT} bytes")
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WireError(f"{where} is not valid JSON: {error}") from None
+    return found
+
+
+def iter_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Yield a file's lines; :class:`WireError` for one longer than :data:`LINE_LIMIT` bytes."""
+    while line := readline(LINE_LIMIT + 1):
+        if len(line) > LINE_LIMIT:
+            raise WireError(f"a line is longer than {LINE_LIMIT} bytes")
+        yield line
+
+
+def deflate(data: bytes) -> str:
+    """Return bytes compressed, as text."""
+    return base64.b64encode(zlib.compress(data)).decode("ascii")
+
+
+def inflate(text: str, limit: int, where: str) -> bytes:
+    """Return what :func:`deflate` was given; :class:`WireError` beyond ``limit`` bytes."""
+    inflater = zlib.decompressobj()
+    try:
+        data = inflater.decompress(base64.b64decode(text, validate=True), limit + 1)
+    except (ValueError, zlib.error):
+        raise WireError(f"{where} is damaged") from None
+    if len(data) > limit:
+        raise WireError(f"{where} is longer than {limit} bytes")
+    if not inflater.eof:
+        raise WireError(f"{where} is damaged")
+    return data
+
+
+def _kinds(cls: Any) -> Mapping[str, Any]:
+    """Return annotation, limit and whether it is required, by the names of a dataclass' fields."""
+    if cls in _known:
+        return _known[cls]
+    hints = get_type_hints(cls)
+    missing = dataclasses.MISSING
+    _known[cls] = {
+        one.name: (
+            hints[one.name],
+            one.metadata.get("limit", TEXT_LIMIT),
+            one.default is missing and one.default_factory is missing,
+        )
+        for one in dataclasses.fields(cls)
+    }
+    return _known[cls]
+
+
+def _value(kind: Any, data: object, where: str, limit: int) -> object:
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return read(kind, data, where)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Union:  # Optional
+        return None if data is None else _value(arguments[0], data, where, limit)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return _fixed(arguments, data, where, limit)
+    if origin in (tuple, frozenset):
+        items = _sized(list, "a list", data, where)
+        return origin(
+            _value(arguments[0], one, f"{where}[{n}]", limit) for n, one in enumerate(items)
+        )
+    if origin is collections.abc.Mapping:
+        return {
+            _text(key, f"a key of {where}", TEXT_LIMIT): _value(
+                arguments[1], one, f"{where}[{str(key)[:60]!r}]", limit
+            )
+            for key, one in _sized(dict, "an object", data, where).items()
+        }
+    return _text(data, where, limit) if kind is str else _number(kind, data, where)
+
+
+def _fixed(kinds: Iterable[Any], data: object, where: str, limit: int) -> object:
+    kinds, items = list(kinds), _sized(list, "a list", data, where)
+    if len(items) != len(kinds):
+        raise _wrong(where, f"a list of {len(kinds)} items")
+    return tuple(_value(kinds[n], one, f"{where}[{n}]", limit) for n, one in enumerate(items))
+
+
+def _sized(kind: Type[T], name: str, data: object, where: str) -> T:
+    if not isinstance(data, kind):
+        raise _wrong(where, name)
+    if len(data) > ITEM_LIMIT:  # type: ignore[arg-type]
+        raise WireError(f"{where} has more than {ITEM_LIMIT} items")
+    return data
+
+
+def _text(data: object, where: str, limit: int) -> str:
+    if not isinstance(data, str):
+        raise _wrong(where, "a string")
+    if len(data) > limit:
+        raise WireError(f"{where} is longer than {limit} characters")
+    return data
+
+
+def _number(kind: Any, data: object, where: str) -> object:
+    if kind is bool:
+        if not isinstance(data, bool):
+            raise _wrong(where, "true or false")
+        return data
+    if isinstance(data, bool) or not isinstance(data, (int, float) if kind is float else int):
+        raise _wrong(where, "a number" if kind is float else "an integer")
+    if not math.isfinite(data) or abs(data) > _LARGEST:
+        raise WireError(f"{where} is too large a number")
+    return kind(data)
+
+
+def _wrong(where: str, expected: str) -> WireError:
+    return WireError(f"{where} must be {expected}")

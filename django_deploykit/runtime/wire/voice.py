@@ -1,0 +1,85 @@
+"""How a verb talks: JSON lines to a program, plain lines to a person at a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, Dict
+
+from ..base.errors import DeployKitError
+from ..base.patience import SILENCE
+from ..base.printable import printable
+from .events import Event
+from .reader import plain
+
+
+class Voice:
+    """Writes events, the result or the error. A caller that is gone does not disturb the work.
+
+    A caller that reads nothing for :data:`SILENCE` seconds counts as gone: its connection is dead.
+    """
+
+    def __init__(self, person: bool) -> None:
+        self.person = person
+
+    def emit(self, event: Event) -> None:
+        """Say what goes on."""
+        if not self.person:
+            self._write(json.dumps({"event": event.name, **plain(event)}))
+        elif text := str(event):
+            self._write(printable(f"  {text}"))
+
+    def result(self, result: object) -> None:
+        """Say how it ended well."""
+        data = plain(result)
+        self._write(_page(data) if self.person else json.dumps({"result": data}))
+
+    def error(self, error: DeployKitError) -> None:
+        """Say what went wrong."""
+        if self.person:
+            print(printable(f"error: {error.message}"), file=sys.stderr)
+            if error.hint:
+                print(printable(error.hint), file=sys.stderr)
+        else:
+            data = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            self._write(json.dumps({"error": data}))
+
+    def _write(self, text: str) -> None:
+        try:
+            there = self.person or _takes(sys.stdout.fileno())
+            if there:
+                sys.stdout.write(text + "\n")
+                sys.stdout.flush()
+        except (BrokenPipeError, ConnectionError):
+            there = False
+        if not there:
+            # The controller is gone; the host goes on by itself.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _takes(descriptor: int) -> bool:
+    """Wait until a line can be written; False where nobody reads any more."""
+    import select
+
+    return bool(select.select([], [descriptor], [], SILENCE)[1])
+
+
+def _page(result: Dict[str, Any]) -> str:
+    lines = []
+    for key, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            lines.append(f"{key}:")
+            lines += [
+                "  " + "  ".join(f"{name}={one}" for name, one in row.items()) for row in value
+            ]
+        elif isinstance(value, dict):
+            lines.append(f"{key}:")
+            lines += [f"  {name}: {_words(one)}" for name, one in value.items()]
+        else:
+            lines.append(f"{key}: {_words(value)}")
+    return printable("\n".join(lines))
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
