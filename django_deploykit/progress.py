@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from django_deploykit.runtime.base.sizes import in_bytes as in_bytes
+
 # How it stands with one host in a step.
 RUNS, DONE, FAILED = "runs", "done", "failed"
 
@@ -48,16 +50,3 @@ class Quiet:
 
     def note(self, text: str) -> None:
         """Say nothing."""
-
-
-def in_bytes(size: float) -> str:
-    """Return a size in words.
-
-    >>> in_bytes(1536)
-    '1.5 KiB'
-    """
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

@@ -1,4 +1,4 @@
-"""Taking the bundle that was built of a commit before: the same commit is the same bundle."""
+"""The bundle that a release takes: a given file, one that was built before, or a new one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,41 @@ from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.bundle.stores import DEFAULT, STORES
 from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.session import Session
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.bundle.seal import judge_seal
 
 
-def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
-    """Return the whole bundle of HEAD, or of ``rev``, that lies in ``.deploykit/bundles``.
+def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool = False) -> Path:
+    """Return the bundle to release; where none is given it is of HEAD, or of ``rev``.
 
-    None where there is none, or where one that is built now would differ: made for another Python,
-    or with another version of this package. Raises as a build does where the commit is not clean.
+    With ``fresh`` nothing that was built before is reused.
+    """
+    if given is not None:
+        with BundleFile(given):  # raises with what is wrong where it is not a bundle at all
+            judge_seal(given)
+        return given
+    from django_deploykit.bundle.build import BuildRequest, build
+    from django_deploykit.management.bundling import sign_again, sign_built
+
+    before = None if fresh else built_before(session.project, rev, session.console)
+    if before is not None:
+        sign_again(before)
+        return before
+    session.hook("before_build")
+    built = build(BuildRequest(session.project, rev, fresh=fresh), session.console)
+    sign_built(built, "")
+    session.hook("after_build", {"bundle": str(built.path)})
+    return built.path
+
+
+def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
+    """Return the bundle of HEAD, or of ``rev``, in ``.deploykit/bundles``.
+
+    None where there is none, or where one built now would differ: it is for another Python, or was
+    built by another version of this package. Raises as a build does where the commit is not clean.
     """
     commit, untracked = find_commit(project.root, rev)
     path = STORES[DEFAULT].find(project, file_name(project.name, commit.release_id))

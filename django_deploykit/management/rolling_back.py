@@ -1,85 +1,38 @@
-"""``manage.py release --rollback``."""
+"""``manage.py release --rollback``: hosts go back to a release that is staged there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from django_deploykit.management.releasing import local_site, transports
-from django_deploykit.release.downgrade import blocking, refuse
-from django_deploykit.release.engine import Engine
-from django_deploykit.release.facts import Facts
-from django_deploykit.release.outcome import Outcome, merge
+from django_deploykit.management.concluding import conclude, show_plan
+from django_deploykit.management.session import Session, local_site
+from django_deploykit.release.execution import Errand, execute
 from django_deploykit.release.rollback import rollback_targets
-from django_deploykit.runtime.base.errors import LIVE
-from django_deploykit.runtime.wire.releasing import SETTLE
-
-if TYPE_CHECKING:
-    from django_deploykit.management.releasing import Releasing
+from django_deploykit.runtime.deploy.plan import Plan, lock_plan, rollback_plan
+from django_deploykit.runtime.wire.facts import HostFacts
 
 
-def roll_back(releasing: Releasing, release: str) -> int:
-    """Go back to a release that is staged on every host; "" is the last good one of each."""
-    with transports(releasing.project, releasing.environment) as opened:
-        engine = releasing.engine(opened)
-        if releasing.options.plan:
-            return _show(releasing, rollback_targets(engine.facts(""), release))
-        if (
-            releasing.environment.local
-            and not local_site(releasing.project, releasing.environment).root.is_dir()
-        ):
-            rollback_targets(
-                [Facts(host="local", setup=False)]
-            )  # raises: no folder, no lock to take
-        with engine.locks("rolling back", "") as facts:
-            now = _settled(engine, facts)
-            targets = rollback_targets(now, release)
-            _judge(releasing, engine, targets)
-            outcome = _switch(releasing, engine, targets, {one.host: one.live for one in now})
-    return releasing.conclude(outcome, "", 0, sum(outcome.seconds.values()))
+def roll_back(session: Session, release: str) -> int:
+    """Go back to ``release``, "" for the last good one of each host; return the exit code."""
+
+    def make_plan(facts: Mapping[str, HostFacts]) -> Plan:
+        targets = rollback_targets(facts, release)
+        session.hook_facts["release"] = " ".join(dict.fromkeys(targets.values()))
+        return rollback_plan(targets, facts, session.choices())
+
+    with session.opened() as engine:
+        if session.options.plan:
+            return show_plan(session, make_plan(engine.facts("")))
+        _refuse_empty_site(session)
+        # The facts come with the locks, which saves a question.
+        begin = lock_plan("rollback", list(engine.transports))
+        outcome = execute(engine, begin, Errand("rolling back", "", make_plan))
+    assert outcome is not None  # a plan without a target is refused
+    return conclude(session, outcome, sum(outcome.seconds.values()))
 
 
-def _show(releasing: Releasing, targets: Mapping[str, str]) -> int:
-    for host, target in targets.items():
-        releasing.console.print(f"switch   {host}: {target} takes over")
-    releasing.console.emit({"environment": releasing.environment.name, "rollback": dict(targets)})
-    return LIVE
-
-
-def _settled(engine: Engine, facts: Sequence[Facts]) -> Sequence[Facts]:
-    """Finish or revert switches that were interrupted: only then it is clear what is live."""
-    hosts = [one.host for one in facts if one.switching]
-    if not hosts:
-        return facts
-    engine.run("settle", hosts, lambda one: one.call(SETTLE))
-    return engine.facts("", step="")
-
-
-def _switch(
-    releasing: Releasing,
-    engine: Engine,
-    targets: Mapping[str, str],
-    live: Mapping[str, str | None],
-) -> Outcome:
-    outcome: Outcome | None = None
-    for target in dict.fromkeys(targets.values()):
-        hosts = [host for host, one in targets.items() if one == target]
-        releasing.hook_facts["release"] = target
-        part = engine.switch_only(hosts, target, "rollback", {host: live[host] for host in hosts})
-        outcome = part if outcome is None else merge(outcome, part)
-        if part.errors:
-            break
-    assert outcome is not None
-    return outcome
-
-
-def _judge(releasing: Releasing, engine: Engine, targets: Mapping[str, str]) -> None:
-    """Refuse where migrations were applied that the older code cannot live with."""
-    found = engine.run("judge", list(targets), lambda one: blocking(one, targets[one.name]))
-    refuse(
-        found,
-        releasing.environment.name,
-        len(engine.transports) > 1,
-        "nothing was changed",
-        "run the rollback again",
-    )
+def _refuse_empty_site(session: Session) -> None:
+    """Refuse a local site that was never released: there is no folder to take a lock in."""
+    environment = session.environment
+    if environment.local and not local_site(session.project, environment).root.is_dir():
+        rollback_targets({"local": HostFacts(setup=False)})

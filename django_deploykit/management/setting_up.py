@@ -1,178 +1,165 @@
-"""``manage.py release ENVIRONMENT --setup``: bare hosts become ready, after the plan was shown."""
+"""``manage.py release ENVIRONMENT --setup``: hosts are made ready, after their plan was shown."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.management.releasing import Releasing, owner
+from django_deploykit.errors import DeployKitError
+from django_deploykit.management.session import Session, closing, owner, ssh_transports
 from django_deploykit.project.inventory import (
     Environment,
-    Host,
     choose,
     site_values,
 )
 from django_deploykit.release.engine import Engine
-from django_deploykit.release.request import Request
-from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.fanout import problems
+from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport
-from django_deploykit.release.transports.ssh import Ssh
 from django_deploykit.release.transports.sshconfig import resolve
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
 from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.deploy.plan import Plan, Step, setup_plan
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.facts import FACTS
 from django_deploykit.runtime.wire.operating import SETUP, SetupResult
 from django_deploykit.runtime.wire.reader import plain
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What every host is asked for: the bundle's manifest and its sample of the configuration."""
-
-    manifest: str
-    sample: str
-
-
-def set_up(releasing: Releasing, path: Path) -> int:
-    """Show what setup would do on every host, ask, do it; returns the exit code."""
-    environment = releasing.environment
+def set_up(session: Session, path: Path) -> int:
+    """Show what setup would do on every host, ask, do it; return the exit code."""
+    environment = session.environment
     if environment.local:
         raise DeployKitError(
             "the environment local needs no setup",
             "Name an environment of deploykit.ini that has hosts.",
         )
     with BundleFile(path) as bundle:
-        wanted = Wanted(bundle.manifest.dumps(), bundle.read("sample.ini").decode("utf-8"))
-    return _Setup(releasing, wanted).run()
+        manifest = json.loads(bundle.manifest.dumps())
+        sample = bundle.read("sample.ini").decode("utf-8")
+    with closing(ssh_transports(session.project, environment.hosts, as_root=True)) as opened:
+        engine = Engine(opened, environment, ReleaseRequest(owner()), session.console)
+        return _Setup(session, engine, manifest, sample).run()
 
 
+@dataclass
 class _Setup:
-    """One run on all hosts."""
+    """One run on all hosts; ``rows`` are the hosts' answers, ``failed`` their errors."""
 
-    def __init__(self, releasing: Releasing, wanted: Wanted) -> None:
-        self.releasing, self.wanted = releasing, wanted
-        self.console = releasing.console
-        self.environment = releasing.environment
-        self.users = deploy_users(releasing.project.inventory, releasing.environment)
+    session: Session
+    engine: Engine
+    manifest: Mapping[str, Any]
+    sample: str
+    rows: dict[str, SetupResult] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> int:
-        """Plan, ask, do, say what is left."""
-        with self._opened(self.environment.hosts, as_root=True) as opened:
-            engine = self._engine(opened)
-            plans, errors = engine.each(list(opened), lambda one: self._call(one, "--plan"))
-            if errors:
-                raise Problems(
-                    "nothing was changed; these hosts cannot be set up:",
-                    [f"{host}: {error.message}" for host, error in errors.items()],
-                    "\n".join(dict.fromkeys(one.hint for one in errors.values() if one.hint)),
-                )
-            changing = [host for host in opened if plans[host].plan]
-            for host in opened:
-                for line in plan_lines(host, plans[host]):
-                    self.console.print(line)
-            if self.releasing.options.plan or not changing:
-                return self._end({host: plans[host] for host in opened}, {})
-            self._ask(changing)
-            done, failed = engine.each(changing, self._call)
-        return self._end({**plans, **done}, {host: _text(error) for host, error in failed.items()})
+        """Plan, ask, walk the plan, print what is left to do."""
+        hosts = list(self.engine.transports)
+        answers, errors = self.engine.each(hosts, lambda one: self._call(one, "--plan"))
+        if errors:
+            raise problems("nothing was changed; these hosts cannot be set up:", errors)
+        self.rows = {host: answers[host] for host in hosts}
+        plan = setup_plan({host: row.plan for host, row in self.rows.items()})
+        for line in plan_lines(plan, hosts):
+            self.session.console.print(line)
+        if plan.steps and not self.session.options.plan:
+            self._ask(plan.hosts("setup"))
+            self.engine.walk(plan.steps, {"setup": self._set_up, "login": self._log_in})
+        elif not self.session.options.plan:
+            self._log_in(Step("login", tuple(hosts), ""))
+        return self._end(plan)
 
-    @contextmanager
-    def _opened(
-        self, hosts: Sequence[Host], *, as_root: bool = False
-    ) -> Iterator[dict[str, Transport]]:
-        archive = runtime_archive()
-        root = Path("/srv") / self.releasing.project.name
-        opened = {host.name: Ssh(host, root, archive, as_root=as_root) for host in hosts}
-        try:
-            yield dict(opened)
-        finally:
-            for one in opened.values():
-                one.close()
-
-    def _engine(self, opened: Mapping[str, Transport]) -> Engine:
-        return Engine(opened, self.environment, Request(owner()), self.console)
-
-    def _ask(self, hosts: list[str]) -> None:
-        options = self.releasing.options
-        if options.noinput:
+    def _ask(self, hosts: tuple[str, ...]) -> None:
+        console = self.session.console
+        if self.session.options.noinput:
             return
-        if self.console.as_json:
+        if console.as_json:
             raise DeployKitError(
                 "nothing was changed: with --json nobody can be asked",
                 "Add --noinput, or look first with --plan.",
             )
-        if not self.console.ask(f"Do this on {', '.join(hosts)}?"):
+        if not console.ask(f"Do this on {', '.join(hosts)}?"):
             raise DeployKitError(
                 "nothing was changed", "Answer yes, or use --noinput where nobody can be asked."
             )
 
+    def _set_up(self, step: Step) -> str:
+        done, errors = self.engine.each(step.hosts, self._call)
+        self.rows.update(done)
+        self.failed.update(
+            {host: f"{one.message}\n{one.hint}".strip() for host, one in errors.items()}
+        )
+        return ""
+
+    def _log_in(self, step: Step) -> str:
+        """Try the login that releases use, and list what is left to do for it."""
+        environment = self.session.environment
+        users = deploy_users(self.session.project.inventory, environment)
+        hosts = {one.name: one for one in environment.hosts if one.name in step.hosts}
+        ready = {name: host for name, host in hosts.items() if name not in self.failed}
+        logins = [replace(one, user=self.rows[name].user) for name, one in ready.items()]
+        with closing(ssh_transports(self.session.project, logins)) as opened:
+            engine = Engine(opened, environment, self.engine.request, self.session.console)
+            _, errors = engine.each(list(ready), lambda one: one.call(FACTS))
+        for name, host in ready.items():
+            row = self.rows[name]
+            left = list(row.left)
+            if name in errors:
+                left.append(f"let your key log in as {row.user}: {errors[name].message}")
+            if name not in users:
+                login = f"{row.user}@{host.address}"
+                left.append(f"write {login} in deploykit.ini: root must not deploy")
+            self.rows[name] = replace(row, left=tuple(left))
+        return ""
+
     def _call(self, transport: Transport, *words: str) -> SetupResult:
-        host = next(one for one in self.environment.hosts if one.name == transport.name)
+        session, name = self.session, transport.name
+        host = next(one for one in session.environment.hosts if one.name == name)
         request = {
-            "manifest": json.loads(self.wanted.manifest),
-            "sample": self.wanted.sample,
-            "user": self.users.get(host.name, ""),
-            "site": site_values(self.environment, host, self.releasing.project.name),
+            "manifest": self.manifest,
+            "sample": self.sample,
+            "user": deploy_users(session.project.inventory, session.environment).get(name, ""),
+            "site": site_values(session.environment, host, session.project.name),
         }
-        stream = io.BytesIO(json.dumps(request).encode())
 
-        def tell(event: Event) -> None:
+        def show(event: Event) -> None:
             if isinstance(event, Activity) and event.what == "step":
-                self.console.note(f"  {host.name}: {event.of}")
+                session.console.note(f"  {name}: {event.of}")
 
-        return transport.call(SETUP, "--request", *words, stream=stream, on_event=tell)
+        stream = io.BytesIO(json.dumps(request).encode())
+        return transport.call(SETUP, "--request", *words, stream=stream, on_event=show)
 
-    def _end(self, results: Mapping[str, SetupResult], failed: Mapping[str, str]) -> int:
-        planned = self.releasing.options.plan
-        rows: dict[str, Any] = {
-            host: {**plain(row), "error": failed.get(host)} for host, row in results.items()
+    def _end(self, plan: Plan) -> int:
+        session = self.session
+        rows = {
+            host: {**plain(row), "error": self.failed.get(host)} for host, row in self.rows.items()
         }
-        if not planned:
-            for host, problem in self._unreachable(results, failed).items():
-                rows[host]["left"] = [*rows[host]["left"], problem]
-            for one in self.environment.hosts:
-                if one.name not in self.users and one.name not in failed:
-                    login = f"{rows[one.name]['user']}@{one.address}"
-                    rows[one.name]["left"].append(
-                        f"write {login} in deploykit.ini: root must not deploy"
-                    )
-        code = (HALF_DONE if len(failed) < len(results) else REFUSED) if failed else LIVE
-        self.console.emit({"environment": self.environment.name, "hosts": rows, "code": code})
+        code = LIVE
+        if self.failed:
+            code = HALF_DONE if len(self.failed) < len(rows) else REFUSED
+        session.console.emit(
+            {
+                "environment": session.environment.name,
+                "plan": plan.as_json(),
+                "hosts": rows,
+                "code": code,
+            }
+        )
         for host, row in rows.items():
-            for line in end_lines(host, row, planned=planned):
-                self.console.print(line)
+            for line in end_lines(host, row, planned=session.options.plan):
+                session.console.print(line)
         return code
-
-    def _unreachable(
-        self, results: Mapping[str, SetupResult], failed: Mapping[str, str]
-    ) -> dict[str, str]:
-        """Try the login that releases will use; return why it does not work, by host."""
-        hosts = [host for host in results if host not in failed]
-        users = {host: results[host].user for host in hosts}
-        logins = [
-            replace(host, user=users[host.name])
-            for host in self.environment.hosts
-            if host.name in hosts
-        ]
-        with self._opened(logins) as opened:
-            _, errors = self._engine(opened).each(hosts, lambda one: one.call(FACTS))
-        return {
-            host: f"let your key log in as {users[host]}: {error.message}"
-            for host, error in errors.items()
-        }
 
 
 def deploy_users(inventory: Mapping[str, Environment], environment: Environment) -> dict[str, str]:
-    """Return who releases log in as on each host, by its name, whoever connects for setup.
+    """Return the user that releases log in as, by host, whatever user connects for setup.
 
-    That is the user who is written, else ssh's own; root is nobody to deploy as and is left out.
+    It is the one in deploykit.ini, else ssh's own; hosts where that is root are left out.
     """
     written = choose(inventory, environment.name).hosts
     asked = {host.name for host in environment.hosts}
@@ -180,11 +167,10 @@ def deploy_users(inventory: Mapping[str, Environment], environment: Environment)
     return {name: user for name, user in users.items() if user != "root"}
 
 
-def plan_lines(host: str, row: SetupResult) -> list[str]:
-    """Return a host's plan in words."""
-    if not row.plan:
-        return [f"{host}: is ready; nothing to do"]
-    return [f"{host}:", *(f"  {step}" for step in row.plan)]
+def plan_lines(plan: Plan, hosts: list[str]) -> list[str]:
+    """Return the plan, and the hosts that need no setup."""
+    ready = [host for host in hosts if host not in plan.hosts("setup")]
+    return [*plan.lines(), *(f"{host}: is ready; nothing to do" for host in ready)]
 
 
 def end_lines(host: str, row: Mapping[str, Any], *, planned: bool) -> list[str]:
@@ -194,7 +180,3 @@ def end_lines(host: str, row: Mapping[str, Any], *, planned: bool) -> list[str]:
     if not row["left"]:
         return [] if planned else [f"{host}: ready for a release"]
     return [f"{host}: left to do:", *(f"  {one}" for one in row["left"])]
-
-
-def _text(error: DeployKitError) -> str:
-    return f"{error.message}\n{error.hint}".strip()

@@ -1,4 +1,4 @@
-"""Holding the locks of all hosts: each by a verb there that ends with this process."""
+"""Holding the deploy locks of all hosts, each by a verb there that ends with this process."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
 
 @dataclass(frozen=True)
 class Claim:
-    """Who wants the locks and what for. ``wait`` is in seconds; ``python`` as ``facts`` takes it."""
+    """Who takes the locks and what for. ``wait`` is in seconds; ``python`` as ``facts`` takes it."""
 
     owner: str
     what: str
     wait: float = 0.0
-    python: str | None = None  # None: the facts are not wanted
+    python: str = ""
 
 
-class Lock:
-    """The lock of one host, once :meth:`take` has returned; ``facts`` are those of that moment."""
+class DeployLock:
+    """The deploy lock of one host; ``facts`` are those of the moment when it was taken."""
 
     def __init__(self, transport: Transport, claim: Claim, wait: float) -> None:
         self.facts = HostFacts(setup=False)
@@ -44,8 +44,8 @@ class Lock:
             threading.Thread(target=target, daemon=True) for target in (self._hold, self._beat)
         ]
 
-    def take(self) -> Lock:
-        """Wait until it is held; raises what the host said where it cannot be had."""
+    def take(self) -> DeployLock:
+        """Wait until it is held; raise the host's error where it cannot be taken."""
         for thread in self._threads:
             thread.start()
         try:
@@ -59,37 +59,36 @@ class Lock:
         return self
 
     def free(self) -> None:
-        """Give it back, and wait until the host has it."""
+        """Release it, and wait until the host has freed it."""
         self.let_go()
         for thread in self._threads:
             thread.join(10)
 
     def let_go(self) -> None:
-        """Give it back without waiting; :meth:`free` waits."""
+        """Release it without waiting; :meth:`free` waits."""
         if not self._stopping.is_set():
             self._stopping.set()
             os.close(self._writer)
 
     @property
     def lost(self) -> bool:
-        """Whether it is held no longer, the connection or the host being gone."""
+        """Whether it is held no longer, because the connection or the host is gone."""
         return self._ended.is_set() and not self._stopping.is_set()
 
     def _hold(self) -> None:
         claim = self._claim
         arguments = ["--owner", claim.owner, "--what", claim.what, "--wait", str(self._wait)]
-        if claim.python is not None:
-            arguments += ["--facts", "--python", claim.python]
+        arguments += ["--facts", "--python", claim.python]
         with os.fdopen(self._reader, "rb", buffering=0) as stream:
             try:
-                self._transport.call(HOLD, *arguments, stream=stream, on_event=self._told)
+                self._transport.call(HOLD, *arguments, stream=stream, on_event=self._hear)
             except DeployKitError as error:
                 self._failure = error
             finally:
                 self._ended.set()
                 self._held.set()
 
-    def _told(self, event: Event) -> None:
+    def _hear(self, event: Event) -> None:
         if isinstance(event, Held):
             self.facts = event.facts or self.facts
             self._held.set()
@@ -105,14 +104,14 @@ def held(
     transports: Mapping[str, Transport],
     claim: Claim,
     around: Callable[[str], contextlib.AbstractContextManager[None]],
-) -> Iterator[dict[str, Lock]]:
-    """Hold the locks of all hosts while the block runs; ``around`` is entered for each taking.
+) -> Iterator[dict[str, DeployLock]]:
+    """Hold the locks of all hosts while the block runs; ``around`` is entered while each is taken.
 
-    All are tried at once, without waiting. Where one is not free, all are given back and taken one
-    after the other, in the order of their names: so of two releases one gets through, and none
-    waits for the other while that waits for it.
+    All are tried at once, without waiting. Where one is not free, all are released and taken one
+    after the other, in the order of their names: so one of two releases gets through, and they
+    never wait for each other.
     """
-    locks: dict[str, Lock] = {}
+    locks: dict[str, DeployLock] = {}
     try:
         if len(transports) > 1 and not _at_once(transports, claim, locks, around):
             _free(locks)
@@ -120,7 +119,7 @@ def held(
         for host in sorted(set(transports) - set(locks)):
             with around(host):
                 left = max(0.0, end - time.monotonic())
-                locks[host] = _named(host, Lock(transports[host], claim, left))
+                locks[host] = _named(host, DeployLock(transports[host], claim, left))
         yield locks
     finally:
         _free(locks)
@@ -129,14 +128,14 @@ def held(
 def _at_once(
     transports: Mapping[str, Transport],
     claim: Claim,
-    locks: dict[str, Lock],
+    locks: dict[str, DeployLock],
     around: Callable[[str], contextlib.AbstractContextManager[None]],
 ) -> bool:
-    """Try all; True where all are held. Those that are held stand in ``locks`` in any case."""
+    """Try all and put those that are held into ``locks``; return whether all are."""
 
     def take(transport: Transport) -> None:
         with around(transport.name):
-            locks[transport.name] = Lock(transport, claim, 0.0).take()
+            locks[transport.name] = DeployLock(transport, claim, 0.0).take()
 
     _, errors = each(transports, list(transports), take)
     bad = {host: error for host, error in errors.items() if error.exit_code != LOCKED}
@@ -145,14 +144,14 @@ def _at_once(
     return not errors
 
 
-def _named(host: str, lock: Lock) -> Lock:
+def _named(host: str, lock: DeployLock) -> DeployLock:
     try:
         return lock.take()
     except DeployKitError as error:
         raise DeployKitError(f"{host}: {error.message}", error.hint, error.exit_code) from None
 
 
-def _free(locks: dict[str, Lock]) -> None:
+def _free(locks: dict[str, DeployLock]) -> None:
     for lock in locks.values():
         lock.let_go()
     for lock in locks.values():

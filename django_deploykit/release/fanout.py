@@ -15,21 +15,21 @@ from django_deploykit.runtime.base.errors import HALF_DONE, INTERRUPTED, REFUSED
 
 T = TypeVar("T")
 _MOST = 32  # hosts at once
-_BREATH = 0.2  # seconds
+_PAUSE = 0.2  # seconds between two looks for Ctrl-C
 
 
 class Interruption(DeployKitError):
-    """Ctrl-C, after every host came to an end: ``done`` and ``errors`` say how, by host."""
+    """Ctrl-C, raised after the work on every host has ended; ``done`` and ``errors`` are by host."""
 
     def __init__(self, done: Mapping[str, Any], errors: Mapping[str, DeployKitError]) -> None:
         self.done, self.errors = dict(done), dict(errors)
         code = max((one.exit_code for one in errors.values()), default=REFUSED)
-        told = [
+        rest = [
             f"{host}: {error.message}"
             for host, error in errors.items()
             if not error.message.startswith("interrupted")
         ]
-        text = "\n".join(["interrupted; nothing was switched", *told])
+        text = "\n".join(["interrupted; nothing was switched", *rest])
         super().__init__(text, "", HALF_DONE if code == HALF_DONE else INTERRUPTED)
 
 
@@ -38,8 +38,7 @@ def each(
 ) -> tuple[dict[str, T], dict[str, DeployKitError]]:
     """Do ``work`` on hosts in parallel and return results and errors by host.
 
-    Ctrl-C reaches what runs on all of them and waits for it; then it is raised as
-    :class:`Interruption`.
+    Ctrl-C is passed on to all of them; after they have ended it is raised as :class:`Interruption`.
     """
     done: dict[str, T] = {}
     errors: dict[str, DeployKitError] = {}
@@ -49,14 +48,14 @@ def each(
             transport.interrupt()
 
     with (
-        _heard(interrupt) as pressed,
+        _listening(interrupt) as pressed,
         ThreadPoolExecutor(max_workers=max(1, min(_MOST, len(hosts)))) as pool,
     ):
         futures = {host: pool.submit(work, transports[host]) for host in hosts}
-        # A signal that comes just before a thread blocks is handled when it wakes: it must, soon.
+        # A signal that arrives just before this thread blocks is handled when it wakes.
         again = True
-        while wait(futures.values(), timeout=_BREATH).not_done:
-            if pressed and again:  # what was about to start when it came did not hear it
+        while wait(futures.values(), timeout=_PAUSE).not_done:
+            if pressed and again:  # work that was about to start has missed it
                 again = False
                 interrupt()
         for host, future in futures.items():
@@ -70,10 +69,10 @@ def each(
 
 
 @contextmanager
-def _heard(interrupt: Callable[[], None]) -> Iterator[list[int]]:
-    """Call ``interrupt`` for each Ctrl-C while the block runs; yields a list that grows with them.
+def _listening(interrupt: Callable[[], None]) -> Iterator[list[int]]:
+    """Call ``interrupt`` for each Ctrl-C while the block runs; yield a list that grows with them.
 
-    An exception would be raised anywhere in the block, where nobody passes it on to the hosts.
+    KeyboardInterrupt would be raised anywhere in the block and never reach the hosts.
     """
     pressed: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -17,9 +17,9 @@ def run_hooks(
     folder: Path,
     note: Callable[[str], None],
 ) -> None:
-    """Run a hook's commands in ``folder`` with ``facts`` as DEPLOYKIT_NAME in their environment.
+    """Run a hook's commands in ``folder``, with ``facts`` as DEPLOYKIT_NAME in their environment.
 
-    One that fails before the switch raises and so stops the release; afterwards it is only noted.
+    A command that fails before the switch raises, which stops the release; later ones are noted.
     """
     env = {**os.environ, "DEPLOYKIT_HOOK": name}
     env |= {f"DEPLOYKIT_{key.upper()}": value for key, value in facts.items()}

@@ -1,9 +1,9 @@
-"""How a release ended, host by host."""
+"""How a release or a rollback ended, host by host."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from django_deploykit.release.report.timeline import Span
@@ -12,7 +12,12 @@ from django_deploykit.runtime.base.errors import LIVE
 
 @dataclass
 class Outcome:
-    """How a release ended on every host; ``live`` is what serves there now, None if nothing does."""
+    """How a release ended on every host, each mapping by host or by step.
+
+    ``live`` is what serves now, None for nothing or unknown, ``before`` what served; ``bytes`` were
+    sent; ``seconds`` are by step; ``pending`` are lines about the migrations that were due;
+    ``warnings`` are what hosts reported that stopped nothing.
+    """
 
     release: str
     code: int = LIVE
@@ -24,25 +29,8 @@ class Outcome:
     migrated: list[str] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     before: dict[str, str | None] = field(default_factory=dict)
-    pending: list[str] = field(default_factory=list)  # the migrations that were due, in words
-    warnings: list[str] = field(default_factory=list)  # what hosts told that stopped nothing
-
-
-def merge(first: Outcome, second: Outcome) -> Outcome:
-    """Return two outcomes of one command as one."""
-    return replace(
-        first,
-        code=max(first.code, second.code),
-        live={**first.live, **second.live},
-        before={**first.before, **second.before},
-        errors={**first.errors, **second.errors},
-        warnings=[*first.warnings, *second.warnings],
-        seconds=_sums(first.seconds, second.seconds),
-    )
-
-
-def _sums(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
-    return {key: first.get(key, 0) + second.get(key, 0) for key in {**first, **second}}
+    pending: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def finding_line(finding: Mapping[str, Any]) -> str:

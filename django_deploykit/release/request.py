@@ -1,4 +1,4 @@
-"""What is asked of a release: by its environment, and by who runs it."""
+"""What a release is asked to do: by its environment, and by the person who runs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django_deploykit.release.transports.base import Transport
 
 
 class Policy(Protocol):
-    """What an environment says of a release (``project.inventory.Environment``)."""
+    """What an environment says about releases (``project.inventory.Environment``)."""
 
     @property
     def name(self) -> str: ...
@@ -21,14 +21,15 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
-    """One release as it was asked for."""
+class ReleaseRequest:
+    """One release as it was asked for.
+
+    ``wait`` is how many seconds to wait for deploy locks; ``confirm`` asks a question, None where
+    nobody can be asked; ``hook`` runs a hook's commands; ``prepare`` makes a local site's folders.
+    """
 
     owner: str
     wait: float = 0.0
-    noinput: bool = False
-    batches: tuple[tuple[str, ...], ...] = ()  # names of hosts; empty: one after the other
-    migrate_on: tuple[str, ...] = ()  # hosts in the order in which they are asked to migrate
-    confirm: Callable[[str], bool] = field(default=lambda _: False, compare=False)
+    confirm: Callable[[str], bool] | None = field(default=None, compare=False)
     hook: Callable[[str, Mapping[str, str]], None] = field(default=lambda *_: None, compare=False)
     prepare: Callable[[Transport], None] = field(default=lambda _: None, compare=False)

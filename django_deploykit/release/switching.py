@@ -1,130 +1,139 @@
-"""Switching host by host or in batches, and what follows where a host fails."""
+"""Switching hosts in batches, and taking them back where one fails."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.progress import RUNS, Progress
 from django_deploykit.release.fanout import Interruption, each
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.release.request import Policy, Request
+from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.transports.base import LostError, Transport
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
-from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.deploy.plan import Step
+from django_deploykit.runtime.wire.events import Event, HostWarning, Tell
 from django_deploykit.runtime.wire.releasing import SETTLE, SWITCH
 
-Work = Callable[[Transport], None]
-_ASKED = 6  # times that a host is asked, after its connection broke, how the switch ended
+_ATTEMPTS = 6  # at asking a host, after its connection broke, how the switch ended
 
 
 class Switching:
-    """One change of what is live, on all hosts; the outcome gets what became of each."""
+    """The switches of one plan; the outcome gets the result of each host."""
 
     def __init__(
         self,
         transports: Mapping[str, Transport],
-        policy: Policy,
-        request: Request,
+        owner: str,
         outcome: Outcome,
+        progress: Progress,
+        timeline: Timeline,
+        sleep: Callable[[float], None],
     ) -> None:
-        self.transports, self.policy = transports, policy
-        self.request, self.outcome = request, outcome
+        """``sleep`` pauses between two questions to a host whose connection broke."""
+        self.transports, self.owner, self.outcome = transports, owner, outcome
+        self.progress, self.timeline, self._sleep = progress, timeline, sleep
+        self.interrupted = False
+        self.before: dict[str, str | None] = {}  # by host reached, what was live before
 
-    def work(
-        self, release: str, action: str, told: Callable[[str], Callable[[Event], None]]
-    ) -> Work:
-        """Return what switches one host to a release."""
-        arguments = ("--release", release, "--action", action, "--owner", self.request.owner)
-
-        def switch(transport: Transport) -> None:
-            try:
-                transport.call(SWITCH, *arguments, on_event=told(transport.name))
-            except LostError as error:
-                find_out(transport, release, error)
-
-        return switch
-
-    def forward(self, hosts: Sequence[str], work: Work) -> None:
-        """Switch batch after batch; one with a failure, or Ctrl-C, is the last (policy ``continue``: goes on)."""
-        batches = self.batches(hosts)
-        for number, batch in enumerate(batches):
-            stopped = False
-            try:
-                done, errors = each(self.transports, batch, work)
-            except Interruption as error:
-                done, errors, stopped = error.done, error.errors, True
-            except KeyboardInterrupt:  # between two hosts' ends: those of this batch are not known
-                done, errors, stopped = (
-                    {},
-                    dict.fromkeys(batch, DeployKitError("interrupted")),
-                    True,
-                )
-            self.outcome.live.update(dict.fromkeys(done, self.outcome.release))
-            self._failed(errors)
-            if stopped or (errors and self.policy.on_failure != "continue"):
-                left = [host for batch in batches[number + 1 :] for host in batch]
-                if stopped:
-                    self.outcome.errors.update(dict.fromkeys(left, "not switched: interrupted"))
-                return
-
-    def batches(self, hosts: Sequence[str]) -> list[list[str]]:
-        """Return the hosts in the groups that switch together."""
-        batches = [[host for host in batch if host in hosts] for batch in self.request.batches]
-        return [batch for batch in batches if batch] or [[host] for host in hosts]
-
-    def _failed(self, errors: Mapping[str, DeployKitError]) -> None:
+    def switch(self, step: Step, action: str) -> str:
+        """Switch a batch of hosts. In a rollback, hosts that serve the target already are left out."""
+        hosts = [
+            host
+            for host in step.hosts
+            if action != "rollback" or self.outcome.live.get(host) != step.release
+        ]
+        self.before.update({host: self.outcome.live.get(host) for host in step.hosts})
+        done, errors = self._each(hosts, "switch", step.release, action)
+        self.outcome.live.update(dict.fromkeys(done, step.release))
         for host, error in errors.items():
             self.outcome.errors[host] = str(error)
             if error.exit_code == HALF_DONE or isinstance(error, LostError):
                 self.outcome.code = HALF_DONE
                 self.outcome.live[host] = None
+        return "" if hosts else f"{step.release} is live already"
 
-    def conclude(self, live: Mapping[str, str | None], back: Callable[[str], Work]) -> None:
-        """Apply the policy: take all back (default), or leave each host as it is now.
+    def skip(self, hosts: Sequence[str]) -> None:
+        """Note that hosts were not switched because the command was interrupted."""
+        self.outcome.errors.update(dict.fromkeys(hosts, "not switched: interrupted"))
 
-        ``live`` is what served before; ``back`` returns what switches a host to a release.
-        """
+    def conclude(self, on_failure: str) -> None:
+        """Follow the policy after a failure: take all hosts back, or leave each as it is."""
         outcome = self.outcome
-        if self.policy.on_failure == "back":
+        if on_failure == "back":
+            # A host that failed has reverted by itself: what is live there is what was before.
             self._take_back(
                 {
-                    host: live[host]
-                    for host, now in outcome.live.items()
-                    if now == outcome.release != live[host]
-                },
-                back,
+                    host: before
+                    for host, before in self.before.items()
+                    if outcome.live[host] not in (None, before)
+                }
             )
         if outcome.code != HALF_DONE:
             mixed = len(set(outcome.live.values())) > 1
             outcome.code = HALF_DONE if mixed else TAKEN_BACK
 
-    def _take_back(self, before: Mapping[str, str | None], back: Callable[[str], Work]) -> None:
-        for host in [host for host, release in before.items() if release is None]:
-            self.outcome.errors[host] = "was switched; nothing was live before to go back to"
-            self.outcome.code = HALF_DONE
-        for release in sorted({release for release in before.values() if release is not None}):
-            hosts = [host for host, one in before.items() if one == release]
-            try:
-                done, errors = each(self.transports, hosts, back(release))
-            except Interruption as error:
-                done, errors = error.done, error.errors
+    def _take_back(self, targets: Mapping[str, str | None]) -> None:
+        for host in [host for host, release in targets.items() if release is None]:
+            self._not_taken_back(host, "was switched; nothing was live before to go back to")
+        for release in sorted({one for one in targets.values() if one is not None}):
+            hosts = [host for host, one in targets.items() if one == release]
+            done, errors = self._each(hosts, "back", release, "rollback")
             self.outcome.live.update(dict.fromkeys(done, release))
             for host, problem in errors.items():
-                self.outcome.errors[host] = f"could not be taken back: {problem}"
-                self.outcome.code = HALF_DONE
+                self._not_taken_back(host, f"could not be taken back: {problem}")
+
+    def _not_taken_back(self, host: str, problem: str) -> None:
+        self.outcome.errors[host] = problem
+        self.outcome.code = HALF_DONE
+
+    def _each(
+        self, hosts: Sequence[str], name: str, release: str, action: str
+    ) -> tuple[Mapping[str, object], Mapping[str, DeployKitError]]:
+        work = self.timeline.around(name, lambda one: self._switch_one(one, release, action))
+        try:
+            return each(self.transports, hosts, work)
+        except Interruption as error:
+            self.interrupted = True
+            return error.done, error.errors
+        except KeyboardInterrupt:  # outside of the hosts' work: how they ended is not known
+            self.interrupted = True
+            return {}, {host: DeployKitError("interrupted", "", HALF_DONE) for host in hosts}
+
+    def _switch_one(self, transport: Transport, release: str, action: str) -> None:
+        arguments = ("--release", release, "--action", action, "--owner", self.owner)
+        try:
+            transport.call(SWITCH, *arguments, on_event=self._telling(transport.name))
+        except LostError as error:
+            find_out(transport, release, error, self._sleep)
+
+    def _telling(self, host: str) -> Tell:
+        def tell(event: Event) -> None:
+            if isinstance(event, HostWarning):
+                self.outcome.warnings.append(f"{host}: {event.text}")
+            self.progress.at(host, "switch", RUNS, str(event))
+
+        return tell
 
 
-def find_out(transport: Transport, release: str, error: LostError) -> None:
-    """The connection died: the host goes on by itself; ask it, for a while, how it ended."""
-    for attempt in range(_ASKED):
-        time.sleep(2 * attempt)
+def find_out(
+    transport: Transport,
+    release: str,
+    error: LostError,
+    sleep: Callable[[float], None],
+) -> None:
+    """Ask a host how its switch ended: it goes on by itself after the connection broke.
+
+    Raises ``error`` where the host cannot be reached for a while.
+    """
+    for attempt in range(_ATTEMPTS):
+        sleep(2 * attempt)
         try:
             live = transport.call(SETTLE).live
         except LostError:
             continue
         if live == release:
             return
-        serving = f"{live} serves" if live else "nothing serves"
+        serving = f"{live} is live" if live else "nothing is live"
         raise DeployKitError(f"the connection broke during the switch; {serving}", "", TAKEN_BACK)
     raise error

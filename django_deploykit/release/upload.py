@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.facts import Facts, missing
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.files import hash_stream
 from django_deploykit.runtime.bundle import signature
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, Manifest, load_list
 from django_deploykit.runtime.bundle.reader import BundleFile
+from django_deploykit.runtime.deploy.readiness import missing_layers
 from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.reader import inflate
 from django_deploykit.runtime.wire.releasing import LIST, LIST_LIMIT, RECEIVE, Arrived
 
@@ -189,14 +190,14 @@ class Sender:
         self.path = path
         self._known = known_lists
 
-    def total(self, facts: Facts) -> int:
+    def total(self, facts: HostFacts) -> int:
         """Return the bytes that a host gets at most."""
         return sum(travelling_sizes(self.path, [facts]).values())
 
     def send(
         self,
         transport: Transport,
-        facts: Facts,
+        facts: HostFacts,
         on_bytes: Callable[[int], None],
         whole: Sequence[str] = (),
         arrived: Callable[[], None] = lambda: None,
@@ -244,7 +245,7 @@ class Sender:
         self,
         bundle: BundleFile,
         layers: Sequence[Layer],
-        facts: Facts,
+        facts: HostFacts,
         deltas: Mapping[str, Delta | None],
     ) -> Iterator[bytes]:
         manifest = zlib.compress(bundle.manifest.dumps().encode("utf-8"), 9)
@@ -273,7 +274,9 @@ class Sender:
                 best = delta
         return best if best is not None and best.size < min(layer.size, _LARGEST_DELTA) else None
 
-    def _bases(self, transport: Transport, layers: Sequence[Layer], facts: Facts) -> dict[str, str]:
+    def _bases(
+        self, transport: Transport, layers: Sequence[Layer], facts: HostFacts
+    ) -> dict[str, str]:
         """Return the lists of layers on the host that a change can start from, by digest."""
         kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
         found: dict[str, str] = {}
@@ -293,7 +296,9 @@ def _size(bundle: BundleFile, digest: str, delta: Delta | None) -> int:
     return bundle.archive_size(digest)
 
 
-def missing_or_named(layers: Sequence[Layer], facts: Facts, named: Sequence[str]) -> list[Layer]:
+def missing_or_named(
+    layers: Sequence[Layer], facts: HostFacts, named: Sequence[str]
+) -> list[Layer]:
     """Return the layers to send: those named, or those that the host lacks."""
     if named:
         return [layer for layer in layers if layer.sha256 in named]
@@ -305,8 +310,8 @@ def _fetched(transport: Transport, digest: str) -> str | None:
     return inflate(text, LIST_LIMIT, f"the list of layer {digest[:12]}").decode("utf-8")
 
 
-def travelling_sizes(path: Path, facts: Sequence[Facts]) -> dict[str, int]:
+def travelling_sizes(path: Path, facts: Sequence[HostFacts]) -> dict[str, int]:
     """Return the bytes that each layer missing somewhere travels with at most: its archive."""
     with BundleFile(path) as bundle:
-        digests = {layer.sha256 for one in facts for layer in missing(bundle.manifest, one)}
+        digests = {layer.sha256 for one in facts for layer in missing_layers(bundle.manifest, one)}
         return {digest: bundle.archive_size(digest) for digest in sorted(digests)}

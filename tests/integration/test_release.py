@@ -73,21 +73,21 @@ def test_a_plan_writes_nothing(shop: Shop) -> None:
     before = files_below(shop.project)
     done = shop.run("--plan", "--bundle", str(bundle))
     assert done.code == 0, done.err
-    for step in ("prepare", "send", "stage", "check", "migrate", "switch", "prune"):
+    for step in ("prepare", "lock", "send", "stage", "check", "migrate", "switch", "prune"):
         assert f"\n{step}" in f"\n{done.out}"
     assert "MiB" in done.out
     # Python's own bytecode of the settings is none of ours.
     assert {one for one in files_below(shop.project) if "__pycache__" not in one} == before
     steps = shop.run("--plan", "--bundle", str(bundle), "--json").data["plan"]["steps"]
     assert steps[0]["kind"] == "prepare"
-    assert max(one["bytes"] for one in steps) > 1 << 20
+    assert max(one["bytes"].get("local", 0) for one in steps) > 1 << 20
 
 
 def test_a_plan_for_a_live_site_writes_nothing_either(live_shop: Shop) -> None:
     before = files_below(live_shop.root)
     done = live_shop.release("second", "--plan")
     assert done.code == 0, done.err
-    assert "let it take over from" in done.out
+    assert f"let it take over ({live_shop.live} is live)" in done.out
     assert files_below(live_shop.root) == before
 
 

@@ -32,7 +32,10 @@ def test_a_terminal_shows_the_release_and_keeps_its_end(live_shop: Shop) -> None
         assert process.wait(60) == 0
     shown = terminal.screen
     steps = [line.split()[1] for line in shown if line.startswith("✓")]
-    assert steps == ["ask", "lock", "send", "stage", "check", "switch", "prune"]
+    assert steps == [
+        *("ask", "lock", "send", "stage", "check", "compatibility", "migrate", "recheck"),
+        *("switch", "prune"),
+    ]
     release = release_id(bundle)
     end = shown.index(f"{release} is live on local")
     assert shown[end + 2].split()[:3] == ["local", release, before]

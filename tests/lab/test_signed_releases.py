@@ -75,7 +75,10 @@ def test_an_unsigned_bundle_is_refused_before_anything_changes(
     for path in (copy(controller, "two"), copy(controller, "two")):
         done = release(controller, path)
         assert done.code == 1
-        assert "asks for signatures, and this bundle has none" in done.data["error"]["message"]
+        assert (
+            "requires signed bundles, and this bundle is not signed"
+            in done.data["error"]["message"]
+        )
         # The next one has the signature of another bundle beside it.
         shutil.copy(beside(copy(controller, "one", keys / "ann")), beside(path))
     beside(copy(controller, "two")).unlink()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from argparse import REMAINDER
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import CommandParser
 
@@ -13,7 +13,10 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import Console, console_of, last_act, run_command
 from django_deploykit.management.extra import SHIPPING, need_extra
-from django_deploykit.project import Project, find_project
+from django_deploykit.project import find_project
+
+if TYPE_CHECKING:
+    from django_deploykit.management.session import Session
 
 
 class Command(ProjectCommand):
@@ -44,7 +47,7 @@ class Command(ProjectCommand):
         )
         action.add_argument(
             "--exec",
-            nargs=REMAINDER,
+            type=shlex.split,
             metavar="COMMAND",
             help="run a Django command there, as the last option: --exec -- shell",
         )
@@ -65,7 +68,7 @@ class Command(ProjectCommand):
         )
         parser.add_argument("--user", default="", help="connect as this user")
         parser.add_argument(
-            "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock"
+            "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
         )
         parser.add_argument(
             "--fresh", action="store_true", help="build again, and collect static files again"
@@ -74,19 +77,22 @@ class Command(ProjectCommand):
         parser.add_argument("--noinput", "--no-input", action="store_true", help="never ask")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    words: tuple[str, ...] | None = None
-
     def run_from_argv(self, argv: list[str]) -> None:
-        """Take off what follows ``--exec``: it is another command's line, options and all."""
+        """Make one argument of what follows ``--exec``.
+
+        It is the line of another command, whose options argparse would take for ours.
+        """
         if "--exec" in argv:
             place = argv.index("--exec")
-            argv, words = argv[:place], argv[place + 1 :]
-            self.words = tuple(words[1:] if words[:1] == ["--"] else words)
+            words = argv[place + 1 :]
+            if words[:1] == ["--"]:
+                del words[0]
+            argv = [*argv[:place], f"--exec={shlex.join(words)}"]
         with last_act():
             super().run_from_argv(argv)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Run, and end with the exit code that the documentation promises."""
+        """Run, and exit with the code that the documentation promises."""
         console = console_of(options)
         code = run_command(lambda: self._run(options, console), console)
         if code:
@@ -94,7 +100,8 @@ class Command(ProjectCommand):
 
     def _run(self, options: dict[str, Any], console: Console) -> int:
         need_extra("release", SHIPPING)
-        from django_deploykit.management.releasing import Options, Releasing
+        from django_deploykit.management import operating
+        from django_deploykit.management.session import Options, Session
         from django_deploykit.project.inventory import as_user, choose, narrow
 
         project = find_project(self.start)
@@ -103,62 +110,36 @@ class Command(ProjectCommand):
         if not environment.local and not environment.hosts:
             raise DeployKitError(f"[environment:{environment.name}] names no hosts")
         chosen = Options(options["noinput"], options["wait"], options["plan"], options["report"])
-        releasing = Releasing(project, environment, console, chosen)
-        return self._act(releasing, project, options)
-
-    def _act(self, releasing: Any, project: Project, options: dict[str, Any]) -> int:
-        for name in ("status", "history", "stop"):
-            if options[name]:
-                return int(getattr(releasing, name)())
+        session = Session(project, environment, console, chosen)
+        if options["status"]:
+            return operating.show_status(session)
+        if options["history"]:
+            return operating.show_history(session)
+        if options["stop"]:
+            return operating.stop(session)
         if options["logs"]:
-            follow = ["--follow"] if options["follow"] else []
-            if (
-                sys.stdout.isatty() and not options["json"]
-            ):  # also where the host has no terminal to see
-                follow.append("--visible")
-            shown = ["--process", options["process"], "--lines", str(options["lines"]), *follow]
-            return int(releasing.attach("log", *shown))
-        words = self.words if self.words is not None else options["exec"]
-        if words is not None:
-            return int(releasing.attach("exec", "--", *words))
-        if options["setup"]:
-            from django_deploykit.management.setting_up import set_up
+            follow = bool(options["follow"])
+            return operating.show_logs(session, options["process"], options["lines"], follow)
+        if options["exec"] is not None:
+            return operating.run_command(session, options["exec"])
+        return _change(session, options)
 
-            return int(set_up(releasing, self._bundle(releasing, project, options)))
-        return self._release(releasing, project, options)
 
-    def _release(self, releasing: Any, project: Project, options: dict[str, Any]) -> int:
-        """Put a commit live or go back, with a report of it where one was asked for."""
-        from django_deploykit.management.reporting import reported
+def _change(session: Session, options: dict[str, Any]) -> int:
+    """Set hosts up, put a commit live or go back, with a report where one was asked for."""
+    from django_deploykit.management.releasing import release_built
+    from django_deploykit.management.reporting import reported
+    from django_deploykit.management.reusing import find_bundle
+    from django_deploykit.management.rolling_back import roll_back
+    from django_deploykit.management.setting_up import set_up
 
-        back = options["rollback"] is not None
-        releasing.record.action = "rollback" if back else "release"
-        path = None if options["plan"] else options["report"]
-        with reported(path, releasing.record, releasing.console):
-            if back:
-                return int(releasing.rollback(options["rollback"]))
-            return int(releasing.release_built(lambda: self._bundle(releasing, project, options)))
+    def bundle() -> Path:
+        return find_bundle(session, options["bundle"], options["rev"], fresh=options["fresh"])
 
-    def _bundle(self, releasing: Any, project: Project, options: dict[str, Any]) -> Path:
-        """Return the bundle to release, built where none is named."""
-        if options["bundle"]:
-            from django_deploykit.runtime.bundle.reader import BundleFile
-            from django_deploykit.runtime.bundle.seal import judge_seal
-
-            with BundleFile(options["bundle"]):  # says what is wrong with what is no bundle at all
-                judge_seal(options["bundle"])
-            return Path(options["bundle"])
-        from django_deploykit.bundle.build import BuildRequest, build
-        from django_deploykit.management.bundling import sign_again, sign_built
-        from django_deploykit.management.reusing import built_before
-
-        fresh = options["fresh"]
-        before = None if fresh else built_before(project, options["rev"], releasing.console)
-        if before is not None:
-            sign_again(before)
-            return before
-        releasing.hook("before_build")
-        built = build(BuildRequest(project, options["rev"], fresh=fresh), releasing.console)
-        sign_built(built, "")
-        releasing.hook("after_build", {"bundle": str(built.path)})
-        return built.path
+    if options["setup"]:
+        return set_up(session, bundle())
+    back = options["rollback"] is not None
+    session.record.action = "rollback" if back else "release"
+    path = None if options["plan"] else options["report"]
+    with reported(path, session.record, session.console):
+        return roll_back(session, options["rollback"]) if back else release_built(session, bundle)

@@ -1,6 +1,8 @@
-"""The one error that a user of the product ever sees."""
+"""The errors that users see: a message, a hint and an exit code."""
 
 from __future__ import annotations
+
+from typing import Sequence
 
 # Exit codes of every command (``manage.py release`` and the host verbs alike).
 LIVE = 0
@@ -27,3 +29,14 @@ class DeployKitError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class Problems(DeployKitError):
+    """Several problems reported together, one a line."""
+
+    def __init__(
+        self, title: str, problems: Sequence[str], hint: str = "", exit_code: int = REFUSED
+    ):
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{title}\n{lines}", hint, exit_code)

@@ -1,4 +1,4 @@
-"""What setup asks for and says."""
+"""What setup asks hosts for, and what it prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.management.setting_up import deploy_users, end_lines, plan_lines
 from django_deploykit.project.inventory import as_user, choose, narrow, read_inventory, site_values
-from django_deploykit.runtime.wire.operating import SetupResult
+from django_deploykit.runtime.deploy.plan import setup_plan
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def ini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_deploy_user_is_who_is_written_whoever_connects(ini: Path) -> None:
+def test_the_deploy_user_is_the_one_in_deploykit_ini_whatever_user_connects(ini: Path) -> None:
     read = read_ini(ini)
     environment = as_user(choose(read_inventory(read), "production"), "root")
     assert deploy_users(read_inventory(read), environment) == {
@@ -47,13 +47,13 @@ def test_a_host_s_own_options_come_before_the_environment_s(ini: Path) -> None:
     assert (second["listen"], second["keep"], second["roles"]) == ("web2:80", 9, ["worker"])
 
 
-def setup(*plan: str) -> SetupResult:
-    return SetupResult(changed=False, user="deploy", ini="", listen="", plan=plan)
-
-
-def test_a_plan_in_words() -> None:
-    assert plan_lines("web1", setup("write /etc/x")) == ["web1:", "  write /etc/x"]
-    assert plan_lines("web1", setup()) == ["web1: is ready; nothing to do"]
+def test_the_plan_lists_changes_and_hosts_that_are_ready() -> None:
+    plan = setup_plan({"web1": ["write /etc/x"], "web2": []})
+    assert plan_lines(plan, ["web1", "web2"]) == [
+        "setup          web1: make ready for releases, as root (write /etc/x)",
+        "login          web1, web2: log in as the deploy user",
+        "web2: is ready; nothing to do",
+    ]
 
 
 def test_what_is_left_is_listed() -> None:

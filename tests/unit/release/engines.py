@@ -1,15 +1,21 @@
-"""Engines for tests: hosts in memory, a policy, and what the command does with them."""
+"""Engines for tests: hosts in memory, a policy, and the command's way to carry out a plan."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from django_deploykit.progress import Quiet
 from django_deploykit.release.engine import Engine
+from django_deploykit.release.execution import Errand, execute
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.release.plan import Plan, make_plan
-from django_deploykit.release.request import Request
+from django_deploykit.release.request import ReleaseRequest
+from django_deploykit.release.rollback import rollback_targets
+from django_deploykit.release.upload import Sender
+from django_deploykit.runtime.deploy.plan import Choices, Plan, release_plan, rollback_plan
+from django_deploykit.runtime.deploy.readiness import Expected
+from django_deploykit.runtime.wire.facts import HostFacts
 from tests.unit.release.fakes import NEW, FakeSender, FakeTransport, Host, new_manifest
 
 PENDING = {
@@ -23,6 +29,13 @@ PENDING = {
         }
     ]
 }
+HOOKS = {
+    name: (f"./{name}.sh",)
+    for name in ("before_migrate", "after_migrate", "before_switch", "after_switch")
+}
+
+
+PLAIN = Choices()
 
 
 @dataclass(frozen=True)
@@ -44,19 +57,30 @@ def engine_for(
     *hosts: Host, policy: Policy = Policy(), progress: Quiet | None = None, **request: Any
 ) -> Engine:
     transports = {host.name: FakeTransport(host) for host in hosts}
-    asked = Request(owner="ann@laptop", **request)
-    return Engine(transports, policy, asked, progress or Quiet())
+    asked = ReleaseRequest(owner="ann@laptop", **request)
+    return Engine(transports, policy, asked, progress or Quiet(), sleep=lambda _: None)
 
 
-def plan_of(engine: Engine, migrating: tuple[str, ...] = ("web1",)) -> Plan:
-    facts = engine.facts("3.11")
-    return make_plan(new_manifest(), facts, {}, migrating, now=0.0)
+def plan_of(facts: Mapping[str, HostFacts], choices: Choices = PLAIN) -> Plan:
+    expected = {host: Expected("manage.py release production --setup", 0.0) for host in facts}
+    return release_plan(new_manifest(), facts, choices, expected)
 
 
-def release(engine: Engine) -> Outcome:
-    """Do what the command does: plan under the lock, and carry it out."""
-    with engine.locks("releasing", "3.11") as facts:
-        plan = make_plan(new_manifest(), facts, {}, ("web1",), now=0.0)
-        if not plan.steps:
-            return Outcome(NEW, live=dict(plan.live))
-        return engine.execute(plan, new_manifest(), facts, FakeSender())  # type: ignore[arg-type]
+def release(engine: Engine, choices: Choices = PLAIN, plan: Plan | None = None) -> Outcome:
+    """Plan a release and carry it out, as the command does."""
+    plan = plan or plan_of(engine.facts("3.11"), choices)
+    sender = cast(Sender, FakeSender())
+    errand = Errand("releasing", "3.11", lambda now: plan_of(now, choices), sender)
+    outcome = execute(engine, plan, errand) if plan.steps else None
+    return outcome or Outcome(NEW, live=dict(plan.live))
+
+
+def roll_back(engine: Engine, release: str = "", choices: Choices = PLAIN) -> Outcome:
+    """Plan a rollback and carry it out."""
+
+    def plan(facts: Mapping[str, HostFacts]) -> Plan:
+        return rollback_plan(rollback_targets(facts, release), facts, choices)
+
+    outcome = execute(engine, plan(engine.facts("")), Errand("rolling back", "", plan))
+    assert outcome is not None
+    return outcome

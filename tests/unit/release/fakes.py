@@ -6,12 +6,13 @@ connection broke), or an error that the verb itself reports, having taken back w
 
 from __future__ import annotations
 
+import select
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.facts import Facts
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.runtime.base.errors import LOCKED, TAKEN_BACK
 from django_deploykit.runtime.bundle.manifest import Manifest
@@ -84,6 +85,8 @@ class FakeTransport:
         self.host = host
         self.interrupts = 0
         self.on_call: Callable[[str], None] = lambda _: None
+        self._lost = threading.Event()
+        self._holder: threading.Thread | None = None
 
     @property
     def name(self) -> str:
@@ -128,6 +131,12 @@ class FakeTransport:
     def close(self) -> None:
         pass
 
+    def lose_lock(self) -> None:
+        """End the verb that holds the lock, as a broken connection does."""
+        self._lost.set()
+        assert self._holder is not None
+        self._holder.join()
+
     def _hold(
         self,
         words: dict[str, str],
@@ -141,8 +150,10 @@ class FakeTransport:
             assert on_event is not None
             assert stream is not None
             on_event(Held(self.host.facts()))
-            while stream.read(64):
-                pass
+            self._holder = threading.current_thread()
+            while not self._lost.is_set():
+                if select.select([stream], [], [], 0.01)[0] and not stream.read(64):
+                    break
         finally:
             self.host.locked_by = ""
         return {"ended": "released"}
@@ -191,13 +202,13 @@ class FakeTransport:
 class FakeSender:
     """A sender whose every layer has a hundred bytes."""
 
-    def total(self, facts: Facts) -> int:
+    def total(self, facts: HostFacts) -> int:
         return 100 * len([layer for layer in LAYERS if layer.sha256 not in facts.layers])
 
     def send(
         self,
         transport: FakeTransport,
-        facts: Facts,
+        facts: HostFacts,
         on_bytes: Callable[[int], None],
         whole: Sequence[str] = (),
         arrived: Callable[[], None] = lambda: None,

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from django_deploykit.release.facts import Facts
 from django_deploykit.release.upload import Sender, delta_head, frame, make_delta, whole_frames
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
@@ -26,7 +25,7 @@ from django_deploykit.runtime.storage import prune, receive
 from django_deploykit.runtime.storage.receive import CutError
 from django_deploykit.runtime.storage.virtualenv import changed_files, load_release, stage
 from django_deploykit.runtime.wire.calls import Call
-from django_deploykit.runtime.wire.facts import BaseLayer
+from django_deploykit.runtime.wire.facts import BaseLayer, HostFacts
 from django_deploykit.runtime.wire.journal import JournalRecord, append
 from django_deploykit.runtime.wire.reader import deflate
 from django_deploykit.runtime.wire.releasing import Arrived, ListResult, ReceiveResult
@@ -75,14 +74,13 @@ class Wire:
         self.frames: list[dict[str, Any]] = []
         self.bases: list[BaseLayer] = []
 
-    def facts(self) -> Facts:
+    def facts(self) -> HostFacts:
         folder = self.root / "store"
-        return Facts(
+        return HostFacts(
             setup=True,
             layers=frozenset(store.present(folder)),
             parts=receive.parts(folder) if folder.exists() else {},
             bases=tuple(self.bases),
-            host=self.name,
         )
 
     def call(self, verb: Call[Any], *arguments: str, stream: Any = None, **_: Any) -> Any:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.release import fanout
+from django_deploykit.progress import Quiet
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
+from django_deploykit.runtime.deploy.plan import Choices
 from tests.unit.release.engines import PENDING, Policy, engine_for, plan_of, release
-from tests.unit.release.fakes import AFTER, BEFORE, NEW, OLD, REPORTED, Host
+from tests.unit.release.fakes import AFTER, BEFORE, NEW, OLD, REPORTED, FakeTransport, Host
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
+
+@dataclass
+class Impatient(Quiet):
+    """Presses Ctrl-C after the step of that name was shown so many times."""
+
+    name: str
+    times: int
+
+    @contextmanager
+    def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:
+        yield
+        if name == self.name:
+            self.times -= 1
+            if self.times == 0:
+                raise KeyboardInterrupt
 
 
 STEPS = ("receive", "stage", "check", "migrate", "switch", "prune")
@@ -42,7 +61,7 @@ def test_a_failure_at_any_step_leaves_one_release_serving_and_a_retry_converges(
     host.report = {}
     again = release(engine_for(host))
     assert (again.code, host.live) == (LIVE, NEW)
-    assert plan_of(engine_for(host)).steps == ()
+    assert plan_of(engine_for(host).facts("3.11")).steps == ()
 
 
 @pytest.mark.parametrize("how", [BEFORE, AFTER])
@@ -123,7 +142,8 @@ def test_hosts_switch_in_batches() -> None:
     hosts = [Host(name=f"web{number}") for number in (1, 2, 3, 4)]
     hosts[1].fails["switch"] = [REPORTED]
     batches = (("web1", "web2"), ("web3", "web4"))
-    outcome = release(engine_for(*hosts, batches=batches, policy=Policy(on_failure="stop")))
+    engine = engine_for(*hosts, policy=Policy(on_failure="stop"))
+    outcome = release(engine, Choices(batches=batches))
     assert [host.live for host in hosts] == [NEW, OLD, OLD, OLD]
     assert "switch" not in hosts[2].calls
     assert outcome.code == HALF_DONE
@@ -140,38 +160,50 @@ def test_one_host_that_cannot_be_asked_stops_it_before_anything_is_locked() -> N
 def test_what_refuses_on_the_others_is_told_with_a_host_that_cannot_be_asked() -> None:
     hosts = [Host(name="web1"), Host(name="web2", fails={"facts": [BEFORE]}), Host(name="web3")]
     with pytest.raises(Problems) as caught:
-        engine_for(*hosts).facts(
-            "3.11", refused=lambda some: [f"{one.host} is odd" for one in some]
-        )
+        engine_for(*hosts).facts("3.11", refused=lambda some: [f"{host} is odd" for host in some])
     broke = "web2: the connection to web2 broke"
     assert caught.value.problems == (broke, "web1 is odd", "web3 is odd")
-    assert "cannot go there" in caught.value.message
+    assert "cannot go to these hosts" in caught.value.message
 
 
 def test_an_interrupted_switch_is_settled_first() -> None:
     host = Host(switching=True)
     assert release(engine_for(host)).code == LIVE
-    assert host.calls[:2] == ["hold", "settle"]
+    assert host.calls[:3] == ["facts", "hold", "settle"]
 
 
-def test_ctrl_c_between_batches_takes_back_what_was_switched(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_ctrl_c_during_a_batch_takes_back_what_was_switched() -> None:
     hosts = [Host(name="web1"), Host(name="web2")]
-    rounds: list[int] = []
+    engine = engine_for(*hosts)
+    first = engine.transports["web1"]
+    assert isinstance(first, FakeTransport)
+    pressed: list[str] = []
 
-    def each(transports: Any, names: Any, work: Any) -> Any:
-        done, errors = fanout.each(transports, names, work)
-        rounds.append(1)
-        if len(rounds) == 1:
-            raise fanout.Interruption(done, errors)
-        return done, errors
+    def press(verb: str) -> None:
+        if verb == "switch" and not pressed:
+            pressed.append(verb)
+            os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr("django_deploykit.release.switching.each", each)
-    outcome = release(engine_for(*hosts))
+    first.on_call = press
+    outcome = release(engine)
     assert [host.live for host in hosts] == [OLD, OLD]
     assert outcome.code == TAKEN_BACK
-    assert "interrupted" in outcome.errors["web2"]
+    assert outcome.errors == {"web2": "not switched: interrupted"}
+    assert "switch" not in hosts[1].calls
+
+
+def test_ctrl_c_between_two_batches_takes_back_what_was_switched() -> None:
+    hosts = [Host(name="web1"), Host(name="web2")]
+    outcome = release(engine_for(*hosts, progress=Impatient("switch", 1)))
+    assert [host.live for host in hosts] == [OLD, OLD]
+    assert (outcome.code, outcome.errors) == (TAKEN_BACK, {"web2": "not switched: interrupted"})
+
+
+def test_ctrl_c_once_all_hosts_have_switched_leaves_the_release_live() -> None:
+    host = Host()
+    with pytest.raises(KeyboardInterrupt):
+        release(engine_for(host, progress=Impatient("switch", 1)))
+    assert host.live == NEW
 
 
 def test_lost_is_an_error_like_others() -> None:

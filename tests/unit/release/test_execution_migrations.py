@@ -8,11 +8,9 @@ import pytest
 
 from django_deploykit.errors import Problems
 from django_deploykit.runtime.base.errors import LIVE
-from tests.unit.release.engines import PENDING, Policy, engine_for, release
+from django_deploykit.runtime.deploy.plan import Choices
+from tests.unit.release.engines import PENDING, Policy, engine_for, plan_of, release
 from tests.unit.release.fakes import NEW, OLD, FakeTransport, Host
-
-pytestmark = pytest.mark.usefixtures("no_pauses")
-
 
 BREAKING = {
     "migrations": [
@@ -81,9 +79,9 @@ def test_breaking_migrations_are_named_and_need_a_yes() -> None:
         return len(asked) > 1
 
     host = Host(report=BREAKING)
-    for noinput in (True, False):
+    for asks in (None, confirm):
         with pytest.raises(Problems) as caught:
-            release(engine_for(host, noinput=noinput, confirm=confirm))
+            release(engine_for(host, confirm=asks))
         assert "shop.0003_drop: Remove field note: it is asked for" in caught.value.message
         assert "allow_breaking_migrations" in caught.value.hint
         assert (host.live, host.migrated) == (OLD, [])
@@ -118,11 +116,24 @@ def test_what_both_checks_find_is_told_once() -> None:
 def test_breaking_migrations_run_where_the_project_allows_them() -> None:
     host = Host(report=BREAKING)
     policy = Policy(allow_breaking_migrations=True)
-    assert release(engine_for(host, noinput=True, policy=policy)).code == LIVE
+    assert release(engine_for(host, policy=policy)).code == LIVE
     assert host.migrated == ["default"]
 
 
 def test_a_shared_database_is_migrated_once_on_the_host_that_is_named() -> None:
     hosts = [Host(name=f"web{number}", report=PENDING) for number in (1, 2, 3)]
-    release(engine_for(*hosts, migrate_on=("web2", "web3")))
+    release(engine_for(*hosts), Choices(migrate_on=("web2", "web3")))
     assert [host.migrated for host in hosts] == [[], ["default"], []]
+
+
+def test_where_no_host_of_migrate_on_takes_part_nothing_is_migrated_nor_switched() -> None:
+    host = Host(name="web2", report=PENDING)
+    choices = Choices(migrate_on=("web1",))
+    assert plan_of(engine_for(host).facts("3.11"), choices).hosts("migrate") == ()
+    with pytest.raises(Problems) as caught:
+        release(engine_for(host), choices)
+    assert "no host of `migrate_on` is part of this release" in caught.value.message
+    assert "web2: shop.0002_note on default" in caught.value.message
+    assert (host.live, host.migrated) == (OLD, [])
+    host.report = {}
+    assert release(engine_for(host), choices).code == LIVE

@@ -1,0 +1,96 @@
+"""``manage.py release`` with ``--status``, ``--history``, ``--logs``, ``--exec`` or ``--stop``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.management.captured import captured
+from django_deploykit.management.session import Session, local_site
+from django_deploykit.management.summary import history_line, status_lines
+from django_deploykit.runtime.base.errors import LIVE
+from django_deploykit.runtime.wire.operating import END, HISTORY, STATUS
+from django_deploykit.runtime.wire.reader import plain
+
+
+def show_status(session: Session) -> int:
+    """Print what is live on every host; return the exit code."""
+    with session.opened() as engine:
+        hosts = list(engine.transports)
+        done, errors = engine.each(hosts, lambda one: one.call(STATUS))
+    rows = {host: plain(row) for host, row in done.items()}
+    rows |= {host: {"error": error.message} for host, error in errors.items()}
+    session.console.emit({"environment": session.environment.name, "hosts": rows})
+    for host in hosts:
+        lines = (
+            status_lines(host, done[host]) if host in done else [f"{host}: {errors[host].message}"]
+        )
+        for line in lines:
+            session.console.print(line)
+    return 1 if errors else LIVE
+
+
+def show_history(session: Session) -> int:
+    """Print the journal of every host; return the exit code."""
+    with session.opened() as engine:
+        hosts = list(engine.transports)
+        done, errors = engine.each(hosts, lambda one: one.call(HISTORY).records)
+    session.console.emit({"environment": session.environment.name, "hosts": plain(done)})
+    for host, records in done.items():
+        session.console.print(f"{host}:" if len(hosts) > 1 else "")
+        for record in records:
+            session.console.print(f"  {history_line(record)}")
+    for host, error in errors.items():
+        session.console.note(f"{host}: {error.message}")
+    return 1 if errors else LIVE
+
+
+def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:
+    """Print the last lines of a process on the first host; return the exit code."""
+    words = ["--process", process, "--lines", str(lines), *(["--follow"] if follow else [])]
+    if session.console.out.isatty() and not session.console.as_json:
+        words.append("--visible")  # the host may have no terminal that would tell it
+    return _attach(session, "log", *words)
+
+
+def run_command(session: Session, words: Sequence[str]) -> int:
+    """Run a Django command on the first host; return its exit code."""
+    return _attach(session, "exec", "--", *words)
+
+
+def _attach(session: Session, verb: str, *arguments: str) -> int:
+    """Run a verb on the first host, on the user's terminal; return its exit code."""
+    console, environment = session.console, session.environment
+    if (
+        environment.local
+        and not (local_site(session.project, environment).root / "current").exists()
+    ):
+        raise DeployKitError("nothing is live on local", "Release first: manage.py release")
+    if console.as_json and "--follow" in arguments:
+        raise DeployKitError("--json and --follow cannot be combined", "Leave one of them out.")
+    with session.opened() as engine:
+        first = next(iter(engine.transports.values()))
+        if len(engine.transports) > 1:
+            console.note(f"on {first.name}; choose another host with --hosts")
+        if not console.as_json:
+            return first.attach(verb, *arguments)
+        code, output = captured(lambda: first.attach(verb, *arguments))
+    console.emit(
+        {"environment": environment.name, "host": first.name, "code": code, "output": output}
+    )
+    return code
+
+
+def stop(session: Session) -> int:
+    """Stop the site of ``local``; return the exit code."""
+    if not session.environment.local:
+        app = session.project.name
+        raise DeployKitError(
+            "--stop is for the environment local",
+            f"On a server: sudo systemctl stop {app}.service {app}.socket",
+        )
+    with session.opened() as engine:
+        ended = engine.transports["local"].call(END).ended
+    session.console.print("stopped" if ended else "nothing was running")
+    session.console.emit({"environment": "local", "stopped": ended})
+    return LIVE

@@ -1,0 +1,155 @@
+"""One run of ``manage.py release`` against one environment: its hosts, its hooks, its record."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import io
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django_deploykit.management.console import Console
+from django_deploykit.management.reporting import Record
+from django_deploykit.project import Project
+from django_deploykit.project.inventory import Environment, Host
+from django_deploykit.release.engine import Engine
+from django_deploykit.release.hooks import run_hooks
+from django_deploykit.release.latency import Watched
+from django_deploykit.release.request import ReleaseRequest
+from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.base import Transport
+from django_deploykit.release.transports.local import Local
+from django_deploykit.runtime.base.errors import DeployKitError
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.deploy.plan import Choices
+from django_deploykit.runtime.wire.facts import PREPARE
+
+LOCAL_LISTEN = "127.0.0.1:8000"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command's options; ``wait`` is in seconds, 0 for the environment's own."""
+
+    noinput: bool = False
+    wait: float = 0.0
+    plan: bool = False
+    report: Path | None = None
+
+
+def owner() -> str:
+    """Return the person who runs the command, as the journal and the deploy lock name them."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def local_site(project: Project, environment: Environment) -> Site:
+    """Return the site of the environment ``local``, below ``.deploykit/local``."""
+    folder = project.root / ".deploykit" / "local"
+    return Site(
+        app=project.name,
+        root=folder / "srv",
+        etc=folder / "etc",
+        data=folder / "var",
+        supervisor="plain",
+    ).with_options({**environment.site_values(), "listen": environment.listen or LOCAL_LISTEN})
+
+
+class Session:
+    """The project, the environment and the console of one command."""
+
+    def __init__(
+        self,
+        project: Project,
+        environment: Environment,
+        console: Console,
+        options: Options = Options(),
+    ) -> None:
+        self.project, self.environment, self.console = project, environment, console
+        self.options = options
+        self.built = 0.0  # seconds that the bundle took
+        self.record = Record(project.name, environment.name, owner(), url=self.url())
+        self.hook_facts: dict[str, str] = {
+            "environment": environment.name,
+            "project": project.name,
+            "owner": owner(),
+            "hosts": " ".join(host.name for host in environment.hosts) or "local",
+        }
+
+    def url(self) -> str:
+        """Return the URL of the site of ``local``, "" for others."""
+        listen = self.environment.listen or LOCAL_LISTEN
+        return f"http://{listen}/" if self.environment.local and not listen.startswith("/") else ""
+
+    def hook(self, name: str, facts: Mapping[str, str] | None = None) -> None:
+        """Run a hook's commands."""
+        merged = {**self.hook_facts, **(facts or {})}
+        run_hooks(self.environment.hooks, name, merged, self.project.root, self.console.note)
+
+    def choices(self, sizes: Mapping[str, int] | None = None) -> Choices:
+        """Return what the environment decides about plans; ``sizes`` as :class:`Choices` has it."""
+        environment = self.environment
+        return Choices(
+            batches=environment.batches() if environment.hosts else (),
+            migrate_on=environment.migrate_on,
+            hooks=environment.hooks,
+            sizes=sizes or {},
+            site=local_site(self.project, environment).dumps() if environment.local else "",
+        )
+
+    def transports(self) -> list[Transport]:
+        """Return transports to all hosts, not connected yet."""
+        if self.environment.local:
+            root = local_site(self.project, self.environment).root
+            return [Local(root, runtime_archive())]
+        return ssh_transports(self.project, self.environment.hosts)
+
+    @contextmanager
+    def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Engine]:
+        """Yield an engine for all hosts, through ``transports`` where given; close them afterwards."""
+        with closing(transports or self.transports()) as opened:
+            yield self.engine(opened)
+
+    def engine(self, opened: Mapping[str, Transport], sample: bytes = b"") -> Engine:
+        """Return an engine; ``sample`` is the configuration that a local site starts with."""
+        silent = self.options.noinput or self.console.as_json
+        request = ReleaseRequest(
+            owner=owner(),
+            wait=self.options.wait or self.environment.wait,
+            confirm=None if silent else self.console.ask,
+            hook=self.hook,
+            prepare=lambda one: self._prepare(one, sample),
+        )
+        if self.options.report:
+            latencies = self.record.latencies
+            opened = {host: Watched(one, latencies) for host, one in opened.items()}
+        self.record.engine = Engine(opened, self.environment, request, self.console)
+        return self.record.engine
+
+    def _prepare(self, transport: Transport, sample: bytes) -> None:
+        site = local_site(self.project, self.environment)
+        self.project.work.mkdir(exist_ok=True)
+        transport.call(PREPARE, "--site", site.dumps(), stream=io.BytesIO(sample))
+
+
+def ssh_transports(
+    project: Project, hosts: Sequence[Host], *, as_root: bool = False
+) -> list[Transport]:
+    """Return transports to servers."""
+    from django_deploykit.release.transports.ssh import Ssh
+
+    archive, root = runtime_archive(), Path("/srv") / project.name
+    return [Ssh(host, root, archive, as_root=as_root) for host in hosts]
+
+
+@contextmanager
+def closing(opened: Sequence[Transport]) -> Iterator[dict[str, Transport]]:
+    """Yield transports by their name, and close them afterwards."""
+    try:
+        yield {one.name: one for one in opened}
+    finally:
+        for one in opened:
+            with contextlib.suppress(DeployKitError, OSError):
+                one.close()

@@ -1,0 +1,218 @@
+"""Carrying out the plan of a release or a rollback."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.release.delivery import Delivery
+from django_deploykit.release.deploy_lock import Claim, DeployLock, held
+from django_deploykit.release.engine import Engine, Work
+from django_deploykit.release.fanout import Interruption
+from django_deploykit.release.outcome import Outcome
+from django_deploykit.release.remote import RemoteHost
+from django_deploykit.release.switching import Switching
+from django_deploykit.release.transports.base import Transport
+from django_deploykit.release.upload import Sender
+from django_deploykit.runtime.deploy.plan import HOOKS, Plan, Step
+from django_deploykit.runtime.deploy.stages import NOT_SWITCHED, Caller, Host, Stages
+from django_deploykit.runtime.wire.facts import HostFacts
+from django_deploykit.runtime.wire.releasing import PRUNE
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a plan is carried out for.
+
+    ``what`` is what the deploy lock says; ``python`` as the verb ``facts`` takes it; ``again`` makes
+    the plan anew from facts; ``sender`` has the bundle, None for a rollback.
+    """
+
+    what: str
+    python: str
+    again: Callable[[Mapping[str, HostFacts]], Plan]
+    sender: Sender | None = None
+
+
+def execute(engine: Engine, plan: Plan, errand: Errand) -> Outcome | None:
+    """Carry out a plan; return None where nothing is left to do once the lock is held.
+
+    The facts under the lock make the plan anew, so that what runs was planned from what is there.
+    A failure before the first switch is raised, and what is live stays live; one of a switch is in
+    the outcome.
+    """
+    with contextlib.ExitStack() as stack:
+        locks: dict[str, DeployLock] = {}
+
+        def prepare(step: Step) -> str:
+            engine.all(step.hosts, engine.request.prepare)
+            return ""
+
+        def lock(_: Step) -> str:
+            request = engine.request
+            claim = Claim(request.owner, errand.what, request.wait, errand.python)
+            around = lambda host: engine.timeline.span(host, "lock")  # noqa: E731
+            locks.update(stack.enter_context(held(engine.transports, claim, around)))
+            return ""
+
+        engine.walk(plan.split("lock")[0], {"prepare": prepare, "lock": lock})
+        facts = {host: locks[host].facts for host in engine.transports}
+        renewed = errand.again(facts)
+        if plan.live and renewed.live != plan.live:
+            engine.progress.note("the hosts changed meanwhile; the plan was made again")
+        if not renewed.steps:
+            return None
+        return _Execution(engine, renewed, errand, locks, facts).run()
+    raise AssertionError  # the stack swallows no exception
+
+
+class _Execution:
+    """What follows the lock, and its undoing."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        errand: Errand,
+        locks: Mapping[str, DeployLock],
+        facts: Mapping[str, HostFacts],
+    ) -> None:
+        self.engine, self.plan, self.locks = engine, plan, locks
+        self.outcome = engine.outcome = Outcome(
+            plan.release,
+            live=dict(plan.live),
+            before=dict(plan.live),
+            seconds=engine.outcome.seconds,
+            spans=engine.timeline.spans,
+        )
+        self.stages = Stages(
+            plan,
+            self._on_hosts,
+            self._caller(),
+            self.outcome.live,
+            self.outcome.findings,
+            self.outcome.pending,
+            self.outcome.migrated,
+        )
+        self.switching = Switching(
+            engine.transports,
+            engine.request.owner,
+            self.outcome,
+            engine.progress,
+            engine.timeline,
+            engine.sleep,
+        )
+        self.work: dict[str, Work] = {
+            "settle": self.stages.settle,
+            "check": self.stages.check,
+            "compatibility": self.stages.compatibility,
+            "migrate": self.stages.migrate,
+            "recheck": self.stages.recheck,
+            "switch": self._switch,
+            "prune": self._prune,
+            **dict.fromkeys(HOOKS, self._hook),
+        }
+        if errand.sender is not None:
+            delivery = Delivery(
+                plan.release, errand.sender, engine.progress, facts, self.outcome.bytes
+            )
+            self.work["send"] = self._on_all(delivery.send)
+            self.work["stage"] = self._on_all(delivery.stage)
+
+    def run(self) -> Outcome:
+        """Walk the plan; undo it where a switch fails."""
+        steps = self.plan.split("lock")[1]
+        try:
+            self.engine.walk(steps, self.work, self._goes_on)
+        except KeyboardInterrupt:
+            if not self.switching.before or not self._unswitched():
+                raise
+            self.switching.interrupted = True
+        except DeployKitError:
+            self._after_failure()
+            raise
+        if self.switching.interrupted:
+            self.switching.skip(self._unswitched())
+        if self.outcome.errors:
+            self.switching.conclude(self.engine.policy.on_failure)
+            self._after_failure()
+        return self.outcome
+
+    def _unswitched(self) -> list[str]:
+        """Return the hosts whose switch was not reached."""
+        return [host for host in self.plan.hosts("switch") if host not in self.switching.before]
+
+    def _goes_on(self, left: Sequence[Step]) -> bool:
+        """Return whether the walk goes on: after a failed switch only by the policy ``continue``."""
+        if self.switching.interrupted:
+            return not self._unswitched() and not self.outcome.errors
+        if not self.outcome.errors:
+            return True
+        switches = any(step.kind == "switch" for step in left)
+        return switches and self.engine.policy.on_failure == "continue"
+
+    def _caller(self) -> Caller:
+        policy, request = self.engine.policy, self.engine.request
+        many = len(self.engine.transports) > 1
+
+        def command(host: str) -> str:
+            hosts = f"--hosts {host} " if many else ""
+            return f"./manage.py release {policy.name} {hosts}--exec --"
+
+        rollback = self.plan.action == "rollback"
+        return Caller(
+            refused="Split the change over two releases, or confirm on a terminal, or set "
+            f"`allow_breaking_migrations = yes` in [environment:{policy.name}] of deploykit.ini.",
+            command=command,
+            note=self.engine.progress.note,
+            allow_breaking=policy.allow_breaking_migrations,
+            confirm=request.confirm,
+            again="run the rollback again" if rollback else "run the same command again",
+            unchanged="nothing was changed" if rollback else NOT_SWITCHED,
+        )
+
+    def _on_hosts(self, hosts: Sequence[str], work: Callable[[Host], T]) -> dict[str, T]:
+        owner, note = self.engine.request.owner, self.engine.progress.note
+        return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note)))
+
+    def _on_all(self, work: Callable[[Transport], None]) -> Work:
+        def carry_out(step: Step) -> str:
+            self.engine.all(step.hosts, work)
+            return ""
+
+        return carry_out
+
+    def _hook(self, step: Step) -> str:
+        if step.kind in ("before_migrate", "after_migrate") and not self.stages.work:
+            return "no migrations are pending"
+        if step.kind == "before_switch":
+            self._refuse_lost_locks()
+        self.engine.request.hook(step.kind, {})
+        return ""
+
+    def _switch(self, step: Step) -> str:
+        if not self.switching.before:
+            self._refuse_lost_locks()
+        return self.switching.switch(step, self.plan.action)
+
+    def _prune(self, step: Step) -> str:
+        with contextlib.suppress(Interruption):  # the release is live
+            self.engine.each(step.hosts, lambda one: one.call(PRUNE))
+        return ""
+
+    def _refuse_lost_locks(self) -> None:
+        lost = [host for host, lock in self.locks.items() if lock.lost]
+        if lost:
+            raise DeployKitError(
+                f"{NOT_SWITCHED}: the deploy lock was lost on {', '.join(lost)}",
+                "The connection broke. Run the same command again.",
+            )
+
+    def _after_failure(self) -> None:
+        with contextlib.suppress(DeployKitError):
+            self.engine.request.hook("after_failure", {})

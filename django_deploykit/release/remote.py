@@ -1,0 +1,46 @@
+"""A host behind a transport, as the stages of a release use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.wire.events import Event, OutputLine
+from django_deploykit.runtime.wire.releasing import MIGRATE, SETTLE
+from django_deploykit.runtime.wire.reports import CHECK, KIN, CheckResult, KinResult
+
+
+class RemoteHost:
+    """A :class:`~django_deploykit.runtime.deploy.stages.Host` that calls verbs."""
+
+    def __init__(self, transport: Transport, owner: str, note: Callable[[str], None]) -> None:
+        """``owner`` goes into the host's journal; ``note`` gets the lines that migrations print."""
+        self._transport, self._owner, self._note = transport, owner, note
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self._transport.name
+
+    def settle(self) -> str | None:
+        """Finish or revert an interrupted switch; return the release that is live."""
+        return self._transport.call(SETTLE).live
+
+    def check(self, release: str) -> CheckResult:
+        """Run deploy_check in a release."""
+        return self._transport.call(CHECK, "--release", release)
+
+    def kin(self, release: str) -> KinResult:
+        """Compare a release's migrations with those of the live one."""
+        return self._transport.call(KIN, "--release", release)
+
+    def migrate(self, release: str, databases: Sequence[str]) -> None:
+        """Run a release's migrations."""
+        names = [part for name in databases for part in ("--database", name)]
+        self._transport.call(
+            MIGRATE, "--release", release, "--owner", self._owner, *names, on_event=self._show
+        )
+
+    def _show(self, event: Event) -> None:
+        if isinstance(event, OutputLine):
+            self._note(f"  {event.line}")

@@ -1,0 +1,276 @@
+"""Plans as data: the steps of a release, a rollback, a setup or an install by hand.
+
+The tuple of steps is what ``--plan`` prints, what ``--json`` writes and what :func:`walk` executes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..base.errors import Problems
+from ..base.sizes import in_bytes
+from ..bundle.manifest import Manifest
+from ..wire.facts import HostFacts
+from .readiness import Expected, is_live, iter_host_problems, missing_layers
+
+REFUSED = "nothing was changed; this release cannot go to these hosts:"
+HOOKS = ("before_migrate", "after_migrate", "before_switch", "after_switch")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage, in parallel on ``hosts``; without hosts it runs where the command was started.
+
+    ``details`` says by host what differs there, ``bytes`` by host what is sent at most; ``release``
+    is the id that a switch leads to.
+    """
+
+    kind: str
+    hosts: Tuple[str, ...]
+    what: str
+    details: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
+    bytes: Mapping[str, int] = field(default_factory=dict)
+    release: str = ""
+
+    def as_json(self) -> Dict[str, Any]:
+        """Return the step for machines."""
+        return {
+            "kind": self.kind,
+            "hosts": list(self.hosts),
+            "what": self.what,
+            "details": {host: list(lines) for host, lines in self.details.items()},
+            "bytes": dict(self.bytes),
+            "release": self.release,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the step for people; hosts with the same details share a line."""
+        groups: Dict[Tuple[str, ...], List[str]] = {}
+        for host in self.hosts or ("this machine",):
+            size = [in_bytes(self.bytes[host])] if self.bytes.get(host) else []
+            groups.setdefault((*self.details.get(host, ()), *size), []).append(host)
+        for details, hosts in groups.items():
+            short = len(details) <= 2
+            more = f" ({', '.join(details)})" if details and short else ""
+            yield f"{self.kind:<14} {', '.join(hosts)}: {self.what}{more}"
+            if not short:
+                yield from (f"  {line}" for line in details)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of one action in order, none where there is nothing to do.
+
+    ``release`` is the id of the release that becomes live, of a rollback that of the first host, ""
+    for a setup; ``live`` is by host what was live when the plan was made, None for nothing.
+    """
+
+    action: str
+    release: str
+    steps: Tuple[Step, ...]
+    live: Mapping[str, Optional[str]]
+
+    def hosts(self, kind: str) -> Tuple[str, ...]:
+        """Return the hosts of all steps of a kind, in order."""
+        return tuple(host for step in self.steps if step.kind == kind for host in step.hosts)
+
+    def target(self, host: str) -> str:
+        """Return the release that a host switches to."""
+        found = (one.release for one in self.steps if one.kind == "switch" and host in one.hosts)
+        return next(found, self.release)
+
+    def split(self, kind: str) -> Tuple[Tuple[Step, ...], Tuple[Step, ...]]:
+        """Return the steps up to and with the first of a kind, and those after it."""
+        kinds = [step.kind for step in self.steps]
+        place = kinds.index(kind) + 1 if kind in kinds else 0
+        return self.steps[:place], self.steps[place:]
+
+    def as_json(self) -> Dict[str, Any]:
+        """Return the plan for machines."""
+        return {
+            "action": self.action,
+            "release": self.release,
+            "live": dict(self.live),
+            "steps": [step.as_json() for step in self.steps],
+        }
+
+    def lines(self) -> List[str]:
+        """Return the plan for people."""
+        return [line for step in self.steps for line in step.lines()]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What an environment and a caller decide about a plan.
+
+    ``batches`` are groups of hosts that switch together, none for one host after the other;
+    ``migrate_on`` the hosts that may migrate, in order, none for all; ``hooks`` are shell commands
+    by the hook's name; ``sizes`` the bytes that each layer travels with, by digest; ``site`` what
+    a local site's ``site.json`` must say, "" where only setup writes it.
+    """
+
+    batches: Tuple[Tuple[str, ...], ...] = ()
+    migrate_on: Tuple[str, ...] = ()
+    hooks: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    site: str = ""
+
+
+def release_plan(
+    manifest: Manifest,
+    facts: Mapping[str, HostFacts],
+    choices: Choices,
+    expected: Mapping[str, Expected],
+) -> Plan:
+    """Return the plan that puts a bundle live on these hosts.
+
+    Raises :class:`Problems` with every reason of every host that cannot take it.
+    """
+    problems = list(iter_refusals(manifest, facts, expected))
+    if problems:
+        raise Problems(REFUSED, problems)
+    release = manifest.release_id
+    live = {host: one.live for host, one in facts.items()}
+    todo = {host: one for host, one in facts.items() if not is_live(manifest, one)}
+    if not todo:
+        return Plan("release", release, (), live)
+    hosts = tuple(todo)
+    steps = [
+        *_prepare(todo, choices.site),
+        _lock(facts),
+        *_settle(todo),
+        _send(manifest, todo, choices.sizes),
+        Step("stage", hosts, f"build {release} beside the other releases and verify it"),
+        Step("check", hosts, "run deploy_check --server with the host's configuration"),
+        Step(
+            "compatibility",
+            hosts,
+            "refuse migrations that break running code, and code older than its database",
+        ),
+        *_migrate(todo, choices),
+        *_hook("before_switch", choices.hooks),
+        *_switches(dict.fromkeys(hosts, release), live, choices.batches),
+        *_hook("after_switch", choices.hooks),
+        Step("prune", hosts, "remove releases beyond `keep`"),
+    ]
+    return Plan("release", release, tuple(steps), live)
+
+
+def iter_refusals(
+    manifest: Manifest, facts: Mapping[str, HostFacts], expected: Mapping[str, Expected]
+) -> Iterator[str]:
+    """Yield each reason of each host that cannot take a bundle."""
+    for host, one in facts.items():
+        for problem in iter_host_problems(manifest, one, expected[host]):
+            yield f"{host} {problem}"
+
+
+def rollback_plan(
+    targets: Mapping[str, str], facts: Mapping[str, HostFacts], choices: Choices
+) -> Plan:
+    """Return the plan that takes each host back to its target, a release that is staged there."""
+    live = {host: one.live for host, one in facts.items()}
+    steps = [
+        _lock(facts),
+        *_settle(facts),
+        Step("compatibility", tuple(targets), "refuse code older than its database"),
+        *_hook("before_switch", choices.hooks),
+        *_switches(targets, live, choices.batches),
+        *_hook("after_switch", choices.hooks),
+    ]
+    return Plan("rollback", next(iter(targets.values())), tuple(steps), live)
+
+
+def lock_plan(action: str, hosts: Sequence[str]) -> Plan:
+    """Return the first step of an action whose other steps are planned under the lock."""
+    return Plan(action, "", (_lock(hosts),), {})
+
+
+def setup_plan(changes: Mapping[str, Sequence[str]]) -> Plan:
+    """Return the plan of a setup, from what each host's ``setup --plan`` says it would change."""
+    details = {host: tuple(lines) for host, lines in changes.items() if lines}
+    steps = (
+        Step("setup", tuple(details), "make ready for releases, as root", details),
+        Step("login", tuple(changes), "log in as the deploy user"),
+    )
+    return Plan("setup", "", steps if details else (), {})
+
+
+def _prepare(todo: Mapping[str, HostFacts], site: str) -> List[Step]:
+    hosts = tuple(host for host, one in todo.items() if site and one.site != site)
+    what = "make the site's folders, and its configuration from the sample"
+    return [Step("prepare", hosts, what)] if hosts else []
+
+
+def _lock(hosts: Iterable[str]) -> Step:
+    return Step("lock", tuple(hosts), "take the deploy lock")
+
+
+def _settle(facts: Mapping[str, HostFacts]) -> List[Step]:
+    hosts = tuple(host for host, one in facts.items() if one.switching)
+    return [Step("settle", hosts, "finish or revert an interrupted switch")] if hosts else []
+
+
+def _send(manifest: Manifest, todo: Mapping[str, HostFacts], sizes: Mapping[str, int]) -> Step:
+    details, total = {}, {}
+    for host, one in todo.items():
+        layers = missing_layers(manifest, one)
+        details[host] = (f"{len(layers)} of {len(manifest.layers)} layers",)
+        total[host] = sum(sizes.get(layer.sha256, layer.size) for layer in layers)
+    return Step("send", tuple(todo), "send the manifest and missing layers", details, total)
+
+
+def _migrate(todo: Mapping[str, HostFacts], choices: Choices) -> List[Step]:
+    """Return the steps around migrations; none where no host of the plan may migrate."""
+    order = tuple(host for host in choices.migrate_on or todo if host in todo)
+    if not order:
+        return []
+    serving = tuple(host for host, one in todo.items() if one.live or one.switching)
+    again = Step("recheck", serving, "run deploy_check again if migrations ran")
+    return [
+        *_hook("before_migrate", choices.hooks),
+        Step("migrate", order, "run pending migrations in this order, once for each database"),
+        *_hook("after_migrate", choices.hooks),
+        *([again] if serving else []),
+    ]
+
+
+def _switches(
+    targets: Mapping[str, str],
+    live: Mapping[str, Optional[str]],
+    batches: Sequence[Sequence[str]],
+) -> Iterator[Step]:
+    """Yield a step for each batch and each release in it."""
+    for batch in batches or [[host] for host in targets]:
+        for release in dict.fromkeys(targets[host] for host in batch if host in targets):
+            hosts = tuple(host for host in batch if targets.get(host) == release)
+            details = {host: (f"{live.get(host) or 'nothing'} is live",) for host in hosts}
+            what = f"start {release}, verify it, let it take over"
+            yield Step("switch", hosts, what, details, release=release)
+
+
+def _hook(name: str, hooks: Mapping[str, Sequence[str]]) -> List[Step]:
+    commands = hooks.get(name, ())
+    return [Step(name, (), f"run {'; '.join(commands)}")] if commands else []
+
+
+Handler = Callable[[Step], None]
+
+
+def walk(
+    steps: Sequence[Step],
+    handlers: Mapping[str, Handler],
+    goes_on: Callable[[Sequence[Step]], bool] = lambda _: True,
+) -> Tuple[Step, ...]:
+    """Execute steps in order, each by the handler of its kind; an error ends the walk.
+
+    After each step ``goes_on`` gets the steps that are left; where it returns false the walk ends
+    and those steps are returned.
+    """
+    for place, step in enumerate(steps, 1):
+        handlers[step.kind](step)
+        left = tuple(steps[place:])
+        if left and not goes_on(left):
+            return left
+    return ()

@@ -1,0 +1,104 @@
+"""Whether a bundle can go to a host, from the host's facts (pure)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterator, Mapping, Tuple
+
+from ..base.machine import target_problem
+from ..base.option_names import missing_keys
+from ..bundle.manifest import Layer, Manifest
+from ..wire.facts import HostFacts
+
+_SKEW = 12 * 3600.0  # seconds; certificates and cookies fail beyond a day
+_SPARE = 64 << 20  # bytes that must stay free on a host
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a host is checked against.
+
+    ``setup`` is the command that sets hosts up, "" where a release prepares the site itself;
+    ``now`` the caller's clock; ``signed`` whether the bundle has a valid signature; ``site`` the
+    site's options in deploykit.ini.
+    """
+
+    setup: str
+    now: float
+    signed: bool = True
+    site: Mapping[str, Any] = field(default_factory=dict)
+
+
+def missing_layers(manifest: Manifest, facts: HostFacts) -> Tuple[Layer, ...]:
+    """Return the layers that the host does not have, in the manifest's order."""
+    return tuple(layer for layer in manifest.layers if layer.sha256 not in facts.layers)
+
+
+def is_live(manifest: Manifest, facts: HostFacts) -> bool:
+    """Return whether the host serves this release, complete and with no switch under way."""
+    return (
+        facts.live == manifest.release_id
+        and not facts.switching
+        and facts.live in facts.serving
+        and not missing_layers(manifest, facts)
+    )
+
+
+def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected) -> Iterator[str]:
+    """Yield each reason why this bundle cannot be released to this host."""
+    if expected.setup and not facts.setup:
+        yield f"is not set up: run `{expected.setup}` once"
+    if not facts.python:
+        yield f"has no Python {manifest.python}"
+    problem = target_problem(manifest.platform, manifest.glibc, facts.platform, facts.glibc)
+    if problem:
+        yield problem
+    if facts.setup:
+        yield from _space_problems(manifest, facts)
+        lacking = missing_keys(manifest.required, manifest.project, facts.keys)
+        if lacking:
+            yield f"lacks {', '.join(lacking)} in {_ini_path(manifest, facts)}: set it there"
+        yield from _setup_problems(manifest, facts, expected)
+    if facts.asks and not expected.signed:
+        yield "requires signed bundles, and this bundle is not signed: manage.py bundle --sign KEY"
+    if abs(facts.clock - expected.now) > _SKEW:
+        yield f"its clock is wrong by {abs(facts.clock - expected.now) / 3600:.0f} hours"
+
+
+def _site(facts: HostFacts) -> Dict[str, Any]:
+    site: Dict[str, Any] = json.loads(facts.site or "{}")
+    return site
+
+
+def _ini_path(manifest: Manifest, facts: HostFacts) -> str:
+    folder = _site(facts).get("etc") or f"/etc/{manifest.project}"
+    return f"{folder}/{manifest.project}.ini"
+
+
+def _setup_problems(manifest: Manifest, facts: HostFacts, expected: Expected) -> Iterator[str]:
+    """Yield what only setup can change."""
+    again = f"run `{expected.setup}`" if expected.setup else "set it up again"
+    if facts.drift:
+        yield f"its units differ from those of this version ({', '.join(facts.drift)}): {again}"
+    site = _site(facts)
+    differing = [key for key, value in expected.site.items() if site.get(key, value) != value]
+    if differing:
+        pairs = ", ".join(f"{key} is {site[key]!r}" for key in differing)
+        yield f"its setup differs from deploykit.ini ({pairs} there): {again}"
+    names = [one.name for one in manifest.processes if one.name != "release"]
+    roles = expected.site.get("roles") or site.get("roles") or names
+    units = facts.processes or names
+    lacking = [name for name in names if name in roles and name not in units]
+    if lacking:
+        yield f"it has no unit for {', '.join(lacking)} of the Procfile: {again}"
+
+
+def _space_problems(manifest: Manifest, facts: HostFacts) -> Iterator[str]:
+    layers = missing_layers(manifest, facts)
+    needed = sum(layer.size for layer in layers) + _SPARE
+    if facts.free < needed:
+        yield f"its disk has {facts.free >> 20} MiB left and {needed >> 20} MiB are needed"
+    files = 2 * sum(layer.files for layer in manifest.layers)
+    if facts.inodes is not None and facts.inodes < files:
+        yield f"its disk has {facts.inodes} inodes left and {files} are needed"

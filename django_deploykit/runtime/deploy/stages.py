@@ -1,0 +1,243 @@
+"""The stages that every way to put a release live has in common.
+
+A controller runs them on many hosts over SSH, the verb ``install`` on the host itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
+
+from ..base.errors import Problems
+from ..wire.reports import CheckResult, KinResult
+from .migrations import (
+    Database,
+    blocking_databases,
+    breaking_operations,
+    databases_to_migrate,
+    irreversible,
+    pending_lines,
+    read_databases,
+    reverse_commands,
+)
+from .plan import Plan, Step
+
+T = TypeVar("T")
+NOT_SWITCHED = "nothing was switched"
+
+
+class Host(Protocol):
+    """A host as the stages use it."""
+
+    @property
+    def name(self) -> str:
+        """The host's name in messages."""
+
+    def settle(self) -> Optional[str]:
+        """Finish or revert an interrupted switch; return the release that is live."""
+
+    def check(self, release: str) -> CheckResult:
+        """Run deploy_check in a release."""
+
+    def kin(self, release: str) -> KinResult:
+        """Compare a release's migrations with those of the live one."""
+
+    def migrate(self, release: str, databases: Sequence[str]) -> None:
+        """Run a release's migrations."""
+
+
+class OnHosts(Protocol):
+    """Runs work on hosts in parallel; raises after all have ended where any failed."""
+
+    def __call__(self, hosts: Sequence[str], work: Callable[[Host], T]) -> Dict[str, T]:
+        """Return the results by host."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The caller's side of the stages: what it allows, and how its commands read.
+
+    ``confirm`` asks whether to run breaking migrations, None where nobody can be asked; ``refused``
+    is the hint where they are not run; ``command`` returns the command line that runs Django
+    commands on a host with the live code; ``again`` says what to run once migrations are reversed;
+    ``unchanged`` begins refusals.
+    """
+
+    refused: str
+    command: Callable[[str], str]
+    note: Callable[[str], None]
+    allow_breaking: bool = False
+    confirm: Optional[Callable[[str], bool]] = None
+    again: str = "run the same command again"
+    unchanged: str = NOT_SWITCHED
+
+
+@dataclass
+class Stages:
+    """One walk's shared state and handlers. A handler returns why there was nothing to do, or ""."""
+
+    plan: Plan
+    on_hosts: OnHosts
+    caller: Caller
+    live: Dict[str, Optional[str]]
+    findings: List[Dict[str, Any]] = field(default_factory=list)
+    pending: List[str] = field(default_factory=list)
+    migrated: List[str] = field(default_factory=list)
+    databases: Dict[str, Tuple[Database, ...]] = field(default_factory=dict)
+    work: Dict[str, Tuple[Database, ...]] = field(default_factory=dict)
+
+    def settle(self, step: Step) -> str:
+        """Finish or revert interrupted switches."""
+        self.live.update(self.on_hosts(step.hosts, lambda one: one.settle()))
+        return ""
+
+    def check(self, step: Step, unchanged: str = NOT_SWITCHED) -> str:
+        """Run deploy_check; raise where it finds errors."""
+        reports = self.on_hosts(step.hosts, lambda one: one.check(self.plan.release))
+        bad = []
+        for host, result in reports.items():
+            for one in result.report.findings:
+                row = {"host": host, **vars(one)}
+                if row not in self.findings:  # both checks of a release find most of them
+                    self.findings.append(row)
+            if result.code:
+                lines = [f"{host}: {one}" for one in result.report.findings if one.blocks]
+                bad += lines or [f"{host}: deploy_check failed"]
+        if bad:
+            raise Problems(f"{unchanged}; deploy_check refuses the release:", bad)
+        self.databases = {host: read_databases(result.report) for host, result in reports.items()}
+        return ""
+
+    def compatibility(self, step: Step) -> str:
+        """Refuse code that breaks on its database, and migrations that break the running code."""
+        targets = {host: self.plan.target(host) for host in step.hosts if self.live.get(host)}
+        found = self.on_hosts(
+            list(targets),
+            lambda one: find_blocking(one, targets[one.name], self.databases.get(one.name)),
+        )
+        refuse_blocking(found, self.caller)
+        order = self.plan.hosts("migrate")
+        self.work = databases_to_migrate(self.databases, order)
+        if not order:
+            self._refuse_pending()
+        self._refuse_breaking([row for rows in self.work.values() for row in rows])
+        return ""
+
+    def migrate(self, step: Step) -> str:
+        """Run the migrations that are pending, once for each database."""
+        for host in step.hosts:
+            names = [row.alias for row in self.work.get(host, ())]
+            if not names:
+                continue
+            self.on_hosts(
+                [host],
+                lambda one, names=names: one.migrate(self.plan.release, names),  # type: ignore[misc]
+            )
+            self.migrated += [f"{host}: {name}" for name in names]
+        return "" if self.work else "no migrations are pending"
+
+    def recheck(self, step: Step) -> str:
+        """Run deploy_check again: before the migrations it could not request the health path."""
+        serving = tuple(host for host in step.hosts if self.live.get(host))
+        if not self.migrated or not serving:
+            return "no migrations ran" if not self.migrated else "nothing is live"
+        return self.check(
+            Step(step.kind, serving, step.what), f"the migrations ran, but {NOT_SWITCHED}"
+        )
+
+    def _refuse_pending(self) -> None:
+        """Refuse where migrations are pending and no host of the plan may run them."""
+        lines = [
+            f"{host}: {one.app}.{one.name} on {row.alias}"
+            for host, rows in self.databases.items()
+            for row in rows
+            for one in row.pending
+        ]
+        if lines:
+            raise Problems(
+                f"{self.caller.unchanged}: migrations are pending, and no host of `migrate_on` is"
+                " part of this release:",
+                lines,
+                "Release to a host of `migrate_on` too, or add one of these hosts to it.",
+            )
+
+    def _refuse_breaking(self, rows: Sequence[Database]) -> None:
+        """Show the migrations that will run; breaking ones need a confirmation."""
+        if not rows:
+            return
+        self.pending += pending_lines(rows)
+        self.caller.note("migrations to run:")
+        for line in self.pending:
+            self.caller.note(f"  {line}")
+        dangers = breaking_operations(rows)
+        if not dangers or self.caller.allow_breaking:
+            return
+        title = f"{NOT_SWITCHED}; these migrations break the code that runs now:"
+        refusal = Problems(title, dangers, self.caller.refused)
+        if self.caller.confirm is None:
+            raise refusal
+        for danger in dangers:
+            self.caller.note(f"breaks running code: {danger}")
+        if not self.caller.confirm("Run these migrations anyway?"):
+            raise refusal
+
+
+def find_blocking(
+    host: Host, release: str, rows: Optional[Sequence[Database]] = None
+) -> Tuple[Database, ...]:
+    """Return the databases whose applied migrations break ``release``, staged beside a live one.
+
+    ``rows`` is what the release's own check reported, where it ran already.
+    """
+    if rows is not None and not any(row.unknown for row in rows):
+        return ()
+    kin = host.kin(release)
+    if kin.same:
+        return ()
+    if rows is None:
+        rows = _checked(host, release)
+    breaks = kin.judged
+    rows = blocking_databases(rows, breaks)
+    if not rows:
+        return ()
+    known = [name for row in _checked(host, kin.live) for name in row.unknown]
+    return blocking_databases(rows, breaks, known)
+
+
+def _checked(host: Host, release: str) -> Tuple[Database, ...]:
+    return read_databases(host.check(release).report)
+
+
+def refuse_blocking(found: Mapping[str, Sequence[Database]], caller: Caller) -> None:
+    """Raise with the commands that reverse blocking migrations, where there are any."""
+    names = [f"{host}: {name}" for host, rows in found.items() for name in irreversible(rows)]
+    if names:
+        raise Problems(
+            f"{caller.unchanged}: applied migrations may break the older release, and it does not"
+            " report which of their apps' migrations it has:",
+            names,
+            "Look up the last migration of each app in the older release, reverse the others with "
+            f"`migrate APP NAME`, then {caller.again}.",
+        )
+    commands = [
+        command
+        for host, rows in found.items()
+        for command in reverse_commands(caller.command(host), rows)
+    ]
+    if commands:
+        raise Problems(
+            f"{caller.unchanged}: applied migrations break the older release. Reverse them first:",
+            list(dict.fromkeys(commands)),
+            f"Then {caller.again}. Data in columns that are removed is lost: make a backup.",
+        )

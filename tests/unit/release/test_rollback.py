@@ -1,0 +1,42 @@
+"""Where a rollback goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from django_deploykit.errors import Problems
+from django_deploykit.release.rollback import rollback_targets
+from django_deploykit.runtime.wire.facts import HostFacts
+from tests.unit.release.fakes import NEW, OLD, Host
+
+
+def facts(name: str = "web1", **host: Any) -> dict[str, HostFacts]:
+    return {name: Host(**{"live": NEW, "staged": {OLD, NEW}, **host}).facts()}
+
+
+def test_goes_back_to_the_last_good_release_of_each_host_or_to_the_one_named() -> None:
+    assert rollback_targets({**facts(), **facts("web2")}) == {"web1": OLD, "web2": OLD}
+    assert rollback_targets(facts(), OLD) == {"web1": OLD}
+
+
+def test_hosts_where_the_release_is_live_already_are_left_out() -> None:
+    assert rollback_targets({**facts(live=OLD), **facts("web2")}, OLD) == {"web2": OLD}
+
+
+@pytest.mark.parametrize(
+    ("host", "release", "words"),
+    [
+        ({"live": None}, "", "nothing is live there"),
+        ({"live": OLD, "staged": {OLD}}, "", "there is no earlier good release"),
+        ({}, "20250101T000000-ccccccc", "20250101T000000-ccccccc is not there; staged:"),
+        ({"live": OLD}, OLD, "is live already"),
+    ],
+)
+def test_a_host_that_cannot_go_back_is_named(
+    host: dict[str, Any], release: str, words: str
+) -> None:
+    with pytest.raises(Problems) as caught:
+        rollback_targets(facts(**host), release)
+    assert words in caught.value.message

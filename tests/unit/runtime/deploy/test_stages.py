@@ -1,0 +1,152 @@
+"""The stages that a release over SSH and an install by hand share, on hosts in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from django_deploykit.errors import Problems
+from django_deploykit.runtime.deploy.plan import Plan, Step
+from django_deploykit.runtime.deploy.stages import (
+    Caller,
+    Host,
+    Stages,
+    find_blocking,
+    refuse_blocking,
+)
+from django_deploykit.runtime.wire.reader import read
+from django_deploykit.runtime.wire.reports import CheckResult, KinResult
+from tests.unit.release.fakes import NEW, OLD
+
+T = TypeVar("T")
+
+
+@dataclass
+class Memory:
+    """A host whose releases report ``rows``, and whose live release knows every migration."""
+
+    name: str = "web1"
+    rows: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    breaks: Mapping[str, bool] = field(default_factory=dict)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    code: int = 0
+    calls: list[str] = field(default_factory=list)
+
+    def settle(self) -> str | None:
+        self.calls.append("settle")
+        return OLD
+
+    def check(self, release: str) -> CheckResult:
+        self.calls.append(f"check {release}")
+        report = {"findings": self.findings, "migrations": self.rows.get(release, [])}
+        return read(CheckResult, {"code": self.code, "report": report}, "check")
+
+    def kin(self, release: str) -> KinResult:
+        self.calls.append("kin")
+        return KinResult(same=False, judged=self.breaks, live=NEW)
+
+    def migrate(self, release: str, databases: Sequence[str]) -> None:
+        self.calls.append(f"migrate {' '.join(databases)}")
+
+
+def caller(**changes: Any) -> Caller:
+    command = "./manage.py release production --exec --"
+    return Caller(**{"refused": "Split it.", "command": lambda _: command, "note": str, **changes})
+
+
+def pending(place: str, **operation: Any) -> dict[str, Any]:
+    one = {"app": "shop", "name": "0002_x", "operations": [{"describe": "Add x", **operation}]}
+    return {"database": "default", "place": place, "pending": [one]}
+
+
+def stages(*hosts: Memory, order: Sequence[str] | None = None, **changes: Any) -> Stages:
+    by_name = {host.name: host for host in hosts}
+
+    def on_hosts(hosts: Sequence[str], work: Callable[[Host], T]) -> dict[str, T]:
+        return {name: work(by_name[name]) for name in hosts}
+
+    names = tuple(by_name) if order is None else tuple(order)
+    steps = (Step("migrate", names, ""),) if names else ()
+    return Stages(
+        Plan("release", NEW, steps, {}), on_hosts, caller(**changes), dict.fromkeys(by_name, OLD)
+    )
+
+
+def run(found: Stages, *kinds: str) -> list[str]:
+    return [getattr(found, kind)(Step(kind, tuple(found.live), "")) for kind in kinds]
+
+
+WAY = ("check", "compatibility", "migrate", "recheck")
+
+
+def test_a_shared_database_is_migrated_once_and_every_serving_host_checked_again() -> None:
+    hosts = [Memory(name, {NEW: [pending("db")]}) for name in ("web1", "web2")]
+    found = stages(*hosts)
+    found.live["web1"] = None
+    assert run(found, *WAY) == ["", "", "", ""]
+    assert hosts[0].calls == [f"check {NEW}", "migrate default"]
+    assert hosts[1].calls == [f"check {NEW}", f"check {NEW}"]
+    assert found.migrated == ["web1: default"]
+    assert found.pending == ["shop.0002_x on default", "    Add x"]
+
+
+def test_a_stage_with_nothing_to_do_returns_why() -> None:
+    host = Memory()
+    assert run(stages(host), *WAY) == ["", "", "no migrations are pending", "no migrations ran"]
+    assert host.calls == [f"check {NEW}"]
+
+
+def test_errors_of_a_check_refuse_the_release_and_warnings_do_not() -> None:
+    error = {"id": "E101", "level": "ERROR", "message": "DEBUG is on", "hint": "turn it off"}
+    host = Memory(findings=[error, {"id": "W1", "level": "WARNING", "message": "slow"}], code=1)
+    found = stages(host)
+    with pytest.raises(Problems) as caught:
+        run(found, "check")
+    assert caught.value.problems == ("web1: E101: DEBUG is on (turn it off)",)
+    host.code = 0
+    assert run(found, "check") == [""]
+    assert [one["id"] for one in found.findings] == ["E101", "W1"]
+
+
+def test_breaking_migrations_are_refused_unless_they_are_allowed_or_confirmed() -> None:
+    host = Memory(rows={NEW: [pending("db", breaks=True, why="it is used")]})
+    for answers in (None, lambda _: False):
+        with pytest.raises(Problems) as caught:
+            run(stages(host, confirm=answers), "check", "compatibility")
+        assert caught.value.problems == ("shop.0002_x: Add x: it is used",)
+        assert caught.value.hint == "Split it."
+    for allowed in ({"allow_breaking": True}, {"confirm": lambda _: True}):
+        assert run(stages(host, **allowed), "check", "compatibility") == ["", ""]
+
+
+def test_pending_migrations_that_no_host_may_run_are_refused() -> None:
+    found = stages(Memory(rows={NEW: [pending("db")]}), order=())
+    with pytest.raises(Problems, match="no host of `migrate_on` is part of this release"):
+        run(found, "check", "compatibility")
+
+
+def refuse(row: dict[str, Any], breaks: dict[str, bool]) -> None:
+    host = Memory(rows={OLD: [{"database": "default", **row}]}, breaks=breaks)
+    refuse_blocking({"web1": find_blocking(host, OLD)}, caller())
+
+
+def test_an_older_release_is_refused_with_the_commands_that_reverse_its_migrations() -> None:
+    with pytest.raises(Problems) as caught:
+        refuse({"unknown": ["shop.0002_x"], "back": {"shop": "0001_initial"}}, {})
+    command = "./manage.py release production --exec -- migrate --database default shop"
+    assert caught.value.problems == (f"{command} 0001_initial",)
+
+
+def test_the_last_migration_of_an_app_is_never_guessed() -> None:
+    with pytest.raises(Problems) as caught:
+        refuse({"unknown": ["shop.0002_x", "shop.0003_y"]}, {})
+    names = ("web1: shop.0002_x on default", "web1: shop.0003_y on default")
+    assert caught.value.problems == names
+    assert "zero" not in caught.value.message + caught.value.hint
+
+
+def test_an_older_release_goes_back_where_no_migration_breaks_it() -> None:
+    refuse({"unknown": ["shop.0002_x"]}, {"shop.0002_x": False})
