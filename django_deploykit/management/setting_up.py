@@ -17,13 +17,13 @@ from django_deploykit.project.inventory import (
     site_values,
 )
 from django_deploykit.release.engine import Engine
-from django_deploykit.release.fanout import problems
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.transports.sshconfig import resolve
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.deploy.plan import Plan, Step, setup_plan
+from django_deploykit.runtime.deploy.stages import host_problems
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.facts import FACTS
 from django_deploykit.runtime.wire.operating import SETUP, SetupResult
@@ -62,7 +62,7 @@ class _Setup:
         hosts = list(self.engine.transports)
         answers, errors = self.engine.each(hosts, lambda one: self._call(one, "--plan"))
         if errors:
-            raise problems("nothing was changed; these hosts cannot be set up:", errors)
+            raise host_problems("nothing was changed; these hosts cannot be set up:", errors)
         self.rows = {host: answers[host] for host in hosts}
         plan = setup_plan({host: row.plan for host, row in self.rows.items()})
         for line in plan_lines(plan, hosts):

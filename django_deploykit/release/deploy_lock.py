@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.fanout import each, problems
+from django_deploykit.release.fanout import each
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.errors import LOCKED
+from django_deploykit.runtime.deploy.stages import host_problems
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.facts import HOLD, Held, HostFacts
 
@@ -140,7 +141,7 @@ def _at_once(
     _, errors = each(transports, list(transports), take)
     bad = {host: error for host, error in errors.items() if error.exit_code != LOCKED}
     if bad:
-        raise problems("nothing was changed; these hosts cannot be locked:", bad)
+        raise host_problems("nothing was changed; these hosts cannot be locked:", bad)
     return not errors
 
 

@@ -11,13 +11,12 @@ from typing import TypeVar
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.progress import Progress
 from django_deploykit.release import fanout
-from django_deploykit.release.fanout import problems
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.request import Policy, ReleaseRequest
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.deploy.plan import REFUSED, Step, walk
-from django_deploykit.runtime.deploy.stages import NOT_SWITCHED
+from django_deploykit.runtime.deploy.stages import UNSWITCHED, host_problems
 from django_deploykit.runtime.wire.facts import FACTS, HostFacts
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ class Engine:
         """Do ``work`` on hosts in parallel; raise where it fails on any."""
         done, errors = self.each(hosts, work)
         if errors:
-            raise problems(f"{NOT_SWITCHED}; what is live stays live:", errors)
+            raise host_problems(UNSWITCHED, errors)
         return done
 
     def walk(

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.errors import HALF_DONE, INTERRUPTED, REFUSED
 
@@ -88,13 +88,3 @@ def _listening(interrupt: Callable[[], None]) -> Iterator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def problems(title: str, errors: Mapping[str, DeployKitError], least: int = REFUSED) -> Problems:
-    """Return the errors of several hosts as one, with the worst exit code, at least ``least``."""
-    return Problems(
-        title,
-        [f"{host}: {error.message}" for host, error in errors.items()],
-        "\n".join(dict.fromkeys(error.hint for error in errors.values() if error.hint)),
-        max(least, *(error.exit_code for error in errors.values())),
-    )

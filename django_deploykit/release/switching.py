@@ -12,7 +12,7 @@ from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.transports.base import LostError, Transport
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Step
-from django_deploykit.runtime.wire.events import Event, HostWarning, Tell
+from django_deploykit.runtime.wire.events import Emit, Event, HostWarning
 from django_deploykit.runtime.wire.releasing import SETTLE, SWITCH
 
 _ATTEMPTS = 6  # at asking a host, after its connection broke, how the switch ended
@@ -103,17 +103,17 @@ class Switching:
     def _switch_one(self, transport: Transport, release: str, action: str) -> None:
         arguments = ("--release", release, "--action", action, "--owner", self.owner)
         try:
-            transport.call(SWITCH, *arguments, on_event=self._telling(transport.name))
+            transport.call(SWITCH, *arguments, on_event=self._listener(transport.name))
         except LostError as error:
             find_out(transport, release, error, self._sleep)
 
-    def _telling(self, host: str) -> Tell:
-        def tell(event: Event) -> None:
+    def _listener(self, host: str) -> Emit:
+        def show(event: Event) -> None:
             if isinstance(event, HostWarning):
                 self.outcome.warnings.append(f"{host}: {event.text}")
             self.progress.at(host, "switch", RUNS, str(event))
 
-        return tell
+        return show
 
 
 def find_out(

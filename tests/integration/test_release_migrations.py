@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.integration.sites import Shop
+import json
+import subprocess
+
+from tests.integration.sites import Shop, release_id
 
 
 def test_migrations_run_once_before_the_switch_after_they_were_shown(live_shop: Shop) -> None:
@@ -56,4 +59,40 @@ def test_breaking_migrations_need_a_yes_and_stand_in_a_rollbacks_way(live_shop: 
     back = shop.run("--rollback")
     assert back.code == 0, back.err
     assert shop.live == first
+    assert "Welcome to the shop" in shop.get()
+
+
+def test_an_install_by_hand_refuses_what_a_release_refuses(live_shop: Shop) -> None:
+    shop = live_shop
+    shop.configure(allow_breaking_migrations="yes")
+    assert shop.release("bad").code == 0
+
+    def install(name: str, *argv: str) -> subprocess.CompletedProcess[str]:
+        bundle = shop.workshop.bundle(name)
+        command = [str(bundle), "deploykit", "install", "--root", str(shop.root), *argv]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    planned = install("first", "--plan")
+    assert [
+        step["kind"] for step in json.loads(planned.stdout.splitlines()[-1])["result"]["steps"]
+    ] == [
+        "lock",
+        "send",
+        "stage",
+        "check",
+        "compatibility",
+        "migrate",
+        "recheck",
+        "switch",
+        "prune",
+    ]
+    refused = install("first")
+    assert refused.returncode == 1
+    assert "nothing was switched: applied migrations break the older release" in refused.stdout
+    assert "deploykit exec -- migrate --database default shop 0001_initial" in refused.stdout
+    assert shop.live == release_id(shop.workshop.bundle("bad"))
+    reverse = shop.run("--exec", "--", "migrate", "shop", "0001_initial")
+    assert reverse.code == 0, reverse.err
+    done = install("first")
+    assert done.returncode == 0, done.stdout
     assert "Welcome to the shop" in shop.get()

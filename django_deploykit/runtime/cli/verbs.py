@@ -195,14 +195,8 @@ def _migrate(options: argparse.Namespace, path: Path, voice: Voice) -> releasing
     from ..deploy.project_commands import migrate
 
     site = _site_of(options, path)
-    record = journal.JournalRecord("migrate", options.release, "done", options.owner)
-    try:
-        result = migrate(site, options.release, options.database, program_of(path), voice.emit)
-    except DeployKitError as error:
-        journal.append(site.journal, replace(record, result="failed", why=error.message))
-        raise
-    journal.append(site.journal, record)
-    return result
+    program = program_of(path)
+    return migrate(site, options.release, options.database, program, options.owner, voice.emit)
 
 
 def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> journal.JournalRecord:
@@ -336,7 +330,7 @@ def _site(options: argparse.Namespace, path: Path) -> int:
     return 0
 
 
-def _install(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.InstallResult:
+def _install(options: argparse.Namespace, path: Path, voice: Voice) -> object:
     from ..deploy.install import install
 
     return install(options, path, voice)

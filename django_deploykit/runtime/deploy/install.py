@@ -1,12 +1,26 @@
-"""Putting a bundle live by hand, on the host itself: the steps of a release without a controller."""
+"""Putting a bundle live by hand, on the host itself: a release without a controller."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import os
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import List
+from typing import (
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    Optional,
+    Protocol,
+    Sequence,
+    TypeVar,
+    Union,
+)
 
 from ..base import deploy_lock
 from ..base.errors import DeployKitError
@@ -19,18 +33,27 @@ from ..storage import layers, prune
 from ..supervisors import supervisor_of
 from ..supervisors.local import program_of
 from ..wire.events import Activity
+from ..wire.facts import HostFacts
 from ..wire.releasing import InstallResult
-from ..wire.reports import CheckResult, DeployCheckReport
+from ..wire.reports import CheckResult, KinResult
 from ..wire.voice import Voice
-from . import facts
-from .project_commands import check, migrate
+from . import facts, project_commands
+from .plan import Choices, Plan, Step, lock_plan, release_plan, walk
+from .readiness import Expected
+from .stages import UNSWITCHED, Caller, Host, Stages, host_problems
 from .switch import Change, settle, switch
+
+T = TypeVar("T")
+_ATTEMPTS = 2  # at staging, where layers in the store are damaged
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the verb takes."""
+    """Declare the verb's arguments."""
     parser.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the lock"
+        "--plan", action="store_true", help="show what would be done; changes nothing"
+    )
+    parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
     )
     parser.add_argument(
         "--allow-breaking-migrations",
@@ -39,47 +62,223 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def install(options: argparse.Namespace, path: Path, voice: Voice) -> InstallResult:
-    """Stage this bundle, check it, migrate, and let it take over."""
+class Target(Host, Protocol):
+    """The host that a bundle is installed on."""
+
+    def facts(self) -> HostFacts:
+        """Return what a plan needs to know."""
+
+    def lock(self) -> ContextManager[None]:
+        """Hold the deploy lock, and be the only process that changes the site."""
+
+    def add_layers(self) -> None:
+        """Extract the bundle's layers that are not in the store."""
+
+    def stage(self) -> Sequence[str]:
+        """Build the release; return the layers that are damaged or missing."""
+
+    def switch(self, release: str) -> None:
+        """Let the release take over."""
+
+    def prune(self) -> Sequence[str]:
+        """Remove old releases; return their ids."""
+
+
+def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[InstallResult, Plan]:
+    """Put this bundle live; with ``--plan`` only return the plan."""
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     site = load_site(options.root or Path("/srv") / manifest.project)
     facts.judge_root(site.root)
-    signed = _signed(path, site, manifest)
-    owner = f"{getpass.getuser()}@{os.uname().nodename}"
-    with (
-        deploy_lock.hold(
-            site.root / "lock",
-            {"owner": owner, "what": f"installing {manifest.commit[:12]}"},
-            options.wait,
-        ),
-        deploy_lock.alone(site.root, "install", lambda text: voice.emit(Activity("wait", text))),
-    ):
-        program = program_of(path)
-        supervisor = supervisor_of(site, program)
-        settle(site, supervisor, voice.emit)
-        if live_release(site) == manifest.release_id:
-            return InstallResult(manifest.release_id, changed=False)
-        _stage(path, site, manifest, voice)
-        if signed:
-            signature.keep(site.releases / manifest.release_id, signed)
-        voice.emit(Activity("check"))
-        report = check(site, manifest.release_id, program)
-        _judge(report)
-        if _migrate(options, site, manifest.release_id, report.report, program, voice):
-            # The health path could not be asked while migrations waited.
-            _judge(check(site, manifest.release_id, program))
-        change = Change(manifest.release_id, live_release(site), "release", owner, manifest.commit)
-        switch(site, supervisor, change, voice.emit)
-        gone = prune.prune(site)
-    return InstallResult(manifest.release_id, changed=True, removed=gone.removed)
+    here = Here(site, path, manifest, options.wait, voice)
+    expected = Expected(f"sudo ./{path.name} deploykit setup", time.time())
+    make_plan = partial(_plan, manifest, here, expected)
+    if options.plan:
+        return _show(make_plan(), voice)
+    caller = Caller(
+        refused="Split the change over two releases, or use --allow-breaking-migrations.",
+        command=lambda _: f"./{path.name} deploykit exec --",
+        note=lambda text: voice.emit(Activity(text)),
+        allow_breaking=options.allow_breaking_migrations,
+    )
+    return carry_out(here, make_plan, caller)
 
 
-def _signed(path: Path, site: Site, manifest: Manifest) -> str:
-    """Return the bundle's signature where one lies beside it and fits; judged where the host asks.
+def _plan(manifest: Manifest, here: Target, expected: Expected) -> Plan:
+    name = here.name
+    plan = release_plan(manifest, {name: here.facts()}, Choices(), {name: expected})
+    return replace(plan, action="install")
 
-    This is for bundles that were mixed up or went stale. A hostile one would not run these lines:
-    before that, root's helper judges the file (``deploykit-APP verify FILE``).
+
+def _show(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
+    if not voice.person:
+        return plan
+    for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
+        voice.emit(Activity(line))
+    return InstallResult(next(iter(plan.live.values())) or "", changed=False)
+
+
+class Installation:
+    """One walk of a plan on this host, by the stages that a controller's release has, too."""
+
+    def __init__(self, here: Target, plan: Plan, caller: Caller) -> None:
+        self.here, self.plan, self.caller = here, plan, caller
+        self.removed: Sequence[str] = ()
+        self._stages = Stages(plan, self._on_hosts, caller, dict(plan.live))
+        self._work: Dict[str, Callable[[Step], str]] = {
+            "settle": self._stages.settle,
+            "send": self._send,
+            "stage": self._stage,
+            "check": self._stages.check,
+            "compatibility": self._stages.compatibility,
+            "migrate": self._stages.migrate,
+            "recheck": self._stages.recheck,
+            "switch": self._switch,
+            "prune": self._prune,
+        }
+
+    def run(self) -> None:
+        """Carry out what follows the lock."""
+        walk(self.plan.split("lock")[1], dict.fromkeys(self._work, self._carry_out))
+
+    def _carry_out(self, step: Step) -> None:
+        self.caller.note(step.kind)
+        idle = self._work[step.kind](step)
+        if idle:
+            self.caller.note(f"{step.kind}: nothing to do, {idle}")
+
+    def _on_hosts(self, hosts: Sequence[str], work: Callable[[Host], T]) -> Dict[str, T]:
+        try:
+            return {host: work(self.here) for host in hosts}
+        except DeployKitError as error:
+            raise host_problems(UNSWITCHED, {self.here.name: error}) from error
+
+    def _send(self, step: Step) -> str:
+        self._on_hosts(step.hosts, lambda _: self.here.add_layers())
+        return ""
+
+    def _stage(self, step: Step) -> str:
+        def stage(_: Host) -> None:
+            for _attempt in range(_ATTEMPTS):
+                if not self.here.stage():
+                    return
+                self.here.add_layers()
+            raise DeployKitError(
+                f"layers are still damaged after {_ATTEMPTS} attempts", "Check this host's disk."
+            )
+
+        self._on_hosts(step.hosts, stage)
+        return ""
+
+    def _switch(self, step: Step) -> str:
+        self.here.switch(step.release)
+        return ""
+
+    def _prune(self, _: Step) -> str:
+        self.removed = self.here.prune()
+        return ""
+
+
+def carry_out(here: Target, make_plan: Callable[[], Plan], caller: Caller) -> InstallResult:
+    """Take the deploy lock, plan, and walk the plan."""
+    with ExitStack() as stack:
+
+        def lock(_: Step) -> None:
+            stack.enter_context(here.lock())
+
+        walk(lock_plan("install", [here.name]).steps, {"lock": lock})
+        plan = make_plan()
+        installation = Installation(here, plan, caller)
+        installation.run()
+    return InstallResult(plan.release, bool(plan.steps), tuple(installation.removed))
+
+
+class Here:
+    """This host, by the functions that a controller calls as verbs."""
+
+    def __init__(
+        self, site: Site, path: Path, manifest: Manifest, wait: float, voice: Voice
+    ) -> None:
+        self.site, self.path, self.manifest = site, path, manifest
+        self.name = os.uname().nodename
+        self._owner = f"{getpass.getuser()}@{self.name}"
+        self._wait, self._voice = wait, voice
+        self._program = program_of(path)
+        self._supervisor = supervisor_of(site, self._program)
+        self._signature = find_signature(path, site, manifest)
+
+    def facts(self) -> HostFacts:
+        """Return what a plan needs to know."""
+        return facts.facts(self.site.root, self.manifest.python, self._program)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the deploy lock, and be the only process that changes the site."""
+        owner = {"owner": self._owner, "what": f"installing {self.manifest.commit[:12]}"}
+
+        def show(text: str) -> None:
+            self._voice.emit(Activity("wait", text))
+
+        with (
+            deploy_lock.hold(self.site.root / "lock", owner, self._wait),
+            deploy_lock.alone(self.site.root, "install", show),
+        ):
+            yield
+
+    def settle(self) -> Optional[str]:
+        """Finish or revert an interrupted switch; return the release that is live."""
+        settle(self.site, self._supervisor, self._voice.emit)
+        return live_release(self.site)
+
+    def add_layers(self) -> None:
+        """Extract the bundle's layers that are not in the store."""
+        store = self.site.store
+        prune.sweep_unfinished(self.site)
+        missing = [layer for layer in self.manifest.layers if not layers.has(store, layer.sha256)]
+        layers.judge_space(
+            self.site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing)
+        )
+        layers.extract_all(self.path, store, missing, lambda: judge_seal(self.path))
+
+    def stage(self) -> Sequence[str]:
+        """Build the release; return the layers that are damaged or missing."""
+        from .staging import stage_release
+
+        again = stage_release(self.site, self.manifest, self._voice.emit).again
+        if self._signature and not again:
+            signature.keep(self.site.releases / self.manifest.release_id, self._signature)
+        return again
+
+    def check(self, release: str) -> CheckResult:
+        """Run deploy_check in a release."""
+        return project_commands.check(self.site, release, self._program)
+
+    def kin(self, release: str) -> KinResult:
+        """Compare a release's migrations with those of the live one."""
+        return project_commands.kin(self.site, live_release(self.site) or "", release)
+
+    def migrate(self, release: str, databases: Sequence[str]) -> None:
+        """Run a release's migrations, and write it to the journal."""
+        project_commands.migrate(
+            self.site, release, databases, self._program, self._owner, self._voice.emit
+        )
+
+    def switch(self, release: str) -> None:
+        """Let the release take over."""
+        live = live_release(self.site)
+        change = Change(release, live, "release", self._owner, self.manifest.commit)
+        switch(self.site, self._supervisor, change, self._voice.emit)
+
+    def prune(self) -> Sequence[str]:
+        """Remove old releases; return their ids."""
+        return prune.prune(self.site).removed
+
+
+def find_signature(path: Path, site: Site, manifest: Manifest) -> str:
+    """Return the signature beside the bundle if it is valid, checked where the host requires one.
+
+    This is for bundles that were mixed up or are out of date. A hostile bundle would not run these
+    lines: before that, root's helper verifies the file (``deploykit-APP verify FILE``).
     """
     text = signature.read_beside(path)
     if signature.wanted(site):
@@ -91,58 +290,3 @@ def _signed(path: Path, site: Site, manifest: Manifest) -> str:
     except DeployKitError:
         return ""
     return text if stated == signature.state(manifest, stated.bundle) else ""
-
-
-def _stage(path: Path, site: Site, manifest: Manifest, voice: Voice) -> None:
-    from .staging import stage_release
-
-    prune.sweep_unfinished(site)
-    for _ in range(2):
-        missing = [layer for layer in manifest.layers if not layers.has(site.store, layer.sha256)]
-        layers.judge_space(
-            site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing)
-        )
-        voice.emit(Activity("extract", f"{len(missing)} layers"))
-        layers.extract_all(path, site.store, missing, lambda: judge_seal(path))
-        if not stage_release(site, manifest, voice.emit).again:
-            return
-    raise DeployKitError("layers stay damaged in the store", "Check this host's disk.")
-
-
-def _judge(result: CheckResult) -> None:
-    if result.code:
-        lines = [f"  - {one}" for one in result.report.findings if one.blocks]
-        raise DeployKitError(
-            "\n".join(["nothing was switched; deploy_check refuses the release:", *lines])
-        )
-
-
-def _migrate(
-    options: argparse.Namespace,
-    site: Site,
-    release: str,
-    report: DeployCheckReport,
-    program: List[str],
-    voice: Voice,
-) -> bool:
-    """Run what is pending, once for each database; returns whether anything was."""
-    rows = [row for row in report.migrations if row.pending]
-    dangers = [
-        f"  - {one.app}.{one.name}: {operation.describe}"
-        for row in rows
-        for one in row.pending
-        for operation in one.operations
-        if operation.breaks
-    ]
-    if dangers and not options.allow_breaking_migrations:
-        raise DeployKitError(
-            "\n".join(
-                ["nothing was switched; these migrations break the code that runs now:", *dangers]
-            ),
-            "Use --allow-breaking-migrations where that is wanted.",
-        )
-    if rows:
-        names = [row.database for row in rows]
-        voice.emit(Activity("migrate", ", ".join(names)))
-        migrate(site, release, names, program, voice.emit)
-    return bool(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base.errors import DeployKitError
@@ -16,6 +17,7 @@ from ..storage import layers as store
 from ..storage.virtualenv import load_release
 from ..supervisors import supervisor_of
 from ..wire.events import Emit, OutputLine
+from ..wire.journal import JournalRecord, append
 from ..wire.reader import WireError, parse, plain
 from ..wire.releasing import MigrateResult
 from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, read_checked
@@ -120,18 +122,32 @@ def read_report(text: str) -> Optional[DeployCheckReport]:
 
 
 def migrate(
-    site: Site, release: str, databases: Sequence[str], program: Sequence[str], emit: Emit
+    site: Site,
+    release: str,
+    databases: Sequence[str],
+    program: Sequence[str],
+    owner: str,
+    emit: Emit,
 ) -> MigrateResult:
-    """Migrate: the Procfile's ``release`` line where there is one, else each named database."""
-    manifest = load_release(site.releases / release)
-    for argv in migrate_commands(manifest, databases):
-        code, _, errors = capture(
-            inside(site, release, program, argv), lambda line: emit(OutputLine(line))
-        )
-        if code:
-            shown = " ".join(argv)
-            raise DeployKitError(f"`{shown}` failed with exit code {code}", _end_of(errors))
+    """Migrate, and write the result to the journal.
+
+    Runs the Procfile's ``release`` line where there is one, else ``migrate`` for each database.
+    """
+    record = JournalRecord("migrate", release, "done", owner)
+    try:
+        for argv in migrate_commands(load_release(site.releases / release), databases):
+            _run(inside(site, release, program, argv), argv, emit)
+    except DeployKitError as error:
+        append(site.journal, replace(record, result="failed", why=error.message))
+        raise
+    append(site.journal, record)
     return MigrateResult(tuple(databases))
+
+
+def _run(command: Command, argv: Sequence[str], emit: Emit) -> None:
+    code, _, errors = capture(command, lambda line: emit(OutputLine(line)))
+    if code:
+        raise DeployKitError(f"`{' '.join(argv)}` failed with exit code {code}", _end_of(errors))
 
 
 def _end_of(errors: str) -> str:

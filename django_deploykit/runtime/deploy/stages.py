@@ -19,7 +19,7 @@ from typing import (
     TypeVar,
 )
 
-from ..base.errors import Problems
+from ..base.errors import REFUSED, DeployKitError, Problems
 from ..wire.reports import CheckResult, KinResult
 from .migrations import (
     Database,
@@ -35,6 +35,7 @@ from .plan import Plan, Step
 
 T = TypeVar("T")
 NOT_SWITCHED = "nothing was switched"
+UNSWITCHED = f"{NOT_SWITCHED}; what is live stays live:"
 
 
 class Host(Protocol):
@@ -62,6 +63,18 @@ class OnHosts(Protocol):
 
     def __call__(self, hosts: Sequence[str], work: Callable[[Host], T]) -> Dict[str, T]:
         """Return the results by host."""
+
+
+def host_problems(
+    title: str, errors: Mapping[str, DeployKitError], least: int = REFUSED
+) -> Problems:
+    """Return the errors of hosts as one, with the highest exit code, at least ``least``."""
+    return Problems(
+        title,
+        [f"{host}: {error.message}" for host, error in errors.items()],
+        "\n".join(dict.fromkeys(error.hint for error in errors.values() if error.hint)),
+        max(least, *(error.exit_code for error in errors.values())),
+    )
 
 
 @dataclass(frozen=True)
@@ -207,7 +220,7 @@ def find_blocking(
         return ()
     if rows is None:
         rows = _checked(host, release)
-    breaks = kin.judged
+    breaks = kin.breaks
     rows = blocking_databases(rows, breaks)
     if not rows:
         return ()

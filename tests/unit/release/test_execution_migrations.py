@@ -65,7 +65,7 @@ def test_older_code_goes_live_where_nothing_that_was_migrated_breaks_it(
     assert host.live == NEW
 
 
-def test_a_first_release_on_a_database_that_others_changed_is_not_judged() -> None:
+def test_a_first_release_on_a_database_that_others_changed_is_not_compared() -> None:
     host = Host(live=None, report=NEWER)
     assert release(engine_for(host)).code == LIVE
     assert "kin" not in host.calls

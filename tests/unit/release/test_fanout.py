@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.fanout import Interruption, each, problems
+from django_deploykit.release.fanout import Interruption, each
 from django_deploykit.release.transports.base import Transport
 from tests.unit.release.fakes import FakeTransport, Host
 
@@ -91,15 +91,3 @@ def test_ctrl_c_is_told_again_to_what_was_about_to_start_when_it_came() -> None:
         each({"a": Late(Host(name="a"))}, ["a"], work)
     presser.join()
     assert caught.value.done == {"a": True}
-
-
-def test_errors_of_several_hosts_become_one_with_the_worst_code_and_each_hint_once() -> None:
-    errors = {
-        "a": DeployKitError("x", "Look.", 1),
-        "b": DeployKitError("y", "Look.", 3),
-        "c": DeployKitError("z", "", 1),
-    }
-    found = problems("it failed:", errors)
-    assert found.exit_code == 3
-    assert found.hint == "Look."
-    assert found.problems == ("a: x", "b: y", "c: z")

@@ -99,22 +99,22 @@ def test_a_rollback_is_free_where_nothing_breaks_the_older_code() -> None:
     assert blocking_databases([unknown("shop.0002_note")], {"shop.0002_note": False}) == ()
 
 
-@pytest.mark.parametrize("judged", [{"shop.0002_note": True}, {}])
-def test_a_migration_that_breaks_or_was_never_judged_is_blocking_databases(
-    judged: dict[str, bool],
+@pytest.mark.parametrize("breaks", [{"shop.0002_note": True}, {}])
+def test_a_migration_that_breaks_or_is_not_known_to_be_harmless_blocks(
+    breaks: dict[str, bool],
 ) -> None:
-    assert blocking_databases([unknown("shop.0002_note")], judged)
+    assert blocking_databases([unknown("shop.0002_note")], breaks)
 
 
 def test_an_app_goes_back_as_a_whole_and_others_stay() -> None:
     rows = [unknown("shop.0002_a", "shop.0003_b", "blog.0002_c", back={"shop": "0001_initial"})]
-    judged = {"shop.0002_a": False, "shop.0003_b": True, "blog.0002_c": False}
-    found = blocking_databases(rows, judged)
+    breaks = {"shop.0002_a": False, "shop.0003_b": True, "blog.0002_c": False}
+    found = blocking_databases(rows, breaks)
     assert found[0].unknown == ("shop.0002_a", "shop.0003_b")
     assert reverse_commands("shop", found) == ["shop migrate --database default shop 0001_initial"]
 
 
-def test_what_neither_release_knows_is_not_blocking_databases() -> None:
+def test_what_neither_release_knows_blocks_nothing() -> None:
     assert blocking_databases([unknown("old.0001_x")], {}, ["old.0001_x"]) == ()
 
 

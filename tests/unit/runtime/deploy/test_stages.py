@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from django_deploykit.errors import Problems
+from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.runtime.deploy.plan import Plan, Step
 from django_deploykit.runtime.deploy.stages import (
     Caller,
     Host,
     Stages,
     find_blocking,
+    host_problems,
     refuse_blocking,
 )
 from django_deploykit.runtime.wire.reader import read
@@ -46,7 +47,7 @@ class Memory:
 
     def kin(self, release: str) -> KinResult:
         self.calls.append("kin")
-        return KinResult(same=False, judged=self.breaks, live=NEW)
+        return KinResult(same=False, breaks=self.breaks, live=NEW)
 
     def migrate(self, release: str, databases: Sequence[str]) -> None:
         self.calls.append(f"migrate {' '.join(databases)}")
@@ -150,3 +151,15 @@ def test_the_last_migration_of_an_app_is_never_guessed() -> None:
 
 def test_an_older_release_goes_back_where_no_migration_breaks_it() -> None:
     refuse({"unknown": ["shop.0002_x"]}, {"shop.0002_x": False})
+
+
+def test_errors_of_several_hosts_become_one_with_the_worst_code_and_each_hint_once() -> None:
+    errors = {
+        "a": DeployKitError("x", "Look.", 1),
+        "b": DeployKitError("y", "Look.", 3),
+        "c": DeployKitError("z", "", 1),
+    }
+    found = host_problems("it failed:", errors)
+    assert found.exit_code == 3
+    assert found.hint == "Look."
+    assert found.problems == ("a: x", "b: y", "c: z")
