@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 
-from tests.integration.sites import Shop, release_id
+from tests.bundles import release_id
+from tests.integration.sites import Shop
 
 
 def test_migrations_run_once_before_the_switch_after_they_were_shown(live_shop: Shop) -> None:

@@ -42,6 +42,8 @@ class Host:
     """What a host is; ``report`` is what its ``deploy_check`` answers."""
 
     name: str = "web1"
+    setup: bool = True
+    clock: float = 0.0
     live: str | None = OLD
     layers: set[str] = field(default_factory=set)
     staged: set[str] = field(default_factory=lambda: {OLD})
@@ -62,7 +64,8 @@ class Host:
         """Return what the verb of that name does."""
         manifest = new_manifest()
         return HostFacts(
-            setup=True,
+            setup=self.setup,
+            clock=self.clock,
             python="/usr/bin/python3",
             platform="linux-x86_64",
             glibc="2.36",

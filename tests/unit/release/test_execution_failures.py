@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Quiet
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
@@ -147,23 +147,6 @@ def test_hosts_switch_in_batches() -> None:
     assert [host.live for host in hosts] == [NEW, OLD, OLD, OLD]
     assert "switch" not in hosts[2].calls
     assert outcome.code == HALF_DONE
-
-
-def test_one_host_that_cannot_be_asked_stops_it_before_anything_is_locked() -> None:
-    hosts = [Host(name="web1"), Host(name="web2", fails={"facts": [BEFORE]})]
-    with pytest.raises(Problems) as caught:
-        engine_for(*hosts).facts("3.11")
-    assert "web2" in caught.value.message
-    assert "web1" not in caught.value.message
-
-
-def test_what_refuses_on_the_others_is_told_with_a_host_that_cannot_be_asked() -> None:
-    hosts = [Host(name="web1"), Host(name="web2", fails={"facts": [BEFORE]}), Host(name="web3")]
-    with pytest.raises(Problems) as caught:
-        engine_for(*hosts).facts("3.11", refused=lambda some: [f"{host} is odd" for host in some])
-    broke = "web2: the connection to web2 broke"
-    assert caught.value.problems == (broke, "web1 is odd", "web3 is odd")
-    assert "cannot go to these hosts" in caught.value.message
 
 
 def test_an_interrupted_switch_is_settled_first() -> None:

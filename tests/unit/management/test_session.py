@@ -1,0 +1,61 @@
+"""One command's project, environment and hosts."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.management.console import Console
+from django_deploykit.management.session import Options, Session, local_site
+from django_deploykit.project import Project
+from django_deploykit.project.inventory import Environment
+from tests.unit.management.sessions import MemorySession
+from tests.unit.release.fakes import Host
+
+
+def local_session(folder: Path, **environment: Any) -> Session:
+    project = Project(folder, "shop", folder / "deploykit.ini")
+    return Session(
+        project, Environment("local", **environment), Console(io.StringIO(), io.StringIO())
+    )
+
+
+def test_a_local_site_is_below_the_project(tmp_path: Path) -> None:
+    session = local_session(tmp_path)
+    site = local_site(session.project, session.environment)
+    assert site.root == tmp_path / ".deploykit/local/srv"
+    assert [one.name for one in session.transports()] == ["local"]
+    assert session.choices().site == site.dumps()
+    assert session.choices().batches == ()
+
+
+def test_the_url_of_local_is_known_unless_it_listens_on_a_path(tmp_path: Path) -> None:
+    assert local_session(tmp_path).url() == "http://127.0.0.1:8000/"
+    assert local_session(tmp_path, listen="/run/web.sock").url() == ""
+
+
+def test_servers_have_batches_and_no_site_of_the_controller(tmp_path: Path) -> None:
+    session = MemorySession(tmp_path, Host(name="web1"), Host(name="web2"))
+    choices = session.choices()
+    assert choices.batches == (("web1",), ("web2",))
+    assert (choices.site, session.url()) == ("", "")
+
+
+def test_nobody_is_asked_with_json_or_noinput(tmp_path: Path) -> None:
+    session = MemorySession(tmp_path, Host(name="web1"))
+    assert session.engine({}).request.confirm is None
+    assert local_session(tmp_path).engine({}).request.confirm is not None
+
+
+def test_the_wait_is_the_option_s_else_the_environment_s(tmp_path: Path) -> None:
+    session = MemorySession(tmp_path, Host(name="web1"), options=Options(wait=5.0))
+    assert session.engine({}).request.wait == 5.0
+    assert local_session(tmp_path, wait=9.0).engine({}).request.wait == 9.0
+
+
+def test_hooks_get_facts_of_the_session_and_of_the_moment(tmp_path: Path) -> None:
+    hooks = {"after_build": ('echo "$DEPLOYKIT_PROJECT $DEPLOYKIT_BUNDLE" > seen',)}
+    session = local_session(tmp_path, hooks=hooks)
+    session.hook("after_build", {"bundle": "shop.pyz"})
+    assert (tmp_path / "seen").read_text() == "shop shop.pyz\n"

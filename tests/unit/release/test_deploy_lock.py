@@ -1,0 +1,59 @@
+"""Deploy locks of several hosts."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.release.deploy_lock import Claim, held
+from django_deploykit.runtime.base.errors import LOCKED
+from tests.unit.release.fakes import BEFORE, OLD, FakeTransport, Host
+
+CLAIM = Claim("ann@laptop", "releasing")
+
+
+def transports(*hosts: Host) -> dict[str, FakeTransport]:
+    return {host.name: FakeTransport(host) for host in hosts}
+
+
+def no_span(_: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def test_all_hosts_are_locked_while_the_block_runs_and_their_facts_are_there() -> None:
+    hosts = [Host(name="web1"), Host(name="web2")]
+    with held(transports(*hosts), CLAIM, no_span) as locks:
+        assert [host.locked_by for host in hosts] == ["ann@laptop"] * 2
+        assert [locks[host.name].facts.live for host in hosts] == [OLD, OLD]
+        assert not any(lock.lost for lock in locks.values())
+    assert [host.locked_by for host in hosts] == ["", ""]
+
+
+def test_a_lock_that_another_holds_refuses_and_frees_the_others() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", locked_by="bob")]
+    with (
+        pytest.raises(DeployKitError, match="web2: bob holds the lock") as caught,
+        held(transports(*hosts), CLAIM, no_span),
+    ):
+        pass
+    assert caught.value.exit_code == LOCKED
+    assert [host.locked_by for host in hosts] == ["", "bob"]
+
+
+def test_hosts_that_cannot_be_locked_for_another_reason_are_named() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", fails={"hold": [BEFORE]})]
+    with (
+        pytest.raises(Problems, match="web2: the connection"),
+        held(transports(*hosts), CLAIM, no_span),
+    ):
+        pass
+    assert hosts[0].locked_by == ""
+
+
+def test_a_lock_whose_connection_broke_is_lost() -> None:
+    opened = transports(Host(name="web1"))
+    with held(opened, CLAIM, no_span) as locks:
+        opened["web1"].lose_lock()
+        assert locks["web1"].lost

@@ -1,0 +1,26 @@
+"""A host behind a transport, as the stages use it."""
+
+from __future__ import annotations
+
+from django_deploykit.release.remote import RemoteHost
+from django_deploykit.runtime.wire.events import Activity, OutputLine
+from tests.unit.release.engines import PENDING
+from tests.unit.release.fakes import NEW, OLD, FakeTransport, Host
+
+
+def test_calls_the_verb_of_each_question() -> None:
+    host = Host(report=PENDING, kin={"same": True})
+    remote = RemoteHost(FakeTransport(host), "ann@laptop", lambda _: None)
+    assert remote.name == "web1"
+    assert remote.settle() == OLD
+    assert remote.check(NEW).report.migrations[0].database == "default"
+    assert remote.kin(NEW).same
+    assert host.calls == ["settle", "check", "kin"]
+
+
+def test_migrating_shows_the_lines_that_the_project_prints() -> None:
+    events = [Activity("migrate"), OutputLine("Applying shop.0002_note... OK")]
+    host, notes = Host(tells={"migrate": events}), list[str]()
+    RemoteHost(FakeTransport(host), "ann@laptop", notes.append).migrate(NEW, ["default"])
+    assert host.migrated == ["default"]
+    assert notes == ["  Applying shop.0002_note... OK"]
