@@ -14,6 +14,11 @@ COMMANDS = ("deploy_check", "bundle", "release")
 # They read commits and hosts, so they start without the settings: twice as fast, and a broken
 # working copy does not stop them.
 _WITHOUT_SETTINGS = ("bundle", "release")
+_HELP = """usage: python -m django_deploykit COMMAND [OPTIONS]
+
+{}
+
+COMMAND --help shows a command's options. Other commands are those of manage.py."""
 
 
 def main(argv: Sequence[str]) -> None:
@@ -39,20 +44,10 @@ def help_text() -> str:
     """Return our commands, a line for each."""
     from django.core.management import load_command_class
 
-    width = max(map(len, COMMANDS))
-    lines = [
-        f"  {name:<{width}}  {load_command_class('django_deploykit', name).help}"
-        for name in COMMANDS
+    helps = [
+        f"  {name:<14}{load_command_class('django_deploykit', name).help}" for name in COMMANDS
     ]
-    return "\n".join(
-        [
-            "usage: python -m django_deploykit COMMAND [OPTIONS]",
-            "",
-            *lines,
-            "",
-            "COMMAND --help shows a command's options. Other commands are those of manage.py.",
-        ]
-    )
+    return _HELP.format("\n".join(helps))
 
 
 def _typo(name: str) -> str:

@@ -89,3 +89,24 @@ def test_deploy_check_can_be_called_from_python(project: Path) -> None:
     assert ended.value.code == 1
     (finding,) = json.loads(report.read_text(encoding="utf-8"))["findings"]
     assert finding["path"] == "deploykit.ini"
+
+
+@pytest.mark.parametrize("words", [["deploy_check"], ["release", "production", "--status"]])
+def test_a_command_reads_deploykit_ini_once(words: list[str], tmp_path: Path) -> None:
+    hook = "lambda event, words: event == 'open' and print('open', words[0], file=sys.stderr)"
+    (tmp_path / "manage.py").write_text(
+        f"import sys\nsys.addaudithook({hook})\n{MANAGE}", encoding="utf-8"
+    )
+    (tmp_path / "site_settings.py").write_text(
+        "INSTALLED_APPS = ['django_deploykit']\nSECRET_KEY = 'x'\n", encoding="utf-8"
+    )
+    path = tmp_path / "deploykit.ini"
+    path.write_text("[environment:production]\nhosts = web1.invalid\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.splitlines().count(f"open {path}") == 1

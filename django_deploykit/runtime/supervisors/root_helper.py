@@ -8,6 +8,7 @@ systemd as whole arguments, never to a shell.
 from __future__ import annotations
 
 import pkgutil
+import re
 from typing import Sequence
 
 from ..base import ini
@@ -26,6 +27,8 @@ _TEXT = r'''#!/usr/bin/python3 -IS
 Where @ETC@/allowed_signers exists, no release starts and no command runs in one whose manifest is
 not signed, but for a release that runs already. `verify` judges a bundle before it is run.
 """
+from __future__ import annotations
+
 import os
 import re
 import stat
@@ -344,10 +347,10 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
 
 
 def ini_source() -> str:
-    """Return the INI parser's source, without what only the head of a file can have."""
+    """Return the INI parser's source without its imports: typing would slow each call down."""
     source = pkgutil.get_data(ini.__name__.rpartition(".")[0], "ini.py") or b""
     body = source.decode("utf-8").partition("from __future__ import annotations\n")[2]
-    return body.strip()
+    return re.sub(r"(?m)^(import|from) .*\n", "", body).strip()
 
 
 def run_properties(site: Site) -> "list[tuple[str, str]]":

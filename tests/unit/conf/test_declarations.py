@@ -1,4 +1,4 @@
-"""The sample file, and what the command says of a file."""
+"""Declarations, and the sample made from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def project() -> Config:
     return config
 
 
-def test_required_options_wait_to_be_filled_in() -> None:
+def test_required_options_have_no_value() -> None:
     text = sample(project().declarations)
     options = parse_ini(text, Path("shop.ini")).sections
     assert options["django"]["secret_key"].value == "{generate}"
@@ -30,7 +30,7 @@ def test_required_options_wait_to_be_filled_in() -> None:
     assert "debug" not in options["django"]
 
 
-def test_optional_options_are_comments_with_their_defaults() -> None:
+def test_other_options_are_comments_with_their_defaults() -> None:
     text = sample(project().declarations)
     assert "# debug = false" in text
     assert "# Show error pages for developers. (bool, DEBUG)" in text
@@ -44,7 +44,7 @@ def test_the_head_says_how_a_change_takes_effect() -> None:
     assert all(line.startswith("# ") and len(line) < 100 for line in head.splitlines())
 
 
-def test_a_default_that_its_line_does_not_show_is_told() -> None:
+def test_a_default_that_the_line_does_not_show_is_described() -> None:
     config = Config("shop", environ={"DEPLOYKIT_BUILD": "1"})
     config.str("SHOP_BANNER", default="")
     config.secret("STRIPE_KEY", default="sk-known")
@@ -54,13 +54,13 @@ def test_a_default_that_its_line_does_not_show_is_told() -> None:
     assert "sk-known" not in text
 
 
-def test_a_filled_sample_sets_the_key_alone() -> None:
+def test_a_filled_sample_sets_only_the_key() -> None:
     filled = fill(sample(project().declarations))
     assert keys_with_value(filled) == {"[django] secret_key"}
     assert fill(sample(project().declarations)) != filled
 
 
-def test_what_the_settings_do_not_explain_is_explained() -> None:
+def test_settings_without_help_are_described() -> None:
     config = Config("shop", environ={"DEPLOYKIT_BUILD": "1"})
     config.hosts("ALLOWED_HOSTS", default=["localhost"])
     config.database()

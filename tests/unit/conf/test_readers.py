@@ -27,13 +27,13 @@ def test_refuses_a_typo_in_a_truth_value(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["80a", "8 0", "", "1.0", "0x10"])
-def test_refuses_what_is_no_whole_number(text: str) -> None:
+def test_refuses_texts_that_are_not_whole_numbers(text: str) -> None:
     with pytest.raises(ValueError, match="expected a whole number"):
         readers.read_int(text)
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "x"])
-def test_refuses_numbers_that_are_none(text: str) -> None:
+def test_refuses_texts_that_are_not_finite_numbers(text: str) -> None:
     with pytest.raises(ValueError, match="number"):
         readers.read_float(text)
 
@@ -55,7 +55,7 @@ def test_reads_durations(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "m", "5x", "5 minutes", "-5s", "1h 30"])
-def test_refuses_what_is_no_duration(text: str) -> None:
+def test_refuses_texts_that_are_not_durations(text: str) -> None:
     with pytest.raises(ValueError, match="duration"):
         readers.read_duration(text)
 
@@ -71,12 +71,12 @@ def test_refuses_relative_paths() -> None:
 
 
 @pytest.mark.parametrize("text", ["example.com", "http://", "https://a b/", "https://a:port/"])
-def test_refuses_what_is_no_url(text: str) -> None:
+def test_refuses_texts_that_are_not_urls(text: str) -> None:
     with pytest.raises(ValueError, match="expected a URL"):
         readers.read_url(text)
 
 
-def test_says_where_json_breaks_but_not_what_it_holds() -> None:
+def test_a_json_error_has_the_place_but_not_the_text() -> None:
     with pytest.raises(ValueError, match=r"line 1, column 13") as caught:
         readers.read_json('{"a": "hush" x}'.replace("hush", "hus"))
     assert "hus" not in str(caught.value)
@@ -95,7 +95,7 @@ def test_says_where_json_breaks_but_not_what_it_holds() -> None:
         ("*.example.com", "is not a host name"),
     ],
 )
-def test_says_what_is_wrong_with_a_host(name: str, says: str) -> None:
+def test_reports_what_is_wrong_with_a_host(name: str, says: str) -> None:
     assert says in readers.host_problem(name)
 
 
@@ -135,6 +135,6 @@ def test_accepts_random_keys() -> None:
         assert readers.secret_problem(secrets.token_urlsafe(50), signing=True) == ""
 
 
-def test_accepts_a_password_that_merely_holds_a_common_word() -> None:
+def test_accepts_a_password_that_contains_a_common_word() -> None:
     assert readers.secret_problem("my-secret-is-7c2f") == ""
     assert readers.secret_problem("changeme") == "is a placeholder"

@@ -26,13 +26,13 @@ from django_deploykit.conf.replacements import options_of, replacements
         ("C = {'default': env.cache('C_URL')}", "C = {'default': config.cache('C_URL')}"),
     ],
 )
-def test_shows_the_line_beside_ours(before: str, after: str) -> None:
+def test_shows_the_line_and_its_replacement(before: str, after: str) -> None:
     head = "import os\nimport environ\nenv = environ.Env()\n"
     found = [step for step in replacements(head + before, "shop") if step.line == 4]
     assert [(step.before, step.after) for step in found] == [(before, after)]
 
 
-def test_decouple_is_one_import() -> None:
+def test_decouple_needs_another_import_only() -> None:
     text = "from decouple import Csv, config\nH = config('H', cast=Csv())\n"
     assert [(step.line, step.after) for step in replacements(text, "shop")] == [
         (
@@ -50,11 +50,11 @@ def test_decouple_is_one_import() -> None:
         "X = {'a': 1}['a']\n",
     ],
 )
-def test_leaves_alone_what_reads_no_configuration(text: str) -> None:
+def test_ignores_lines_that_read_no_configuration(text: str) -> None:
     assert replacements(text, "shop") == []
 
 
-def test_names_where_values_go_but_not_the_values() -> None:
+def test_lists_options_for_values_without_the_values() -> None:
     text = "export SECRET_KEY=hush\nDATABASE_URL='postgres://u:hush@h/x'\n# A=b\nlower = 1\n"
     assert options_of(text, "shop") == [
         "SECRET_KEY: [django] secret_key",

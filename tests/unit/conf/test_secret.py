@@ -1,4 +1,4 @@
-"""Secrets stay out of messages, reprs, tracebacks with locals, Django's debug page, explanations."""
+"""Secrets are hidden in messages, reprs, tracebacks with locals, debug pages and explanations."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ def config(tmp_path: Path) -> Config:
     return Config("shop", etc=tmp_path, environ=dict(ENVIRON))
 
 
-def told(error: BaseException) -> str:
-    """Return all that tools make of an error: messages, locals of every frame, the debug page."""
+def everything_of(error: BaseException) -> str:
+    """Return all that tools show of an error: messages, the locals of every frame, the debug page."""
     every = traceback.TracebackException.from_exception(error, capture_locals=True)
     report = ExceptionReporter(None, type(error), error, error.__traceback__)
     return "\n".join([*every.format(), report.get_traceback_text(), report.get_traceback_html()])
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_an_error_holds_the_value_nowhere(name: str, tmp_path: Path) -> None:
+def test_an_error_does_not_contain_the_value(name: str, tmp_path: Path) -> None:
     made = config(tmp_path)
     with pytest.raises(ConfigError) as caught:
         READERS[name](made)
-    assert HUSH not in told(caught.value)
+    assert HUSH not in everything_of(caught.value)
     assert caught.value.__context__ is None  # a context's frames would hold it
 
 
-def test_values_hide_in_the_frames_of_a_later_error(tmp_path: Path) -> None:
+def test_values_are_hidden_in_the_frames_of_a_later_error(tmp_path: Path) -> None:
     def view() -> None:
         made = config(tmp_path)
         key = made.secret("SECRET_KEY")
@@ -73,10 +73,10 @@ def test_values_hide_in_the_frames_of_a_later_error(tmp_path: Path) -> None:
 
     with pytest.raises(LookupError) as caught:
         view()
-    assert HUSH not in told(caught.value)
+    assert HUSH not in everything_of(caught.value)
 
 
-def test_an_explanation_tells_where_but_not_what(tmp_path: Path) -> None:
+def test_an_explanation_has_the_origin_and_hides_the_value(tmp_path: Path) -> None:
     made = config(tmp_path)
     made.secret("SECRET_KEY")
     made("API_TOKEN")
@@ -86,7 +86,7 @@ def test_an_explanation_tells_where_but_not_what(tmp_path: Path) -> None:
     assert "SECRET_KEY: ********** from SECRET_KEY" in lines
 
 
-def test_a_secret_works_as_the_text_that_it_is(tmp_path: Path) -> None:
+def test_a_secret_works_like_its_text(tmp_path: Path) -> None:
     value = config(tmp_path).secret("SECRET_KEY")
     assert value == HUSH
     assert value.encode() == HUSH.encode()

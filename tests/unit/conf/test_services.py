@@ -25,7 +25,7 @@ def test_reads_postgresql() -> None:
 
 
 @pytest.mark.parametrize("password", ["a#b", "a@b", "a/b", "a?b", "50%25", "a[b]", "ü"])
-def test_keeps_passwords_as_they_are(password: str) -> None:
+def test_passwords_are_not_changed(password: str) -> None:
     entry = services.database(f"postgres://ann:{password}@db:5432/shop")
     assert str(entry["PASSWORD"]) == password.replace("%25", "%")
     assert entry["HOST"] == "db"
@@ -65,7 +65,7 @@ def test_reads_sqlite_paths() -> None:
         "",
     ],
 )
-def test_refuses_urls_that_name_no_database(url: str) -> None:
+def test_refuses_urls_without_a_database(url: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         services.database(url)
 
@@ -94,7 +94,7 @@ def test_reads_mail_servers(scheme: str, port: int, tls: bool, ssl: bool) -> Non
     assert found["EMAIL_TIMEOUT"] == 10
 
 
-def test_says_the_same_as_mailers() -> None:
+def test_mailers_have_the_same_values() -> None:
     found = services.mailers("submission://ann:pw@mail.example.com")["default"]
     assert found["BACKEND"].endswith("smtp.EmailBackend")
     assert (found["OPTIONS"]["host"], found["OPTIONS"]["port"]) == ("mail.example.com", 587)
@@ -136,13 +136,13 @@ def with_mail(folder: Path, url: str, code: str) -> str:
     return done.stdout
 
 
-def test_mail_is_sent_in_the_way_that_this_django_wants(tmp_path: Path) -> None:
+def test_mail_settings_are_those_of_this_django(tmp_path: Path) -> None:
     with_mail(tmp_path, f"file://{tmp_path}/mails", _SEND)
     mails = list((tmp_path / "mails").iterdir())
     assert ["To: ann@example.org" in one.read_text(encoding="utf-8") for one in mails] == [True]
 
 
-def test_a_mail_server_is_understood_by_this_django(tmp_path: Path) -> None:
+def test_this_django_accepts_the_mail_server(tmp_path: Path) -> None:
     told = with_mail(tmp_path, "submission://ann:p%40w@mail.example.com?timeout=7", _CONNECT)
     assert told.split() == ["mail.example.com", "587", "ann", "True", "7", "p@w"]
 
@@ -152,7 +152,7 @@ PASSWORDS = ["p#w", "p@w", "p/w", "p?w", "100%", "a+b", "[x]", "a:b", "12/3", "�
 
 @pytest.mark.parametrize("password", PASSWORDS)
 @pytest.mark.parametrize("behind", ["", "?sslmode=require", "?application_name=a@b"])
-def test_a_password_may_stand_as_it_is(password: str, behind: str) -> None:
+def test_a_password_need_not_be_quoted(password: str, behind: str) -> None:
     wanted = password.replace("%40", "@")
     entry = services.database(f"postgres://ann:{password}@db.example.com:5433/shop{behind}")
     assert (str(entry["PASSWORD"]), entry["USER"]) == (wanted, "ann")
@@ -163,7 +163,7 @@ def test_a_password_may_stand_as_it_is(password: str, behind: str) -> None:
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
-def test_redis_gets_the_password_that_was_meant(password: str) -> None:
+def test_redis_gets_the_whole_password(password: str) -> None:
     from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(str(services.cache(f"redis://:{password}@cache:6380/2")["LOCATION"]))
@@ -188,12 +188,12 @@ def test_reads_hosts_of_all_kinds(url: str, host: str, port: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["/home/ann@corp", "/srv/a#b", "/srv/a b", "/srv/ü"])
-def test_a_file_may_lie_in_any_folder(folder: str) -> None:
+def test_a_file_may_be_in_any_folder(folder: str) -> None:
     assert services.database(f"sqlite:///{folder}/db.sqlite3")["NAME"] == f"{folder}/db.sqlite3"
     assert services.cache(f"file://{folder}")["LOCATION"] == folder
 
 
-def test_sqlite_is_set_up_for_several_workers() -> None:
+def test_sqlite_is_configured_for_several_workers() -> None:
     assert services._for_workers((4, 2)) == {"timeout": 20}
     assert services._for_workers((5, 1))["transaction_mode"] == "IMMEDIATE"
     entry = services.database("sqlite:////x?timeout=5&conn_max_age=none")
@@ -212,7 +212,7 @@ def test_sqlite_is_set_up_for_several_workers() -> None:
         ("postgress://u:p@h/x", "schemes: "),
     ],
 )
-def test_tells_what_is_wrong_with_a_database_url(url: str, says: str) -> None:
+def test_reports_what_is_wrong_with_a_database_url(url: str, says: str) -> None:
     with pytest.raises(ValueError, match=says) as caught:
         services.database(url)
     assert "u:p" not in str(caught.value)

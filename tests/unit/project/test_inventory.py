@@ -1,4 +1,4 @@
-"""Environments and hosts, as deploykit.ini writes them."""
+"""Environments and hosts in deploykit.ini."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def production(folder: Path, text: str) -> Environment:
     return read(folder, hosts + text)["production"]
 
 
-def test_local_is_always_there(tmp_path: Path) -> None:
+def test_the_environment_local_always_exists(tmp_path: Path) -> None:
     assert list(read(tmp_path, "")) == ["local"]
 
 
@@ -46,14 +46,14 @@ def test_local_is_always_there(tmp_path: Path) -> None:
         ("root@192.0.2.7", ("192.0.2.7", "root", 0)),
     ],
 )
-def test_takes_hosts_apart(text: str, parts: tuple[str, str, int]) -> None:
+def test_hosts_have_a_user_an_address_and_a_port(text: str, parts: tuple[str, str, int]) -> None:
     host = parse_host(text)
     assert (host.address, host.user, host.port) == parts
     assert host.name == text
 
 
 @pytest.mark.parametrize("text", ["", "a b", "-web", "web:0", "web:65536", "[web]", "u@@web", "ü"])
-def test_refuses_what_is_no_host(text: str) -> None:
+def test_texts_that_are_not_hosts_are_refused(text: str) -> None:
     with pytest.raises(DeployKitError, match="is not a host"):
         parse_host(text)
 
@@ -90,7 +90,7 @@ def test_every_option_of_a_site_reaches_its_host(tmp_path: Path) -> None:
     }
 
 
-def test_some_hosts_are_chosen_and_reached_as_another_user(tmp_path: Path) -> None:
+def test_hosts_are_selected_and_get_another_user(tmp_path: Path) -> None:
     environment = production(tmp_path, "")
     assert [host.name for host in narrow(environment, "a, *.example.com*").hosts] == [
         "a",
@@ -103,7 +103,7 @@ def test_some_hosts_are_chosen_and_reached_as_another_user(tmp_path: Path) -> No
         choose({"production": environment}, "prodution")
 
 
-def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_with_their_lines(tmp_path: Path) -> None:
     text = """
         [environment:production]
         hosts = web1, web1

@@ -20,22 +20,20 @@ def make(root: Path, package: str = "shop", ini: str = "") -> Path:
     return root
 
 
-def test_is_found_from_a_folder_below(tmp_path: Path) -> None:
+def test_a_project_is_found_from_a_folder_below(tmp_path: Path) -> None:
     root = make(tmp_path / "repo")
     below = root / "shop" / "templates"
     below.mkdir(parents=True)
     assert find_project(below).root == root
 
 
-def test_refuses_where_there_is_no_manage_py(tmp_path: Path) -> None:
+def test_a_folder_without_manage_py_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"there is no manage\.py in .* or above"):
         find_project(tmp_path)
 
 
 @pytest.mark.parametrize("program", ["../other/manage.py", "{}/other/manage.py"])
-def test_the_manage_py_that_runs_counts_more_than_the_folder_one_is_in(
-    program: str, tmp_path: Path
-) -> None:
+def test_the_manage_py_that_runs_overrides_the_current_folder(program: str, tmp_path: Path) -> None:
     here, other = make(tmp_path / "here"), make(tmp_path / "other")
     assert find_project(starting_folder(program.format(tmp_path), here)).root == other
 
@@ -55,7 +53,7 @@ def test_other_programs_look_in_the_current_folder_and_above(program: str, tmp_p
         ("core", "2024", "app-2024"),
     ],
 )
-def test_is_named_after_the_settings_or_the_folder(
+def test_a_project_is_named_after_its_settings_or_its_folder(
     package: str, folder: str, name: str, tmp_path: Path
 ) -> None:
     assert load_project(make(tmp_path / folder, package)).name == name
@@ -64,12 +62,12 @@ def test_is_named_after_the_settings_or_the_folder(
 @pytest.mark.parametrize(
     ("word", "value"), [("yes", True), ("On", True), ("1", True), ("no", False), ("FALSE", False)]
 )
-def test_switches_are_words(word: str, value: bool, tmp_path: Path) -> None:
+def test_a_switch_has_several_words(word: str, value: bool, tmp_path: Path) -> None:
     root = make(tmp_path, ini=f"[bundle]\nallow_unhashed = {word}\n")
     assert load_project(root).allow_unhashed is value
 
 
-def test_all_mistakes_are_told_together_with_their_lines(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_with_their_lines(tmp_path: Path) -> None:
     ini = """
 [project]
 name = My Shop
@@ -102,6 +100,6 @@ def test_the_inventory_is_read_once(tmp_path: Path) -> None:
     assert project.inventory is project.inventory
 
 
-def test_the_folder_of_what_is_made_keeps_itself_out_of_git(tmp_path: Path) -> None:
+def test_git_ignores_the_folder_of_build_results(tmp_path: Path) -> None:
     work = load_project(make(tmp_path)).work
     assert (work / ".gitignore").read_text(encoding="utf-8") == "*\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ from hypothesis import strategies as st
 from django_deploykit.conf.declarations import place
 from django_deploykit.conf.ini import parse_ini
 from django_deploykit.conf.sources import load_sources
+from django_deploykit.release.runtime_archive import runtime_archive
 from django_deploykit.runtime.base.configuration import configured_keys
 from django_deploykit.runtime.base.ini import keys_with_value, parse
 from django_deploykit.runtime.base.option_names import key_of, missing_keys
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.supervisors.root_helper import helper
+from django_deploykit.runtime.supervisors.root_helper import helper, ini_source
 
 NAMES = ("ALLOWED_HOSTS", "DATABASE_URL", "SHOP", "COLOUR", "DJANGO_LEVEL", "A_B")
 LINES = [
@@ -115,6 +118,25 @@ def test_a_key_is_missing_for_a_release_if_the_settings_do_not_find_it(
     if not sources.problems:  # otherwise the settings do not load
         missing = missing_keys([key_of(*place("shop", name))], "shop", keys)
         assert bool(missing) == (sources.find(name) is None)
+
+
+def test_the_root_helper_gets_the_parser_from_the_archive_that_hosts_have(tmp_path: Path) -> None:
+    path = runtime_archive().write(tmp_path)
+    script = (
+        f"import sys; sys.path.insert(0, {str(path)!r}); "
+        "from runtime.supervisors.root_helper import ini_source; print(ini_source())"
+    )
+    done = subprocess.run([sys.executable, "-IS", "-c", script], capture_output=True, text=True)
+    assert done.stdout == f"{ini_source()}\n", done.stderr
+    assert "def keys_with_value(" in ini_source()
+
+
+def test_the_root_helper_imports_little() -> None:
+    imports = [
+        line for line in helper(SITE, ()).splitlines() if line.startswith(("import", "from"))
+    ]
+    modules = {line.split()[1] for line in imports}
+    assert modules == {"__future__", "os", "re", "stat", "sys", "time"}
 
 
 def test_the_root_helper_prints_the_keys_that_a_release_looks_for(

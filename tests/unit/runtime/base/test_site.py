@@ -1,4 +1,4 @@
-"""A site as its host's ``site.json`` says it."""
+"""A site and its ``site.json``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def make(root: Path) -> Site:
     )
 
 
-def test_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_written_site_is_read_back(tmp_path: Path) -> None:
     site = make(tmp_path)
     (tmp_path / "site.json").write_text(site.dumps())
     assert load_site(tmp_path) == site
 
 
-def test_knows_its_places(tmp_path: Path) -> None:
+def test_a_site_has_its_paths(tmp_path: Path) -> None:
     site = make(tmp_path)
     assert site.releases == tmp_path / "releases"
     assert site.store == tmp_path / "store"
@@ -32,13 +32,13 @@ def test_knows_its_places(tmp_path: Path) -> None:
     assert site.ini == tmp_path / "etc" / "shop.ini"
 
 
-def test_leaves_out_keys_that_a_later_version_added(tmp_path: Path) -> None:
+def test_keys_of_later_versions_are_ignored(tmp_path: Path) -> None:
     data = {**json.loads(make(tmp_path).dumps()), "colour": "red"}
     (tmp_path / "site.json").write_text(json.dumps(data))
     assert load_site(tmp_path) == make(tmp_path)
 
 
-def test_a_host_that_is_not_set_up_says_how_to(tmp_path: Path) -> None:
+def test_a_missing_site_says_how_to_set_it_up(tmp_path: Path) -> None:
     with pytest.raises(DeployKitError, match="not set up") as caught:
         load_site(tmp_path)
     assert "--setup" in caught.value.hint
@@ -58,7 +58,7 @@ def test_a_host_that_is_not_set_up_says_how_to(tmp_path: Path) -> None:
         '{"app": "shop", "supervisor": "plain", "root": 7, "etc": "/", "data": "/"}',
     ],
 )
-def test_refuses_a_damaged_file_and_names_it(tmp_path: Path, text: str) -> None:
+def test_a_damaged_site_is_refused_with_its_path(tmp_path: Path, text: str) -> None:
     (tmp_path / "site.json").write_text(text)
     with pytest.raises(DeployKitError, match=r"site\.json is damaged"):
         load_site(tmp_path)
