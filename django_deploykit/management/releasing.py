@@ -15,7 +15,7 @@ from django_deploykit.management.session import Session, closing
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import site_values
 from django_deploykit.release.execution import Errand, execute
-from django_deploykit.release.prefetch import Early
+from django_deploykit.release.prefetch import Prefetch
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.upload import Sender, fitting_signature, travelling_sizes
 from django_deploykit.runtime.bundle.manifest import Manifest
@@ -33,13 +33,13 @@ def release_built(session: Session, build: Callable[[], Path]) -> int:
     if session.environment.local:
         return release(session, _timed(session, build))
     python = session.project.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
-    early = Early(session.transports, python)
+    prefetch = Prefetch(session.transports, python)
     try:
         path = _timed(session, build)
     except BaseException:
-        early.leave()
+        prefetch.close()
         raise
-    return release(session, path, early.transports())
+    return release(session, path, prefetch.transports())
 
 
 def _timed(session: Session, build: Callable[[], Path]) -> Path:

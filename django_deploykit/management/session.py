@@ -17,11 +17,10 @@ from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment, Host
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.hooks import run_hooks
-from django_deploykit.release.latency import Watched
+from django_deploykit.release.latency import ProbedTransport
 from django_deploykit.release.request import ReleaseRequest
-from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports import transport_to
 from django_deploykit.release.transports.base import Transport
-from django_deploykit.release.transports.local import Local
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.plan import Choices
@@ -103,7 +102,7 @@ class Session:
         """Return transports to all hosts, not connected yet."""
         if self.environment.local:
             root = local_site(self.project, self.environment).root
-            return [Local(root, runtime_archive())]
+            return [transport_to(root)]
         return ssh_transports(self.project, self.environment.hosts)
 
     @contextmanager
@@ -124,7 +123,7 @@ class Session:
         )
         if self.options.report:
             latencies = self.record.latencies
-            opened = {host: Watched(one, latencies) for host, one in opened.items()}
+            opened = {host: ProbedTransport(one, latencies) for host, one in opened.items()}
         self.record.engine = Engine(opened, self.environment, request, self.console)
         return self.record.engine
 
@@ -138,10 +137,8 @@ def ssh_transports(
     project: Project, hosts: Sequence[Host], *, as_root: bool = False
 ) -> list[Transport]:
     """Return transports to servers."""
-    from django_deploykit.release.transports.ssh import Ssh
-
-    archive, root = runtime_archive(), Path("/srv") / project.name
-    return [Ssh(host, root, archive, as_root=as_root) for host in hosts]
+    root = Path("/srv") / project.name
+    return [transport_to(root, host, as_root=as_root) for host in hosts]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from django_deploykit.project.inventory import (
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport
-from django_deploykit.release.transports.sshconfig import resolve
+from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.deploy.plan import Plan, Step, setup_plan

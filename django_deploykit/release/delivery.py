@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Progress
 from django_deploykit.release.transports.base import Transport
-from django_deploykit.release.upload import Pending, Sender
+from django_deploykit.release.upload import Sender, Transfer
 from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.releasing import STAGE
 
@@ -24,22 +24,24 @@ class Delivery:
     progress: Progress
     facts: Mapping[str, HostFacts]
     bytes: dict[str, int]
-    _sent: dict[str, Pending] = field(default_factory=dict)
+    _sent: dict[str, Transfer] = field(default_factory=dict)
 
     def send(self, transport: Transport) -> None:
         """Send until everything has arrived; the host unpacks it meanwhile, and afterwards."""
         host, facts = transport.name, self.facts[transport.name]
         total = self.sender.total(facts)
         show = lambda done: self.progress.advance(done, total, host)  # noqa: E731
-        pending = Pending(lambda arrived: self.sender.send(transport, facts, show, arrived=arrived))
-        self._sent[host] = pending
-        pending.arrive()
+        transfer = Transfer(
+            lambda arrived: self.sender.send(transport, facts, show, arrived=arrived)
+        )
+        self._sent[host] = transfer
+        transfer.arrive()
 
     def stage(self, transport: Transport) -> None:
         """Build the release from its layers; damaged ones are sent again."""
         host = transport.name
-        pending = self._sent.pop(host, None)
-        self.bytes[host] = self.bytes.get(host, 0) + (pending.end() if pending else 0)
+        transfer = self._sent.pop(host, None)
+        self.bytes[host] = self.bytes.get(host, 0) + (transfer.end() if transfer else 0)
         for _ in range(_ATTEMPTS):
             again = transport.call(STAGE, "--release", self.release).again
             if not again:

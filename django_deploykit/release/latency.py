@@ -1,4 +1,4 @@
-"""A probe beside every switch: how the live site answered visitors meanwhile."""
+"""A probe beside every switch: how the live site answered requests meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.report.timeline import Latency, Sample
-from django_deploykit.release.transports.base import Passing, Transport
+from django_deploykit.release.transports.base import Transport, TransportWrapper
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.operating import WATCH, Watching, WatchResult
@@ -23,11 +23,11 @@ _PATIENCE = 5.0  # seconds until a switch goes on without its probe
 _END = 15.0  # seconds that a probe gets for its last request
 
 
-class Watched(Passing):
-    """A :class:`~.transport.Transport` that runs the verb ``watch`` beside ``switch``."""
+class ProbedTransport(TransportWrapper):
+    """A :class:`~.transports.base.Transport` that runs the verb ``watch`` beside ``switch``."""
 
     def __init__(self, transport: Transport, found: list[Latency]) -> None:
-        """``found`` gets what each probe saw; a probe that fails tells nothing and stops nothing."""
+        """``found`` gets what each probe measured; a probe that fails is left out, without an error."""
         super().__init__(transport)
         self._found = found
 
@@ -74,7 +74,10 @@ class Watched(Passing):
 
 
 def read_latency(host: str, result: WatchResult, offset: float = 0.0) -> Latency:
-    """Return what the verb answered; ``offset`` is how far this clock is ahead of the host's, in seconds."""
+    """Return a verb's answer as a report needs it.
+
+    ``offset`` is how many seconds this machine's clock is ahead of the host's.
+    """
     samples = tuple(Sample(at + offset, seconds, good) for at, seconds, good in result.samples)
     return Latency(
         host,

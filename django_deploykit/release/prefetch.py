@@ -1,4 +1,4 @@
-"""Logging in to servers while something else is done: a build waits for other processes anyway."""
+"""Logging in to servers while a bundle is built: the build waits for other processes anyway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.transports.base import Passing, Transport
+from django_deploykit.release.transports.base import Transport, TransportWrapper
+from django_deploykit.release.transports.channels import start_thread
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.facts import FACTS, HostFacts
@@ -16,10 +17,10 @@ from django_deploykit.runtime.wire.facts import FACTS, HostFacts
 T = TypeVar("T")
 
 
-class Asked(Passing):
-    """A :class:`~.transport.Transport` whose facts are asked for as soon as it is open.
+class PrefetchingTransport(TransportWrapper):
+    """A :class:`~.transports.base.Transport` that asks for the host's facts as soon as it is open.
 
-    They are a plan's first; what is done is planned again from those under the lock.
+    A first plan is made of them; the one that is executed is made of facts under the deploy lock.
     """
 
     def __init__(self, transport: Transport, python: str) -> None:
@@ -36,7 +37,7 @@ class Asked(Passing):
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
-        """Run a verb; the first that asks for facts may find them known."""
+        """Run a verb; the first one for facts may get those that are known already."""
         if verb.name == "facts" and arguments == self._arguments:
             with self._asking:
                 known, self._facts = self._facts, None
@@ -51,51 +52,44 @@ class Asked(Passing):
             self._facts = super().call(FACTS, *self._arguments)
 
 
-class Early:
-    """Transports that are made, opened and asked by threads of their own from now on."""
+class Prefetch:
+    """Makes transports, opens them and asks for facts, in threads of its own."""
 
     def __init__(self, make: Callable[[], Sequence[Transport]], python: str) -> None:
-        """``python`` as :class:`Asked` takes it."""
+        """``python`` as :class:`PrefetchingTransport` takes it."""
         self._python = python
         self._made: Sequence[Transport] = ()
         self._error: Exception | None = None
         self._ready = threading.Event()
         self._make = make
-        _start(self._run)
+        start_thread(self._run)
 
     def transports(self) -> Sequence[Transport]:
-        """Return them; the first verb on one waits until it is open.
+        """Return the transports; the first verb on one waits until it is open.
 
-        What went wrong in making them is raised here; in opening one, by its first verb.
+        Raises the error of making them; the error of opening one is raised by its first verb.
         """
         self._ready.wait()
         if self._error is not None:
             raise self._error
         return self._made
 
-    def leave(self) -> None:
-        """Close what is open, without waiting for it: a server may take its time to let anybody in."""
+    def close(self) -> None:
+        """Close the transports in the background: one may still be waiting for its server."""
         self._ready.wait()
         for one in self._made:
-            _start(_quietly(one.close))
+            start_thread(_quietly, one.close)
 
     def _run(self) -> None:
         try:
-            self._made = [Asked(one, self._python) for one in self._make()]
+            self._made = [PrefetchingTransport(one, self._python) for one in self._make()]
         except Exception as error:  # noqa: BLE001 - raised where they are asked for
             self._error = error
         self._ready.set()
         for one in self._made:
-            _start(_quietly(one.open))
+            start_thread(_quietly, one.open)
 
 
-def _quietly(work: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        with contextlib.suppress(DeployKitError, OSError):
-            work()
-
-    return run
-
-
-def _start(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()
+def _quietly(work: Callable[[], None]) -> None:
+    with contextlib.suppress(DeployKitError, OSError):
+        work()

@@ -1,4 +1,4 @@
-"""The runtime as a file of its own, for hosts that hold the layers already."""
+"""The runtime as a file of its own, for hosts that already have the layers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class RuntimeArchive:
-    """A zip that Python runs. It is packed when somebody lacks it: that takes longer than to name it.
+    """A zip that Python runs. It is packed when a host lacks it: that takes longer than to name it.
 
     ``digest`` is a SHA-256 in hex of what it is made from, and its name on a host; ``members`` are
     sources by their name in the zip.
@@ -59,13 +59,13 @@ class RuntimeArchive:
 
     @property
     def sha256(self) -> str:
-        """The digest of the zip, which what arrives is held to."""
+        """The digest of the zip, which the host compares with what arrives."""
         return hashlib.sha256(self.data).hexdigest()
 
     def write(self, folder: Path) -> Path:
-        """Return the archive's path in ``folder``, written where it is not there yet.
+        """Return the archive's path in ``folder``; write it if it is not there yet.
 
-        Its time says when it was used last: pruning goes by that.
+        Its time is that of its last use, for pruning.
         """
         path = folder / f"{self.digest}.pyz"
         try:

@@ -1,4 +1,4 @@
-"""What is sent to a host: frames of ``runtime.storage.receive``, whole layers or changes of one it has."""
+"""Sending layers to a host, whole or as changes of one that it has: frames of ``runtime.storage.receive``."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _LARGEST_DELTA = 64 << 20
 
 @dataclass(frozen=True)
 class Delta:
-    """How a layer results from one that the host has."""
+    """The change that makes a layer of one that the host has."""
 
     base: str
     gone: tuple[str, ...]
     rows: tuple[FileEntry, ...]
-    contents: tuple[FileEntry, ...]  # those of rows whose bytes the base does not hold, each once
+    contents: tuple[FileEntry, ...]  # the rows whose bytes the base does not have, each once
 
     @property
     def size(self) -> int:
@@ -63,7 +63,7 @@ def make_delta(base: str, before: Sequence[FileEntry], after: Sequence[FileEntry
 
 
 def delta_head(delta: Delta) -> bytes:
-    """Return the line of JSON that a change begins with."""
+    """Return the line of JSON at the start of a change."""
     rows = [[row.path, row.mode, row.size, row.sha256] for row in delta.rows]
     return json.dumps({"gone": delta.gone, "rows": rows}, separators=(",", ":")).encode() + b"\n"
 
@@ -148,11 +148,11 @@ class Frames(io.RawIOBase):
         return data
 
 
-class Pending:
-    """Something that is sent, in a thread of its own; the host still unpacks when it has arrived."""
+class Transfer:
+    """Data on its way to a host, in a thread of its own; the host still unpacks it when it has arrived."""
 
     def __init__(self, send: Callable[[Callable[[], None]], int]) -> None:
-        """``send`` gets what it calls once all has arrived; returns the bytes sent."""
+        """``send`` calls its argument once everything has arrived, and returns the bytes sent."""
         self._send = send
         self._arrived = threading.Event()
         self._sent, self._error = 0, None  # type: int, BaseException | None
@@ -160,13 +160,13 @@ class Pending:
         self._thread.start()
 
     def arrive(self) -> None:
-        """Wait until all is there; raises what stood in the way."""
+        """Wait until everything has arrived; raise the error of sending it."""
         self._arrived.wait()
         if self._error is not None:
             raise self._error
 
     def end(self) -> int:
-        """Wait until it is unpacked, too, and return the bytes sent; raises what stood in the way."""
+        """Wait until it is unpacked and return the bytes sent; raise the error of sending it."""
         self._thread.join()
         self.arrive()
         return self._sent
@@ -186,12 +186,12 @@ class Sender:
     def __init__(
         self, path: Path, known_lists: Callable[[str], str | None] = lambda _: None
     ) -> None:
-        """``known_lists`` gives the list of a layer by digest where this machine has it."""
+        """``known_lists`` returns a layer's file list by digest, None where this machine lacks it."""
         self.path = path
         self._known = known_lists
 
     def total(self, facts: HostFacts) -> int:
-        """Return the bytes that a host gets at most."""
+        """Return the largest number of bytes that a host may get."""
         return sum(travelling_sizes(self.path, [facts]).values())
 
     def send(
@@ -202,13 +202,14 @@ class Sender:
         whole: Sequence[str] = (),
         arrived: Callable[[], None] = lambda: None,
     ) -> int:
-        """Send what a host lacks and return the bytes sent; ``whole`` names layers sent without a base.
+        """Send the layers that a host lacks and return the bytes sent.
 
-        What arrives damaged is sent again as a whole, a few times. ``arrived`` is called once every
-        byte is there and is what was sent, while the host still unpacks.
+        ``whole`` names layers to send without a base. A layer that arrives damaged is sent again as a
+        whole, a few times. ``arrived`` is called once every byte has arrived undamaged, while the host
+        still unpacks.
         """
 
-        def told(event: Event) -> None:
+        def hear(event: Event) -> None:
             if isinstance(event, Arrived) and not event.again:
                 arrived()
 
@@ -225,7 +226,7 @@ class Sender:
                     lambda done, start=before: on_bytes(start + done),  # type: ignore[misc]
                     sum(_size(bundle, digest, delta) for digest, delta in deltas.items()),
                 )
-                result = transport.call(RECEIVE, stream=frames, on_event=told)  # type: ignore[arg-type]
+                result = transport.call(RECEIVE, stream=frames, on_event=hear)  # type: ignore[arg-type]
             sent += frames.sent
             if not result.again:
                 return sent
@@ -277,7 +278,7 @@ class Sender:
     def _bases(
         self, transport: Transport, layers: Sequence[Layer], facts: HostFacts
     ) -> dict[str, str]:
-        """Return the lists of layers on the host that a change can start from, by digest."""
+        """Return the file lists of the host's layers that a change can start from, by digest."""
         kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
         found: dict[str, str] = {}
         for kind in sorted(kinds):

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django_deploykit.release import deploy_lock, runtime_archive
-from django_deploykit.release.transports import login, ssh
+from django_deploykit.release.transports import channels, login, ssh
 from django_deploykit.runtime.base import patience
 from django_deploykit.runtime.sources import sources
 from django_deploykit.runtime.wire.calls import Call
@@ -54,7 +54,7 @@ class Flipped:
 
 def strike() -> None:
     """Put the fault into the transport."""
-    answer, outcome = ssh.Ssh.call, ssh.Ssh._outcome
+    answer, outcome = ssh.Ssh.call, channels.RunningVerbs._answer
 
     def called(
         self: ssh.Ssh,
@@ -75,17 +75,17 @@ def strike() -> None:
         halt(self.name, f"after:{verb.name}")
         return result
 
-    def begun(self: ssh.Ssh, channel: Any, *arguments: Any) -> Any:
-        halt(self.name, f"during:{self._running[channel]}")
+    def begun(self: channels.RunningVerbs, channel: Any, *arguments: Any) -> Any:
+        halt(self.name, f"during:{self._verbs[channel]}")
         return outcome(self, channel, *arguments)
 
     ssh.Ssh.call = called  # type: ignore[method-assign]
-    ssh.Ssh._outcome = begun  # type: ignore[method-assign, assignment]
+    channels.RunningVerbs._answer = begun  # type: ignore[method-assign, assignment]
 
 
 def hurry() -> None:
     """Lose patience sooner, here and in the runtime that is sent."""
-    ssh._PULSE, ssh._SILENCE, login._BANNER = PATIENCE / 6, PATIENCE, PATIENCE
+    login._PULSE, login._SILENCE, login._BANNER = PATIENCE / 6, PATIENCE, PATIENCE
     deploy_lock._HEARTBEAT = PATIENCE / 3
     own, line = sources, f"\nSILENCE = {patience.SILENCE}"
 

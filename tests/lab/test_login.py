@@ -14,7 +14,7 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.runtime_archive import RuntimeArchive, runtime_archive
-from django_deploykit.release.transports import login, ssh
+from django_deploykit.release.transports import login
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.hostkeys import HostKeyError
 from django_deploykit.release.transports.ssh import Ssh
@@ -283,8 +283,8 @@ def held_by(made: Ssh, host: Host, word: str) -> str:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "_PULSE", 0.2)
-    monkeypatch.setattr(ssh, "_SILENCE", 3.0)
+    monkeypatch.setattr(login, "_PULSE", 0.2)
+    monkeypatch.setattr(login, "_SILENCE", 3.0)
     monkeypatch.setattr(login, "_BANNER", 2.0)
 
 

@@ -15,7 +15,13 @@ T = TypeVar("T")
 
 
 class LostError(DeployKitError):
-    """The connection ended before the verb did; what the verb did is not known."""
+    """The connection ended before the verb; what the verb did is not known."""
+
+
+def lacking(need: Need) -> DeployKitError:
+    """Return the error for a host that cannot run verbs."""
+    hint = "Install Python 3.9 or newer there: apt-get install python3"
+    return DeployKitError(f"it has no {need.need}", hint)
 
 
 def read_answer(
@@ -43,7 +49,7 @@ def read_answer(
 
 
 class Transport(Protocol):
-    """Calls verbs of the runtime on one host."""
+    """Runs verbs of the runtime on one host."""
 
     @property
     def name(self) -> str:
@@ -67,17 +73,17 @@ class Transport(Protocol):
         """Run a verb on the user's terminal (``exec``, ``logs -f``); return its exit code."""
 
     def interrupt(self) -> None:
-        """Pass Ctrl-C on to the verb that runs now; it ends by itself."""
+        """Pass Ctrl-C on to the verbs that run now; they end by themselves."""
 
     def open(self) -> None:
-        """Connect, so that the first verb finds a connection; verbs do it by themselves, too."""
+        """Connect before the first verb is run; a verb connects where nobody has yet."""
 
     def close(self) -> None:
         """End the connection."""
 
 
-class Passing:
-    """A :class:`Transport` that hands everything on to another; who adds something derives from it."""
+class TransportWrapper:
+    """A :class:`Transport` that passes everything on to another; subclasses add something."""
 
     def __init__(self, transport: Transport) -> None:
         """``transport`` does the work."""

@@ -1,16 +1,28 @@
-"""Host keys: is the host the one that known_hosts names? Unknown and changed keys are refused."""
+"""Host keys: is the host the one in known_hosts? Unknown, changed and revoked keys are refused."""
 
 from __future__ import annotations
 
 import base64
-import fnmatch
 import hashlib
-import hmac
+import os
+import re
 import shlex
-from collections.abc import Iterable, Iterator
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    SSHCertificate,
+    SSHCertificateType,
+    load_ssh_public_identity,
+)
+
 from django_deploykit.errors import DeployKitError
+from django_deploykit.release.transports.openssh import Destination
 
 
 class HostKeyError(DeployKitError):
@@ -19,95 +31,142 @@ class HostKeyError(DeployKitError):
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A line of known_hosts that is about the host: ``where`` is FILE:LINE, ``blob`` the key in base64."""
+    """A line of known_hosts about a host: ``where`` is FILE:LINE, ``blob`` the key in base64.
+
+    ``marker`` is ``CA`` for a certificate authority, ``REVOKED`` for a revoked key, else "".
+    """
 
     where: str
     kind: str
     blob: str
-    revoked: bool = False
+    marker: str = ""
 
 
-def known_keys(files: Iterable[str], name: str) -> list[KnownKey]:
-    """Return what known_hosts files say of a host; ``name`` is ``host`` or ``[host]:port``."""
-    found: list[KnownKey] = []
-    for path in files:
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                found += matching(file, name, path)
-        except OSError:
-            continue
+def known_keys(destination: Destination) -> list[KnownKey]:
+    """Return what known_hosts files say of a host; ``ssh-keygen`` reads them."""
+    files = [file for file in destination.known_hosts if os.path.isfile(file)]
+    found = [key for file in files for key in _look_up(file, destination.key_name)]
+    if destination.port != 22 and not destination.alias:
+        # As in ssh, authorities (and what is revoked) for the name count on every port.
+        keys = [key for file in files for key in _look_up(file, destination.hostname)]
+        found += [key for key in keys if key.marker]
     return found
 
 
-def matching(lines: Iterable[str], name: str, path: str) -> Iterator[KnownKey]:
-    """Yield the lines that are about a host.
+def _look_up(file: str, name: str) -> Iterator[KnownKey]:
+    done = subprocess.run(
+        ["ssh-keygen", "-F", name, "-f", file],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    return read_found(done.stdout, file)
 
-    >>> [key.where for key in matching(["web1 ssh-ed25519 AAAA", "web2 ssh-ed25519 BBBB"], "web2", "f")]
-    ['f:2']
+
+def read_found(text: str, file: str) -> Iterator[KnownKey]:
+    """Yield the keys that ``ssh-keygen -F`` printed.
+
+    >>> list(read_found("# Host web1 found: line 3 CA\\n@cert-authority * ssh-rsa AAAA x\\n", "f"))
+    [KnownKey(where='f:3', kind='ssh-rsa', blob='AAAA', marker='CA')]
     """
-    for number, line in enumerate(lines, 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
+    number = marker = ""
+    for line in text.splitlines():
+        if match := re.match(r"# Host .* found: line (\d+) ?(\w*)", line):
+            number, marker = match.groups()
             continue
-        marker = words.pop(0) if words[0].startswith("@") else ""
-        # A certificate authority vouches for certificates of hosts; plain keys are what is asked for.
-        if len(words) < 3 or marker not in ("", "@revoked") or not _about(words[0], name):
-            continue
-        yield KnownKey(f"{path}:{number}", words[1], words[2], bool(marker))
+        words = line.split()[1 if marker else 0 :]
+        if len(words) > 2:
+            yield KnownKey(f"{file}:{number}", words[1], words[2], marker)
 
 
-def _about(patterns: str, name: str) -> bool:
-    if patterns.startswith("|1|"):
-        return _hashed(patterns, name)
-    found = False
-    for pattern in patterns.lower().split(","):
-        plain = pattern.lstrip("!")
-        # A bracket is a part of the name here, not a set of letters.
-        if fnmatch.fnmatchcase(name.lower(), plain.replace("[", "[[]")):
-            if pattern.startswith("!"):
-                return False
-            found = True
-    return found
+def public_text(key: object) -> str:
+    """Return a key of the cryptography library in base64."""
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1].decode()  # type: ignore[attr-defined,no-any-return]
 
 
-def _hashed(text: str, name: str) -> bool:
+def read_certificate(data: bytes) -> SSHCertificate | None:
+    """Return a certificate in OpenSSH's format, None for anything else."""
     try:
-        _, _, salt, digest = text.split("|")
-        wanted = base64.b64decode(digest)
-        return hmac.compare_digest(
-            hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest(), wanted
-        )
+        found = load_ssh_public_identity(data)
     except ValueError:
-        return False
+        return None
+    return found if isinstance(found, SSHCertificate) else None
 
 
-def judge(known: Iterable[KnownKey], kind: str, blob: str, name: str, file: str) -> None:
-    """Raise :class:`HostKeyError` unless known_hosts holds this very key, with the command that adds it."""
-    found = list(known)
-    if any(one.revoked and one.blob == blob for one in found):
+def validate_host_key(
+    known: Sequence[KnownKey],
+    kind: str,
+    blob: str,
+    destination: Destination,
+    certificate: SSHCertificate | None = None,
+) -> None:
+    """Raise :class:`HostKeyError`, with the command that adds the key, unless known_hosts has it.
+
+    ``blob`` is the key in base64. A certificate of the host counts where known_hosts names its authority.
+    """
+    revoked = {one.blob for one in known if one.marker == "REVOKED"}
+    if blob in revoked:
         raise HostKeyError(f"its host key {fingerprint(blob)} is revoked in known_hosts")
-    good = [one for one in found if not one.revoked]
-    if any(one.blob == blob for one in good):
-        return
+    if certificate is not None:
+        authority = public_text(certificate.signature_key())
+        if authority in {one.blob for one in known if one.marker == "CA"} - revoked:
+            name = destination.alias or destination.hostname
+            problem = certificate_problem(certificate, name, time.time())
+            if problem:
+                raise HostKeyError(
+                    f"its host certificate {problem}",
+                    f"Its authority is {fingerprint(authority)}; have it sign a new one.",
+                )
+            return
+    if not any(one.blob == blob and not one.marker for one in known):
+        raise _unknown(known, kind, blob, destination)
+
+
+def certificate_problem(certificate: SSHCertificate, name: str, now: float) -> str:
+    """Return why a certificate does not prove that a host has a name, "" where it does."""
+    try:
+        certificate.verify_cert_signature()
+    except InvalidSignature:
+        return "has a wrong signature"
+    if getattr(certificate, "_inner_sig_type", b"ssh-rsa") == b"ssh-rsa":
+        return "is signed with SHA-1, which is too weak"
+    names = [one.decode("utf-8", "replace").lower() for one in certificate.valid_principals]
+    if certificate.type is not SSHCertificateType.HOST:
+        return "is a user's, not a host's"
+    if certificate.critical_options:
+        return "has critical options, which are not supported"
+    if name.lower() not in names:
+        return f"is for {', '.join(names) or 'no name'}, not for {name}"
+    if not certificate.valid_after <= now < certificate.valid_before:
+        return "has expired or is not valid yet"
+    return ""
+
+
+def _unknown(
+    known: Iterable[KnownKey], kind: str, blob: str, destination: Destination
+) -> HostKeyError:
+    name, file = destination.key_name, destination.known_hosts[0]
     add = f"echo {shlex.quote(f'{name} {kind} {blob}')} >> {shlex.quote(file)}"
-    look = f"Compare {fingerprint(blob)} with what `{show(kind)}` prints there."
-    if not good:
-        raise HostKeyError(
+    compare = f"Compare {fingerprint(blob)} with the output of `{_show(kind)}` on the host."
+    others = [one for one in known if not one.marker]
+    if not others:
+        folder = "mkdir -p -m 700 ~/.ssh && " if file.endswith("/.ssh/known_hosts") else ""
+        return HostKeyError(
             f"its host key is not known: {kind} {fingerprint(blob)}",
-            f"{look} If they are the same, add it:\n  mkdir -p -m 700 ~/.ssh && {add}"
-            if file.endswith("/.ssh/known_hosts")
-            else f"{look} If they are the same, add it:\n  {add}",
+            f"{compare} If they are the same, add it:\n  {folder}{add}",
         )
-    where = ", ".join(dict.fromkeys(one.where for one in good))
-    remove = f"ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(good[0].where.rpartition(':')[0])}"
-    raise HostKeyError(
-        f"its host key is not the one in {where}: it shows {kind} {fingerprint(blob)}. "
-        "Somebody may be between you and the host, or it was installed anew",
-        f"{look} If you know why it changed:\n  {remove} && {add}",
+    where = ", ".join(dict.fromkeys(one.where for one in others))
+    other = others[0].where.rpartition(":")[0]
+    return HostKeyError(
+        f"its host key is not the one in {where}: the host has {kind} {fingerprint(blob)}. "
+        "Somebody may be intercepting the connection, or the host was installed anew",
+        f"{compare} If you know why it changed:\n"
+        f"  ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(other)} && {add}",
     )
 
 
-def show(kind: str) -> str:
+def _show(kind: str) -> str:
     """Return the command that prints a host's own fingerprint on that host."""
     name = "ecdsa" if kind.startswith("ecdsa") else kind.removeprefix("ssh-")
     return f"ssh-keygen -lf /etc/ssh/ssh_host_{name}_key.pub"
@@ -119,10 +178,9 @@ def fingerprint(blob: str) -> str:
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
 
-def algorithms(known: Iterable[KnownKey], offered: Iterable[str]) -> tuple[str, ...]:
-    """Return the host key algorithms to ask for: those of known keys first, as a host may have several."""
-    kinds = {one.kind for one in known if not one.revoked}
+def order_algorithms(known: Iterable[KnownKey], offered: Iterable[str]) -> tuple[str, ...]:
+    """Return host key algorithms with those of known keys first: a host may have several keys."""
+    kinds = {one.kind for one in known if not one.marker}
     if "ssh-rsa" in kinds:
         kinds |= {"rsa-sha2-512", "rsa-sha2-256"}
-    rows = tuple(offered)
-    return tuple(sorted(rows, key=lambda one: (one not in kinds, rows.index(one))))
+    return tuple(sorted(offered, key=lambda kind: kind not in kinds))

@@ -1,7 +1,6 @@
-"""Logging in: Fabric's connection with OpenSSH's configuration, keys, certificates and host keys.
+"""Logging in: Fabric's connection, set up as OpenSSH's configuration says, with strict host keys.
 
-Fabric and paramiko alone would add any host's key (AutoAddPolicy) and reach jump hosts in the same
-way; here every connection, also to a jump host, is held against known_hosts.
+Fabric and paramiko by themselves would add any host's key (AutoAddPolicy).
 """
 
 from __future__ import annotations
@@ -9,246 +8,151 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import tempfile
+import time
+from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 import paramiko
 from fabric import Config, Connection
-from paramiko.agent import AgentSSH
-from paramiko.auth_strategy import AuthFailure, AuthSource, AuthStrategy, InMemoryPrivateKey
+from paramiko.auth_strategy import AuthFailure
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import LostError
-from django_deploykit.release.transports.hostkeys import HostKeyError, algorithms, judge, known_keys
-from django_deploykit.release.transports.sshconfig import Target, jump_host, resolve
+from django_deploykit.release.transports.channels import start_thread
+from django_deploykit.release.transports.hostkeys import (
+    HostKeyError,
+    KnownKey,
+    known_keys,
+    order_algorithms,
+    read_certificate,
+    validate_host_key,
+)
+from django_deploykit.release.transports.identities import Identities
+from django_deploykit.release.transports.openssh import Destination
 
 _BANNER = 15.0  # seconds that a server may take to say that it speaks SSH
 _LOGIN = 30.0
 _CLOSING = 2.0
+_PULSE = 5.0  # seconds between signs of life that the host must answer
+_SILENCE = 30.0  # seconds without a byte from the host after which the connection counts as lost
 # Errors reach the user as messages; a project's LOGGING must not print paramiko's view of them too.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
 
-class _Agent(AgentSSH):
-    """The agent at a socket that the configuration names."""
+class _Socket(socket.socket):
+    """A connection that knows when a byte last came, and on which nothing small waits.
 
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.settimeout(5)
-            connection.connect(path)
-            self._connect(connection)  # type: ignore[attr-defined]
-        except BaseException:
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        """End the connection to it."""
-        self._close()  # type: ignore[attr-defined]
-
-
-class _Keys(AuthStrategy):
-    """The keys that OpenSSH would try, in its order: the agent's, then the identity files."""
-
-    def __init__(self, target: Target) -> None:
-        super().__init__(ssh_config=paramiko.SSHConfig())
-        self.target = target
-        self.tried: list[str] = []
-        self.locked: list[str] = []
-        self.agent: _Agent | None = None
-
-    def get_sources(self) -> Iterator[AuthSource]:
-        """Yield keys, each with its certificate first where it has one."""
-        certificates = self._certificates()
-        wanted = {blob for path in self.target.identities if (blob := _public_blob(path))}
-        held = self._agent_keys()
-        # Those that the configuration names come first: a server ends after a few wrong ones.
-        held.sort(key=lambda key: key.asbytes() not in wanted)
-        seen = set()
-        for key in held:
-            if self.target.identities_only and key.asbytes() not in wanted:
-                continue
-            seen.add(key.asbytes())
-            yield from self._sources(key, certificates, f"{key.get_name()} of the agent")
-        for path in self.target.identities:
-            loaded = self._load(path)
-            if loaded is not None and loaded.asbytes() not in seen:
-                yield from self._sources(loaded, certificates, path)
-
-    def _sources(
-        self, key: Any, certificates: dict[bytes, str], what: str
-    ) -> Iterator[InMemoryPrivateKey]:
-        path = certificates.get(key.asbytes())
-        if path is not None:
-            plain = key.public_blob
-            with contextlib.suppress(OSError, ValueError, paramiko.SSHException):
-                key.load_certificate(path)
-                self.tried.append(f"{what} with {path}")
-                yield InMemoryPrivateKey(self.target.user, key)
-            key.public_blob = plain
-        self.tried.append(what)
-        yield InMemoryPrivateKey(self.target.user, key)
-
-    def _certificates(self) -> dict[bytes, str]:
-        """Return certificates by the key that they are for."""
-        found: dict[bytes, str] = {}
-        beside = [f"{path}-cert.pub" for path in self.target.identities]
-        for path in [*self.target.certificates, *beside]:
-            for key in _candidates(self.target.identities, self._agent_keys()):
-                blob = key.public_blob
-                try:
-                    key.load_certificate(path)
-                    if _certified(path) == key.asbytes():
-                        found.setdefault(key.asbytes(), path)
-                except (OSError, ValueError, paramiko.SSHException):
-                    continue
-                finally:
-                    key.public_blob = blob
-        return found
-
-    def _agent_keys(self) -> list[Any]:
-        if not self.target.agent:
-            return []
-        if self.agent is None:
-            try:
-                self.agent = _Agent(self.target.agent)
-            except (OSError, paramiko.SSHException):
-                return []
-        return [key for key in self.agent.get_keys() if "-cert-" not in key.get_name()]
-
-    def _load(self, path: str) -> paramiko.PKey | None:
-        if not os.path.exists(path):
-            return None
-        try:
-            return paramiko.PKey.from_path(path)
-        except paramiko.PasswordRequiredException:
-            self.locked.append(path)
-        except TypeError as error:  # what the cryptography library says of an encrypted key
-            if "password" not in str(error).lower():
-                raise
-            self.locked.append(path)
-        except (OSError, ValueError, paramiko.SSHException):
-            self.tried.append(f"{path} (which cannot be read)")
-        return None
-
-    def close(self) -> None:
-        """End the connection to the agent."""
-        if self.agent is not None:
-            self.agent.close()
-
-
-def _public_blob(path: str) -> bytes:
-    """Return the public key that lies beside an identity file, b"" where none does."""
-    import base64
-
-    for name in (f"{path}.pub", path):
-        try:
-            words = Path(name).read_text(encoding="ascii").split()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if len(words) >= 2 and words[0].startswith(("ssh-", "ecdsa-", "sk-")):
-            with contextlib.suppress(ValueError):
-                return base64.b64decode(words[1])
-    return b""
-
-
-def _candidates(paths: tuple[str, ...], held: list[Any]) -> Iterator[Any]:
-    for path in paths:
-        with contextlib.suppress(OSError, ValueError, TypeError, paramiko.SSHException):
-            yield paramiko.PKey.from_path(path)
-    yield from held
-
-
-def _certified(path: str) -> bytes:
-    """Return the public key that a certificate is for, as a key's own blob."""
-    import base64
-
-    kind, text = Path(path).read_text(encoding="ascii").split()[:2]
-    message = paramiko.Message(base64.b64decode(text))
-    message.get_text()
-    message.get_string()  # the nonce
-    plain = kind.replace("-cert-v01@openssh.com", "")
-    made = paramiko.Message()
-    made.add_string(plain)
-    for _ in range({"ssh-rsa": 2, "ssh-ed25519": 1}.get(plain, 2)):
-        made.add_string(message.get_string())
-    return made.asbytes()
-
-
-class _QuickAck(socket.socket):
-    """A TCP connection on which nothing small waits: neither what is sent, nor receipts of what came.
-
-    Of two small messages in a row the second waits for the first one's receipt, and a receipt up to
-    40 ms for something to travel with. That is how sshd's answers come. Linux wants to be told again
-    each time.
+    Over TCP the second of two small messages waits for the first one's receipt, and a receipt up to
+    40 ms for something to travel with. sshd answers like that. Linux forgets TCP_QUICKACK each time.
     """
+
+    heard = 0.0
 
     def recv(self, *arguments: Any) -> bytes:
         data = super().recv(*arguments)
-        if data:
+        self.heard = time.monotonic()
+        if data and self.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return data
 
 
-def _without_delay(sock: Any) -> Any:
-    """Return what paramiko reads from: TCP without its delays, anything else as it is."""
-    if not isinstance(sock, socket.socket) or sock.family == socket.AF_UNIX:
-        return sock
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not hasattr(socket, "TCP_QUICKACK"):  # it is Linux's
-        return sock
-    return _QuickAck(sock.family, sock.type, sock.proto, fileno=sock.detach())
+class _Transport(paramiko.Transport):
+    """paramiko's side of the protocol, with the host key algorithms that known_hosts suggests."""
+
+    def __init__(self, sock: socket.socket, known: Sequence[KnownKey], **options: Any) -> None:
+        made = _Socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+        made.heard = time.monotonic()
+        if made.family != socket.AF_UNIX:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._certified = any(one.marker == "CA" for one in known)
+        super().__init__(made, **options)
+        security = self.get_security_options()
+        security.key_types = order_algorithms(known, security.key_types)
+        security.ciphers = fastest_first(security.ciphers)
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        """Host key algorithms; certificates, first, only where an authority is known."""
+        plain: tuple[str, ...] = self._filter_algorithm("keys")  # type: ignore[attr-defined]
+        certified = tuple(f"{name}-cert-v01@openssh.com" for name in plain if self._certified)
+        return certified + plain
+
+
+class _Proxy:
+    """A ProxyCommand, run by the user's shell as ssh does; ``socket`` is its input and output."""
+
+    def __init__(self, command: str) -> None:
+        self.socket, theirs = socket.socketpair()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        with theirs:
+            self._process = subprocess.Popen(
+                [os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {command}"],
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=self._errors.fileno(),
+                start_new_session=True,  # Ctrl-C must reach the host's verbs through it
+            )
+
+    def end(self) -> str:
+        """Wait for its end, kill it if it takes too long, and return the errors that it printed."""
+        self.socket.close()
+        try:
+            self._process.wait(_CLOSING)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        if self._errors.closed:
+            return ""
+        with self._errors as file:
+            file.seek(0)
+            return file.read(1 << 16).decode("utf-8", "replace").strip()
 
 
 class Login(Connection):  # type: ignore[misc]
-    """A Fabric connection to a target; raises :class:`DeployKitError` for what the user can mend."""
+    """A Fabric connection; raises :class:`DeployKitError` for what the user can correct."""
 
-    proxy: paramiko.ProxyCommand | None = None
+    proxy: _Proxy | None = None
 
-    def __init__(self, target: Target, depth: int = 0) -> None:
+    def __init__(self, destination: Destination) -> None:
         # Fabric's attributes refuse what its class does not declare.
-        self._set(target=target, known=known_keys(target.known_hosts, target.key_name))
+        self._set(destination=destination, known=known_keys(destination))
         super().__init__(
-            host=target.hostname,
-            user=target.user,
-            port=target.port,
+            host=destination.hostname,
+            user=destination.user,
+            port=destination.port,
             # OpenSSH was asked already; Fabric must not read its configuration once more.
             config=Config(lazy=True, ssh_config=paramiko.SSHConfig()),
-            gateway=_gateway(target, depth),
-            connect_timeout=int(target.timeout),
+            gateway=destination.proxy_command or None,
+            connect_timeout=int(destination.timeout),
         )
         self.client.set_missing_host_key_policy(self._policy())
 
     def _policy(self) -> paramiko.MissingHostKeyPolicy:
-        target, known = self.target, self.known
+        destination, known = self.destination, self.known
 
         class Strict(paramiko.MissingHostKeyPolicy):
             def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
-                blob = key.get_base64()
-                judge(known, key.get_name(), blob, target.key_name, target.known_hosts[0])
+                sent = key.public_blob  # set where the host sent a certificate
+                line = f"{sent.key_type} {b64encode(sent.key_blob).decode()}" if sent else ""
+                certificate = read_certificate(line.encode())
+                validate_host_key(known, key.get_name(), key.get_base64(), destination, certificate)
 
         return Strict()
 
-    def _transport(self, sock: Any, **options: Any) -> paramiko.Transport:
-        made = paramiko.Transport(_without_delay(sock), **options)
-        security = made.get_security_options()
-        security.key_types = algorithms(self.known, security.key_types)
-        security.ciphers = fastest_first(security.ciphers)
-        return made
-
     def open(self) -> None:
-        """Connect, hold the host's key against known_hosts, log in."""
+        """Connect, check the host's key, log in."""
         if self.is_connected:
             return
-        keys = _Keys(self.target)
+        identities = Identities(self.destination)
         self.connect_kwargs = {
-            "auth_strategy": keys,
-            "transport_factory": self._transport,
+            "auth_strategy": identities,
+            "transport_factory": lambda sock, **options: _Transport(sock, self.known, **options),
             "banner_timeout": _BANNER,
             "auth_timeout": _LOGIN,
             "channel_timeout": _LOGIN,
@@ -257,55 +161,65 @@ class Login(Connection):  # type: ignore[misc]
             super().open()
         except BaseException as error:
             self.client.close()
-            told = self._told(error, keys)
-            self.close()
-            raise told from error
+            said = self.proxy.end() if self.proxy is not None else ""
+            raise self._explained(error, identities, said) from error
         finally:
-            keys.close()
+            identities.close()
+        start_thread(_pulse, self.transport)
+        start_thread(_watch, self.transport)
 
-    def open_gateway(self) -> Any:
-        """Return what the connection runs through: a command, or a jump host."""
-        if isinstance(self.gateway, str):
-            self._set(proxy=paramiko.ProxyCommand(self.gateway))
-            return self.proxy
-        try:
-            return super().open_gateway()
-        except paramiko.ChannelException as error:
-            raise LostError(
-                f"the jump host {self.gateway.target.name} cannot reach it: {error}"
-            ) from error
+    def open_gateway(self) -> socket.socket:
+        """Start the command that the connection runs through."""
+        proxy = _Proxy(self.destination.proxy_command)
+        self._set(proxy=proxy)
+        return proxy.socket
 
     def close(self) -> None:
-        """End the connection, and that to its jump host."""
+        """End the connection and the command that it runs through."""
         transport = self.transport
         super().close()
-        if self.proxy is not None and transport is not None:
-            transport.join(_CLOSING)  # its thread ends the command, too
-        if isinstance(self.gateway, Login):
-            self.gateway.close()
         if self.proxy is not None:
-            _end(self.proxy)
-            self._set(proxy=None)
+            if transport is not None:
+                transport.join(_CLOSING)
+            self.proxy.end()
 
-    def _told(self, error: BaseException, keys: _Keys) -> BaseException:
-        target = self.target
-        if isinstance(error, HostKeyError) or not isinstance(error, Exception):
+    def _explained(self, error: BaseException, identities: Identities, said: str) -> BaseException:
+        if isinstance(error, DeployKitError) or not isinstance(error, Exception):
             return error
-        if isinstance(error, DeployKitError):
-            return error
+        destination, by_hand = self.destination, self.destination.by_hand()
         if isinstance(error, (AuthFailure, paramiko.AuthenticationException)):
-            tried = ", ".join(keys.tried) or "no key was found"
-            hint = "".join(f"Unlock it: ssh-add {path}\n" for path in keys.locked)
+            tried = ", ".join(identities.tried) or "no key was found"
+            hint = "".join(f"Unlock it: ssh-add {path}\n" for path in identities.locked)
             return DeployKitError(
-                f"it does not let {target.user} in; tried: {tried}",
-                f"{hint}Try by hand: {target.command}. On a new host --setup makes the deploy user; "
+                f"it does not let {destination.user} in; tried: {tried}",
+                f"{hint}Try by hand: {by_hand}. On a new host --setup makes the deploy user; "
                 "it connects as somebody else with --user.",
             )
-        what = _reason(error)
+        if "host key" in said.lower():  # ssh's words for a jump host that it refuses
+            return HostKeyError(
+                f"the key of a jump host is not known, or not the one in known_hosts: {said}",
+                f"Connect by hand and compare fingerprints before you accept it: {by_hand}",
+            )
+        where = f"{destination.hostname}:{destination.port}"
         return LostError(
-            f"it cannot be reached at {target.hostname}:{target.port}: {what}",
-            f"Try by hand: {target.command}",
+            f"it cannot be reached at {where}: {said or _reason(error)}",
+            f"Try by hand: {by_hand}",
         )
+
+
+def _pulse(transport: paramiko.Transport) -> None:
+    """Ask for a sign of life; a host that is gone, or whose sshd hangs, does not answer."""
+    while transport.is_active():
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            transport.global_request("keepalive@openssh.com", wait=True)
+        time.sleep(_PULSE)
+
+
+def _watch(transport: Any) -> None:
+    while transport.is_active():
+        if time.monotonic() - transport.sock.heard > _SILENCE:
+            transport.close()
+        time.sleep(1.0)
 
 
 def fastest_first(ciphers: Sequence[str]) -> tuple[str, ...]:
@@ -315,32 +229,6 @@ def fastest_first(ciphers: Sequence[str]) -> tuple[str, ...]:
     ('aes128-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr')
     """
     return tuple(sorted(ciphers, key=lambda name: "-gcm@" not in name))
-
-
-def _end(proxy: paramiko.ProxyCommand) -> None:
-    """End a ProxyCommand; paramiko leaves its process and its pipes behind."""
-    process = proxy.process
-    try:
-        process.communicate(timeout=_CLOSING)
-    except (subprocess.TimeoutExpired, ValueError):
-        process.kill()
-        process.wait()
-
-
-def _gateway(target: Target, depth: int) -> Any:
-    if target.proxy_command:
-        return target.proxy_command
-    if not target.jumps:
-        return None
-    if depth > len(target.jumps) + 7:
-        raise DeployKitError(f"the jump hosts of {target.name} go round in circles")
-    made: Login | None = None
-    for jump in target.jumps:
-        hop = Login(resolve(jump_host(jump)), depth + 1)
-        if made is not None:
-            hop.gateway = made
-        made = hop
-    return made
 
 
 def _reason(error: Exception) -> str:

@@ -1,38 +1,33 @@
 """The transport to a server: verbs of the runtime, run over SSH.
 
-The runtime lies on the host in the login's own cache, named by its digest; it is sent where it is
-missing. A verb costs one round trip. What is told and answered are JSON lines, as with ``local``.
+The runtime is in the cache of the host's login, named by its digest; it is sent if it is missing. A
+verb costs one round trip.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import shlex
 import sys
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import paramiko
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import Host
 from django_deploykit.release.runtime_archive import RuntimeArchive
-from django_deploykit.release.transports.base import LostError, read_answer
+from django_deploykit.release.transports.base import LostError, lacking
+from django_deploykit.release.transports.channels import Channel, RunningVerbs
 from django_deploykit.release.transports.login import Login
-from django_deploykit.release.transports.session import Call as SessionCall
-from django_deploykit.release.transports.session import Session
-from django_deploykit.release.transports.sshconfig import resolve
-from django_deploykit.release.transports.terminal import converse
+from django_deploykit.release.transports.multiplexer import Multiplexer
+from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.messages import Need, read_message
-from django_deploykit.runtime.wire.reader import iter_lines
 
 T = TypeVar("T")
 
@@ -76,10 +71,8 @@ if a.read("__main__.pyc")[:4] != u.MAGIC_NUMBER:
             b.writestr(n, d)
     os.replace(p + "x", p)
 """
-_PULSE = 5.0  # seconds between signs of life that the host must answer
-_SILENCE = 30.0  # seconds without one after which the connection counts as lost
+_OPENING = 30.0  # seconds that a host may take to open a channel
 _MUCH = 1 << 20  # bytes: a stream as long gets a channel of its own, beside what keeps locks alive
-_SIGN = 16  # bytes that a sign of life of this side has at most
 
 
 @dataclass(frozen=True)
@@ -109,13 +102,12 @@ class Ssh:
     ) -> None:
         self.host, self.root = host, root
         self._archive, self._as_root = archive, as_root
-        self._login: Login | None = None
-        self._session: Session | None = None
+        self._logins: list[Login] = []  # more than one where a connection allows one session only
+        self._verbs: Multiplexer | None = None
         self._opening, self._beginning = threading.Lock(), threading.Lock()
-        self._heard = 0.0
         self._ready = False  # the runtime is known to be there
-        self._running: dict[paramiko.Channel | SessionCall, str] = {}
-        self._cut: set[paramiko.Channel | SessionCall] = set()
+        self._running = RunningVerbs(host.name)
+        self.interrupt = self._running.interrupt
 
     @property
     def name(self) -> str:
@@ -130,48 +122,36 @@ class Ssh:
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
         """Run a verb; the runtime is sent first where it is missing."""
-        begin: Callable[[], paramiko.Channel | SessionCall]
+        begin: Callable[[], Channel]
         if self._as_root or getattr(stream, "size", 0) > _MUCH:
             if stream is not None:
                 self._ensure_runtime()  # what was read from a stream cannot be read again
             command = self._command(verb.name, arguments)
             begin = lambda: self._executed(command)  # noqa: E731
         else:
-            begin = lambda: self._serving().call([*self._words(verb.name), *arguments])  # noqa: E731
-        answer = self._ask(begin, verb, stream, on_event)
+            begin = lambda: self._serving().start([*self._words(verb.name), *arguments])  # noqa: E731
+        answer = self._run(begin, verb, stream, on_event)
         if answer == Need("runtime"):
             self._send_runtime()
-            answer = self._ask(begin, verb, stream, on_event)
+            answer = self._run(begin, verb, stream, on_event)
         self._ready = True
         if isinstance(answer, Need):
-            raise _lacking(answer)
+            raise lacking(answer)
         return answer
 
     def attach(self, verb: str, *arguments: str) -> int:
         """Run a verb on the user's terminal."""
         self._ensure_runtime()
-        channel = self._channel()
-        return converse(channel, self._command(verb, arguments), self.name)
-
-    def interrupt(self) -> None:
-        """Tell the verbs that run to take back what they do; end what is being sent."""
-        for channel, verb in list(self._running.items()):
-            with contextlib.suppress(OSError):
-                if verb == "receive":
-                    self._cut.add(channel)
-                    channel.shutdown_write()
-                elif verb != "hold":
-                    channel.sendall(b"interrupt\n")
+        return resolve(self.host).run(self._command(verb, arguments))
 
     def close(self) -> None:
         """End the connection."""
         with self._opening:
-            if self._session is not None:
-                self._session.close()
-                self._session = None
-            if self._login is not None:
-                self._login.close()
-                self._login = None
+            if self._verbs is not None:
+                self._verbs.close()
+                self._verbs = None
+            while self._logins:
+                self._logins.pop().close()
 
     def _words(self, verb: str) -> tuple[str, ...]:
         return (verb, "--root", str(self.root))
@@ -185,33 +165,35 @@ class Ssh:
         )
         return quote(["exec", "sh", "-c", script, "sh", *self._words(verb), *arguments])
 
-    def _serving(self) -> Session:
+    def _serving(self) -> Multiplexer:
         """Return what runs verbs there, started where it does not run; sends the runtime if need be."""
         with self._beginning:
-            if self._session is None or not self._session.alive:
-                self._session = self._served()
-                if not self._session.ready() and _first_need(self._session) == Need("runtime"):
+            if self._verbs is None or not self._verbs.alive:
+                self._verbs = self._served()
+                if not self._verbs.ready() and _first_need(self._verbs) == Need("runtime"):
                     self._send_runtime()
-                    self._session = self._served()
-            session = self._session
-            if not session.ready():
-                need = _first_need(session)
+                    self._verbs = self._served()
+            verbs = self._verbs
+            if not verbs.ready():
+                need = _first_need(verbs)
                 if need is not None:
-                    raise _lacking(need)
-                raise LostError("the connection was lost", session.first.decode("utf-8", "replace"))
+                    raise lacking(need)
+                text = b"".join(verbs.printed).decode("utf-8", "replace").strip()
+                raise LostError("the connection was lost", text)
             self._ready = True
-        return session
+        return verbs
 
-    def _served(self) -> Session:
+    def _served(self) -> Multiplexer:
         try:
-            return Session(self._executed(self._command("serve", ())))
+            return Multiplexer(self._executed(self._command("serve", ())))
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
 
     def _executed(self, command: str) -> paramiko.Channel:
         channel = self._channel()
         try:
-            channel.exec_command(command)
+            # A login shell's startup files may print, and leave their last line unfinished.
+            channel.exec_command(f"echo; {command}")
         except BaseException:
             channel.close()
             raise
@@ -222,7 +204,7 @@ class Ssh:
             return
         script = _THERE.format(folder=_FOLDER, digest=self._archive.digest)
         command = quote(["exec", "sh", "-c", script])
-        found = self._ask(lambda: self._executed(command), _LOOK, None, None)
+        found = self._run(lambda: self._executed(command), _LOOK)
         if isinstance(found, Need):
             self._send_runtime()
         self._ready = True
@@ -238,82 +220,22 @@ class Ssh:
         command = quote(["exec", "sh", "-c", script])
         try:
             data = io.BytesIO(self._archive.data)
-            self._ask(lambda: self._executed(command), _TAKEN, data, None)
+            self._run(lambda: self._executed(command), _TAKEN, data)
         except LostError as error:
             raise LostError(f"the runtime cannot be sent: {error.message}", error.hint) from None
 
-    def _ask(
+    def _run(
         self,
-        begin: Callable[[], paramiko.Channel | SessionCall],
+        begin: Callable[[], Channel],
         verb: Call[T],
-        stream: BinaryIO | None,
-        on_event: Callable[[Event], None] | None,
+        stream: BinaryIO | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> T | Need:
-        """Begin a command and return its answer, or what it needs."""
-        channel: paramiko.Channel | SessionCall | None = None
-        errors: list[bytes] = []
+        """Start a verb and return its answer, or what the host lacks to run it."""
         try:
-            channel = begin()
-            self._running[channel] = verb.name
-            drain = _thread(self._drain, channel, errors)
-            if stream is not None:
-                _thread(self._feed, channel, stream)
-            return self._outcome(channel, verb, on_event, errors, drain)
+            return self._running.run(begin(), verb, stream, on_event)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
-        finally:
-            if channel is not None:
-                self._running.pop(channel, None)
-                self._cut.discard(channel)
-                channel.close()
-
-    def _outcome(
-        self,
-        channel: paramiko.Channel | SessionCall,
-        verb: Call[T],
-        on_event: Callable[[Event], None] | None,
-        errors: list[bytes],
-        drain: threading.Thread,
-    ) -> T | Need:
-        lines = self._lines(channel)
-        answer = read_answer(verb, lines, on_event)
-        if answer is not None:
-            if not isinstance(channel, SessionCall):
-                deque(lines, 0)  # the command ends by itself
-            return answer
-        code = channel.recv_exit_status()
-        drain.join(2)
-        text = b"".join(errors).decode("utf-8", "replace").strip()
-        if code < 0:
-            raise LostError(
-                "the connection was lost", "What was under way there goes on by itself."
-            )
-        raise LostError(f"the verb ended with {code}", text[-2000:])
-
-    def _lines(self, channel: paramiko.Channel | SessionCall) -> Iterator[bytes]:
-        if isinstance(channel, SessionCall):
-            lines = channel.makefile("rb")
-        else:
-            lines = iter_lines(channel.makefile("rb").readline)
-        for line in lines:
-            self._heard = time.monotonic()
-            yield line
-
-    def _drain(self, channel: paramiko.Channel | SessionCall, errors: list[bytes]) -> None:
-        with contextlib.suppress(OSError):
-            while piece := channel.recv_stderr(1 << 15):
-                errors.append(piece)
-                del errors[:-50]
-
-    def _feed(self, channel: paramiko.Channel | SessionCall, stream: BinaryIO) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while channel not in self._cut and (piece := stream.read(1 << 16)):
-                channel.sendall(piece)
-                # What flows was read there. A sign of life of ours was not: the kernel alone takes it.
-                if len(piece) > _SIGN:
-                    self._heard = time.monotonic()
-        with contextlib.suppress(OSError):
-            channel.shutdown_write()
 
     def open(self) -> None:
         """Log in, so that the first verb finds a connection, and a process that runs it."""
@@ -322,59 +244,32 @@ class Ssh:
         else:
             self._serving()
 
-    def _connection(self) -> paramiko.Transport:
-        """Return the connection, a new one where there is none or the old one died."""
+    def _connection(self, *, another: bool = False) -> paramiko.Transport:
+        """Return the newest connection; a new one where there is none, or ``another`` is needed."""
         with self._opening:
-            if self._login is not None and not self._login.is_connected:
-                self._login.close()
-                self._login = None
-            if self._login is None:
+            for dead in [one for one in self._logins if not one.is_connected]:
+                self._logins.remove(dead)
+                dead.close()
+            if another or not self._logins:
                 login = Login(resolve(self.host))
                 login.open()
-                self._login = login
-                self._heard = time.monotonic()
-                transport = login.transport
-                _thread(self._pulse, transport)
-                _thread(self._watch, transport)
-            found: paramiko.Transport = self._login.transport
+                self._logins.append(login)
+            found: paramiko.Transport = self._logins[-1].transport
         return found
 
     def _channel(self) -> paramiko.Channel:
         transport = self._connection()
         try:
-            channel: paramiko.Channel = transport.open_session(timeout=_SILENCE)
+            try:
+                channel: paramiko.Channel = transport.open_session(timeout=_OPENING)
+            except paramiko.ChannelException:  # sshd's MaxSessions is reached
+                channel = self._connection(another=True).open_session(timeout=_OPENING)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
         return channel
 
-    def _pulse(self, transport: paramiko.Transport) -> None:
-        """Ask for a sign of life; a host that is gone, or whose sshd hangs, does not answer."""
-        while transport.is_active():
-            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-                transport.global_request("keepalive@openssh.com", wait=True)
-                self._heard = time.monotonic()
-            time.sleep(_PULSE)
 
-    def _watch(self, transport: paramiko.Transport) -> None:
-        while transport.is_active():
-            if time.monotonic() - self._heard > _SILENCE:
-                transport.close()
-            time.sleep(1.0)
-
-
-def _first_need(session: Session) -> Need | None:
+def _first_need(verbs: Multiplexer) -> Need | None:
     """Return what the host lacks, where it said so instead of serving."""
-    message = read_message(_LOOK, session.first)
-    return message if isinstance(message, Need) else None
-
-
-def _lacking(need: Need) -> DeployKitError:
-    return DeployKitError(
-        f"it has no {need.need}", "Install Python 3.9 or newer there: apt-get install python3"
-    )
-
-
-def _thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
-    thread = threading.Thread(target=work, args=arguments, daemon=True)
-    thread.start()
-    return thread
+    messages = (read_message(_LOOK, line) for line in verbs.printed)
+    return next((message for message in messages if isinstance(message, Need)), None)

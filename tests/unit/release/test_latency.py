@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, TypeVar
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.latency import Watched
+from django_deploykit.release.latency import ProbedTransport
 from django_deploykit.release.report.timeline import Latency
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
@@ -68,7 +68,7 @@ class Fake:
 def test_watches_a_switch_from_before_it_begins_until_it_has_ended() -> None:
     found: list[Latency] = []
     host = Fake(SEEN)
-    assert Watched(host, found).call(SWITCH) == DONE
+    assert ProbedTransport(host, found).call(SWITCH) == DONE
     assert sorted(host.calls[:2]) == ["switch", "watching"]
     assert host.calls[2] == "seen"
     (latency,) = found
@@ -78,7 +78,7 @@ def test_watches_a_switch_from_before_it_begins_until_it_has_ended() -> None:
 
 def test_times_are_this_machines() -> None:
     found: list[Latency] = []
-    Watched(Fake(SEEN), found).call(SWITCH)
+    ProbedTransport(Fake(SEEN), found).call(SWITCH)
     first, second = found[0].samples
     assert first.at > 1e9  # not the host's, which stood at 10
     assert second.at - first.at == pytest.approx(0.1, abs=1e-5)
@@ -87,26 +87,26 @@ def test_times_are_this_machines() -> None:
 def test_a_switch_that_fails_fails_and_its_probe_still_tells() -> None:
     found: list[Latency] = []
     with pytest.raises(DeployKitError, match="not healthy"):
-        Watched(Fake(SEEN, DeployKitError("not healthy")), found).call(SWITCH)
+        ProbedTransport(Fake(SEEN, DeployKitError("not healthy")), found).call(SWITCH)
     assert found[0].count == 2
 
 
 def test_a_probe_that_fails_disturbs_nothing() -> None:
     found: list[Latency] = []
     host = Fake(DeployKitError("no such verb"))
-    assert Watched(host, found).call(SWITCH) == DONE
+    assert ProbedTransport(host, found).call(SWITCH) == DONE
     assert found == []
 
 
 def test_nothing_live_is_nothing_seen() -> None:
     found: list[Latency] = []
-    Watched(Fake(WatchResult()), found).call(SWITCH)
+    ProbedTransport(Fake(WatchResult()), found).call(SWITCH)
     assert found == []
 
 
 def test_other_verbs_have_no_probe() -> None:
     host = Fake(SEEN)
-    watched = Watched(host, [])
+    watched = ProbedTransport(host, [])
     watched.call(STAGE)
     watched.interrupt()
     watched.close()

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.prefetch import Asked, Early
+from django_deploykit.release.prefetch import Prefetch, PrefetchingTransport
 from django_deploykit.runtime.wire.facts import FACTS
 from tests.unit.release.fakes import FakeTransport, Host
 
@@ -32,16 +32,19 @@ class Slow(FakeTransport):
 
 def test_logs_in_to_all_before_anybody_asks_for_them() -> None:
     made = [Slow("web1"), Slow("web2")]
-    early = Early(lambda: made, "3.11")
+    prefetch = Prefetch(lambda: made, "3.11")
     assert all(one.asked.wait(PATIENCE) for one in made)
-    assert [one.name for one in early.transports()] == ["web1", "web2"]  # though no login has ended
+    assert [one.name for one in prefetch.transports()] == [
+        "web1",
+        "web2",
+    ]  # though no login has ended
     for one in made:
         one.let_in.set()
 
 
 def test_closes_all_where_they_are_not_wanted_any_more() -> None:
     made = [Slow("web1"), Slow("web2")]
-    Early(lambda: made, "3.11").leave()
+    Prefetch(lambda: made, "3.11").close()
     assert all(one.closed.wait(PATIENCE) for one in made)
     for one in made:
         one.let_in.set()
@@ -51,10 +54,10 @@ def test_raises_what_went_wrong_in_making_them() -> None:
     def make() -> list[FakeTransport]:
         raise DeployKitError("paramiko is not installed")
 
-    early = Early(make, "3.11")
+    prefetch = Prefetch(make, "3.11")
     with pytest.raises(DeployKitError, match="paramiko"):
-        early.transports()
-    early.leave()
+        prefetch.transports()
+    prefetch.close()
 
 
 class Ready(FakeTransport):
@@ -66,7 +69,7 @@ class Ready(FakeTransport):
 
 def test_facts_are_known_once_before_they_are_asked_for() -> None:
     host = Host("web1")
-    transport = Asked(Ready(host), "3.11")
+    transport = PrefetchingTransport(Ready(host), "3.11")
     transport.open()
     assert host.calls == ["open", "facts"]
     known = transport.call(FACTS, "--python", "3.11")
@@ -78,7 +81,7 @@ def test_facts_are_known_once_before_they_are_asked_for() -> None:
 
 def test_facts_for_another_python_are_asked_for() -> None:
     host = Host("web1")
-    transport = Asked(Ready(host), "3.11")
+    transport = PrefetchingTransport(Ready(host), "3.11")
     transport.open()
     transport.call(FACTS, "--python", "3.13")
     assert host.calls == ["open", "facts", "facts"]
@@ -87,7 +90,7 @@ def test_facts_for_another_python_are_asked_for() -> None:
 def test_a_host_that_cannot_be_asked_early_says_why_when_it_is_asked() -> None:
     slow = Slow("web1")
     slow.let_in.set()
-    transport = Asked(slow, "3.11")
+    transport = PrefetchingTransport(slow, "3.11")
     with pytest.raises(DeployKitError, match="nobody is let in"):
         transport.open()
     assert transport.call(FACTS, "--python", "3.11").setup

@@ -1,38 +1,74 @@
-"""When a connection counts as dead; the rest is tried on real sshds in the lab."""
+"""Verbs on a host behind a real sshd on loopback."""
 
 from __future__ import annotations
 
 import io
+import os
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.runtime_archive import runtime_archive
 from django_deploykit.release.transports.ssh import Ssh
+from django_deploykit.runtime.wire.facts import FACTS, HOLD
+from tests.unit.release.transports.sshd import Sshd
+
+Start = Callable[..., Sshd]
 
 
-class Channel:
-    """Takes everything, as the kernel does for a host that hangs."""
-
-    def __init__(self) -> None:
-        self.taken = b""
-
-    def sendall(self, data: bytes) -> None:
-        self.taken += data
-
-    def shutdown_write(self) -> None:
-        pass
+@pytest.fixture
+def ssh(tmp_path: Path) -> Iterator[Ssh]:
+    made = Ssh(parse_host("web"), tmp_path / "site", runtime_archive())
+    yield made
+    made.close()
 
 
-def heard(data: bytes) -> bool:
-    """Whether sending data counts as a sign of life of the host."""
-    transport, channel = Ssh(parse_host("web1"), Path("/srv/shop"), runtime_archive()), Channel()
-    sending: Any = channel
-    transport._feed(sending, io.BytesIO(data))
-    assert channel.taken == data
-    return transport._heard > 0
+class Sized(io.BytesIO):
+    """A stream so long that it gets a channel of its own."""
+
+    size = 1 << 30
 
 
-def test_what_is_sent_to_keep_a_lock_is_no_sign_of_life_of_the_host() -> None:
-    assert not heard(b".\n")
-    assert heard(b"x" * 100_000)
+def test_a_verb_is_run_and_its_runtime_sent_once(sshd: Sshd, ssh: Ssh) -> None:
+    assert ssh.call(FACTS).setup is False
+    (sent,) = (sshd.home / "django-deploykit" / "runtime").iterdir()
+    assert sent.name == f"{runtime_archive().digest}.pyz"
+    ssh.close()
+    assert ssh.call(FACTS).setup is False
+    assert list(sent.parent.iterdir()) == [sent]
+
+
+@pytest.mark.parametrize("printed", ["echo Welcome to web5", "printf 'no newline'", "seq 100"])
+def test_a_shell_that_prints_when_it_starts(start_sshd: Start, ssh: Ssh, printed: str) -> None:
+    start_sshd(profile=printed)
+    assert ssh.call(FACTS).setup is False
+
+
+def test_one_session_a_connection_is_enough(start_sshd: Start, ssh: Ssh, tmp_path: Path) -> None:
+    start_sshd("MaxSessions 1")
+    (tmp_path / "site").mkdir()
+    reader, writer = os.pipe()
+    held, ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with os.fdopen(reader, "rb", buffering=0) as stream:
+            ssh.call(HOLD, stream=stream, on_event=lambda _: held.set())
+        ended.set()
+
+    threading.Thread(target=hold, daemon=True).start()
+    assert held.wait(20)
+    # Each needs a session beside the one that holds the lock.
+    for _ in range(2):
+        assert ssh.call(FACTS, stream=Sized()).setup is False
+    os.close(writer)
+    assert ended.wait(20)
+
+
+def test_exec_runs_on_the_streams_of_this_process(
+    sshd: Sshd, ssh: Ssh, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ssh.attach("facts", "--json") == 0
+    assert '"setup": false' in capfd.readouterr().out

@@ -11,7 +11,7 @@ from typing import IO, Any
 import pytest
 
 from django_deploykit.release.runtime_archive import runtime_archive
-from django_deploykit.release.transports.session import Session
+from django_deploykit.release.transports.multiplexer import Multiplexer
 
 _SAID = "import sys; sys.stdout.write({!r}); sys.stdout.flush()"
 
@@ -48,8 +48,8 @@ def channel(tmp_path: Path) -> Iterator[Channel]:
 
 
 @pytest.fixture
-def session(channel: Channel) -> Session:
-    made = Session(channel)
+def multiplexer(channel: Channel) -> Multiplexer:
+    made = Multiplexer(channel)
     assert made.ready()
     return made
 
@@ -58,32 +58,34 @@ def words(verb: str, root: Path) -> list[str]:
     return [verb, "--root", str(root)]
 
 
-def test_verbs_answer_as_they_do_by_hand(session: Session, tmp_path: Path) -> None:
-    call = session.call(words("facts", tmp_path))
-    (line,) = call.makefile("rb")
+def test_verbs_answer_as_they_do_by_hand(multiplexer: Multiplexer, tmp_path: Path) -> None:
+    verb = multiplexer.start(words("facts", tmp_path))
+    (line,) = verb.makefile("rb")
     assert line.startswith(b'{"result": {"setup": false, "python": "')
-    assert call.recv_exit_status() == 0
-    assert call.recv_stderr(1) == b""
+    assert verb.recv_exit_status() == 0
+    assert verb.recv_stderr(1) == b""
 
 
-def test_what_is_wrong_is_told_and_ends_one_verb_only(session: Session, tmp_path: Path) -> None:
-    call = session.call(words("history", tmp_path))
-    (line,) = call.makefile("rb")
+def test_what_is_wrong_is_told_and_ends_one_verb_only(
+    multiplexer: Multiplexer, tmp_path: Path
+) -> None:
+    verb = multiplexer.start(words("history", tmp_path))
+    (line,) = verb.makefile("rb")
     assert b"this host is not set up" in line
-    assert call.recv_exit_status() == 1
-    call = session.call(["history", "--nonsense"])
-    assert list(call.makefile("rb")) == []
-    assert call.recv_exit_status() == 2
-    errors = b"".join(iter(lambda: call.recv_stderr(1), b""))
+    assert verb.recv_exit_status() == 1
+    verb = multiplexer.start(["history", "--nonsense"])
+    assert list(verb.makefile("rb")) == []
+    assert verb.recv_exit_status() == 2
+    errors = b"".join(iter(lambda: verb.recv_stderr(1), b""))
     assert b"unrecognized arguments: --nonsense" in errors
-    assert session.alive
+    assert multiplexer.alive
 
 
-def test_a_verb_is_held_as_long_as_its_input(session: Session, tmp_path: Path) -> None:
-    hold = session.call([*words("hold", tmp_path), "--owner", "anna"])
+def test_a_verb_is_held_as_long_as_its_input(multiplexer: Multiplexer, tmp_path: Path) -> None:
+    hold = multiplexer.start([*words("hold", tmp_path), "--owner", "anna"])
     told = hold.makefile("rb")
     assert next(told).startswith(b'{"event": "held"')
-    other = session.call([*words("hold", tmp_path), "--owner", "bert"])
+    other = multiplexer.start([*words("hold", tmp_path), "--owner", "bert"])
     (refused,) = other.makefile("rb")
     assert b"anna, a release, since" in refused
     hold.sendall(b".\n")
@@ -92,24 +94,37 @@ def test_a_verb_is_held_as_long_as_its_input(session: Session, tmp_path: Path) -
 
 
 def test_what_runs_is_lost_with_the_channel(
-    session: Session, channel: Channel, tmp_path: Path
+    multiplexer: Multiplexer, channel: Channel, tmp_path: Path
 ) -> None:
-    hold = session.call(words("hold", tmp_path))
+    hold = multiplexer.start(words("hold", tmp_path))
     told = hold.makefile("rb")
     next(told)
     channel.process.kill()
     assert list(told) == []
     assert hold.recv_exit_status() == -1
-    assert not session.alive
+    assert not multiplexer.alive
     with pytest.raises(EOFError):
-        session.call(words("facts", tmp_path))
+        multiplexer.start(words("facts", tmp_path))
+
+
+def test_what_a_shell_prints_first_is_passed_over(tmp_path: Path) -> None:
+    path = runtime_archive().write(tmp_path)
+    script = (
+        f"seq 30; echo already; printf 'is ready'; echo; exec {sys.executable} -IS {path} serve"
+    )
+    channel = Channel("sh", "-c", f"{script} --root {tmp_path}")
+    multiplexer = Multiplexer(channel)
+    assert multiplexer.ready()
+    assert list(multiplexer.start(words("facts", tmp_path)).makefile("rb"))
+    channel.close()
+    channel.makefile("rb").close()
 
 
 @pytest.mark.parametrize("said", ['{"need": "runtime"}\n', "Last login: yesterday\n", ""])
-def test_a_host_that_does_not_serve_is_known_by_its_first_line(said: str) -> None:
+def test_a_host_that_does_not_serve_is_known_by_what_it_prints(said: str) -> None:
     made: Any = Channel(sys.executable, "-c", _SAID.format(said))
-    session = Session(made)
-    assert not session.ready()
-    assert session.first == said.encode()
+    multiplexer = Multiplexer(made)
+    assert not multiplexer.ready()
+    assert b"".join(multiplexer.printed) == said.encode()
     made.close()
     made.process.stdout.close()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.upload import Pending
+from django_deploykit.release.upload import Transfer
 
 
 def test_has_arrived_before_it_has_ended() -> None:
@@ -19,7 +19,7 @@ def test_has_arrived_before_it_has_ended() -> None:
         assert go.wait(20)
         return 7
 
-    pending = Pending(send)
+    pending = Transfer(send)
     pending.arrive()
     go.set()
     assert pending.end() == 7
@@ -31,7 +31,7 @@ def test_what_goes_wrong_is_raised_where_it_is_waited_for() -> None:
 
     for wait in ("arrive", "end"):
         with pytest.raises(DeployKitError, match="the disk is full"):
-            getattr(Pending(send), wait)()
+            getattr(Transfer(send), wait)()
 
 
 def test_what_goes_wrong_afterwards_is_raised_at_the_end() -> None:
@@ -42,7 +42,7 @@ def test_what_goes_wrong_afterwards_is_raised_at_the_end() -> None:
         assert go.wait(20)
         raise DeployKitError("it does not unpack")
 
-    pending = Pending(send)
+    pending = Transfer(send)
     pending.arrive()
     go.set()
     with pytest.raises(DeployKitError, match="it does not unpack"):
@@ -50,6 +50,6 @@ def test_what_goes_wrong_afterwards_is_raised_at_the_end() -> None:
 
 
 def test_what_never_says_that_it_arrived_has_when_it_ends() -> None:
-    pending = Pending(lambda _: 3)
+    pending = Transfer(lambda _: 3)
     pending.arrive()
     assert pending.end() == 3

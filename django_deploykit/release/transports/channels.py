@@ -1,0 +1,129 @@
+"""Verbs at work on a host: each has a channel for its input, its events, its answer and its errors."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, BinaryIO, Protocol, TypeVar
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.release.transports.base import LostError, read_answer
+from django_deploykit.release.transports.multiplexer import VerbChannel
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.messages import Need
+from django_deploykit.runtime.wire.reader import iter_lines
+
+T = TypeVar("T")
+_OWN_INPUT = ("hold", "prepare")  # verbs that read data, and end when it ends
+
+
+class Channel(Protocol):
+    """The streams of one verb; the names are those of paramiko's channels."""
+
+    def sendall(self, data: bytes) -> None:
+        """Write to its standard input."""
+
+    def shutdown_write(self) -> None:
+        """End its standard input."""
+
+    def makefile(self, mode: str) -> Any:
+        """Return its standard output."""
+
+    def recv_stderr(self, size: int) -> bytes:
+        """Return some of its errors, b"" at their end."""
+
+    def recv_exit_status(self) -> int:
+        """Return its exit code, -1 where the connection ended first."""
+
+    def close(self) -> None:
+        """Close the channel."""
+
+
+class RunningVerbs:
+    """The verbs that run on one host now, in several threads."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._verbs: dict[Channel, str] = {}
+        self._cut: set[Channel] = set()
+
+    def run(
+        self,
+        channel: Channel,
+        verb: Call[T],
+        stream: BinaryIO | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> T | Need:
+        """Return a verb's answer, or what the host lacks to run it, and close the channel.
+
+        Raises the verb's error, and :class:`LostError` where it ended without an answer.
+        """
+        errors: deque[bytes] = deque(maxlen=200)
+        self._verbs[channel] = verb.name
+        try:
+            drain = start_thread(_drain, channel, errors)
+            if stream is not None:
+                start_thread(self._feed, channel, stream)
+            answer = self._answer(channel, verb, on_event)
+            if answer is not None:
+                return answer
+            code = channel.recv_exit_status()
+            drain.join(2)
+        finally:
+            del self._verbs[channel]
+            self._cut.discard(channel)
+            channel.close()
+        if code == -1:
+            raise LostError("the connection was lost", "What runs on the host goes on by itself.")
+        text = b"".join(errors).decode("utf-8", "replace").strip()
+        raise LostError(f"the verb ended with {code}", text[-2000:])
+
+    def _answer(
+        self, channel: Channel, verb: Call[T], on_event: Callable[[Event], None] | None
+    ) -> T | Need | None:
+        output = channel.makefile("rb")
+        if isinstance(channel, VerbChannel):
+            return read_answer(verb, output, on_event)  # nothing that matters comes after it
+        lines = iter_lines(output.readline)
+        try:
+            answer = read_answer(verb, lines, on_event)
+        except LostError:
+            raise
+        except DeployKitError:
+            deque(lines, 0)
+            raise
+        deque(lines, 0)  # the command ends by itself
+        return answer
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on: verbs take back what they do, and what is being sent is cut off."""
+        for channel, verb in list(self._verbs.items()):
+            with contextlib.suppress(OSError, ValueError):
+                if verb == "receive":
+                    self._cut.add(channel)
+                    channel.shutdown_write()
+                elif verb not in _OWN_INPUT:
+                    channel.sendall(b"interrupt\n")
+
+    def _feed(self, channel: Channel, stream: BinaryIO) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while channel not in self._cut and (piece := stream.read(1 << 16)):
+                channel.sendall(piece)
+        with contextlib.suppress(OSError, ValueError):
+            channel.shutdown_write()
+
+
+def _drain(channel: Channel, errors: deque[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        while piece := channel.recv_stderr(1 << 15):
+            errors.append(piece)
+
+
+def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
+    """Start a thread that does not keep the process alive."""
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,209 @@
+"""What OpenSSH makes of the user's configuration: where a host is, and what connects to it.
+
+OpenSSH is asked itself (``ssh -G``), so ``Include``, ``Match`` and every later addition count.
+"""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.project.inventory import Host
+
+# Another file than ~/.ssh/config, as `ssh -F` takes it.
+CONFIG_VARIABLE = "DEPLOYKIT_SSH_CONFIG"
+_CONNECT = 10.0  # seconds, where the configuration sets none
+_INSTALL = "Run: apt-get install openssh-client"
+# ssh takes the first value that it reads, and passes `-F` on to the ssh of each jump host.
+_STRICT = """\
+StrictHostKeyChecking yes
+NoHostAuthenticationForLocalhost no
+VerifyHostKeyDNS no
+UpdateHostKeys no
+BatchMode yes
+ControlPath none
+RemoteCommand none
+ClearAllForwardings yes
+"""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A host and the way to it.
+
+    ``agent`` is the agent's socket, "" for none; ``alias`` the host's name in known_hosts where that
+    differs; ``proxy_command`` a shell command whose streams are the connection, "" for TCP;
+    ``words`` what ``ssh`` takes for it; ``timeout`` is in seconds.
+    """
+
+    name: str
+    hostname: str
+    port: int
+    user: str
+    identities: tuple[str, ...] = ()
+    certificates: tuple[str, ...] = ()
+    identities_only: bool = False
+    agent: str = ""
+    known_hosts: tuple[str, ...] = ()
+    alias: str = ""
+    proxy_command: str = ""
+    words: tuple[str, ...] = ()
+    timeout: float = _CONNECT
+
+    @property
+    def key_name(self) -> str:
+        """The host's name in known_hosts."""
+        name = self.alias or self.hostname
+        return name if self.port == 22 or self.alias else f"[{name}]:{self.port}"
+
+    def by_hand(self) -> str:
+        """Return the command that logs in by hand."""
+        return shlex.join([*_users_ssh(), *self.words])
+
+    def run(self, command: str) -> int:
+        """Run a command there on this process's own terminal and streams; return its exit code."""
+        on_terminal = os.isatty(0) and os.isatty(1)
+        sys.stdout.flush()
+        try:
+            return subprocess.call(
+                [*_strict_ssh(), "-t" if on_terminal else "-T", *self.words, command]
+            )
+        except KeyboardInterrupt:
+            return 130
+
+
+def resolve(host: Host) -> Destination:
+    """Return the way to a host; a user and a port in deploykit.ini win over the configuration."""
+    words = ["-l", host.user] if host.user else []
+    words += ["-p", str(host.port)] if host.port else []
+    words.append(host.address)
+    command = [*_users_ssh(), "-G", *words]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+    except FileNotFoundError:
+        raise DeployKitError("OpenSSH's client is needed to reach servers", _INSTALL) from None
+    if done.returncode:
+        raise DeployKitError(
+            f"ssh cannot use its configuration: {done.stderr.strip()}",
+            f"Try: {shlex.join(command)}",
+        )
+    options: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition(" ")
+        options.setdefault(key.lower(), []).append(value)
+    return read_options(host.name, options, os.environ, words)
+
+
+def read_options(
+    name: str,
+    options: Mapping[str, Sequence[str]],
+    env: Mapping[str, str],
+    words: Sequence[str] = (),
+) -> Destination:
+    """Return the destination that ``ssh -G`` describes; ``options`` are its values by keyword.
+
+    >>> options = {"hostname": ["10.0.0.5"], "port": ["2222"], "user": ["deploy"]}
+    >>> read_options("web1", options, {}).key_name
+    '[10.0.0.5]:2222'
+    """
+
+    def one(key: str, default: str = "") -> str:
+        value = options.get(key, [default])[0].strip()
+        return "" if value.lower() == "none" else value
+
+    hostname, user, port, alias = (
+        one("hostname"),
+        one("user"),
+        one("port", "22"),
+        one("hostkeyalias"),
+    )
+    tokens = {"h": hostname, "k": alias or name, "n": name, "p": port, "r": user, **_own_tokens()}
+    path = functools.partial(_expand_path, tokens=tokens, env=env)
+    known = f"{one('userknownhostsfile')} {one('globalknownhostsfile')}"
+    agent, timeout = one("identityagent", "SSH_AUTH_SOCK"), one("connecttimeout")
+    proxy_command = _expand_tokens(one("proxycommand"), tokens)
+    if jumps := one("proxyjump"):
+        proxy_command = _jump_command(jumps, f"[{hostname}]:{port}")
+    return Destination(
+        name=name,
+        hostname=hostname,
+        port=int(port),
+        user=user,
+        identities=tuple(path(file) for file in options.get("identityfile", ()) if file != "none"),
+        certificates=tuple(
+            path(file) for file in options.get("certificatefile", ()) if file != "none"
+        ),
+        identities_only=one("identitiesonly") == "yes",
+        agent=env.get(agent.lstrip("$"), "") if re.fullmatch(r"\$?\w+", agent) else path(agent),
+        # ssh prints these names without quotes; a space before a new path separates two of them.
+        known_hosts=tuple(path(file) for file in re.split(r" +(?=[/~])", known.strip()) if file),
+        alias=alias,
+        proxy_command=proxy_command,
+        words=tuple(words),
+        timeout=float(timeout) if timeout.isdigit() and int(timeout) else _CONNECT,
+    )
+
+
+def _jump_command(jumps: str, target: str) -> str:
+    """Return what reaches ``target`` over jump hosts, the nearest first, as ssh does it itself."""
+    *others, last = (hop.strip().removeprefix("ssh://") for hop in jumps.split(","))
+    before = ["-J", ",".join(others)] if others else []
+    return shlex.join([*_strict_ssh(), *before, "-W", target, f"ssh://{last}"])
+
+
+def _users_ssh() -> list[str]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    return ["ssh", *(["-F", named] if named else [])]
+
+
+def _strict_ssh() -> list[str]:
+    return ["ssh", "-F", _strict_config(os.environ.get(CONFIG_VARIABLE)).name]
+
+
+@functools.cache  # the file goes with the process
+def _strict_config(named: str | None) -> IO[str]:
+    """Return a configuration for ssh: the user's, with host keys always checked."""
+    users = [os.path.abspath(named)] if named else ["~/.ssh/config", "/etc/ssh/ssh_config"]
+    file = tempfile.NamedTemporaryFile("w", prefix="deploykit-ssh-")  # noqa: SIM115
+    file.write(_STRICT + "".join(f'Include "{path}"\n' for path in users))
+    file.flush()
+    return file
+
+
+def _own_tokens() -> dict[str, str]:
+    return {
+        "%": "%",
+        "d": str(Path.home()),
+        "u": getpass.getuser(),
+        "i": str(os.getuid()),
+        "l": socket.gethostname(),
+        "L": socket.gethostname().partition(".")[0],
+    }
+
+
+def _expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
+    """Expand ``%h`` and the like; ``$VAR`` in a command is for its shell."""
+    return re.sub(r"%([%\w])", lambda match: tokens.get(match[1], match[0]), text)
+
+
+def _expand_path(text: str, tokens: Mapping[str, str], env: Mapping[str, str]) -> str:
+    filled = re.sub(r"\$\{(\w+)\}", lambda match: env.get(match[1], match[0]), text)
+    return os.path.expanduser(_expand_tokens(filled, tokens))
