@@ -1,4 +1,4 @@
-"""Errors of the product: :class:`DeployKitError` and the few children worth catching apart."""
+"""Errors that people see: :class:`DeployKitError` and the subclasses that some code catches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["BundleError", "DeployKitError", "Problems", "ProjectError"]
 
 
 class ProjectError(DeployKitError):
-    """``deploykit.ini``, the Procfile or the repository is not what is needed."""
+    """``deploykit.ini``, the Procfile or the repository cannot be used."""
 
 
 class BundleError(DeployKitError):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from django_deploykit.runtime.base.sizes import in_bytes as in_bytes
 
-# How it stands with one host in a step.
+# The states of a host in a step.
 RUNS, DONE, FAILED = "runs", "done", "failed"
 
 
@@ -43,10 +43,10 @@ class Quiet:
         yield
 
     def advance(self, done: int, total: int, host: str = "") -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def at(self, host: str, step: str, state: str, detail: str = "") -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Show nothing."""

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from django_deploykit.runtime.base.printable import printable
+
 _SHOWN = 5
 _HASH = re.compile(r"[0-9a-f]{7,40}")
 
@@ -40,13 +42,13 @@ def in_words(lines: Sequence[str], old: str) -> list[str]:
         if some:
             plural = "" if len(some) == 1 else "s"
             words.append(f"{len(some)} commit{plural} {title} {old}:")
-            words += [f"  {mark} {printable(line, 72)}" for line in some[:_SHOWN]]
+            words += [f"  {mark} {cut(line, 72)}" for line in some[:_SHOWN]]
             if len(some) > _SHOWN:
                 words.append(f"  {mark} and {len(some) - _SHOWN} more")
     return words
 
 
-def printable(text: str, width: int) -> str:
-    """Return a text that moves no cursor, cut to a width."""
-    clean = "".join(char if char.isprintable() else "?" for char in text)
+def cut(text: str, width: int) -> str:
+    """Return one line that a terminal shows as it is, cut to a width."""
+    clean = printable(text, "")
     return clean if len(clean) <= width else f"{clean[: width - 1]}…"

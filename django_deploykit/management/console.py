@@ -18,6 +18,7 @@ from django_deploykit.management.progress_rows import Board
 from django_deploykit.progress import DONE, FAILED, in_bytes
 from django_deploykit.release.report.timeline import Span
 from django_deploykit.runtime.base.errors import INTERRUPTED
+from django_deploykit.runtime.base.printable import printable
 
 if TYPE_CHECKING:
     from django_deploykit.management.display import Display
@@ -30,9 +31,9 @@ class Console:
     """A :class:`~django_deploykit.progress.Progress` on standard error; results on standard output.
 
     On a terminal where rich is installed a live display shows the step, or the hosts, at work;
-    elsewhere each step is one plain line when it ends. ``verbosity`` is Django's: 0 says no steps,
-    2 says every host's changes too. With ``as_json`` standard output gets the one JSON object of
-    :meth:`emit` and nothing else.
+    elsewhere each step is one plain line when it ends. ``verbosity`` is Django's: 0 prints no steps,
+    2 prints every host's changes too. With ``as_json`` standard output gets the one JSON object of
+    :meth:`emit` and nothing else. Text is printed as :func:`printable` makes it: much of it is foreign.
     """
 
     def __init__(
@@ -78,87 +79,86 @@ class Console:
                 self.spans.append(Span("", name, wall, time.time(), state))
             moved = self.board.moved()
             self.board.leave()
-            self._line(step_line(name, state, time.monotonic() - begun, moved), state)
+            if self.verbosity:
+                self._say(step_line(name, state, time.monotonic() - begun, moved), state)
 
     def advance(self, done: int, total: int, host: str = "") -> None:
-        """Show bytes; a plain log tells their sum when the step ends."""
+        """Show bytes; a plain log has their sum when the step ends."""
         self.board.advance(host, done, total)
 
     def at(self, host: str, step: str, state: str, detail: str = "") -> None:
-        """Show how it stands with a host; a plain log tells failures, and with ``-v 2`` all."""
+        """Show a host's state; a plain log has failures, and with ``-v 2`` every change."""
+        detail = printable(detail, "")
         self.board.at(host, step, state, detail, time.monotonic())
-        if self._display:
+        if self._display or not self.verbosity:
             return
         if state == FAILED:
-            self._line(f"{step:<13} {host} failed: {detail}")
+            self._say(f"{step:<13} {host} failed: {detail}")
         elif self.verbosity > 1:
-            self._line(f"{step:<13} {host} {detail or state}")
+            self._say(f"{step:<13} {host} {detail or state}")
 
     def note(self, text: str) -> None:
-        """Say a line, above the display."""
-        if self._display:
-            self._display.line(text)
-        else:
-            print(text, file=self.err, flush=True)
+        """Print a line, above the display."""
+        self._say(text)
 
-    def _line(self, text: str, state: str = "") -> None:
+    def _say(self, text: str, state: str = "") -> None:
         if self._display:
-            self._display.line(text, state)
-        elif self.verbosity:
-            print(text, file=self.err, flush=True)
+            self._display.line(printable(text), state)
+        else:
+            self._write(text, self.err)
+
+    def _write(self, text: str, stream: TextIO, colour: str = "", end: str = "\n") -> None:
+        clean = printable(text)
+        line = f"\033[{colour}m{clean}\033[0m" if colour else clean
+        print(line, file=stream, end=end, flush=True)
 
     def ask(self, question: str) -> bool:
-        """Ask for a yes, with the display out of the way; no answer is no."""
+        """Ask a question, with the display out of the way; no answer means no."""
         self.close()
-        print(f"{question} [y/N] ", end="", file=self.err, flush=True)
+        self._write(f"{question} [y/N] ", self.err, end="")
         try:
             return input().strip().lower() in ("y", "yes")
-        except EOFError:
-            print(file=self.err)
+        except (EOFError, KeyboardInterrupt) as error:
+            self._write("", self.err)
+            if isinstance(error, KeyboardInterrupt):
+                raise
             return False
-        except KeyboardInterrupt:
-            print(file=self.err)
-            raise
 
     def print(self, text: str = "", mood: str = "") -> None:
-        """Write a line of the result; ``mood`` is ``good``, ``bad`` or ``head``, for colours."""
+        """Print a line of the result; ``mood`` is ``good``, ``bad`` or ``head``, for colours."""
         self.close()
         if not self.as_json:
-            code = _COLOURS.get(mood) if self._colours else None
-            print(f"\033[{code}m{text}\033[0m" if code else text, file=self.out, flush=True)
+            self._write(text, self.out, _COLOURS.get(mood, "") if self._colours else "")
 
     def emit(self, data: Mapping[str, Any]) -> None:
-        """Write the result for machines."""
+        """Print the result for machines."""
         self.close()
         if self.as_json:
             print(json.dumps(data, indent=2, sort_keys=True), file=self.out, flush=True)
 
     def fail(self, message: str, hint: str, code: int) -> None:
-        """Write an error: for people on standard error, for machines on standard output too."""
-        self.close()
+        """Print an error: for people on standard error, for machines on standard output too."""
         self.emit({"error": {"message": message, "hint": hint, "exit_code": code}})
         self.complain(message)
         if hint:
-            print(self._fitted(hint), file=self.err, flush=True)
+            self._write(self._fitted(hint), self.err)
 
     def complain(self, message: str) -> None:
-        """Write an error's lines to standard error, with the display out of the way."""
+        """Print an error's lines on standard error, with the display out of the way."""
         self.close()
-        print(self._fitted(f"error: {message}"), file=self.err, flush=True)
+        self._write(self._fitted(f"error: {message}"), self.err)
 
     def _fitted(self, text: str) -> str:
-        if not self.err.isatty():
-            return text
-        return wrapped(text, shutil.get_terminal_size().columns)
+        return wrapped(text, shutil.get_terminal_size().columns) if self.err.isatty() else text
 
     def close(self) -> None:
-        """Leave the terminal to others; the next step takes it again."""
+        """Free the terminal for others; the next step takes it again."""
         if self._display:
             self._display.stop()
 
 
 def coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Whether a stream is a terminal that wants more than plain lines."""
+    """Return whether a stream is a terminal that takes more than plain lines."""
     return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
@@ -172,7 +172,7 @@ def make_display(err: TextIO, board: Board) -> Display | None:
 
 
 def console_of(options: Mapping[str, Any]) -> Console:
-    """Return the console that a command's options ask for, ``--verbosity`` and ``--no-color`` too."""
+    """Return the console for a command's options, ``--verbosity`` and ``--no-color`` too."""
     return Console(
         as_json=bool(options.get("json")),
         verbosity=int(options.get("verbosity", 1)),
@@ -186,27 +186,22 @@ def wrapped(text: str, width: int) -> str:
     >>> wrapped("error: one two", 10)
     'error: one\\n  two'
     """
-    lines = []
-    for line in text.splitlines():
-        indent = line[: len(line) - len(line.lstrip())] + "  "
-        whole = len(line) <= width or any(word in line for word in _COMMANDS)
-        lines += (
-            [line]
-            if whole
-            else textwrap.wrap(
+    lines = text.splitlines()
+    for place, line in enumerate(lines):
+        if len(line) > width and not any(word in line for word in _COMMANDS):
+            indent = line[: len(line) - len(line.lstrip())] + "  "
+            lines[place] = textwrap.fill(
                 line,
                 width,
                 subsequent_indent=indent,
-                drop_whitespace=True,
                 break_long_words=False,
                 break_on_hyphens=False,
             )
-        )
     return "\n".join(lines)
 
 
 def step_line(name: str, state: str, seconds: float, moved: int = 0) -> str:
-    """Return a step's line when it has ended.
+    """Return the line of a step that has ended.
 
     >>> step_line("send", "done", 1.25, 2048)
     'send            1.25 s  2.0 KiB'
@@ -228,9 +223,9 @@ def last_act() -> Iterator[None]:
 def run_command(
     work: Callable[[], int], console: Console | None = None, *, as_json: bool = False
 ) -> int:
-    """Do a command's work; a user's mistake becomes a message, a hint and an exit code.
+    """Do a command's work and return its exit code; a user's mistake becomes a message and a hint.
 
-    What nobody expected is raised on, after the display is gone and machines got their object.
+    An unexpected error is raised on, after the display is gone and machines got their object.
     """
     console = console or Console(as_json=as_json)
     try:
@@ -245,15 +240,8 @@ def run_command(
     except BrokenPipeError:
         return 141
     except Exception as error:
-        console.emit(
-            {
-                "error": {
-                    "message": f"unexpected: {type(error).__name__}",
-                    "hint": "",
-                    "exit_code": 1,
-                }
-            }
-        )
+        message = f"unexpected: {type(error).__name__}"
+        console.emit({"error": {"message": message, "hint": "", "exit_code": 1}})
         raise
     finally:
         console.close()

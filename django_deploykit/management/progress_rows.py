@@ -1,14 +1,16 @@
-"""What the live display shows: how far the step and each host are. No terminal here."""
+"""How far a step and each of its hosts are: the data of the live display."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django_deploykit.progress import DONE, FAILED, RUNS, in_bytes
 
 WAITS = "waits"
+_WORDS = {FAILED: "failed", RUNS: "at work", WAITS: "waiting", DONE: "done"}  # most urgent first
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,22 @@ class Row:
     ended: float = 0.0
 
     def seconds(self, now: float) -> float:
-        """Return how long the step has gone on, or took."""
-        if not self.begun:
-            return 0.0
-        return max(0.0, (self.ended or now) - self.begun)
+        """Return how long the step has taken."""
+        return max(0.0, (self.ended or now) - self.begun) if self.begun else 0.0
+
+    def doing(self, now: float) -> str:
+        """Return the detail, the bytes and the rate.
+
+        >>> Row("web1", "send", RUNS, done=1536, total=3072, begun=1.0).doing(2.0)
+        '1.5 KiB of 3.0 KiB, 1.5 KiB/s'
+        """
+        words = [self.detail] if self.detail else []
+        if self.total:
+            of = "" if self.state == DONE else f" of {in_bytes(self.total)}"
+            words.append(f"{in_bytes(self.done)}{of}")
+            if self.done and self.seconds(now) >= 0.2:
+                words.append(f"{in_bytes(self.done / self.seconds(now))}/s")
+        return ", ".join(words)
 
 
 class Board:
@@ -41,20 +55,19 @@ class Board:
     def begin(self, step: str, hosts: Sequence[str], now: float) -> None:
         """Start a step: its hosts wait for it, or the controller runs it."""
         with self._lock:
-            if not hosts:
+            if hosts:
+                self._rows.pop("", None)
+                self._rows |= {host: Row(host, step) for host in hosts}
+            else:
                 self._rows = {"": Row("", step, RUNS, begun=now)}
-                return
-            self._rows.pop("", None)
-            for host in hosts:
-                self._rows[host] = Row(host, step)
 
     def leave(self) -> None:
-        """Forget the controller's own row: its step has ended."""
+        """Remove the controller's own row: its step has ended."""
         with self._lock:
             self._rows.pop("", None)
 
     def at(self, host: str, step: str, state: str, detail: str, now: float) -> None:
-        """Note a host's state; a step that begins, or begins again, counts from here."""
+        """Set a host's state; the time of a step that begins, or begins again, counts from here."""
         with self._lock:
             row = self._rows.get(host, Row(host))
             if row.step != step or row.state != RUNS:
@@ -63,7 +76,7 @@ class Board:
             self._rows[host] = replace(row, state=state, detail=detail, ended=ended)
 
     def advance(self, host: str, done: int, total: int) -> None:
-        """Note how many bytes are done."""
+        """Set how many bytes are done."""
         with self._lock:
             row = self._rows.get(host) or Row(host, state=RUNS)
             self._rows[host] = replace(row, done=done, total=max(done, total))
@@ -74,7 +87,7 @@ class Board:
             return list(self._rows.values())
 
     def failed(self, step: str) -> bool:
-        """Whether a host failed in a step that ends now."""
+        """Return whether the step failed on a host."""
         return any((row.step, row.state) == (step, FAILED) for row in self.rows())
 
     def moved(self) -> int:
@@ -82,50 +95,13 @@ class Board:
         return sum(row.done for row in self.rows())
 
 
-def doing(row: Row, now: float) -> str:
-    """Return what a row does, in words: bytes, a rate, a detail.
-
-    >>> doing(Row("web1", "send", RUNS, done=1536, total=3072, begun=1.0), 2.0)
-    '1.5 of 3.0 KiB, 1.5 KiB/s'
-    """
-    words = [row.detail] if row.detail else []
-    if row.total:
-        words.append(in_bytes(row.done) if row.state == DONE else of_bytes(row.done, row.total))
-        seconds = row.seconds(now)
-        if row.done and seconds >= 0.2:
-            words.append(f"{in_bytes(row.done / seconds)}/s")
-    return ", ".join(words)
-
-
-def of_bytes(done: int, total: int) -> str:
-    """Return bytes done of a total, the unit once where it is the same.
-
-    >>> of_bytes(10, 2048)
-    '10 bytes of 2.0 KiB'
-    """
-    left, right = in_bytes(done), in_bytes(total)
-    if left == right:
-        return right
-    number, unit = left.split()
-    return f"{number} of {right}" if right.endswith(f" {unit}") else f"{left} of {right}"
-
-
-def shown(rows: Sequence[Row], room: int) -> tuple[list[Row], str]:
-    """Return the rows that fit, those first that somebody waits for, and words for the others."""
+def fitting(rows: Sequence[Row], room: int) -> tuple[list[Row], str]:
+    """Return the most urgent rows, as many as there is room for, and a line about the others."""
     if len(rows) <= room:
         return list(rows), ""
-    order = {FAILED: 0, RUNS: 1, WAITS: 2, DONE: 3}
-    ranked = sorted(rows, key=lambda row: order.get(row.state, 2))
-    kept = ranked[: max(1, room - 1)]
-    left = ranked[len(kept) :]
-    counts = [
-        f"{sum(row.state == state for row in left)} {word}"
-        for state, word in (
-            (RUNS, "at work"),
-            (WAITS, "waiting"),
-            (DONE, "done"),
-            (FAILED, "failed"),
-        )
-        if any(row.state == state for row in left)
-    ]
-    return [row for row in rows if row in kept], f"and {len(left)} more: {', '.join(counts)}"
+    states = list(_WORDS)
+    ranked = sorted(rows, key=lambda row: states.index(row.state))
+    kept, others = ranked[: max(1, room - 1)], ranked[max(1, room - 1) :]
+    counts = Counter(row.state for row in others)
+    words = ", ".join(f"{counts[state]} {_WORDS[state]}" for state in states if counts[state])
+    return [row for row in rows if row in kept], f"and {len(others)} more: {words}"

@@ -1,4 +1,4 @@
-"""What ``manage.py release`` tells in words: how it ended, what is live, what happened."""
+"""The lines that ``manage.py release`` prints: how it ended, what is live, what happened."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django_deploykit.management.commits import printable
+from django_deploykit.management.commits import cut
 from django_deploykit.progress import in_bytes
 from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE
@@ -20,7 +20,7 @@ Line = tuple[str, str]  # a line and its mood: "good", "bad", "head" or ""
 
 @dataclass(frozen=True)
 class Ending:
-    """What the end of a release is told with, beside its outcome.
+    """What the lines about a release's end need beside its outcome.
 
     ``size`` is the bundle's in bytes, 0 for a rollback; ``commits`` are lines of what came and went;
     ``built`` are the seconds that the bundle took, part of ``seconds``.
@@ -35,7 +35,7 @@ class Ending:
 
 
 def summary(outcome: Outcome, ending: Ending) -> list[Line]:
-    """Return a release's end in words: what is live where, what changed, bytes, time, the way back."""
+    """Return the lines about a release's end: what is live where, what changed, how to go back."""
     if outcome.code == LIVE:
         head = (f"{outcome.release} is live on {_where(outcome, ending)}", "good")
     elif outcome.code == HALF_DONE:
@@ -44,7 +44,7 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
         head = (f"{outcome.release} failed and was taken back", "bad")
     lines = [head, *((f"  {line}", "") for line in _table(outcome))]
     lines += [
-        (f"  {printable(f'{host}: {_first(error)}', _WIDTH - 2)}", "bad")
+        (f"  {cut(f'{host}: {_first(error)}', _WIDTH - 2)}", "bad")
         for host, error in outcome.errors.items()
     ]
     if outcome.code == LIVE:
@@ -58,16 +58,16 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
 
 def _warnings(outcome: Outcome) -> list[str]:
     """Return what the hosts warned of and what their deploy_check did, each warning once."""
-    told = [f"warning: {printable(one, 3 * _WIDTH)}" for one in outcome.warnings]
+    lines = [f"warning: {cut(one, 3 * _WIDTH)}" for one in outcome.warnings]
     if outcome.code != LIVE:
-        return told
+        return lines
     found = {
-        printable(f"warning: {finding_line(one)}", 3 * _WIDTH): None
+        cut(f"warning: {finding_line(one)}", 3 * _WIDTH): None
         for one in outcome.findings
         if str(one.get("level", "")).lower() == "warning"
     }
-    more = [f"and {len(found) - _MOST} warnings more"] if len(found) > _MOST else []
-    return [*told, *list(found)[:_MOST], *more]
+    more = [f"and {len(found) - _MOST} more warnings"] if len(found) > _MOST else []
+    return [*lines, *list(found)[:_MOST], *more]
 
 
 def _first(text: str) -> str:
@@ -102,7 +102,7 @@ def _then(live: str | None, before: str | None) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines, cells below each other, columns that are empty but for the head left out.
+    """Return rows as aligned lines, without the columns that are empty below their head.
 
     >>> columns([("host", "sent"), ("web1", ""), ("w", "")])
     ['host', 'web1', 'w']
@@ -144,12 +144,12 @@ def _next(outcome: Outcome, ending: Ending) -> list[str]:
             f"the migrations stay applied{'; the release that serves ran on them' if serves else ''}"
         )
     if not any(outcome.live.values()):
-        lines.append("nothing serves yet: mend what is said above, and run the same command again")
+        lines.append("nothing serves yet: correct the error above and run the same command again")
     return lines
 
 
 def status_lines(host: str, row: HostStatus) -> list[str]:
-    """Return one host's status in words."""
+    """Return the lines of a host's status."""
     lines = [f"{host}: {row.live or 'nothing'} is live on {row.listen}"]
     for one in row.instances:
         state = "runs" if one.active else "does not run"
@@ -169,7 +169,7 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
 
 
 def history_line(record: JournalRecord) -> str:
-    """Return a journal's record in words."""
+    """Return the line of a journal's record."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.time))
     took = "" if record.seconds is None else f" in {record.seconds:.1f} s"
     why = f": {_first(record.why)}" if record.why else ""

@@ -1,6 +1,6 @@
-"""A release as one HTML page: a timeline of hosts by steps, and what there is to know beside it.
+"""A release as one HTML page: a timeline of hosts by steps, and the facts beside it.
 
-The page is pure data turned into text: no script, nothing from elsewhere, every word escaped.
+The page is data turned into text: no script, nothing from elsewhere, every word escaped.
 """
 
 from __future__ import annotations
@@ -8,102 +8,69 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django_deploykit.progress import FAILED, in_bytes
+from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.report.style import STYLE
 from django_deploykit.release.report.timeline import Latency, Span
 
 # Steps in the order of the legend; each has a colour of its own in the style sheet.
-_KNOWN = (
-    "export",
-    "install",
-    "pack",
-    "collectstatic",
-    "layers",
-    "write",
-    "ask",
-    "lock",
-    "prepare",
-    "settle",
-    "send",
-    "stage",
-    "check",
-    "migrate",
-    "switch",
-    "back",
-    "prune",
+_BUILDING = ("export", "install", "pack", "collectstatic", "layers", "write")
+_RELEASING = (
+    *("ask", "lock", "prepare", "settle", "send", "stage"),
+    *("check", "migrate", "switch", "back", "prune"),
 )
-_BUILDING = frozenset(_KNOWN[:6])
+_STATES = {
+    0: ("good", "live"),
+    4: ("bad", "failed and taken back"),
+    5: ("bad", "failed and not wholly taken back"),
+    130: ("bad", "interrupted"),
+}
 _WIDTH, _NAMES, _ROW, _BAR = 960.0, 150.0, 30.0, 18.0  # of the timeline, in its own units
 _CHART = 120.0  # height of a latency chart
 _COLUMNS = 240  # points of a latency chart at most
 
 
-@dataclass(frozen=True)
-class HostEnd:
-    """How it ended on one host; ``sent`` are bytes, ``error`` may have several lines."""
+@dataclass
+class ReleaseReport:
+    """The data of a page; ``begun`` and ``ended`` are Unix seconds, ``size`` the bundle's bytes.
 
-    host: str
-    live: str
-    before: str
-    sent: int = 0
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A finding of ``deploy_check`` on a host."""
-
-    host: str
-    id: str
-    level: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a page tells; ``begun`` and ``ended`` are Unix seconds, ``size`` the bundle's bytes.
-
-    ``code`` is the command's exit code, ``failure`` what it said where it refused or was interrupted.
+    ``code`` is the command's exit code, ``failure`` its error where it refused or was interrupted.
     """
 
     project: str
     environment: str
-    action: str
-    release: str
-    commit: str
     owner: str
-    begun: float
-    ended: float
-    code: int
+    action: str = "release"
+    release: str = ""
+    commit: str = ""
     url: str = ""
     size: int = 0
+    outcome: Outcome = field(default_factory=lambda: Outcome(""))
+    spans: Sequence[Span] = ()
+    latencies: list[Latency] = field(default_factory=list)
+    commits: Sequence[str] = ()
+    begun: float = field(default_factory=time.time)
+    ended: float = 0.0
+    code: int = 0
     failure: str = ""
-    hosts: tuple[HostEnd, ...] = ()
-    spans: tuple[Span, ...] = ()
-    latencies: tuple[Latency, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    migrations: tuple[str, ...] = ()
-    migrated: tuple[str, ...] = ()
-    commits: tuple[str, ...] = ()
 
 
-def page(report: Report) -> str:
+def page(report: ReleaseReport) -> str:
     """Return the page."""
-    what = f"{report.action} of {report.project} to {report.environment}"
+    title = f"{report.action} of {report.project} to {report.environment}"
+    sections = {
+        "What is live where": _hosts(report.outcome),
+        "Timeline": _timeline(report.spans),
+        "Requests during the switch": "".join(map(_latency, report.latencies)),
+        "Commits": _lines(report.commits),
+        "Migrations": _migrations(report.outcome),
+        "Findings of deploy_check": _findings(report.outcome),
+        "Seconds by step": _seconds(report.spans),
+    }
     parts = [
-        _head(report),
-        _section("What is live where", _hosts(report)),
-        _section("Timeline", _timeline(report)),
-        *(_section("Requests during the switch", _latencies(report)) for _ in report.latencies[:1]),
-        *(_section("Commits", _lines(report.commits)) for _ in report.commits[:1]),
-        *(
-            _section("Migrations", _migrations(report))
-            for _ in (*report.migrations, *report.migrated)[:1]
-        ),
-        *(_section("Findings of deploy_check", _findings(report)) for _ in report.findings[:1]),
-        _section("Seconds by step", _seconds(report)),
+        f"<section>\n<h2>{name}</h2>\n{body}\n</section>" for name, body in sections.items() if body
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -111,14 +78,14 @@ def page(report: Report) -> str:
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{text(what)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(part for part in parts if part)
+        f"<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join([_head(report), *parts])
         + "\n</main>\n</body>\n</html>\n"
     )
 
 
 def text(value: object) -> str:
-    """Return a value as HTML text or an attribute: escaped, characters that show nothing replaced.
+    """Return a value as HTML text or an attribute: escaped, invisible characters replaced.
 
     >>> text('<a "b">\\x00')
     '&lt;a &quot;b&quot;&gt;\\ufffd'
@@ -129,110 +96,106 @@ def text(value: object) -> str:
     return html.escape(words, quote=True)
 
 
-def _head(report: Report) -> str:
-    words = {
-        0: ("good", "live"),
-        4: ("bad", "failed and taken back"),
-        5: ("bad", "failed and not wholly taken back"),
-        130: ("bad", "interrupted"),
+def _head(report: ReleaseReport) -> str:
+    mood, word = _STATES.get(report.code, ("bad", "refused, nothing was switched"))
+    outcome = report.outcome
+    checked = any(span.step == "check" for span in report.spans)
+    facts = {
+        "release": report.release or outcome.release or "none",
+        "commit": report.commit[:12],
+        "environment": report.environment,
+        "by": report.owner,
+        "begun": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.begun)),
+        "took": f"{report.ended - report.begun:.1f} s",
+        "sent": in_bytes(sum(outcome.bytes.values())) if report.size else "",
+        "bundle": in_bytes(report.size) if report.size else "",
+        "migrations": ", ".join(outcome.migrated) or "none",
+        "findings": str(len(outcome.findings) or "none") if checked else "",
+        "site": report.url,
     }
-    mood, word = words.get(report.code, ("bad", "refused, nothing was switched"))
-    facts = [
-        ("release", report.release or "none"),
-        ("commit", report.commit[:12]),
-        ("environment", report.environment),
-        ("by", report.owner),
-        ("begun", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.begun))),
-        ("took", f"{report.ended - report.begun:.1f} s"),
-        ("sent", in_bytes(sum(one.sent for one in report.hosts)) if report.size else ""),
-        ("bundle", in_bytes(report.size) if report.size else ""),
-        ("migrations", ", ".join(report.migrated) or "none"),
-        ("findings", str(len(report.findings) or "none") if _reached(report, "check") else ""),
-        ("site", report.url),
-    ]
     rows = "".join(
-        f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in facts if value
+        f"<div><dt>{name}</dt><dd>{text(value)}</dd></div>"
+        for name, value in facts.items()
+        if value
     )
     failure = f'<pre class="failure">{text(report.failure)}</pre>' if report.failure else ""
     return (
-        f'<header>\n<p class="state {mood}">{text(word)}</p>\n'
+        f'<header>\n<p class="state {mood}">{word}</p>\n'
         f"<h1>{text(report.action.capitalize())} of {text(report.project)}</h1>\n"
         f"<dl>{rows}</dl>\n{failure}</header>"
     )
 
 
-def _reached(report: Report, step: str) -> bool:
-    return any(span.step == step for span in report.spans)
+def _table(heads: Iterable[str], rows: Sequence[str], style: str = "") -> str:
+    """Return a table, "" without rows; ``heads`` are text, ``rows`` HTML."""
+    head = "".join(f"<th>{text(name)}</th>" for name in heads)
+    table = f"<table{style}><tr>{head}</tr>{''.join(rows)}</table>"
+    return f'<div class="wide">{table}</div>' if rows else ""
 
 
-def _section(title: str, body: str) -> str:
-    return f"<section>\n<h2>{text(title)}</h2>\n{body}\n</section>" if body else ""
-
-
-def _hosts(report: Report) -> str:
-    largest = max((one.sent for one in report.hosts), default=0) or 1
+def _hosts(outcome: Outcome) -> str:
+    largest = max(outcome.bytes.values(), default=0) or 1
     rows = []
-    for one in report.hosts:
-        bar = f'<span class="bytes" style="width:{one.sent / largest * 6:.2f}rem"></span>'
-        sent = f"{bar}{text(in_bytes(one.sent))}" if one.sent else ""
-        same = one.live == one.before
-        mood = "bad" if one.error else "" if same else "good"
+    for host, live in outcome.live.items():
+        sent, error = outcome.bytes.get(host, 0), outcome.errors.get(host, "")
+        bar = f'<span class="bytes" style="width:{sent / largest * 6:.2f}rem"></span>'
+        before = outcome.before.get(host)
+        now = live or ("unknown" if before else "nothing")
+        same = now == (before or "nothing")
+        mood = "bad" if error else "" if same else "good"
         rows.append(
-            f'<tr class="{mood}"><th scope="row">{text(one.host)}</th><td>{text(one.live)}</td>'
-            f"<td>{'the same' if same else text(one.before)}</td><td>{sent}</td></tr>"
+            f'<tr class="{mood}"><th scope="row">{text(host)}</th><td>{text(now)}</td>'
+            f"<td>{'the same' if same else text(before or 'nothing')}</td>"
+            f"<td>{f'{bar}{in_bytes(sent)}' if sent else ''}</td></tr>"
         )
-        if one.error:
-            rows.append(f'<tr class="why"><td colspan="4"><pre>{text(one.error)}</pre></td></tr>')
-    head = "<tr><th>host</th><th>live now</th><th>before</th><th>sent</th></tr>"
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>' if rows else ""
+        if error:
+            rows.append(f'<tr class="why"><td colspan="4"><pre>{text(error)}</pre></td></tr>')
+    return _table(("host", "live now", "before", "sent"), rows)
 
 
-def _class(step: str) -> str:
-    """Return the style of a step: a known name, never a word from elsewhere."""
-    return f"s-{step}" if step in _KNOWN else f"s-{_legend(step)}"
+def _columns(spans: Iterable[Span]) -> list[str]:
+    """Return the hosts of spans, the controller ("") first."""
+    return sorted(dict.fromkeys(span.host for span in spans), key=bool)
 
 
-def _who(spans: Iterable[Span]) -> list[str]:
-    names = list(dict.fromkeys(span.host for span in spans))
-    return sorted(names, key=lambda name: (name != "", names.index(name)))
-
-
-def _timeline(report: Report) -> str:
-    if not report.spans:
+def _timeline(spans: Sequence[Span]) -> str:
+    if not spans:
         return ""
-    first = min(span.begun for span in report.spans)
-    last = max(*(span.ended for span in report.spans), first + 0.001)
-    scale = (_WIDTH - _NAMES - 10) / (last - first)
-    names = _who(report.spans)
+    first = min(span.begun for span in spans)
+    seconds = max(max(span.ended for span in spans) - first, 0.001)
+    scale = (_WIDTH - _NAMES - 10) / seconds
+    names = _columns(spans)
     height = len(names) * _ROW + 26
-    parts = [_axis(last - first, scale, height)]
+    parts = [_axis(seconds, scale, height)]
     for place, name in enumerate(names):
         top = place * _ROW
+        label = name or "build"
+        short = label if len(label) <= 20 else f"{label[:19]}…"
         parts.append(
-            f'<text class="name" x="0" y="{top + 19:.1f}">{text(_short(name or "build", 20))}</text>'
+            f'<text class="name" x="0" y="{top + 19:.1f}">{text(short)}</text>'
             f'<line class="rule" x1="0" x2="{_WIDTH:.0f}" y1="{top + _ROW:.1f}" y2="{top + _ROW:.1f}"/>'
         )
-        parts += [_bar(span, first, scale, top) for span in report.spans if span.host == name]
-    used = {_legend(span.step) for span in report.spans}
+        parts += [_bar(span, first, scale, top) for span in spans if span.host == name]
+    used = {_legend(span.step) for span in spans}
     legend = "".join(
         f'<li><i class="s-{name}"></i>{name}</li>'
-        for name in ("build", *_KNOWN, "other")
+        for name in ("build", *_RELEASING, "other")
         if name in used
     )
-    if any(span.result == FAILED for span in report.spans):
+    if any(span.result == FAILED for span in spans):
         legend += '<li><i class="failed"></i>failed</li>'
     return (
         f'<div class="wide"><svg class="timeline" viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" '
-        f'aria-label="hosts by steps over {last - first:.1f} seconds">{"".join(parts)}</svg></div>'
+        f'aria-label="hosts by steps over {seconds:.1f} seconds">{"".join(parts)}</svg></div>'
         f'<ul class="legend">{legend}</ul>'
     )
 
 
 def _legend(step: str) -> str:
-    """Return the legend's word for a step: the steps of a build have one together."""
+    """Return the legend's word for a step: the steps of a build share one."""
     if step in _BUILDING or step.startswith("build: "):
         return "build"
-    return step if step in _KNOWN else "other"
+    return step if step in _RELEASING else "other"
 
 
 def _bar(span: Span, first: float, scale: float, top: float) -> str:
@@ -246,10 +209,11 @@ def _bar(span: Span, first: float, scale: float, top: float) -> str:
         if width > 7 * len(label) + 6
         else ""
     )
-    style = f"{_class(span.step)}{' failed' if failed else ''}"
+    # The class is a known name, never a word from elsewhere.
+    style = span.step if span.step in _BUILDING else _legend(span.step)
     return (
-        f'<g><title>{text(tip)}</title><rect class="{style}" x="{left:.1f}" y="{top + 6:.1f}" '
-        f'width="{width:.1f}" height="{_BAR:.0f}" rx="2"/>{word}</g>'
+        f'<g><title>{text(tip)}</title><rect class="s-{style}{" failed" if failed else ""}" '
+        f'x="{left:.1f}" y="{top + 6:.1f}" width="{width:.1f}" height="{_BAR:.0f}" rx="2"/>{word}</g>'
     )
 
 
@@ -270,19 +234,9 @@ def ticks(seconds: float, most: int = 8) -> list[float]:
     >>> ticks(3.0, 4)
     [0.0, 1.0, 2.0, 3.0]
     """
-    step = 0.001
-    while seconds / step > most:
-        for factor in (2, 5, 10):
-            if seconds / (step * factor) <= most:
-                step *= factor
-                break
-        else:
-            step *= 10
+    steps = (factor * 10.0**power for power in range(-3, 12) for factor in (1, 2, 5))
+    step = next(step for step in steps if seconds / step <= most)
     return [round(step * place, 6) for place in range(int(seconds / step + 1e-9) + 1)]
-
-
-def _latencies(report: Report) -> str:
-    return "".join(_latency(one) for one in report.latencies)
 
 
 def _latency(one: Latency) -> str:
@@ -300,77 +254,71 @@ def _latency(one: Latency) -> str:
 def _chart(one: Latency) -> str:
     first, last = one.samples[0].at, max(one.samples[-1].at, one.samples[0].at + 0.001)
     top = max(sample.seconds for sample in one.samples) or 0.001
-    wide, left = _WIDTH - 60, 50.0
-    buckets: dict[int, float] = {}
+    wide, left, floor = _WIDTH - 60, 50.0, _CHART - 26
+    slowest: dict[int, float] = {}  # by column
     failed: list[str] = []
     for sample in one.samples:
         share = (sample.at - first) / (last - first)
         place = int(share * (_COLUMNS - 1))
-        buckets[place] = max(buckets.get(place, 0.0), sample.seconds)
+        slowest[place] = max(slowest.get(place, 0.0), sample.seconds)
         if not sample.ok:
             x = left + share * wide
-            failed.append(
-                f'<line class="lost" x1="{x:.1f}" x2="{x:.1f}" y1="8" y2="{_CHART - 26:.0f}"/>'
-            )
+            failed.append(f'<line class="lost" x1="{x:.1f}" x2="{x:.1f}" y1="8" y2="{floor:.0f}"/>')
     points = " ".join(
-        f"{left + place / (_COLUMNS - 1) * wide:.1f},{(1 - value / top) * (_CHART - 34) + 8:.1f}"
-        for place, value in sorted(buckets.items())
+        f"{left + place / (_COLUMNS - 1) * wide:.1f},{(1 - value / top) * (floor - 8) + 8:.1f}"
+        for place, value in sorted(slowest.items())
     )
     marks = "".join(
         f'<text class="axis" x="{left + moment / (last - first) * wide:.1f}" y="{_CHART - 6:.0f}">'
         f"{moment:g} s</text>"
         for moment in ticks(last - first)
     )
+    rules = "".join(
+        f'<line class="rule" x1="{left:.0f}" x2="{left + wide:.0f}" y1="{y:.0f}" y2="{y:.0f}"/>'
+        f'<text class="axis end" x="{left - 6:.0f}" y="{y + 5:.0f}">{word}</text>'
+        for y, word in ((8.0, f"{top * 1000:.0f} ms"), (floor, "0"))
+    )
     return (
         f'<svg class="latency" viewBox="0 0 {_WIDTH:.0f} {_CHART:.0f}" role="img" '
-        f'aria-label="milliseconds of each request">'
-        f'<line class="rule" x1="{left:.0f}" x2="{left + wide:.0f}" y1="8" y2="8"/>'
-        f'<line class="rule" x1="{left:.0f}" x2="{left + wide:.0f}" y1="{_CHART - 26:.0f}" y2="{_CHART - 26:.0f}"/>'
-        f'<text class="axis end" x="{left - 6:.0f}" y="13">{top * 1000:.0f} ms</text>'
-        f'<text class="axis end" x="{left - 6:.0f}" y="{_CHART - 22:.0f}">0</text>'
+        f'aria-label="milliseconds of each request">{rules}'
         f'<polyline points="{points}"/>{"".join(failed[:_COLUMNS])}{marks}</svg>'
     )
 
 
 def _lines(lines: Sequence[str]) -> str:
-    return f"<pre>{text(chr(10).join(lines))}</pre>"
+    return f"<pre>{text(chr(10).join(lines))}</pre>" if lines else ""
 
 
-def _migrations(report: Report) -> str:
-    done = "Applied: " + ", ".join(report.migrated) if report.migrated else "None was applied."
-    return f"<p>{text(done)}</p>" + (_lines(report.migrations) if report.migrations else "")
-
-
-def _findings(report: Report) -> str:
-    rows = "".join(
-        f"<tr><td>{text(one.host)}</td><td>{text(one.level)}</td><td>{text(one.id)}</td>"
-        f'<td class="words">{text(one.message)}</td></tr>'
-        for one in report.findings
-    )
-    head = "<tr><th>host</th><th>level</th><th>id</th><th>finding</th></tr>"
-    return f'<div class="wide"><table>{head}{rows}</table></div>'
-
-
-def _seconds(report: Report) -> str:
-    """Return the figures of the timeline as a table, steps by hosts."""
-    if not report.spans:
+def _migrations(outcome: Outcome) -> str:
+    if not outcome.pending and not outcome.migrated:
         return ""
-    names = _who(report.spans)
-    steps = list(
-        dict.fromkeys(span.step for span in sorted(report.spans, key=lambda one: one.begun))
-    )
-    head = "".join(f"<th>{text(name or 'build')}</th>" for name in names)
+    done = "Applied: " + ", ".join(outcome.migrated) if outcome.migrated else "None was applied."
+    return f"<p>{text(done)}</p>{_lines(outcome.pending)}"
+
+
+def _findings(outcome: Outcome) -> str:
     rows = []
-    for step in steps:
+    for one in outcome.findings:
+        host, level, name, message = (
+            text(one.get(key, "")) for key in ("host", "level", "id", "message")
+        )
+        rows.append(
+            f"<tr><td>{host}</td><td>{level}</td><td>{name}</td>"
+            f'<td class="words">{message}</td></tr>'
+        )
+    return _table(("host", "level", "id", "finding"), rows)
+
+
+def _seconds(spans: Sequence[Span]) -> str:
+    """Return the figures of the timeline as a table, steps by hosts."""
+    names = _columns(spans)
+    rows = []
+    for step in dict.fromkeys(span.step for span in sorted(spans, key=lambda one: one.begun)):
         cells = []
         for name in names:
-            some = [span for span in report.spans if (span.host, span.step) == (name, step)]
+            some = [span for span in spans if (span.host, span.step) == (name, step)]
             failed = any(span.result == FAILED for span in some)
             value = f"{sum(span.ended - span.begun for span in some):.2f}" if some else ""
             cells.append(f'<td class="number">{"✗ " if failed else ""}{value}</td>')
         rows.append(f'<tr><th scope="row">{text(step)}</th>{"".join(cells)}</tr>')
-    return f'<div class="wide"><table class="figures"><tr><th>step</th>{head}</tr>{"".join(rows)}</table></div>'
-
-
-def _short(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    return _table(("step", *(name or "build" for name in names)), rows, ' class="figures"')

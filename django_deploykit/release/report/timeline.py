@@ -1,4 +1,4 @@
-"""When what was done where: the record that a release's report draws."""
+"""Which step ran when on which host: what a release's report draws."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Sample:
-    """One request of a probe: when, in Unix seconds, how long it took, and whether it was answered well."""
+    """One request of a probe: when, in Unix seconds, how long it took, and whether it succeeded."""
 
     at: float
     seconds: float
@@ -40,7 +40,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Latency:
-    """What a probe saw on one host while it switched; seconds."""
+    """What a probe measured on one host while it switched; times are in seconds."""
 
     host: str
     count: int
@@ -63,7 +63,7 @@ class Latency:
 
 
 class Timeline:
-    """Collects spans, from several threads, and tells the progress of each host as it changes."""
+    """Collects spans from several threads and reports the progress of each host."""
 
     def __init__(self, progress: Progress) -> None:
         self.spans: list[Span] = []
@@ -71,7 +71,7 @@ class Timeline:
 
     @contextmanager
     def span(self, host: str, step: str) -> Iterator[None]:
-        """Record what the block does on a host; nothing where the step has no name."""
+        """Record what the block does on a host; a step without a name is not recorded."""
         if not step:
             yield
             return
@@ -87,7 +87,7 @@ class Timeline:
         self._progress.at(host, step, DONE)
 
     def around(self, step: str, work: Callable[[Transport], T]) -> Callable[[Transport], T]:
-        """Return ``work`` so that it is recorded as a step of the host that it gets."""
+        """Return ``work``, recorded as a step of the host whose transport it gets."""
 
         def recorded(transport: Transport) -> T:
             with self.span(transport.name, step):

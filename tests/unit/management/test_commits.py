@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django_deploykit.management.commits import brought, in_words, printable
+from django_deploykit.management.commits import brought, cut, in_words
 from tests.projects import commit, run
 
 
@@ -41,5 +41,5 @@ def test_counts_what_it_does_not_show() -> None:
 
 
 def test_a_subject_moves_no_cursor() -> None:
-    assert printable("a\x1b[2Jb\x07", 72) == "a?[2Jb?"
-    assert printable("x" * 100, 10) == "x" * 9 + "…"
+    assert cut("a\x1b[2Jb\x07\n", 72) == r"a\x1b[2Jb\x07\n"
+    assert cut("x" * 100, 10) == "x" * 9 + "…"

@@ -264,3 +264,30 @@ def test_commands_stay_whole_where_prose_is_broken() -> None:
     assert text.splitlines()[-1] == command
     assert all(len(line) <= 30 for line in text.splitlines()[:-1])
     assert wrapped("short", 30) == "short"
+
+
+def test_foreign_text_moves_no_cursor() -> None:
+    hostile = "\x1b[2J\x9b1m\u202egnp.exe\r"
+    with Terminal() as terminal:
+        console = Console(terminal.file, terminal.file)
+        with console.step("switch", ["web1"]):
+            console.at("web1", "switch", RUNS, hostile)
+            terminal.wait_for("gnp.exe")
+            console.note(hostile)
+        console.print(hostile, "bad")
+        console.fail(f"first line\n{hostile}", hostile, 1)
+    assert "\x1b[2J" not in terminal.raw
+    assert not {"\x9b", "\u202e"} & set(terminal.raw)
+    shown = "\n".join(terminal.screen)
+    assert shown.count(r"\x1b[2J\x9b1m\u202egnp.exe") == 4
+    assert "error: first line\n" in shown
+    assert not any(hostile in line for line in terminal.screen)
+
+
+def test_foreign_text_is_cleaned_in_plain_lines_too() -> None:
+    console, out, err = plain(verbosity=2)
+    with console.step("switch", ["web1"]):
+        console.at("web1", "switch", FAILED, "one\n\x1b[2Jtwo")
+    console.print("\x07three")
+    assert r"web1 failed: one\n\x1b[2Jtwo" in err.getvalue()
+    assert out.getvalue() == "\\x07three\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_deploykit.management.progress_rows import WAITS, Board, Row, doing, of_bytes, shown
+from django_deploykit.management.progress_rows import WAITS, Board, Row, fitting
 from django_deploykit.progress import DONE, FAILED, RUNS
 
 
@@ -56,30 +56,24 @@ def test_a_failed_host_marks_only_its_own_step() -> None:
 def test_more_bytes_than_planned_are_no_more_than_all() -> None:
     board = Board()
     board.advance("web1", 2048, 1024)
-    assert doing(board.rows()[0], 0.0).startswith("2.0 KiB")
+    assert board.rows()[0].doing(0.0).startswith("2.0 KiB of 2.0 KiB")
 
 
 def test_a_row_says_bytes_rate_and_what_it_does() -> None:
     row = Row("web1", "send", RUNS, "again", done=1 << 20, total=4 << 20, begun=1.0)
-    assert doing(row, 3.0) == "again, 1.0 of 4.0 MiB, 512.0 KiB/s"
-    assert doing(Row("web1", "stage", RUNS), 3.0) == ""
+    assert row.doing(3.0) == "again, 1.0 MiB of 4.0 MiB, 512.0 KiB/s"
+    assert Row("web1", "stage", RUNS).doing(3.0) == ""
 
 
 def test_a_row_that_is_done_says_what_was_moved() -> None:
     row = Row("web1", "send", DONE, done=1024, total=4096, begun=1.0, ended=2.0)
-    assert doing(row, 3.0) == "1.0 KiB, 1.0 KiB/s"
-
-
-def test_units_are_said_once_where_they_are_the_same() -> None:
-    assert of_bytes(1024, 2048) == "1.0 of 2.0 KiB"
-    assert of_bytes(1024, 2 << 20) == "1.0 KiB of 2.0 MiB"
-    assert of_bytes(2048, 2048) == "2.0 KiB"
+    assert row.doing(3.0) == "1.0 KiB, 1.0 KiB/s"
 
 
 def test_rows_that_do_not_fit_are_counted_and_those_that_matter_stay() -> None:
     rows = [Row(f"web{n}", "switch", DONE) for n in range(8)]
     rows += [Row("bad", "switch", FAILED), Row("busy", "switch", RUNS), Row("idle", "switch")]
-    kept, rest = shown(rows, 4)
+    kept, rest = fitting(rows, 4)
     assert [row.host for row in kept] == ["bad", "busy", "idle"]
     assert rest == "and 8 more: 8 done"
-    assert shown(rows, 11) == (rows, "")
+    assert fitting(rows, 11) == (rows, "")

@@ -67,7 +67,7 @@ def test_what_the_hosts_checks_warn_of_is_told_once() -> None:
     lines = words(outcome, Ending("production", 1.0))
     told = "shop/settings.py:12: ALLOWED_HOSTS has only localhost (Add the site's real name.)"
     assert lines.count(f"  warning: deploykit.W203: {told}") == 1
-    assert "  and 2 warnings more" in lines
+    assert "  and 2 more warnings" in lines
     assert not any("quiet" in line for line in lines)
 
 

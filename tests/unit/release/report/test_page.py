@@ -8,7 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from django_deploykit.release.report.page import Finding, HostEnd, Report, page, text, ticks
+from django_deploykit.release.outcome import Outcome
+from django_deploykit.release.report.page import (
+    ReleaseReport,
+    page,
+    text,
+    ticks,
+)
 from django_deploykit.release.report.style import STYLE
 from django_deploykit.release.report.timeline import Latency, Sample, Span
 
@@ -16,7 +22,26 @@ HOSTILE = "\"'><script>alert(1)</script><img src=//evil.example/x onerror=y>&\x0
 VOID = {"meta", "line", "rect", "polyline", "circle", "br"}
 
 
-def report(**changes: object) -> Report:
+OUTCOME = Outcome(
+    "20261123T041500-ab12cd3",
+    live={"web1": "old", "web2": "old"},
+    before={"web1": "old", "web2": "old"},
+    bytes={"web1": 2048, "web2": 1024},
+    errors={"web2": "GET / answered 500\nIts last lines:"},
+    findings=[
+        {
+            "host": "web1",
+            "id": "deploykit.W204",
+            "level": "WARNING",
+            "message": "the cache is local",
+        }
+    ],
+    pending=["shop.0002_price on default"],
+    migrated=["web1: default"],
+)
+
+
+def report(**changes: object) -> ReleaseReport:
     spans = (
         Span("", "collectstatic", 100.0, 101.0),
         Span("web1", "send", 101.0, 102.0),
@@ -25,7 +50,7 @@ def report(**changes: object) -> Report:
         Span("web2", "switch", 104.0, 105.0, "failed"),
         Span("web1", "back", 105.0, 106.0),
     )
-    one = Report(
+    one = ReleaseReport(
         project="shop",
         environment="production",
         action="release",
@@ -36,12 +61,9 @@ def report(**changes: object) -> Report:
         ended=106.0,
         code=4,
         size=1 << 20,
-        hosts=(
-            HostEnd("web1", "old", "old", 2048),
-            HostEnd("web2", "old", "old", 1024, "GET / answered 500\nIts last lines:"),
-        ),
+        outcome=OUTCOME,
         spans=spans,
-        latencies=(
+        latencies=[
             Latency(
                 "web1",
                 3,
@@ -55,16 +77,13 @@ def report(**changes: object) -> Report:
                     Sample(104.0, 0.002, True),
                 ),
             ),
-        ),
-        findings=(Finding("web1", "deploykit.W204", "WARNING", "the cache is local"),),
-        migrations=("shop.0002_price on default",),
-        migrated=("web1: default",),
+        ],
         commits=("1 commit since 929a762:", "  + ab12cd3 Greet"),
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 
 
-class Judge(html.parser.HTMLParser):
+class Reader(html.parser.HTMLParser):
     """Collects elements and attributes, and holds every end tag against its begin."""
 
     def __init__(self) -> None:
@@ -91,16 +110,16 @@ class Judge(html.parser.HTMLParser):
         self.words.append(data)
 
 
-def judged(document: str) -> Judge:
-    judge = Judge()
-    judge.feed(document)
-    judge.close()
-    assert judge.open == []
-    return judge
+def parsed(document: str) -> Reader:
+    reader = Reader()
+    reader.feed(document)
+    reader.close()
+    assert reader.open == []
+    return reader
 
 
 def test_tells_who_what_when_and_how_it_ended_on_each_host() -> None:
-    words = " ".join(judged(page(report())).words)
+    words = " ".join(parsed(page(report())).words)
     for part in (
         "failed and taken back",
         "20261123T041500-ab12cd3",
@@ -146,26 +165,32 @@ def test_hostile_words_stay_words() -> None:
         owner=HOSTILE,
         url=f"javascript:{HOSTILE}",
         failure=HOSTILE,
-        hosts=(HostEnd(HOSTILE, HOSTILE, "x", 1, HOSTILE),),
+        outcome=Outcome(
+            HOSTILE,
+            live={HOSTILE: HOSTILE},
+            before={HOSTILE: "x"},
+            bytes={HOSTILE: 1},
+            errors={HOSTILE: HOSTILE},
+            findings=[dict.fromkeys(("host", "id", "level", "message"), HOSTILE)],
+            pending=[HOSTILE],
+            migrated=[HOSTILE],
+        ),
         spans=(
             Span(HOSTILE, HOSTILE, 0.0, 9.0, "failed"),
             Span("", f"build: {HOSTILE}", 9.0, 20.0),
         ),
         latencies=(Latency(HOSTILE, 1, 0, 0.1, 0.1, 0.1, (Sample(0.0, 0.1, True),)),),
-        findings=(Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
-        migrations=(HOSTILE,),
-        migrated=(HOSTILE,),
         commits=(HOSTILE,),
     )
     document = page(hostile)
-    judge = judged(document)
-    assert judge.tags.isdisjoint({"script", "img", "a", "iframe", "link", "object", "form"})
-    assert not [name for name, _ in judge.attributes if name.startswith("on") or name == "href"]
-    assert not [name for name, _ in judge.attributes if name == "src"]
-    styles = [value for name, value in judge.attributes if name in ("class", "style")]
+    reader = parsed(document)
+    assert reader.tags.isdisjoint({"script", "img", "a", "iframe", "link", "object", "form"})
+    assert not [name for name, _ in reader.attributes if name.startswith("on") or name == "href"]
+    assert not [name for name, _ in reader.attributes if name == "src"]
+    styles = [value for name, value in reader.attributes if name in ("class", "style")]
     assert not [value for value in styles if value and "script" in value]
     assert not re.search(r"[\x00\x1b]", document)
-    assert "alert(1)" in " ".join(judge.words)  # shown, as a word
+    assert "alert(1)" in " ".join(reader.words)  # shown, as a word
 
 
 def test_nothing_comes_from_elsewhere() -> None:
@@ -191,8 +216,10 @@ def test_every_exit_code_has_its_words(code: int, word: str) -> None:
 
 
 def test_a_refusal_before_anything_began_is_a_whole_page_too() -> None:
-    bare = Report("shop", "production", "release", "", "", "ann", 0.0, 1.0, 1, failure="no host\nx")
-    words = " ".join(judged(page(bare)).words)
+    bare = ReleaseReport(
+        "shop", "production", "ann", begun=0.0, ended=1.0, code=1, failure="no host\nx"
+    )
+    words = " ".join(parsed(page(bare)).words)
     assert "no host" in words
     assert "Timeline" not in words
 
