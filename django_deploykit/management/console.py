@@ -172,8 +172,10 @@ def make_display(err: TextIO, board: Board) -> Display | None:
 
 
 def console_of(options: Mapping[str, Any]) -> Console:
-    """Return the console for a command's options, ``--verbosity`` and ``--no-color`` too."""
+    """Return the console for a command's options, with the streams of ``call_command``."""
     return Console(
+        options.get("stdout"),
+        options.get("stderr"),
         as_json=bool(options.get("json")),
         verbosity=int(options.get("verbosity", 1)),
         plain=bool(options.get("no_color")),

@@ -256,6 +256,6 @@ def test_branches_and_tags_may_have_any_name(repository: Path, rev: str) -> None
     ],
 )
 def test_what_is_no_commit_is_refused(repository: Path, rev: str) -> None:
-    with pytest.raises(BundleError, match="is no commit"):
+    with pytest.raises(BundleError, match="is not a commit"):
         find_commit(repository, rev)
     assert sorted(path.name for path in repository.iterdir()) == [".git", "manage.py"]

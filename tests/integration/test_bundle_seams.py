@@ -1,0 +1,98 @@
+"""New lock readers, formats and stores: one row in a table, and ``bundle`` uses it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from django_deploykit.bundle.build import BuildRequest, build
+from django_deploykit.bundle.formats import FORMATS
+from django_deploykit.bundle.formats.base import Content, Format
+from django_deploykit.bundle.locks import READERS, requirements
+from django_deploykit.bundle.locks.base import LockFile, Reader
+from django_deploykit.bundle.stores import STORES
+from django_deploykit.bundle.stores.base import Store
+from django_deploykit.progress import Quiet
+from django_deploykit.project import load_project
+from tests.integration.bundling import Shop
+from tests.projects import commit
+
+
+@pytest.fixture
+def shop(built_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the shop, in the current folder."""
+    project = tmp_path / "shop"
+    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    monkeypatch.chdir(project)
+    return project
+
+
+def bundle(*argv: str) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("bundle", "--json", *argv, stdout=out)
+    facts: dict[str, Any] = json.loads(out.getvalue())
+    return facts
+
+
+def test_a_made_up_lock_file(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:
+        text = (folder / name).read_text().removeprefix("MADE 1\n")
+        rows = requirements.parse_requirements(text, name).requirements
+        return LockFile(name, tuple(rows))
+
+    monkeypatch.setitem(READERS, "made.lock", Reader(read, "made lock", "made.lock"))
+    text = (shop / "requirements.txt").read_text()
+    (shop / "requirements.txt").unlink()
+    (shop / "made.lock").write_text(f"MADE 1\n{text}")
+    commit(shop)
+    facts = bundle()
+    assert "gunicorn" in [layer["name"] for layer in facts["layers"]]
+
+
+def test_a_made_up_format(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(content: Content, path: Path) -> tuple[str, int]:
+        data = content.manifest.dumps().encode()
+        path.write_bytes(data)
+        return hashlib.sha256(data).hexdigest(), len(data)
+
+    monkeypatch.setitem(FORMATS, "made", Format(".made", write))
+    facts = bundle("--format", "made")
+    path = Path(facts["path"])
+    assert path.name == f"shop-{facts['release_id']}.made"
+    assert json.loads(path.read_text())["project"] == "shop"
+
+
+def test_a_made_up_store(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    added: list[Path] = []
+    made = Store(
+        path=lambda _, name: tmp_path / "made" / name,
+        add=lambda _, path: added.append(path),
+        find=lambda *_: None,
+        bundles=lambda _: added,
+    )
+    monkeypatch.setitem(STORES, "made", made)
+    built = build(BuildRequest(load_project(shop), store="made"), Quiet())
+    assert added == [built.path]
+    assert built.path.parent == tmp_path / "made"
+    assert built.path.is_file()
+    assert not (shop / ".deploykit" / "bundles").exists()
+
+
+def test_call_command_writes_to_the_given_stream_and_ends_with_the_exit_code(
+    shop: Path, tmp_path: Path
+) -> None:
+    facts = bundle("--output", f"{tmp_path}/out/")
+    assert Path(facts["path"]).parent == tmp_path / "out"
+    (shop / "manage.py").write_text("# changed")
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(SystemExit) as caught:
+        call_command("bundle", stdout=out, stderr=err)
+    assert caught.value.code == 1
+    assert "the working copy differs from the last commit" in err.getvalue()
