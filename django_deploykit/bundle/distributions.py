@@ -1,4 +1,4 @@
-"""Installed distributions: one tree each, from its RECORD, the same on every machine."""
+"""Installed distributions, split into one tree each by their RECORD, the same on every machine."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_glibc
 from django_deploykit.runtime.bundle.manifest import good_path
 
-# Files that differ between machines and that no program reads to run.
+# Files that differ between machines, and that are not read at run time.
 _DROPPED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
-# Written into a wheel by whatever built it here, with its version.
+# The build tool writes its version here.
 _GENERATOR = re.compile(r"^Generator: .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """An installed distribution: ``info`` is its ``.dist-info``, ``rows`` what its RECORD keeps."""
+    """An installed distribution: ``info`` is its ``.dist-info``, ``rows`` the bundled rows of its RECORD."""
 
     info: Path
     name: str
@@ -35,7 +35,7 @@ class Distribution:
     rows: tuple[tuple[str, ...], ...]
 
     def digest(self, path: str) -> str:
-        """What RECORD says of a file."""
+        """Return a file's digest in RECORD, "" if it is not there."""
         return next((row[1] for row in self.rows if os.path.normpath(row[0]) == path), "")
 
     @property
@@ -50,7 +50,7 @@ def site_packages(venv: Path) -> Path:
 
 
 def read_distributions(site: Path) -> list[Distribution]:
-    """Return what is installed, by name of the ``.dist-info``."""
+    """Return the installed distributions, sorted by ``.dist-info``."""
     return [_read(info) for info in sorted(site.glob("*.dist-info"))]
 
 
@@ -85,7 +85,7 @@ def _belongs(path: str, info: str) -> bool:
 
 
 def shared_files(found: Sequence[Distribution]) -> dict[str, list[Distribution]]:
-    """Return the paths that several distributions hold, with those; the first keeps the file."""
+    """Return the paths that several distributions have, with these; the first one owns the file."""
     owners: dict[str, list[Distribution]] = {}
     for one in found:
         for row in one.rows:
@@ -94,9 +94,9 @@ def shared_files(found: Sequence[Distribution]) -> dict[str, list[Distribution]]
 
 
 def disputed(site: Path, shared: dict[str, list[Distribution]]) -> list[Distribution]:
-    """Return the distributions whose file another has written over: uv installs in no fixed order.
+    """Return the distributions whose file another one has overwritten: uv installs in any order.
 
-    Installed again in this order, everybody's files are as if they had come one after the other.
+    After they are installed again, in this order, each file is its owner's.
     """
     found = {}
     for path, owners in shared.items():
@@ -107,12 +107,12 @@ def disputed(site: Path, shared: dict[str, list[Distribution]]) -> list[Distribu
 
 
 def differs(path: str, owners: Sequence[Distribution]) -> bool:
-    """Whether distributions that hold one path hold different files."""
+    """Whether the files of several distributions at one path differ."""
     return len({one.digest(path) for one in owners}) > 1
 
 
 def record_digest(data: bytes) -> str:
-    """Return a file's digest as RECORD holds it."""
+    """Return a file's digest in the notation of RECORD."""
     raw = base64.urlsafe_b64encode(hashlib.sha256(data).digest())
     return f"sha256={raw.rstrip(b'=').decode()}"
 
@@ -120,7 +120,7 @@ def record_digest(data: bytes) -> str:
 def split(
     found: Sequence[Distribution], site: Path, venv: Path, shared: dict[str, list[Distribution]]
 ) -> Iterator[Tree]:
-    """Yield one tree for each distribution, its own files rewritten so that they are the same everywhere."""
+    """Yield a tree for each distribution; its metadata is rewritten to be the same everywhere."""
     for one in found:
         rows = _rewrite(one)
         files = {
@@ -131,15 +131,15 @@ def split(
         bad = [path for path in files if not good_path(path) or path.startswith("app/")]
         if bad:
             raise Problems(
-                f"{one.title} installs files that a release cannot hold:",
+                f"{one.title} installs files that a release cannot contain:",
                 bad,
-                "The names are the release's own, or cannot be written everywhere.",
+                "Releases use these names themselves, or some systems cannot write them.",
             )
         yield Tree("distribution", one.name, one.version, tuple(sorted(files.items())))
 
 
 def _rewrite(one: Distribution) -> tuple[tuple[str, ...], ...]:
-    """Make RECORD list what is kept, and WHEEL forget what built it; returns the rows."""
+    """Remove dropped files from RECORD, and the build tool from WHEEL; returns the rows of RECORD."""
     rows = one.rows
     wheel = one.info / "WHEEL"
     if one.built and wheel.exists():
@@ -157,7 +157,7 @@ def _rewrite(one: Distribution) -> tuple[tuple[str, ...], ...]:
 
 def _replace(path: Path, text: str) -> None:
     if path.read_text(encoding="utf-8") != text:
-        path.unlink()  # it may be a link into uv's cache
+        path.unlink()  # it may be a hard link into uv's cache
         path.write_text(text, encoding="utf-8")
 
 
@@ -178,7 +178,7 @@ def wheel_tags(site: Path) -> Iterator[tuple[str, ...]]:
 
 
 def platform_of(tags: Sequence[tuple[str, ...]], platform: str) -> tuple[str, str]:
-    """Return the platform that wheels need, "any" where all run everywhere, and the oldest glibc.
+    """Return the platform that wheels need, "any" if all run everywhere, and the oldest glibc.
 
     >>> platform_of([("any",), ("manylinux_2_17_x86_64", "manylinux2014_x86_64")], "linux-x86_64")
     ('linux-x86_64', '2.17')
@@ -201,7 +201,7 @@ def _glibc(tag: str) -> tuple[int, int] | None:
     parts = tag.split("_")
     if parts[0] == "manylinux" and len(parts) > 2 and parts[1].isdigit() and parts[2].isdigit():
         return int(parts[1]), int(parts[2])
-    if parts[0] == "linux" and here_glibc():  # built here: needs what is here
+    if parts[0] == "linux" and here_glibc():  # built here: needs the glibc of this machine
         major, minor = here_glibc().split(".")[:2]
         return int(major), int(minor)
     return None

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from django_deploykit.runtime.bundle.manifest import Layer
 
 _ALGORITHMS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
-# Of this project's own making, to derive serial numbers from content.
+# Random, once: serial numbers are derived from it and the content.
 _NAMESPACE = uuid.UUID("6d0f2a8c-3f0e-5b57-9a43-2f6f0c1f5a11")
 
 
@@ -26,7 +26,7 @@ def make_sbom(
 ) -> str:
     """Return the SBOM's JSON; ``moment`` is the commit's time in seconds since the epoch.
 
-    ``digests`` are the lock's hashes by distribution, ``sha256:…``.
+    ``digests`` are the lock file's hashes by distribution, ``sha256:…``.
     """
     parts = [layer for layer in layers if layer.kind == "distribution"]
     reference = f"{project}@{release}"
@@ -59,7 +59,7 @@ def _purl(layer: Layer) -> str:
 
 
 def _component(layer: Layer, digests: Sequence[str]) -> dict[str, Any]:
-    """Return a component. What the lock allows names the file where it is one; of several it is one of them."""
+    """Return a component: with its hash if the lock file has one, else with all that the lock file has."""
     properties = [("layer", layer.sha256)]
     component: dict[str, Any] = {
         "type": "library",

@@ -1,4 +1,4 @@
-"""Temporary folders that are gone afterwards, also after Ctrl-C or a polite kill."""
+"""Temporary folders that are removed, also after Ctrl-C, SIGTERM and SIGHUP."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the s
 
 @contextmanager
 def scratch(parent: Path | None = None) -> Iterator[Path]:
-    """Yield a private folder; SIGTERM and SIGHUP end the block as Ctrl-C does.
+    """Yield a private folder; SIGTERM and SIGHUP raise :class:`KeyboardInterrupt` in the block.
 
-    While the folder is made or removed, signals wait.
+    Signals are blocked while the folder is created or removed.
     """
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.signal(number, _stop) for number in _ENDING[1:]} if main else {}
@@ -42,7 +42,7 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _remove(folder: Path | None) -> bool:
-    """Remove a folder; returns whether an interrupt came while that began."""
+    """Remove a folder; returns whether it was interrupted before signals were blocked."""
     interrupted = False
     while True:
         try:

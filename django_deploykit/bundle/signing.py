@@ -18,8 +18,8 @@ VARIABLE = "DEPLOYKIT_SIGN"
 def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
     """Write ``FILE.sig`` beside a bundle and return its path.
 
-    ``key`` is what ssh-keygen takes: a private key's file, or a public key's whose private half the
-    agent or a token holds. A passphrase is asked for by ssh-keygen, on the terminal.
+    ``key`` is the file of a private key, or of a public key whose private key is in the agent or on a
+    token. ssh-keygen asks for a passphrase on the terminal.
     """
     statement = state(manifest, sha256)
     signature = Signature(statement, _signed(statement.text(), key))
@@ -35,22 +35,22 @@ def _signed(text: str, key: str) -> str:
     if not os.path.exists(file):
         raise BundleError(
             f"there is no key {key} to sign with",
-            "Name a private key, or the .pub of one that your agent holds.",
+            "Name a private key, or the .pub of one in your agent.",
         )
-    # A path that begins with a dash is no option.
+    # A path that begins with a dash must not be an option.
     named = file if os.path.isabs(file) else os.path.join(os.curdir, file)
     try:
         done = subprocess.run(
             ["ssh-keygen", "-Y", "sign", "-q", "-n", NAMESPACE, "-f", named],
             input=text,
             stdout=subprocess.PIPE,
-            # A token asks for a touch there: on a terminal that must be seen.
+            # A token asks for a touch there.
             stderr=None if sys.stderr.isatty() else subprocess.PIPE,
             text=True,
         )
     except FileNotFoundError:
         raise BundleError(
-            "ssh-keygen is needed to sign and is not here", "Install OpenSSH's client."
+            "ssh-keygen is needed to sign and is not installed", "Install OpenSSH's client."
         ) from None
     if done.returncode:
         lines = [line for line in (done.stderr or "").splitlines() if line.strip()]

@@ -15,22 +15,18 @@ from pathlib import Path, PurePosixPath
 
 from django_deploykit.errors import BundleError, Problems
 
-_SHOWN = 20
-_STREAMED = "core.bigFileThreshold=4m"  # large files are read in pieces, not held
-# What another clone's settings would change in an archive.
-_SAME = [
-    word
-    for setting in (
-        "core.autocrlf=false",
-        "core.eol=lf",
-        "core.abbrev=12",
-        f"core.attributesFile={os.devnull}",
-        _STREAMED,
-        "core.packedGitWindowSize=16m",
-        "core.packedGitLimit=32m",
-    )
-    for word in ("-c", setting)
-]
+_SHOWN = 20  # modified files in a message
+_STREAMED = "core.bigFileThreshold=4m"  # large files are read in pieces
+# Settings that would otherwise depend on the clone, and change the bytes of an archive.
+_SETTINGS = (
+    "core.autocrlf=false",
+    "core.eol=lf",
+    "core.abbrev=12",
+    f"core.attributesFile={os.devnull}",
+    _STREAMED,
+    "core.packedGitWindowSize=16m",
+    "core.packedGitLimit=32m",
+)
 _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
 
@@ -52,9 +48,9 @@ class Commit:
 
 
 def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
-    """Return the commit to build and the untracked files, which stay behind.
+    """Return the commit to build, and the untracked files, which are not in it.
 
-    Without ``rev`` it is HEAD, and modified tracked files are refused with their list.
+    Without ``rev`` it is HEAD; raises :class:`Problems` with the modified tracked files, if any.
     """
     top, prefix = find_repository(root)
     sha = _resolve(root, rev or "HEAD")
@@ -62,11 +58,10 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
     if not rev:
         modified, untracked = _status(root)
         if modified:
-            shown = modified[:_SHOWN]
             more = [f"and {len(modified) - _SHOWN} more"] if len(modified) > _SHOWN else []
             raise Problems(
                 "the working copy differs from the last commit:",
-                [*shown, *more],
+                [*modified[:_SHOWN], *more],
                 "Commit or stash these changes, or name a commit with --rev HEAD.",
             )
     when, tree = git(root, "show", "-s", "--format=%ct %T", sha).split()
@@ -75,16 +70,16 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
 
 
 def find_repository(root: Path) -> tuple[Path, str]:
-    """Return the repository's folder, and the project's in it."""
+    """Return the repository's folder, and the project's folder in it with a trailing slash."""
     if shutil.which("git") is None:
         raise BundleError(
-            "git is not installed", "A bundle is made from a git commit: install git."
+            "git is not installed", "Install git: a bundle is made from a git commit."
         )
     try:
         top, prefix = git(root, "rev-parse", "--show-toplevel", "--show-prefix").split("\n")[:2]
     except BundleError as error:
         if "not a git repository" not in error.message:
-            raise  # git has a reason of its own, such as a folder that is another user's
+            raise  # for example, the folder belongs to another user
         top = prefix = ""
     if not top:
         raise BundleError(
@@ -95,45 +90,27 @@ def find_repository(root: Path) -> tuple[Path, str]:
 
 
 def _resolve(root: Path, rev: str) -> str:
-    sha = git(
-        root,
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        f"{rev}^{{commit}}",
-        fail=False,
-    ).strip()
+    words = ("--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    sha = git(root, "rev-parse", *words, fail=False).strip()
     if sha:
         return sha
     if rev == "HEAD":
-        raise BundleError(
-            "the repository has no commits yet", "Commit the project: git add . && git commit."
-        )
-    raise BundleError(
-        f"{rev!r} is no commit of this repository", "See `git log --oneline`, or fetch it first."
-    )
+        hint = "Commit the project: git add . && git commit."
+        raise BundleError("the repository has no commits yet", hint)
+    hint = "See `git log --oneline`, or fetch it first."
+    raise BundleError(f"{rev!r} is not a commit of this repository", hint)
 
 
 def _status(root: Path) -> tuple[list[str], tuple[str, ...]]:
-    """Return the modified tracked and the untracked files of the project's folder."""
-    text = git(
-        root,
-        "status",
-        "--porcelain=v1",
-        "-z",
-        "--untracked-files=normal",
-        "--no-renames",
-        "--",
-        ".",
-    )
-    rows = [row for row in text.split("\0") if row]
+    """Return the modified tracked files and the untracked files of the project's folder."""
+    words = ("--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames", "--", ".")
+    rows = [row for row in git(root, "status", *words).split("\0") if row]
     modified = [row[3:] for row in rows if not row.startswith("??")]
     return modified, tuple(row[3:] for row in rows if row.startswith("??"))
 
 
 def git(folder: Path, *arguments: str, fail: bool = True) -> str:
-    """Run git in ``folder`` and return what it printed; with ``fail`` its failure is an error."""
+    """Run git in ``folder`` and return its output; with ``fail`` a failure raises :class:`BundleError`."""
     words = ["git", "-c", _STREAMED, *arguments]
     done = subprocess.run(words, cwd=folder, capture_output=True, env=_environment())
     if done.returncode and fail:
@@ -143,7 +120,7 @@ def git(folder: Path, *arguments: str, fail: bool = True) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """git without the machine's moods: no locale, zone, prompts, locks for looking, nothing of a hook."""
+    """Return git's environment: no locale, time zone or prompts, no variables of a hook, no lock files."""
     env = {key: value for key, value in os.environ.items() if key not in _OF_HOOKS}
     return {
         **env,
@@ -155,7 +132,7 @@ def _environment() -> dict[str, str]:
 
 
 def export(commit: Commit, target: Path) -> None:
-    """Write the commit's files of the project below ``target``, submodules at their recorded commits."""
+    """Write the project's files of a commit to ``target``, with submodules at their recorded commits."""
     _export(commit.top, commit.sha, commit.prefix, target)
     materialise_links(target)
 
@@ -169,23 +146,19 @@ def _export(top: Path, sha: str, prefix: str, target: Path) -> None:
             or git(repository, "cat-file", "-t", recorded, fail=False).strip() != "commit"
         ):
             raise BundleError(
-                f"the submodule {path} is not here at its recorded commit {recorded[:12]}",
+                f"the submodule {path} is not checked out at its recorded commit {recorded[:12]}",
                 "Fetch it: git submodule update --init --recursive",
             )
         _export(repository, recorded, "", target / path.removeprefix(prefix))
 
 
 def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
-    """Write one repository's files; only its commit decides what they hold."""
+    """Write the files of one repository, which depend on its commit only."""
     target.mkdir(parents=True, exist_ok=True)
+    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    words = ["git", *settings, "archive", "--format=tar", sha, *([prefix] if prefix else [])]
     with tempfile.TemporaryFile() as errors, _without_refs(top, sha) as env:
-        process = subprocess.Popen(
-            ["git", *_SAME, "archive", "--format=tar", sha, *([prefix] if prefix else [])],
-            cwd=top,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=env,
-        )
+        process = subprocess.Popen(words, cwd=top, stdout=subprocess.PIPE, stderr=errors, env=env)
         assert process.stdout is not None
         try:
             with process, tarfile.open(fileobj=process.stdout, mode="r|") as tar:
@@ -194,7 +167,7 @@ def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
                         member.name = member.name.removeprefix(prefix)
                         _extract(tar, member, target)
                 while process.stdout.read(1 << 16):
-                    pass  # padding may follow what tarfile reads; git must not find the pipe closed
+                    pass  # git may write padding after the last member; a closed pipe would fail it
         except tarfile.TarError:
             process.wait()
         if process.returncode:
@@ -205,9 +178,9 @@ def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
 
 @contextmanager
 def _without_refs(top: Path, sha: str) -> Iterator[dict[str, str]]:
-    """Yield git's environment; where files are filled in (export-subst), one that knows no branch and no tag.
+    """Yield git's environment; for files with export-subst, of a copy without branches and tags.
 
-    Another clone may have others, and the bytes would differ.
+    Another clone may have other ones, and the bytes would differ.
     """
     env = _environment()
     if not git(top, "grep", "-l", "export-subst", sha, "--", "*.gitattributes", fail=False):
@@ -220,10 +193,10 @@ def _without_refs(top: Path, sha: str) -> Iterator[dict[str, str]]:
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    """Write one member of our own archive, never outside ``target``."""
+    """Write one member of the archive, never outside ``target``."""
     path = target / member.name
     if ".." in PurePosixPath(member.name).parts or member.name.startswith("/"):
-        raise BundleError(f"the commit holds a file named {member.name!r}")
+        raise BundleError(f"the commit has a file named {member.name!r}")
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
     elif member.issym():
@@ -239,7 +212,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> Non
 
 
 def _submodules(top: Path, sha: str, prefix: str) -> list[tuple[str, str]]:
-    """Return the submodules of a commit below ``prefix``: path and recorded commit."""
+    """Return path and recorded commit of each submodule below ``prefix``."""
     if not git(top, "ls-tree", sha, ".gitmodules", fail=False):
         return []
     rows = git(top, "ls-tree", "-r", "-z", "--full-tree", sha).split("\0")
@@ -248,18 +221,18 @@ def _submodules(top: Path, sha: str, prefix: str) -> list[tuple[str, str]]:
 
 
 def materialise_links(root: Path) -> None:
-    """Replace links inside the tree by what they point at; refuse those that leave it or lead nowhere."""
+    """Replace symbolic links by copies of their targets; raises :class:`Problems` for invalid ones."""
     top = root.resolve()
     links = sorted(path for path in _walk(root) if path.is_symlink())
     found = [(link, _target(link, top)) for link in links]
     bad = [f"{link.relative_to(root)} -> {os.readlink(link)}" for link, real in found if not real]
     if bad:
         raise Problems(
-            "the commit holds links that lead out of it, nowhere, or to where they stand:",
+            "the commit has symbolic links that leave it, are broken, or contain themselves:",
             bad,
             "Replace them by files.",
         )
-    # Folders last, when what is in them is no link any more.
+    # Folders last: what is in them has been replaced then.
     for link, real in sorted(found, key=lambda pair: (pair[0].is_dir(), pair[0])):
         assert real is not None
         link.unlink()
@@ -270,7 +243,7 @@ def materialise_links(root: Path) -> None:
 
 
 def _target(link: Path, top: Path) -> Path | None:
-    """Return what a link points at, None where that cannot be copied in its place."""
+    """Return the target of a link, None if it cannot be copied in place of the link."""
     try:
         real = link.resolve(strict=True)
     except (OSError, RuntimeError):

@@ -35,11 +35,7 @@ _KERNEL = ("/dev/", "/proc/", "/sys/")  # files without a fixed content
 _HARMLESS = ("/dev/null", "/proc/stat")  # psutil reads the latter when it is imported
 # Programs that common packages run (Sentry, ctypes, platform), and the files that they read. git
 # finds no repository.
-_PROGRAMS = {
-    "git rev-parse HEAD": (),
-    "ldconfig -p": ("/etc/ld.so.cache",),
-    "uname -p": (),
-}
+_PROGRAMS = {"git rev-parse HEAD": (), "ldconfig -p": ("/etc/ld.so.cache",), "uname -p": ()}
 
 Status = tuple[int, int, int]  # mode, size, nanoseconds of the last change
 

@@ -1,4 +1,4 @@
-"""Running uv: exporting locks, making virtualenvs, installing; its failures in plain words."""
+"""Running uv, with the indexes that pip is configured with, and explaining its failures."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def find_uv() -> str:
 
 
 def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for uv: the index that pip is configured with is uv's too.
+    """Return uv's environment, with the indexes of pip's settings (``configured``).
 
-    ``configured`` are pip's settings. What uv is told directly wins.
+    Variables of uv itself take precedence.
     """
     result = dict(env)
     if any(key.startswith("UV_") and ("INDEX" in key or "FIND_LINKS" in key) for key in env):
@@ -54,19 +54,19 @@ def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dic
         words = [word for word in value.split() if _there(word)]
         if words and name not in result:
             result[name] = " ".join(words) if name == "UV_INDEX" else ",".join(words)
-    # pip takes the best of all its indexes; the lock's hashes say which files may come.
+    # As pip does. The hashes of the lock file decide which files are accepted.
     result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return result
 
 
 def _pip_has_no_index(configured: Mapping[str, str]) -> bool:
-    """Whether pip asks no index on this machine; uv has a flag for that, and no variable."""
+    """Whether pip uses no index on this machine; uv has an option for that, and no variable."""
     value = os.environ.get("PIP_NO_INDEX") or configured.get("no-index", "")
     return value.lower() in ("1", "true", "yes", "on")
 
 
 def uv_names_index(folder: Path) -> bool:
-    """Whether uv's own settings, of the machine, the user or the project, say where packages come from."""
+    """Whether settings of uv, of the machine, the user or the project, name an index."""
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     paths = [Path("/etc/uv/uv.toml"), Path(config) / "uv" / "uv.toml", folder / "uv.toml"]
     named = os.environ.get("UV_CONFIG_FILE")
@@ -85,13 +85,13 @@ def _text(path: Path) -> str:
 
 
 def _there(word: str) -> bool:
-    """Whether an index is worth asking: a folder that does not exist only makes uv fail."""
+    """Whether an index may exist: uv fails if a folder does not."""
     path = word[len("file://") :] if word.startswith("file://") else word
     return not path.startswith("/") or os.path.exists(path)
 
 
 def pip_settings() -> dict[str, str]:
-    """Return pip's ``[global]`` settings from its files, the user's over the machine's."""
+    """Return pip's ``[global]`` settings; the user's take precedence over the machine's."""
     paths = [
         "/etc/pip.conf",
         "~/.pip/pip.conf",
@@ -108,13 +108,13 @@ def pip_settings() -> dict[str, str]:
 
 
 def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
-    """Run uv in ``folder`` and return its output; a failure becomes an error that says ``what`` failed."""
+    """Run uv in ``folder`` and return its output; raises :class:`BundleError` if ``what`` fails."""
     configured = {} if uv_names_index(folder) else pip_settings()
     env = uv_environment({**os.environ, "NO_COLOR": "1"}, configured)
     env.pop("VIRTUAL_ENV", None)
-    # What is built from source must not carry the time or the place of the build.
+    # Distributions built from source must not contain the time of the build.
     env.setdefault("SOURCE_DATE_EPOCH", "315532800")
-    # Nor where it was built: debugging information names temporary folders.
+    # Nor its folder, which debugging information has.
     for name in ("CFLAGS", "CXXFLAGS"):
         env[name] = f"{env.get(name, '')} -g0".strip()
     words = [find_uv(), *arguments]
@@ -128,7 +128,7 @@ def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return the telling lines of uv's complaint, without passwords in URLs."""
+    """Return the last lines of uv's message, without passwords in URLs."""
     lines = [
         re.sub(r"//[^/@\s]+@", "//***@", line.rstrip())
         for line in text.splitlines()
@@ -137,24 +137,27 @@ def shorten(text: str) -> str:
     return "\n".join(f"  {line.strip()}" for line in lines[-25:])
 
 
+_HINTS = (
+    (
+        "hash mismatch",
+        "The downloaded file is not the locked one. Lock again if it is the right one.",
+    ),
+    (
+        "no wheels with a matching|no matching distribution|has no usable wheels|no wheels are usable",
+        "No file of that version fits this Python and platform. Choose another with --python or --platform, or lock another version.",
+    ),
+    ("not found at|no such file", "Is that file committed? A bundle has only files of the commit."),
+    (
+        "failed to build|build backend",
+        "A distribution has no wheel and cannot be built here: install what its build needs.",
+    ),
+    (
+        "connect|dns|timed out",
+        "The package index cannot be reached from here, and the file is not in uv's cache.",
+    ),
+)
+
+
 def hint_of(text: str) -> str:
-    """Return what to do about uv's complaint."""
-    lower = text.lower()
-    if "hash mismatch" in lower:
-        return "The file that was downloaded is not the one that was locked. LockFile again if that is right."
-    if (
-        "no wheels with a matching" in lower
-        or "no matching distribution" in lower
-        or "has no usable wheels" in lower
-        or "no wheels are usable" in lower
-    ):
-        return "No file of that version fits this Python and platform. Choose another with --python or --platform, or lock another version."
-    if "not found at" in lower or "no such file" in lower:
-        return "Is that file committed? Only what is in the commit gets into the bundle."
-    if "failed to build" in lower or "build backend" in lower:
-        return (
-            "A distribution has no wheel and cannot be built here: install what it needs to build."
-        )
-    if "connect" in lower or "dns" in lower or "timed out" in lower:
-        return "The package index cannot be reached from here, and the file is not in uv's cache."
-    return ""
+    """Return what to do about uv's message, "" if that is unknown."""
+    return next((hint for pattern, hint in _HINTS if re.search(pattern, text.lower())), "")

@@ -1,4 +1,4 @@
-"""What ``manage.py bundle`` tells of a bundle: for machines, and for people against the last one."""
+"""What ``manage.py bundle`` prints about a bundle: JSON, or a comparison with the previous one."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.bundle.signature import beside, parse, read_beside, state
 
 _BIGGEST = 8
-_NAMED = 3  # changed files that are named, of each layer
-_OWN = ("app", "static")  # layers whose files are the project's, so worth naming
+_NAMED = 3  # changed files of each layer that are shown
+_OWN = ("app", "static")  # layers of the project's own files
 
 
 @dataclass(frozen=True)
 class Last:
-    """The bundle before this one; ``lists`` are the SHA-256 by path of the project's own layers."""
+    """The previous bundle; ``lists`` are the SHA-256 by path of each layer of the project's files."""
 
     manifest: Manifest
     lists: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def as_json(built: Built) -> dict[str, Any]:
-    """Return a bundle for machines."""
+    """Return a bundle as the JSON object of ``--json``."""
     manifest = built.manifest
     return {
         "path": str(built.path),
@@ -55,9 +55,9 @@ def as_json(built: Built) -> dict[str, Any]:
 
 
 def sign_built(built: Built, key: str) -> Path | None:
-    """Sign a bundle where a key is named, here or by DEPLOYKIT_SIGN; return its signature, if any.
+    """Sign a bundle with a key or the one that DEPLOYKIT_SIGN names; returns the signature's path.
 
-    One that was made before stays where it is of these very bytes, and goes where it is not.
+    Without a key, an earlier signature is kept if it is of the same bytes, and removed otherwise.
     """
     key = key or os.environ.get(VARIABLE, "")
     if key:
@@ -74,7 +74,7 @@ def sign_built(built: Built, key: str) -> Path | None:
 
 
 def sign_again(path: Path) -> None:
-    """Sign a bundle that was built before, where DEPLOYKIT_SIGN names a key."""
+    """Sign an existing bundle if DEPLOYKIT_SIGN names a key."""
     if os.environ.get(VARIABLE):
         with BundleFile(path) as bundle:
             manifest = bundle.manifest
@@ -88,7 +88,7 @@ def previous(project: Project, store: str = DEFAULT) -> Last | None:
 
 
 def read_last(path: Path) -> Last | None:
-    """Return a bundle as what another one is compared with, None where it cannot be read."""
+    """Return what another bundle is compared with, None if this one cannot be read."""
     try:
         with BundleFile(path) as bundle:
             own = [layer for layer in bundle.manifest.layers if layer.kind in _OWN]
@@ -102,7 +102,7 @@ def read_last(path: Path) -> Last | None:
 
 
 def summary(built: Built, last: Last | None, seconds: float) -> list[Line]:
-    """Return a bundle in words: what it is, what is big, what changed, how long it took."""
+    """Return the lines about a bundle: name, size, largest layers, changes, duration, SHA-256."""
     manifest = built.manifest
     unpacked = sum(layer.size for layer in manifest.layers)
     lines: list[Line] = [(f"{manifest.project} {manifest.release_id} is bundled", "good")]
@@ -128,7 +128,7 @@ def _platform(manifest: Manifest) -> str:
 
 
 def biggest(manifest: Manifest) -> list[str]:
-    """Return the layers by size, the small ones in one line."""
+    """Return lines with the largest layers, and one with the sum of the others."""
     ordered = sorted(manifest.layers, key=lambda one: (-one.size, one.name))
     rows = [(title(layer), in_bytes(layer.size)) for layer in ordered[:_BIGGEST]]
     rest = ordered[_BIGGEST:]
@@ -140,7 +140,7 @@ def biggest(manifest: Manifest) -> list[str]:
 
 
 def changes(before: Last, now: Last) -> list[str]:
-    """Return what differs from the last bundle, layer by layer, the project's own files by name."""
+    """Return lines with the layers that differ, and the first of the project's files that do."""
     old = {(layer.kind, layer.name): layer for layer in before.manifest.layers}
     new = {(layer.kind, layer.name): layer for layer in now.manifest.layers}
     lines = []
@@ -159,8 +159,8 @@ def changes(before: Last, now: Last) -> list[str]:
             ]
     release = before.manifest.release_id
     if not lines:
-        return [f"the same as the last one, {release}"]
-    return [f"against the last one, {release}:", *lines]
+        return [f"the same as the previous one, {release}"]
+    return [f"compared with the previous one, {release}:", *lines]
 
 
 def _versions(old: Layer, new: Layer) -> str:
@@ -168,7 +168,7 @@ def _versions(old: Layer, new: Layer) -> str:
 
 
 def changed_files(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return the files that differ, the first few by name.
+    """Return lines with the files that differ, the first few by name.
 
     >>> changed_files({"app/a.py": "1", "app/b.py": "1"}, {"app/a.py": "2"})
     ['~ a.py', '- b.py']

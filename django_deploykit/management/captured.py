@@ -1,4 +1,4 @@
-"""Taking what a command writes to standard output, to put it into a JSON object."""
+"""Capturing standard output, to put it into a JSON object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def captured(work: Callable[[], int]) -> tuple[int, str]:
-    """Run ``work``; return its exit code and what it and its children wrote to standard output."""
+    """Run ``work``; returns its exit code and the output of it and its child processes."""
     sys.stdout.flush()
     kept = os.dup(1)
     try:

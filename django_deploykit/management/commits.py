@@ -1,4 +1,4 @@
-"""Which commits a release brings, asked of git; a release whose history is not here brings none."""
+"""The commits between two releases, as far as this clone has them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HASH = re.compile(r"[0-9a-f]{7,40}")
 
 
 def brought(root: Path, before: str | None, now: str) -> list[str]:
-    """Return what lies between two release ids in words, [] where git does not know both."""
+    """Return lines about the commits between two release ids, [] if git does not know both."""
     old, new = (before or "").rpartition("-")[2], now.rpartition("-")[2]
     if old == new or not _HASH.fullmatch(old) or not _HASH.fullmatch(new):
         return []
@@ -26,13 +26,13 @@ def brought(root: Path, before: str | None, now: str) -> list[str]:
         text=True,
         errors="replace",
     )
-    return in_words(done.stdout.splitlines(), old) if done.returncode == 0 else []
+    return commit_lines(done.stdout.splitlines(), old) if done.returncode == 0 else []
 
 
-def in_words(lines: Sequence[str], old: str) -> list[str]:
-    """Return git's marked lines (``> hash subject`` came, ``<`` went) as a summary has them.
+def commit_lines(lines: Sequence[str], old: str) -> list[str]:
+    """Return the lines of a summary for git's marked ones (``> hash subject`` is new, ``<`` is gone).
 
-    >>> in_words(["> cd34ef5 Greet again"], "ab12cd3")
+    >>> commit_lines(["> cd34ef5 Greet again"], "ab12cd3")
     ['1 commit since ab12cd3:', '  + cd34ef5 Greet again']
     """
     came = [line[2:] for line in lines if line.startswith(">")]

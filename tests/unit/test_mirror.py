@@ -13,19 +13,9 @@ import django_deploykit
 PACKAGE = Path(django_deploykit.__file__).parent
 UNIT = Path(__file__).parent
 # Modules that need none under their name, and why.
-EXCEPTIONS = {
-    "bundle/project_side/ask_project_traced.py": "only works in a traced child: test_static_cache",
-}
+EXCEPTIONS: dict[str, str] = {}
 # Modules without, still. A row goes when the tests are there.
 GAPS: tuple[str, ...] = (
-    "bundle/assembly.py",
-    "bundle/build.py",
-    "bundle/build_cache.py",
-    "bundle/commands.py",
-    "bundle/environment.py",
-    "bundle/locks/requirements.py",
-    "bundle/scratch.py",
-    "bundle/subprocesses.py",
     "checks/accounts.py",
     "checks/core.py",
     "checks/database.py",
@@ -39,7 +29,6 @@ GAPS: tuple[str, ...] = (
     "checks/staticfiles.py",
     "checks/subject.py",
     "management/checking.py",
-    "management/commands/bundle.py",
     "management/commands/deploy_check.py",
     "release/request.py",
     "runtime/base/errors.py",

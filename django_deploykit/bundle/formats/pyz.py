@@ -47,11 +47,7 @@ def zip_time(moment: int) -> tuple[int, int, int, int, int, int]:
 def _members(content: Content) -> dict[str, bytes]:
     manifest, text = content.manifest, content.manifest.dumps()
     main = main_text(
-        text,
-        manifest.project,
-        manifest.settings_module,
-        manifest.release_id,
-        content.runtime,
+        text, manifest.project, manifest.settings_module, manifest.release_id, content.runtime
     )
     return {
         "__main__.py": main.encode(),

@@ -16,9 +16,7 @@ def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:  # noqa:
 
 
 READER = Reader(
-    read,
-    command="uv export --format pylock.toml -o pylock.toml, or pip lock",
-    name="pylock.toml",
+    read, command="uv export --format pylock.toml -o pylock.toml, or pip lock", name="pylock.toml"
 )
 
 

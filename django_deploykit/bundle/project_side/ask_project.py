@@ -1,7 +1,7 @@
-"""Run by the locked environment's Python in the export: what the project says of itself, and collectstatic.
+"""Loads the project once: collects its static files, and writes facts about it.
 
-Usage: ``python ask_project.py ANSWER``; the answer is written there as JSON, output goes to the streams.
-It depends on nothing but Django, and starts it once.
+Usage: ``python ask_project.py ANSWER``, with the locked environment's Python, in the export. The answer is a
+JSON file. It depends on Django only.
 """
 
 import importlib
@@ -15,22 +15,20 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """Something that the project must change: what, and how."""
+    """A mistake in the project: message and hint."""
 
 
 def main(answer: str) -> None:
-    """Ask the project, collect its static files, write the answer."""
-    sys.path[0] = (
-        os.getcwd()
-    )  # in the place of this file's own folder, whose modules are no project's
+    """Collect static files and facts, and write the answer."""
+    sys.path[0] = os.getcwd()  # in place of this file's folder
     facts: dict[str, Any] = {"stage": "settings", "problem": "", "where": ""}
     try:
         collect(facts)
     except Refusal as error:
         facts["problem"], facts["hint"] = error.args
     except SystemExit as error:
-        facts["problem"] = f"it ended itself with {error.code!r}"
-    except BaseException as error:  # noqa: BLE001 - whatever the project raises is told
+        facts["problem"] = f"the project exited with {error.code!r}"
+    except BaseException as error:  # noqa: BLE001 - a project may raise anything
         facts["problem"] = f"{type(error).__name__}: {error}"
         facts["where"] = place_of(error)
         facts["trace"] = traceback.format_exc()
@@ -69,23 +67,23 @@ def collect(facts: dict[str, Any]) -> None:
     configuration(facts)
     if facts["staticfiles"] and facts["static_root"]:
         facts["stage"] = "collectstatic"
-        judge_root(facts["static_root"])
+        validate_root(facts["static_root"])
         collect_static()
         forget_times(facts["static_root"])
     facts["stage"] = "done"
 
 
-def judge_root(root: str) -> None:
-    """Refuse a STATIC_ROOT that is not a folder of its own in the project."""
+def validate_root(root: str) -> None:
+    """Raise :class:`Refusal` if STATIC_ROOT is not a folder below the project's."""
     inside = os.path.relpath(root, os.getcwd())
     hint = "Set it to a folder of the project: STATIC_ROOT = BASE_DIR / 'staticfiles'."
     if inside == "." or inside.startswith(".."):
         where = "the project's folder itself" if inside == "." else f"{root}, outside the project"
-        raise Refusal(f"STATIC_ROOT is {where}; a bundle holds what is in it", hint)
+        raise Refusal(f"STATIC_ROOT is {where}; its content would be bundled", hint)
 
 
 def collect_static() -> None:
-    """Collect the static files; a file that names one that is not there is told by its own name."""
+    """Collect the static files; raises :class:`Refusal` for a file that refers to a missing one."""
     from django.contrib.staticfiles import finders
     from django.contrib.staticfiles.storage import staticfiles_storage
     from django.core.management import call_command
@@ -109,13 +107,13 @@ def collect_static() -> None:
         text = str(error).strip()
         raise Refusal(
             f"{match[1] if name.startswith('..') else name}: {text}",
-            "Add the file that is named there, or take its name out.",
+            "Add the missing file, or remove the reference to it.",
         ) from error
     order_manifest(staticfiles_storage)
 
 
 def forget_times(root: str) -> None:
-    """Take the time out of gzip files, which some tools write as they run (django-compressor)."""
+    """Remove the time from gzip files, which some tools write (django-compressor)."""
     for folder, _, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
@@ -123,7 +121,7 @@ def forget_times(root: str) -> None:
                 continue
             with open(path, "rb") as file:
                 head = file.read(8)
-            # A header with a checksum of its own (flag 2) stays as it is.
+            # Flag 2: the header has a checksum, and stays.
             if len(head) == 8 and head[:2] == b"\x1f\x8b" and not head[3] & 2 and any(head[4:]):
                 with open(path, "r+b") as file:
                     file.seek(4)
@@ -131,7 +129,7 @@ def forget_times(root: str) -> None:
 
 
 def order_manifest(storage: Any) -> None:
-    """Sort what the storage wrote about its files: Django lists them as the disk happened to."""
+    """Sort the storage's manifest, which has the order in which the disk listed the files."""
     name = getattr(storage, "manifest_name", "")
     place = getattr(storage, "manifest_storage", None)
     try:
@@ -146,7 +144,7 @@ def order_manifest(storage: Any) -> None:
 
 
 def configuration(facts: dict[str, Any]) -> None:
-    """Ask django_deploykit.conf, where the project uses it, what it has to be told."""
+    """Add the configuration that the project declares with django_deploykit.conf, if it uses it."""
     try:
         conf = importlib.import_module("django_deploykit.conf")
     except ImportError:
@@ -158,7 +156,7 @@ def configuration(facts: dict[str, Any]) -> None:
 
 
 def callable_of(dotted: str | None, name: str, settings: str) -> str:
-    """Return the application as gunicorn takes it, ``shop.wsgi:application``, "" where there is none."""
+    """Return the application in gunicorn's notation, ``shop.wsgi:application``, "" if there is none."""
     if dotted:
         module, _, attribute = dotted.rpartition(".")
         return f"{module}:{attribute}"
@@ -168,7 +166,7 @@ def callable_of(dotted: str | None, name: str, settings: str) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Return the project's line that an error came from, ``shop/settings.py:14``."""
+    """Return the project's file and line that raised an error, ``shop/settings.py:14``."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.relpath(error.filename)}:{error.lineno}"
     here = os.getcwd() + os.sep

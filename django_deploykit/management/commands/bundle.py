@@ -14,7 +14,7 @@ from django_deploykit.management.extra import BUILDING, need_extra
 
 
 class Command(ProjectCommand):
-    """Parse, call, print."""
+    """Build a bundle and print what it contains."""
 
     help = "Bundle a clean git commit: code, locked dependencies, static files, the server, in one file."
 
@@ -49,12 +49,12 @@ class Command(ProjectCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run as a command of a process of its own."""
+        """Run as the command of its own process."""
         with last_act():
             super().run_from_argv(argv)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Run, and end with the exit code that the documentation promises."""
+        """Run; exits with the documented code if it is not 0."""
         console = console_of(options)
         code = run_command(lambda: self._run(options, console), console)
         if code:

@@ -57,10 +57,10 @@ def test_passwords_in_urls_are_not_shown() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Hash mismatch for x", "not the one that was locked"),
+        ("Hash mismatch for x", "not the locked one"),
         ("x has no wheels with a matching Python ABI tag", "--platform"),
         ("Distribution not found at: file:///x", "committed"),
-        ("Failed to build `x==1`", "install what it needs"),
+        ("Failed to build `x==1`", "install what its build needs"),
         ("error: dns error", "cannot be reached"),
         ("something else", ""),
     ],

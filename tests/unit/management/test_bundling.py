@@ -1,4 +1,4 @@
-"""What a bundle is told as: sizes, changes against the last one, machines."""
+"""What is printed about a bundle: sizes, changes since the previous one, JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DJANGO = make_layer("distribution", "django", "5.2.1", {"lib/django.py": b"1"})
 APP = make_layer("app", "app", "", {"app/manage.py": b"1", "app/shop/views.py": b"1"})
 
 
-def test_says_versions_that_changed_and_layers_that_came_and_went() -> None:
+def test_shows_changed_versions_and_added_and_removed_layers() -> None:
     newer = replace(DJANGO, version="5.2.2", sha256="2" * 64)
     pillow = make_layer("distribution", "pillow", "11", {"lib/pil.py": b"1"})
     gone = make_layer("distribution", "six", "1.17", {"lib/six.py": b"1"})
@@ -36,16 +36,16 @@ def test_says_versions_that_changed_and_layers_that_came_and_went() -> None:
     ]
 
 
-def test_names_the_projects_own_files() -> None:
+def test_names_the_changed_files_of_the_project() -> None:
     newer = replace(APP, sha256="3" * 64)
     before = Last(make_manifest((APP,)), {APP.sha256: {"app/a.py": "1", "app/b.py": "1"}})
     now = Last(make_manifest((newer,)), {newer.sha256: {"app/a.py": "2", "app/c.py": "1"}})
     assert changes(before, now)[1:] == ["  ~ app", "      ~ a.py", "      - b.py", "      + c.py"]
 
 
-def test_the_same_is_called_the_same() -> None:
+def test_says_that_nothing_changed() -> None:
     last = Last(make_manifest((DJANGO, APP)))
-    assert changes(last, last) == [f"the same as the last one, {last.manifest.release_id}"]
+    assert changes(last, last) == [f"the same as the previous one, {last.manifest.release_id}"]
 
 
 def test_counts_files_beyond_the_first() -> None:
@@ -55,17 +55,17 @@ def test_counts_files_beyond_the_first() -> None:
     assert changed_files(old, old) == []
 
 
-def test_sizes_are_in_order_and_the_small_ones_together() -> None:
+def test_sums_up_the_small_layers() -> None:
     layers = tuple(
         Layer("distribution", f"d{n}", "1", f"{n:064d}", (n + 1) << 10, 1) for n in range(11)
     )
     lines = biggest(make_manifest(layers))
     assert lines[0].split() == ["d10", "1", "11.0", "KiB"]
     assert lines[-1].split() == ["3", "more", "6.0", "KiB"]
-    assert len({len(line) for line in lines}) == 1  # sizes end below each other
+    assert len({len(line) for line in lines}) == 1  # sizes are aligned
 
 
-def test_the_summary_ends_with_the_path_alone(tmp_path: Path) -> None:
+def test_the_summary_ends_with_the_path(tmp_path: Path) -> None:
     manifest = make_manifest((DJANGO, APP))
     built = Built(tmp_path / "shop.pyz", manifest, "f" * 64, 2048)
     lines = [line for line, _ in summary(built, None, 1.5)]
@@ -75,14 +75,14 @@ def test_the_summary_ends_with_the_path_alone(tmp_path: Path) -> None:
     assert lines[-1] == str(tmp_path / "shop.pyz")
 
 
-def test_a_last_bundle_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+def test_a_previous_bundle_that_cannot_be_read_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "shop.pyz"
     path.write_bytes(b"no bundle")
     assert read_last(path) is None
     assert read_last(tmp_path / "away.pyz") is None
 
 
-def test_machines_get_what_is_promised(tmp_path: Path) -> None:
+def test_json_has_the_documented_keys(tmp_path: Path) -> None:
     built = Built(tmp_path / "shop.pyz", make_manifest((DJANGO,)), "f" * 64, 2048, {"export": 0.5})
     data = json.loads(json.dumps(as_json(built)))
     promised = {"path", "release_id", "commit", "sha256", "size", "layers", "seconds"}

@@ -1,10 +1,10 @@
-"""What lies between two releases, as git tells it."""
+"""The commits between two releases."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from django_deploykit.management.commits import brought, cut, in_words
+from django_deploykit.management.commits import brought, commit_lines, cut
 from tests.projects import commit, run
 
 
@@ -12,7 +12,7 @@ def release(sha: str) -> str:
     return f"20261123T041500-{sha[:7]}"
 
 
-def test_names_the_commits_that_came_and_those_that_went(tmp_path: Path) -> None:
+def test_shows_new_and_missing_commits(tmp_path: Path) -> None:
     run("git", "init", "-q", "-b", "main", cwd=tmp_path)
     first = commit(tmp_path, "Open")
     second = commit(tmp_path, "Greet")
@@ -34,7 +34,7 @@ def test_says_nothing_where_git_does_not_know_both(tmp_path: Path) -> None:
 
 
 def test_counts_what_it_does_not_show() -> None:
-    lines = in_words([f"> {n:07d} Change" for n in range(8)], "ab12cd3")
+    lines = commit_lines([f"> {n:07d} Change" for n in range(8)], "ab12cd3")
     assert lines[0] == "8 commits since ab12cd3:"
     assert lines[-1] == "  + and 3 more"
     assert len(lines) == 7

@@ -1,4 +1,4 @@
-"""What of a repository gets into a bundle: the commit, and nothing else."""
+"""What is exported of a repository: the commit, and nothing else."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_refuses_modified_files_with_their_list_unless_a_commit_is_named(
     assert exported(repository, tmp_path / "out", "HEAD")["shop/a.txt"] == "a\n"
 
 
-def test_mentions_untracked_files_and_leaves_them_behind(repository: Path, tmp_path: Path) -> None:
+def test_names_untracked_files_and_does_not_export_them(repository: Path, tmp_path: Path) -> None:
     (repository / "notes.txt").write_text("mine")
     (repository / ".gitignore").write_text("*.log\n")
     (repository / "x.log").write_text("")
@@ -63,7 +63,7 @@ def test_deleted_and_renamed_files_count_as_modified(repository: Path) -> None:
     assert set(caught.value.problems) == {"shop/a.txt", "shop/b.txt"}
 
 
-def test_shows_no_more_modified_files_than_one_can_read(repository: Path) -> None:
+def test_shows_the_first_modified_files(repository: Path) -> None:
     write_tree(repository, {f"many/{number:03}.txt": "" for number in range(50)})
     commit(repository)
     for path in (repository / "many").iterdir():
@@ -74,7 +74,7 @@ def test_shows_no_more_modified_files_than_one_can_read(repository: Path) -> Non
     assert caught.value.problems[-1] == "and 30 more"
 
 
-def test_submodules_come_at_their_recorded_commits(repository: Path, tmp_path: Path) -> None:
+def test_exports_submodules_at_their_recorded_commits(repository: Path, tmp_path: Path) -> None:
     inner = write_tree(tmp_path / "inner", {"one.txt": "old\n"})
     run("git", "init", "-q", cwd=inner)
     commit(inner)
@@ -97,7 +97,7 @@ def test_submodules_come_at_their_recorded_commits(repository: Path, tmp_path: P
     assert "git submodule update" in missing.value.hint
 
 
-def test_a_project_in_a_folder_of_its_repository_is_exported_alone(tmp_path: Path) -> None:
+def test_exports_only_the_projects_folder_of_its_repository(tmp_path: Path) -> None:
     top = write_tree(
         tmp_path / "top",
         {
@@ -143,9 +143,7 @@ def test_keeps_execute_bits_and_no_other_mode(repository: Path, tmp_path: Path) 
     assert modes == [0o755, 0o644]
 
 
-def test_links_within_the_project_become_what_they_point_at(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_links_within_the_project_become_copies(repository: Path, tmp_path: Path) -> None:
     (repository / "shop/link.txt").symlink_to("a.txt")
     (repository / "again.txt").symlink_to("shop/link.txt")
     (repository / "folder").symlink_to("shop")
@@ -157,7 +155,7 @@ def test_links_within_the_project_become_what_they_point_at(
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "nowhere", "..", "loop", "."])
-def test_refuses_links_that_lead_out_nowhere_or_to_themselves(
+def test_refuses_links_that_leave_the_commit_are_broken_or_contain_themselves(
     repository: Path, tmp_path: Path, target: str
 ) -> None:
     (repository / "shop" / "loop").symlink_to(target)
@@ -178,9 +176,9 @@ def test_a_hook_of_git_may_bundle(
 def test_refuses_where_there_is_no_commit_to_build(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BundleError, match="no commit of this repository"):
+    with pytest.raises(BundleError, match="is not a commit of this repository"):
         find_commit(repository, "--output=/tmp/x")
-    with pytest.raises(BundleError, match="'v9' is no commit"):
+    with pytest.raises(BundleError, match="'v9' is not a commit"):
         find_commit(repository, "v9")
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -197,7 +195,7 @@ def test_refuses_where_there_is_no_commit_to_build(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give a folder away")
-def test_says_what_git_says_of_a_repository_that_is_another_users(repository: Path) -> None:
+def test_shows_gits_message_about_a_repository_of_another_user(repository: Path) -> None:
     run("chown", "-R", "65534", repository)
     with pytest.raises(BundleError, match="dubious ownership"):
         find_commit(repository)

@@ -1,0 +1,136 @@
+"""Assembling a bundle: valid files, layers, processes, the manifest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_deploykit.bundle.assembly import (
+    make_content,
+    make_manifest,
+    own_layers,
+    static_folder,
+    validate_paths,
+)
+from django_deploykit.bundle.commands import ProjectAnswer
+from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython, find_target
+from django_deploykit.bundle.locks.base import LockFile, Requirement
+from django_deploykit.bundle.source import Commit
+from django_deploykit.bundle.static_cache import CollectedStatic, Question
+from django_deploykit.errors import Problems
+from django_deploykit.project import Project
+from django_deploykit.runtime.bundle.manifest import Layer, Process
+
+GUNICORN = Layer("distribution", "gunicorn", "22.0", "1" * 64, 10, 1)
+COMMIT = Commit(Path("/r"), "", "ab12cd3" + "0" * 33, 1795407300, "c" * 40, "v1")
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    return {
+        "settings_module": "shop.settings",
+        "wsgi": "shop.wsgi:application",
+        "asgi": "",
+        "static_root": str(folder.resolve() / "staticfiles"),
+        "static_url": "/static/",
+        "staticfiles": True,
+        "required": ["[site] secret_key"],
+        "sample": "[site]\n",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "export"
+    for name in ("manage.py", "debug.log", "staticfiles/a.css"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x = 1\n")
+    return folder
+
+
+def collected(folder: Path) -> CollectedStatic:
+    answer = ProjectAnswer(facts_of(folder), ("debug.log",))
+    return CollectedStatic(Question(folder, {}, ""), answer)
+
+
+def test_the_app_and_its_static_files_are_two_layers_without_stray_files(folder: Path) -> None:
+    app, static = own_layers(collected(folder), folder, find_target("", ""))
+    assert (app.kind, app.files) == ("app", 2)  # manage.py and its bytecode
+    assert (static.kind, static.files) == ("static", 1)
+
+
+def test_a_reused_static_layer_is_not_packed_again(folder: Path) -> None:
+    layer = Layer("static", "static", "", "5" * 64, 10, 1)
+    known = replace(collected(folder), reused=True, static=layer)
+    (folder / "staticfiles" / "a.css").unlink()
+    assert own_layers(known, folder, find_target("", ""))[1:] == [layer]
+
+
+def test_refuses_names_and_links_that_a_release_cannot_contain(tmp_path: Path) -> None:
+    top = tmp_path / "export"
+    top.mkdir()
+    (top / "good.txt").write_text("")
+    (top / "link.txt").symlink_to("good.txt")
+    (top / "out.txt").symlink_to("/etc/passwd")
+    (top / "back\\slash").write_text("")
+    os.mkfifo(top / "pipe")
+    validate_paths(["good.txt", "link.txt"], top)
+    with pytest.raises(Problems) as caught:
+        validate_paths(["good.txt", "out.txt", "back\\slash", "pipe"], top)
+    assert [text.partition(":")[0] for text in caught.value.problems] == [
+        "'out.txt'",
+        "'back\\\\slash'",
+        "'pipe'",
+    ]
+
+
+def test_static_folder_is_relative_and_empty_without_static_files(tmp_path: Path) -> None:
+    facts = facts_of(tmp_path)
+    assert static_folder(facts, tmp_path) == "staticfiles"
+    assert static_folder({**facts, "staticfiles": False}, tmp_path) == ""
+    assert static_folder({**facts, "static_root": ""}, tmp_path) == ""
+
+
+def manifest_of(folder: Path, *layers: Layer) -> Any:
+    project = Project(folder, "shop", folder / "deploykit.ini")
+    target = TargetPython("3.11", sys.executable, "3.11.7", "linux-x86_64")
+    environment = InstalledEnvironment(folder, (), "any", "", (), (), ())
+    lock = LockFile("requirements.txt", (Requirement("gunicorn==22.0", (), "requirements.txt:1"),))
+    return make_manifest(
+        project, COMMIT, target, environment, lock, facts_of(folder), layers, folder
+    )
+
+
+def test_the_manifest_has_the_commit_but_no_tag(folder: Path) -> None:
+    manifest = manifest_of(folder, GUNICORN)
+    assert manifest.release_id == COMMIT.release_id == "20261123T041500-ab12cd3"
+    assert (manifest.tag, manifest.branch) == ("", "")
+    assert manifest.static_root == "app/staticfiles"
+    assert manifest.unhashed
+    assert manifest.processes[0].name == "web"
+
+
+def test_a_procfile_names_the_processes(folder: Path) -> None:
+    (folder / "Procfile").write_text("\ufeffweb: gunicorn shop.wsgi\nworker: celery\n")
+    assert manifest_of(folder, GUNICORN).processes == (
+        Process("web", "gunicorn shop.wsgi"),
+        Process("worker", "celery"),
+    )
+
+
+def test_refuses_gunicorn_that_is_not_locked(folder: Path) -> None:
+    with pytest.raises(Problems, match="gunicorn is not among the locked dependencies"):
+        manifest_of(folder)
+
+
+def test_the_content_has_sample_and_sbom(folder: Path) -> None:
+    lock = LockFile("requirements.txt", ())
+    content = make_content(manifest_of(folder, GUNICORN), find_target("", ""), lock, "[site]\n")
+    assert content.files["sample.ini"] == b"[site]\n"
+    assert b"CycloneDX" in content.files["sbom.cdx.json"]
+    assert "bootstrap.py" in content.runtime

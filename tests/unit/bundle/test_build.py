@@ -1,0 +1,70 @@
+"""Building: what is refused, and where the file goes. Integration tests build whole bundles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle import build as module
+from django_deploykit.bundle.build import BuildRequest, build, validate_name
+from django_deploykit.bundle.commands import ProjectAnswer
+from django_deploykit.errors import BundleError
+from django_deploykit.progress import Quiet
+from django_deploykit.project import Project
+from tests.bundles import make_manifest
+from tests.projects import commit, start_repository
+
+MANIFEST = make_manifest(())
+NAME = f"shop-{MANIFEST.release_id}.pyz"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "README").write_text("")
+    start_repository(root)
+    return Project(root, "shop", root / "deploykit.ini")
+
+
+def test_refuses_a_commit_without_manage_py(project: Project) -> None:
+    with pytest.raises(BundleError, match=r"the commit has no manage\.py"):
+        build(BuildRequest(project), Quiet())
+
+
+def test_refuses_a_commit_without_a_lock_file(project: Project) -> None:
+    (project.root / "manage.py").write_text("")
+    commit(project.root)
+    with pytest.raises(BundleError, match="there is no lock file in the commit"):
+        build(BuildRequest(project), Quiet())
+
+
+def test_reports_an_error_of_the_disk(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/tmp/x")
+
+    monkeypatch.setattr(module, "export", full)
+    with pytest.raises(BundleError, match="cannot be built: /tmp/x No space left") as caught:
+        build(BuildRequest(project), Quiet())
+    assert "TMPDIR" in caught.value.hint
+
+
+def test_the_file_goes_where_the_request_says(project: Project, tmp_path: Path) -> None:
+    request = BuildRequest(project)
+    stored = project.root / ".deploykit" / "bundles" / NAME
+    assert module._output(request, MANIFEST) == stored
+    named = replace(request, output=tmp_path / "x.pyz")
+    assert module._output(named, MANIFEST) == tmp_path / "x.pyz"
+    assert module._output(replace(request, output=tmp_path), MANIFEST) == tmp_path / NAME
+    new = replace(request, output=tmp_path / "new", into_folder=True)
+    assert module._output(new, MANIFEST) == tmp_path / "new" / NAME
+
+
+def test_refuses_settings_that_read_the_configuration_of_another_project() -> None:
+    validate_name(ProjectAnswer({"configs": []}, ()), "shop")
+    validate_name(ProjectAnswer({"configs": ["other", "shop"]}, ()), "shop")
+    with pytest.raises(BundleError, match=r'Config\("other"\), but the project\'s name is shop'):
+        validate_name(ProjectAnswer({"configs": ["other"]}, ()), "shop")

@@ -1,0 +1,39 @@
+"""Temporary folders: removed however the block ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle.scratch import scratch
+
+
+def test_the_folder_is_private_and_removed(tmp_path: Path) -> None:
+    with scratch(tmp_path) as folder:
+        assert folder.parent == tmp_path
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "file").write_text("")
+    assert list(tmp_path.iterdir()) == []
+
+
+def strike(number: int) -> None:
+    os.kill(os.getpid(), number)
+    signal.pause()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_block_and_removes_the_folder(tmp_path: Path, number: int) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), scratch(tmp_path):
+        strike(number)
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) == before
+
+
+def test_an_error_passes_and_the_folder_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="mine"), scratch(tmp_path):
+        raise ValueError("mine")
+    assert list(tmp_path.iterdir()) == []
