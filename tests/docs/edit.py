@@ -1,6 +1,6 @@
 """Make the edit that a diff in the documentation shows: ``python edit.py FILE < DIFF``.
 
-Lines with ``-`` and plain ones must stand in the file, together and once; … in them is anything.
+Lines with ``-`` and plain ones must be in the file, together and once; … in them is anything.
 """
 
 import re

@@ -79,7 +79,7 @@ def blocks(path: Path) -> list[Block]:
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a page that stand in no block, with their numbers."""
+    """Yield the lines of a page outside of blocks, with their numbers."""
     inside = ""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = _FENCE.match(line)

@@ -14,9 +14,6 @@ from django.core.management.base import CommandError
 
 from tests.docs.markdown import ROOT, Command, anchors, blocks, commands, links, pages
 
-# Pages that others write; a link to one may lead nowhere until it is there.
-PENDING: tuple[str, ...] = ("docs/measurements.md",)
-
 
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
@@ -30,8 +27,6 @@ def test_links_resolve(path: Path) -> None:
             continue
         name, _, anchor = target.partition("#")
         found = path if not name else Path(os.path.normpath(path.parent / name))
-        if str(found.relative_to(ROOT)) in PENDING:
-            continue
         if not found.exists() or not found.is_relative_to(ROOT):
             broken.append(f"{relative(path)}:{number}: {target}")
         elif anchor and anchor not in anchors(found):
