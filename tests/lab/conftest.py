@@ -75,17 +75,11 @@ def bundles_for(lab: None, tmp_path_factory: pytest.TempPathFactory) -> BundlesF
 Fleet = Callable[..., Controller]
 
 
-@pytest.fixture(scope="module")
-def fleet(
-    boot_module_host: BootHost, bundles_for: BundlesFor, tmp_path_factory: pytest.TempPathFactory
+def _fleet(
+    boot: BootHost, bundles_for: BundlesFor, tmp_path_factory: pytest.TempPathFactory
 ) -> Fleet:
-    """Return ``fleet(2, "trixie")``: a controller with that many booted hosts, bare or ``ready=True``.
-
-    Ready hosts were set up and their configuration is filled in; nothing is live there yet.
-    """
-
     def make(count: int = 1, suite: str = "bookworm", *, ready: bool = False) -> Controller:
-        hosts = boot_all(boot_module_host, [suite] * count)
+        hosts = boot_all(boot, [suite] * count)
         made = Controller(tmp_path_factory.mktemp("controller"), bundles_for(suite), hosts)
         made.write_ini()
         if ready:
@@ -94,6 +88,27 @@ def fleet(
         return made
 
     return make
+
+
+@pytest.fixture(scope="module")
+def fleet(
+    boot_module_host: BootHost, bundles_for: BundlesFor, tmp_path_factory: pytest.TempPathFactory
+) -> Fleet:
+    """Return ``fleet(2, "trixie")``: a controller with that many booted hosts, bare or ``ready=True``.
+
+    Ready hosts are set up and configured; nothing is live there. All tests of a module share them,
+    in any order: a test asks for the state that it starts from, and puts back what it changed
+    besides the live release.
+    """
+    return _fleet(boot_module_host, bundles_for, tmp_path_factory)
+
+
+@pytest.fixture
+def new_fleet(
+    boot_host: BootHost, bundles_for: BundlesFor, tmp_path_factory: pytest.TempPathFactory
+) -> Fleet:
+    """As ``fleet``, for hosts of one test."""
+    return _fleet(boot_host, bundles_for, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """A controller with hosts: the real ``testproject/`` as a repository, its ``manage.py release``.
 
-The controller's own ssh configuration lies in a file of its own (``DEPLOYKIT_SSH_CONFIG``), so
-nothing of the machine's is touched.
+The controller's ssh configuration is a file of its own (``DEPLOYKIT_SSH_CONFIG``), so that nothing of
+this machine's is touched.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import pty
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +149,11 @@ class Controller:
         path = self.bundles.path(name)
         return self.run("--bundle", str(path), "--noinput", "--json", *words, **env)
 
+    def be_live(self, name: str) -> None:
+        """Make a release live on every host; does nothing where it already is."""
+        if {current(host) for host in self.hosts} != {self.id(name)}:
+            self.release(name).well()
+
     def id(self, name: str) -> str:
         """Return a release's id."""
         return self.bundles.id(name)
@@ -160,6 +164,11 @@ def fill_in(*hosts: Host, **more: str) -> None:
     for host in hosts:
         names = f"shop.example.com, {host.address}, localhost"
         host.run(f"sed -i 's/^# *allowed_hosts.*/allowed_hosts = {names}/' /etc/shop/shop.ini")
+
+
+def current(host: Host) -> str:
+    """Return the release that a host's ``current`` names, "" before the first."""
+    return host.run('basename "$(readlink /srv/shop/current)"').strip()
 
 
 def live(host: Host) -> str:
@@ -190,12 +199,3 @@ def boot_all(boot: Any, suites: Sequence[str]) -> list[Host]:
 def facts_of(rows: Mapping[str, Any], host: Host) -> Any:
     """Return what a command's JSON says of a host."""
     return rows[f"deploy@{host.address}"]
-
-
-def until(done: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    for _ in range(600):
-        if done():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it never came to that")

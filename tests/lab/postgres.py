@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.fleet import until
+from tests.waiting import until
 
 _ADDRESS = "127.0.2.1"
 

@@ -1,6 +1,6 @@
 """A project's bundles made by hand: a small WSGI application behind a real gunicorn.
 
-Its ``manage.py`` answers ``deploy_check`` and ``migrate`` as a project's would, and tells what a
+Its ``manage.py`` answers ``deploy_check`` and ``migrate`` as a project's would, and prints what a
 process can see and write where it runs.
 """
 

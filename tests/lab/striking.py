@@ -19,6 +19,7 @@ from tests.load import Load
 from tests.projects import IDENTITY
 
 ALL = os.environ.get("DEPLOYKIT_LAB") == "all"  # try every fault at every moment
+OPTIONS = "boot = 20\ndrain = 4"  # of a host that is struck at
 _LONGEST = 180.0  # seconds for a release, on a busy machine
 _SCRIPT = Path(__file__).with_name("faulty.py")
 
@@ -136,6 +137,23 @@ def signal_sessions(host: Host, name: str) -> None:
     )
 
 
+@contextmanager
+def stopped_sshd(host: Host) -> Iterator[None]:
+    """Stop the host's sshd while the block runs: connections are accepted, and nothing answers."""
+    # A session that is open already needs no new connection; it ends with its standard input.
+    script = (
+        "p=$(systemctl show -P MainPID ssh); kill -STOP $p; echo stopped; read x; kill -CONT $p"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*host.ssh(), script], stdin=pipe, stdout=pipe, text=True) as shell:
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == "stopped\n"
+        try:
+            yield
+        finally:
+            shell.communicate()
+
+
 def cut_power(struck: Struck, host: Host) -> None:
     """Cut the host's power, and boot it."""
     host.cut()
@@ -206,8 +224,8 @@ def completes(controller: Controller, host: Host, name: str, *words: str) -> Don
     return done
 
 
-def judge(controller: Controller, host: Host, done: Done, target: str, before: str) -> None:
-    """The exit code and the outcome tell the truth about what serves."""
+def check_outcome(controller: Controller, host: Host, done: Done, target: str, before: str) -> None:
+    """Check that exit code and JSON agree with what serves."""
     now = serves(host)
     assert "Traceback" not in done.err, done.err
     if done.code == 0:
@@ -248,7 +266,7 @@ def name_of(controller: Controller, release: str) -> str:
 def one_host(fleet: Callable[..., Controller]) -> Controller:
     """Return a controller with one host where ``one`` is live and ``two`` known."""
     made = fleet(1)
-    made.write_ini("boot = 20\ndrain = 4")
+    made.write_ini(OPTIONS)
     made.setup().well()
     fill_in(*made.hosts)
     made.release("two").well()

@@ -8,6 +8,7 @@ from tests.lab.conftest import BootHost, BundlesFor
 from tests.lab.fleet import PORT, fill_in, get, live
 from tests.lab.hosts import Host
 from tests.lab.releases import Bundles
+from tests.lab.striking import serves
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +16,9 @@ def bundles(bundles_for: BundlesFor) -> Bundles:
     return bundles_for("bookworm")
 
 
-@pytest.fixture(scope="module")
-def host(boot_module_host: BootHost, bundles: Bundles) -> Host:
-    """A host with a person's account that may use sudo, and the bundles in its home."""
-    made = boot_module_host()
+def with_ann(boot: BootHost, bundles: Bundles) -> Host:
+    """Boot a host with a person's account that may use sudo, and the bundles in its home."""
+    made = boot()
     made.run("useradd -m -s /bin/bash ann; echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann")
     made.run("cp -r /root/.ssh ~ann/ && chown -R ann: ~ann/.ssh")
     for name in ("one", "two", "sick"):
@@ -26,41 +26,63 @@ def host(boot_module_host: BootHost, bundles: Bundles) -> Host:
     return made
 
 
-def test_install_needs_setup(host: Host) -> None:
-    done = host.try_run("./one.pyz deploykit install", "ann")
+def set_up(host: Host) -> str:
+    """Set a host up by hand; returns what that prints."""
+    options = f"--listen {host.address}:{PORT} --health /up"
+    return host.run(f"sudo ./one.pyz deploykit setup {options}", "ann")
+
+
+@pytest.fixture(scope="module")
+def bare(boot_module_host: BootHost, bundles: Bundles) -> Host:
+    """A host that no test sets up."""
+    return with_ann(boot_module_host, bundles)
+
+
+@pytest.fixture(scope="module")
+def host(boot_module_host: BootHost, bundles: Bundles) -> Host:
+    """A host where some release is live."""
+    made = with_ann(boot_module_host, bundles)
+    set_up(made)
+    fill_in(made)
+    made.run("./one.pyz deploykit install", "ann")
+    return made
+
+
+def test_install_needs_setup(bare: Host) -> None:
+    done = bare.try_run("./one.pyz deploykit install", "ann")
     assert done.returncode == 1
     assert "sudo" in done.stderr + done.stdout
 
 
-def test_setup_needs_root(host: Host) -> None:
-    done = host.try_run("./one.pyz deploykit setup", "ann")
+def test_setup_needs_root(bare: Host) -> None:
+    done = bare.try_run("./one.pyz deploykit setup", "ann")
     assert done.returncode == 1
     assert "root" in done.stderr + done.stdout
 
 
-def test_sets_up_and_installs(host: Host, bundles: Bundles) -> None:
-    listen = f"--listen {host.address}:{PORT} --health /up"
-    host.run(f"sudo ./one.pyz deploykit setup {listen}", "ann")
-    assert '"plan": []' in host.run(f"sudo ./one.pyz deploykit setup {listen}", "ann")
-    fill_in(host)
-    host.run("./one.pyz deploykit install", "ann")
-    assert live(host) == bundles.id("one")
+def test_sets_up_once_and_installs_for_the_account_that_called_sudo(
+    host: Host, bundles: Bundles
+) -> None:
+    assert '"plan": []' in set_up(host)
     assert host.run("stat -c %U /srv/shop", "ann") == "ann\n"
 
 
 def test_installs_what_comes_next(host: Host, bundles: Bundles) -> None:
-    host.run("./two.pyz deploykit install", "ann")
-    assert live(host) == bundles.id("two")
-    assert "Two" in get(host, "/")
+    for name in ("one", "two"):
+        host.run(f"./{name}.pyz deploykit install", "ann")
+        assert live(host) == bundles.id(name)
+        assert ("Two" in get(host, "/")) == (name == "two")
 
 
 def test_a_sick_bundle_leaves_the_old_one(host: Host, bundles: Bundles) -> None:
+    before = live(host)
     done = host.try_run("./sick.pyz deploykit install", "ann")
     assert done.returncode == 4
     assert "answered 500" in done.stdout
-    assert live(host) == bundles.id("two")
+    assert live(host) == before
 
 
-def test_comes_back_after_a_reboot(host: Host, bundles: Bundles) -> None:
+def test_comes_back_after_a_reboot(host: Host) -> None:
+    before = live(host)
     host.reboot()
-    assert live(host) == bundles.id("two")
+    assert serves(host) == before

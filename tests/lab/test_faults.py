@@ -15,11 +15,11 @@ from tests.lab.hosts import Host
 from tests.lab.striking import (
     ALL,
     STRIKES,
+    check_outcome,
     completes,
     cut_power,
     file_on,
     forget,
-    judge,
     kill_controller,
     left_over,
     name_of,
@@ -59,7 +59,7 @@ def test_a_release_that_is_cut_off(
     now = live(host)
     assert now in (before, controller.id(target))
     if strike != "killed":
-        judge(controller, host, done, target, name_of(controller, before))
+        check_outcome(controller, host, done, target, name_of(controller, before))
         assert done.code in ((130, 4, 0) if strike == "interrupted" else (1, 4, 0)), done
     completes(controller, host, target)
 
@@ -97,7 +97,7 @@ def test_migrations_that_are_cut_off(
         host.run("rm -f /var/lib/shop/slow")
         done = one.end()
     if strike != "killed":
-        judge(controller, host, done, "grown", before)
+        check_outcome(controller, host, done, "grown", before)
     completes(controller, host, "grown")
     go_back(controller, host, before)
 
@@ -151,7 +151,7 @@ def test_a_power_cut(controller: Controller, host: Host, moment: str) -> None:
         assert serves(host) in ((before,) if migrates else (before, controller.id(target)))
         host.run("rm -f /var/lib/shop/slow")
         done = one.end()
-    judge(controller, host, done, target, name_of(controller, before))
+    check_outcome(controller, host, done, target, name_of(controller, before))
     completes(controller, host, target)
     if migrates:
         go_back(controller, host, name_of(controller, before))

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -17,36 +15,30 @@ from tests.lab.fleet import Controller, Done, live
 from tests.lab.hosts import Host
 from tests.lab.striking import (
     ALL,
+    OPTIONS,
     Struck,
+    check_outcome,
     completes,
     file_on,
     forget,
-    judge,
     left_over,
     name_of,
     other,
     serves,
     signal_sessions,
+    stopped_sshd,
     struck,
     to,
 )
 from tests.load import Load
 
 PATIENCE = "0" if ALL else "5"  # seconds for which silence is borne; 0: as the product bears it
-PIPES: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
 
 
 def test_sshd_that_hangs_before(controller: Controller, host: Host, flow: Load) -> None:
     target = other(controller, host)
-    # A session that is there already needs no new connection; it ends with its standard input.
-    script = (
-        "p=$(systemctl show -P MainPID ssh); kill -STOP $p; echo stopped; read x; kill -CONT $p"
-    )
-    shell = subprocess.Popen([*host.ssh(), script], **PIPES)
-    assert shell.stdout is not None
-    assert shell.stdout.readline() == "stopped\n"
-    done = Struck(controller, to(controller, target), "", FAULT_PATIENCE=PATIENCE).end()
-    shell.communicate()
+    with stopped_sshd(host):
+        done = Struck(controller, to(controller, target), "", FAULT_PATIENCE=PATIENCE).end()
     assert done.code == 1
     assert host.address in done.data["error"]["message"]
     completes(controller, host, target)
@@ -62,7 +54,7 @@ def test_a_session_that_hangs(controller: Controller, host: Host, flow: Load, mo
         signal_sessions(host, "STOP")
         done = one.end()
     assert done.code in (0, 1, 4), done
-    judge(controller, host, done, target, name_of(controller, before))
+    check_outcome(controller, host, done, target, name_of(controller, before))
     completes(controller, host, target, "--wait", "90")
     signal_sessions(host, "KILL")
 
@@ -165,7 +157,7 @@ def test_a_worker_that_does_not_stop(controller: Controller, host: Host, flow: L
 
 def test_a_clock_that_is_wrong_by_a_day(controller: Controller, host: Host, flow: Load) -> None:
     before, target = live(host), other(controller, host)
-    # A module of Python's own that whoever looks at the host has loaded; they all load few.
+    # A module of Python's own that every verb that looks at the host loads; few modules are.
     path = host.run("python3 -ISBc 'import json; print(json.__file__)'").strip()
     whole = host.run(f"cat {path}")
     shifted = f"{whole}\nimport time\n_now = time.time\ntime.time = lambda: _now() - 86400\n"
@@ -194,10 +186,11 @@ def test_two_people_at_once(controller: Controller, host: Host, flow: Load) -> N
 
 
 def test_an_older_commit(controller: Controller, host: Host) -> None:
-    options = "boot = 20\ndrain = 4"
-    controller.write_ini(f"{options}\nallow_breaking_migrations = yes")
-    completes(controller, host, "narrow")
-    controller.write_ini(options)
+    controller.write_ini(f"{OPTIONS}\nallow_breaking_migrations = yes")
+    try:
+        completes(controller, host, "narrow")
+    finally:
+        controller.write_ini(OPTIONS)
     refused = controller.release("one")
     assert refused.code == 1
     message = refused.data["error"]["message"]

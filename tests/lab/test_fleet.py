@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 
 from tests.lab.conftest import Fleet
-from tests.lab.fleet import Controller, facts_of, fill_in, live
+from tests.lab.fleet import Controller, current, facts_of, fill_in, live
 from tests.lab.hosts import Host
+from tests.lab.striking import file_on
 
 _BROKEN = "/etc/systemd/system/shop-web@.service.d/broken.conf"
 
@@ -40,15 +41,26 @@ def write(controller: Controller, environment: str = "") -> None:
 
 
 @pytest.fixture
-def broken(hosts: list[Host]) -> Iterator[Host]:
-    """Break the second host: no web process starts there any more."""
-    host = hosts[1]
-    host.run(f"mkdir -p {Path(_BROKEN).parent}")
-    host.run(
-        f"cat > {_BROKEN}; systemctl daemon-reload", data="[Service]\nExecStartPre=/bin/false\n"
-    )
-    yield host
-    host.run(f"rm {_BROKEN}; systemctl daemon-reload")
+def one(controller: Controller) -> None:
+    """``one`` is live everywhere, and the environment has no options."""
+    write(controller)
+    controller.be_live("one")
+
+
+@pytest.fixture
+def two(controller: Controller) -> None:
+    """``two`` is live everywhere, and the environment has no options."""
+    write(controller)
+    controller.be_live("two")
+
+
+@contextmanager
+def broken(host: Host) -> Iterator[None]:
+    """Break a host while the block runs: no web process starts there."""
+    with file_on(host, _BROKEN, "[Service]\nExecStartPre=/bin/false\n"):
+        host.run("systemctl daemon-reload")
+        yield
+    host.run("systemctl daemon-reload")
 
 
 def running(controller: Controller) -> dict[str, set[str]]:
@@ -67,7 +79,7 @@ def test_each_host_has_its_roles(controller: Controller, hosts: list[Host]) -> N
 
 
 def test_hosts_switch_in_batches_and_hooks_get_the_facts(
-    controller: Controller, hosts: list[Host]
+    controller: Controller, hosts: list[Host], one: None
 ) -> None:
     keep = 'python3 -c "import json, os; print(json.dumps(dict(os.environ)))"'
     hooks = f"before_switch = {keep} > before.json\nafter_switch = {keep} > after.json"
@@ -88,7 +100,9 @@ def test_hosts_switch_in_batches_and_hooks_get_the_facts(
         assert len(found["DEPLOYKIT_HOSTS"].split()) == 3
 
 
-def test_a_failing_hook_stops_the_release(controller: Controller, hosts: list[Host]) -> None:
+def test_a_failing_hook_stops_the_release(
+    controller: Controller, hosts: list[Host], two: None
+) -> None:
     write(controller, "before_switch = echo not today; exit 3")
     done = controller.release("one")
     assert done.code == 1
@@ -97,39 +111,38 @@ def test_a_failing_hook_stops_the_release(controller: Controller, hosts: list[Ho
 
 
 def test_a_failing_host_takes_all_back(
-    controller: Controller, hosts: list[Host], broken: Host
+    controller: Controller, hosts: list[Host], two: None
 ) -> None:
-    write(controller)
-    done = controller.release("one")
+    with broken(hosts[1]):
+        done = controller.release("one")
     assert done.code == 4
     assert set(done.data["live"].values()) == {controller.id("two")}
     assert [live(host) for host in hosts[:2]] == [controller.id("two")] * 2
-    assert facts_of(done.data["errors"], broken)
+    assert facts_of(done.data["errors"], hosts[1])
 
 
-def test_a_failing_host_stops_the_release(
-    controller: Controller, hosts: list[Host], broken: Host
+def test_a_failing_host_stops_the_release_and_the_same_command_again_completes(
+    controller: Controller, hosts: list[Host], two: None
 ) -> None:
     write(controller, "on_failure = stop")
-    done = controller.release("one")
+    with broken(hosts[1]):
+        done = controller.release("one")
     assert done.code == 5
-    one, two = controller.id("one"), controller.id("two")
-    assert [done.data["live"][f"deploy@{host.address}"] for host in hosts] == [one, two, two]
-    assert [live(host) for host in hosts[:2]] == [one, two]
+    one, two_ = controller.id("one"), controller.id("two")
+    assert [facts_of(done.data["live"], host) for host in hosts] == [one, two_, two_]
+    assert [live(host) for host in hosts[:2]] == [one, two_]
+    done = controller.release("one").well()
+    assert set(done.data["live"].values()) == {one}
+    assert [live(host) for host in hosts[:2]] == [one, one]
+    assert current(hosts[2]) == one
 
 
 def test_the_others_go_on_where_the_policy_says_so(
-    controller: Controller, hosts: list[Host], broken: Host
+    controller: Controller, hosts: list[Host], two: None
 ) -> None:
     write(controller, "on_failure = continue")
-    done = controller.release("one")
+    with broken(hosts[1]):
+        done = controller.release("one")
     assert done.code == 5
-    one, two = controller.id("one"), controller.id("two")
-    assert [done.data["live"][f"deploy@{host.address}"] for host in hosts] == [one, two, one]
-
-
-def test_the_same_command_again_completes(controller: Controller, hosts: list[Host]) -> None:
-    write(controller)
-    done = controller.release("one").well()
-    assert set(done.data["live"].values()) == {controller.id("one")}
-    assert [live(host) for host in hosts[:2]] == [controller.id("one")] * 2
+    one, two_ = controller.id("one"), controller.id("two")
+    assert [facts_of(done.data["live"], host) for host in hosts] == [one, two_, one]

@@ -1,4 +1,4 @@
-"""One real host, from bare to several releases: set up, release, change, roll back, reboot."""
+"""One real host: set up, release, change, roll back, reboot."""
 
 from __future__ import annotations
 
@@ -8,14 +8,35 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.conftest import Fleet
-from tests.lab.fleet import PORT, Controller, fill_in, get, live
+from tests.lab.fleet import PORT, Controller, current, fill_in, get, live
 from tests.lab.hosts import Host
+from tests.lab.striking import OPTIONS, file_on, one_host, other, serves
 from tests.load import Load
 
 
 @pytest.fixture(scope="module")
-def controller(fleet: Fleet) -> Controller:
+def bare(fleet: Fleet) -> Controller:
+    """A host that no test sets up."""
     return fleet(1)
+
+
+@pytest.fixture(scope="module")
+def controller(fleet: Fleet) -> Controller:
+    """One host where ``one`` and ``two`` are known, as the tests below leave it and find it."""
+    return one_host(fleet)
+
+
+@pytest.fixture
+def one(controller: Controller) -> None:
+    """``one`` is live."""
+    controller.be_live("one")
+
+
+@pytest.fixture
+def two_after_one(controller: Controller) -> None:
+    """``two`` is live, and a rollback goes back to ``one``."""
+    controller.release("one").well()
+    controller.release("two").well()
 
 
 @pytest.fixture
@@ -27,42 +48,52 @@ def load(host: Host) -> Iterator[Load]:
     assert running.failed == []
 
 
-def test_refuses_a_host_that_was_not_set_up(controller: Controller) -> None:
-    done = controller.release("one")
+def acts(controller: Controller) -> list[tuple[str, str, str]]:
+    """Return action, release and result of what the journal holds, the oldest first."""
+    (records,) = controller.run("--history", "--json").well().data["hosts"].values()
+    return [(row["action"], row["release"], row["result"]) for row in records]
+
+
+def test_refuses_a_host_that_was_not_set_up(bare: Controller) -> None:
+    done = bare.release("one")
     assert done.code == 1
     assert "does not let deploy in" in done.data["error"]["message"]
     assert "--setup" in done.data["error"]["hint"]
-    done = controller.release("one", "--user", "root")
+    done = bare.release("one", "--user", "root")
     assert done.code == 1
     assert "is not set up" in done.data["error"]["message"]
 
 
-def test_setup_shows_its_plan_and_changes_nothing(controller: Controller, host: Host) -> None:
-    done = controller.setup("--plan").well()
+def test_setup_shows_its_plan_and_changes_nothing(bare: Controller) -> None:
+    done = bare.setup("--plan").well()
     (row,) = done.data["hosts"].values()
     assert "create the account deploy" in row["plan"]
     assert row["changed"] is False
-    assert host.run("ls /srv /etc/shop 2>&1; getent passwd shop deploy || echo none").endswith(
-        "none\n"
+    assert (
+        bare.hosts[0]
+        .run("ls /srv /etc/shop 2>&1; getent passwd shop deploy || echo none")
+        .endswith("none\n")
     )
 
 
-def test_setup_asks_nobody_without_a_terminal(controller: Controller, host: Host) -> None:
-    done = controller.run("--setup", "--user", "root", "--bundle", str(controller.bundles.one))
+def test_setup_asks_nobody_without_a_terminal(bare: Controller) -> None:
+    done = bare.run("--setup", "--user", "root", "--bundle", str(bare.bundles.one))
     assert done.code == 1
     assert "--noinput" in done.err
-    assert host.try_run("test -e /srv/shop").returncode == 1
+    assert bare.hosts[0].try_run("test -e /srv/shop").returncode == 1
 
 
-def test_setup_asks_on_a_terminal(controller: Controller, host: Host) -> None:
-    words = ("--setup", "--user", "root", "--bundle", str(controller.bundles.one))
-    code, screen = controller.on_terminal(*words, typed="n\n", after="[y/N]")
+def test_setup_asks_on_a_terminal(bare: Controller) -> None:
+    words = ("--setup", "--user", "root", "--bundle", str(bare.bundles.one))
+    code, screen = bare.on_terminal(*words, typed="n\n", after="[y/N]")
     assert code == 1
     assert screen.index("create the account deploy") < screen.index("[y/N]")
-    assert host.try_run("test -e /srv/shop").returncode == 1
+    assert bare.hosts[0].try_run("test -e /srv/shop").returncode == 1
 
 
-def test_setup_makes_a_host_ready_once(controller: Controller, host: Host) -> None:
+def test_setup_makes_a_host_ready_once_and_a_plan_writes_nothing(new_fleet: Fleet) -> None:
+    controller = new_fleet(1)
+    (host,) = controller.hosts
     first = controller.setup().well()
     (row,) = first.data["hosts"].values()
     assert row["changed"] is True
@@ -73,9 +104,6 @@ def test_setup_makes_a_host_ready_once(controller: Controller, host: Host) -> No
     assert ini.startswith("root 600\n")
     assert "{generate}" not in ini
     assert host.run("id -un", user="deploy") == "deploy\n"
-
-
-def test_plan_writes_nothing(controller: Controller, host: Host) -> None:
     fill_in(host)
     before = host.run("find /srv/shop | sort")
     done = controller.release("one", "--plan").well()
@@ -85,50 +113,70 @@ def test_plan_writes_nothing(controller: Controller, host: Host) -> None:
     ]
     assert max(done.data["plan"]["steps"][1]["bytes"].values()) > 1_000_000
     assert host.run("find /srv/shop | sort") == before
-
-
-def test_releases(controller: Controller, host: Host) -> None:
     done = controller.release("one").well()
     assert live(host) == controller.id("one")
     assert done.data["live"] == {f"deploy@{host.address}": controller.id("one")}
     assert "Two" not in get(host, "/")
 
 
-def test_what_is_live_is_not_released_again(controller: Controller) -> None:
+def test_setup_after_a_change_touches_only_the_units_concerned(new_fleet: Fleet) -> None:
+    controller = new_fleet(1, ready=True)
+    controller.write_ini("roles = web")
+    refused = controller.release("one")
+    assert "roles" in refused.data["error"]["message"]
+    (row,) = controller.setup().well().data["hosts"].values()
+    assert not any("shop-web@" in step or "socket" in step for step in row["plan"])
+    assert any("shop-worker@.service" in step for step in row["plan"])
+
+
+def test_what_is_live_is_not_released_again(controller: Controller, one: None) -> None:
     done = controller.release("one").well()
     assert done.data["changed"] is False
 
 
 def test_releases_a_change_while_requests_flow(
-    controller: Controller, host: Host, load: Load
+    controller: Controller, host: Host, one: None, load: Load
 ) -> None:
     done = controller.release("two").well()
     assert live(host) == controller.id("two")
     assert sum(done.data["bytes"].values()) < 64 << 10
+    assert acts(controller)[-1] == ("release", controller.id("two"), "live")
 
 
-def test_rolls_back_while_requests_flow(controller: Controller, host: Host, load: Load) -> None:
+def test_rolls_back_while_requests_flow(
+    controller: Controller, host: Host, two_after_one: None, load: Load
+) -> None:
     controller.run("--rollback", "--json").well()
     assert live(host) == controller.id("one")
+    assert acts(controller)[-1] == ("rollback", controller.id("one"), "live")
 
 
-def test_rolls_back_with_a_changed_list_of_hosts(controller: Controller, host: Host) -> None:
-    controller.release("two").well()
-    host.run("sed -i 's/, localhost$//; s/shop.example.com/www.example.com/' /etc/shop/shop.ini")
-    controller.run("--rollback", "--json").well()
-    assert live(host) == controller.id("one")
+def test_rolls_back_with_a_changed_list_of_hosts(
+    controller: Controller, host: Host, two_after_one: None
+) -> None:
+    host.run("cp -p /etc/shop/shop.ini /root/shop.ini")
+    try:
+        host.run("sed -i 's/, localhost$//; s/shop.example/www.example/' /etc/shop/shop.ini")
+        controller.run("--rollback", "--json").well()
+        assert live(host) == controller.id("one")
+    finally:
+        host.run("mv /root/shop.ini /etc/shop/shop.ini")
 
 
 def test_a_sick_release_is_taken_back_while_requests_flow(
     controller: Controller, host: Host, load: Load
 ) -> None:
+    before = live(host)
     done = controller.release("sick")
     assert done.code == 4
     assert "answered 500" in " ".join(done.data["errors"].values())
-    assert live(host) == controller.id("one")
+    assert live(host) == before
+    assert ("release", controller.id("sick"), "failed") in acts(controller)
 
 
-def test_status_names_what_runs_and_what_drifted(controller: Controller, host: Host) -> None:
+def test_status_names_what_runs_and_what_drifted(
+    controller: Controller, host: Host, one: None
+) -> None:
     (row,) = controller.run("--status", "--json").well().data["hosts"].values()
     assert row["live"] == controller.id("one")
     running = {(one["process"], one["release"]) for one in row["instances"] if one["active"]}
@@ -136,21 +184,15 @@ def test_status_names_what_runs_and_what_drifted(controller: Controller, host: H
     assert row["drift"] == []
     assert row["changed"] == []
     unit = "/etc/systemd/system/shop-web@.service"
-    host.run(f"cp {unit} /root/unit && sed -i 's/^Restart=.*/Restart=no/' {unit}")
-    (row,) = controller.run("--status", "--json").well().data["hosts"].values()
-    assert row["drift"] == ["shop-web@.service"]
-    refused = controller.release("two")
-    assert refused.code == 1
-    assert "shop-web@.service" in refused.data["error"]["message"]
-    host.run(f"cp /root/unit {unit}")
-
-
-def test_history_tells_who_did_what(controller: Controller) -> None:
-    (records,) = controller.run("--history", "--json").well().data["hosts"].values()
-    rows = [(one["action"], one["release"], one["result"]) for one in records]
-    assert ("release", controller.id("two"), "live") in rows
-    assert ("rollback", controller.id("one"), "live") in rows
-    assert ("release", controller.id("sick"), "failed") in rows
+    host.run(f"cp -p {unit} /root/unit && sed -i 's/^Restart=.*/Restart=no/' {unit}")
+    try:
+        (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+        assert row["drift"] == ["shop-web@.service"]
+        refused = controller.release("two")
+        assert refused.code == 1
+        assert "shop-web@.service" in refused.data["error"]["message"]
+    finally:
+        host.run(f"mv /root/unit {unit}")
 
 
 def test_logs_of_a_process(controller: Controller) -> None:
@@ -161,8 +203,8 @@ def test_logs_of_a_process(controller: Controller) -> None:
 
 
 def test_workers_finish_what_is_at_hand(controller: Controller, host: Host) -> None:
-    unit = f"shop-worker@{controller.id('one')}"
-    controller.release("two").well()
+    unit = f"shop-worker@{live(host)}"
+    controller.release(other(controller, host)).well()
     assert "finished what was at hand" in host.run(f"journalctl --no-pager -u {unit}")
 
 
@@ -173,7 +215,7 @@ def test_commands_run_as_the_site_in_its_sandbox(controller: Controller, host: H
         "print(pwd.getpwuid(os.getuid()).pw_name, settings.ALLOWED_HOSTS[0], os.access('/home', os.R_OK))"
     )
     done = controller.run("--exec", "--", "shell", "-v0", "-c", code).well()
-    assert done.out.split() == ["shop", "www.example.com", "False"]
+    assert done.out.split() == ["shop", "shop.example.com", "False"]
     assert host.run("stat -c %U /var/lib/shop/media/x") == "shop\n"
 
 
@@ -194,49 +236,54 @@ def test_a_command_on_a_terminal_talks_to_it(controller: Controller) -> None:
 
 
 def test_ctrl_c_takes_a_switch_back(controller: Controller, host: Host) -> None:
-    before = live(host)
-    name = "one" if before == controller.id("two") else "two"
-    # Its web process takes a while to come up, so that there is time to change one's mind.
-    folder = "/etc/systemd/system/shop-web@.service.d"
-    host.run(
-        f"mkdir -p {folder}; cat > {folder}/slow.conf; systemctl daemon-reload",
-        data="[Service]\nExecStartPre=/bin/sleep 5\n",
-    )
-    process = controller.start("--bundle", str(controller.bundles.path(name)), "--noinput")
-    try:
-        host.run("until test -e /srv/shop/switching.json; do sleep 0.1; done")
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
-    finally:
-        process.kill()
-        host.run(f"rm -r {folder}; systemctl daemon-reload")
+    before, target = live(host), controller.bundles.path(other(controller, host))
+    # Its web process comes up only when a file is gone, so that there is time to change one's mind.
+    hold, drop_in = "/run/held", "/etc/systemd/system/shop-web@.service.d/slow.conf"
+    wait = f"[Service]\nExecStartPre=+/bin/sh -c 'while test -e {hold}; do sleep 0.1; done'\n"
+    with file_on(host, hold), file_on(host, drop_in, wait):
+        host.run("systemctl daemon-reload")
+        process = controller.start("--bundle", str(target), "--noinput")
+        try:
+            host.run("until test -e /srv/shop/switching.json; do sleep 0.1; done")
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    host.run("systemctl daemon-reload")
     assert process.returncode == 4, out + err
     assert live(host) == before
     assert host.try_run("test -e /srv/shop/switching.json").returncode == 1
 
 
 def test_serves_the_live_release_after_a_power_cut(controller: Controller, host: Host) -> None:
+    before = live(host)
     host.cut()
     host.boot()
-    for _ in range(50):
-        try:
-            assert live(host) == controller.id("two")
-            break
-        except OSError:
-            host.run("sleep 0.2")
+    assert serves(host) == before
     (row,) = controller.run("--status", "--json").well().data["hosts"].values()
     assert {one["process"] for one in row["instances"] if one["active"]} == {"web", "worker"}
 
 
 def test_a_breaking_migration_needs_a_yes(controller: Controller, host: Host) -> None:
+    before = live(host)
     refused = controller.release("narrow")
     assert refused.code == 1
     assert "shop.0002_remove_product_stock" in refused.data["error"]["message"]
-    assert live(host) == controller.id("two")
+    assert live(host) == before
 
 
-def test_rollback_refuses_where_migrations_forbid_it(controller: Controller, host: Host) -> None:
-    controller.write_ini("allow_breaking_migrations = yes")
+@pytest.fixture
+def breaking(controller: Controller) -> Iterator[None]:
+    """Migrations may break the code that runs."""
+    controller.write_ini(f"{OPTIONS}\nallow_breaking_migrations = yes")
+    yield
+    controller.write_ini(OPTIONS)
+
+
+def test_rollback_refuses_where_migrations_forbid_it(
+    controller: Controller, host: Host, breaking: None
+) -> None:
+    before = current(host)
     assert controller.release("narrow").well().data["migrated"]
     refused = controller.run("--rollback", "--json")
     assert refused.code == 1
@@ -245,15 +292,4 @@ def test_rollback_refuses_where_migrations_forbid_it(controller: Controller, hos
     (command,) = [line for line in message.splitlines() if "--exec --" in line]
     controller.run("--exec", "--", *command.partition("--exec -- ")[2].split()).well()
     controller.run("--rollback", "--json").well()
-    assert live(host) == controller.id("two")
-
-
-def test_setup_after_a_change_touches_the_units_concerned_alone(
-    controller: Controller, host: Host
-) -> None:
-    controller.write_ini("roles = web")
-    refused = controller.release("one")
-    assert "roles" in refused.data["error"]["message"]
-    (row,) = controller.setup().well().data["hosts"].values()
-    assert not any("shop-web@" in step or "socket" in step for step in row["plan"])
-    assert any("shop-worker@.service" in step for step in row["plan"])
+    assert live(host) == before

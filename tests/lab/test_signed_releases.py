@@ -16,13 +16,14 @@ from django_deploykit.runtime.bundle.signature import beside
 from tests.lab.conftest import Fleet
 from tests.lab.fleet import PORT, Controller, Done, live
 from tests.lab.hosts import Host
+from tests.lab.striking import forget, one_host
 
 HELPER = "/usr/local/libexec/deploykit-shop"
 
 
 @pytest.fixture(scope="module")
 def controller(fleet: Fleet) -> Controller:
-    return fleet(1, ready=True)
+    return one_host(fleet)
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +60,36 @@ def release(controller: Controller, path: Path) -> Done:
     return controller.run("--bundle", str(path), "--noinput", "--json")
 
 
+@pytest.fixture
+def unsigned(controller: Controller, host: Host) -> Host:
+    """``two`` is live, no signature is required, and the host does not know ``one``."""
+    host.run("rm -f /etc/shop/allowed_signers")
+    controller.be_live("two")
+    forget(controller, host, "one")
+    return host
+
+
+@pytest.fixture
+def signed(unsigned: Host, controller: Controller, keys: Path) -> Host:
+    """``one`` is live, signed by Ann, who is allowed to; the host does not know ``two``."""
+    release(controller, copy(controller, "one", keys / "ann")).well()
+    forget(controller, unsigned, "two")
+    allow(unsigned, keys, "ann")
+    return unsigned
+
+
 def test_a_signature_travels_also_where_nobody_asks(
-    controller: Controller, host: Host, keys: Path
+    controller: Controller, unsigned: Host, keys: Path
 ) -> None:
     release(controller, copy(controller, "one", keys / "ann")).well()
     text = beside(copy(controller, "one", keys / "ann")).read_text()
-    assert host.run("cat /srv/shop/current/manifest.json.sig") == text
+    assert unsigned.run("cat /srv/shop/current/manifest.json.sig") == text
 
 
 def test_an_unsigned_bundle_is_refused_before_anything_changes(
-    controller: Controller, host: Host, keys: Path
+    controller: Controller, signed: Host, keys: Path
 ) -> None:
-    allow(host, keys, "ann")
+    host = signed
     before = host.run("find /srv/shop | sort")
     for path in (copy(controller, "two"), copy(controller, "two")):
         done = release(controller, path)
@@ -86,8 +105,9 @@ def test_an_unsigned_bundle_is_refused_before_anything_changes(
 
 
 def test_a_signer_who_is_not_listed_is_refused(
-    controller: Controller, host: Host, keys: Path
+    controller: Controller, signed: Host, keys: Path
 ) -> None:
+    host = signed
     done = release(controller, copy(controller, "two", keys / "bob"))
     assert done.code == 1
     assert "does not allow the signer" in done.data["error"]["message"]
@@ -95,15 +115,23 @@ def test_a_signer_who_is_not_listed_is_refused(
     assert controller.id("two") not in host.run("ls /srv/shop/releases")
 
 
-def test_a_signed_bundle_goes_live_and_back(controller: Controller, host: Host, keys: Path) -> None:
+def test_a_signed_bundle_goes_live_and_back(
+    controller: Controller, signed: Host, keys: Path
+) -> None:
+    host = signed
     release(controller, copy(controller, "two", keys / "ann")).well()
     assert live(host) == controller.id("two")
     controller.run("--rollback", "--json").well()
     assert live(host) == controller.id("one")
 
 
-def test_root_starts_no_release_that_lost_its_signature(controller: Controller, host: Host) -> None:
+def test_root_starts_no_release_that_lost_its_signature(
+    controller: Controller, signed: Host, keys: Path
+) -> None:
     """As a controller would that knows nothing of signatures, or somebody with the deploy key."""
+    host = signed
+    release(controller, copy(controller, "two", keys / "ann")).well()
+    release(controller, copy(controller, "one", keys / "ann")).well()
     two = f"/srv/shop/releases/{controller.id('two')}"
     start = f"sudo -n {HELPER} start {controller.id('two')} web"
     run = f"sudo -n {HELPER} run {controller.id('two')} 0123456789abcdef -- check"
@@ -121,7 +149,8 @@ def test_root_starts_no_release_that_lost_its_signature(controller: Controller, 
     assert host.try_run(run, user="deploy").returncode == 0
 
 
-def test_by_hand_too(controller: Controller, host: Host, keys: Path) -> None:
+def test_by_hand_too(controller: Controller, signed: Host, keys: Path) -> None:
+    host = signed
     name = controller.bundles.two.name
     good, bad = copy(controller, "two", keys / "ann"), copy(controller, "two", keys / "bob")
     host.copy(good, f"/home/deploy/{name}", user="deploy")
@@ -144,8 +173,10 @@ def test_by_hand_too(controller: Controller, host: Host, keys: Path) -> None:
 
 
 def test_a_key_that_is_taken_out_starts_nothing_and_stops_nothing(
-    controller: Controller, host: Host, keys: Path
+    controller: Controller, signed: Host, keys: Path
 ) -> None:
+    host = signed
+    release(controller, copy(controller, "two", keys / "ann")).well()
     allow(host, keys, "bob")
     done = controller.run("--rollback", "--json")
     assert done.code == 4
@@ -158,18 +189,18 @@ def test_a_key_that_is_taken_out_starts_nothing_and_stops_nothing(
 
 
 def test_signing_is_an_option_of_bundle_and_a_variable_of_release(
-    controller: Controller, host: Host, keys: Path
+    controller: Controller, signed: Host, keys: Path
 ) -> None:
+    host, name = signed, "two"
     allow(host, keys, "bob")
-    name = "one" if live(host) == controller.id("two") else "two"
     target = controller.folder / "built" / f"{name}.pyz"
     rev = controller.id(name).rpartition("-")[2]
     build = ("bundle", "--rev", rev, "--python", "3.11", "--json", "--output", str(target))
     plain = controller.manage(*build).well().data
     assert plain["signature"] is None
-    signed = controller.manage(*build, "--sign", str(keys / "bob")).well().data
-    assert signed["signature"] == f"{target}.sig"
-    assert signed["sha256"] == plain["sha256"]  # signing changes no byte of a bundle
+    made = controller.manage(*build, "--sign", str(keys / "bob")).well().data
+    assert made["signature"] == f"{target}.sig"
+    assert made["sha256"] == plain["sha256"]  # signing changes no byte of a bundle
     done = controller.run("--rev", rev, "--noinput", "--json", DEPLOYKIT_SIGN=str(keys / "bob"))
     assert done.well().data["changed"] is True
     assert live(host) == controller.id(name)

@@ -7,13 +7,15 @@ from __future__ import annotations
 import re
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import BootHost, Fleet
-from tests.lab.fleet import Controller, facts_of, fill_in, until
+from tests.lab.fleet import Controller, facts_of, fill_in
 from tests.lab.hosts import Host
+from tests.waiting import until
 
 SOCKET = "/run/shop/web.sock"
 NAME = "shop.example.com"
@@ -28,6 +30,19 @@ def controller(fleet: Fleet) -> Controller:
     fill_in(*made.hosts)
     made.release("one").well()
     return made
+
+
+@pytest.fixture
+def one(controller: Controller) -> None:
+    """``one`` is live."""
+    controller.be_live("one")
+
+
+@pytest.fixture
+def two(controller: Controller, host: Host) -> None:
+    """``two`` is live, with the styles of ``one``, and its bundle is in root's home."""
+    controller.be_live("two")
+    host.copy(controller.bundles.two, "/root/two.pyz")
 
 
 def write(controller: Controller, environment: str = "", dead: str = "") -> None:
@@ -71,7 +86,7 @@ def well(answer: tuple[str, str], body: str = "") -> None:
 
 
 def test_styles_of_pages_loaded_before_stay_there_on_both_ways(
-    controller: Controller, host: Host, tmp_path: Path
+    controller: Controller, host: Host, one: None, tmp_path: Path
 ) -> None:
     old = style(ask(host, "/")[1])
     report = tmp_path / "report.html"
@@ -91,12 +106,10 @@ def test_styles_of_pages_loaded_before_stay_there_on_both_ways(
     well(ask(host, new), "letter-spacing")
     row = facts_of(controller.run("--status", "--json").well().data["hosts"], host)
     assert row["changed"] == []
-    controller.release("two").well()
 
 
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
-def test_nginx_in_front(controller: Controller, host: Host, static: str) -> None:
-    host.copy(controller.bundles.two, "/root/two.pyz")
+def test_nginx_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
     certify(host)
     text = host.run(f"./two.pyz deploykit site nginx --name {NAME} --static {static}")
     listens = "    listen 80;\n    listen [::]:80;\n"
@@ -120,7 +133,7 @@ def test_nginx_in_front(controller: Controller, host: Host, static: str) -> None
 
 
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
-def test_caddy_in_front(controller: Controller, host: Host, static: str) -> None:
+def test_caddy_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
     text = host.run(f"./two.pyz deploykit site caddy --name {NAME} --static {static}")
     first = f"{NAME} {{\n"
     assert first in text
@@ -193,12 +206,22 @@ def test_the_log_is_followed_until_ctrl_c(controller: Controller, host: Host) ->
     )  # nothing goes on there
 
 
-def test_a_new_host_is_set_up_beside_one_that_serves(
-    controller: Controller, host: Host, boot_module_host: BootHost
-) -> None:
-    controller.hosts.append(boot_module_host())
+@pytest.fixture
+def new(controller: Controller, boot_host: BootHost) -> Iterator[Host]:
+    """A second host, in ``deploykit.ini`` while the test runs."""
+    made = boot_host()
+    controller.hosts.append(made)
     controller.know(*controller.hosts)
-    new, dead = controller.hosts[1], "deploy@127.0.1.251"
+    yield made
+    controller.hosts.remove(made)
+    controller.know(*controller.hosts)
+    write(controller)
+
+
+def test_a_new_host_is_set_up_beside_one_that_serves(
+    controller: Controller, host: Host, two: None, new: Host
+) -> None:
+    dead = "deploy@127.0.1.251"
     write(controller, "drain = 40", dead)
     refused = controller.release("two")
     assert refused.code == 1

@@ -9,17 +9,21 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.bundles import release_id
 from tests.lab.conftest import Fleet
-from tests.lab.fleet import PORT, Controller, Done, facts_of, fill_in, live, until
+from tests.lab.fleet import PORT, Controller, Done, facts_of, fill_in, live
 from tests.lab.hosts import Host
 from tests.lab.postgres import Postgres, serving
 from tests.lab.striking import file_on
 from tests.load import Load
 from tests.projects import commit, manage, run, uv
+from tests.waiting import until
 
 DATABASE = "/etc/shop/conf.d/database.ini"
 HOLD, LOG = "/var/lib/shop/hold", "/var/lib/shop/packed"
@@ -99,11 +103,23 @@ class Migration(migrations.Migration):
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
 """
 # ``spare`` is as ``lean``, ``rich`` has a process and two migrations more.
+_UNDO = (
+    "ALTER TABLE shop_product DROP COLUMN IF EXISTS note; DELETE FROM shop_product; "
+    "DELETE FROM django_migrations WHERE app = 'shop' AND name <> '0001_initial'"
+)
 COMMITS = {
     "lean": "2026-11-24T04:07:00Z",
     "spare": "2026-11-24T04:08:00Z",
     "rich": "2026-11-24T04:09:00Z",
 }
+
+
+@dataclass(frozen=True)
+class First:
+    """What the first release said with ``--json``, and each host's history after it."""
+
+    done: dict[str, Any]
+    history: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +175,40 @@ def database() -> Iterator[Postgres]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def first(controller: Controller, bundles: dict[str, Path], database: Postgres) -> First:
+    """The first release to both hosts: what it did, and the journals after it."""
+    controller.setup("--bundle", str(bundles["lean"])).well()
+    fill_in(*controller.hosts)
+    for host in controller.hosts:
+        text = f"[database]\nurl = {database.url}\n"
+        host.run(f"cat > {DATABASE}; chmod 600 {DATABASE}", data=text)
+    done = release(controller, bundles["lean"]).well()
+    return First(done.data, controller.run("--history", "--json").well().data["hosts"])
+
+
+@pytest.fixture
+def lean(
+    controller: Controller, bundles: dict[str, Path], database: Postgres, first: First
+) -> None:
+    """Hosts and database as the first release left them: ``rich`` is known nowhere."""
+    write(controller)
+    controller.setup("--bundle", str(bundles["lean"])).well()
+    release(controller, bundles["lean"]).well()
+    for host in controller.hosts:
+        host.run(f"rm -rf /srv/shop/releases/{release_id(bundles['rich'])} {HOLD} {LOG}")
+        host.run("find /var/lib/shop/queue -name '*.msg' -delete 2>/dev/null || true")
+    database.ask(_UNDO)
+    controller.setup("--bundle", str(bundles["lean"])).well()
+
+
+@pytest.fixture
+def rich(controller: Controller, bundles: dict[str, Path], lean: None) -> None:
+    """``rich`` is live, ``lean`` before it."""
+    controller.setup("--bundle", str(bundles["rich"])).well()
+    release(controller, bundles["rich"]).well()
+
+
 @pytest.fixture
 def flow(host: Host) -> Iterator[Load]:
     """Ask for pages while the test runs; not one may fail."""
@@ -212,27 +262,21 @@ def packed(host: Host) -> list[str]:
     return host.run(f"cat {LOG} 2>/dev/null || true").splitlines()
 
 
-def test_a_database_that_hosts_share_is_migrated_once(
-    controller: Controller, bundles: dict[str, Path], database: Postgres
-) -> None:
-    controller.setup("--bundle", str(bundles["lean"])).well()
-    fill_in(*controller.hosts)
-    first, second = controller.hosts
-    for host in controller.hosts:
-        text = f"[database]\nurl = {database.url}\n"
-        host.run(f"cat > {DATABASE}; chmod 600 {DATABASE}", data=text)
-    done = release(controller, bundles["lean"]).well()
-    assert done.data["migrated"] == [f"deploy@{second.address}: default"]
-    rows = controller.run("--history", "--json").well().data["hosts"]
+def test_a_database_that_hosts_share_is_migrated_once(controller: Controller, first: First) -> None:
+    assert first.done["migrated"] == [f"deploy@{controller.hosts[1].address}: default"]
     acts = [
-        [one["action"] for one in facts_of(rows, host) if one["release"] == done.data["release"]]
-        for host in (first, second)
+        [
+            row["action"]
+            for row in facts_of(first.history, host)
+            if row["release"] == first.done["release"]
+        ]
+        for host in controller.hosts
     ]
     assert [act.count("migrate") for act in acts] == [0, 1]
 
 
 def test_a_line_more_in_the_procfile_is_a_unit_more(
-    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+    controller: Controller, host: Host, bundles: dict[str, Path], lean: None, flow: Load
 ) -> None:
     refused = release(controller, bundles["rich"])
     assert refused.code == 1
@@ -253,8 +297,9 @@ def columns(database: Postgres) -> list[str]:
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_where_it_is_atomic(
-    controller: Controller, bundles: dict[str, Path], database: Postgres, flow: Load
+    controller: Controller, bundles: dict[str, Path], database: Postgres, lean: None, flow: Load
 ) -> None:
+    controller.setup("--bundle", str(bundles["rich"])).well()
     before = {live(host) for host in controller.hosts}
     with file_on(controller.hosts[1], "/var/lib/shop/unlucky"):
         failed = release(controller, bundles["rich"])
@@ -268,8 +313,9 @@ def test_a_migration_that_fails_half_way_leaves_nothing_where_it_is_atomic(
 
 
 def test_one_that_is_not_atomic_goes_on_where_it_stopped(
-    controller: Controller, bundles: dict[str, Path], database: Postgres, flow: Load
+    controller: Controller, bundles: dict[str, Path], database: Postgres, lean: None, flow: Load
 ) -> None:
+    controller.setup("--bundle", str(bundles["rich"])).well()
     database.ask("INSERT INTO shop_product (name, price, stock) VALUES ('Ink', 1, 1)")
     with file_on(controller.hosts[1], "/var/lib/shop/unfortunate"):
         failed = release(controller, bundles["rich"])
@@ -281,22 +327,21 @@ def test_one_that_is_not_atomic_goes_on_where_it_stopped(
         "shop.0003_fill_notes on default"
     ]
     names = "SELECT name FROM shop_product WHERE note = name ORDER BY name"
-    assert database.ask(names) == ["Ink", "Note"]
+    assert database.ask(names) == ["Ink", "Note"]  # the other migration made a Note
     assert {live(host) for host in controller.hosts} == {done.data["release"]}
 
 
 def test_a_worker_finishes_what_it_has_begun_and_leaves_the_rest_to_the_next(
-    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+    controller: Controller, host: Host, bundles: dict[str, Path], lean: None, flow: Load
 ) -> None:
     old = live(host)
-    host.run(f"rm -f {LOG}")
     with file_on(host, HOLD):
         queue(controller, host, *"abcd")
         until(lambda: packed(host))
         (begun,) = packed(host)  # any of them: they were queued in one moment
         first = begun.split()[1]
         assert begun == f"begun {first} {old}"
-        words = ("--bundle", str(bundles["lean"]), "--noinput", "--json")
+        words = ("--bundle", str(bundles["spare"]), "--noinput", "--json")
         process = controller.start(*words)
         journal = f"journalctl --no-pager -o cat -u shop-worker@{old}"
         until(lambda: "warm shutdown" in host.run(journal).lower())
@@ -323,15 +368,15 @@ def test_a_worker_finishes_what_it_has_begun_and_leaves_the_rest_to_the_next(
 
 
 def test_a_worker_that_is_not_finished_in_time_is_ended_and_the_release_says_so(
-    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+    controller: Controller, host: Host, bundles: dict[str, Path], lean: None, flow: Load
 ) -> None:
     write(controller, "drain = 15")
-    controller.setup("--bundle", str(bundles["rich"])).well()
+    controller.setup("--bundle", str(bundles["lean"])).well()
     old = live(host)
     with file_on(host, HOLD):
         queue(controller, host, "slow")
         until(lambda: f"begun slow {old}" in packed(host))
-        done = release(controller, bundles["rich"]).well()
+        done = release(controller, bundles["spare"]).well()
     killed = f"deploy@{host.address}: worker of {old} was not finished after 15 s and was killed"
     assert [one.partition(";")[0] for one in done.data["warnings"]] == [killed]
     assert f"packed slow {old}" not in packed(host)
@@ -340,7 +385,7 @@ def test_a_worker_that_is_not_finished_in_time_is_ended_and_the_release_says_so(
 
 
 def test_a_line_less_in_the_procfile_is_a_unit_less_once_no_release_can_come_back_with_it(
-    controller: Controller, host: Host, bundles: dict[str, Path], flow: Load
+    controller: Controller, host: Host, bundles: dict[str, Path], rich: None, flow: Load
 ) -> None:
     write(controller, "keep = 1")
     controller.setup("--bundle", str(bundles["rich"])).well()
