@@ -1,6 +1,6 @@
 """``python -m benchmarks``: measure, write ``table.md`` and ``samples.json``, print the table.
 
-It never fails on a figure: a bound that is missed stands in the table. Bounds and rows are in
+It never fails on a figure: a bound that is missed is shown in the table. Bounds and rows are in
 ``benchmarks/table.py``, what is done in each round in ``benchmarks/rounds.py``.
 """
 

@@ -90,7 +90,7 @@ class Peer:
         raise NotImplementedError
 
     def export(self, number: int) -> Path:
-        """Return HEAD exported, with collected static files, as whoever packs it has to."""
+        """Return HEAD exported, with collected static files, as a packer has to."""
         folder = self.place.root / "exports" / f"{self.name}-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         script = (

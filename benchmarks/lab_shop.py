@@ -70,7 +70,7 @@ def make_place(
 
 
 def change(place: Place, number: int) -> str:
-    """Change one line of a page and commit it; returns the text that then stands in the page."""
+    """Change one line of a page and commit it; returns the text that the page then has."""
     path = place.project / _HOME
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     at = next(index for index, line in enumerate(lines) if line.startswith("<h1>"))

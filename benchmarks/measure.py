@@ -1,4 +1,4 @@
-"""Taking times, memory and rates. Nothing here judges: a machine under load is slow, not wrong."""
+"""Taking times, memory and rates. Nothing here fails: a machine under load is slow, not wrong."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def timed(
 
 @contextlib.contextmanager
 def tree_memory(found: list[float], without: str, every: float = 0.01) -> Iterator[None]:
-    """Add two peaks of this process's descendants together, in MiB, to ``found`` (Linux alone).
+    """Add two peaks of this process's descendants together, in MiB, to ``found`` (only on Linux).
 
     The first is of all of them, the second leaves out those whose command line holds ``without``.
     Memory that processes share counts in equal parts for each (Linux's proportional set size).

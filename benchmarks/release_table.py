@@ -24,7 +24,7 @@ class Bound:
 
     @property
     def said(self) -> str:
-        """The bound in words."""
+        """The bound as text."""
         side = "at least" if self.at_least else "at most"
         return f"{side} {self.bound:g} {self.unit}".rstrip() if self.bound else "none"
 
@@ -204,7 +204,7 @@ def _bounds(samples: Samples) -> str:
 
 
 def verdict(bound: Bound, found: list[float]) -> str:
-    """Say whether a bound is met; where single rounds alone meet it, that."""
+    """Say whether a bound is met, or only met in single rounds."""
     if bound.meets(statistics.median(found)):
         return "yes"
     return "within the spread" if any(bound.meets(value) for value in found) else "**no**"

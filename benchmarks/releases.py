@@ -1,7 +1,7 @@
 """``python -m benchmarks releases``: what a release to real hosts costs, beside what people do today.
 
 Boots lab hosts (root on Linux), measures, writes ``releases.md`` and ``releases.json``, prints the
-table. As with the other measurements, a bound that is missed stands in the table and fails nothing.
+table. As with the other measurements, a bound that is missed is shown in the table and fails nothing.
 """
 
 from __future__ import annotations

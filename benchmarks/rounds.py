@@ -135,8 +135,8 @@ def _only_ours(run: Run) -> None:
         number = base + run.number
         change_a_line(run.place.project, number, loaded=loaded)
         job = run.subjects["ours"].build(run.exported, number)
-        alone = (job.argv[0], "-m", "django_deploykit", *job.argv[2:])
-        argv = alone if row.endswith("python -m") else job.argv
+        as_module = (job.argv[0], "-m", "django_deploykit", *job.argv[2:])
+        argv = as_module if row.endswith("python -m") else job.argv
         run.time(row, "ours", Job(argv, job.cwd, job.env))
         run.subjects["ours"].artifact(number).unlink()
 

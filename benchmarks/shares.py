@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.lab.hosts import Host
 
-_GROUPS = Path("/sys/fs/cgroup/cpu")  # version 1, where a host's systemd leaves this one alone
+_GROUPS = Path("/sys/fs/cgroup/cpu")  # version 1, which a host's systemd does not use
 _PERIOD = 100_000  # microseconds
 
 

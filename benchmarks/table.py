@@ -13,7 +13,7 @@ Cell = tuple[str, str]  # a row of the samples and whose
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: ours against somebody (a ratio), or ours alone (its own unit)."""
+    """A line of the table: ours against a peer (a ratio), or only ours (its own unit)."""
 
     job: str
     ours: Cell
@@ -25,7 +25,7 @@ class Row:
 
     @property
     def said(self) -> str:
-        """The bound in words."""
+        """The bound as text."""
         side = "at least" if self.at_least else "at most"
         if self.against is None:
             return f"{side} {self.bound:g} {self.unit}"
@@ -180,7 +180,7 @@ def value_of(row: Row, samples: Samples) -> tuple[float, list[float]] | None:
 
 
 def verdict(row: Row, samples: Samples) -> str:
-    """Say whether the bound is met; one that lies within what the rounds spread over is undecided."""
+    """Say whether the bound is met; one that is within the spread of the rounds is undecided."""
     value = value_of(row, samples)
     if value is None:
         return "not measured"

@@ -68,7 +68,7 @@ class Tool:
         return self.place.root / "caches" / self.name.replace(" ", "-")
 
     def artifact(self, number: int) -> Path:
-        """Return where the bundle of a round lies."""
+        """Return the path of a round's bundle."""
         return self.place.root / "out" / f"{self.name.replace(' ', '-')}-{number}.pyz"
 
     def build(self, export: Path, number: int, *, first: bool = False) -> Job:

@@ -92,7 +92,7 @@ class Traffic:
             self._folder.cleanup()
         lines = [line for line in out.splitlines() if line.startswith("figures ")]
         if not lines:
-            raise SystemExit(f"error: wrk told nothing of {self.url}:\n{out}{problem}")
+            raise SystemExit(f"error: wrk reported nothing about {self.url}:\n{out}{problem}")
         data = json.loads(lines[0].partition(" ")[2])
         names = ("connect", "read", "write", "timeout", "status")
         kinds = {name: data.pop(name) for name in names}
