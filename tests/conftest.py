@@ -1,4 +1,4 @@
-"""Hooks for every run of pytest: signals, tests that ran twice, tests that were skipped."""
+"""What holds for every run of pytest: signals, hypothesis, tests that ran twice, tests that were skipped."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.skips import Report, iter_unexpected, write_down
+
+# How long an example takes depends on what else this machine does.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 # A shell without job control starts background commands with SIGINT ignored, and children inherit
 # that: tests that interrupt a command would interrupt nothing.

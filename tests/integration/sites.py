@@ -41,7 +41,7 @@ def greet(project: Path) -> None:
 
 
 def fall_sick(project: Path) -> None:
-    """Let the health path and the server's entry point be as the file ``sick`` of the site's data says."""
+    """Let the health path and the server's entry point do what the file ``sick`` of the site's data says."""
     rewrite(
         project / "shop/views.py",
         "    connection.ensure_connection()\n",
@@ -51,7 +51,7 @@ def fall_sick(project: Path) -> None:
         '    if sick == "500" or (sick == "500 when served" and served):\n'
         '        print("the till is jammed", flush=True)\n'
         '        return HttpResponse("down\\n", status=500)\n'
-        '    if sick == "hang" and served:\n'
+        '    if sick == ("hang" if served else "hang when checked"):\n'
         "        time.sleep(3600)\n",
     )
     rewrite(project / "shop/views.py", "import os\n", "import os\nimport sys\nimport time\n")
@@ -236,11 +236,15 @@ class Shop:
         """Release the shop in a state."""
         return self.run("--bundle", str(self.workshop.bundle(name)), "--noinput", *argv, **env)
 
-    def release_sick(self, how: str, *argv: str) -> Done:
-        """Release a shop that is ``how`` :func:`fall_sick` takes it."""
+    def make_sick(self, how: str) -> None:
+        """Choose how the bundle ``sick`` behaves: one of the words in :func:`fall_sick`."""
         data = self.project / ".deploykit" / "local" / "var"
         data.mkdir(parents=True, exist_ok=True)
         (data / "sick").write_text(how)
+
+    def release_sick(self, how: str, *argv: str) -> Done:
+        """Release the bundle ``sick``, which behaves as ``how`` says."""
+        self.make_sick(how)
         return self.release("sick", *argv)
 
     def start(self, name: str, *argv: str) -> subprocess.Popen[str]:

@@ -186,7 +186,7 @@ def unfinished(cache: Path) -> list[str]:
     """Return the files of a build cache that are none of those which appear whole."""
     whole = re.compile(
         r"[0-9a-f]+/(layers/[0-9a-f]{64}\.(zip|json|sum)"
-        r"|(settled|collected)/[0-9a-f]{32}|runtime-[0-9a-f]{32})"
+        r"|(resolved|collected)/[0-9a-f]{32}|runtime-[0-9a-f]{32})"
     )
     return [path for path in left(cache) if not whole.fullmatch(path)]
 

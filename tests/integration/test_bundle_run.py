@@ -267,7 +267,7 @@ def test_a_python_that_is_too_old_hands_over_or_says_so(tiny: Path, tmp_path: Pa
 
 @pytest.fixture
 def private(tiny: Path) -> Iterator[Path]:
-    """Return where a bundle lies when its cache cannot be used; it is gone afterwards."""
+    """Return where a bundle is extracted when its cache cannot be used; it is gone afterwards."""
     with BundleFile(tiny) as bundle:
         key = key_of(bundle.read("manifest.json"))
     folder = Path(f"/tmp/django-deploykit-{os.getuid()}/shop/releases/{key}")
@@ -285,7 +285,7 @@ def test_a_cache_that_others_can_write_is_not_used(
     (release / "app/manage.py").unlink()
     (release / "app/manage.py").write_text("print('changed')")
     assert run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder)).stdout == "changed\n"
-    folder.chmod(0o777)  # what lies there could be anybody's now
+    folder.chmod(0o777)  # anybody could have written there
     done = run_bundle(tiny, "hello", DEPLOYKIT_CACHE=str(folder))
     assert done.stdout == "hello from manage.py\n"
     assert private.is_dir()

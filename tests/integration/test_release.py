@@ -205,16 +205,20 @@ def test_hooks_get_the_facts_and_one_before_the_switch_can_stop_it(live_shop: Sh
 
 def test_two_releases_at_once_leave_one_refused_or_waiting(live_shop: Shop) -> None:
     shop = live_shop
-    shop.configure(before_switch="sleep 3")
+    hold = shop.project / "hold"
+    hold.touch()
+    shop.configure(before_switch="while test -e hold; do sleep 0.1; done")
     with shop.start("second") as process:
         wait_for_line(process, ("lock",))
         refused = shop.release("second")
-        waiting = shop.release("second", "--wait", "60")
+        with shop.start("second", "--wait", "60") as waiting:
+            hold.unlink()
+            _, err = waiting.communicate()
         process.communicate()
     assert process.returncode == 0
     assert refused.code == 3
     assert "another release holds the lock" in refused.err
     assert "releasing" in refused.err
-    assert waiting.code == 0, waiting.err
+    assert waiting.returncode == 0, err
     assert time.gmtime(shop.records()[-1]["time"]).tm_year >= 2024
     assert [one["release"] for one in shop.records()].count(shop.live) == 1

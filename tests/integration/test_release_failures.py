@@ -179,7 +179,7 @@ def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(
 def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
     small_disk: Path, live_shop: Shop
 ) -> None:
-    """The store alone lies on the small disk: no plan can foresee what others write meanwhile."""
+    """Only the store is on the small disk: no plan can foresee what others write meanwhile."""
     shop, first = live_shop, live_shop.live
     store = shop.root / "store"
     kept = shop.root / "store-before"
@@ -201,7 +201,7 @@ def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
 def test_a_disk_that_is_full_when_the_release_is_built_leaves_the_old_one_serving(
     small_disk: Path, live_shop: Shop
 ) -> None:
-    """The folder of releases alone lies on the small disk: files are copied there, not linked."""
+    """Only the folder of releases is on the small disk: files are copied there, not linked."""
     shop, first = live_shop, live_shop.live
     releases, kept = shop.root / "releases", shop.root / "releases-before"
     releases.rename(kept)

@@ -46,7 +46,8 @@ def test_a_terminal_shows_the_release_and_keeps_its_end(live_shop: Shop) -> None
 
 
 def test_ctrl_c_during_the_switch_takes_it_back_and_says_so(live_shop: Shop) -> None:
-    before, bundle = live_shop.live, live_shop.workshop.bundle("second")
+    before, bundle = live_shop.live, live_shop.workshop.bundle("sick")
+    live_shop.make_sick("hang")
     with Terminal() as terminal:
         command, env = on_terminal("--bundle", str(bundle))
         process = terminal.start(command, cwd=live_shop.project, env=env)
@@ -65,7 +66,8 @@ def test_ctrl_c_during_the_switch_takes_it_back_and_says_so(live_shop: Shop) -> 
 
 
 def test_ctrl_c_before_the_switch_changes_nothing(live_shop: Shop) -> None:
-    before, bundle = live_shop.live, live_shop.workshop.bundle("second")
+    before, bundle = live_shop.live, live_shop.workshop.bundle("sick")
+    live_shop.make_sick("hang when checked")
     with Terminal() as terminal:
         command, env = on_terminal("--bundle", str(bundle))
         process = terminal.start(command, cwd=live_shop.project, env=env)

@@ -114,5 +114,5 @@ def pass_through(
 def test_ten_changed_lines_are_enough(tmp_path: Path) -> None:
     project = make(tmp_path / "site")
     assert changed_lines(project) <= 10
-    # It has no page at /, so another one tells that it is well.
+    # It has no page at /, so another one is its health path.
     pass_through(project, tmp_path, claim_port(), health="/admin/login/")

@@ -43,7 +43,7 @@ def change(project: Path) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Return a generated site, changed and locked; its virtualenv lies beside it."""
+    """Return a generated site, changed and locked; its virtualenv is next to it."""
     python = tmp_path / "venv" / "bin" / "python"
     project = tmp_path / "site"
     project.mkdir()
