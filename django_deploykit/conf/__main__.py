@@ -12,6 +12,7 @@ from django_deploykit.conf import Config, ConfigError, Declaration, configs, dec
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.conf.replacements import options_of, replacements
 from django_deploykit.conf.secret import HIDDEN, has_password
+from django_deploykit.conf.settings_module import default_settings
 from django_deploykit.conf.sources import Value
 from django_deploykit.runtime.base.option_names import environment_name, key_of, prefix
 
@@ -66,7 +67,7 @@ def _load(settings: str) -> None:
     if settings:
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
     elif "DJANGO_SETTINGS_MODULE" not in os.environ:
-        os.environ["DJANGO_SETTINGS_MODULE"] = _of_manage()
+        os.environ["DJANGO_SETTINGS_MODULE"] = _settings_module()
     from django.conf import settings as django_settings
 
     dir(django_settings)
@@ -75,7 +76,7 @@ def _load(settings: str) -> None:
 
 def _file_of(settings: str) -> Path:
     """Return the settings' file without importing them."""
-    name = settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _of_manage()
+    name = settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _settings_module()
     path = Path(*name.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
@@ -102,18 +103,11 @@ def _move(files: list[Path]) -> int:
     return 0
 
 
-def _of_manage() -> str:
-    """Return the settings module that ./manage.py names."""
-    import re
-
-    try:
-        text = Path("manage.py").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    match = re.search(r"DJANGO_SETTINGS_MODULE[\"'],\s*[\"']([\w.]+)[\"']", text)
-    if not match:
+def _settings_module() -> str:
+    module = default_settings(Path.cwd())
+    if not module:
         raise SystemExit("error: name the settings: --settings shop.settings")
-    return match[1]
+    return module
 
 
 def explain(config: Config) -> list[str]:

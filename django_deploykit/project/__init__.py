@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from django_deploykit.conf.ini import Ini, Option, read_ini
+from django_deploykit.conf.settings_module import default_settings, served_settings
 from django_deploykit.errors import Problems, ProjectError
 from django_deploykit.project.inventory import Environment, read_inventory
-from django_deploykit.project.settings_module import default_settings, served_settings
 from django_deploykit.project.values import nearest
 from django_deploykit.runtime.base.names import valid_app
 from django_deploykit.runtime.base.site_options import read_switch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.project.settings_module import default_settings, served_settings
+from django_deploykit.conf.settings_module import default_settings, served_settings
 
 LINE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")\n'
 
