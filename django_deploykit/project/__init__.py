@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from django_deploykit.conf.ini import Ini, Option, read_ini
+from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.conf.settings_module import default_settings, served_settings
 from django_deploykit.errors import Problems, ProjectError
 from django_deploykit.project.inventory import Environment, read_inventory
-from django_deploykit.project.values import nearest
+from django_deploykit.project.values import Keys, nearest, read_lines, read_section
 from django_deploykit.runtime.base.names import valid_app
-from django_deploykit.runtime.base.site_options import read_switch
+from django_deploykit.runtime.base.site_options import read_switch, read_words
 
 __all__ = [
     "OPTIONS",
@@ -29,19 +29,44 @@ __all__ = [
     "starting_folder",
 ]
 
-# The options of [project] and [bundle]; checks and environments have their own.
-OPTIONS: dict[str, dict[str, str]] = {
+
+def _name(text: str) -> str:
+    if not valid_app(text):
+        raise ValueError(f"must be lower-case letters, digits and dashes, at most 31, not {text!r}")
+    return text
+
+
+def _python(text: str) -> str:
+    if not re.fullmatch(r"3\.\d{1,2}", text):
+        raise ValueError(f"must look like 3.11, not {text!r}")
+    return text
+
+
+# The keys of [project] and [bundle]; checks and environments have their own.
+OPTIONS: dict[str, Keys] = {
     "project": {
-        "name": "the project's name on hosts: lower-case letters, digits, dashes",
-        "lock": "the lock file, relative to deploykit.ini",
-        "settings": "DJANGO_SETTINGS_MODULE in production; default: what wsgi.py sets, or manage.py",
+        "name": (_name, "the project's name on hosts: lower-case letters, digits, dashes"),
+        "lock": (str, "the lock file, relative to deploykit.ini"),
+        "settings": (
+            str,
+            "DJANGO_SETTINGS_MODULE in production; default: what wsgi.py sets, or manage.py",
+        ),
     },
     "bundle": {
-        "build": "shell commands, a line each, that run in the export before collectstatic",
-        "allow_unhashed": "yes lets pinned requirements without hashes through",
-        "python": "the Python that the bundle is for, as 3.11; default: the one that runs",
-        "platform": "the platform that the bundle is for, as linux-x86_64; default: this machine's",
-        "extras": "extras of a uv.lock's project, separated by commas",
+        "build": (
+            read_lines,
+            "shell commands, a line each, that run in the export before collectstatic",
+        ),
+        "allow_unhashed": (read_switch, "yes lets pinned requirements without hashes through"),
+        "python": (
+            _python,
+            "the Python that the bundle is for, as 3.11; default: the one that runs",
+        ),
+        "platform": (
+            str,
+            "the platform that the bundle is for, as linux-x86_64; default: this machine's",
+        ),
+        "extras": (read_words, "extras of a uv.lock's project, separated by commas"),
     },
 }
 ELSEWHERE = ("check", "environment", "host")
@@ -125,31 +150,14 @@ def read_project(root: Path) -> Project:
     """Return the project in ``root``, with its ``problems`` instead of an exception."""
     path = root / "deploykit.ini"
     ini = read_ini(path) if path.is_file() else Ini()
-    problems = dict(_iter_problems(ini))
-    values = {
-        section: {name: one.value for name, one in options.items() if one.where not in problems}
-        for section, options in ini.sections.items()
-    }
-    project, bundle = values.get("project", {}), values.get("bundle", {})
+    values, problems = _values(ini)
     default = default_settings(root)
-    return Project(
-        root,
-        project.get("name") or default_name(root, default),
-        path,
-        ini,
-        lock=project.get("lock", ""),
-        settings=project.get("settings") or served_settings(root) or default,
-        build=_parts(bundle.get("build", ""), "\n"),
-        allow_unhashed=read_switch(bundle.get("allow_unhashed", "no")),
-        python=bundle.get("python", ""),
-        platform=bundle.get("platform", ""),
-        extras=_parts(bundle.get("extras", ""), ","),
-        problems=(*ini.problems, *problems.values()),
-    )
-
-
-def _parts(text: str, separator: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(separator) if part.strip())
+    defaults = {
+        "name": default_name(root, default),
+        "settings": served_settings(root) or default,
+    }
+    given = {key: value for key, value in values.items() if value != ""}
+    return Project(root, path=path, ini=ini, problems=problems, **{**defaults, **given})
 
 
 def default_name(root: Path, settings: str) -> str:
@@ -165,19 +173,18 @@ def default_name(root: Path, settings: str) -> str:
     return name if valid_app(name) else f"app-{name}".strip("-")[:31]
 
 
-def _iter_problems(ini: Ini) -> Iterator[tuple[str, str]]:
-    """Yield the place and the text of every mistake."""
+def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the values of [project] and [bundle], and all mistakes but those of other sections."""
+    values: dict[str, Any] = {}
+    problems = list(ini.problems)
     for section, options in ini.sections.items():
         kind = section.partition(":")[0].strip()
-        if kind in ELSEWHERE:
-            continue
-        if section not in OPTIONS:
+        if section in OPTIONS:
+            values.update(read_section(section, options, OPTIONS[section], problems))
+        elif kind not in ELSEWHERE:
             where = next((option.where for option in options.values()), section)
-            yield where, f"{where}: {_unknown_section(section, kind)}"
-            continue
-        for name, option in options.items():
-            if problem := _option_problem(section, name, option, OPTIONS[section]):
-                yield option.where, f"{option.where}: {problem}"
+            problems.append(f"{where}: {_unknown_section(section, kind)}")
+    return values, tuple(problems)
 
 
 def _unknown_section(section: str, kind: str) -> str:
@@ -185,24 +192,3 @@ def _unknown_section(section: str, kind: str) -> str:
     if guess and ":" in section:  # the name after the colon is the user's own
         guess = f"{guess[:-2]}:{section.partition(':')[2].strip()}'?"
     return f"there is no section [{section}]{guess}"
-
-
-def _option_problem(section: str, name: str, option: Option, known: Mapping[str, str]) -> str:
-    if name not in known:
-        return f"[{section}] has no option {name}{nearest(name, known)}"
-    problem = value_problem(name, option.value)
-    return f"{name} {problem}" if problem else ""
-
-
-def value_problem(name: str, value: str) -> str:
-    """Return what is wrong with an option's value, "" if nothing is."""
-    if name == "name" and not valid_app(value):
-        return f"must be lower-case letters, digits and dashes, at most 31, not {value!r}"
-    if name == "allow_unhashed":
-        try:
-            read_switch(value)
-        except ValueError as error:
-            return str(error)
-    if name == "python" and not re.fullmatch(r"3\.\d{1,2}", value):
-        return f"must look like 3.11, not {value!r}"
-    return ""

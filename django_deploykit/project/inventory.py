@@ -6,13 +6,12 @@ import fnmatch
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project.values import nearest
+from django_deploykit.project.values import Keys, nearest, read_lines, read_section
 from django_deploykit.runtime.base.site_options import (
     SITE_OPTIONS,
     OptionValue,
@@ -143,14 +142,9 @@ def _policy(text: str) -> str:
     return text
 
 
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
-_Known = Mapping[str, tuple[Callable[[str], Any], str]]
 _SITE = {name: (option.read, option.help) for name, option in SITE_OPTIONS.items()}
 # The keys of [environment:NAME]: how each is read, and what the reference says about it.
-ENVIRONMENT: _Known = {
+ENVIRONMENT: Keys = {
     "hosts": (_hosts, "the hosts, `deploy@web1.example.com:22`, separated by commas or lines"),
     **_SITE,
     "listen": (_SITE["listen"][0], f"{_SITE['listen'][1]}; `{{address}}` is the host's address"),
@@ -163,12 +157,12 @@ ENVIRONMENT: _Known = {
     ),
     "wait": (read_seconds, "how long to wait for another release to finish"),
     **{
-        name: (_lines, f"shell commands, {name.replace('_', ' ')}, on this machine")
+        name: (read_lines, f"shell commands, {name.replace('_', ' ')}, on this machine")
         for name in HOOKS
     },
 }
 # The keys of [host:NAME].
-HOST: _Known = {name: ENVIRONMENT[name] for name, one in SITE_OPTIONS.items() if one.per_host}
+HOST: Keys = {name: ENVIRONMENT[name] for name, one in SITE_OPTIONS.items() if one.per_host}
 
 
 def read_inventory(ini: Ini) -> dict[str, Environment]:
@@ -200,23 +194,8 @@ def _where(options: Mapping[str, Option], section: str) -> str:
     return next((option.where for option in options.values()), f"[{section}]")
 
 
-def _values(
-    options: Mapping[str, Option], known: _Known, section: str, problems: list[str]
-) -> dict[str, Any]:
-    found = {}
-    for key, option in options.items():
-        if key not in known:
-            problems.append(f"{option.where}: [{section}] has no option {key}{nearest(key, known)}")
-            continue
-        try:
-            found[key] = known[key][0](option.value)
-        except ValueError as error:
-            problems.append(f"{option.where}: {key} {error}")
-    return found
-
-
 def _environment(name: str, options: Mapping[str, Option], problems: list[str]) -> Environment:
-    values = _values(options, ENVIRONMENT, f"environment:{name}", problems)
+    values = read_section(f"environment:{name}", options, ENVIRONMENT, problems)
     hooks = {key: values.pop(key) for key in HOOKS if key in values}
     environment = Environment(name, **values, hooks=hooks)
     if name == "local" and environment.hosts:
@@ -235,7 +214,7 @@ def _environment(name: str, options: Mapping[str, Option], problems: list[str]) 
 def _override(
     found: dict[str, Environment], name: str, options: Mapping[str, Option], problems: list[str]
 ) -> None:
-    values = _values(options, HOST, f"host:{name}", problems)
+    values = read_section(f"host:{name}", options, HOST, problems)
     known = [host for environment in found.values() for host in environment.hosts]
     if not any(name in (host.name, host.address) for host in known):
         guess = nearest(name, [host.name for host in known])

@@ -1,9 +1,36 @@
-"""Guesses at what a misspelled word should be."""
+"""The keys of a section of ``deploykit.ini``: how each is read, and mistakes in them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from django_deploykit.conf.ini import Option
+
+# By key: the function that reads a value, or raises ValueError with what was expected; and help.
+Keys = Mapping[str, tuple[Callable[[str], Any], str]]
+
+
+def read_section(
+    section: str, options: Mapping[str, Option], keys: Keys, problems: list[str]
+) -> dict[str, Any]:
+    """Return the values of a section by key, without those at fault, which ``problems`` gets."""
+    found = {}
+    for key, option in options.items():
+        if key not in keys:
+            problems.append(f"{option.where}: [{section}] has no option {key}{nearest(key, keys)}")
+            continue
+        try:
+            found[key] = keys[key][0](option.value)
+        except ValueError as error:
+            problems.append(f"{option.where}: {key} {error}")
+    return found
+
+
+def read_lines(text: str) -> tuple[str, ...]:
+    """Return the lines that are not blank."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -83,15 +83,14 @@ def _ini(section: str) -> str:
     from django_deploykit.project import OPTIONS
     from django_deploykit.project.inventory import ENVIRONMENT, HOST
 
-    known = {
-        **{name: dict(options) for name, options in OPTIONS.items()},
-        "check": {
+    sections = {**OPTIONS, "environment": ENVIRONMENT, "host": HOST}
+    if section == "check":
+        known = {
             key: text + (f" ({', '.join(choices)}; default: {choices[0]})" if choices else "")
             for key, (choices, text) in CHECK.items()
-        },
-        "environment": {key: text for key, (_, text) in ENVIRONMENT.items()},
-        "host": {key: ENVIRONMENT[key][1] for key in HOST},
-    }[section]
+        }
+    else:
+        known = {key: text for key, (_, text) in sections[section].items()}
     return table(("key", "meaning"), ((f"`{key}`", text) for key, text in known.items()))
 
 

@@ -1,10 +1,33 @@
-"""Guesses at misspelled words."""
+"""The keys of a section, and guesses at misspelled words."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from django_deploykit.project.values import nearest
+from django_deploykit.conf.ini import parse_ini
+from django_deploykit.project.values import Keys, nearest, read_lines, read_section
+
+
+def test_a_section_is_read_without_the_values_at_fault() -> None:
+    options = parse_ini("[a]\nport = 80\nlines =\n  x\n  y\nprot = 1\nkeep = x\n", Path("d.ini"))
+    keys: Keys = {"port": (int, ""), "lines": (read_lines, ""), "keep": (_digit, "")}
+    problems: list[str] = []
+    assert read_section("a", options.sections["a"], keys, problems) == {
+        "port": 80,
+        "lines": ("x", "y"),
+    }
+    assert problems == [
+        "d.ini:6: [a] has no option prot; did you mean 'port'?",
+        "d.ini:7: keep must be a digit",
+    ]
+
+
+def _digit(text: str) -> int:
+    if not text.isdigit():
+        raise ValueError("must be a digit")
+    return int(text)
 
 
 @pytest.mark.parametrize(
