@@ -79,7 +79,7 @@ def weak_password_hasher(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W305")
-def any_password(subject: Subject) -> Iterator[Finding]:
+def no_password_validators(subject: Subject) -> Iterator[Finding]:
     """AUTH_PASSWORD_VALIDATORS is empty.
 
     People can choose "1" as their password.
@@ -93,7 +93,7 @@ def any_password(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E307")
-def any_origin(subject: Subject) -> Iterator[Finding]:
+def every_origin_allowed(subject: Subject) -> Iterator[Finding]:
     """django-cors-headers allows every site to read responses with the visitor's cookies.
 
     Any page that a logged-in visitor opens can then act for them.
@@ -113,7 +113,7 @@ def any_origin(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W309")
-def open_api(subject: Subject) -> Iterator[Finding]:
+def api_without_permissions(subject: Subject) -> Iterator[Finding]:
     """Django REST framework allows every request by default.
 
     AllowAny is its default, so a view without permission_classes is open to anyone.
@@ -131,7 +131,7 @@ def open_api(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W310")
-def session_for_ever(subject: Subject) -> Iterator[Finding]:
+def long_sessions(subject: Subject) -> Iterator[Finding]:
     """Sessions last longer than a year.
 
     A stolen cookie is valid for that long.

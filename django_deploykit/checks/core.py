@@ -231,7 +231,7 @@ def application_does_not_import(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W108")
-def errors_for_developers(subject: Subject) -> Iterator[Finding]:
+def debugging_settings(subject: Subject) -> Iterator[Finding]:
     """Debugging settings are on.
 
     DEBUG_PROPAGATE_EXCEPTIONS bypasses the 500 page; string_if_invalid and the debug option of

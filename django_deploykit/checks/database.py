@@ -257,7 +257,7 @@ def guessable_database_password(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W417")
-def migrate_in_web(subject: Subject) -> Iterator[Finding]:
+def migrate_at_start(subject: Subject) -> Iterator[Finding]:
     """A process of the Procfile migrates when it starts.
 
     Every host then migrates at the same time, at each restart.

@@ -20,7 +20,7 @@ _YEAR = 31536000
 
 
 @check("W201")
-def any_host(subject: Subject) -> Iterator[Finding]:
+def every_host_allowed(subject: Subject) -> Iterator[Finding]:
     """ALLOWED_HOSTS accepts every Host header.
 
     An attacker can then choose where links in password reset emails and cached pages lead.
@@ -147,7 +147,7 @@ def exempt_never_matches(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W210")
-def gunicorn_behind_remote_proxy(subject: Subject) -> Iterator[Finding]:
+def untrusted_remote_proxy(subject: Subject) -> Iterator[Finding]:
     """gunicorn listens on the network, but trusts only a proxy on this machine.
 
     It drops X-Forwarded-Proto from other machines, so Django takes HTTPS for HTTP: redirects loop
@@ -198,7 +198,7 @@ def forwarded_host_without_proxy(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E302")
-def foreign_cookie_domain(subject: Subject) -> Iterator[Finding]:
+def cookie_domain_without_host(subject: Subject) -> Iterator[Finding]:
     """The domain of a cookie covers none of ALLOWED_HOSTS.
 
     Browsers reject such cookies, so logins fail.

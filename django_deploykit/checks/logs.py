@@ -79,7 +79,7 @@ def silent_errors(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E708")
-def log_file_unreachable(subject: Subject) -> Iterator[Finding]:
+def log_file_in_release(subject: Subject) -> Iterator[Finding]:
     """A log file is inside the release, or has a relative path.
 
     The site's user cannot write there, so the process exits when it starts.

@@ -59,7 +59,7 @@ def gunicorn_options(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W826")
-def hasty_gunicorn(subject: Subject) -> Iterator[Finding]:
+def old_threaded_gunicorn(subject: Subject) -> Iterator[Finding]:
     """gunicorn is older than version 24 and uses threads.
 
     When it stops, as at every switch, it closes connections that it has accepted but not read yet,
@@ -81,7 +81,7 @@ def hasty_gunicorn(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E812")
-def foreign_application(subject: Subject) -> Iterator[Finding]:
+def missing_application(subject: Subject) -> Iterator[Finding]:
     """The web process of the Procfile uses an application that does not exist.
 
     Every worker would exit when it starts.

@@ -45,7 +45,7 @@ def tracked_secrets(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W801")
-def skip_is_over(subject: Subject) -> Iterator[Finding]:
+def expired_skip(subject: Subject) -> Iterator[Finding]:
     """A skip in deploykit.ini has expired.
 
     What it skipped is reported again.
@@ -87,7 +87,7 @@ def unknown_option(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W806")
-def odd_value(subject: Subject) -> Iterator[Finding]:
+def quoted_value(subject: Subject) -> Iterator[Finding]:
     """A configured value is in quotes, or ends with a newline.
 
     INI files and systemd keep quotes as part of the value, so passwords do not match.
@@ -103,13 +103,12 @@ def odd_value(subject: Subject) -> Iterator[Finding]:
             if found and (quoted or text.endswith(("\n", "\r"))):
                 problem = "is in quotes, which are part of it" if quoted else "ends with a newline"
                 yield Finding(
-                    f"the value of {one.env} {problem} ({found.where})",
-                    "Write only the value.",
+                    f"the value of {one.env} {problem} ({found.where})", "Write only the value."
                 )
 
 
 @check("W817")
-def settings_left_behind(subject: Subject) -> Iterator[Finding]:
+def untracked_settings(subject: Subject) -> Iterator[Finding]:
     """The settings import a file that git does not track.
 
     local_settings.py exists only on the machine where it was written: no bundle includes it, and

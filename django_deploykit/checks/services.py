@@ -105,7 +105,7 @@ def sessions_of_one_process(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W506")
-def open_cache(subject: Subject) -> Iterator[Finding]:
+def cache_without_password(subject: Subject) -> Iterator[Finding]:
     """A cache on a public host has no password.
 
     Anyone who can reach it can read and write sessions, and Django unpickles cached values.
@@ -144,7 +144,7 @@ def tasks_in_requests(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E701")
-def mail_goes_nowhere(subject: Subject) -> Iterator[Finding]:
+def undelivered_mail(subject: Subject) -> Iterator[Finding]:
     """Email goes to the console, a file or memory.
 
     Password resets reach nobody.

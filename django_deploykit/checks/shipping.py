@@ -15,7 +15,7 @@ from django_deploykit.conf import configs
 
 
 @check("E821")
-def mistaken_project(subject: Subject) -> Iterator[Finding]:
+def mistakes_in_deploykit_ini(subject: Subject) -> Iterator[Finding]:
     """deploykit.ini has a mistake in a section that bundle or release reads.
 
     They refuse to start. A mistake in [check] stops deploy_check itself.
@@ -48,7 +48,7 @@ def not_locked(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E824")
-def left_out_of_git(subject: Subject) -> Iterator[Finding]:
+def untracked_files(subject: Subject) -> Iterator[Finding]:
     """git does not track a file that a bundle needs.
 
     A bundle is built only from the commit.
@@ -66,7 +66,7 @@ def left_out_of_git(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E825")
-def another_name(subject: Subject) -> Iterator[Finding]:
+def different_name(subject: Subject) -> Iterator[Finding]:
     """The Config of the settings has another name than the project has on hosts.
 
     A release uses /etc/<project>/<project>.ini, but the settings read another file.

@@ -122,7 +122,7 @@ def media_in_release(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W607")
-def nobody_serves_static(subject: Subject) -> Iterator[Finding]:
+def no_static_server(subject: Subject) -> Iterator[Finding]:
     """Nothing serves static files if DEBUG is off.
 
     Django's own view is only for development, so the site has no styles.
@@ -209,7 +209,7 @@ def no_error_pages(subject: Subject) -> Iterator[Finding]:
 
 
 @check("W610")
-def stale_translations(subject: Subject) -> Iterator[Finding]:
+def uncompiled_translations(subject: Subject) -> Iterator[Finding]:
     """The repository has a .po file without its .mo file, and no build command compiles it.
 
     The site is not translated.

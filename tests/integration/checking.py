@@ -19,7 +19,7 @@ from tests.projects import ROOT, manage, run, start_repository
 KEY = "kT3v_0zQm9sXf2LrWn7Yb4Hd8Pc1Jg6Ua5Eo-iBqRtVxZwNyMkSl"
 
 # The Django and Python that these tests run on may be past their end (W110).
-GATE = ("deploy_check", "--skip", "W110")
+DEPLOY_CHECK = ("deploy_check", "--skip", "W110")
 
 # What the README says to change in settings as startproject writes them.
 README_LINES = (
@@ -104,7 +104,7 @@ def copy(project: Path, folder: Path, line: str = "") -> Path:
 
 def check(project: Path, *argv: str, **env: str) -> dict[str, Any]:
     """Run the command and return its JSON."""
-    done = manage(project, *GATE, "--format", "json", *argv, **env)
+    done = manage(project, *DEPLOY_CHECK, "--format", "json", *argv, **env)
     assert done.stdout, done.stderr
     data: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (1 if data["failed"] else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.checking import GATE, KEY, check, copy, python
+from tests.integration.checking import DEPLOY_CHECK, KEY, check, copy, python
 from tests.projects import commit, manage
 
 CACHE = "django.core.cache.backends.locmem.LocMemCache"
@@ -133,7 +133,7 @@ def test_settings_that_do_not_load_are_reported_with_their_place(
     line, says = BROKEN[name]
     project = copy(clean, tmp_path, line)
     (project / "shop" / "broken.py").write_text("\nx ==\n", encoding="utf-8")
-    done = manage(project, *GATE, SHOP_TYPO="Flase")
+    done = manage(project, *DEPLOY_CHECK, SHOP_TYPO="Flase")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert says in done.stderr
@@ -146,7 +146,7 @@ def test_settings_that_do_not_load_are_reported_with_their_place(
 def test_the_module_reports_settings_that_cannot_be_parsed(clean: Path, tmp_path: Path) -> None:
     project = copy(clean, tmp_path)
     (project / "shop" / "settings.py").write_text("x = 1\ny ==\n", encoding="utf-8")
-    done = python(project, "-m", "django_deploykit", *GATE)
+    done = python(project, "-m", "django_deploykit", *DEPLOY_CHECK)
     assert done.returncode == 2
     assert "error: the settings do not load: shop/settings.py:2: SyntaxError" in done.stderr
     assert "Traceback" not in done.stderr
@@ -180,14 +180,14 @@ def test_of_several_settings_modules_the_one_that_serves_the_site_is_checked(
             encoding="utf-8",
         )
     commit(project)
-    done = manage(project, *GATE)
+    done = manage(project, *DEPLOY_CHECK)
     assert (done.returncode, done.stdout[:17]) == (0, "no problems found"), done.stdout
     assert "site_.settings.production" in done.stderr
-    chosen = manage(project, *GATE, "--settings", "site_.settings.local")
+    chosen = manage(project, *DEPLOY_CHECK, "--settings", "site_.settings.local")
     assert "deploykit.E101  site_/settings/local.py:2: DEBUG is on" in chosen.stdout
     assert chosen.returncode == 1
     (folder / "production.py").write_text("from .base import *\nX = nothing\n", encoding="utf-8")
-    broken = manage(project, *GATE)
+    broken = manage(project, *DEPLOY_CHECK)
     assert broken.returncode == 2
     assert "site_/settings/production.py:2: NameError" in broken.stderr
     assert "Traceback" not in broken.stderr

@@ -10,7 +10,7 @@ from django_deploykit.checks.runner import CheckReport
 
 
 @dataclass(frozen=True)
-class Format:
+class ReportFormat:
     """How to write a report; CI services expect paths that are relative to the repository."""
 
     render: Callable[[CheckReport], str]
@@ -19,10 +19,10 @@ class Format:
 
 # In the order of ``--format``; the first is the default.
 FORMATS = {
-    "text": Format(text.render, repository_paths=False),
-    "json": Format(json.render, repository_paths=False),
-    "sarif": Format(sarif.render),
-    "junit": Format(junit.render),
-    "github": Format(github.render),
-    "gitlab": Format(gitlab.render),
+    "text": ReportFormat(text.render, repository_paths=False),
+    "json": ReportFormat(json.render, repository_paths=False),
+    "sarif": ReportFormat(sarif.render),
+    "junit": ReportFormat(junit.render),
+    "github": ReportFormat(github.render),
+    "gitlab": ReportFormat(gitlab.render),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import threading
@@ -10,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
 
@@ -101,26 +101,18 @@ def _environ(request: HealthRequest) -> dict[str, object]:
     path, _, query = request.path.partition("?")
     name, _, port = request.host.partition(":")
     environ: dict[str, object] = {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
         "PATH_INFO": path,
         "QUERY_STRING": query,
         "SERVER_NAME": name,
         "SERVER_PORT": port or "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_HOST": request.host,
         "HTTP_USER_AGENT": "django-deploykit",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
     }
     if request.scheme == "https":
         environ["HTTP_X_FORWARDED_PROTO"] = "https"
+    setup_testing_defaults(environ)
     return environ
 
 

@@ -44,7 +44,7 @@ def log_not_writable(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E803")
-def open_configuration(subject: Subject) -> Iterator[Finding]:
+def readable_configuration(subject: Subject) -> Iterator[Finding]:
     """Other users can read or write a configuration file that contains secrets."""
     for path in _files():
         mode = path.stat().st_mode

@@ -16,7 +16,7 @@ from django_deploykit.checks.subject import Subject
 
 
 @check("E403")
-def database_away(subject: Subject) -> Iterator[Finding]:
+def unreachable_database(subject: Subject) -> Iterator[Finding]:
     """A database cannot be reached."""
     for alias in connections:
         try:
@@ -78,7 +78,7 @@ def unknown_migrations(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E504")
-def cache_away(subject: Subject) -> Iterator[Finding]:
+def unusable_cache(subject: Subject) -> Iterator[Finding]:
     """A cache does not store values."""
     for alias, entry in settings.CACHES.items():
         if str(entry.get("BACKEND", "")).endswith("DummyCache"):

@@ -14,11 +14,7 @@ from tests.unit.checks.cases import Case, Cases, assert_found, bad, good, run_ca
 
 CASES: Cases = {
     "W801": (
-        [
-            Case(
-                files={"deploykit.ini": "[check]\nskip = W310 long sessions, until 2026-01-31\n"},
-            )
-        ],
+        [Case(files={"deploykit.ini": "[check]\nskip = W310 long sessions, until 2026-01-31\n"})],
         [Case(files={"deploykit.ini": "[check]\nskip = W310 long, until 2999-01-31\n"}), Case()],
     ),
     "W805": (

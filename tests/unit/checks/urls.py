@@ -1,4 +1,4 @@
-"""The addresses that E813 resolves."""
+"""The URLconf that E813 uses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.urls import path
 
 
 def up(request: HttpRequest) -> HttpResponse:
-    """Answer."""
+    """Respond."""
     return HttpResponse("up")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from django_deploykit.checks.formats import FORMATS, Format
+from django_deploykit.checks.formats import FORMATS, ReportFormat
 from django_deploykit.checks.runner import CheckReport
 
 
@@ -22,7 +22,7 @@ def test_a_row_adds_a_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CommandError, match="invalid choice"):
         call_command("deploy_check", "--format", "count")
-    monkeypatch.setitem(FORMATS, "count", Format(count))
+    monkeypatch.setitem(FORMATS, "count", ReportFormat(count))
     out = io.StringIO()
     call_command(
         "deploy_check", "--format", "count", "--only", "W310", "--tag", "accounts", stdout=out

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from django_deploykit.management.commands.deploy_check import arguments
@@ -38,13 +38,36 @@ def deploy_check(*words: str) -> tuple[int, str]:
         (("--fail-level", "warning"), 1),
         (("--fail-level", "warning", "--skip", "W310"), 0),
         (("--fail-level", "warning", "--only", "E301"), 0),
-        (("--only", "E999"), 2),
-        (("--output", "no/such/folder/report"), 2),
     ],
 )
 def test_exit_codes(words: tuple[str, ...], code: int) -> None:
     with override_settings(SESSION_COOKIE_AGE=10**9):
         assert deploy_check(*words)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--only E999", "E999 is not the id of a check"),
+        ("--only securty.W004", "did you mean 'security'?"),
+        ("--skip security.W4", "security.W4 is not the id of a check"),
+        ("--tag host", "host is not a tag; did you mean 'hosts'?"),
+        ("--explain E1O1", "E1O1 is not one of our checks"),
+        ("--output no/such/folder/report", "--output: no/such/folder/report cannot be written: "),
+        ("--migrations", "--migrations requires --format json"),
+    ],
+)
+def test_what_is_wrong_goes_to_standard_error(
+    words: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert deploy_check(*words.split()) == (2, "")
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--format yaml", "--fail-level bad"])
+def test_unknown_choices_are_refused(words: str) -> None:
+    with pytest.raises(CommandError, match="invalid choice"):
+        deploy_check(*words.split())
 
 
 def test_writes_to_standard_output_or_to_a_file(project: Path) -> None:
