@@ -26,6 +26,7 @@ from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.preflight import add_refusals
 from django_deploykit.project import Project, default_settings, nearest
+from django_deploykit.runtime.wire.reader import plain
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ def check_project(request: CheckRequest) -> CheckReport:
     states = read_states()
     # Before a release migrates, its pending migrations are facts, not problems, and a page may fail
     # because a column is missing.
-    ask = "" if any(row["pending"] for row in states) else request.ask
+    ask = "" if any(row.pending for row in states) else request.ask
     choice = replace(request.choice, skip=(*request.choice.skip, "W404", "W406"))
     hosts = [str(host) for host in settings.ALLOWED_HOSTS]
     report = run_checks(replace(subject, ask=ask), choice)
-    return replace(report, facts={"allowed_hosts": hosts, "migrations": states})
+    return replace(report, facts={"allowed_hosts": hosts, "migrations": plain(states)})
 
 
 def render(report: CheckReport, request: CheckRequest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any, TypedDict
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations import operations as ops
@@ -13,6 +13,12 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.fields import NOT_PROVIDED
+
+from django_deploykit.runtime.wire.reports import (
+    ReportedDatabase,
+    ReportedMigration,
+    ReportedOperation,
+)
 
 _SAME_TYPES = {
     "BigAutoField": "BigIntegerField",
@@ -25,39 +31,7 @@ _SAME_TYPES = {
 }
 
 
-class OperationRow(TypedDict):
-    """An operation; ``why`` is the reason that it ``breaks`` running code, or ""."""
-
-    type: str
-    describe: str
-    breaks: bool
-    why: str
-
-
-class MigrationRow(TypedDict):
-    """A migration that is not applied."""
-
-    app: str
-    name: str
-    operations: list[OperationRow]
-
-
-class DatabaseMigrations(TypedDict):
-    """The migrations of one database, by its alias.
-
-    ``place`` is the same text on two hosts that share the database, and contains no secret.
-    ``unknown`` lists applied migrations, ``app.name``, that this code does not have; ``back`` has,
-    by app, the migration to return to in order to revert them.
-    """
-
-    database: str
-    place: str
-    pending: list[MigrationRow]
-    unknown: list[str]
-    back: dict[str, str]
-
-
-def read_states() -> list[DatabaseMigrations]:
+def read_states() -> list[ReportedDatabase]:
     """Return the state of each database that migrations go to; [] if one cannot be read."""
     try:
         return [_state(alias) for alias in connections if _is_migrated(alias)]
@@ -73,7 +47,7 @@ def _is_migrated(alias: str) -> bool:
     return alias == DEFAULT_DB_ALIAS or not str(entry.get("ENGINE", "")).endswith("dummy")
 
 
-def _state(alias: str) -> DatabaseMigrations:
+def _state(alias: str) -> ReportedDatabase:
     executor = MigrationExecutor(connections[alias])
     loader = executor.loader
     applied = set(loader.applied_migrations)
@@ -81,16 +55,16 @@ def _state(alias: str) -> DatabaseMigrations:
     replaced = {key for migration in loader.disk_migrations.values() for key in migration.replaces}
     apps_here = {app for app, _ in known}
     unknown = sorted(key for key in applied - known - replaced if key[0] in apps_here)
-    return {
-        "database": alias,
-        "place": database_place(connections[alias].settings_dict),
-        "pending": list(_iter_pending(executor)),
-        "unknown": [f"{app}.{name}" for app, name in unknown],
-        "back": {app: _last_migration(loader, app) for app in sorted({app for app, _ in unknown})},
-    }
+    return ReportedDatabase(
+        alias,
+        database_place(connections[alias].settings_dict),
+        tuple(_iter_pending(executor)),
+        tuple(f"{app}.{name}" for app, name in unknown),
+        {app: _last_migration(loader, app) for app in sorted({app for app, _ in unknown})},
+    )
 
 
-def _iter_pending(executor: MigrationExecutor) -> Iterator[MigrationRow]:
+def _iter_pending(executor: MigrationExecutor) -> Iterator[ReportedMigration]:
     """Yield the migrations to apply; in an app without data nothing can break."""
     loader = executor.loader
     applied = set(loader.applied_migrations)
@@ -100,20 +74,13 @@ def _iter_pending(executor: MigrationExecutor) -> Iterator[MigrationRow]:
     for migration, _ in plan:
         label = migration.app_label
         created = _created_models(plan, label)
-        rows: list[OperationRow] = []
+        operations = []
         for operation in migration.operations:
             why = why_breaks(operation, state, label, created) if label in apps_with_data else ""
-            rows.append(
-                {
-                    "type": type(operation).__name__,
-                    "describe": operation.describe(),
-                    "breaks": bool(why),
-                    "why": why,
-                }
-            )
+            operations.append(ReportedOperation(operation.describe(), bool(why), why))
             state = state.clone() if why else state
             operation.state_forwards(label, state)
-        yield {"app": label, "name": migration.name, "operations": rows}
+        yield ReportedMigration(label, migration.name, tuple(operations))
 
 
 def _last_migration(loader: MigrationLoader, app: str) -> str:

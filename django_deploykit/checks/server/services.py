@@ -53,11 +53,11 @@ def unapplied_migrations(subject: Subject) -> Iterator[Finding]:
     A release applies them before the switch, so that there are none afterwards.
     """
     for row in read_states():
-        if row["pending"]:
-            names = [f"{one['app']}.{one['name']}" for one in row["pending"]]
+        if row.pending:
+            names = [f"{one.app}.{one.name}" for one in row.pending]
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             yield Finding(
-                f"{row['database']}: not applied: {', '.join(names[:3])}{more}",
+                f"{row.database}: not applied: {', '.join(names[:3])}{more}",
                 "Run manage.py migrate.",
             )
 
@@ -69,10 +69,9 @@ def unknown_migrations(subject: Subject) -> Iterator[Finding]:
     The code is older than the database, or comes from another branch.
     """
     for row in read_states():
-        if row["unknown"]:
+        if row.unknown:
             yield Finding(
-                f"{row['database']}: applied, but not in this code: "
-                f"{', '.join(row['unknown'][:3])}",
+                f"{row.database}: applied, but not in this code: {', '.join(row.unknown[:3])}",
                 "Release the newer code, or use it to revert these migrations.",
             )
 

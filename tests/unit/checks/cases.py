@@ -71,6 +71,25 @@ def databases(entry: dict[str, Any], **more: Any) -> Case:
     return setting(DATABASES={"default": {**entry, **more}})
 
 
+MODELS = """
+from django.db import models
+
+class Order(models.Model):
+    id = models.AutoField(primary_key=True)
+    number = models.IntegerField()
+"""
+INITIAL = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    operations = [
+        migrations.CreateModel(
+            "Order",
+            [("id", models.AutoField(primary_key=True, serialize=False)), ("number", models.IntegerField())],
+        )
+    ]
+"""
+EMPTY = INITIAL.replace(', ("number", models.IntegerField())', "")
 MIGRATION = """
 from django.db import migrations
 

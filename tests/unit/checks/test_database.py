@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import itertools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import django
@@ -13,6 +10,8 @@ import pytest
 from django.test import override_settings
 
 from tests.unit.checks.cases import (
+    EMPTY,
+    INITIAL,
     MIGRATION,
     POSTGRES,
     SQLITE,
@@ -94,50 +93,6 @@ def test_finds_sqlite_that_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(django, "VERSION", (4, 2))  # does not know the option
     with override_settings(DATABASES={"default": entry}):
         assert run_check("W402", tmp_path) == []
-
-
-_NUMBERS = itertools.count()
-
-
-@pytest.fixture
-def migrate(project: Path) -> Iterator[Callable[..., None]]:
-    """A function that writes migrations, by name, of an app with the model Order."""
-    app = f"checked_shop_{next(_NUMBERS)}"  # Django keeps models of an app for good
-    folder = project / app / "migrations"
-    folder.mkdir(parents=True)
-    (project / app / "__init__.py").write_text("")
-    (project / app / "models.py").write_text(MODELS)
-    (folder / "__init__.py").write_text("")
-    with ExitStack() as stack:
-
-        def write(**migrations: str) -> None:
-            for name, text in migrations.items():
-                (folder / f"{name}.py").write_text(text.format(app=app))
-            importlib.invalidate_caches()
-            stack.enter_context(override_settings(INSTALLED_APPS=[app]))
-
-        yield write
-
-
-MODELS = """
-from django.db import models
-
-class Order(models.Model):
-    id = models.AutoField(primary_key=True)
-    number = models.IntegerField()
-"""
-INITIAL = """
-from django.db import migrations, models
-
-class Migration(migrations.Migration):
-    operations = [
-        migrations.CreateModel(
-            "Order",
-            [("id", models.AutoField(primary_key=True, serialize=False)), ("number", models.IntegerField())],
-        )
-    ]
-"""
-EMPTY = INITIAL.replace(', ("number", models.IntegerField())', "")
 
 
 def test_models_that_agree_with_the_migrations_are_fine(

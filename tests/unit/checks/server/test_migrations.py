@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import migrations, models
 from django.db.migrations.state import ModelState, ProjectState
 
-from django_deploykit.checks.server.migrations import database_place, why_breaks
+from django_deploykit.checks.server.migrations import database_place, read_states, why_breaks
+from django_deploykit.runtime.wire.reports import ReportedMigration, ReportedOperation
+from tests.unit.checks.cases import INITIAL, MIGRATION
+from tests.unit.checks.conftest import Connect
+
+REMOVAL = f'{MIGRATION}    operations = [migrations.RemoveField("order", "number")]\n'
 
 
 def state() -> ProjectState:
@@ -99,3 +107,37 @@ def test_a_place_contains_no_secret_and_distinguishes_databases() -> None:
     assert database_place({**entry, "HOST": ""}) != database_place(entry)
     sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": "/x/db"}
     assert database_place(sqlite).endswith(":/x/db")
+
+
+def test_reads_what_each_database_needs(
+    project: Path, migrate: Callable[..., None], connect: Connect
+) -> None:
+    connect(default=project / "db.sqlite3")
+    migrate(m0001=INITIAL)
+    (state,) = read_states()
+    (first,) = state.pending
+    assert (first.name, [one.breaks for one in first.operations]) == ("m0001", [False])
+    with sqlite3.connect(project / "db.sqlite3") as database:
+        database.execute("create table django_migrations (id integer, app, name, applied)")
+        for name in ("m0001", "m0009_newer"):
+            row = (first.app, name, "2026-11-23 04:15:00")
+            database.execute("insert into django_migrations values (1, ?, ?, ?)", row)
+    migrate(m0002=REMOVAL)
+    (state,) = read_states()
+    (second,) = state.pending
+    assert second == ReportedMigration(
+        first.app,
+        "m0002",
+        (
+            ReportedOperation(
+                "Remove field number from order", True, "running code still uses the column"
+            ),
+        ),
+    )
+    assert state.unknown == (f"{first.app}.m0009_newer",)
+    assert state.back == {first.app: "m0002"}
+
+
+def test_a_database_that_cannot_be_read_has_no_states(connect: Connect, tmp_path: Path) -> None:
+    connect(default=tmp_path / "no" / "folder.sqlite3")
+    assert read_states() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,33 +11,15 @@ from typing import Any
 import pytest
 from django.core.cache import CacheHandler
 from django.core.cache.backends.locmem import LocMemCache
-from django.db.utils import ConnectionHandler
+from django.db import connections
 from django.test import override_settings
 
-from django_deploykit.checks.server import migrations, services
+from django_deploykit.checks.server import services
+from django_deploykit.runtime.wire.reports import ReportedDatabase, ReportedMigration
 from tests.unit.checks.cases import run_check
+from tests.unit.checks.conftest import Connect
 
-Connect = Callable[..., ConnectionHandler]
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
-
-
-@pytest.fixture
-def connect(monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[Connect]:
-    """A function that makes SQLite files the databases of the site, by alias."""
-
-    def use(**paths: Path) -> ConnectionHandler:
-        made = {
-            alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": path}
-            for alias, path in paths.items()
-        }
-        handler = ConnectionHandler(made)
-        monkeypatch.setattr(services, "connections", handler)
-        monkeypatch.setattr(services, "connection", handler["default"])
-        monkeypatch.setattr(migrations, "connections", handler)
-        return handler
-
-    with django_db_blocker.unblock():  # not the database of the test suite
-        yield use
 
 
 @contextmanager
@@ -57,9 +39,9 @@ def test_a_database_that_cannot_be_reached_is_found(connect: Connect, tmp_path: 
 def test_a_database_that_is_too_old_is_found(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handler = connect(default=tmp_path / "db.sqlite3")
+    connect(default=tmp_path / "db.sqlite3")
     assert run_check("E416", tmp_path) == []
-    monkeypatch.setattr(handler["default"].features, "minimum_database_version", (99,))
+    monkeypatch.setattr(connections["default"].features, "minimum_database_version", (99,))
     (found,) = run_check("E416", tmp_path)
     assert found.message.startswith("DATABASES['default']: SQLite 99 or later is required")
 
@@ -68,21 +50,14 @@ def test_unapplied_and_unknown_migrations_are_found(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect(default=tmp_path / "db.sqlite3")
-    state: migrations.DatabaseMigrations = {
-        "database": "default",
-        "place": "sqlite3:web1:/x",
-        "pending": [
-            {"app": "shop", "name": f"000{n}_price", "operations": []} for n in range(1, 6)
-        ],
-        "unknown": ["shop.0009_new"],
-        "back": {"shop": "0005_price"},
-    }
+    pending = tuple(ReportedMigration("shop", f"000{n}_price") for n in range(1, 6))
+    state = ReportedDatabase("default", "sqlite3:web1:/x", pending, ("shop.0009_new",))
     monkeypatch.setattr(services, "read_states", lambda: [state])
-    (pending,) = run_check("W404", tmp_path)
-    assert pending.message.endswith("shop.0002_price, shop.0003_price and 2 more")
+    (unapplied,) = run_check("W404", tmp_path)
+    assert unapplied.message.endswith("shop.0002_price, shop.0003_price and 2 more")
     (unknown,) = run_check("W406", tmp_path)
     assert unknown.message == "default: applied, but not in this code: shop.0009_new"
-    state["pending"], state["unknown"] = [], []
+    monkeypatch.setattr(services, "read_states", lambda: [ReportedDatabase("default")])
     assert run_check("W404", tmp_path) + run_check("W406", tmp_path) == []
 
 
