@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from django_deploykit.release.runtime_archive import runtime_archive
 
@@ -12,29 +13,21 @@ if TYPE_CHECKING:
     from django_deploykit.release.transports.base import Transport
 
 
-class Maker(Protocol):
-    """Makes a transport to a host, None for this machine, on which a site's folder is ``root``."""
-
-    def __call__(self, root: Path, host: Host | None, *, as_root: bool) -> Transport:
-        """Return the transport, not connected yet; imports what only this way needs."""
-
-
-def _local(root: Path, host: Host | None, *, as_root: bool) -> Transport:  # noqa: ARG001 - as others
+def _local(root: Path, *_: object) -> Transport:
     from django_deploykit.release.transports.local import Local
 
     return Local(root, runtime_archive())
 
 
-def _ssh(root: Path, host: Host | None, *, as_root: bool) -> Transport:
-    from django_deploykit.release.transports.ssh import Ssh
+def _ssh(root: Path, host: Host, as_root: bool) -> Transport:
+    from django_deploykit.release.transports.ssh import Ssh  # it imports Fabric, which is slow
 
-    assert host is not None
     return Ssh(host, root, runtime_archive(), as_root=as_root)
 
 
-TRANSPORTS: dict[str, Maker] = {"local": _local, "ssh": _ssh}
+TRANSPORTS: dict[str, Callable[..., Transport]] = {"local": _local, "ssh": _ssh}
 
 
 def transport_to(root: Path, host: Host | None = None, *, as_root: bool = False) -> Transport:
-    """Return the transport to a server, or to this machine."""
-    return TRANSPORTS["ssh" if host else "local"](root, host, as_root=as_root)
+    """Return the transport to a site's folder on a server, or on this machine; not connected yet."""
+    return TRANSPORTS["ssh" if host else "local"](root, host, as_root)

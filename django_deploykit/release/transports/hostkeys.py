@@ -146,7 +146,8 @@ def certificate_problem(certificate: SSHCertificate, name: str, now: float) -> s
 def _unknown(
     known: Iterable[KnownKey], kind: str, blob: str, destination: Destination
 ) -> HostKeyError:
-    name, file = destination.key_name, destination.known_hosts[0]
+    name = destination.key_name
+    file = next(iter(destination.known_hosts), os.path.expanduser("~/.ssh/known_hosts"))
     add = f"echo {shlex.quote(f'{name} {kind} {blob}')} >> {shlex.quote(file)}"
     compare = f"Compare {fingerprint(blob)} with the output of `{_show(kind)}` on the host."
     others = [one for one in known if not one.marker]

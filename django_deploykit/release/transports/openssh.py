@@ -33,6 +33,7 @@ NoHostAuthenticationForLocalhost no
 VerifyHostKeyDNS no
 UpdateHostKeys no
 BatchMode yes
+LogLevel ERROR
 ControlPath none
 RemoteCommand none
 ClearAllForwardings yes

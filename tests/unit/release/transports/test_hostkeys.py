@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import subprocess
 import time
@@ -90,6 +91,12 @@ def test_an_unknown_key_is_refused_with_the_line_to_add() -> None:
     assert fingerprint(BLOB) in caught.value.message
     line = f"echo '[web1]:2222 ssh-ed25519 {BLOB}' >> '/tmp/known hosts'"
     assert caught.value.hint.endswith(line)
+
+
+def test_a_configuration_without_known_hosts_knows_no_host() -> None:
+    with pytest.raises(HostKeyError, match="not known") as caught:
+        validate_host_key([], "ssh-ed25519", BLOB, Destination("web", "web1", 22, "deploy"))
+    assert caught.value.hint.endswith(os.path.expanduser("~/.ssh/known_hosts"))
 
 
 def test_a_changed_key_is_refused_with_what_replaces_it() -> None:
