@@ -267,8 +267,8 @@ def installed(run: Run) -> None:
 def stage(run: Run) -> Path:
     """Extract and stage this round's bundle below a folder, as the verb ``stage`` does."""
     from django_deploykit.runtime.bundle.reader import BundleFile
-    from django_deploykit.runtime.bundle.seal import judge_seal
-    from django_deploykit.runtime.storage.layers import extract_all, has
+    from django_deploykit.runtime.bundle.seal import validate_seal
+    from django_deploykit.runtime.storage.layers import extract_all, is_stored
     from django_deploykit.runtime.storage.virtualenv import stage as build_tree
 
     path = run.artifact(run.subjects["ours"])
@@ -277,8 +277,8 @@ def stage(run: Run) -> Path:
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     release = run.place.root / "srv" / "releases" / manifest.release_id
-    missing = [layer for layer in manifest.layers if not has(store, layer.sha256)]
-    extract_all(path, store, missing, lambda: judge_seal(path))
+    missing = [layer for layer in manifest.layers if not is_stored(store, layer.sha256)]
+    extract_all(path, store, missing, lambda: validate_seal(path))
     build_tree(manifest, store, release, {})
     return release
 

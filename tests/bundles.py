@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from django_deploykit.runtime.bootstrap import main_text
+from django_deploykit.runtime.bundle.main_script import main_text, runtime_digest
 from django_deploykit.runtime.bundle.manifest import (
     FileEntry,
     Layer,
@@ -66,10 +66,7 @@ def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
         "glibc": "",
         "layers": layers,
         "processes": (Process("web", "gunicorn shop.wsgi"),),
-        "runtime": tree_digest(
-            FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
-            for name, data in sources().items()
-        ),
+        "runtime": runtime_digest(sources()),
     }
     return Manifest(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -82,12 +79,9 @@ def write_bundle(
 ) -> Path:
     """Write a bundle; ``trees`` are by the layer's name, ``extra`` replaces or adds members."""
     text = manifest.dumps()
-    main = main_text(
-        text, manifest.project, manifest.settings_module, manifest.release_id, sources()
-    )
     members = {
         "manifest.json": text.encode(),
-        "__main__.py": main.encode(),
+        "__main__.py": main_text(text, sources()).encode(),
         "sample.ini": b"",
         "sbom.cdx.json": b"{}",
     }

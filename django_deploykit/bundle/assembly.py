@@ -20,7 +20,8 @@ from django_deploykit.bundle.static_cache import CollectedStatic
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
 from django_deploykit.project.procfile import default_web, parse_procfile
-from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, good_path
+from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, is_valid_path
+from django_deploykit.runtime.servers import SERVERS
 
 
 def own_layers(collected: CollectedStatic, folder: Path, target: TargetPython) -> list[Layer]:
@@ -51,7 +52,7 @@ def validate_paths(paths: Sequence[str], folder: Path) -> None:
     inside = {one: is_below(os.path.realpath(os.path.join(top, one)), top) for one in folders}
     bad = []
     for path in paths:
-        if not good_path(f"app/{path}") or not _encodable(path):
+        if not is_valid_path(f"app/{path}") or not _encodable(path):
             bad.append(f"{path!r}: some systems cannot write this name")
         elif not inside[os.path.dirname(path)] or not _is_own_file(os.path.join(top, path), top):
             bad.append(f"{path!r}: not a file of the export")
@@ -133,18 +134,13 @@ def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Pr
     procfile = folder / "Procfile"
     found = parse_procfile(procfile.read_text(encoding="utf-8-sig")) if procfile.is_file() else ()
     if not any(process.name == "web" for process in found):
-        web = default_web(facts["wsgi"], facts["asgi"], uvicorn="uvicorn" in names)
+        web = default_web(facts["wsgi"], facts["asgi"], names)
         found = (*((web,) if web else ()), *found)
-    lacking = [
-        f"{process.name}: {process.command}"
-        for process in found
-        if process.command.split()[0] == "gunicorn" and "gunicorn" not in names
-    ]
-    if lacking:
+    for server in sorted({process.command.split()[0] for process in found} & {*SERVERS} - names):
         raise Problems(
-            "gunicorn is not among the locked dependencies, and these processes run it:",
-            lacking,
-            "Add gunicorn to the project's requirements (django-deploykit requires it) and lock again.",
+            f"{server} is not among the locked dependencies, and these processes run it:",
+            [f"{one.name}: {one.command}" for one in found if one.command.split()[0] == server],
+            f"Add {server} to the project's requirements and lock again.",
         )
     return found
 

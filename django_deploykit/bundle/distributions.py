@@ -16,7 +16,7 @@ from django_deploykit.bundle.locks.base import normal_name
 from django_deploykit.bundle.packing import Tree
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_glibc
-from django_deploykit.runtime.bundle.manifest import good_path
+from django_deploykit.runtime.bundle.manifest import is_valid_path
 
 # Files that differ between machines, and that are not read at run time.
 _DROPPED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
@@ -128,7 +128,7 @@ def split(
             for row in rows
             if shared.get(os.path.normpath(row[0]), [one])[0] is one
         }
-        bad = [path for path in files if not good_path(path) or path.startswith("app/")]
+        bad = [path for path in files if not is_valid_path(path) or path.startswith("app/")]
         if bad:
             raise Problems(
                 f"{one.title} installs files that a release cannot contain:",

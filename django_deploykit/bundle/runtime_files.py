@@ -6,7 +6,6 @@ version ignores the bytecode and reads the source.
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 
 from django_deploykit.bundle.build_cache import (
@@ -18,7 +17,8 @@ from django_deploykit.bundle.build_cache import (
 )
 from django_deploykit.bundle.environment import TargetPython
 from django_deploykit.bundle.packing import Tree, pack_all
-from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, tree_digest
+from django_deploykit.runtime.bundle import main_script
+from django_deploykit.runtime.bundle.manifest import Layer
 from django_deploykit.runtime.sources import FOLDER, sources
 
 
@@ -41,10 +41,7 @@ def files(target: TargetPython) -> dict[str, bytes]:
 
 def runtime_digest() -> str:
     """Return the digest of the runtime's sources, which the manifest of new bundles has."""
-    return tree_digest(
-        FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
-        for name, data in sources().items()
-    )
+    return main_script.runtime_digest(sources())
 
 
 def unpacked(target: TargetPython) -> Tree | None:

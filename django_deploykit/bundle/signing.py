@@ -10,7 +10,13 @@ from pathlib import Path
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.files import write_and_replace
 from django_deploykit.runtime.bundle.manifest import Manifest
-from django_deploykit.runtime.bundle.signature import NAMESPACE, Signature, beside, parse, state
+from django_deploykit.runtime.bundle.signature import (
+    NAMESPACE,
+    Signature,
+    make_statement,
+    parse,
+    signature_path,
+)
 
 VARIABLE = "DEPLOYKIT_SIGN"
 
@@ -21,10 +27,10 @@ def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
     ``key`` is the file of a private key, or of a public key whose private key is in the agent or on a
     token. ssh-keygen asks for a passphrase on the terminal.
     """
-    statement = state(manifest, sha256)
+    statement = make_statement(manifest, sha256)
     signature = Signature(statement, _signed(statement.text(), key))
     parse(signature.dumps())
-    target = beside(path)
+    target = signature_path(path)
     write_and_replace(target, signature.dumps(), 0o644)
     return target
 

@@ -18,7 +18,12 @@ from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.signature import beside, parse, read_beside, state
+from django_deploykit.runtime.bundle.signature import (
+    make_statement,
+    parse,
+    read_signature,
+    signature_path,
+)
 
 _BIGGEST = 8
 _NAMED = 3  # changed files of each layer that are shown
@@ -62,10 +67,10 @@ def sign_built(built: Built, key: str) -> Path | None:
     key = key or os.environ.get(VARIABLE, "")
     if key:
         return sign(built.path, built.manifest, built.sha256, key)
-    path = beside(built.path)
+    path = signature_path(built.path)
     try:
-        text = read_beside(built.path)
-        if text and parse(text).statement == state(built.manifest, built.sha256):
+        text = read_signature(built.path)
+        if text and parse(text).statement == make_statement(built.manifest, built.sha256):
             return path
     except DeployKitError:
         pass

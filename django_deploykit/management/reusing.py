@@ -15,7 +15,7 @@ from django_deploykit.management.session import Session
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.seal import judge_seal
+from django_deploykit.runtime.bundle.seal import validate_seal
 
 
 def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool = False) -> Path:
@@ -25,7 +25,7 @@ def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool =
     """
     if given is not None:
         with BundleFile(given):  # raises with what is wrong where it is not a bundle at all
-            judge_seal(given)
+            validate_seal(given)
         return given
     from django_deploykit.bundle.build import BuildRequest, build
     from django_deploykit.management.bundling import sign_again, sign_built
@@ -60,7 +60,7 @@ def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
 def _fits(project: Project, commit: Commit, path: Path) -> bool:
     target = find_target(project.python, project.platform)
     try:
-        judge_seal(path)
+        validate_seal(path)
         with BundleFile(path) as bundle:
             manifest = bundle.manifest
     except DeployKitError:

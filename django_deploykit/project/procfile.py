@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from django_deploykit.errors import Problems
 from django_deploykit.runtime.base.names import PROCESS_NAME
 from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.servers import SERVERS
 
 _LINE = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?P<command>\S.*)\Z")
 
@@ -31,22 +33,13 @@ def parse_procfile(text: str) -> tuple[Process, ...]:
     return tuple(found.values())
 
 
-def default_web(wsgi: str, asgi: str, *, uvicorn: bool) -> Process | None:
-    """Return the ``web`` process of a project without one: gunicorn, None if there is no application.
+def default_web(wsgi: str, asgi: str, distributions: Collection[str]) -> Process | None:
+    """Return the ``web`` process of a project that names none, or None if no server can run it.
 
-    Two workers suit a small server; ``WEB_CONCURRENCY`` changes that. Threads keep a slow client
-    from blocking a worker.
+    ``distributions`` are the names of the locked ones.
     """
-    if wsgi:
-        return Process(
-            "web",
-            "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2} --threads 4 "
-            f"--access-logfile - {wsgi}",
-        )
-    if asgi and uvicorn:
-        return Process(
-            "web",
-            "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2} "
-            f"--worker-class uvicorn.workers.UvicornWorker {asgi}",
-        )
+    for server in SERVERS.values():
+        command = server.default_command(wsgi, asgi, distributions)
+        if command:
+            return Process("web", command)
     return None

@@ -85,11 +85,11 @@ def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
 def fitting_signature(path: Path, manifest: Manifest) -> str:
     """Return the text of ``FILE.sig``, "" where there is none or it is of another bundle."""
     try:
-        text = signature.read_beside(path)
+        text = signature.read_signature(path)
         stated = signature.parse(text).statement
     except DeployKitError:
         return ""
-    return text if stated == signature.state(manifest, stated.bundle) else ""
+    return text if stated == signature.make_statement(manifest, stated.bundle) else ""
 
 
 def frame(kind: str, **facts: Any) -> bytes:

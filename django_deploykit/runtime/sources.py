@@ -1,4 +1,4 @@
-"""The runtime's own source files, as bundles and the runtime archive carry them."""
+"""The runtime's own source files, for bundles and the runtime archive."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from django_deploykit.runtime.base.site import load_site
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.supervisors.local import Plain
+from django_deploykit.runtime.supervisors.local import LocalSupervisor
 from tests.load import Load
 from tests.ports import claim_port
 from tests.projects import IDENTITY, commit, make_shop, manage
@@ -314,10 +314,10 @@ class Shop:
         self._plain().start(self.live, ["web"])
         until(self.answers)
 
-    def _plain(self) -> Plain:
+    def _plain(self) -> LocalSupervisor:
         archive = next((self.root / "runtime").glob("*.pyz"))
         python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
-        return Plain(load_site(self.root), [python, "-I", "-S", str(archive)])
+        return LocalSupervisor(load_site(self.root), [python, "-I", "-S", str(archive)])
 
     def close(self) -> None:
         """Stop the site."""

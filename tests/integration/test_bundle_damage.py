@@ -19,7 +19,7 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.runtime.bootstrap import ensure
 from django_deploykit.runtime.bundle.manifest import FileEntry, dump_list, tree_digest
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.seal import SEAL, judge_seal
+from django_deploykit.runtime.bundle.seal import SEAL, validate_seal
 from tests.bundles import Tree, layer_zip, make_layer, make_manifest, write_bundle
 from tests.integration.bundling import Shop, run_bundle
 
@@ -82,7 +82,7 @@ class Start:
             return False  # Python itself stops
         if text == self.main:
             return self._runtime_passes(code, loader, path)
-        return self._passes(code, loader, path, "judge")
+        return self._passes(code, loader, path, "check_self")
 
     def _runtime_passes(self, code: object, loader: object, path: Path) -> bool:
         try:
@@ -92,7 +92,7 @@ class Start:
             )
         except Exception:
             same = False
-        return not same and self._passes(code, loader, path, "judge_runtime")
+        return not same and self._passes(code, loader, path, "check_runtime")
 
     @staticmethod
     def _passes(code: object, loader: object, path: Path, check: str) -> bool:
@@ -133,7 +133,7 @@ def test_a_thousand_flipped_bits_of_a_real_bundle_are_refused_or_harmless(
             file.seek(position)
             file.write(bytes([good[0] ^ bit]))
             with pytest.raises(DeployKitError):
-                judge_seal(path)
+                validate_seal(path)
             # Looking at it without the seal, as `info` does, gives an error or the truth.
             try:
                 with BundleFile(path) as bundle:
@@ -143,7 +143,7 @@ def test_a_thousand_flipped_bits_of_a_real_bundle_are_refused_or_harmless(
             assert not start.reaches_changed_code(path), (position, bit)
             file.seek(position)
             file.write(good)
-    judge_seal(path)
+    validate_seal(path)
 
 
 def test_flipped_bits_of_a_bundles_own_code_are_refused_by_a_real_process(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_without_its_seal_every_layer_is_still_held_to_its_digest(
     path = bundle_of(
         tmp_path / "x.pyz", TREE, zip=layer_zip({**TREE, "app/manage.py": b"import os"})
     )
-    judge_seal(path)
+    validate_seal(path)
     refused(path, cache, "app/manage.py has not the size that is listed")
     same_size = {**TREE, "app/manage.py": b"print('RAN')\n"}
     path = bundle_of(tmp_path / "y.pyz", TREE, zip=layer_zip(same_size))
@@ -216,7 +216,7 @@ def test_an_unknown_format_is_named(tmp_path: Path, cache: Path) -> None:
         {"app": TREE},
         {"manifest.json": text.encode()},
     )
-    refused(path, cache, "bundle format 7 is unknown here")
+    refused(path, cache, "unknown bundle format 7")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_an_unknown_format_is_named(tmp_path: Path, cache: Path) -> None:
 )
 def test_paths_that_leave_the_release_are_refused(tmp_path: Path, cache: Path, name: str) -> None:
     path = bundle_of(tmp_path / "x.pyz", {**TREE, name: b"evil"})
-    refused(path, cache, "which a bundle may not hold")
+    refused(path, cache, "which is not allowed in a bundle")
     assert not list(tmp_path.rglob("evil"))
 
 
@@ -234,7 +234,7 @@ def test_members_that_are_no_part_of_a_bundle_are_refused(
 ) -> None:
     layer = make_layer("app", "app", "", TREE)
     path = write_bundle(tmp_path / "x.pyz", make_manifest((layer,)), {"app": TREE}, {name: b""})
-    refused(path, cache, "which is no part of a bundle")
+    refused(path, cache, "which is not part of a bundle")
 
 
 def rewritten(path: Path, change: object) -> Path:
@@ -282,7 +282,7 @@ def test_members_that_are_links_or_compressed_are_refused(tmp_path: Path) -> Non
 
 def test_a_layer_may_not_hold_more_than_it_lists(tmp_path: Path, cache: Path) -> None:
     path = bundle_of(tmp_path / "x.pyz", TREE, zip=layer_zip({**TREE, "app/more.py": b""}))
-    refused(path, cache, "does not hold the files that it lists")
+    refused(path, cache, "does not contain the files that it lists")
 
 
 def test_a_layer_that_is_larger_than_the_manifest_says_is_refused(

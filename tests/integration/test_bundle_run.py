@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.bootstrap import key_of
+from django_deploykit.runtime.bundle.main_script import cache_key
 from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import write_bundle
 from tests.integration.bundling import KEY, PYTHON, Shop, run_bundle
@@ -224,7 +224,7 @@ def test_a_process_that_is_not_there_is_named_with_those_that_are(
     for _ in range(2):
         done = run_bundle(built_shop.bundle, "run", "wbe", HOME=str(tmp_path))
         assert done.returncode == 2
-        assert "no process wbe here; there are: web" in done.stderr
+        assert "unknown process wbe; the Procfile has: web" in done.stderr
 
 
 def test_another_python_or_platform_is_named(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_python_that_is_too_old_hands_over_or_says_so(tiny: Path, tmp_path: Pa
 def private(tiny: Path) -> Iterator[Path]:
     """Return where a bundle is extracted when its cache cannot be used; it is gone afterwards."""
     with BundleFile(tiny) as bundle:
-        key = key_of(bundle.read("manifest.json"))
+        key = cache_key(bundle.read("manifest.json"))
     folder = Path(f"/tmp/django-deploykit-{os.getuid()}/shop/releases/{key}")
     shutil.rmtree(folder, ignore_errors=True)
     yield folder

@@ -217,7 +217,7 @@ def test_two_releases_at_once_leave_one_refused_or_waiting(live_shop: Shop) -> N
         process.communicate()
     assert process.returncode == 0
     assert refused.code == 3
-    assert "another release holds the lock" in refused.err
+    assert "another release holds the deploy lock" in refused.err
     assert "releasing" in refused.err
     assert waiting.returncode == 0, err
     assert time.gmtime(shop.records()[-1]["time"]).tm_year >= 2024

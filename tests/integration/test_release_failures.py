@@ -188,7 +188,7 @@ def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
     (small_disk / "filler").write_bytes(b"\0" * (145 << 20))
     done = shop.release("second")
     assert done.code == 1
-    assert "cannot take what is sent: No space left on device" in done.err
+    assert "cannot receive files: No space left on device" in done.err
     assert "Traceback" not in done.err
     assert shop.live == first
     assert shop.answers()

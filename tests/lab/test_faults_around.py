@@ -177,7 +177,7 @@ def test_two_people_at_once(controller: Controller, host: Host, flow: Load) -> N
     with struck(controller, target, "during:stage") as first:
         refused = controller.release(target)
         assert refused.code == 3
-        assert "another release holds the lock" in refused.data["error"]["message"]
+        assert "another release holds the deploy lock" in refused.data["error"]["message"]
         second = Struck(controller, to(controller, target, "--wait", "60"), "")
         time.sleep(1)
         first.end().well()

@@ -12,7 +12,7 @@ import pytest
 from django_deploykit.bundle.signing import sign
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.signature import beside
+from django_deploykit.runtime.bundle.signature import signature_path
 from tests.lab.conftest import Fleet
 from tests.lab.fleet import PORT, Controller, Done, live
 from tests.lab.hosts import Host
@@ -82,7 +82,7 @@ def test_a_signature_travels_also_where_nobody_asks(
     controller: Controller, unsigned: Host, keys: Path
 ) -> None:
     release(controller, copy(controller, "one", keys / "ann")).well()
-    text = beside(copy(controller, "one", keys / "ann")).read_text()
+    text = signature_path(copy(controller, "one", keys / "ann")).read_text()
     assert unsigned.run("cat /srv/shop/current/manifest.json.sig") == text
 
 
@@ -99,8 +99,8 @@ def test_an_unsigned_bundle_is_refused_before_anything_changes(
             in done.data["error"]["message"]
         )
         # The next one has the signature of another bundle beside it.
-        shutil.copy(beside(copy(controller, "one", keys / "ann")), beside(path))
-    beside(copy(controller, "two")).unlink()
+        shutil.copy(signature_path(copy(controller, "one", keys / "ann")), signature_path(path))
+    signature_path(copy(controller, "two")).unlink()
     assert host.run("find /srv/shop | sort") == before
 
 
@@ -141,10 +141,10 @@ def test_root_starts_no_release_that_lost_its_signature(
         assert done.returncode == 65, done.stdout + done.stderr
         assert "is not signed" in done.stderr
     host.run(f"cp {two}/../{controller.id('one')}/manifest.json.sig {two}/", user="deploy")
-    assert "of another bundle" in host.try_run(start, user="deploy").stderr
+    assert "belongs to another bundle" in host.try_run(start, user="deploy").stderr
     host.run(f"mv {two}/kept.sig {two}/manifest.json.sig", user="deploy")
     host.run(f"chmod u+w {two}/manifest.json; echo >> {two}/manifest.json", user="deploy")
-    assert "of another bundle" in host.try_run(start, user="deploy").stderr
+    assert "belongs to another bundle" in host.try_run(start, user="deploy").stderr
     host.run(f"sed -i '$d' {two}/manifest.json", user="deploy")
     assert host.try_run(run, user="deploy").returncode == 0
 
@@ -154,7 +154,10 @@ def test_by_hand_too(controller: Controller, signed: Host, keys: Path) -> None:
     name = controller.bundles.two.name
     good, bad = copy(controller, "two", keys / "ann"), copy(controller, "two", keys / "bob")
     host.copy(good, f"/home/deploy/{name}", user="deploy")
-    for signature, said in ((None, "not signed"), (beside(bad), "does not allow the signer")):
+    for signature, said in (
+        (None, "not signed"),
+        (signature_path(bad), "does not allow the signer"),
+    ):
         host.run(f"rm -f /home/deploy/{name}.sig", user="deploy")
         if signature:
             host.copy(signature, f"/home/deploy/{name}.sig", user="deploy")
@@ -163,7 +166,7 @@ def test_by_hand_too(controller: Controller, signed: Host, keys: Path) -> None:
         assert said in done.stdout
         done = host.try_run(f"{HELPER} verify {name}", user="deploy")
         assert done.returncode == 65, done.stderr
-    host.copy(beside(good), f"/home/deploy/{name}.sig", user="deploy")
+    host.copy(signature_path(good), f"/home/deploy/{name}.sig", user="deploy")
     verified = host.run(f"{HELPER} verify {name}", user="deploy")
     assert verified == f"shop {controller.id('two')}, signed by ann@example.com\n"
     host.run(f"./{name} deploykit install", user="deploy")
@@ -204,5 +207,5 @@ def test_signing_is_an_option_of_bundle_and_a_variable_of_release(
     done = controller.run("--rev", rev, "--noinput", "--json", DEPLOYKIT_SIGN=str(keys / "bob"))
     assert done.well().data["changed"] is True
     assert live(host) == controller.id(name)
-    text = beside(target).read_text()
+    text = signature_path(target).read_text()
     assert host.run("cat /srv/shop/current/manifest.json.sig") == text

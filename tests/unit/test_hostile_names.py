@@ -177,7 +177,7 @@ def test_static_files_lie_in_the_release(text: str) -> None:
 )
 @pytest.mark.parametrize("char", ["\n", "\x00", "\x1b", "\x7f", "\x9b", "\ud800"])
 def test_no_text_of_a_manifest_moves_a_persons_screen(key: str, char: str) -> None:
-    with pytest.raises(ManifestError, match=f"{key} holds control characters"):
+    with pytest.raises(ManifestError, match=f"{key} contains control characters"):
         Manifest.loads(_with(**{key: f"a{char}b"}))
 
 

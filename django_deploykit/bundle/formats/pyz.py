@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from django_deploykit.bundle.build_cache import layer_paths, validate_layers
 from django_deploykit.bundle.formats.base import Content, Format
-from django_deploykit.runtime.bootstrap import main_text
+from django_deploykit.runtime.bundle.main_script import main_text
 from django_deploykit.runtime.bundle.seal import SEAL
 
 _START = b"#!/usr/bin/env python3\n"
@@ -45,12 +45,9 @@ def zip_time(moment: int) -> tuple[int, int, int, int, int, int]:
 
 
 def _members(content: Content) -> dict[str, bytes]:
-    manifest, text = content.manifest, content.manifest.dumps()
-    main = main_text(
-        text, manifest.project, manifest.settings_module, manifest.release_id, content.runtime
-    )
+    text = content.manifest.dumps()
     return {
-        "__main__.py": main.encode(),
+        "__main__.py": main_text(text, content.runtime).encode(),
         "manifest.json": text.encode(),
         **content.files,
         **{f"runtime/{name}": data for name, data in content.runtime.items()},

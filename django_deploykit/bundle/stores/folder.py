@@ -7,7 +7,7 @@ from pathlib import Path
 from django_deploykit.bundle.stores.base import Store
 from django_deploykit.project import Project
 from django_deploykit.runtime.base.names import valid_release_id
-from django_deploykit.runtime.bundle.signature import beside
+from django_deploykit.runtime.bundle.signature import signature_path
 
 _MOST = 10
 
@@ -36,7 +36,7 @@ def add(project: Project, path: Path) -> None:
     start = path.name.rpartition("-")[0].rpartition("-")[0] + "-"
     own = [one for one in _files(project, path.suffix) if _is_own(one, start)]
     for one in own[:-_MOST]:
-        beside(one).unlink(missing_ok=True)
+        signature_path(one).unlink(missing_ok=True)
         one.unlink(missing_ok=True)
 
 

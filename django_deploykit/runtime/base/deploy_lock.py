@@ -1,4 +1,4 @@
-"""The lock of a site: held by a living process, freed by the kernel when it ends."""
+"""The deploy lock of a site: a process holds it, and the kernel releases it when that ends."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LONGEST_WORK = 3600.0  # seconds
 
 
 class LockedError(DeployKitError):
-    """Another release holds the lock."""
+    """Another release holds the deploy lock."""
 
     def __init__(self, owner: Dict[str, Any]) -> None:
         self.owner = owner
         super().__init__(
-            f"another release holds the lock: {describe(owner)}",
+            f"another release holds the deploy lock: {describe(owner)}",
             "Wait for it, or use --wait.",
             LOCKED,
         )
 
 
 def describe(owner: Dict[str, Any]) -> str:
-    """Return who holds a lock, in words."""
+    """Return the lock's owner, its work and its start as text."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(float(owner.get("time", 0))))
     return f"{owner.get('owner', 'somebody')}, {owner.get('what', 'a release')}, since {since}"
 
@@ -41,12 +41,12 @@ def hold(
     wait: float = 0.0,
     gone: Callable[[], bool] = lambda: False,
 ) -> Iterator[None]:
-    """Hold the lock; waits up to ``wait`` seconds for it, else raises :class:`LockedError`.
+    """Hold the lock; waits up to ``wait`` seconds for it, then raises :class:`LockedError`.
 
-    The waiting ends too when ``gone`` says that nobody is left to hold it for.
+    Waiting also ends when ``gone`` returns true: the caller has disconnected.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    end = time.monotonic() + max(wait, 0.5)  # holder() takes it for a moment
+    end = time.monotonic() + max(wait, 0.5)  # holder() also takes the lock for a moment
     try:
         while not _taken(fd):
             if time.monotonic() >= end or gone():
@@ -63,10 +63,10 @@ def hold(
 
 
 @contextmanager
-def alone(root: Path, what: str, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Be the only process that changes a site; wait for one that is left over from a dead controller.
+def exclusive(root: Path, what: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Be the only process that changes a site; wait for one whose controller has died.
 
-    ``waiting`` gets the text that says what is waited for.
+    ``waiting`` gets a text that names the process.
     """
     path = root / "switch.lock"
     other = holder(path)
@@ -87,7 +87,7 @@ def _taken(fd: int) -> bool:
 
 
 def read_owner(path: Path) -> Dict[str, Any]:
-    """Return what the holder wrote of itself."""
+    """Return what the holder wrote into the lock file about itself."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -96,7 +96,7 @@ def read_owner(path: Path) -> Dict[str, Any]:
 
 
 def holder(path: Path) -> Optional[Dict[str, Any]]:
-    """Return who holds the lock now, or None."""
+    """Return what the current holder wrote, None if nobody holds the lock."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

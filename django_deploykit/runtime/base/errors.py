@@ -11,14 +11,14 @@ UNCHECKED = 2
 LOCKED = 3
 TAKEN_BACK = 4
 HALF_DONE = 5
-INTERRUPTED = 130  # by Ctrl-C, with nothing switched; what a shell makes of SIGINT
+INTERRUPTED = 130  # by Ctrl-C, with nothing switched; shells use it for SIGINT
 
 
 class DeployKitError(Exception):
-    """A mistake or a mishap that the user can act on; it is shown without a traceback.
+    """An error that the user can fix; it is shown without a traceback.
 
     ``message`` says what is wrong and where, ``hint`` what to do next (may be empty), ``exit_code``
-    is what the process ends with.
+    is the exit code of the process.
     """
 
     def __init__(self, message: str, hint: str = "", exit_code: int = REFUSED) -> None:

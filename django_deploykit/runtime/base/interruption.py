@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-import threading
-from typing import Any
+from typing import Any, List
+
+from .workers import fork, is_single_threaded
 
 
 def listen_for_interrupts(descriptor: int) -> None:
     """Turn a line ``interrupt`` that comes through a descriptor into SIGINT.
 
-    The end of the stream means nothing: a lost connection does not end what is under way.
+    The end of the stream means nothing: a lost connection does not end what is under way. A child
+    process reads the stream: with a thread, this process could not fork safely any more. A process
+    with several threads is not interrupted this way.
     """
-    heard = threading.Event()
+    if not is_single_threaded():
+        return
+    parent = os.getpid()
+    alive, own_end = os.pipe()  # closed when this process has heard an interrupt, or ends
+    heard: List[int] = []
 
     def hear(number: int, frame: Any) -> None:
-        if not heard.is_set():
-            heard.set()
+        if not heard:
+            heard.append(number)
+            os.close(own_end)
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, hear)
+    if fork() == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+        try:
+            os.closerange(descriptor + 1, alive)
+            os.closerange(alive + 1, 1024)
+            _pass_on(descriptor, alive, parent)
+        finally:
+            os._exit(0)
+    os.close(alive)
 
-    def listen() -> None:
-        # Not through a buffered stream: a thread that waits inside one holds its lock, and an
-        # interpreter that ends waits a second for that lock and then aborts.
-        rest = b""
-        while True:
-            try:
-                piece = os.read(descriptor, 4096)
-            except OSError:
-                return
-            if not piece:
-                return
-            *lines, rest = (rest + piece).split(b"\n")
-            if any(line.strip() == b"interrupt" for line in lines):
-                os.kill(os.getpid(), signal.SIGINT)
-                # One that comes just before the main thread blocks is heard when that wakes.
-                if not heard.wait(1.0) and signal.getsignal(signal.SIGINT) is hear:
-                    os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=listen, daemon=True).start()
+def _pass_on(descriptor: int, alive: int, parent: int) -> None:
+    """Read a stream until it or the parent ends, or until the parent has heard an interrupt."""
+    rest = b""
+    while alive not in select.select([descriptor, alive], [], [])[0]:
+        piece = os.read(descriptor, 4096)
+        if not piece:
+            return
+        *lines, rest = (rest + piece).split(b"\n")
+        if any(line.strip() == b"interrupt" for line in lines):
+            os.kill(parent, signal.SIGINT)
+            # A signal that comes just before the parent blocks is handled only when that wakes.
+            if not select.select([alive], [], [], 1.0)[0]:
+                os.kill(parent, signal.SIGINT)
+            return

@@ -1,135 +1,153 @@
-"""Work in child processes while this one goes on: unpacking what came in while more is coming."""
+"""Work in child processes while this one goes on: a pool of jobs, and one piece of work ahead.
+
+A child is a fork, because that starts at once with everything loaded. A fork of a process with
+several threads can deadlock, so such a process gets no children and does the work itself.
+"""
 
 from __future__ import annotations
 
-import functools
 import json
 import os
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, Generic, List, Optional, Tuple, TypeVar
 
-_MOST = 4  # children at once, where there are processors for them
-_NICE = 10  # they leave the processor to what is coming in, and to a site that serves
+T = TypeVar("T")
 Job = Tuple[str, int, Callable[[], None], Callable[[], None]]
+_MAX_CHILDREN = 4  # where there are that many processors
+_NICE = 10  # what is being received, and a site that serves, go first
 
 
-class Beside:
-    """Jobs under way in children, and others that wait for one to end.
+def is_single_threaded() -> bool:
+    """Whether this process has one thread, as the kernel counts them."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        import threading  # slow to load; only where there is no /proc
 
-    What a job does must last when its process ends.
+        return threading.active_count() == 1
+
+
+def child_limit() -> int:
+    """Return how many children this process may have at once; 0 where it does all work itself."""
+    processors = os.cpu_count() or 1
+    return min(processors, _MAX_CHILDREN) if processors > 1 and is_single_threaded() else 0
+
+
+def fork() -> int:
+    """Fork; raises :class:`RuntimeError` in a process with several threads.
+
+    The child would keep every lock that another thread holds at that moment, for ever.
+    """
+    if not is_single_threaded():
+        raise RuntimeError("a process with several threads must not fork")
+    return os.fork()
+
+
+class Pool:
+    """Jobs that run in children, and jobs that wait for a child to end.
+
+    Only what a job leaves outside its process lasts, files for example.
     """
 
     def __init__(self, room: int) -> None:
-        """``room`` is how much the jobs that wait may weigh together."""
-        processors = os.cpu_count() or 1
-        self._most = min(processors, _MOST) if processors > 1 else 0
+        """``room`` is the largest total weight of waiting jobs."""
+        self._limit = child_limit()
         self._room = room
         self._running: Dict[int, Tuple[str, Callable[[], None]]] = {}
         self._waiting: List[Job] = []
 
-    def do(self, name: str, weight: int, job: Callable[[], None], then: Callable[[], None]) -> None:
-        """Start a job that has a name; ``then`` is called here once it has ended, well or not.
+    def submit(
+        self, name: str, weight: int, job: Callable[[], None], then: Callable[[], None]
+    ) -> None:
+        """Start a named job. ``then`` is called in this process when it has ended, even if it failed.
 
-        ``then`` finds out by itself how it ended. Where there is one processor only, it has to do all.
+        ``then`` has to find out what the job did. Without children only ``then`` is called, and has
+        to do everything.
         """
-        if not self._most:
+        if not self._limit:
             then()
             return
         self.wait(name)
         self._waiting.append((name, weight, job, then))
-        self._go_on()
+        self._start_waiting()
         while self._waiting and sum(one[1] for one in self._waiting) > self._room:
-            self._bury()
+            self._wait_for_one()
 
     def wait(self, name: str) -> None:
-        """Wait for a job, if it is under way or waits."""
+        """Wait until no job of that name runs or waits."""
         while name in [one[0] for one in (*self._waiting, *self._running.values())]:
-            self._bury()
+            self._wait_for_one()
 
     def finish(self) -> None:
-        """Wait for all jobs, also where what follows one of them fails."""
+        """Wait for all jobs, even if the ``then`` of one of them raises."""
         try:
             while self._running:
-                self._bury()
+                self._wait_for_one()
         finally:
             if self._running:
                 self.finish()
 
-    def _go_on(self) -> None:
-        """Start what waits where there is a processor for it, and follow what has ended."""
+    def _start_waiting(self) -> None:
         for child in list(self._running):
             if os.waitpid(child, os.WNOHANG)[0]:
-                self._follow(child)
-        while self._waiting and len(self._running) < self._most:
+                self._conclude(child)
+        while self._waiting and len(self._running) < self._limit:
             name, _, job, then = self._waiting.pop(0)
-            child = os.fork()
+            child = fork()
             if child == 0:
                 os.nice(_NICE)
-                os._exit(_code(job))
+                os._exit(_status(job))
             self._running[child] = (name, then)
 
-    def _bury(self) -> None:
-        """Wait for the end of one job."""
+    def _wait_for_one(self) -> None:
         child = next(iter(self._running))
         os.waitpid(child, 0)
-        self._follow(child)
-        self._go_on()
+        self._conclude(child)
+        self._start_waiting()
 
-    def _follow(self, child: int) -> None:
+    def _conclude(self, child: int) -> None:
         self._running.pop(child)[1]()
 
 
-class Aside:
-    """One job in a child, begun at once, that is to find out whether something is right.
+class Background(Generic[T]):
+    """Work that starts at once in a child; its result must be JSON. Call :meth:`close` at the end."""
 
-    Who makes one must call :meth:`close`.
-    """
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._child, self._reader = 0, -1
+        self._known: Optional[Tuple[T]] = None
+        if child_limit():
+            self._reader, writer = os.pipe()
+            self._child = fork()
+            if self._child == 0:
+                os._exit(_status(lambda: _write(writer, json.dumps(work()))))
+            os.close(writer)
 
-    def __init__(self, job: Callable[[], None]) -> None:
-        self._job = job
-        self._child = os.fork()
-        if self._child == 0:
-            os._exit(_code(job))
+    def result(self) -> T:
+        """Return the result, waiting for it.
 
-    def result(self) -> None:
-        """Wait for it. Where it failed it is done again, here, to raise what is wrong."""
-        if self.close():
-            self._job()
+        If there is no child, or it failed, the work is done here, which raises what is wrong.
+        """
+        if self._known is None:
+            text = self.close()
+            self._known = (json.loads(text) if text else self._work(),)
+        return self._known[0]
 
-    def close(self) -> int:
-        """Wait for the child; returns its status, 0 where it succeeded or was waited for before."""
-        child, self._child = self._child, 0
-        return os.waitpid(child, 0)[1] if child else 0
-
-
-def ahead(work: Callable[[], List[str]]) -> Callable[[], List[str]]:
-    """Begin work in a child; what is returned waits for its result, the first time.
-
-    Where the child cannot tell, the work is done by who asks, who then learns why.
-    """
-    if (os.cpu_count() or 1) < 2:
-        return functools.lru_cache(maxsize=None)(work)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        os._exit(_code(lambda: _write(writer, json.dumps(work()))))
-    os.close(writer)
-
-    @functools.lru_cache(maxsize=None)
-    def result() -> List[str]:
-        with os.fdopen(reader, "rb") as file:
+    def close(self) -> bytes:
+        """Wait for the child; returns its result as JSON, ``b""`` where there is none."""
+        if not self._child:
+            return b""
+        with open(self._reader, "rb") as file:
             text = file.read()
-        return list(json.loads(text)) if os.waitpid(child, 0)[1] == 0 else work()
-
-    return result
+        child, self._child = self._child, 0
+        return b"" if os.waitpid(child, 0)[1] else text
 
 
 def _write(descriptor: int, text: str) -> None:
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with open(descriptor, "w", encoding="ascii") as file:
         file.write(text)
 
 
-def _code(job: Callable[[], None]) -> int:
+def _status(job: Callable[[], None]) -> int:
     try:
         job()
     except BaseException:  # an exception that left the child would run the parent's handlers

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.names import _APP, _DIGEST, PROCESS_NAME, valid_release_id
+from ..base.names import PROCESS_NAME, valid_app, valid_digest, valid_release_id
 
 FORMAT = 1
-LONGEST = 16 << 20  # bytes of a manifest, many times what a large project has
+LONGEST = 16 << 20  # bytes of a manifest, many times that of a large project
 KINDS = ("distribution", "app", "static")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 _ODD_PARTS = frozenset(("", ".", ".."))
@@ -25,16 +25,16 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
 _ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
-_LARGEST = 1 << 40  # bytes of one file; what is larger is no size but a trick
-# What staging makes in every release: a layer's file there would be written through to the store.
-_OWN = re.compile(
+_LARGEST = 1 << 40  # bytes of one file; a larger size is an attack
+# Files that staging writes into every release; a link to a layer's file would be overwritten.
+_RESERVED = re.compile(
     r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json(?:\.sig)?|lib64(?:/.*)?)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 
 
 class ManifestError(DeployKitError):
-    """A manifest or a layer's list that this runtime cannot accept."""
+    """A manifest or a layer's list that is not valid."""
 
 
 class FileEntry(NamedTuple):
@@ -68,7 +68,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle is; the same commit and lock give the same manifest, byte for byte."""
+    """What a bundle contains; the same commit and lock file give the same manifest, byte for byte."""
 
     project: str
     release_id: str
@@ -77,8 +77,8 @@ class Manifest:
     tree: str  # git's hash of the commit's tree
     settings_module: str
     python: str  # "3.11"
-    platform: str  # "linux-x86_64"; "any" where no layer holds compiled code
-    glibc: str  # the oldest glibc that serves, "2.17"; empty where none is needed
+    platform: str  # "linux-x86_64"; "any" if no layer contains compiled code
+    glibc: str  # the oldest glibc that it runs with, "2.17"; empty if it needs none
     layers: Tuple[Layer, ...]
     processes: Tuple[Process, ...]
     tag: str = ""
@@ -89,14 +89,14 @@ class Manifest:
     static_url: str = ""
     required: Tuple[str, ...] = ()  # configuration without a default, "[django] secret_key"
     unhashed: bool = False  # pinned but unhashed requirements were allowed
-    python_full: str = ""  # of the builder, "3.11.7": markers were judged with it
+    python_full: str = ""  # of the builder, "3.11.7": markers were evaluated with it
     runtime: str = ""  # digest of the runtime's files
     format: int = FORMAT
     notes: Tuple[str, ...] = field(default=())
 
     @property
     def size(self) -> int:
-        """Bytes of all files that a release of this bundle holds."""
+        """Bytes of all files of this bundle's release."""
         return sum(layer.size for layer in self.layers)
 
     def dumps(self) -> str:
@@ -105,9 +105,9 @@ class Manifest:
 
     @classmethod
     def loads(cls, text: str) -> Manifest:
-        """Read and judge a manifest; raises :class:`ManifestError` with every problem found."""
+        """Parse a manifest; raises :class:`ManifestError` with every problem found."""
         data = _object(text)
-        problems = list(_problems(data))
+        problems = list(_iter_problems(data))
         if problems:
             raise ManifestError("the manifest is not valid: " + "; ".join(problems))
         known = {f.name for f in fields(cls)}
@@ -128,13 +128,13 @@ def _object(text: str) -> Dict[str, Any]:
         raise ManifestError("the manifest is not a JSON object")
     if data.get("format") != FORMAT:
         raise ManifestError(
-            f"bundle format {data.get('format')!r} is unknown here: this runtime reads format {FORMAT}",
-            "Build the bundle with the version of django-deploykit that is to read it.",
+            f"unknown bundle format {data.get('format')!r}: this runtime reads format {FORMAT}",
+            "Build the bundle with the same version of django-deploykit that reads it.",
         )
     return data
 
 
-def _problems(data: Dict[str, Any]) -> Iterable[str]:
+def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
     optional = {
         "tag",
         "branch",
@@ -160,30 +160,30 @@ def _problems(data: Dict[str, Any]) -> Iterable[str]:
             yield f"{key} must be a string"
     if not isinstance(data.get("commit_time"), int):
         yield "commit_time must be an integer"
-    yield from _text_problems(data)
-    if not _APP.match(str(data.get("project"))):
+    yield from _iter_text_problems(data)
+    if not valid_app(str(data.get("project"))):
         yield "project must be a name of lower-case letters, digits and dashes"
     if not valid_release_id(str(data.get("release_id"))):
         yield "release_id must look like 20261123T041500-ab12cd3"
     for key, kind in (("layers", Layer), ("processes", Process)):
-        yield from _list_problems(data.get(key), key, kind)
+        yield from _iter_list_problems(data.get(key), key, kind)
     for key in ("required", "notes"):
         value = data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             yield f"{key} must be a list of strings"
 
 
-def _text_problems(data: Dict[str, Any]) -> Iterable[str]:
-    """Yield what is wrong with texts that become paths, lines of scripts or a person's screen."""
+def _iter_text_problems(data: Dict[str, Any]) -> Iterable[str]:
+    """Yield problems of texts that end up in paths, scripts and on terminals."""
     for key in sorted(data):
         if isinstance(data[key], str) and not _plain(data[key]):
-            yield f"{key} holds control characters"
+            yield f"{key} contains control characters"
     if isinstance(data.get("commit"), str) and not _COMMIT.match(data["commit"]):
         yield "commit must be a commit's hash"
     if isinstance(data.get("python"), str) and not _PYTHON.match(data["python"]):
         yield "python must look like 3.11"
     root = data.get("static_root") or ""
-    if isinstance(root, str) and root and not (root.startswith("app/") and good_path(root)):
+    if isinstance(root, str) and root and not (root.startswith("app/") and is_valid_path(root)):
         yield "static_root must be a folder below app/"
 
 
@@ -191,7 +191,7 @@ def _plain(text: str) -> bool:
     return not _CONTROL.search(text)
 
 
-def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
+def _iter_list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
     if not isinstance(value, list):
         yield f"{key} must be a list"
         return
@@ -199,17 +199,17 @@ def _list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
     for position, item in enumerate(value):
         good = isinstance(item, dict) and set(item) == set(names)
         if not good or not all(isinstance(item[name], names[name]) for name in names):
-            yield f"{key}[{position}] must hold exactly {', '.join(names)}"
+            yield f"{key}[{position}] must have exactly the fields {', '.join(names)}"
         elif not all(_plain(part) for part in item.values() if isinstance(part, str)):
-            yield f"{key}[{position}] holds control characters"
+            yield f"{key}[{position}] contains control characters"
         elif kind is Process and not PROCESS_NAME.match(item["name"]):
-            yield f"{key}[{position}] has a name that no process can have"
+            yield f"{key}[{position}] has a name that is not valid for a process"
         elif kind is Layer:
-            yield from _layer_problems(item, f"{key}[{position}]")
+            yield from _iter_layer_problems(item, f"{key}[{position}]")
 
 
-def _layer_problems(item: Dict[str, Any], where: str) -> Iterable[str]:
-    if not (_DIGEST.match(item["sha256"]) and item["kind"] in KINDS):
+def _iter_layer_problems(item: Dict[str, Any], where: str) -> Iterable[str]:
+    if not (valid_digest(item["sha256"]) and item["kind"] in KINDS):
         yield f"{where} has no valid digest or kind"
     if not (0 <= item["size"] < _LARGEST and 0 <= item["files"] < _LARGEST):
         yield f"{where} has no valid size"
@@ -221,7 +221,7 @@ def tree_digest(entries: Iterable[FileEntry]) -> str:
     >>> tree_digest([])
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
     """
-    parts = []  # joined and hashed at once: this is done for every file of a release
+    parts = []  # hashed at once: this runs for every file of a release
     for path, mode, size, sha256 in sorted(entries):
         octal, number = f"{mode:o}", str(size)
         length = len(path) if path.isascii() else len(path.encode("utf-8", "surrogateescape"))
@@ -238,7 +238,7 @@ def dump_list(entries: Iterable[FileEntry]) -> str:
 
 
 def load_list(text: str, digest: str) -> List[FileEntry]:
-    """Read a layer's list, hold it to ``digest`` and to the rules for paths."""
+    """Parse a layer's list, and verify it against ``digest`` and the rules for paths."""
     try:
         entries = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in json.loads(text)]
         found = tree_digest(entries)
@@ -246,33 +246,34 @@ def load_list(text: str, digest: str) -> List[FileEntry]:
         raise ManifestError(f"the file list of layer {digest[:12]} is damaged") from None
     if found != digest:
         raise ManifestError(f"the file list of layer {digest[:12]} does not match its digest")
-    judge_entries(entries, digest)
+    validate_entries(entries, digest)
     return entries
 
 
-def judge_entries(entries: Iterable[FileEntry], digest: str) -> None:
-    """Refuse hostile trees: absolute, ``..``, backslash or control characters, doubles, odd modes.
+def validate_entries(entries: Iterable[FileEntry], digest: str) -> None:
+    """Raise :class:`ManifestError` for hostile trees.
 
-    A path may not be a file and a folder at once, nor one that every release has of its own.
+    Paths may not be absolute, duplicate, reserved, a file and a folder at once, or contain ``..``,
+    backslashes or control characters; modes must be 0644 or 0755.
     """
     seen: Set[str] = set()
-    folders: Set[str] = set()  # that are known to be good, and no files: those stand before theirs
+    folders: Set[str] = set()  # valid, and not files: entries are sorted, a file comes first
     for entry in sorted(entries):
         folder, _, name = entry.path.rpartition("/")
         bad = (
-            not ((folder in folders and _PLAIN_NAME.match(name)) or good_path(entry.path))
+            not ((folder in folders and _PLAIN_NAME.match(name)) or is_valid_path(entry.path))
             or entry.mode not in (0o644, 0o755)
             or not 0 <= entry.size < _LARGEST
-            or not _DIGEST.match(entry.sha256)
+            or not valid_digest(entry.sha256)
             or entry.path in seen
             or (folder not in folders and not seen.isdisjoint(_parents(entry.path)))
         )
         if bad:
             raise ManifestError(
-                f"layer {digest[:12]} lists {entry.path!r}, which a bundle may not hold"
+                f"layer {digest[:12]} lists {entry.path!r}, which is not allowed in a bundle"
             )
         seen.add(entry.path)
-        if "/" in folder:  # elsewhere some names are every release's own
+        if "/" in folder:  # at the top some names are reserved
             folders.add(folder)
 
 
@@ -281,14 +282,14 @@ def _parents(path: str) -> List[str]:
     return ["/".join(parts[: end + 1]) for end in range(len(parts))]
 
 
-def good_path(path: str) -> bool:
-    """Whether a layer may hold a file of that path."""
-    parts = path.split("/")  # called for every file of a release: expressions, not loops
+def is_valid_path(path: str) -> bool:
+    """Whether a layer may contain a file of that path."""
+    parts = path.split("/")  # called for every file of a release, so no loops
     return not (
         not _ODD_PARTS.isdisjoint(parts)
         or _ODD_CHARACTER.search(path)
         or parts[0][0] in ".~"
         or ":" in parts[0]
         or path in ("app", "bin", "lib")
-        or _OWN.match(path)
+        or _RESERVED.match(path)
     )

@@ -1,4 +1,4 @@
-"""Reading a bundle: nothing of it is used before its digests were held against the bytes."""
+"""Reading a bundle: its bytes are verified against its digests before they are used."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from ..base.errors import DeployKitError
+from .main_script import main_text, runtime_digest
 from .manifest import FileEntry, Layer, Manifest, load_list
-from .seal import DamagedError, judge_seal
+from .seal import DamagedError, validate_seal
 
 _SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
-_DEPTHS = {"layers": (2,), "runtime": (2, 3, 4)}  # how many parts a member's path has, by its first
+_DEPTHS = {"layers": (2,), "runtime": (2, 3, 4)}  # allowed number of parts of a path, by the first
 _CHUNK = 1 << 20
 _IN_MEMORY = 32 << 20  # bytes up to which a layer's archive is read at once
-_LARGE = 8 << 20  # bytes from which on a file is handed out in pieces
+_LARGE = 8 << 20  # bytes from which on a file is read in pieces
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -30,14 +31,14 @@ _BROKEN = (
     struct.error,
 )
 
-# A file's bytes; of a large one pieces, which raise at their end if they are not what was verified.
+# A file's bytes, or its pieces if it is large; these are verified again while they are read.
 Content = Union[bytes, Iterable[bytes]]
 
 
 class Slice(io.RawIOBase):
     """A part of a file as a file of its own, for the archives inside the archive.
 
-    It does not move the file's own position: processes that share the file share that.
+    It does not move the file's own position, which processes share.
     """
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
@@ -69,8 +70,8 @@ class Slice(io.RawIOBase):
 class BundleFile:
     """A bundle opened for reading; a context manager.
 
-    Opening judges the member names and the manifest. :meth:`entries` and :meth:`files` verify what
-    they hand out, :meth:`verify` everything.
+    Opening validates the member names and the manifest. :meth:`entries` and :meth:`files` verify
+    what they return, :meth:`verify` everything.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,7 +79,7 @@ class BundleFile:
         self._file: BinaryIO = _open(path)
         try:
             self._zip = zipfile.ZipFile(self._file)
-            _judge_names(path, self._zip)
+            _validate_names(path, self._zip)
             self.manifest = Manifest.loads(self.read("manifest.json").decode("utf-8"))
         except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, OverflowError) as error:
             self._file.close()
@@ -95,7 +96,7 @@ class BundleFile:
         self._file.close()
 
     def read(self, name: str) -> bytes:
-        """Return a member's bytes; :class:`DamagedError` where it is missing or damaged."""
+        """Return a member's bytes; raises :class:`DamagedError` if it is missing or damaged."""
         try:
             return self._zip.read(name)
         except (KeyError, OSError, *_BROKEN):
@@ -111,20 +112,20 @@ class BundleFile:
         return next(layer for layer in self.manifest.layers if layer.sha256 == digest)
 
     def entries(self, digest: str, text: str = "") -> List[FileEntry]:
-        """Return a layer's verified file list, which must add up to what the manifest says of it.
+        """Return a layer's verified file list, which must have the size that the manifest says.
 
-        ``text`` is the list, where the caller has read it already.
+        ``text`` is the list's JSON if the caller has read it already.
         """
         entries = load_list(text or self.list_text(digest), digest)
         layer = self.layer(digest)
         if (sum(entry.size for entry in entries), len(entries)) != (layer.size, layer.files):
             raise DamagedError(
-                f"{self.path}: layer {layer.name} is larger or smaller than the manifest says"
+                f"{self.path}: layer {layer.name} has not the size that the manifest says"
             )
         return entries
 
     def list_text(self, digest: str) -> str:
-        """Return a layer's list as it stands in the bundle."""
+        """Return the JSON of a layer's list."""
         name = f"layers/{digest}.json"
         start, size = self._place(name)
         try:
@@ -133,9 +134,9 @@ class BundleFile:
             raise DamagedError(f"{self.path} is damaged: the list of layer {digest[:12]}") from None
 
     def archive(self, digest: str, *, held: bool = False) -> BinaryIO:
-        """Return a layer's archive as a file; with ``held`` one that is not large is in memory.
+        """Return a layer's archive as a file; with ``held``, one that is not large is read into memory.
 
-        That reads many small files faster. Who sends to many hosts would hold it as often.
+        That makes reading many small files faster, and costs memory for each caller.
         """
         name = f"layers/{digest}.zip"
         start, size = self._place(name)
@@ -144,11 +145,11 @@ class BundleFile:
         return io.BufferedReader(Slice(self._file, start, size), 1 << 16)
 
     def archive_size(self, digest: str) -> int:
-        """Return the bytes of a layer's archive."""
+        """Return the size of a layer's archive in bytes."""
         return self._place(f"layers/{digest}.zip")[1]
 
     def _place(self, name: str) -> Tuple[int, int]:
-        """Return where a member's bytes stand in the file, and how many they are."""
+        """Return the offset of a member's content in the file, and its size."""
         try:
             info = self._zip.getinfo(name)
         except KeyError:
@@ -160,7 +161,7 @@ class BundleFile:
         return info.header_offset + 30 + name_size + extra_size, info.file_size
 
     def _part(self, name: str, start: int, size: int) -> bytes:
-        # A size that the file does not have must ask for no memory.
+        # Do not allocate memory for a size that the file does not have.
         left = os.fstat(self._file.fileno()).st_size - start
         data = os.pread(self._file.fileno(), max(0, min(size, left)), start)
         if len(data) != size:
@@ -170,9 +171,9 @@ class BundleFile:
     def files(
         self, digest: str, entries: Optional[List[FileEntry]] = None
     ) -> Iterator[Tuple[FileEntry, Content]]:
-        """Yield a layer's files, each held to its digest before it is handed out.
+        """Yield a layer's files, each verified.
 
-        ``entries`` is the layer's list, where the caller has it already.
+        ``entries`` is the layer's list if the caller has it already.
         """
         listed = self.entries(digest) if entries is None else entries
         yield from layer_files(
@@ -180,8 +181,21 @@ class BundleFile:
         )
 
     def verify(self) -> None:
-        """Read everything: the seal, and every file of every layer against its digest."""
-        judge_seal(self.path)
+        """Read everything: the seal, the runtime, ``__main__.py``, and every file of every layer.
+
+        The runtime's sources must have the digest that the manifest says; ``__main__.py`` must be
+        the one that this version of the runtime writes.
+        """
+        validate_seal(self.path)
+        runtime = self.runtime()
+        sources = {name: data for name, data in runtime.items() if name.endswith(".py")}
+        if runtime_digest(sources) != self.manifest.runtime:
+            raise DamagedError(f"{self.path}: runtime/ is not the runtime that the manifest names")
+        if any(name.endswith(".pyc") and name[:-1] not in sources for name in runtime):
+            raise DamagedError(f"{self.path}: runtime/ contains bytecode without a source")
+        manifest = self.read("manifest.json").decode("utf-8")
+        if self.read("__main__.py") != main_text(manifest, runtime).encode("utf-8"):
+            raise DamagedError(f"{self.path}: __main__.py does not belong to this bundle")
         for layer in self.manifest.layers:
             for _ in self.files(layer.sha256):
                 pass
@@ -190,22 +204,22 @@ class BundleFile:
 def layer_files(
     archive: BinaryIO, entries: List[FileEntry], what: str
 ) -> Iterator[Tuple[FileEntry, Content]]:
-    """Yield the verified files of a layer's archive; it must hold exactly ``entries``.
+    """Yield the verified files of a layer's archive, which must contain exactly ``entries``.
 
-    Of files with the same content the archive may hold the first alone.
+    Of files with equal content, only the first must be in the archive.
     """
     try:
         with zipfile.ZipFile(archive) as layer:
             infos = {info.filename: info for info in layer.infolist()}
             sources = _sources(entries, infos)
             if len(infos) != len(layer.infolist()) or not infos.keys() <= sources.keys():
-                raise DamagedError(f"{what} does not hold the files that it lists")
+                raise DamagedError(f"{what} does not contain the files that it lists")
             for entry in entries:
                 info = infos.get(sources[entry.path])
                 if info is None:
-                    raise DamagedError(f"{what} does not hold the files that it lists")
+                    raise DamagedError(f"{what} does not contain the files that it lists")
                 if info.file_size != entry.size:
-                    raise DamagedError(f"{what}: {entry.path} has not the size that is listed")
+                    raise DamagedError(f"{what}: {entry.path} does not have its listed size")
                 if entry.size < _LARGE:
                     yield entry, _small(archive, info, entry, what)
                 else:
@@ -215,7 +229,7 @@ def layer_files(
 
 
 def _sources(entries: List[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:
-    """Return for each listed path the member that holds its content: itself, or the first of its equals."""
+    """Return for each listed path the member with its content: itself, or the first of equal content."""
     first: Dict[str, str] = {}
     return {
         entry.path: entry.path if entry.path in infos else first.get(entry.sha256, entry.path)
@@ -225,25 +239,25 @@ def _sources(entries: List[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dic
 
 
 def _small(archive: BinaryIO, info: zipfile.ZipInfo, entry: FileEntry, what: str) -> bytes:
-    """Return a small file's bytes, verified; zipfile takes most of its time for what is judged here."""
+    """Return a small file's bytes, verified; a ``ZipExtFile`` for each would take most of the time."""
     archive.seek(info.header_offset)
     header = archive.read(30)
     if len(header) != 30 or header[:4] != b"PK\x03\x04":
         raise DamagedError(f"{what}: {entry.path} has no header")
     archive.seek(sum(struct.unpack("<HH", header[26:])), os.SEEK_CUR)
-    # No more is read than so many bytes can be compressed to, and no more inflated than is listed.
+    # Read no more than the listed size can compress to, and inflate no more than the listed size.
     data = archive.read(min(info.compress_size, entry.size + (entry.size >> 8) + 64))
     if info.compress_type == zipfile.ZIP_DEFLATED:
         data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size + 1)
     elif info.compress_type != zipfile.ZIP_STORED:
-        raise DamagedError(f"{what}: {entry.path} is compressed in an unknown way")
+        raise DamagedError(f"{what}: {entry.path} has an unknown compression")
     if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
         raise DamagedError(f"{what}: {entry.path} does not match its digest")
     return data
 
 
 def _content(layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str) -> Content:
-    """Return a large file's pieces, which are verified here and once more on the way."""
+    """Return a large file's pieces, which are verified here and again while they are read."""
     for _ in _pieces(layer, info, entry, what):
         pass
     return _pieces(layer, info, entry, what)
@@ -252,7 +266,7 @@ def _content(layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, wh
 def _pieces(
     layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str
 ) -> Iterator[bytes]:
-    """Yield a member piece by piece: what inflates to more than it declares never fills the memory."""
+    """Yield a member piece by piece, and never more than its listed size."""
     digest, left = hashlib.sha256(), entry.size
     with layer.open(info) as member:
         while left > 0:
@@ -271,27 +285,27 @@ def _open(path: Path) -> BinaryIO:
         file = path.open("rb")
     except FileNotFoundError:
         raise DeployKitError(
-            f"{path} does not exist", "Name a bundle that `manage.py bundle` made."
+            f"{path} does not exist", "Name a bundle that `manage.py bundle` built."
         ) from None
     except OSError as error:
         raise DeployKitError(f"{path} cannot be read: {error.strerror}") from None
     return file
 
 
-def _judge_names(path: Path, archive: zipfile.ZipFile) -> None:
+def _validate_names(path: Path, archive: zipfile.ZipFile) -> None:
     seen = set()
     for info in archive.infolist():
         name = info.filename
         parts = name.split("/")
         known = name in _SINGLES or len(parts) in _DEPTHS.get(parts[0], ())
         if name in seen:
-            raise DamagedError(f"{path} holds {name!r} twice")
+            raise DamagedError(f"{path} contains {name!r} twice")
         if not known or ".." in parts or "" in parts or "\\" in name or "\0" in name:
-            raise DamagedError(f"{path} holds {name!r}, which is no part of a bundle")
+            raise DamagedError(f"{path} contains {name!r}, which is not part of a bundle")
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise DamagedError(f"{path} holds {name!r} as a link")
+            raise DamagedError(f"{path} contains {name!r} as a link")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise DamagedError(f"{path} holds {name!r} not as it is, but compressed")
+            raise DamagedError(f"{path} contains {name!r} compressed; it must be stored")
         seen.add(name)
     for name in _SINGLES[:2]:
         if name not in seen:

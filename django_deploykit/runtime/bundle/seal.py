@@ -1,8 +1,7 @@
 """The seal: a bundle ends in the ZIP comment ``deploykit-seal:`` and the SHA-256 of every byte before it.
 
-It finds damage anywhere in the file; what an attacker may change is held by the tree digests (and by
-signatures, where a host asks for them). Nothing that takes time is imported here: judging begins
-before all else.
+It detects damage anywhere in the file; against attackers there are the tree digests, and signatures
+if a host requires them. This module imports nothing slow, because the check starts before all else.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ SEAL = b"deploykit-seal:"
 
 
 class DamagedError(DeployKitError):
-    """A bundle whose bytes are not what its digests say."""
+    """A bundle whose bytes do not match its digests."""
 
     def __init__(self, message: str, hint: str = "Copy the file again, or build it again.") -> None:
         super().__init__(message, hint)
 
 
-def judge_seal(path: Path) -> None:
-    """Hold the whole file to the seal at its end."""
+def validate_seal(path: Path) -> None:
+    """Raise :class:`DamagedError` unless the whole file matches the seal at its end."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - 64 - len(SEAL)))
@@ -32,7 +31,7 @@ def judge_seal(path: Path) -> None:
         if not tail.startswith(SEAL):
             raise DamagedError(f"{path} is damaged: its end is missing")
         if seal_of(file, size - 64) != tail[len(SEAL) :]:
-            raise DamagedError(f"{path} is damaged: its bytes do not match its seal")
+            raise DamagedError(f"{path} is damaged: its content does not match its seal")
 
 
 def seal_of(file: BinaryIO, size: int) -> bytes:

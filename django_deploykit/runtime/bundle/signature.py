@@ -1,4 +1,4 @@
-"""Signatures of bundles: who vouches for one, and whether this host takes their word.
+"""Signatures of bundles, and which signers this host allows.
 
 ``FILE.sig`` beside a bundle is a statement and an SSH signature of it::
 
@@ -11,12 +11,12 @@
     ...
 
 ``manifest`` is the SHA-256 of ``manifest.json``, which names every layer by its digest and so every
-file, and the runtime; it is what a host that was sent layers can hold a release to. ``bundle`` is
-that of the whole file, for whoever has the file and wants to judge it before it runs.
+file, and the runtime; a host that received only layers verifies a release with it. ``bundle`` is the
+SHA-256 of the whole file, to verify the file before it runs.
 
-A host asks for signatures where root put ``/etc/<app>/allowed_signers``, as ssh-keygen has it;
-``revoked_signers`` beside it may list keys that count no more. Root's helper holds releases to the
-same rules (``helper.py``), with code of its own: keep the two in step.
+A host requires signatures if root created ``/etc/<app>/allowed_signers``, in ssh-keygen's format;
+``revoked_signers`` beside it may list keys that are no longer valid. Root's helper enforces the same
+rules with code of its own (``supervisors/root_helper.py``): change both together.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ..base.site import Site
 from .manifest import Manifest
 
 NAMESPACE = "django-deploykit"
-LONGEST = 1 << 16  # bytes of a signature's file
+LONGEST = 1 << 16  # bytes of a signature file
 PATTERN = (
     r"(django-deploykit bundle 1\n"
     r"project ([a-z][a-z0-9-]{0,30})\n"
@@ -50,12 +50,12 @@ PATTERN = (
 
 
 class SignatureError(DeployKitError):
-    """A bundle without a signature that counts here."""
+    """A bundle without a signature that is valid here."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What is signed: digests are SHA-256 in hex, of ``manifest.json`` and of the whole file."""
+    """The signed facts; digests are SHA-256 in hex, of ``manifest.json`` and of the whole file."""
 
     project: str
     release: str
@@ -78,107 +78,111 @@ class Signature:
     armor: str
 
     def dumps(self) -> str:
-        """Return what ``FILE.sig`` holds."""
+        """Return the content of ``FILE.sig``."""
         return self.statement.text() + self.armor
 
 
-def state(manifest: Manifest, bundle: str) -> Statement:
+def make_statement(manifest: Manifest, bundle: str) -> Statement:
     """Return the statement about a bundle; ``bundle`` is the SHA-256 of its file."""
     digest = hashlib.sha256(manifest.dumps().encode("utf-8")).hexdigest()
     return Statement(manifest.project, manifest.release_id, digest, bundle)
 
 
 def parse(text: str) -> Signature:
-    """Take the text of a ``FILE.sig`` apart; raises :class:`SignatureError` for what is none."""
+    """Parse the text of a ``FILE.sig``; raises :class:`SignatureError` for anything else."""
     match = re.match(PATTERN, text)
     if match is None:
         raise SignatureError(
-            "the signature is none of a bundle, or it is damaged",
+            "the file is not a signature of a bundle, or it is damaged",
             "Sign the bundle again: manage.py bundle --sign KEY",
         )
     return Signature(Statement(*match.groups()[1:5]), match.group(6))
 
 
-def beside(path: Path) -> Path:
-    """Return where the signature of a bundle lies."""
+def signature_path(path: Path) -> Path:
+    """Return the path of a bundle's signature, ``FILE.sig``."""
     return path.with_name(path.name + ".sig")
 
 
-def read_beside(path: Path) -> str:
-    """Return the text of a bundle's signature, "" where there is none."""
+def read_signature(path: Path) -> str:
+    """Return the text of a bundle's signature, "" if there is none."""
     try:
-        return read_regular(beside(path), LONGEST)
+        return read_regular(signature_path(path), LONGEST)
     except FileNotFoundError:
         return ""
 
 
-def kept(release: Path) -> Path:
-    """Return where a staged release has its signature."""
+def release_signature_path(release: Path) -> Path:
+    """Return the path of a staged release's signature."""
     return release / "manifest.json.sig"
 
 
-def keep(release: Path, text: str) -> None:
-    """Put a signature into a staged release, whole."""
-    write_and_replace(kept(release), text, 0o644)
+def store(release: Path, text: str) -> None:
+    """Put a signature into a staged release."""
+    write_and_replace(release_signature_path(release), text, 0o644)
 
 
-def read_kept(release: Path) -> str:
-    """Return the signature that a staged release has, "" where it has none."""
+def read_release_signature(release: Path) -> str:
+    """Return the text of a staged release's signature, "" if there is none."""
     try:
-        return read_regular(kept(release), LONGEST)
+        return read_regular(release_signature_path(release), LONGEST)
     except FileNotFoundError:
         return ""
 
 
-def signers(site: Site) -> Path:
-    """Return root's list of who may sign for a site."""
+def signers_path(site: Site) -> Path:
+    """Return the path of root's list of the keys that may sign for a site."""
     return site.etc / "allowed_signers"
 
 
-def wanted(site: Site) -> bool:
-    """Whether the host asks for signatures; a list that cannot be read asks too."""
-    return os.path.lexists(signers(site))
+def is_required(site: Site) -> bool:
+    """Whether the host requires signatures; it does too if the list is not readable."""
+    return os.path.lexists(signers_path(site))
 
 
-def judge(site: Site, manifest: Manifest, text: str, *, when: Optional[float] = None) -> str:
-    """Return who signed a bundle, "" where the host asks nobody.
+def verify_bundle(
+    site: Site, manifest: Manifest, text: str, *, when: Optional[float] = None
+) -> str:
+    """Return the name of a bundle's signer, "" if the host requires no signatures.
 
-    ``text`` is its ``FILE.sig``, "" for none; ``when`` the moment, in seconds since the epoch, at
-    which the key must have been valid, now by default. Raises :class:`SignatureError`.
+    ``text`` is its ``FILE.sig``, "" for none. The key must have been valid at ``when``, seconds since
+    the epoch, by default now. Raises :class:`SignatureError`.
     """
-    if not wanted(site):
+    if not is_required(site):
         return ""
     what = f"{manifest.project} {manifest.release_id}"
     if not text:
         raise SignatureError(
-            f"{what} is not signed, and this host asks for signatures ({signers(site)})",
+            f"{what} is not signed, and this host requires signatures ({signers_path(site)})",
             "Sign it: manage.py bundle --sign KEY, then release it again.",
         )
     signature = parse(text)
-    own = state(manifest, signature.statement.bundle)
+    own = make_statement(manifest, signature.statement.bundle)
     if signature.statement != own:
         other = f"{signature.statement.project} {signature.statement.release}"
         raise SignatureError(
-            f"the signature that came with {what} is of another bundle"
+            f"the signature of {what} belongs to another bundle"
             + (f", {other}" if other != what else " of the same commit"),
             "Sign this bundle: manage.py bundle --sign KEY",
         )
-    return verify(signature, signers(site), when)
+    return verify(signature, signers_path(site), when)
 
 
-def judge_release(site: Site, release: str, manifest: Manifest) -> str:
-    """Hold a staged release to its own signature, as of the moment when it came here.
+def verify_release(site: Site, release: str, manifest: Manifest) -> str:
+    """Verify a staged release with its own signature, as of the time when that was stored.
 
-    So a key that has expired since does not stand in the way of a rollback; one that was taken out
-    of the list, or revoked, does.
+    So a key that has expired since does not prevent a rollback; one that was removed from the list
+    or revoked does. Returns the signer's name, as :func:`verify_bundle` does.
     """
     folder = site.releases / release
-    text = read_kept(folder)
-    return judge(site, manifest, text, when=kept(folder).lstat().st_ctime if text else None)
+    text = read_release_signature(folder)
+    return verify_bundle(
+        site, manifest, text, when=release_signature_path(folder).lstat().st_ctime if text else None
+    )
 
 
-def judge_file(path: Path, signature: Signature) -> None:
-    """Hold a whole bundle to its statement."""
+def validate_file(path: Path, signature: Signature) -> None:
+    """Raise :class:`SignatureError` unless the file is the signed one."""
     if hash_file(path) != signature.statement.bundle:
         raise SignatureError(
             f"{path} is not the file that was signed", "Copy it again from where it was built."
@@ -186,15 +190,15 @@ def judge_file(path: Path, signature: Signature) -> None:
 
 
 def verify(signature: Signature, allowed: Path, when: Optional[float] = None) -> str:
-    """Return the name under which ``allowed`` lists the signer; raises :class:`SignatureError`."""
+    """Return the signer's name in the list ``allowed``; raises :class:`SignatureError`."""
     if shutil.which("ssh-keygen") is None:
         raise SignatureError(
-            "this host asks for signatures and has no ssh-keygen to check them",
+            "this host requires signatures and has no ssh-keygen to verify them",
             "Run: apt-get install openssh-client",
         )
     if not os.access(allowed, os.R_OK):
         raise SignatureError(
-            f"{allowed} cannot be read", f"It holds public keys only: chmod 644 {allowed}"
+            f"{allowed} cannot be read", f"It contains only public keys: chmod 644 {allowed}"
         )
     moment = time.strftime("%Y%m%d%H%M%S", time.localtime(when))
     revoked = allowed.with_name("revoked_signers")
@@ -202,30 +206,32 @@ def verify(signature: Signature, allowed: Path, when: Optional[float] = None) ->
         path = Path(folder, "signature")
         path.write_text(signature.armor, encoding="ascii")
         common = ["-s", str(path)]
-        code, found = _ask(signature, "check-novalidate", "-n", NAMESPACE, *common)
+        code, found = _run_keygen(signature, "check-novalidate", "-n", NAMESPACE, *common)
         if code:
-            raise SignatureError(f"the signature does not count: {found}", _AGAIN)
+            raise SignatureError(f"the signature is not valid: {found}", _SIGN_AGAIN)
         key = found.rpartition(" with ")[2]
         listed = ["-f", str(allowed), f"-Overify-time={moment}", *common]
-        code, names = _ask(signature, "find-principals", *listed)
+        code, names = _run_keygen(signature, "find-principals", *listed)
         if code:
-            raise SignatureError(f"{allowed} does not allow the signer, {key}: {names}", _ASK)
+            raise SignatureError(
+                f"{allowed} does not allow the signer, {key}: {names}", _USE_LISTED
+            )
         if os.path.lexists(revoked):
             listed += ["-r", str(revoked)]
         why = ""
         for name in names.splitlines():
-            code, why = _ask(signature, "verify", "-n", NAMESPACE, "-I", name, *listed)
+            code, why = _run_keygen(signature, "verify", "-n", NAMESPACE, "-I", name, *listed)
             if not code:
                 return name
-    raise SignatureError(f"{allowed} does not allow the signer, {key}: {why}", _ASK)
+    raise SignatureError(f"{allowed} does not allow the signer, {key}: {why}", _USE_LISTED)
 
 
-_AGAIN = "Sign the bundle again: manage.py bundle --sign KEY"
-_ASK = "Sign with a key that is listed there, or have root list this one."
+_SIGN_AGAIN = "Sign the bundle again: manage.py bundle --sign KEY"
+_USE_LISTED = "Sign with a key from that list, or let root add this one."
 
 
-def _ask(signature: Signature, verb: str, *words: str) -> Tuple[int, str]:
-    """Ask ssh-keygen about a signature; returns its exit code and its answer, or its reasons."""
+def _run_keygen(signature: Signature, verb: str, *words: str) -> Tuple[int, str]:
+    """Run ssh-keygen on a signature; returns its exit code and its output, or its errors if it failed."""
     command: List[str] = ["ssh-keygen", "-Y", verb, *words]
     done = subprocess.run(
         command,

@@ -25,7 +25,7 @@ from ..deploy.switch import Change, probe_host, probe_hosts, settle, switch
 from ..storage import prune
 from ..storage.virtualenv import changed_files, load_release
 from ..supervisors import supervisor_of
-from ..supervisors.local import Plain, program_of
+from ..supervisors.local import LocalSupervisor, program_of
 from ..wire import journal, operating, releasing
 from ..wire.events import Activity
 from ..wire.facts import Held, HoldResult, HostFacts, PrepareResult
@@ -70,7 +70,9 @@ def _run(options: argparse.Namespace, path: Path, voice: Voice) -> int:
         return int(globals()[f"_{options.verb}"](options, path))
     if options.verb in _CHANGING:
         root = _site_of(options, path).root
-        with deploy_lock.alone(root, options.verb, lambda text: voice.emit(Activity("wait", text))):
+        with deploy_lock.exclusive(
+            root, options.verb, lambda text: voice.emit(Activity("wait", text))
+        ):
             result = globals()[f"_{options.verb}"](options, path, voice)
     else:
         result = globals()[f"_{options.verb}"](options, path, voice)
@@ -140,7 +142,7 @@ def _receive(options: argparse.Namespace, path: Path, voice: Voice) -> releasing
     from ..storage import receive
 
     site = _site_of(options, path)
-    prune.sweep_unfinished(site)  # before room is needed
+    prune.sweep_leftovers(site)  # before room is needed
     stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
     got = receive.receive(site.store, site.root / "inbox", stream, voice.emit)
     return releasing.ReceiveResult(got.bytes, tuple(got.layers), tuple(got.again))
@@ -162,19 +164,19 @@ def _stage(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.S
     site = _site_of(options, path)
     inbox = site.root / "inbox" / f"{options.release}.json"
     target = site.releases / options.release
-    prune.sweep_unfinished(site)
-    if prune.whole(site, options.release):
+    prune.sweep_leftovers(site)
+    if prune.is_staged(site, options.release):
         manifest = load_release(target)
     elif inbox.exists():
         manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
     else:
         raise DeployKitError(f"the manifest of {options.release} was not sent here")
     sent = inbox.with_suffix(".sig")
-    text = _sent(sent) or signature.read_kept(target)
-    signer = signature.judge(site, manifest, text)
+    text = _sent(sent) or signature.read_release_signature(target)
+    signer = signature.verify_bundle(site, manifest, text)
     result = stage_release(site, manifest, voice.emit)
     if text and not result.again:
-        signature.keep(target, text)
+        signature.store(target, text)
         sent.unlink(missing_ok=True)
     inbox.unlink(missing_ok=True)
     return replace(result, signer=signer)
@@ -203,7 +205,7 @@ def _switch(options: argparse.Namespace, path: Path, voice: Voice) -> journal.Jo
     site = _site_of(options, path)
     supervisor = supervisor_of(site, program_of(path))
     settle(site, supervisor, voice.emit)
-    signature.judge_release(site, options.release, load_release(site.releases / options.release))
+    signature.verify_release(site, options.release, load_release(site.releases / options.release))
     if options.action == "rollback" and not site.host:
         from ..deploy.project_commands import refresh
 
@@ -224,7 +226,7 @@ def _settle(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.
 
 
 def _prune(options: argparse.Namespace, path: Path, voice: Voice) -> releasing.PruneResult:
-    return prune.prune(_site_of(options, path), options.release, prune.remove_later)
+    return prune.prune(_site_of(options, path), options.release, prune.remove_in_background)
 
 
 def _status(options: argparse.Namespace, path: Path, voice: Voice) -> HostStatus:
@@ -243,7 +245,7 @@ def _status(options: argparse.Namespace, path: Path, voice: Voice) -> HostStatus
             operating.InstanceStatus(one.release, one.process, one.active, one.restarts, one.pid)
             for one in supervisor.instances()
         ),
-        staged=tuple(prune.staged(site)),
+        staged=tuple(prune.staged_releases(site)),
         lock=facts.lock_owner(site),
         interrupted=(site.root / "switching.json").exists(),
         changed=tuple(changed),
@@ -273,7 +275,7 @@ def _end(options: argparse.Namespace, path: Path, voice: Voice) -> operating.End
             "this site runs under systemd",
             f"Use: sudo systemctl stop {site.app}.service {site.app}.socket",
         )
-    return operating.EndResult(Plain(site, program_of(path)).end())
+    return operating.EndResult(LocalSupervisor(site, program_of(path)).end())
 
 
 def _log(options: argparse.Namespace, path: Path) -> int:

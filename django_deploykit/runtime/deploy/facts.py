@@ -50,15 +50,15 @@ def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
 def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFacts:
     """Add the facts of a site that is set up."""
     status = os.statvfs(site.root)
-    staged = prune.staged(site)
+    staged = prune.staged_releases(site)
     live = live_release(site)
     return replace(
         bare,
         free=status.f_bavail * status.f_frsize + prune.reclaimable(site),
         inodes=status.f_favail if status.f_files else None,
-        layers=frozenset(layers.present(site.store)),
+        layers=frozenset(layers.stored_digests(site.store)),
         bases=base_layers(site),
-        parts=receive.parts(site.store),
+        parts=receive.partial_archives(site.store),
         live=live,
         staged=tuple(staged),
         last_good=last_good(read_journal(site.journal), live, staged),
@@ -66,7 +66,7 @@ def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFact
         switching=(site.root / "switching.json").exists(),
         lock=lock_owner(site),
         site=site.dumps(),
-        asks=signature.wanted(site),
+        asks=signature.is_required(site),
     )
 
 
@@ -87,9 +87,9 @@ def _configuration(
 
     The processes are None where the host needs no units.
     """
-    from ..supervisors.systemd import Systemd
+    from ..supervisors.systemd import SystemdSupervisor
 
-    if isinstance(supervisor, Systemd):
+    if isinstance(supervisor, SystemdSupervisor):
         return tuple(supervisor.keys()), tuple(supervisor.drift()), tuple(supervisor.kinds)
     return tuple(configured_keys(site.etc, site.app)), (), None
 
@@ -103,9 +103,9 @@ def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
     """Return app and static layers of staged releases, the newest first: what a delta can start from."""
     return tuple(
         BaseLayer(layer.kind, layer.sha256, manifest.release_id)
-        for manifest in reversed(prune.manifests(site))
+        for manifest in reversed(prune.staged_manifests(site))
         for layer in manifest.layers
-        if layer.kind != "distribution" and layers.has(site.store, layer.sha256)
+        if layer.kind != "distribution" and layers.is_stored(site.store, layer.sha256)
     )
 
 

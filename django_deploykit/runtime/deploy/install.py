@@ -28,7 +28,7 @@ from ..base.site import Site, live_release, load_site
 from ..bundle import signature
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
-from ..bundle.seal import judge_seal
+from ..bundle.seal import validate_seal
 from ..storage import layers, prune
 from ..supervisors import supervisor_of
 from ..supervisors.local import program_of
@@ -221,7 +221,7 @@ class Here:
 
         with (
             deploy_lock.hold(self.site.root / "lock", owner, self._wait),
-            deploy_lock.alone(self.site.root, "install", show),
+            deploy_lock.exclusive(self.site.root, "install", show),
         ):
             yield
 
@@ -233,12 +233,14 @@ class Here:
     def add_layers(self) -> None:
         """Extract the bundle's layers that are not in the store."""
         store = self.site.store
-        prune.sweep_unfinished(self.site)
-        missing = [layer for layer in self.manifest.layers if not layers.has(store, layer.sha256)]
-        layers.judge_space(
+        prune.sweep_leftovers(self.site)
+        missing = [
+            layer for layer in self.manifest.layers if not layers.is_stored(store, layer.sha256)
+        ]
+        layers.validate_space(
             self.site.root, sum(one.size for one in missing), 2 * sum(one.files for one in missing)
         )
-        layers.extract_all(self.path, store, missing, lambda: judge_seal(self.path))
+        layers.extract_all(self.path, store, missing, lambda: validate_seal(self.path))
 
     def stage(self) -> Sequence[str]:
         """Build the release; return the layers that are damaged or missing."""
@@ -246,7 +248,7 @@ class Here:
 
         again = stage_release(self.site, self.manifest, self._voice.emit).again
         if self._signature and not again:
-            signature.keep(self.site.releases / self.manifest.release_id, self._signature)
+            signature.store(self.site.releases / self.manifest.release_id, self._signature)
         return again
 
     def check(self, release: str) -> CheckResult:
@@ -280,13 +282,13 @@ def find_signature(path: Path, site: Site, manifest: Manifest) -> str:
     This is for bundles that were mixed up or are out of date. A hostile bundle would not run these
     lines: before that, root's helper verifies the file (``deploykit-APP verify FILE``).
     """
-    text = signature.read_beside(path)
-    if signature.wanted(site):
-        signature.judge(site, manifest, text)
-        signature.judge_file(path, signature.parse(text))
+    text = signature.read_signature(path)
+    if signature.is_required(site):
+        signature.verify_bundle(site, manifest, text)
+        signature.validate_file(path, signature.parse(text))
         return text
     try:
         stated = signature.parse(text).statement
     except DeployKitError:
         return ""
-    return text if stated == signature.state(manifest, stated.bundle) else ""
+    return text if stated == signature.make_statement(manifest, stated.bundle) else ""

@@ -95,7 +95,7 @@ def _migrations(site: Site, layers: Set[str]) -> Set[Tuple[str, str]]:
     return {
         (one.path, one.sha256)
         for layer in layers
-        for one in store.entries_of(site.store, layer)
+        for one in store.load_entries(site.store, layer)
         if "/migrations/" in one.path and one.path.endswith(".py")
     }
 

@@ -4,37 +4,39 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List
 
-from ..base.machine import judge_target
+from ..base.machine import validate_target
 from ..base.site import Site, live_release
-from ..base.workers import ahead
+from ..base.workers import Background
 from ..bundle.manifest import Manifest
 from ..storage import layers, prune
-from ..storage.virtualenv import interpreter, load_release, stage
+from ..storage.virtualenv import load_release, require_python, stage
 from ..wire.events import Activity, Emit
 from ..wire.releasing import StageResult
 
 
 def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     """Stage from the store; layers that are missing or damaged there are named, not used."""
-    judge_target(manifest.platform, manifest.glibc)
-    interpreter(manifest.python)
+    validate_target(manifest.platform, manifest.glibc)
+    require_python(manifest.python)
     target = site.releases / manifest.release_id
-    missing = [one.sha256 for one in manifest.layers if not layers.has(site.store, one.sha256)]
+    missing = [
+        one.sha256 for one in manifest.layers if not layers.is_stored(site.store, one.sha256)
+    ]
     digests = [one.sha256 for one in manifest.layers if one.sha256 not in missing]
     if not missing and target.exists() and load_release(target) != manifest:
         prune.discard(target)
     # Every file is read and hashed while links to it are made: the release appears after both.
-    found = ahead(lambda: [one for one in digests if layers.damaged(site.store, one)])
+    found = Background(lambda: [one for one in digests if layers.damaged_files(site.store, one)])
     try:
         if not missing:
-            _build(site, manifest, lambda: _refuse_damaged(found()))
+            _build(site, manifest, lambda: _refuse_damaged(found.result()))
     except (_DamagedLayersError, FileNotFoundError):
-        if not found():
+        if not found.result():
             raise
-    bad = found()
+    bad = found.result()
     for digest in bad:
         emit(Activity("damaged", digest))
-        layers.set_aside(site.store, digest)
+        layers.remove(site.store, digest)
     if missing or bad:
         if target.exists() and live_release(site) != manifest.release_id:
             prune.discard(target)
@@ -54,7 +56,9 @@ def _refuse_damaged(digests: List[str]) -> None:
 def _build(site: Site, manifest: Manifest, judge: Callable[[], None]) -> None:
     """Stage from the store; ``judge`` runs before the release appears, and may raise."""
     target = site.releases / manifest.release_id
-    older = [site.releases / name for name in prune.staged(site) if name != manifest.release_id]
+    older = [
+        site.releases / name for name in prune.staged_releases(site) if name != manifest.release_id
+    ]
     lasting = site.supervisor == "systemd"
     stage(
         manifest,
@@ -63,7 +67,7 @@ def _build(site: Site, manifest: Manifest, judge: Callable[[], None]) -> None:
         environment(site),
         older if manifest.static_root else (),
         lasting=lasting,
-        judge=judge,
+        validate=judge,
     )
 
 

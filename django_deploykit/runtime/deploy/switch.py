@@ -21,7 +21,7 @@ from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from ..base.probe import ask, judge
 from ..base.site import Site, checked_path, live_release
 from ..bundle.manifest import Manifest
-from ..storage.virtualenv import link_kept, load_release
+from ..storage.virtualenv import link_hashed_of_others, load_release
 from ..supervisors.base import LAST_LINES, ProcessError, Running, Supervisor
 from ..wire.events import Activity, Emit, HostWarning
 from ..wire.journal import JournalRecord, append
@@ -120,7 +120,7 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
     processes = processes_of(site, manifest)
     web = [name for name in processes if name == "web"]
     others = [name for name in processes if name != "web"]
-    link_kept(site.releases, change.to, manifest)  # WhiteNoise looks once, as it starts
+    link_hashed_of_others(site.releases, change.to, manifest)  # WhiteNoise looks once, as it starts
     emit(Activity("start", ", ".join(web)))
     supervisor.start(change.to, web)
     if web:

@@ -1,7 +1,7 @@
-"""Making the changes that setup planned, as root; below the deploy user's folders, as that user.
+"""Making the changes that setup planned, as root; in the deploy user's folders, as that user.
 
 The deploy user can put a link anywhere in its own folders. So root never writes there: a process
-that has become the deploy user does.
+of the deploy user does.
 """
 
 from __future__ import annotations
@@ -10,113 +10,30 @@ import os
 import pwd
 import subprocess
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Sequence
 
 from ..base.configuration import fill
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
-from .plan import NOLOGIN, SUDOERS, Step
+from .plan import NOLOGIN, SUDOERS, Action
+
+# As the deploy user, standard input becomes site.json in $1, and keys in ~/.ssh/authorized_keys.
+_WRITE_SITE = """\
+set -e; umask 022; cd "$1"; mkdir -p releases store
+temporary=.site.json-$$; cat >"$temporary"; mv -f "$temporary" site.json
+"""
+_ADD_KEYS = """\
+set -e; umask 077; mkdir -p "$1/.ssh"; cd "$1/.ssh"; temporary=.authorized_keys-$$
+if [ -e authorized_keys ]; then cat authorized_keys >"$temporary"; fi
+if [ -n "$(tail -c1 "$temporary" 2>/dev/null)" ]; then echo >>"$temporary"; fi
+cat >>"$temporary"; mv -f "$temporary" authorized_keys
+"""
 
 
-def apply(step: Step) -> None:
-    """Make one change; raises :class:`DeployKitError` where it cannot be made."""
-    _DO[step.kind](step)
-
-
-def _login(step: Step) -> None:
-    _call("useradd", "--create-home", "--shell", "/bin/bash", step.target)
-
-
-def _account(step: Step) -> None:
-    _call(
-        *("useradd", "--system", "--user-group", "--no-create-home"),
-        *("--home-dir", step.text, "--shell", NOLOGIN, step.target),
-    )
-
-
-def _folder(step: Step) -> None:
-    """Make a folder whose parents are root's, or give root's to its owner; follows no link."""
-    path = Path(step.target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        os.mkdir(path, 0o700)
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        account = pwd.getpwnam(step.owner)
-        os.fchmod(handle, step.mode)
-        os.fchown(handle, account.pw_uid, account.pw_gid)
-    finally:
-        os.close(handle)
-
-
-def _file(step: Step) -> None:
-    """Write root's file whole; sudo's rules are judged by sudo before they count."""
-    path = Path(step.target)
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def validate(temporary: Path) -> None:  # sudo itself ignores it: its name contains a dot
-        if path.parent == SUDOERS:
-            _call("visudo", "-cqf", str(temporary))
-
-    write_and_replace(path, step.text, step.mode, sync=True, validate=validate)
-
-
-def _secret(step: Step) -> None:
-    """Create the configuration, once, with keys of its own."""
-    handle = os.open(step.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, step.mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(fill(step.text))
-
-
-def _own(step: Step) -> None:
-    _as_user(step.owner, lambda: _write_own(Path(step.target), step.text))
-
-
-def _write_own(path: Path, text: str) -> None:
-    for folder in (path.parent / "releases", path.parent / "store"):
-        folder.mkdir(exist_ok=True)
-    write_and_replace(path, text)
-
-
-def _keys(step: Step) -> None:
-    _as_user(step.owner, lambda: _append_keys(step.text))
-
-
-def _append_keys(text: str) -> None:
-    folder = Path(pwd.getpwuid(os.getuid()).pw_dir, ".ssh")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / "authorized_keys"
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    if before and not before.endswith("\n"):
-        before += "\n"
-    write_and_replace(path, before + text, 0o600)
-
-
-def _remove(step: Step) -> None:
-    Path(step.target).unlink(missing_ok=True)
-
-
-def _reload(step: Step) -> None:
-    _call("systemctl", "daemon-reload")
-
-
-def _rebind(step: Step) -> None:
-    """A socket whose service runs does not start: everything stops, listens anew, comes back."""
-    app = step.target
-    _call("systemctl", "stop", f"{app}.service", f"{app}.socket")
-    _call("systemctl", "start", f"{app}.socket", f"{app}.service")
-
-
-def _enable(step: Step) -> None:
-    _call("systemctl", "--quiet", "enable", step.target)
-
-
-def _up(step: Step) -> None:
-    _call("systemctl", "start", step.target)
-
-
-def _call(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a command as root; raises :class:`DeployKitError` with its output if it fails."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -130,43 +47,109 @@ def _call(*command: str) -> None:
         )
 
 
-def _as_user(name: str, work: Callable[[], None]) -> None:
-    """Do some work in a process that has become that user for good."""
-    account = pwd.getpwnam(name)
-    groups = os.getgrouplist(name, account.pw_gid)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setgroups(groups)
-            os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
-            os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
-            os.umask(0o022)
-            work()
-            status = 0
-        except BaseException as error:
-            os.write(writer, str(error).encode("utf-8", "replace")[:2000])
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        problem = file.read().decode("utf-8", "replace")
-    if os.waitpid(child, 0)[1]:
-        raise DeployKitError(f"{name} could not do its part: {problem}")
+def run_as(user: str, script: str, text: str, argument: str) -> None:
+    """Run a shell script as a user, with ``text`` as its standard input and ``$1`` as its argument."""
+    account = pwd.getpwnam(user)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", argument],
+        input=text.encode("utf-8"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"PATH": "/usr/bin:/bin"},
+        cwd="/",
+        user=account.pw_uid,
+        group=account.pw_gid,
+        extra_groups=os.getgrouplist(user, account.pw_gid),
+    )
+    if done.returncode:
+        problem = done.stdout.decode("utf-8", "replace").strip()
+        raise DeployKitError(f"{user} cannot write its files: {problem}")
 
 
-_DO: Dict[str, Callable[[Step], None]] = {
-    "login": _login,
-    "account": _account,
+@dataclass(frozen=True)
+class Effects:
+    """How changes are made outside of files: by commands as root, and by scripts as another user."""
+
+    run: Callable[..., None] = run
+    run_as: Callable[[str, str, str, str], None] = run_as
+
+
+def apply(action: Action, effects: Effects = Effects()) -> None:
+    """Make one change; raises :class:`DeployKitError` if that fails."""
+    if action.kind in _COMMANDS:
+        for command in _COMMANDS[action.kind](action):
+            effects.run(*command)
+    else:
+        _CHANGES[action.kind](action, effects)
+
+
+def _folder(action: Action, effects: Effects) -> None:
+    """Make a folder below folders of root, or change the owner of root's; follows no link."""
+    path = Path(action.target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        account = pwd.getpwnam(action.owner)
+        os.fchmod(handle, action.mode)
+        os.fchown(handle, account.pw_uid, account.pw_gid)
+    finally:
+        os.close(handle)
+
+
+def _file(action: Action, effects: Effects) -> None:
+    """Write a file of root; visudo checks sudo's rules before they are in effect."""
+    path = Path(action.target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def validate(temporary: Path) -> None:  # sudo ignores it: its name contains a dot
+        if path.parent == SUDOERS:
+            effects.run("visudo", "-cqf", str(temporary))
+
+    write_and_replace(path, action.text, action.mode, sync=True, validate=validate)
+
+
+def _secret(action: Action, effects: Effects) -> None:
+    """Create the configuration, once, with new secret keys."""
+    handle = os.open(
+        action.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, action.mode
+    )
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(fill(action.text))
+
+
+def _own(action: Action, effects: Effects) -> None:
+    effects.run_as(action.owner, _WRITE_SITE, action.text, str(Path(action.target).parent))
+
+
+def _keys(action: Action, effects: Effects) -> None:
+    home = pwd.getpwnam(action.owner).pw_dir
+    effects.run_as(action.owner, _ADD_KEYS, action.text, home)
+
+
+def _remove(action: Action, effects: Effects) -> None:
+    Path(action.target).unlink(missing_ok=True)
+
+
+_CHANGES: Dict[str, Callable[[Action, Effects], None]] = {
     "folder": _folder,
     "file": _file,
     "secret": _secret,
     "own": _own,
     "keys": _keys,
     "remove": _remove,
-    "reload": _reload,
-    "rebind": _rebind,
-    "enable": _enable,
-    "up": _up,
+}
+_SYSTEM_ACCOUNT = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", NOLOGIN)
+_COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
+    "login": lambda one: [("useradd", "--create-home", "--shell", "/bin/bash", one.target)],
+    "account": lambda one: [(*_SYSTEM_ACCOUNT, "--home-dir", one.text, one.target)],
+    "reload": lambda _: [("systemctl", "daemon-reload")],
+    # A socket whose service runs does not start, so everything stops first.
+    "rebind": lambda one: [
+        ("systemctl", "stop", f"{one.target}.service", f"{one.target}.socket"),
+        ("systemctl", "start", f"{one.target}.socket", f"{one.target}.service"),
+    ],
+    "enable": lambda one: [("systemctl", "--quiet", "enable", one.target)],
+    "up": lambda one: [("systemctl", "start", one.target)],
 }

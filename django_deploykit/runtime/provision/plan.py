@@ -1,4 +1,4 @@
-"""What a host looks like that is ready for a project, and the steps from what is there (pure)."""
+"""What setup makes of a host: its target state, and the actions from the current state (pure)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
 
 SUDOERS = Path("/etc/sudoers.d")
 NOLOGIN = "/usr/sbin/nologin"
-# In sudo's rules a word of capitals is an alias: ALL would be everybody.
+# In sudoers a word in capitals is an alias: ALL would be every user.
 _USER = re.compile(r"(?=.*[a-z])[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
 _PATH = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+\Z")
 _KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
     r"|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}(?: [^\x00-\x1f\x7f]*)?\Z"
 )
-# Folders of which a deploy user must not own a part, and which the sandbox hides.
+# Folders in which the deploy user must own nothing, or which the sandbox hides.
 _HIDDEN = ("/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/usr", "/boot")
 
 
 @dataclass(frozen=True)
-class Request:
-    """What setup is asked for. ``sample`` is the commented INI, ``keys`` the public keys that may
-    log in as the deploy user ``user``; ``required`` names options without a default."""
+class SetupRequest:
+    """What to set up. ``sample`` is the commented INI, ``keys`` are public keys for logging in as the
+    deploy user ``user``, ``required`` are options without a default."""
 
     site: Site
     kinds: Tuple[Kind, ...]
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Account:
-    """A line of the password database."""
+    """An entry of the password database."""
 
     name: str
     uid: int
@@ -51,7 +51,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder's owner by name and its mode; None for a mode that is nobody's business."""
+    """A folder's owner by name, and its mode."""
 
     owner: str
     mode: int
@@ -59,23 +59,23 @@ class Folder:
 
 @dataclass(frozen=True)
 class State:
-    """What is there. ``files`` are the texts of the files that setup writes, None where absent;
-    ``present`` those files that setup writes once."""
+    """The current state. ``files`` are the texts of the files that setup writes, None for missing
+    ones; ``present`` are existing files that setup creates only once."""
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     folders: Mapping[str, Folder] = field(default_factory=dict)
     files: Mapping[str, Optional[str]] = field(default_factory=dict)
     present: FrozenSet[str] = frozenset()
-    running: FrozenSet[str] = frozenset()  # units that are up
-    enabled: FrozenSet[str] = frozenset()  # units that come up at boot
+    running: FrozenSet[str] = frozenset()  # active units
+    enabled: FrozenSet[str] = frozenset()  # units that start at boot
     keys: FrozenSet[str] = frozenset()  # lines of the deploy user's authorized_keys
-    unsafe: Tuple[str, ...] = ()  # folders of root's files that others than root can change
-    taken: Tuple[str, ...] = ()  # units of the system that have the name of one of ours
+    unsafe: Tuple[str, ...] = ()  # folders of root's files that other users can change
+    taken: Tuple[str, ...] = ()  # units of the system with the name of one of ours
 
 
 @dataclass(frozen=True)
-class Step:
-    """One change: ``kind`` says how it is made, ``target`` what to, ``text`` with what."""
+class Action:
+    """One change: ``kind`` is a key of ``apply.py``, ``target`` what changes, ``text`` the new content."""
 
     kind: str
     target: str
@@ -89,63 +89,63 @@ class Step:
             "login": "create the account",
             "folder": "create",
             "file": "write",
-            "secret": "create once, readable by root alone,",
+            "secret": "create once, readable only by root:",
             "own": "write",
-            "keys": "let log in as",
+            "keys": "add keys for logging in as",
             "remove": "remove",
-            "reload": "let systemd read its units again",
-            "rebind": "let the site listen anew (it restarts)",
+            "reload": "reload the units of systemd",
+            "rebind": "restart the site, which listens on a new address:",
             "enable": "start at boot",
             "up": "start",
         }[self.kind]
         return f"{verb} {self.target}".rstrip()
 
 
-def judge(request: Request, state: State) -> Iterator[str]:
-    """Yield every reason why this host cannot be set up as asked."""
+def iter_problems(request: SetupRequest, state: State) -> Iterator[str]:
+    """Yield every reason why this host cannot be set up as requested."""
     site, user = request.site, request.user
-    yield from judge_site(site)
+    yield from iter_site_problems(site)
     if not _USER.match(user) or user == "root":
-        yield f"{user!r} cannot be the deploy user: it must be an ordinary account's name"
-    yield from _judge_accounts(request, state)
-    yield from (f"{folder} can be changed by others than root" for folder in state.unsafe)
+        yield f"{user!r} cannot be the deploy user: it must be the name of an ordinary account"
+    yield from _iter_account_problems(request, state)
+    yield from (f"{folder} can be changed by other users than root" for folder in state.unsafe)
     for path in state.taken:
         yield f"{path} is a unit of this system; the project needs another name"
     for kind in request.kinds:
         if not PROCESS_NAME.match(kind.name) or kind.name in ("probe", "run"):
-            yield f"{kind.name!r} cannot be the name of a process's unit"
+            yield f"a process with a unit cannot have the name {kind.name!r}"
     for key in request.keys:
         if not _KEY.match(key):
-            yield f"{key[:40]!r} is no public key of OpenSSH"
+            yield f"{key[:40]!r} is not a public key of OpenSSH"
     if not request.kinds:
-        yield "no process of the Procfile runs here: look at roles"
+        yield "no process of the Procfile runs here: check roles"
     for name, text in sorted(state.files.items()):
         if text is not None and not _written_for(text, site.app) and name != _site_json(site):
-            yield f"{name} is there already and was not written for {site.app}"
+            yield f"{name} already exists and was not written for {site.app}"
 
 
-def _judge_accounts(request: Request, state: State) -> Iterator[str]:
+def _iter_account_problems(request: SetupRequest, state: State) -> Iterator[str]:
     site, user = request.site, request.user
     if user == site.app:
         yield f"the deploy user and the site's own user would both be {user}"
     mine = state.accounts.get(site.app)
     if mine is not None and (mine.home != str(site.data) or not 0 < mine.uid < 1000):
         yield (
-            f"the account {site.app} is there already and belongs to something else "
+            f"the account {site.app} already exists for something else "
             f"(home {mine.home}, uid {mine.uid}); the site would run as it"
         )
     there = state.accounts.get(user)
     if there is not None and there.uid == 0:
-        yield f"{user} has uid 0, it is root by another name"
+        yield f"{user} has uid 0: it is root under another name"
     root = state.folders.get(str(site.root))
     if root is not None and root.owner not in (user, "root"):
         yield f"{site.root} belongs to {root.owner}, not to {user}"
 
 
-def judge_site(site: Site) -> Iterator[str]:
-    """Yield what is wrong with a site's own values; they end up in files that root reads."""
+def iter_site_problems(site: Site) -> Iterator[str]:
+    """Yield problems of a site's values, which end up in files that root reads."""
     if not valid_app(site.app):
-        yield f"{site.app!r} is no project name"
+        yield f"{site.app!r} is not a project name"
         return
     root = str(site.root)
     if not _PATH.match(root) or root.startswith(_HIDDEN) or root.count("/") < 2:
@@ -158,11 +158,11 @@ def judge_site(site: Site) -> Iterator[str]:
             yield f"{name} must be from 1 second to a day, not {getattr(site, name):g}"
     for role in site.roles:
         if not PROCESS_NAME.match(role):
-            yield f"{role!r} is no name of a process"
+            yield f"{role!r} is not the name of a process"
 
 
 def listen_problem(listen: str) -> str:
-    """Return why systemd cannot listen there, or ""."""
+    """Return why systemd cannot listen there, "" if it can."""
     if listen.startswith("/"):
         good = _PATH.match(listen) and listen.startswith("/run/") and len(listen) < 100
         return "" if good else f"listen must be a path below /run, not {listen!r}"
@@ -181,8 +181,8 @@ def _written_for(text: str, app: str) -> bool:
     )
 
 
-def root_files(request: Request) -> Dict[str, Tuple[str, int]]:
-    """Return the files that belong to root, with text and mode."""
+def root_files(request: SetupRequest) -> Dict[str, Tuple[str, int]]:
+    """Return the text and the mode of root's files by path."""
     site = request.site
     found = {str(FOLDER / name): (text, 0o644) for name, text in units(site, request.kinds).items()}
     found[str(helper_path(site.app))] = (helper(site, request.kinds), 0o755)
@@ -190,8 +190,8 @@ def root_files(request: Request) -> Dict[str, Tuple[str, int]]:
     return found
 
 
-def folders(request: Request) -> Dict[str, Folder]:
-    """Return the folders that setup makes, with owner and mode."""
+def folders(request: SetupRequest) -> Dict[str, Folder]:
+    """Return the folders that setup makes, with owner and mode, by path."""
     site = request.site
     return {
         str(helper_path(site.app).parent): Folder("root", 0o755),
@@ -201,8 +201,8 @@ def folders(request: Request) -> Dict[str, Folder]:
     }
 
 
-def plan(request: Request, state: State) -> Tuple[Step, ...]:
-    """Return the steps that are missing, in order; none where the host is ready."""
+def plan(request: SetupRequest, state: State) -> Tuple[Action, ...]:
+    """Return the necessary actions in order; none if the host is ready."""
     return (
         *_accounts(request, state),
         *_folders(request, state),
@@ -212,40 +212,40 @@ def plan(request: Request, state: State) -> Tuple[Step, ...]:
     )
 
 
-def _accounts(request: Request, state: State) -> Iterator[Step]:
+def _accounts(request: SetupRequest, state: State) -> Iterator[Action]:
     site = request.site
     if request.user not in state.accounts:
-        yield Step("login", request.user)
+        yield Action("login", request.user)
     if site.app not in state.accounts:
-        yield Step("account", site.app, str(site.data))
+        yield Action("account", site.app, str(site.data))
 
 
-def _folders(request: Request, state: State) -> Iterator[Step]:
+def _folders(request: SetupRequest, state: State) -> Iterator[Action]:
     for path, wanted in folders(request).items():
         there = state.folders.get(path)
         if there is None or (there.owner != wanted.owner and there.owner == "root"):
-            yield Step("folder", path, "", wanted.mode, wanted.owner)
+            yield Action("folder", path, "", wanted.mode, wanted.owner)
 
 
-def _files(request: Request, state: State) -> Iterator[Step]:
+def _files(request: SetupRequest, state: State) -> Iterator[Action]:
     ini = str(request.site.ini)
     if ini not in state.present:
-        yield Step("secret", ini, request.sample, 0o600)
+        yield Action("secret", ini, request.sample, 0o600)
     wanted = root_files(request)
     changed = False
     for path, (text, mode) in wanted.items():
         if state.files.get(path) != text:
             changed = changed or path.startswith(str(FOLDER))
-            yield Step("file", path, text, mode)
+            yield Action("file", path, text, mode)
     for path in _obsolete(request, state):
         changed = True
-        yield Step("remove", path)
+        yield Action("remove", path)
     if changed:
-        yield Step("reload", "")
+        yield Action("reload", "")
 
 
-def _obsolete(request: Request, state: State) -> List[str]:
-    """Return the units of processes that no release has any more."""
+def _obsolete(request: SetupRequest, state: State) -> List[str]:
+    """Return the units of processes that no release contains any more."""
     wanted = root_files(request)
     return sorted(
         path
@@ -257,14 +257,14 @@ def _obsolete(request: Request, state: State) -> List[str]:
     )
 
 
-def _own(request: Request, state: State) -> Iterator[Step]:
+def _own(request: SetupRequest, state: State) -> Iterator[Action]:
     site, user = request.site, request.user
     path = _site_json(site)
     if state.files.get(path) != site.dumps():
-        yield Step("own", path, site.dumps(), 0o644, user)
+        yield Action("own", path, site.dumps(), 0o644, user)
     lacking = [key for key in request.keys if _bare(key) not in {_bare(one) for one in state.keys}]
     if lacking:
-        yield Step("keys", user, "".join(key + "\n" for key in lacking), 0o600, user)
+        yield Action("keys", user, "".join(key + "\n" for key in lacking), 0o600, user)
 
 
 def _bare(key: str) -> Tuple[str, ...]:
@@ -272,7 +272,7 @@ def _bare(key: str) -> Tuple[str, ...]:
     return tuple(key.split()[:2])
 
 
-def _services(request: Request, state: State) -> Iterator[Step]:
+def _services(request: SetupRequest, state: State) -> Iterator[Action]:
     app = request.site.app
     names = [f"{app}.service"]
     if any(kind.name == "web" for kind in request.kinds):
@@ -280,13 +280,13 @@ def _services(request: Request, state: State) -> Iterator[Step]:
         path = str(FOLDER / f"{app}.socket")
         before = state.files.get(path)
         if before is not None and before != root_files(request)[path][0]:
-            yield Step("rebind", app)
+            yield Action("rebind", app)
     for name in names:
         if name not in state.enabled:
-            yield Step("enable", name)
+            yield Action("enable", name)
     for name in names:
         if name not in state.running:
-            yield Step("up", name)
+            yield Action("up", name)
 
 
 def _site_json(site: Site) -> str:
@@ -294,9 +294,9 @@ def _site_json(site: Site) -> str:
 
 
 def authorized(texts: Sequence[str]) -> Tuple[str, ...]:
-    """Return the plain keys of authorized_keys files; a line with options stays where it is.
+    """Return the keys of authorized_keys files, without lines that have options.
 
-    Such a line may force a command (cloud images forbid root's login this way).
+    Such a line may force a command (cloud images prevent root's login this way).
     """
     lines = [line.strip() for text in texts for line in text.splitlines()]
     return tuple(dict.fromkeys(line for line in lines if _KEY.match(line)))

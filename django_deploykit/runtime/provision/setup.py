@@ -30,14 +30,14 @@ from ..base.site import Site, load_site
 from ..base.site_options import SITE_OPTIONS, OptionValue, SiteOption, values_of
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
-from ..storage.prune import manifests
-from ..storage.virtualenv import interpreter
+from ..storage.prune import staged_manifests
+from ..storage.virtualenv import require_python
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
 from ..wire.events import Activity
 from ..wire.operating import SetupResult
 from ..wire.voice import Voice
 from .apply import apply
-from .plan import Request, State, authorized, judge, plan
+from .plan import SetupRequest, State, authorized, iter_problems, plan
 from .state import look
 
 
@@ -81,7 +81,7 @@ def setup(options: argparse.Namespace, path: Path, voice: Voice) -> SetupResult:
     manifest, sample, data = _asked(options, path)
     request = _request(options, manifest, sample, data)
     state = look(request)
-    problems = list(judge(request, state))
+    problems = list(iter_problems(request, state))
     if problems:
         lines = [f"  - {problem}" for problem in problems]
         raise DeployKitError(
@@ -131,11 +131,11 @@ def _asked(options: argparse.Namespace, path: Path) -> Tuple[Manifest, str, Dict
 
 def _request(
     options: argparse.Namespace, manifest: Manifest, sample: str, data: Dict[str, Any]
-) -> Request:
+) -> SetupRequest:
     root = options.root or Path("/srv") / manifest.project
     site = _site(options, manifest.project, root, dict(data.get("site", {})))
     user = options.user or str(data.get("user", "")) or _usual_user(root)
-    return Request(
+    return SetupRequest(
         site=site,
         kinds=_kinds(manifest, site),
         user=user,
@@ -173,7 +173,7 @@ def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
     """Return the processes of this bundle, and of every staged release, for rolling back."""
     found = {kind.name: kind for kind in kinds_of(manifest.processes, site.roles)}
     if site.releases.is_dir():
-        for one in manifests(site):
+        for one in staged_manifests(site):
             for kind in kinds_of(one.processes, site.roles):
                 found.setdefault(kind.name, kind)
     return tuple(sorted(found.values(), key=lambda kind: (kind.name != "web", kind.name)))
@@ -210,7 +210,7 @@ def _keys(user: str, given: List[str]) -> Tuple[str, ...]:
 HOSTS = "[django] allowed_hosts"
 
 
-def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
+def _left(request: SetupRequest, manifest: Manifest, state: State) -> List[str]:
     """Return what a person has to do before a release can run."""
     site, left = request.site, []
     if str(site.ini) in state.present or site.ini.exists():
@@ -224,7 +224,7 @@ def _left(request: Request, manifest: Manifest, state: State) -> List[str]:
     if site.ini.exists() and site.ini.stat().st_mode & 0o077:
         left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")
     try:
-        interpreter(manifest.python)
+        require_python(manifest.python)
     except DeployKitError:
         left.append(f"install Python {manifest.python}: apt-get install python{manifest.python}")
     return left

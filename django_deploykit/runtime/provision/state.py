@@ -13,13 +13,13 @@ from typing import Dict, FrozenSet, List, Optional, Sequence
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..supervisors.systemd_units import FOLDER, read_units
-from .plan import Account, Folder, Request, State, folders, root_files
+from .plan import Account, Folder, SetupRequest, State, folders, root_files
 
 # Where packages and the running system keep units; what is in FOLDER goes before them.
 _SYSTEM_UNITS = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 
 
-def look(request: Request) -> State:
+def look(request: SetupRequest) -> State:
     """Return what is there of what setup makes."""
     site, app = request.site, request.site.app
     own = str(site.root / "site.json")
@@ -95,7 +95,7 @@ def _keys(account: Optional[Account]) -> FrozenSet[str]:
     return frozenset(line.strip() for line in text.splitlines())
 
 
-def _above(request: Request) -> List[Path]:
+def _above(request: SetupRequest) -> List[Path]:
     """Return the folders that hold files which root trusts, and those above them."""
     files = [Path(path) for path in root_files(request)]
     return [folder for path in (*files, request.site.etc) for folder in path.parents]
@@ -129,7 +129,7 @@ def _has_members(gid: int) -> bool:
     return bool(members - {"root"})
 
 
-def _taken(request: Request) -> "tuple[str, ...]":
+def _taken(request: SetupRequest) -> "tuple[str, ...]":
     """Return the units of the system that one of ours would stand before."""
     names = [Path(path).name for path in root_files(request) if path.startswith(str(FOLDER))]
     paths = [Path(folder, name) for folder in _SYSTEM_UNITS for name in names]

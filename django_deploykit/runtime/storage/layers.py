@@ -1,7 +1,7 @@
-"""The store: extracted layers by digest, shared by every release through hard links.
+"""The store: extracted layers by digest, shared by all releases through hard links.
 
-``<store>/<digest>/`` is a layer's tree and ``<store>/<digest>.json`` its list. Both appear whole, by
-a rename, the tree first: where the list is, the layer is complete.
+``<store>/<digest>/`` is a layer's tree and ``<store>/<digest>.json`` its file list. Each appears
+complete, by a rename, and the tree first: a layer whose list exists is complete.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Callable, Dict, Generator, Iterable, Iterator, List, Optional
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
 from ..base.names import valid_digest
-from ..base.workers import Aside
+from ..base.workers import Background
 from ..bundle.manifest import FileEntry, Layer, dump_list, load_list
 from ..bundle.reader import BundleFile, Content
 
 File = Tuple[FileEntry, Content]
 
 
-def present(store: Path) -> List[str]:
-    """Return the digests of the layers that the store holds, sorted."""
+def stored_digests(store: Path) -> List[str]:
+    """Return the digests of the layers in the store, sorted."""
     try:
         names = os.listdir(store)
     except FileNotFoundError:
@@ -34,18 +34,18 @@ def present(store: Path) -> List[str]:
     return sorted(name[:-5] for name in names if name.endswith(".json") and valid_digest(name[:-5]))
 
 
-def has(store: Path, digest: str) -> bool:
-    """Whether the store holds the layer."""
+def is_stored(store: Path, digest: str) -> bool:
+    """Whether the layer is in the store."""
     return os.path.exists(os.path.join(store, digest + ".json"))
 
 
-def entries_of(store: Path, digest: str) -> List[FileEntry]:
-    """Return the list of a layer in the store, held to its digest."""
+def load_entries(store: Path, digest: str) -> List[FileEntry]:
+    """Return the file list of a stored layer, verified against its digest."""
     return load_list((store / f"{digest}.json").read_text(encoding="utf-8"), digest)
 
 
-def private_folder(parent: Path, prefix: str) -> Path:
-    """Make a folder that nobody else has, for this user alone; ``tempfile`` takes long to load."""
+def make_private_folder(parent: Path, prefix: str) -> Path:
+    """Make a folder of a new name with mode 0700; ``tempfile`` would be slow to load."""
     path = parent / f"{prefix}{os.urandom(6).hex()}"
     path.mkdir(mode=0o700)
     return path
@@ -53,9 +53,9 @@ def private_folder(parent: Path, prefix: str) -> Path:
 
 @contextmanager
 def incoming(store: Path) -> Iterator[Path]:
-    """Yield a private folder in the store for a tree under construction; it is gone afterwards."""
+    """Yield a temporary folder in the store to build a tree in; it is removed afterwards."""
     store.mkdir(parents=True, exist_ok=True)
-    folder = private_folder(store, ".incoming-")
+    folder = make_private_folder(store, ".incoming-")
     os.chmod(folder, 0o755)
     try:
         yield folder
@@ -64,17 +64,17 @@ def incoming(store: Path) -> Iterator[Path]:
 
 
 def write_files(folder: Path, files: Iterable[File]) -> None:
-    """Write a tree's files with their modes, and folders with mode 0755, whatever the umask."""
+    """Write the files of a tree with their modes, and its folders with mode 0755, whatever the umask."""
     folders = Folders(str(folder))
-    exact: Dict[int, bool] = {}  # by mode: whether a file gets it from the start
+    exact: Dict[int, bool] = {}  # by mode: whether open() gives a file exactly this mode
     for entry, data in files:
         folders.make(entry.path.rpartition("/")[0])
         path = f"{folders.top}/{entry.path}"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, entry.mode)
         try:
             for piece in (data,) if isinstance(data, bytes) else data:
-                _write_whole(fd, piece)
-            if entry.mode not in exact:  # the umask and the folder's rules are the same for all
+                _write_all(fd, piece)
+            if entry.mode not in exact:  # umask and default ACL are the same for all files
                 exact[entry.mode] = os.fstat(fd).st_mode & 0o777 == entry.mode
             if not exact[entry.mode]:
                 os.fchmod(fd, entry.mode)
@@ -83,16 +83,16 @@ def write_files(folder: Path, files: Iterable[File]) -> None:
 
 
 class Folders:
-    """The folders of a tree under construction, made with mode 0755: another user runs the code."""
+    """Makes the folders of a tree with mode 0755, because another user runs the code."""
 
     def __init__(self, top: str) -> None:
         self.top = top
         self._made = {""}
-        self._exact: Optional[bool] = None  # whether a folder gets the mode from the start
+        self._exact: Optional[bool] = None  # whether mkdir() gives a folder exactly this mode
         os.chmod(top, 0o755)
 
     def make(self, path: str) -> None:
-        """Make a folder, named relative to the top, and those above it, where they are not there."""
+        """Make a folder and its parents if they are missing; ``path`` is relative to the top."""
         if path in self._made:
             return
         self.make(path.rpartition("/")[0])
@@ -109,22 +109,23 @@ class Folders:
         self._made.add(path)
 
 
-def _write_whole(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: bytes) -> None:
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, data[done:])
 
 
-def keep(
+def add(
     store: Path, digest: str, entries: Sequence[FileEntry], folder: Path, text: str = ""
 ) -> None:
-    """Give a finished tree its name in the store; another process may have been faster.
+    """Move a finished tree into the store; another process may have stored the same layer already.
 
-    ``text`` is the layer's list, where the caller has it as it is written.
+    ``text`` is the JSON of ``entries`` if the caller has it.
     """
     target = store / digest
-    if not has(store, digest) and target.exists() and _unlike(target, entries):
-        set_aside(store, digest)  # a tree without its list was cut off
+    # A tree without a list is either incomplete, or its list is just being written by another process.
+    if not is_stored(store, digest) and target.exists() and not _is_complete(target, entries):
+        remove(store, digest)
     try:
         os.rename(folder, target)
     except OSError:
@@ -133,12 +134,11 @@ def keep(
     write_and_replace(store / f"{digest}.json", text or dump_list(entries))
 
 
-def _unlike(tree: Path, entries: Iterable[FileEntry]) -> bool:
-    """Whether a tree is not the listed one. Where it is, its list is about to be written by another."""
-    return not all(matches(str(tree), entry) for entry in entries)
+def _is_complete(tree: Path, entries: Iterable[FileEntry]) -> bool:
+    return all(file_matches(str(tree), entry) for entry in entries)
 
 
-def open_folders(folder: Path) -> None:
+def set_folder_modes(folder: Path) -> None:
     """Give every folder of a tree mode 0755, whatever the umask: another user runs the code."""
     left = [str(folder)]
     while left:
@@ -148,19 +148,19 @@ def open_folders(folder: Path) -> None:
             left += [one.path for one in found if one.is_dir(follow_symlinks=False)]
 
 
-def set_aside(store: Path, digest: str) -> None:
-    """Take a damaged layer out of the store; releases that link its files keep them."""
+def remove(store: Path, digest: str) -> None:
+    """Remove a layer from the store; releases keep the files that they link."""
     (store / f"{digest}.json").unlink(missing_ok=True)
     tree = store / digest
     if tree.exists():
-        grave = private_folder(store, ".damaged-")
+        grave = make_private_folder(store, ".removed-")
         os.rename(tree, grave / digest)
         shutil.rmtree(grave, ignore_errors=True)
 
 
 def extract(bundle: BundleFile, store: Path, digest: str) -> None:
     """Extract one layer of a bundle into the store; every file is verified before it is written."""
-    if has(store, digest):
+    if is_stored(store, digest):
         return
     with incoming(store) as folder:
         tree = folder / "tree"
@@ -168,62 +168,61 @@ def extract(bundle: BundleFile, store: Path, digest: str) -> None:
         text = bundle.list_text(digest)
         entries = bundle.entries(digest, text)
         write_files(tree, bundle.files(digest, entries))
-        keep(store, digest, entries, tree, text)
+        add(store, digest, entries, tree, text)
 
 
 def extract_all(
-    path: Path, store: Path, layers: Sequence[Layer], judge: Callable[[], None]
+    path: Path, store: Path, layers: Sequence[Layer], validate: Callable[[], None]
 ) -> None:
-    """Extract layers on two processors; ``judge`` runs beside it and may refuse.
+    """Extract layers in two processes, while ``validate`` runs in a third and may raise.
 
-    A failure of either is a failure of the whole; what was extracted whole stays, being right.
+    An error of any of them is raised; layers that were extracted completely stay in the store.
     """
-    verdict = Aside(judge)
+    verdict = Background(validate)
     try:
         with BundleFile(path) as bundle:
-            for _ in extracted(bundle, store, layers):
+            for _ in iter_extracted(bundle, store, layers):
                 pass
         verdict.result()
     finally:
         verdict.close()
 
 
-def extracted(
+def iter_extracted(
     bundle: BundleFile, store: Path, layers: Sequence[Layer]
 ) -> Generator[Layer, None, None]:
-    """Extract layers on two processors, and yield each when it is in the store.
+    """Extract layers, and yield each when it is in the store.
 
-    Two processes take them from one queue, the costly ones first. Those that the other one took
-    are yielded at the end.
+    Two processes take layers from one queue, expensive ones first. Those that the child extracted
+    are yielded last.
     """
-    ordered = sorted(layers, key=lambda one: (-_work(one), one.sha256))
-    queue, queued = _queue(len(ordered))
-    helper = Aside(lambda: _take(bundle, store, ordered, queue)) if len(ordered) > 1 else None
+    ordered = sorted(layers, key=lambda one: (-_cost(one), one.sha256))
+    queue, queued = _make_queue(len(ordered))
+    helper = Background(lambda: _extract_queued(bundle, store, ordered, queue))
     mine = set()
     try:
-        for number in chain(_taken(queue), range(queued, len(ordered))):
+        for number in chain(_take_from(queue), range(queued, len(ordered))):
             extract(bundle, store, ordered[number].sha256)
             mine.add(number)
             yield ordered[number]
     finally:
-        for _ in _taken(queue):
-            pass  # where something went wrong here, there is nothing left to do for the other one
+        for _ in _take_from(queue):
+            pass  # after an error here, the child has nothing left to do
         os.close(queue)
-        if helper:
-            helper.close()
+        helper.close()
     for number, layer in enumerate(ordered):
         if number not in mine:
-            extract(bundle, store, layer.sha256)  # where it is not there, to raise what went wrong
+            extract(bundle, store, layer.sha256)  # if the child failed, this raises the error
             yield layer
 
 
-def _take(bundle: BundleFile, store: Path, layers: Sequence[Layer], queue: int) -> None:
-    for number in _taken(queue):
+def _extract_queued(bundle: BundleFile, store: Path, layers: Sequence[Layer], queue: int) -> None:
+    for number in _take_from(queue):
         extract(bundle, store, layers[number].sha256)
 
 
-def _queue(count: int) -> Tuple[int, int]:
-    """Return the end of a pipe that holds the numbers below ``count``, and how many found room."""
+def _make_queue(count: int) -> Tuple[int, int]:
+    """Return the read end of a pipe with the numbers below ``count``, and how many fit into it."""
     queue, entrance = os.pipe()
     os.set_blocking(entrance, False)
     try:
@@ -233,25 +232,25 @@ def _queue(count: int) -> Tuple[int, int]:
     return queue, held // 4
 
 
-def _taken(queue: int) -> Iterator[int]:
-    """Take numbers out of the queue until it is empty; no other process gets the same."""
+def _take_from(queue: int) -> Iterator[int]:
+    """Yield numbers from the queue until it is empty; each goes to one process only."""
     while number := os.read(queue, 4):
         yield int.from_bytes(number, "little")
 
 
-def _work(layer: Layer) -> int:
-    """Return about how much work a layer is: bytes, and a price for each file."""
+def _cost(layer: Layer) -> int:
+    """Return the approximate work that a layer is: its bytes, and a price for each file."""
     return layer.size + 8192 * layer.files
 
 
-def damaged(store: Path, digest: str) -> List[str]:
-    """Return the paths of a layer in the store whose bytes or modes are not what is listed."""
+def damaged_files(store: Path, digest: str) -> List[str]:
+    """Return the paths of a stored layer whose content or mode differs from the list."""
     tree = os.path.join(store, digest)
-    return [entry.path for entry in entries_of(store, digest) if not matches(tree, entry)]
+    return [entry.path for entry in load_entries(store, digest) if not file_matches(tree, entry)]
 
 
-def matches(tree: str, entry: FileEntry) -> bool:
-    """Whether the file below ``tree`` is the listed one, a regular file of that mode and content."""
+def file_matches(tree: str, entry: FileEntry) -> bool:
+    """Whether the file below ``tree`` is a regular file of the listed size, content and mode."""
     path = os.path.join(tree, entry.path)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -264,8 +263,8 @@ def matches(tree: str, entry: FileEntry) -> bool:
         return hashlib.sha256(file.read()).hexdigest() == entry.sha256
 
 
-def judge_space(folder: Path, needed: int, inodes: int) -> None:
-    """Refuse where the disk cannot take ``needed`` bytes and ``inodes`` files."""
+def validate_space(folder: Path, needed: int, inodes: int) -> None:
+    """Raise :class:`DeployKitError` unless the disk has ``needed`` bytes and ``inodes`` inodes free."""
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
     if free < needed:

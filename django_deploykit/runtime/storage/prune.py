@@ -1,10 +1,11 @@
-"""Pruning by success: failed attempts never push out good releases; the store keeps what is linked."""
+"""Pruning: the last releases that went live stay, and the layers that the remaining releases use."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -21,12 +22,12 @@ from . import layers as store
 from . import receive
 from .virtualenv import load_release
 
-_RUNTIMES = 3  # archives of the runtime that stay, however long ago they were used
-_UNUSED = 24 * 3600  # seconds after which the others go: no verb runs as long
+_RUNTIMES = 3  # runtime archives that stay even if unused
+_UNUSED = 24 * 3600  # seconds after which the others are removed: no verb runs that long
 
 
-def staged(site: Site) -> List[str]:
-    """Return the releases on this host, the oldest commit first."""
+def staged_releases(site: Site) -> List[str]:
+    """Return the ids of the releases on this host, sorted, so the oldest commit first."""
     try:
         names = os.listdir(site.releases)
     except FileNotFoundError:
@@ -43,28 +44,16 @@ def remove(paths: Sequence[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def remove_later(paths: Sequence[Path]) -> None:
-    """Remove files and folders in a process that nobody waits for; what it leaves is unfinished.
+def remove_in_background(paths: Sequence[Path]) -> None:
+    """Remove files and folders in a process of low priority, without waiting for it.
 
-    A release has thousands of files, and who made another one live wants to know that it is.
+    A release has thousands of files; the caller need not wait for them. If the process dies,
+    :func:`sweep_leftovers` removes the rest.
     """
-    if not paths:
-        return
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        os.setsid()
-        if os.fork() == 0:
-            nothing = os.open(os.devnull, os.O_RDWR)
-            for number in range(3):
-                os.dup2(nothing, number)
-            os.closerange(3, 1024)  # locks among them
-            os.nice(19)
-            remove(paths)
-    finally:
-        os._exit(0)
+    if paths:
+        # The shell ends at once, so the process has no parent to wait for it.
+        script = 'nice -n 19 rm -rf -- "$@" </dev/null >/dev/null 2>&1 &'
+        subprocess.run(["/bin/sh", "-c", script, "sh", *map(str, paths)], start_new_session=True)
 
 
 def prune(
@@ -74,27 +63,27 @@ def prune(
 ) -> PruneResult:
     """Remove releases beyond ``keep`` and layers that no release uses; ``also`` stays in any case.
 
-    ``remove`` gets what is out of its place already.
+    Everything is moved out of its place first; ``remove`` then gets the moved paths.
     """
     records = read_journal(site.journal)
-    here = staged(site)
+    here = staged_releases(site)
     live = live_release(site)
     protected = [one for one in (live, last_good(records, live, here), also) if one]
-    stay = kept(successes(records), here, protected, site.keep)
+    stay = releases_to_keep(successes(records), here, protected, site.keep)
     removed = [release for release in here if release not in stay]
     for release in removed:
-        _put_aside(site.releases / release)
-    layers = sweep(site.store, used(site, stay))
+        _move_away(site.releases / release)
+    layers = sweep_layers(site.store, used_layers(site, stay))
     sweep_traces(site, stay)
     sweep_runtimes(site.root / "runtime")
-    remove(unfinished(site))
-    receive.forget_parts(site.store)
-    receive.forget_inbox(site.root / "inbox")
+    remove(leftovers(site))
+    receive.remove_parts(site.store)
+    receive.remove_inbox(site.root / "inbox")
     return PruneResult(tuple(removed), tuple(stay), layers)
 
 
-def used(site: Site, releases: List[str]) -> Set[str]:
-    """Return the digests of the layers of these releases and of those being received."""
+def used_layers(site: Site, releases: List[str]) -> Set[str]:
+    """Return the digests of the layers of these releases."""
     digests: Set[str] = set()
     for release in releases:
         try:
@@ -104,16 +93,16 @@ def used(site: Site, releases: List[str]) -> Set[str]:
     return digests
 
 
-def sweep(folder: Path, keep: Set[str]) -> int:
-    """Remove the layers of a store that are not in ``keep``; returns how many."""
-    gone = [digest for digest in store.present(folder) if digest not in keep]
+def sweep_layers(folder: Path, keep: Set[str]) -> int:
+    """Remove the layers of a store that are not in ``keep``; returns how many were removed."""
+    gone = [digest for digest in store.stored_digests(folder) if digest not in keep]
     for digest in gone:
-        store.set_aside(folder, digest)
+        store.remove(folder, digest)
     return len(gone)
 
 
 def sweep_traces(site: Site, releases: List[str]) -> None:
-    """Remove the logs of releases that are gone, and what their checks left."""
+    """Remove the logs and check results of releases that are gone."""
     for path in (*(site.root / "log").glob("*"), *(site.root / "checked").glob("*")):
         release = release_in(path.name)
         if release and release not in releases:
@@ -121,9 +110,9 @@ def sweep_traces(site: Site, releases: List[str]) -> None:
 
 
 def sweep_runtimes(folder: Path) -> None:
-    """Remove archives of the runtime that nobody used for long, but for the last few.
+    """Remove runtime archives that were not used for a day, except the last few.
 
-    A keeper may run from one that goes: it imported all that it needs when it started.
+    The daemon of ``local`` may run from one of them; it imported everything when it started.
     """
     found = sorted(((path.stat().st_mtime, path) for path in folder.glob("*.pyz")), reverse=True)
     for at, path in found[_RUNTIMES:]:
@@ -131,28 +120,28 @@ def sweep_runtimes(folder: Path) -> None:
             path.unlink()
 
 
-def unfinished(site: Site) -> List[Path]:
-    """Return what processes that died left behind, but for what came in part: that goes on from there.
+def leftovers(site: Site) -> List[Path]:
+    """Return the files and folders that killed processes left, except partial archives, which resume.
 
-    Whoever asks is alone with the site (``lock.alone``): nothing of it belongs to a living process.
+    The caller must hold the site's lock, so that none of them belongs to a running process.
     """
     found = [path for folder in (site.releases, site.store) for path in folder.glob(".*")]
     found += [*site.root.glob(".current-*"), *(site.root / "inbox").glob(".*")]
     return [path for path in found if not path.name.startswith(".part-")]
 
 
-def sweep_unfinished(site: Site) -> None:
-    """Remove what processes that died left behind."""
-    remove(unfinished(site))
+def sweep_leftovers(site: Site) -> None:
+    """Remove the files and folders that killed processes left."""
+    remove(leftovers(site))
 
 
 def reclaimable(site: Site) -> int:
-    """Return the bytes that the next release frees before it needs room."""
-    return sum(_own_bytes(str(path)) for path in unfinished(site))
+    """Return the bytes that the next release frees before it needs space."""
+    return sum(_own_bytes(str(path)) for path in leftovers(site))
 
 
 def _own_bytes(path: str) -> int:
-    """Return the bytes that go with a file or tree; another release may be removing it just now."""
+    """Return the bytes that removing a file or tree frees; it may be vanishing at the same time."""
     inside = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
     size = 0
     for name in (path, *inside):
@@ -163,8 +152,8 @@ def _own_bytes(path: str) -> int:
     return size
 
 
-def whole(site: Site, release: str) -> bool:
-    """Whether a release is staged; one whose manifest a power cut tore is not, and goes."""
+def is_staged(site: Site, release: str) -> bool:
+    """Whether a release is staged; one whose manifest is damaged, after a power failure, is removed."""
     target = site.releases / release
     if not target.exists():
         return False
@@ -179,21 +168,21 @@ def whole(site: Site, release: str) -> bool:
 
 
 def discard(folder: Path) -> None:
-    """Remove a release: out of its place first, so that no half of it is ever seen."""
-    shutil.rmtree(_put_aside(folder), ignore_errors=True)
+    """Remove a release; it is moved out of its place first, so that no part of one is ever seen."""
+    shutil.rmtree(_move_away(folder), ignore_errors=True)
 
 
-def _put_aside(folder: Path) -> Path:
-    """Take a release out of its place; what is returned counts as unfinished."""
+def _move_away(folder: Path) -> Path:
+    """Move a release out of its place; the result is one of the :func:`leftovers`."""
     grave = Path(tempfile.mkdtemp(prefix=".gone-", dir=folder.parent))
     os.rename(folder, grave / folder.name)
     return grave
 
 
-def manifests(site: Site) -> List[Manifest]:
-    """Return the manifests of the staged releases that can be read."""
+def staged_manifests(site: Site) -> List[Manifest]:
+    """Return the manifests of all staged releases, except unreadable ones."""
     found = []
-    for release in staged(site):
+    for release in staged_releases(site):
         try:
             found.append(load_release(site.releases / release))
         except DeployKitError:
@@ -201,15 +190,15 @@ def manifests(site: Site) -> List[Manifest]:
     return found
 
 
-def kept(
+def releases_to_keep(
     order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int
 ) -> List[str]:
     """Return which staged releases stay: the last ``keep`` that went live, and the protected ones.
 
-    ``order`` are the releases that went live, the last one last. Attempts that never went live do
-    not count and do not stay.
+    ``order`` are the releases that went live, the latest last. Releases that never went live do not
+    count and do not stay.
 
-    >>> kept(["a", "b", "c"], ["a", "b", "c", "x"], ["c"], 2)
+    >>> releases_to_keep(["a", "b", "c"], ["a", "b", "c", "x"], ["c"], 2)
     ['b', 'c']
     """
     last = [release for release in order if release in staged][-max(keep, 1) :]

@@ -1,22 +1,21 @@
-"""Receiving what a host lacks: a stream of frames on standard input, each verified on arrival.
+"""Receiving missing layers: a stream of frames on standard input, each verified on arrival.
 
 A frame is a line of JSON and then ``size`` bytes:
 
 - ``{"kind": "manifest", "size": N}``: the manifest, compressed with zlib;
 - ``{"kind": "signature", "release": R, "size": N}``: the bundle's signature (``signature.py``);
 - ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N, "sha256": A}``: the layer's list
-  (M bytes, zlib), then its archive from offset O on (N bytes in all); what was cut off before goes on
-  from there. A is the SHA-256 of the whole archive, which is held to it as it comes in;
-- ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as a change of one that is here,
+  (M bytes, zlib), then its archive from offset O on (N bytes together), so that an interrupted
+  transfer resumes. A is the SHA-256 of the whole archive, which is verified while it is received;
+- ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as a change of a stored layer:
   zlib over a line of JSON ``{"gone": [path …], "rows": [[path, mode, size, sha256] …]}`` and the
-  contents of the new files that the base does not hold, in the order of the rows;
+  contents of the new files that the base does not contain, in the order of the rows;
 - ``{"kind": "end"}``.
 
-Once all of them are there ``arrived`` is told. Archives are unpacked, each file held to its digest, while
-others come in and after that; a layer is in the store only then.
+The event ``arrived`` follows the last frame. Archives are unpacked, and each file verified, while
+others are received and afterwards; only then is a layer in the store.
 
-What is sent is judged as if a stranger had sent it: sizes are bounded before they are believed, and
-nothing grows beyond what was declared.
+Nothing in the stream is trusted: sizes have limits, and nothing grows beyond its declared size.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
 from ..base.names import valid_digest, valid_release_id
-from ..base.workers import Beside
+from ..base.workers import Pool
 from ..bundle import signature
 from ..bundle.manifest import LONGEST, FileEntry, Manifest, load_list, tree_digest
 from ..bundle.reader import layer_files
@@ -41,16 +40,16 @@ from ..bundle.seal import DamagedError
 from ..wire.events import Arriving, Emit
 from ..wire.releasing import Arrived
 from . import layers as store
-from .virtualenv import link
+from .virtualenv import link_layer
 
 _CHUNK = 1 << 18
-_LARGE = 1 << 18  # bytes of a layer that is worth a process to unpack it
+_LARGE = 1 << 18  # bytes of a layer from which on a child process unpacks it
 _UNPACKED_LATER = 64 << 20  # bytes of archives that may wait to be unpacked
 _LONGEST_LINE = 1 << 16
-_LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files have a tenth of that
-_LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends a quarter of that
+_LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files need a tenth of that
+_LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends at most a quarter
 _LARGEST = 1 << 40  # bytes of any frame
-# Frames, with the numbers that each must have.
+# The kinds of frames, with the numbers that each must have.
 _FRAMES = {
     "manifest": ("size",),
     "signature": ("size",),
@@ -66,7 +65,7 @@ class CutError(DeployKitError):
 
 @dataclass
 class Received:
-    """What came in: bytes, whole layers, and layers that must be sent again as a whole."""
+    """What was received: bytes, complete layers, and layers that must be sent again completely."""
 
     bytes: int = 0
     layers: List[str] = field(default_factory=list)
@@ -74,22 +73,22 @@ class Received:
 
 
 def receive(folder: Path, inbox: Path, stream: BinaryIO, emit: Emit) -> Received:
-    """Read frames into the store ``folder``; the manifest goes to ``inbox``."""
+    """Read frames into the store ``folder``; manifest and signature go to ``inbox``."""
     result = Received()
-    beside = Beside(_UNPACKED_LATER)
+    pool = Pool(_UNPACKED_LATER)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         try:
             while (frame := _header(stream)).get("kind") != "end":
                 result.bytes += frame["size"]
-                _take(frame, folder, inbox, stream, result, beside)
+                _take(frame, folder, inbox, stream, result, pool)
                 emit(Arriving(result.bytes, str(frame.get("digest", ""))[:12]))
             emit(Arrived(tuple(result.again)))
         finally:
-            beside.finish()
+            pool.finish()
     except OSError as error:
         raise DeployKitError(
-            f"{folder} cannot take what is sent: {error.strerror}", "Free some space there."
+            f"{folder} cannot receive files: {error.strerror}", "Free some space there."
         ) from None
     return result
 
@@ -100,7 +99,7 @@ def _take(
     inbox: Path,
     stream: BinaryIO,
     result: Received,
-    beside: Beside,
+    pool: Pool,
 ) -> None:
     if frame["kind"] == "manifest":
         _manifest(_exactly(stream, _bounded(frame, "size", LONGEST)), inbox)
@@ -110,10 +109,12 @@ def _take(
         return
     digest = frame.get("digest")
     if not isinstance(digest, str) or not valid_digest(digest):
-        raise DamagedError(f"the stream of files names {str(digest)[:80]!r}, which is no layer", "")
+        raise DamagedError(
+            f"the stream of files names {str(digest)[:80]!r}, which is not a layer's digest", ""
+        )
     try:
         if frame["kind"] == "layer":
-            _layer(frame, digest, folder, stream, result, beside)
+            _layer(frame, digest, folder, stream, result, pool)
         else:
             _delta(frame, digest, folder, stream)
             result.layers.append(digest)
@@ -125,8 +126,8 @@ def _header(stream: BinaryIO) -> Dict[str, Any]:
     line = stream.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise CutError(
-            "the connection ended while files were sent",
-            "Run the same command again: it goes on from there.",
+            "the connection ended during the transfer",
+            "Run the same command again: the transfer resumes.",
         )
     try:
         frame = json.loads(line)
@@ -155,8 +156,8 @@ def _pieces(stream: BinaryIO, size: int) -> Iterator[bytes]:
         piece = stream.read(min(_CHUNK, size))
         if not piece:
             raise CutError(
-                "the connection ended while files were sent",
-                "Run the same command again: it goes on from there.",
+                "the connection ended during the transfer",
+                "Run the same command again: the transfer resumes.",
             )
         size -= len(piece)
         yield piece
@@ -183,7 +184,7 @@ def _manifest(data: bytes, inbox: Path) -> None:
     except UnicodeDecodeError:
         raise DamagedError("the manifest is damaged") from None
     manifest = Manifest.loads(text)
-    _lay(inbox, f"{manifest.release_id}.json", manifest.dumps())
+    _write_to_inbox(inbox, f"{manifest.release_id}.json", manifest.dumps())
 
 
 def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
@@ -194,21 +195,21 @@ def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
         text = ""
     if not isinstance(release, str) or not valid_release_id(release) or not text:
         raise DamagedError("the signature that was sent is damaged")
-    _lay(inbox, f"{release}.sig", text)
+    _write_to_inbox(inbox, f"{release}.sig", text)
 
 
-def _lay(inbox: Path, name: str, text: str) -> None:
+def _write_to_inbox(inbox: Path, name: str, text: str) -> None:
     inbox.mkdir(parents=True, exist_ok=True)
     write_and_replace(inbox / name, text)
 
 
 def part_path(folder: Path, digest: str) -> Path:
-    """Return where a layer's archive lies until it is whole."""
+    """Return the path of a layer's archive until it is complete."""
     return folder / f".part-{digest}"
 
 
-def parts(folder: Path) -> Dict[str, int]:
-    """Return the layers that came in part, with the bytes that are here."""
+def partial_archives(folder: Path) -> Dict[str, int]:
+    """Return the bytes received of incomplete archives, by the layer's digest."""
     return {path.name[6:]: path.stat().st_size for path in folder.glob(".part-*")}
 
 
@@ -218,10 +219,10 @@ def _layer(
     folder: Path,
     stream: BinaryIO,
     result: Received,
-    beside: Beside,
+    pool: Pool,
 ) -> None:
-    """Take a layer's archive; a large one is unpacked while the next one comes in."""
-    beside.wait(digest)  # somebody may send a layer twice
+    """Receive a layer's archive; a large one is unpacked while the next one is received."""
+    pool.wait(digest)  # a layer may be sent twice
     size = frame["size"]
     listing = _exactly(stream, _bounded(frame, "list", min(size, _LONGEST_LIST)))
     part = part_path(folder, digest)
@@ -231,8 +232,7 @@ def _layer(
         _unpack(folder, digest, listing, part)
 
     def conclude() -> None:
-        """Judge what the child left; where it left nothing, find out here why."""
-        try:
+        try:  # does nothing if the child succeeded, else raises the error here
             unpack()
             result.layers.append(digest)
         except DamagedError:
@@ -243,11 +243,11 @@ def _layer(
     if size < _LARGE:
         conclude()
     else:
-        beside.do(digest, size, unpack, conclude)
+        pool.submit(digest, size, unpack, conclude)
 
 
 def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> None:
-    """Write the rest of an archive behind what is here of it, and hold the whole to its digest."""
+    """Append the rest of an archive to its received part, and verify its digest."""
     offset = frame["offset"]
     fits = offset <= (part.stat().st_size if part.exists() else 0)
     digest = hashlib.sha256()
@@ -263,24 +263,26 @@ def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> 
                     digest.update(piece)
         except OSError:
             file.close()
-            part.unlink()  # a full disk must not stay full
+            part.unlink()  # do not leave the disk full
             raise
     if not fits:
-        raise DamagedError(f"layer {str(frame['digest'])[:12]} has a gap")
+        raise DamagedError(f"layer {str(frame['digest'])[:12]} starts behind its received part")
     if frame.get("sha256", digest.hexdigest()) != digest.hexdigest():
         part.unlink()
-        raise DamagedError(f"the archive of layer {str(frame['digest'])[:12]} is not what was sent")
+        raise DamagedError(
+            f"the archive of layer {str(frame['digest'])[:12]} does not match its digest"
+        )
 
 
 def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:
-    if store.has(folder, digest):
+    if store.is_stored(folder, digest):
         return
     entries = _entries(_inflate(listing, "a layer's list", _LONGEST_LIST), digest)
     with store.incoming(folder) as place, part.open("rb") as archive:
         tree = place / "tree"
         tree.mkdir()
         store.write_files(tree, layer_files(archive, entries, f"layer {digest[:12]}"))
-        store.keep(folder, digest, entries, tree)
+        store.add(folder, digest, entries, tree)
 
 
 def _entries(text: bytes, digest: str) -> List[FileEntry]:
@@ -295,18 +297,18 @@ def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
         payload = place / "payload"
         _inflate_to(payload, stream, frame["size"], _LONGEST_LIST + _LONGEST_CHANGE)
         base = str(frame.get("base"))
-        if store.has(folder, digest):
+        if store.is_stored(folder, digest):
             return
-        if not valid_digest(base) or not store.has(folder, base):
-            raise DamagedError(f"layer {digest[:12]} changes one that is not here")
+        if not valid_digest(base) or not store.is_stored(folder, base):
+            raise DamagedError(f"layer {digest[:12]} changes a layer that is not stored")
         with payload.open("rb") as file:
             tree = place / "tree"
             tree.mkdir()
             try:
                 entries = _apply(file, digest, folder, base, tree)
-            except FileNotFoundError as error:  # somebody took a file out of the store
+            except FileNotFoundError as error:  # a file was deleted in the store
                 raise DamagedError(f"layer {base[:12]} lacks {error.filename}") from None
-            store.keep(folder, digest, entries, tree)
+            store.add(folder, digest, entries, tree)
 
 
 def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
@@ -315,11 +317,11 @@ def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
     with path.open("wb") as file:
         for piece in _pieces(stream, size):
             left = piece
-            while left and not broken:  # a piece may hold a thousand times its length
+            while left and not broken:  # a piece may inflate to a thousand times its size
                 try:
                     file.write(inflater.decompress(left, _CHUNK))
                 except zlib.error:
-                    broken = True  # read on: the next frame stands behind it
+                    broken = True  # read on, up to the next frame
                 left = inflater.unconsumed_tail
                 broken = broken or file.tell() > limit
     if broken or not inflater.eof:
@@ -327,37 +329,37 @@ def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
 
 
 def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> List[FileEntry]:
-    """Build a layer from its base: link what stays, take what the base holds elsewhere, write the rest."""
+    """Build a layer from its base: link unchanged files, copy those that moved, write new ones."""
     try:
         head = json.loads(file.readline(_LONGEST_LIST))
         rows = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in head["rows"]]
         gone = set(head["gone"]) | {row.path for row in rows}
-        before = store.entries_of(folder, base)
+        before = store.load_entries(folder, base)
         staying = [entry for entry in before if entry.path not in gone]
         entries = sorted([*staying, *rows])
         found = tree_digest(entries)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise DamagedError(f"the change of layer {digest[:12]} is damaged") from None
     if found != digest:
-        raise DamagedError(f"layer {digest[:12]} does not result from the layer that is here")
+        raise DamagedError(f"layer {digest[:12]} is not the result of its change")
     _entries(
         json.dumps([[e.path, e.mode, e.size, e.sha256] for e in entries]).encode("utf-8"), digest
     )
-    link(folder / base, staying, tree)
+    link_layer(folder / base, staying, tree)
     held = {entry.sha256: folder / base / entry.path for entry in before}
-    _judge_contents(file, rows, held, digest)
+    _validate_contents(file, rows, held, digest)
     store.write_files(tree, _contents(file, rows, held))
     return entries
 
 
-def _judge_contents(
+def _validate_contents(
     file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path], digest: str
 ) -> None:
-    """Refuse a change whose declared sizes are not those of the bytes that came with it."""
+    """Raise :class:`DamagedError` unless the declared sizes add up to the received bytes."""
     new = {row.sha256: row.size for row in rows if row.sha256 not in held}
     at = file.tell()
     if file.seek(0, os.SEEK_END) - at != sum(new.values()):
-        raise DamagedError(f"the change of layer {digest[:12]} does not hold what it declares")
+        raise DamagedError(f"the change of layer {digest[:12]} does not have its declared size")
     file.seek(at)
 
 
@@ -375,12 +377,12 @@ def _contents(file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path]) -> I
         yield row, data
 
 
-def forget_parts(folder: Path) -> None:
-    """Remove what came in part."""
+def remove_parts(folder: Path) -> None:
+    """Remove incomplete archives."""
     for path in folder.glob(".part-*"):
         path.unlink()
 
 
-def forget_inbox(inbox: Path) -> None:
-    """Remove manifests that were received and not staged."""
+def remove_inbox(inbox: Path) -> None:
+    """Remove received manifests and signatures."""
     shutil.rmtree(inbox, ignore_errors=True)

@@ -1,12 +1,12 @@
-"""Laying out a release in the cache: folders of packages are links into the store.
+"""Building a release in the cache: folders of packages are symbolic links into the store.
 
-On a host every file of a release is a hard link, so that a release stands for itself. In the cache
-the store lies beside the releases and nothing is ever pruned, so a folder that one distribution alone
-provides becomes one symbolic link: a new release takes a hundred links instead of ten thousand.
+On a host every file of a release is a hard link, so that a release does not depend on the store. In
+the cache the store is beside the releases and never pruned, so a folder that only one distribution
+provides becomes one symbolic link: a new release needs a hundred links instead of ten thousand.
 
-What stays real, as on a host: the app and its static files, what several distributions share
+Real files, as on a host, are: the app and its static files, folders that several distributions share
 (namespace packages, ``bin/``), files beside packages (``.pth``, modules), and all of a distribution
-that holds compiled code, whose libraries find those of others by ``$ORIGIN/../..``.
+with compiled code, whose libraries find those of others by ``$ORIGIN/../..``.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ _COMPILED = re.compile(r"\.(?:so|dylib)[\".]")  # in the text of a layer's list
 _PACKAGES = re.compile(r"lib/python[0-9.]+/site-packages\Z")
 
 
-class Source(NamedTuple):
-    """A folder of the store; ``whole`` says whether one in it may be linked as a whole."""
+class SourceFolder(NamedTuple):
+    """A folder of the store; ``whole``: folders inside it may be linked as one."""
 
     path: str
     whole: bool
 
 
-def lay(layers: Iterable[Layer], store: Path, folder: Path) -> None:
-    """Bring the layers' files into ``folder``, each layer when it comes out of ``layers``.
+def place_layers(layers: Iterable[Layer], store: Path, folder: Path) -> None:
+    """Put the layers' files into ``folder``; ``layers`` may still be in extraction.
 
-    ``folder`` is two below the one that holds ``store``: ``releases/<name>``.
+    ``folder`` must be two levels below the parent of ``store``: ``releases/<name>``.
     """
-    work = _Work(str(store), str(folder))
-    packages: List[Source] = []
+    builder = _Builder(str(store), str(folder))
+    packages: List[SourceFolder] = []
     for layer in layers:
         path = os.path.join(str(store), layer.sha256)
         if layer.kind == "distribution":
-            packages.append(Source(path, not _is_compiled(path)))
+            packages.append(SourceFolder(path, not _is_compiled(path)))
         else:
-            work.merge([Source(path, False)], "")
-    work.merge(packages, "")  # which folders they share is known when all are there
+            builder.merge([SourceFolder(path, False)], "")
+    builder.merge(packages, "")  # last, because it must know all that share a folder
 
 
 def _is_compiled(source: str) -> bool:
@@ -53,27 +53,27 @@ def _is_compiled(source: str) -> bool:
         return bool(_COMPILED.search(file.read()))
 
 
-class _Work:
-    """One release that is laid out: from where, into where, and which folders were made."""
+class _Builder:
+    """Builds one release from the folders of a store."""
 
     def __init__(self, store: str, folder: str) -> None:
         self._store, self._folder = store, folder
         self._folders = Folders(folder)
 
-    def merge(self, sources: Sequence[Source], into: str, inside: bool = False) -> None:
-        """Bring what is in the sources into one folder, ``into`` relative to the release.
+    def merge(self, sources: Sequence[SourceFolder], into: str, inside: bool = False) -> None:
+        """Put the content of the sources into one folder; ``into`` is its path in the release.
 
-        ``inside`` says whether it is ``site-packages`` or below.
+        ``inside``: it is ``site-packages`` or a folder below.
         """
-        folders: Dict[str, List[Source]] = {}
-        names: Dict[str, int] = {}  # as a file system sees them that does not tell cases apart
+        folders: Dict[str, List[SourceFolder]] = {}
+        names: Dict[str, int] = {}  # casefolded, for file systems that ignore case
         for source in sources:
             with os.scandir(source.path) as found:
                 for one in found:
                     if not one.is_dir(follow_symlinks=False):
                         self._file(one.path, into + one.name)
                         continue
-                    folders.setdefault(one.name, []).append(Source(one.path, source.whole))
+                    folders.setdefault(one.name, []).append(SourceFolder(one.path, source.whole))
                     folded = one.name.casefold()
                     names[folded] = names.get(folded, 0) + 1
         for name, held in folders.items():
@@ -88,10 +88,10 @@ class _Work:
         try:
             link_file(source, os.path.join(self._folder, path))
         except FileExistsError:
-            raise DeployKitError(f"two layers hold {path}") from None
+            raise DeployKitError(f"two layers contain {path}") from None
 
     def _link(self, source: str, path: str) -> None:
-        # Relative: the cache may be reached by another path later, or lie elsewhere.
+        # Relative, because the cache may be moved.
         up = "../" * (path.count("/") + 2)
         below = os.path.relpath(source, self._store)
         try:
@@ -99,4 +99,4 @@ class _Work:
                 f"{up}{os.path.basename(self._store)}/{below}", os.path.join(self._folder, path)
             )
         except FileExistsError:
-            raise DeployKitError(f"two layers hold {path}") from None
+            raise DeployKitError(f"two layers contain {path}") from None

@@ -10,20 +10,21 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..bundle.manifest import LONGEST, FileEntry, Manifest
+from ..servers import SERVERS
 from . import layers
 from .shell import shell_command
 
 _HASHED = re.compile(
     r"\.[0-9a-f]{12}\.[^/]+\Z"
 )  # as Django's ManifestStaticFilesStorage names them
-# No links here, not as many, or not from there: the file is copied.
+# Links are not possible here, not so many, or not from there: the file is copied.
 _NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
-# How a script begins that may lie anywhere: a shell looks for the Python beside it.
+# The first lines of a relocatable script: a shell starts the Python beside it.
 _SEEKING = (
     b"#!/bin/sh\n"
     b"""'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"\n"""
@@ -42,10 +43,10 @@ export VIRTUAL_ENV PATH
 """
 
 
-def interpreter(version: str) -> str:
-    """Return the path of a Python ``version`` ("3.11") on this machine that is no virtualenv's.
+def require_python(version: str) -> str:
+    """Return the path of a Python ``version`` ("3.11") on this machine, outside of virtualenvs.
 
-    Raises :class:`DeployKitError` where there is none.
+    Raises :class:`DeployKitError` if there is none.
     """
     found = find_python(version)
     if found:
@@ -58,7 +59,7 @@ def interpreter(version: str) -> str:
 
 
 def find_python(version: str) -> str:
-    """Return the path of a Python ``version`` on this machine, "" where there is none that runs."""
+    """Return the path of a Python ``version`` on this machine, "" if there is none that runs."""
     if version == "%d.%d" % sys.version_info[:2]:
         return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
     found = shutil.which(f"python{version}")
@@ -66,7 +67,7 @@ def find_python(version: str) -> str:
         return ""
     import subprocess  # slow to load, and rarely needed
 
-    # A name on the PATH may be pyenv's, for a version that it would not run.
+    # It may be a shim of pyenv for a version that is not active.
     done = subprocess.run(
         [found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
     )
@@ -81,37 +82,37 @@ def stage(
     kept: Sequence[Path] = (),
     *,
     lasting: bool = False,
-    lay: Optional[Callable[[Path], None]] = None,
-    judge: Callable[[], None] = lambda: None,
+    place: Optional[Callable[[Path], None]] = None,
+    validate: Callable[[], None] = lambda: None,
 ) -> None:
-    """Build the release ``target`` from layers in the store; it appears whole, by a rename.
+    """Build the release ``target`` from layers in the store; it appears complete, by a rename.
 
-    ``env`` is what every command of the release gets in its environment. The hashed static files of
-    the ``kept`` releases are linked in, so that pages loaded before the switch still find them. A
-    release that is there already stays. ``lasting`` writes all to the disk before it appears: what is
-    live must outlive a power cut. ``lay`` brings the layers' files into the folder in another way.
-    ``judge`` is called before it appears, and may raise.
+    An existing release is left alone. ``env`` is added to the environment of every command of the
+    release. Hashed static files of the ``kept`` releases are linked in, so that pages loaded before
+    the switch still find theirs. ``lasting`` writes everything to the disk first, to survive a power
+    failure. ``place`` puts the layers' files into a folder in another way than :func:`link_layer`.
+    ``validate`` is called before the release appears, and may raise.
     """
     if target.exists():
         return
-    python = interpreter(manifest.python)
+    python = require_python(manifest.python)
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = layers.private_folder(target.parent, ".staging-")
+    folder = layers.make_private_folder(target.parent, ".staging-")
     try:
-        if lay is None:
+        if place is None:
             for layer in manifest.layers:
-                link(store / layer.sha256, layers.entries_of(store, layer.sha256), folder)
+                link_layer(store / layer.sha256, layers.load_entries(store, layer.sha256), folder)
         else:
-            lay(folder)
+            place(folder)
         _write_environment(folder, target, manifest, python)
         _write_commands(folder, target, manifest, env, manifest.project)
         for release in kept if manifest.static_root else ():
             link_hashed(release / manifest.static_root, folder / manifest.static_root)
         _write(folder / "manifest.json", manifest.dumps())
-        layers.open_folders(folder)
-        judge()
+        layers.set_folder_modes(folder)
+        validate()
         if lasting:
-            flush(folder)
+            sync_file_system(folder)
         os.rename(folder, target)
     except FileExistsError:
         pass  # another process staged the same release
@@ -122,8 +123,8 @@ def stage(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def flush(folder: Path) -> None:
-    """Write the file system of a folder to its disk."""
+def sync_file_system(folder: Path) -> None:
+    """Write the file system that contains a folder to its disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         import ctypes  # slow to load
@@ -135,8 +136,8 @@ def flush(folder: Path) -> None:
         os.close(handle)
 
 
-def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
-    """Hard-link a layer's files below ``folder``; copies where no link can be."""
+def link_layer(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
+    """Hard-link a layer's files below ``folder``; copies files that cannot be linked."""
     source, target = str(tree), str(folder)
     os.makedirs(target, exist_ok=True)
     folders = layers.Folders(target)
@@ -145,11 +146,11 @@ def link(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
         try:
             link_file(f"{source}/{entry.path}", f"{target}/{entry.path}")
         except FileExistsError:
-            raise DeployKitError(f"two layers hold {entry.path}") from None
+            raise DeployKitError(f"two layers contain {entry.path}") from None
 
 
 def link_file(source: str, target: str) -> None:
-    """Hard-link one file; copy it where no link can be."""
+    """Hard-link one file; copy it if it cannot be linked."""
     try:
         os.link(source, target)
     except OSError as error:
@@ -159,14 +160,14 @@ def link_file(source: str, target: str) -> None:
 
 
 def link_hashed(source: Path, target: Path) -> None:
-    """Link files whose names carry a hash of their content (``base.1a2b3c4d5e6f.css``) where absent."""
+    """Link files with a hash of their content in the name (``base.1a2b3c4d5e6f.css``) if missing."""
     for path, _, names in os.walk(source):
         hashed = [name for name in names if _HASHED.search(name)]
         if not hashed:
             continue
         place = f"{target}{path[len(str(source)) :]}"
         try:
-            there = set(os.listdir(place))  # most are, and to ask for each of them takes far longer
+            there = set(os.listdir(place))  # most exist, and a system call for each is slow
         except FileNotFoundError:
             there = set()
             os.makedirs(place)
@@ -175,11 +176,11 @@ def link_hashed(source: Path, target: Path) -> None:
                 link_file(os.path.join(path, name), os.path.join(place, name))
 
 
-def link_kept(releases: Path, release: str, manifest: Manifest) -> None:
-    """Link the hashed static files of the other releases into one that takes over, newer ones' too.
+def link_hashed_of_others(releases: Path, release: str, manifest: Manifest) -> None:
+    """Link hashed static files of all other releases into one that goes live.
 
-    After a way back, pages of the newer release are still open somewhere. What cannot be linked
-    (a full disk) must stop no way back.
+    After a rollback, pages of the newer release are still open somewhere. Files that cannot be
+    linked (a full disk) must not stop a rollback.
     """
     if not manifest.static_root:
         return
@@ -224,7 +225,7 @@ def _write_commands(
 def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) -> List[str]:
     """Return the shell lines that prepare a release's environment.
 
-    What is set already wins, so that operations can override; PATH and VIRTUAL_ENV are the release's.
+    Variables that are set already win, except PATH and VIRTUAL_ENV.
     """
     own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
     lines = [
@@ -251,42 +252,35 @@ def _in_braces(value: str) -> str:
 def process_lines(target: Path, manifest: Manifest, scripts: Collection[str] = ()) -> List[str]:
     """Return the shell lines that run a process by its name, ``deploykit-run web``.
 
-    A plain command replaces the shell, so that it gets the signals and the sockets (LISTEN_PID).
-    ``scripts`` are programs in ``bin`` that the release's Python can be given at once.
+    A simple command replaces the shell, so that it gets the signals and the sockets (LISTEN_PID).
+    ``scripts`` are programs in ``bin`` that the release's Python can run directly.
     """
     lines = [
         f"cd {shlex.quote(str(target / 'app'))} || exit 1",
         ': "${PORT:=8000}"; export PORT',
         'if [ -n "${LISTEN_FDS:-}" ]; then LISTEN_PID=$$; export LISTEN_PID; fi',
-        *_gunicorn_lines(manifest),
+        *_server_lines(manifest),
         'name="${1:-}"; [ $# -gt 0 ] && shift',
         'case "$name" in',
     ]
     for process in manifest.processes:
         lines.append(f"{shlex.quote(process.name)}) {shell_command(process.command, scripts)} ;;")
     names = " ".join(process.name for process in manifest.processes)
-    lines += [f'*) echo "no process $name here; there are: {names}" >&2; exit 2 ;;', "esac"]
+    lines += [f'*) echo "unknown process $name; the Procfile has: {names}" >&2; exit 2 ;;', "esac"]
     return lines
 
 
-def _gunicorn_lines(manifest: Manifest) -> List[str]:
-    """Return what keeps two gunicorns of one user apart: since 25.1 each opens one control socket."""
-    versions = [layer.version for layer in manifest.layers if layer.name == "gunicorn"]
-    if not versions or _numbers(versions[0]) < (25, 1):
-        return []
-    return [
-        'GUNICORN_CMD_ARGS="--no-control-socket ${GUNICORN_CMD_ARGS:-}"; export GUNICORN_CMD_ARGS'
-    ]
-
-
-def _numbers(version: str) -> Tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+def _server_lines(manifest: Manifest) -> List[str]:
+    """Return the shell lines that the application servers in the bundle need."""
+    versions = {layer.name: layer.version for layer in manifest.layers}
+    servers = [(server, versions.get(server.name)) for server in SERVERS.values()]
+    return [line for server, version in servers if version for line in server.shell_lines(version)]
 
 
 def _scripts(folder: Path) -> List[str]:
-    """Return the programs of a release that begin in a shell, which looks for the Python beside them.
+    """Return the programs of a release that start in a shell, which starts the Python beside them.
 
-    That takes three processes more at each start; who has the release's path knows the Python.
+    Running them with the release's Python saves three processes at each start.
     """
     found = []
     for path in (folder / "bin").iterdir():
@@ -303,7 +297,7 @@ def _executable(path: Path, lines: Sequence[str]) -> None:
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file that another user reads and nobody else writes, whatever the umask."""
+    """Write a file that others can read, and only this user can write, whatever the umask."""
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
 
@@ -314,15 +308,15 @@ def load_release(root: Path) -> Manifest:
         return Manifest.loads(read_regular(root / "manifest.json", LONGEST))
     except FileNotFoundError:
         raise DeployKitError(
-            f"there is no release at {root}", "`deploykit status` lists those that are staged."
+            f"there is no release at {root}", "`deploykit status` lists the staged releases."
         ) from None
 
 
 def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:
-    """Return the files of a staged release that are not what its layers list (edited by hand)."""
+    """Return the files of a staged release that differ from its layers (edited by hand)."""
     found = []
     for layer in manifest.layers:
-        if layers.has(store, layer.sha256):
-            entries = layers.entries_of(store, layer.sha256)
-            found += [entry.path for entry in entries if not layers.matches(str(root), entry)]
+        if layers.is_stored(store, layer.sha256):
+            entries = layers.load_entries(store, layer.sha256)
+            found += [entry.path for entry in entries if not layers.file_matches(str(root), entry)]
     return found

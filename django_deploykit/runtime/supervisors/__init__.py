@@ -1,19 +1,32 @@
-"""What keeps the processes of a site running: systemd on a server, a daemon of ours for ``local``."""
+"""What keeps the processes of a site running, and the table of supervisors."""
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Dict, Sequence
 
 from ..base.site import Site
 from .base import Supervisor
 
+# Takes a site and the command that runs verbs of this runtime.
+Factory = Callable[[Site, Sequence[str]], Supervisor]
+
+
+def _plain(site: Site, program: Sequence[str]) -> Supervisor:
+    from .local import LocalSupervisor
+
+    return LocalSupervisor(site, program)
+
+
+def _systemd(site: Site, program: Sequence[str]) -> Supervisor:
+    from .systemd import SystemdSupervisor
+
+    return SystemdSupervisor(site)
+
+
+# By the name in site.json. Each imports its module when it is needed: starting a verb must be fast.
+SUPERVISORS: Dict[str, Factory] = {"plain": _plain, "systemd": _systemd}
+
 
 def supervisor_of(site: Site, program: Sequence[str]) -> Supervisor:
-    """Return who keeps the site's processes; ``program`` runs verbs of this runtime."""
-    if site.supervisor == "plain":
-        from ..supervisors.local import Plain
-
-        return Plain(site, program)
-    from ..supervisors.systemd import Systemd
-
-    return Systemd(site)
+    """Return the site's supervisor; ``program`` is the command that runs verbs of this runtime."""
+    return SUPERVISORS[site.supervisor](site, program)

@@ -1,4 +1,4 @@
-"""What a release asks of whoever keeps its processes: plain processes or systemd."""
+"""The interface of supervisors: what a switch needs to start, probe and stop processes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Dict, List, Protocol, Sequence
 from ..base.errors import DeployKitError
 from ..base.processes import Command
 
-# What is shown of the log of a process that failed: a worker's traceback, and its server's behind it.
+# Lines shown of a failed process's log: enough for a worker's traceback and its server's after it.
 LAST_LINES = 60
 
 
 class ProcessError(DeployKitError):
-    """A process did not come up, or went away; the hint holds its last log lines."""
+    """A process did not start, or ended; the hint contains its last log lines."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """An instance: the process of a release. ``restarts`` counts since it was started."""
+    """A process of a release, an *instance*. ``restarts`` counts since it was started."""
 
     release: str
     process: str
@@ -28,29 +28,29 @@ class Running:
 
 
 class Supervisor(Protocol):
-    """Keeps instances of releases; all ``web`` instances share one listening socket.
+    """Runs instances of releases; all ``web`` instances share one listening socket.
 
-    A web instance also listens on a socket of its own, so that a probe is certain which release
-    answers. Instances are restarted when they die and survive the caller.
+    A web instance also listens on a socket of its own, so that a probe knows which release answers.
+    Instances are restarted when they end, and outlive the caller.
     """
 
     def instances(self) -> List[Running]:
         """Return every instance that runs or should run."""
 
     def start(self, release: str, processes: Sequence[str]) -> None:
-        """Start instances beside whatever runs; return when they are up, or :class:`ProcessError`.
+        """Start instances beside those that run, and return when they are up.
 
-        Starting what runs already is no error.
+        Raises :class:`ProcessError` if one fails. It is no error if an instance runs already.
         """
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
-        """End instances: they finish the requests or the task at hand.
+        """Stop instances; they may finish their current requests or tasks.
 
-        Returns those that were not finished within the site's limit, and so were killed.
+        Returns the processes that did not end within the site's ``drain`` time and were killed.
         """
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
-        """Make these, and no others, the instances that come up after a reboot."""
+        """Make these, and no others, the instances that start at boot."""
 
     def probe_address(self, release: str) -> str:
         """Return the path of the unix socket where only this release's web process answers."""
@@ -59,7 +59,7 @@ class Supervisor(Protocol):
         """Return the last lines that the instance wrote."""
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
-        """Return what runs a command of a release as the site's own user in its sandbox.
+        """Return the command line that runs a command of a release as the site's user in its sandbox.
 
-        Its streams and its exit code are the command's.
+        Its streams and exit code are those of the command.
         """

@@ -1,4 +1,4 @@
-"""The supervisor of the built-in environment ``local``: plain processes under a keeper."""
+"""The supervisor of the built-in environment ``local``: plain processes under a small daemon."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..base.errors import DeployKitError
 from ..base.names import valid_digest
 from ..base.processes import Command
 from ..base.site import Site, live_release
-from . import local_daemon as keeping
+from . import local_daemon
 from .base import LAST_LINES, ProcessError, Running
 
-_STEP = 0.05
-_WEB_PROOF = 0.0  # the switch then asks it over HTTP
-_WORKER_PROOF = 1.0  # seconds that a process without a socket must live to count as up
+_POLL = 0.05  # seconds
+_WEB_TRIAL = 0.0  # the switch probes it over HTTP
+_WORKER_TRIAL = 1.0  # seconds that a process without a socket must run to count as up
 
 
-class Plain:
-    """A :class:`~.supervisor.Supervisor` whose keeper is started when it is first needed."""
+class LocalSupervisor:
+    """A :class:`~.base.Supervisor` that starts its daemon when it is first needed."""
 
     def __init__(self, site: Site, program: Sequence[str]) -> None:
-        """``program`` is the command that runs verbs of the runtime, to start a keeper with."""
+        """``program`` is the command that runs verbs of the runtime; it starts the daemon."""
         self.site = site
         self.program = list(program)
-        self.folder = keeping.run_folder(site.root)
+        self.folder = local_daemon.run_folder(site.root)
 
     def instances(self) -> List[Running]:
         reply = self._ask({"verb": "list"})
@@ -47,77 +47,82 @@ class Plain:
         ]
 
     def start(self, release: str, processes: Sequence[str]) -> None:
-        self._ensure()
+        self._start_daemon()
         self._demand({"verb": "start", "release": release, "processes": list(processes)})
         for process in processes:
-            self._await(release, process)
+            self._wait_until_up(release, process)
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
         if self._ask({"verb": "stop", "release": release, "processes": list(processes)}) is None:
             return []
         end = time.monotonic() + self.site.drain + 10
         while time.monotonic() < end:
-            reply = self._ask({"verb": "list"}) or {"instances": []}
+            reply = self._ask({"verb": "list"}) or {"instances": [], "killed": []}
             left = [
                 one
                 for one in reply["instances"]
                 if one["release"] == release and one["process"] in processes
             ]
             if not left:
-                self._rest()
-                # A keeper that an older release started does not tell.
-                return [name for name in processes if [release, name] in reply.get("killed", [])]
-            time.sleep(_STEP)
+                self._end_if_idle()
+                return [name for name in processes if [release, name] in reply["killed"]]
+            time.sleep(_POLL)
         raise ProcessError(f"{release} did not end within {self.site.drain:.0f} s")
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
-        """Do nothing: ``local`` comes back when it is released again, not after a reboot."""
+        """Do nothing: ``local`` starts with the next release, not at boot."""
 
     def probe_address(self, release: str) -> str:
-        return str(keeping.probe_path(self.folder, release))
+        return str(local_daemon.probe_path(self.folder, release))
 
     def log(self, release: str, process: str, lines: int) -> List[str]:
-        return tail(keeping.log_path(self.site, release, process), lines)
+        return tail(local_daemon.log_path(self.site, release, process), lines)
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
         site = self.site
         words = [str(site.releases / release / "bin" / site.app), *argv]
-        full = {**keeping.passed(os.environ), **keeping.environment(site), **env}
+        full = {
+            **local_daemon.passed_environment(os.environ),
+            **local_daemon.environment(site),
+            **env,
+        }
         return Command(words, full, site.releases / release / "app")
 
     def end(self) -> bool:
-        """Stop every instance and the keeper; False where nothing ran."""
+        """Stop every instance and the daemon; returns False if it did not run."""
         if self._ask({"verb": "end"}) is None:
             return False
         end = time.monotonic() + self.site.drain + 10
         while time.monotonic() < end and self._ask({"verb": "list"}) is not None:
-            time.sleep(_STEP)
+            time.sleep(_POLL)
         return True
 
-    def _rest(self) -> None:
-        """End the keeper where nothing is live: visitors would wait for an answer that nobody gives."""
-        if live_release(self.site) is None and not self._raw():
+    def _end_if_idle(self) -> None:
+        """End the daemon if nothing is live, so that the socket refuses visitors instead of stalling them."""
+        if live_release(self.site) is None and not self._list():
             self.end()
 
-    def _await(self, release: str, process: str) -> None:
-        """Wait until the instance has lived for a moment; whether a web one answers is asked later."""
+    def _wait_until_up(self, release: str, process: str) -> None:
+        """Wait until the instance has run for a moment; a web instance is probed later."""
         begun = time.monotonic()
         while time.monotonic() < begun + self.site.boot:
             found = [
-                one for one in self._raw() if (one["release"], one["process"]) == (release, process)
+                one
+                for one in self._list()
+                if (one["release"], one["process"]) == (release, process)
             ]
             if not found or found[0]["exit"] is not None or found[0]["restarts"]:
-                raise self._fallen(release, process, found[0]["exit"] if found else None)
-            if time.monotonic() > begun + (_WEB_PROOF if process == "web" else _WORKER_PROOF):
+                raise self._failure(release, process, found[0]["exit"] if found else None)
+            if time.monotonic() > begun + (_WEB_TRIAL if process == "web" else _WORKER_TRIAL):
                 return
-            time.sleep(_STEP)
+            time.sleep(_POLL)
         raise ProcessError(
-            f"{process} of {release} did not come up within {self.site.boot:.0f} s",
+            f"{process} of {release} did not start within {self.site.boot:.0f} s",
             self._last_lines(release, process),
         )
 
-    def _fallen(self, release: str, process: str, status: Optional[int]) -> ProcessError:
-        how = "ended" if status is None else ended(status)
+    def _failure(self, release: str, process: str, status: Optional[int]) -> ProcessError:
+        how = "ended" if status is None else exit_text(status)
         return ProcessError(
             f"{process} of {release} {how} while it was started", self._last_lines(release, process)
         )
@@ -127,7 +132,7 @@ class Plain:
             ["Its last lines:", *("  " + line for line in self.log(release, process, LAST_LINES))]
         )
 
-    def _raw(self) -> List[Dict[str, Any]]:
+    def _list(self) -> List[Dict[str, Any]]:
         reply = self._ask({"verb": "list"})
         return [] if reply is None else list(reply["instances"])
 
@@ -135,11 +140,11 @@ class Plain:
         reply = self._ask(request)
         if reply is None or "error" in reply:
             raise ProcessError(
-                f"the keeper of {self.site.app} cannot be asked: {(reply or {}).get('error', 'gone')}"
+                f"the daemon of {self.site.app} refused: {(reply or {}).get('error', 'it does not run')}"
             )
 
     def _ask(self, request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-        """Ask the keeper; None where there is none."""
+        """Send a request to the daemon and return its reply, None if it does not run."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(10)
             try:
@@ -152,33 +157,34 @@ class Plain:
                 return None
             except OSError as error:
                 raise ProcessError(
-                    f"the keeper of {self.site.app} does not answer: {error}"
+                    f"the daemon of {self.site.app} does not answer: {error}"
                 ) from None
 
-    def _ensure(self) -> None:
-        """Start the keeper where none runs."""
+    def _start_daemon(self) -> None:
+        """Start the daemon if it does not run; it answers with one line, then detaches its output."""
         if self._ask({"verb": "list"}) is not None:
             return
         (self.site.root / "log").mkdir(parents=True, exist_ok=True)
+        # The shell ends at once: the daemon outlives this process, which need not wait for it.
         command = [*self.program, "keeper", "--root", str(self.site.root)]
         done = subprocess.run(
-            command,
+            ["/bin/sh", "-c", '"$@" &', "sh", *command],
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
-            env=keeping.passed(os.environ),
+            env=local_daemon.passed_environment(os.environ),
         )
         try:
             answer = json.loads(done.stdout.splitlines()[0])
         except (ValueError, IndexError):
-            raise ProcessError(f"the keeper of {self.site.app} did not start") from None
+            raise ProcessError(f"the daemon of {self.site.app} did not start") from None
         if "error" in answer:
             raise DeployKitError(answer["error"], answer.get("hint", ""))
 
 
-def ended(status: int) -> str:
-    """Return how a process ended, from waitpid's status, in words."""
+def exit_text(status: int) -> str:
+    """Return how a process ended as text, from waitpid's status."""
     if os.WIFSIGNALED(status):
         return f"was killed by signal {os.WTERMSIG(status)}"
     return f"ended with exit code {os.WEXITSTATUS(status)}"
@@ -197,7 +203,7 @@ def tail(path: Path, lines: int) -> List[str]:
 
 
 def program_of(path: Path) -> List[str]:
-    """Return the command that runs verbs of the runtime that this process runs from."""
+    """Return the command that runs verbs of this process's runtime."""
     base = [os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)]
-    # A runtime archive is named by its digest; a bundle has the verbs behind a word.
+    # A runtime archive, named by its digest, takes verbs directly; a bundle after a word.
     return [*base, str(path)] if valid_digest(path.stem) else [*base, str(path), "deploykit"]

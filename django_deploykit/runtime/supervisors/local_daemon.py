@@ -1,8 +1,8 @@
-"""The keeper: a small daemon that holds a site's socket and its processes where no systemd does.
+"""A small daemon that runs a site's processes where systemd does not: in the environment ``local``.
 
 It listens on the site's address, starts instances with that socket and one of their own (the
-protocol of systemd's socket activation), restarts what dies, and answers on a control socket with
-one JSON line for each. It outlives releases: what it runs is given to it, never imported.
+protocol of systemd's socket activation), restarts instances that end, and answers each JSON line on
+its control socket with another. It outlives releases, and never imports their code.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from ..base.site import Site, load_site
 Key = Tuple[str, str]  # release, process
 _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _LONGEST_PAUSE = 30.0
-_LONGEST_LOG = 10 << 20  # bytes; a log that is longer is set aside when its process starts
-# What a process gets of the shell that released it. The rest is a developer's own: a DEBUG or a
-# DATABASE_URL that is exported there would win over the site's configuration.
+_LONGEST_LOG = 10 << 20  # bytes; a longer log is rotated when its process starts
+# Variables that processes get from the shell that released them. No others: an exported DEBUG or
+# DATABASE_URL would override the site's configuration.
 _PASSED = (
     "PATH",
     "HOME",
@@ -52,20 +52,20 @@ _PASSED = (
 
 @dataclass
 class Instance:
-    """A process of a release as the keeper knows it."""
+    """A process of a release; times are of the monotonic clock."""
 
     release: str
     process: str
     pid: int = 0
     restarts: int = 0
     started: float = 0.0
-    again: float = 0.0  # when to start it again; 0 while it runs
-    stopping: float = 0.0  # when it is to be killed; 0 while it is wanted
+    again: float = 0.0  # when to restart it; 0 while it runs
+    stopping: float = 0.0  # when to kill it; 0 while it should run
     exit: Optional[int] = field(default=None)
 
 
 def run_folder(root: Path) -> Path:
-    """Return the private folder of a site's sockets: short, since socket paths are limited."""
+    """Return the private folder of a site's sockets; its path is short because socket paths are limited."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
     base = Path(tempfile.gettempdir()) / f"deploykit-{os.getuid()}"
     folder = base / name
@@ -77,7 +77,7 @@ def run_folder(root: Path) -> Path:
             or status.st_uid != os.getuid()
             or status.st_mode & 0o077
         ):
-            raise DeployKitError(f"{path} belongs to somebody else", "Remove it, or set TMPDIR.")
+            raise DeployKitError(f"{path} belongs to another user", "Remove it, or set TMPDIR.")
     return folder
 
 
@@ -100,27 +100,27 @@ def listener(address: str) -> socket.socket:
                     f"{address} is in use by another program",
                     "Stop that program, or set `listen` in [environment:local] of deploykit.ini.",
                 ) from None
-            raise DeployKitError(f"{address} cannot be listened on: {error.strerror}") from None
+            raise DeployKitError(f"cannot listen on {address}: {error.strerror}") from None
     sock.listen(2048)
     return sock
 
 
-class Keeper:
-    """Holds the sockets, keeps the instances, answers the control socket."""
+class Daemon:
+    """Owns the sockets, runs the instances and answers the control socket."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.folder = run_folder(site.root)
-        self.shared = _high(listener(site.listen))
-        self.control = _high(listener(str(self.folder / "control.sock")))
+        self.shared = _with_high_number(listener(site.listen))
+        self.control = _with_high_number(listener(str(self.folder / "control.sock")))
         self.instances: Dict[Key, Instance] = {}
         self.probes: Dict[str, socket.socket] = {}
-        self.killed: Set[Key] = set()  # what did not end within the limit
+        self.killed: Set[Key] = set()  # those that did not end within the drain time
         self.ending = False
         self.selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
-        """Run until told to end and every instance is gone."""
+        """Run until asked to end and every instance has ended."""
         reader, writer = os.pipe()
         for fd in (reader, writer):
             os.set_blocking(fd, False)
@@ -133,12 +133,12 @@ class Keeper:
         while not (self.ending and not self.instances):
             for key, _ in self.selector.select(timeout=self._pause()):
                 if key.fileobj is self.control:
-                    self._answer()
+                    self._handle_connection()
                 else:
                     os.read(reader, 4096)
             self._reap()
-            self._tend()
-        # Who finds no control socket may start another keeper: the address must be free by then.
+            self._advance()
+        # Without the control socket another daemon may start, so the address must be free by then.
         self.shared.close()
         (self.folder / "control.sock").unlink(missing_ok=True)
 
@@ -154,7 +154,7 @@ class Keeper:
         times += [i.stopping for i in self.instances.values() if i.stopping]
         return max(0.05, min([60.0, *(moment - now for moment in times)]))
 
-    def _answer(self) -> None:
+    def _handle_connection(self) -> None:
         try:
             connection, _ = self.control.accept()
         except OSError:
@@ -163,7 +163,7 @@ class Keeper:
             connection.settimeout(5)
             try:
                 request = json.loads(connection.makefile("rb").readline() or b"{}")
-                reply = self._do(request)
+                reply = self._handle(request)
             except (OSError, ValueError, DeployKitError) as error:
                 reply = {"error": str(error)}
             try:
@@ -171,7 +171,7 @@ class Keeper:
             except OSError:
                 return
 
-    def _do(self, request: Dict[str, Any]) -> Dict[str, Any]:
+    def _handle(self, request: Dict[str, Any]) -> Dict[str, Any]:
         verb = request.get("verb")
         keys: List[Key] = [
             (str(request.get("release")), str(name)) for name in request.get("processes", [])
@@ -209,8 +209,8 @@ class Keeper:
     def _spawn(self, instance: Instance) -> None:
         site = self.site
         release = site.releases / instance.release
-        env = {**passed(os.environ), **environment(site)}
-        files = self._files(instance)
+        env = {**passed_environment(os.environ), **environment(site)}
+        files = self._file_actions(instance)
         if instance.process == "web":
             env["LISTEN_FDS"] = "2"
             env["PORT"] = site.listen.rpartition(":")[2]
@@ -226,14 +226,14 @@ class Keeper:
             env,
             file_actions=files,
             setpgroup=0,
-            setsigdef=[signal.SIGTERM, signal.SIGINT],
+            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGQUIT],
         )
         instance.started, instance.again, instance.exit = time.monotonic(), 0.0, None
 
-    def _files(self, instance: Instance) -> List[Any]:
+    def _file_actions(self, instance: Instance) -> List[Any]:
         log = log_path(self.site, instance.release, instance.process)
         log.parent.mkdir(parents=True, exist_ok=True)
-        roll(log)
+        rotate(log)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         return [
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -243,7 +243,9 @@ class Keeper:
 
     def _probe(self, release: str) -> socket.socket:
         if release not in self.probes:
-            self.probes[release] = _high(listener(str(probe_path(self.folder, release))))
+            self.probes[release] = _with_high_number(
+                listener(str(probe_path(self.folder, release)))
+            )
         return self.probes[release]
 
     def _stop(self, instance: Instance) -> None:
@@ -251,7 +253,7 @@ class Keeper:
             instance.stopping = time.monotonic() + self.site.drain
             instance.again = 0.0
             if instance.pid:
-                # Only the leader is asked: gunicorn and celery tell their own workers in their order.
+                # Only the main process: gunicorn and celery stop their workers themselves, in order.
                 _kill(instance.pid, signal.SIGTERM, group=False)
 
     def _reap(self) -> None:
@@ -259,19 +261,19 @@ class Keeper:
             if instance.pid:
                 pid, status = os.waitpid(instance.pid, os.WNOHANG)
                 if pid:
-                    _kill(instance.pid, signal.SIGKILL)  # what it left behind in its group
+                    _kill(instance.pid, signal.SIGKILL)  # processes that it left in its group
                     instance.pid, instance.exit = 0, status
                     if not instance.stopping:
                         instance.again = time.monotonic() + min(
                             _LONGEST_PAUSE, 2.0**instance.restarts
                         )
 
-    def _tend(self) -> None:
+    def _advance(self) -> None:
         now = time.monotonic()
         for key, instance in list(self.instances.items()):
             if instance.stopping and not instance.pid:
                 del self.instances[key]
-                self._forget(instance)
+                self._close_probe(instance)
             elif instance.stopping and now >= instance.stopping:
                 _kill(instance.pid, signal.SIGKILL)
                 self.killed.add(key)
@@ -279,23 +281,23 @@ class Keeper:
                 instance.restarts += 1
                 self._spawn(instance)
 
-    def _forget(self, instance: Instance) -> None:
+    def _close_probe(self, instance: Instance) -> None:
         if instance.process == "web" and instance.release in self.probes:
             self.probes.pop(instance.release).close()
             probe_path(self.folder, instance.release).unlink(missing_ok=True)
 
 
-def passed(env: Mapping[str, str]) -> Dict[str, str]:
-    """Return what a site's processes see of the environment they are started from.
+def passed_environment(env: Mapping[str, str]) -> Dict[str, str]:
+    """Return the variables that a site's processes inherit from the environment.
 
-    >>> passed({"PATH": "/bin", "LC_ALL": "C", "DEBUG": "1"})
+    >>> passed_environment({"PATH": "/bin", "LC_ALL": "C", "DEBUG": "1"})
     {'PATH': '/bin', 'LC_ALL': 'C'}
     """
     return {key: value for key, value in env.items() if key in _PASSED or key.startswith("LC_")}
 
 
 def environment(site: Site) -> Dict[str, str]:
-    """Return what a process of a site gets: where its configuration and its data are."""
+    """Return the variables that name a site's configuration and data."""
     name = site.app.upper().replace("-", "_")
     return {
         f"{name}_CONFIG": str(site.ini),
@@ -306,24 +308,24 @@ def environment(site: Site) -> Dict[str, str]:
 
 
 def probe_path(folder: Path, release: str) -> Path:
-    """Return the socket where only that release's web instance listens."""
+    """Return the path of the socket where only that release's web instance listens."""
     return folder / f"probe-{release}.sock"
 
 
 def log_path(site: Site, release: str, process: str) -> Path:
-    """Return the file that an instance's output goes to."""
+    """Return the path of an instance's log."""
     return site.root / "log" / f"{process}-{release}.log"
 
 
-def roll(path: Path, longest: int = _LONGEST_LOG) -> None:
-    """Set a log aside that has become too long, as ``NAME.1``; an older one of that name goes."""
+def rotate(path: Path, longest: int = _LONGEST_LOG) -> None:
+    """Rename a log that is too long to ``NAME.1``, replacing the one before."""
     with suppress(FileNotFoundError):
         if path.stat().st_size > longest:
             os.replace(path, path.with_name(f"{path.name}.1"))
 
 
-def _high(sock: socket.socket) -> socket.socket:
-    """Return the socket with a number above those that instances get theirs at."""
+def _with_high_number(sock: socket.socket) -> socket.socket:
+    """Return the socket with a descriptor above those that instances inherit."""
     high = socket.socket(fileno=fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, 64))
     sock.close()
     return high
@@ -340,9 +342,9 @@ def _kill(pid: int, number: int, group: bool = True) -> None:
 
 
 def main(root: str) -> int:
-    """Become the keeper of the site at ``root``; the caller reads one line: "up" or what is wrong."""
+    """Run the daemon of the site at ``root``; prints one line of JSON: "up", or what is wrong."""
     try:
-        keeper = Keeper(load_site(Path(root)))
+        daemon = Daemon(load_site(Path(root)))
     except (DeployKitError, OSError) as error:
         print(
             json.dumps(
@@ -351,18 +353,15 @@ def main(root: str) -> int:
             flush=True,
         )
         return 1
-    if os.fork():
-        os._exit(0)
-    os.setsid()
     print(json.dumps({"up": os.getpid()}), flush=True)
     null = os.open(os.devnull, os.O_RDWR)
-    path = keeper.site.root / "log" / "keeper.log"
-    roll(path)
+    path = daemon.site.root / "log" / "daemon.log"
+    rotate(path)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     for fd, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, fd)
     os.chdir("/")
-    keeper.serve()
+    daemon.serve()
     return 0
 
 

@@ -1,8 +1,8 @@
-"""The text of the helper that runs as root for the deploy user, and of the line that lets it (pure).
+"""The text of the helper that runs as root for the deploy user, and of its sudoers line (pure).
 
-It is written once by ``setup`` to ``/usr/local/libexec/deploykit-<app>``, belongs to root, imports
-nothing of a release, takes words of a fixed grammar (verb, release id, kinds) and hands them to
-systemd as whole arguments, never to a shell.
+``setup`` writes it to ``/usr/local/libexec/deploykit-<app>``. It belongs to root, imports nothing of
+a release, accepts arguments of a fixed grammar (verb, release id, kinds) and passes them to systemd
+as whole arguments, never to a shell.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .systemd_units import Kind, enabled_path, helper_path, sandbox
 
 _TEXT = r'''#!/usr/bin/python3 -IS
 # Written by django-deploykit for @APP@ (helper)
-"""What the deploy user of @APP@ may have done as root: nothing but the words below.
+"""What the deploy user of @APP@ may do as root: only the commands below.
 
     start RELEASE KIND...       stop RELEASE KIND...       log RELEASE KIND LINES
     run RELEASE TOKEN [NAME=VALUE...] -- WORD...           cancel TOKEN
     keys                        boot                       verify BUNDLE (without sudo)
 
-Where @ETC@/allowed_signers exists, no release starts and no command runs in one whose manifest is
-not signed, but for a release that runs already. `verify` judges a bundle before it is run.
+If @ETC@/allowed_signers exists, releases without a valid signature do not start and no command runs
+in one, except a release that runs already. `verify` checks a bundle before it is run.
 """
 from __future__ import annotations
 
@@ -51,46 +51,46 @@ SIGNATURE = @SIGNATURE!r@
 NAMESPACE = @NAMESPACE!r@
 SIGNERS = ETC + "/allowed_signers"
 REVOKED = ETC + "/revoked_signers"
-SUDO = os.environ.get("SUDO_UID", "")  # who called sudo; it cannot be left out there
+SUDO = os.environ.get("SUDO_UID", "")  # the caller of sudo, which always sets it
 try:
     FROM = os.getcwd()
 except OSError:
-    FROM = "/"  # the folder is gone
+    FROM = "/"  # the folder was removed
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "SYSTEMD_PAGER": ""}
 
 
 class Refused(Exception):
-    """Words that are not of the grammar."""
+    """Arguments that do not match the grammar."""
 
     code = 64
 
 
 class Unsigned(Refused):
-    """A bundle or a release without a signature that counts."""
+    """A bundle or a release without a valid signature."""
 
     code = 65
 
 
-def need(pattern, word, what):
-    """Return the word, which must match."""
+def validate(pattern, word, what):
+    """Return the word if it matches the pattern."""
     if not pattern.match(word):
-        raise Refused("%r is no %s" % (word, what))
+        raise Refused("%r is not a %s" % (word, what))
     return word
 
 
 def units(words):
     """Return the instances that ``RELEASE KIND...`` names."""
     if len(words) < 2:
-        raise Refused("a release and its kinds are needed")
-    release = need(RELEASE, words[0], "release id")
+        raise Refused("expected a release and kinds of processes")
+    release = validate(RELEASE, words[0], "release id")
     for kind in words[1:]:
         if kind not in KINDS:
-            raise Refused("%r is no process that setup knew; there are: %s" % (kind, " ".join(KINDS)))
+            raise Refused("setup did not know the process %r, only: %s" % (kind, " ".join(KINDS)))
     return ["%s-%s@%s.service" % (APP, kind, release) for kind in words[1:]]
 
 
-def forget():
-    """Forget the caller's environment, before anything is looked up in it: sudo may let PATH through."""
+def reset_environment():
+    """Replace the caller's environment before anything uses it: sudo may pass PATH on."""
     terminal = os.environ.get("TERM", "")
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
@@ -116,28 +116,28 @@ def output(*command):
     return text
 
 
-def become(*command):
-    """Go on as a program of the system."""
+def execute(*command):
+    """Replace this process with a program of the system."""
     os.execvp(command[0], list(command))
 
 
-def ordinary(path, limit):
-    """Return the bytes of a file and when it came to its place; the file may be anybody's."""
+def read_regular(path, limit):
+    """Return a file's bytes and its time of change; any user may have put it there."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     status = os.fstat(handle)
-    # A second name may stand in a folder of root's, where the kernel lets anybody link what he sees.
+    # Another link to it may be in a folder of root: some kernels let users link files of others.
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         os.close(handle)
-        raise Refused("%s is no file of its own" % path)
+        raise Refused("%s is not a regular file with one link" % path)
     with os.fdopen(handle, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise Refused("%s is too long" % path)
+        raise Refused("%s is longer than %d bytes" % (path, limit))
     return data, status.st_ctime
 
 
-def admit(release):
-    """Refuse a release that is not signed, where root asks for signatures."""
+def require_signature(release):
+    """Refuse an unsigned release if root requires signatures."""
     if not os.path.lexists(SIGNERS):
         return
     names = units([release, *KINDS])
@@ -145,27 +145,27 @@ def admit(release):
         return
     path = "%s/%s/manifest.json" % (RELEASES, release)
     try:
-        signature, came = ordinary(path + ".sig", 1 << 16)
+        signature, came = read_regular(path + ".sig", 1 << 16)
     except FileNotFoundError:
-        raise Unsigned("%s is not signed, and %s asks for signatures" % (release, SIGNERS))
-    import hashlib  # slow to load, as others are that only signatures need
+        raise Unsigned("%s is not signed, and %s requires signatures" % (release, SIGNERS))
+    import hashlib  # slow to load, like the other modules that only signatures need
 
-    digest = hashlib.sha256(ordinary(path, 16 << 20)[0]).hexdigest()
-    judge(signature, came, release=release, manifest=digest)
+    digest = hashlib.sha256(read_regular(path, 16 << 20)[0]).hexdigest()
+    check_signature(signature, came, release=release, manifest=digest)
 
 
-def judge(signature, moment, **wanted):
-    """Return who signed, and what; what is signed must be what is wanted."""
+def check_signature(signature, moment, **wanted):
+    """Return the signer and the signed fields, which must include the wanted ones."""
     import tempfile
 
     match = re.match(SIGNATURE, signature.decode("ascii", "replace"))
     if not match:
-        raise Unsigned("the signature is none of a bundle, or it is damaged")
+        raise Unsigned("the file is not a signature of a bundle, or it is damaged")
     text, armor = match.group(1), match.group(6)
     said = dict(line.split() for line in text.splitlines()[1:])
     for name, value in {"project": APP, **wanted}.items():
         if said[name] != value:
-            raise Unsigned("the signature is of another bundle, %(project)s %(release)s" % said)
+            raise Unsigned("the signature belongs to another bundle, %(project)s %(release)s" % said)
     with tempfile.TemporaryDirectory(prefix="deploykit-") as folder:
         with open(folder + "/signature", "w") as file:
             file.write(armor)
@@ -192,11 +192,11 @@ def keygen(text, *words):
 
 
 def verify(words):
-    """Judge a whole bundle by the signature beside it, before any of it runs."""
+    """Check a whole bundle against the signature beside it, before any of it runs."""
     if len(words) != 1:
-        raise Refused("verify takes a bundle")
+        raise Refused("verify takes one argument, a bundle")
     if SUDO not in ("", "0"):
-        raise Refused("verify reads what its caller may read: call it without sudo")
+        raise Refused("verify runs with its caller's permissions: call it without sudo")
     import hashlib
 
     path = os.path.abspath(os.path.join(FROM, words[0]))
@@ -205,31 +205,31 @@ def verify(words):
         for piece in iter(lambda: file.read(1 << 20), b""):
             digest.update(piece)
     try:
-        signature = ordinary(path + ".sig", 1 << 16)[0]
+        signature = read_regular(path + ".sig", 1 << 16)[0]
     except FileNotFoundError:
-        raise Unsigned("%s.sig is not there: the bundle is not signed" % path)
-    name, said = judge(signature, time.time(), bundle=digest.hexdigest())
+        raise Unsigned("%s.sig does not exist: the bundle is not signed" % path)
+    name, said = check_signature(signature, time.time(), bundle=digest.hexdigest())
     print("%s %s, signed by %s" % (APP, said["release"], name))
 
 
 def start(words):
     names = units(words)
-    admit(words[0])
-    become("systemctl", "start", *names)
+    require_signature(words[0])
+    execute("systemctl", "start", *names)
 
 
 def stop(words):
     names = units(words)
     release = words[0]
-    # systemd ends a service before the sockets that it comes after.
+    # systemd stops the service before the sockets that it starts after.
     sockets = ["%s-probe@%s.socket" % (APP, release)] if "web" in words[1:] else []
     code = call("systemctl", "stop", *names, *sockets)
-    # Those that did not end within their limit are told, one a line.
+    # Print the kinds that did not stop within their limit, one on each line.
     results = output("systemctl", "show", "--value", "--property=Result", *names).split()
     for kind, result in zip(words[1:], results):
         if result == "timeout":
             print(kind, flush=True)
-    # A killed instance stays in systemd's memory as failed; it is wanted no more.
+    # systemd remembers a killed instance as failed; it is no longer needed.
     if results != ["success"] * len(names):
         call("systemctl", "--quiet", "reset-failed", *names)
     return code
@@ -239,8 +239,8 @@ def log(words):
     if len(words) != 3:
         raise Refused("log takes a release, a kind and a number of lines")
     (name,) = units(words[:2])
-    lines = need(LINES, words[2], "number of lines")
-    become("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=" + name, "--lines=" + lines)
+    lines = validate(LINES, words[2], "number of lines")
+    execute("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=" + name, "--lines=" + lines)
 
 
 def run(words):
@@ -249,13 +249,13 @@ def run(words):
     cut = words.index("--")
     if cut < 2 or not words[cut + 1 :]:
         raise Refused("run takes a release, a token, -- and a command")
-    release = need(RELEASE, words[0], "release id")
-    token = need(TOKEN, words[1], "token")
-    admit(release)
-    variables = ["--setenv=" + need(VARIABLE, word, "variable that may be set") for word in words[2:cut]]
-    # systemd replaces $NAME in a command's words; a doubled one stands for itself.
+    release = validate(RELEASE, words[0], "release id")
+    token = validate(TOKEN, words[1], "token")
+    require_signature(release)
+    variables = ["--setenv=" + validate(VARIABLE, word, "variable that may be set") for word in words[2:cut]]
+    # systemd replaces $NAME in a command's arguments; $$ is a plain dollar sign.
     command = [word.replace("$", "$$") for word in words[cut + 1 :]]
-    become(
+    execute(
         "systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--pty", "--service-type=exec",
         "--unit=%s-run-%s" % (APP, token), "--working-directory=%s/%s/app" % (RELEASES, release),
         "--description=%s, a command of release %s" % (APP, release),
@@ -267,11 +267,11 @@ def run(words):
 def cancel(words):
     if len(words) != 1:
         raise Refused("cancel takes a token")
-    become("systemctl", "stop", "%s-run-%s.service" % (APP, need(TOKEN, words[0], "token")))
+    execute("systemctl", "stop", "%s-run-%s.service" % (APP, validate(TOKEN, words[0], "token")))
 
 
 def keys(words):
-    """Print the names of the options that the configuration sets, never a value."""
+    """Print the names of the options that the configuration sets, never their values."""
     found = set()
     try:
         more = sorted(name for name in os.listdir(ETC + "/conf.d") if name.endswith(".ini"))
@@ -290,11 +290,11 @@ def keys(words):
 
 
 def boot(words):
-    """Start what the last switch left live; the file belongs to the deploy user, so it is judged."""
+    """Start what was live last; the file belongs to the deploy user, so its words are validated."""
     if SUDO:
-        raise Refused("boot is for systemd")
+        raise Refused("only systemd may call boot")
     try:
-        text = ordinary(ENABLED, 4096)[0].decode("ascii", "replace")
+        text = read_regular(ENABLED, 4096)[0].decode("ascii", "replace")
     except FileNotFoundError:
         return 0  # nothing was released yet
     wanted = text.split()
@@ -320,7 +320,7 @@ def main(words):
 
 
 if __name__ == "__main__":
-    forget()
+    reset_environment()
     os.chdir("/")
     os.umask(0o022)
     sys.exit(main(sys.argv[1:]))
@@ -328,7 +328,7 @@ if __name__ == "__main__":
 
 
 def helper(site: Site, kinds: Sequence[Kind]) -> str:
-    """Return the helper of a site that keeps those kinds."""
+    """Return the text of the helper of a site with those kinds of processes."""
     values = {
         "APP": site.app,
         "RELEASES": str(site.releases),
@@ -354,7 +354,7 @@ def ini_source() -> str:
 
 
 def run_properties(site: Site) -> "list[tuple[str, str]]":
-    """Return the properties of a management command's unit: the site's sandbox, and how it ends."""
+    """Return the properties of a management command's unit: the site's sandbox, and how it stops."""
     return [*sandbox(site), ("KillMode", "mixed"), ("TimeoutStopSec", f"{site.drain:g}s")]
 
 

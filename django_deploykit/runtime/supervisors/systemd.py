@@ -1,4 +1,4 @@
-"""The supervisor of a real host: instances of units that setup installed, kept by systemd."""
+"""The supervisor of a server: systemd runs instances of the units that setup installed."""
 
 from __future__ import annotations
 
@@ -29,16 +29,19 @@ from .systemd_units import (
     units,
 )
 
-_PROOF = 1.0  # seconds that a process without a socket must live to count as up
-_REFUSED, _UNSIGNED = 64, 65  # the helper's exit codes: words it does not know; no signature
+_TRIAL = 1.0  # seconds that a process without a socket must run to count as up
+_REFUSED, _UNSIGNED = (
+    64,
+    65,
+)  # the helper's exit codes: arguments that it refuses; no valid signature
 _SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
 
 
-class Systemd:
-    """A :class:`~.supervisor.Supervisor` for the deploy user: asks freely, acts through the helper."""
+class SystemdSupervisor:
+    """A :class:`~.base.Supervisor` for the deploy user: reads freely, acts through root's helper."""
 
     def __init__(self, site: Site) -> None:
-        """``site`` was set up on this host."""
+        """``site`` must be set up on this host."""
         self.site = site
         self.kinds = [kind.name for kind in installed_kinds(site.app, read_units(site.app))]
 
@@ -50,32 +53,32 @@ class Systemd:
         command = ["systemctl", "show", "--all", "--no-pager", f"--property={shown}", *patterns]
         done = _run(command)
         if done.returncode:
-            raise ProcessError(f"systemd cannot be asked: {done.stderr.strip()}")
+            raise ProcessError(f"systemctl failed: {done.stderr.strip()}")
         return parse_instances(self.site.app, self.kinds, done.stdout)
 
     def start(self, release: str, processes: Sequence[str]) -> None:
         if not processes:
             return
-        self._judge_kinds(processes)
-        done = self._helped("start", release, *processes)
+        self._validate_kinds(processes)
+        done = self._call_helper("start", release, *processes)
         if done.returncode:
-            raise self._fallen(release, processes, done.stderr.strip())
+            raise self._failure(release, processes, done.stderr.strip())
         workers = [name for name in processes if name != "web"]
-        end = time.monotonic() + _PROOF
+        end = time.monotonic() + _TRIAL
         while workers and time.monotonic() < end:
-            self._judge_up(release, workers)
+            self._validate_up(release, workers)
             time.sleep(0.1)
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
         if not processes:
             return []
-        done = self._helped("stop", release, *processes)
+        done = self._call_helper("stop", release, *processes)
         if done.returncode:
             raise ProcessError(f"{release} could not be stopped", done.stderr.strip())
         return [name for name in processes if name in done.stdout.splitlines()]
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
-        """Write down what ``<app>.service`` starts after a reboot."""
+        """Write the file that names what ``<app>.service`` starts at boot."""
         text = " ".join([release, *processes]) + "\n"
         write_and_replace(enabled_path(self.site), text, sync=True)
 
@@ -83,25 +86,25 @@ class Systemd:
         return probe_path(self.site, release)
 
     def log(self, release: str, process: str, lines: int) -> List[str]:
-        done = self._helped("log", release, process, str(lines))
+        done = self._call_helper("log", release, process, str(lines))
         if done.returncode:
             raise ProcessError(f"the log of {process} cannot be read", done.stderr.strip())
         return done.stdout.splitlines()
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
-        """As the protocol says; ``env`` may hold ``DEPLOYKIT_…`` variables without secrets."""
+        """See :class:`~.base.Supervisor`; ``env`` may only contain ``DEPLOYKIT_…`` variables, no secrets."""
         token = secrets.token_hex(8)
         given = [f"{name}={value}" for name, value in sorted(env.items())]
-        words = [*self._helper(), "run", release, token, *given, "--", *argv]
-        # The command runs under systemd, and sudo belongs to root: neither hears this process.
-        return Command(words, cancel=lambda: self._canceled(token))
+        words = [*self._helper_command(), "run", release, token, *given, "--", *argv]
+        # The command runs under systemd and sudo as root: signals of this process reach neither.
+        return Command(words, cancel=lambda: self._cancel(token))
 
-    def _canceled(self, token: str) -> None:
-        self._helped("cancel", token)
+    def _cancel(self, token: str) -> None:
+        self._call_helper("cancel", token)
 
     def keys(self) -> List[str]:
-        """Return the names of the options that the configuration sets; root alone can read it."""
-        done = self._helped("keys")
+        """Return the names of the options that the configuration sets; only root can read it."""
+        done = self._call_helper("keys")
         if done.returncode:
             raise DeployKitError(
                 f"the configuration's option names cannot be read: {done.stderr.strip()}",
@@ -110,7 +113,7 @@ class Systemd:
         return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
     def drift(self) -> List[str]:
-        """Return the files that setup wrote which are no longer what they should be, by name."""
+        """Return the names of the files of setup that were changed or are missing."""
         there = read_units(self.site.app)
         kinds = installed_kinds(self.site.app, there)
         found = differing(units(self.site, kinds), there)
@@ -121,22 +124,22 @@ class Systemd:
             same = False
         return found if same else [*found, path.name]
 
-    def _judge_kinds(self, processes: Sequence[str]) -> None:
+    def _validate_kinds(self, processes: Sequence[str]) -> None:
         unknown = [name for name in processes if name not in self.kinds]
         if unknown:
             names = ", ".join(template_name(self.site.app, name) for name in unknown)
             raise ProcessError(
                 f"this host has no {names}",
-                "The Procfile changed: run --setup, then release again.",
+                "The Procfile has changed: run --setup, then release again.",
             )
 
-    def _judge_up(self, release: str, processes: Sequence[str]) -> None:
+    def _validate_up(self, release: str, processes: Sequence[str]) -> None:
         found = {one.process: one for one in self.instances() if one.release == release}
         for name in processes:
             if name not in found or not found[name].active or found[name].restarts:
-                raise self._fallen(release, [name], "")
+                raise self._failure(release, [name], "")
 
-    def _fallen(self, release: str, processes: Sequence[str], why: str) -> ProcessError:
+    def _failure(self, release: str, processes: Sequence[str], why: str) -> ProcessError:
         found = {one.process: one for one in self.instances() if one.release == release}
         down = [
             name
@@ -146,32 +149,32 @@ class Systemd:
         name = (down or list(processes))[0]
         lines = self.log(release, name, LAST_LINES)
         hint = "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else why
-        return ProcessError(f"{name} of {release} did not come up", hint)
+        return ProcessError(f"{name} of {release} did not start", hint)
 
-    def _helper(self) -> List[str]:
+    def _helper_command(self) -> List[str]:
         path = str(helper_path(self.site.app))
         return [path] if os.geteuid() == 0 else ["sudo", "-n", path]
 
-    def _helped(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        done = _run([*self._helper(), *words])
+    def _call_helper(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        done = _run([*self._helper_command(), *words])
         if done.returncode == _UNSIGNED:
             raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
         if done.returncode == _REFUSED:
             raise DeployKitError(done.stderr.strip(), "Run --setup again.")
         if done.returncode and done.stderr.startswith("sudo:"):
             raise DeployKitError(
-                f"this user may not act for {self.site.app} here: {done.stderr.strip()}",
+                f"this user may not manage {self.site.app} here: {done.stderr.strip()}",
                 "Connect as the deploy user that --setup made, or run --setup again.",
             )
         return done
 
 
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
-    """Run a command out of reach of the terminal's Ctrl-C; an interrupt is heard after its end.
+    """Run a command that Ctrl-C does not reach; an interrupt is handled after it has ended.
 
-    What takes the command back must not run beside it: a stop would hit the start.
+    The commands that undo it must not run at the same time: a stop would overtake the start.
     """
-    with _heard_later():
+    with _interrupts_deferred():
         return subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -184,8 +187,8 @@ def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 
 
 @contextmanager
-def _heard_later() -> Iterator[None]:
-    """Let an interrupt wait for the end of the block."""
+def _interrupts_deferred() -> Iterator[None]:
+    """Handle an interrupt at the end of the block."""
     before = signal.getsignal(signal.SIGINT)
     main = threading.current_thread() is threading.main_thread()
     if not main or before in (signal.SIG_IGN, None):
@@ -202,7 +205,7 @@ def _heard_later() -> Iterator[None]:
 
 
 def parse_instances(app: str, kinds: Sequence[str], text: str) -> List[Running]:
-    """Return the instances that ``systemctl show`` names, but for those that are gone."""
+    """Return the instances that ``systemctl show`` lists, except those that have ended."""
     found = []
     for block in text.split("\n\n"):
         facts = dict(line.partition("=")[::2] for line in block.splitlines())
@@ -231,6 +234,6 @@ def _instance(app: str, kinds: Sequence[str], name: str) -> "Tuple[str, str] | N
 
 
 def differing(wanted: Dict[str, str], there: Dict[str, str]) -> List[str]:
-    """Return the names of units that are missing, differ, or are there without being wanted."""
+    """Return the names of units that are missing, different or superfluous."""
     names = sorted(set(wanted) | set(there))
     return [name for name in names if wanted.get(name) != there.get(name)]

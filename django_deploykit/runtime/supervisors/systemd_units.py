@@ -2,8 +2,8 @@
 
 ``<app>.socket`` listens for the site. Each release's web process is an instance of
 ``<app>-web@.service`` that gets this socket and one of its own, ``<app>-probe@.socket``; other
-processes are instances of ``<app>-PROCESS@.service``. ``<app>.service`` is what stands for all of
-them: it starts the live release when the machine boots, and stops everything.
+processes are instances of ``<app>-PROCESS@.service``. ``<app>.service`` represents all of them: it
+starts the live release when the machine boots, and stops everything.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..base.site import Site
 from ..bundle.manifest import Process
+from ..servers import SERVERS, server_in
 
 FOLDER = Path("/etc/systemd/system")
 HELPERS = Path("/usr/local/libexec")
 _HEADER = "# Written by django-deploykit for {app} ({kind})"
 _WRITTEN = re.compile(r"# Written by django-deploykit for ([a-z][a-z0-9-]*) \(([A-Za-z0-9_-]+)\)")
-_GUNICORN = re.compile(r"(?:^|[\s/;&|])gunicorn(?:\s|$)")
 
-# What a process of a site may do. What is left out is left out for a reason: W^X memory breaks
-# ctypes callbacks and numeric libraries, and a site talks to databases and mail servers, so it keeps
-# the network.
+# The restrictions of a site's processes. MemoryDenyWriteExecute is missing because it breaks ctypes
+# callbacks and numeric libraries; the network stays, for databases and mail servers.
 _SANDBOX = (
     ("NoNewPrivileges", "yes"),
     ("CapabilityBoundingSet", ""),
@@ -59,24 +58,20 @@ _SANDBOX = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A process that a site keeps; ``notify`` says that it tells systemd when it is ready."""
+    """A kind of process of a site, with a unit of its own; ``notify``: it tells systemd when ready."""
 
     name: str
     notify: bool = False
 
 
 def kinds_of(processes: Iterable[Process], roles: Sequence[str]) -> Tuple[Kind, ...]:
-    """Return the kinds of a Procfile that run on a host with those roles, ``web`` first.
-
-    Only gunicorn is known to tell systemd when it is ready; whether another server answers is
-    asked over HTTP anyway.
-    """
+    """Return the kinds of a Procfile that run on a host with those roles, ``web`` first."""
     found: Dict[str, Kind] = {}
     for process in processes:
         if process.name == "release" or (roles and process.name not in roles):
             continue
-        notify = process.name == "web" and bool(_GUNICORN.search(process.command))
-        found[process.name] = Kind(process.name, notify)
+        server = server_in(process.command) if process.name == "web" else None
+        found[process.name] = Kind(process.name, notify=server is not None and server.notifies)
     return tuple(sorted(found.values(), key=lambda kind: (kind.name != "web", kind.name)))
 
 
@@ -86,7 +81,7 @@ def helper_path(app: str) -> Path:
 
 
 def enabled_path(site: Site) -> Path:
-    """Return the file that says what comes up after a reboot: ``RELEASE KIND...``, one line."""
+    """Return the file that names what starts at boot, on one line: ``RELEASE KIND...``."""
     return site.root / "enabled"
 
 
@@ -101,7 +96,7 @@ def template_name(app: str, kind: str) -> str:
 
 
 def probe_path(site: Site, release: str) -> str:
-    """Return the socket where only that release's web process answers."""
+    """Return the path of the socket where only that release's web process answers."""
     return f"/run/{site.app}/probe-{release}.sock"
 
 
@@ -117,7 +112,7 @@ def units(site: Site, kinds: Sequence[Kind]) -> Dict[str, str]:
 
 
 def umbrella(site: Site) -> str:
-    """Return the unit that starts what is live and stops everything."""
+    """Return the unit that starts the live release and stops everything."""
     app = site.app
     return _unit(
         app,
@@ -139,7 +134,7 @@ def umbrella(site: Site) -> str:
 
 
 def live_socket(site: Site) -> str:
-    """Return the unit of the socket that the site is reached at."""
+    """Return the unit of the socket where the site listens."""
     lines = [
         ("ListenStream", site.listen),
         ("Service", f"{site.app}.service"),
@@ -164,14 +159,14 @@ def live_socket(site: Site) -> str:
 
 
 def probe_socket(site: Site) -> str:
-    """Return the unit of the socket where only one release answers."""
+    """Return the unit of the socket where only one release answers, for probes."""
     app = site.app
     return _unit(
         app,
         "probe",
         {
             "Unit": [
-                ("Description", f"{app}, where release %i alone is asked"),
+                ("Description", f"{app}, probes of release %i"),
                 ("PartOf", f"{app}.service"),
             ],
             "Socket": [
@@ -194,7 +189,7 @@ def service(site: Site, kind: Kind) -> str:
         ("Description", f"{app}, {kind.name} of release %i"),
         ("PartOf", f"{app}.service"),
         ("After", "network.target postgresql.service mariadb.service redis-server.service"),
-        ("StartLimitIntervalSec", "0"),  # a database that comes up late is waited for
+        ("StartLimitIntervalSec", "0"),  # keep trying until a late database is up
     ]
     if web:
         unit += [("Requires", sockets), ("After", sockets)]
@@ -209,24 +204,26 @@ def service(site: Site, kind: Kind) -> str:
         ("KillMode", "mixed"),
     ]
     if web:
-        lines.append(("Environment", f"GUNICORN_CMD_ARGS=--graceful-timeout={site.drain:.0f}"))
+        for server in SERVERS.values():
+            environment = server.unit_environment(site.drain)
+            lines += [("Environment", f"{key}={value}") for key, value in environment.items()]
     return _unit(app, kind.name, {"Unit": unit, "Service": [*lines, *sandbox(site)]})
 
 
 def sandbox(site: Site) -> List[Tuple[str, str]]:
-    """Return the properties of every process of a site, also of a management command."""
+    """Return the properties of every process of a site, management commands included."""
     app = site.app
     return [
         ("User", app),
         ("Group", app),
         ("StateDirectory", app),
         ("StateDirectoryMode", "0750"),
-        # The configuration belongs to root; the process gets a copy that nobody else can read, and
-        # an empty folder in its place, so that what it cannot read is no error.
+        # The configuration belongs to root. The process gets a private copy, and an empty folder in
+        # place of the original, so that the settings do not stumble over files that they cannot read.
         ("LoadCredential", f"{app}.ini:{site.ini}"),
         ("LoadCredential", f"conf.d:{site.etc}/conf.d"),
         ("TemporaryFileSystem", f"{site.etc}:ro"),
-        # Used where a profile of that name is loaded; the dash lets its absence be no error.
+        # Applies if a profile of that name is loaded; with the dash a missing one is no error.
         ("AppArmorProfile", f"-deploykit-{app}"),
         ("Environment", f"DEPLOYKIT_DATA={site.data}"),
         ("Environment", "PYTHONUNBUFFERED=1"),
@@ -235,7 +232,7 @@ def sandbox(site: Site) -> List[Tuple[str, str]]:
 
 
 def written_for(text: str) -> Optional[Tuple[str, str]]:
-    """Return for which app, and which of its kinds, a unit was written, None where it is not ours."""
+    """Return the app and the kind that a unit was written for, or None if it is not ours."""
     match = _WRITTEN.match(text)
     return (match.group(1), match.group(2)) if match else None
 
@@ -251,7 +248,7 @@ def installed_kinds(app: str, texts: Mapping[str, str]) -> Tuple[Kind, ...]:
 
 
 def listening(app: str, texts: Mapping[str, str]) -> str:
-    """Return where the installed socket of the app listens, "" where there is none."""
+    """Return where the installed socket of the app listens, "" if there is none."""
     match = re.search(r"^ListenStream=(.*)$", texts.get(f"{app}.socket", ""), re.MULTILINE)
     return match[1] if match else ""
 
@@ -271,7 +268,7 @@ def read_units(app: str, folder: Path = FOLDER) -> Dict[str, str]:
 
 
 def _unit(app: str, kind: str, sections: Mapping[str, Sequence[Tuple[str, str]]]) -> str:
-    lines = [_HEADER.format(app=app, kind=kind), "# Changes belong in a drop-in: systemctl edit."]
+    lines = [_HEADER.format(app=app, kind=kind), "# Do not edit; use a drop-in: systemctl edit."]
     for title, options in sections.items():
         lines += ["", f"[{title}]", *(f"{key}={value}" for key, value in options)]
     return "\n".join(lines) + "\n"

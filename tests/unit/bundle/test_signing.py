@@ -15,7 +15,7 @@ from django_deploykit.bundle.signing import sign
 from django_deploykit.errors import BundleError
 from django_deploykit.management.bundling import sign_built
 from django_deploykit.release.upload import fitting_signature
-from django_deploykit.runtime.bundle.signature import beside, parse, state, verify
+from django_deploykit.runtime.bundle.signature import make_statement, parse, signature_path, verify
 from tests.bundles import make_manifest
 
 pytestmark = pytest.mark.skipif(
@@ -62,11 +62,11 @@ def bundle(tmp_path: Path) -> Path:
 def good(path: Path, key: Path) -> bool:
     allowed = path.with_name("allowed_signers")
     allowed.write_text("ann@example.com " + key.with_suffix(".pub").read_text())
-    signature = parse(beside(path).read_text())
+    signature = parse(signature_path(path).read_text())
     return (
         verify(signature, allowed) == "ann@example.com"
-        and signature.statement == state(MANIFEST, DIGEST)
-        and fitting_signature(path, MANIFEST) == beside(path).read_text()
+        and signature.statement == make_statement(MANIFEST, DIGEST)
+        and fitting_signature(path, MANIFEST) == signature_path(path).read_text()
     )
 
 
@@ -130,22 +130,22 @@ def test_the_environment_may_name_the_key(
     path = bundle(tmp_path)
     assert sign_built(built(path), "") is None
     monkeypatch.setenv("DEPLOYKIT_SIGN", str(key))
-    assert sign_built(built(path), "") == beside(path)
+    assert sign_built(built(path), "") == signature_path(path)
     assert good(path, key)
 
 
 def test_an_earlier_signature_stays_while_it_is_of_these_bytes(tmp_path: Path, key: Path) -> None:
     path = bundle(tmp_path)
     sign_built(built(path), str(key))
-    text = beside(path).read_text()
-    assert sign_built(built(path), "") == beside(path)
-    assert beside(path).read_text() == text
+    text = signature_path(path).read_text()
+    assert sign_built(built(path), "") == signature_path(path)
+    assert signature_path(path).read_text() == text
     assert sign_built(built(path, "e" * 64), "") is None
-    assert not beside(path).exists()
+    assert not signature_path(path).exists()
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "\u00e9"])
 def test_what_is_no_signature_of_this_bundle_does_not_travel(tmp_path: Path, text: str) -> None:
     path = bundle(tmp_path)
-    beside(path).write_text(text, encoding="utf-8")
+    signature_path(path).write_text(text, encoding="utf-8")
     assert fitting_signature(path, MANIFEST) == ""

@@ -31,7 +31,7 @@ def test_reports_every_line_that_is_not_a_process() -> None:
 
 
 def test_web_is_gunicorn_with_the_ports_and_workers_of_the_environment() -> None:
-    web = default_web("shop.wsgi:application", "", uvicorn=False)
+    web = default_web("shop.wsgi:application", "", [])
     assert web is not None
     assert web.command.startswith("gunicorn ")
     for words in ("${PORT:-8000}", "${WEB_CONCURRENCY:-2}", "--threads 4", "shop.wsgi:application"):
@@ -39,7 +39,7 @@ def test_web_is_gunicorn_with_the_ports_and_workers_of_the_environment() -> None
 
 
 def test_an_asynchronous_project_needs_uvicorn() -> None:
-    assert default_web("", "shop.asgi:application", uvicorn=False) is None
-    web = default_web("", "shop.asgi:application", uvicorn=True)
+    assert default_web("", "shop.asgi:application", ["gunicorn"]) is None
+    web = default_web("", "shop.asgi:application", ["uvicorn"])
     assert web is not None
     assert "UvicornWorker" in web.command

@@ -14,7 +14,7 @@ from django_deploykit.bundle.formats.pyz import FORMAT, write, zip_time
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.bundle.manifest import dump_list
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.bundle.seal import DamagedError, judge_seal
+from django_deploykit.runtime.bundle.seal import DamagedError, validate_seal
 from django_deploykit.runtime.sources import sources
 from tests.bundles import entries_of, layer_zip, make_layer, make_manifest
 
@@ -40,7 +40,7 @@ def test_the_reader_reads_what_was_written(tmp_path: Path, content: Content) -> 
     data = path.read_bytes()
     assert (digest, size) == (hashlib.sha256(data).hexdigest(), len(data))
     assert path.stat().st_mode & 0o777 == 0o755
-    judge_seal(path)
+    validate_seal(path)
     with BundleFile(path) as bundle:
         assert bundle.manifest == content.manifest
         assert bundle.read("sample.ini") == b"[site]\n"
@@ -68,7 +68,7 @@ def test_the_seal_finds_a_changed_byte(tmp_path: Path, content: Content, positio
     data[position] ^= 1
     path.write_bytes(data)
     with pytest.raises(DamagedError):
-        judge_seal(path)
+        validate_seal(path)
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path: Path, content: Content) -> None:

@@ -105,7 +105,7 @@ def test_an_archive_without_a_listed_content_is_refused(tmp_path: Path) -> None:
     data = io.BytesIO()
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(data, "w") as target:
         target.writestr("app/a.css", source.read("app/a.css"))
-    with pytest.raises(DamagedError, match="does not hold the files"):
+    with pytest.raises(DamagedError, match="does not contain the files"):
         list(layer_files(data, entries, "layer"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from django_deploykit.bundle.stores import folder
 from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.project import Project
-from django_deploykit.runtime.bundle.signature import beside
+from django_deploykit.runtime.bundle.signature import signature_path
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_keeps_the_ten_newest_files_not_the_ten_newest_commits(project: Project)
 def test_removes_a_signature_with_its_bundle(project: Project) -> None:
     paths = [bundle(project, 1 + number, 1000 + number) for number in range(11)]
     for path in paths[:2]:
-        put(beside(path), 1)
+        put(signature_path(path), 1)
     folder.add(project, paths[-1])
-    assert [beside(path).exists() for path in paths[:2]] == [False, True]
+    assert [signature_path(path).exists() for path in paths[:2]] == [False, True]
 
 
 def test_keeps_files_that_the_user_named(project: Project) -> None:

@@ -139,7 +139,7 @@ def test_an_interrupt_cuts_what_is_sent(ready: Local) -> None:
 
     interrupter = threading.Thread(target=interrupt)
     interrupter.start()
-    with pytest.raises(DeployKitError, match="the connection ended while files were sent"):
+    with pytest.raises(DeployKitError, match="the connection ended during the transfer"):
         ready.call(RECEIVE, stream=Slow())  # type: ignore[arg-type]
     interrupter.join()
 

@@ -1,111 +1,194 @@
-"""Jobs in child processes."""
+"""Jobs and work in child processes.
+
+A pytest worker of xdist has several threads, so it gets no children. What needs them runs in a
+Python of its own, which calls a function of this module.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.base.workers import Beside, ahead
+from django_deploykit.runtime.base import workers
+from django_deploykit.runtime.base.workers import Background, Pool
 
 
-@pytest.fixture(autouse=True)
-def processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+def run_alone(function: str, folder: Path) -> None:
+    """Run a function of this module in a process with one thread, as on a machine with two processors."""
+    code = (
+        "import os, sys, pathlib; os.cpu_count = lambda: 2\n"
+        f"from tests.unit.runtime.base import test_workers as module\n"
+        f"module.{function}(pathlib.Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
-def test_jobs_run_in_other_processes_and_are_followed_here(tmp_path: Path) -> None:
-    jobs, followed = Beside(10), []
+@pytest.mark.parametrize(
+    "function",
+    [
+        "jobs_run_in_other_processes",
+        "a_failed_job_is_concluded_too",
+        "all_jobs_are_waited_for",
+        "a_name_runs_once_at_a_time",
+        "waiting_jobs_have_a_total_weight",
+        "work_runs_in_another_process",
+        "work_whose_process_fails_is_done_here",
+        "closing_waits_for_the_child",
+        "a_second_thread_ends_forking",
+    ],
+)
+def test_with_children(tmp_path: Path, function: str) -> None:
+    run_alone(function, tmp_path)
+
+
+def jobs_run_in_other_processes(folder: Path) -> None:
+    pool, concluded = Pool(10), []
     for name in ("a", "b", "c", "d", "e"):
-        path = tmp_path / name
-        jobs.do(
+        path = folder / name
+        pool.submit(
             name,
             1,
             lambda path=path: path.write_text(str(os.getpid())),  # type: ignore[misc]
-            lambda path=path: followed.append(int(path.read_text())),  # type: ignore[misc]
+            lambda path=path: concluded.append(int(path.read_text())),  # type: ignore[misc]
         )
-    jobs.finish()
-    assert len(followed) == 5
-    assert os.getpid() not in followed
+    pool.finish()
+    assert len(concluded) == 5
+    assert os.getpid() not in concluded
 
 
-def test_a_job_that_fails_is_followed_all_the_same() -> None:
-    jobs, followed = Beside(10), []
-    jobs.do("bad", 1, lambda: 1 / 0, lambda: followed.append("bad"))  # type: ignore[arg-type]
-    jobs.finish()
-    assert followed == ["bad"]
+def a_failed_job_is_concluded_too(folder: Path) -> None:
+    pool, concluded = Pool(10), []
+    pool.submit("bad", 1, lambda: 1 / 0, lambda: concluded.append("bad"))  # type: ignore[arg-type]
+    pool.finish()
+    assert concluded == ["bad"]
 
 
-def test_all_are_waited_for_though_one_ends_badly(tmp_path: Path) -> None:
-    jobs, followed, go = Beside(10), [], tmp_path / "go"
+def all_jobs_are_waited_for(folder: Path) -> None:
+    pool, concluded, go = Pool(10), [], folder / "go"
 
     def full() -> None:
         raise OSError("the disk is full")
 
-    # Had the first ended by then, its failure would already meet who hands in the second.
-    jobs.do("first", 1, lambda: _await(go), full)
-    jobs.do("second", 1, (tmp_path / "second").touch, lambda: followed.append("second"))
+    # If the first had ended by then, submitting the second would raise its error already.
+    pool.submit("first", 1, lambda: _await(go), full)
+    pool.submit("second", 1, (folder / "second").touch, lambda: concluded.append("second"))
     go.touch()
     with pytest.raises(OSError, match="full"):
-        jobs.finish()
-    assert followed == ["second"]
-    assert (tmp_path / "second").exists()
+        pool.finish()
+    assert concluded == ["second"]
+    assert (folder / "second").exists()
 
 
-def test_a_name_is_under_way_once() -> None:
-    jobs, followed = Beside(10), []
+def a_name_runs_once_at_a_time(folder: Path) -> None:
+    pool, concluded = Pool(10), []
     for number in (1, 2):
-        jobs.do("same", 1, lambda: None, lambda number=number: followed.append(number))  # type: ignore[misc]
-        assert followed == [1][: number - 1]
-    jobs.finish()
-    assert followed == [1, 2]
+        pool.submit("same", 1, lambda: None, lambda number=number: concluded.append(number))  # type: ignore[misc]
+        assert concluded == [1][: number - 1]
+    pool.finish()
+    assert concluded == [1, 2]
 
 
-def test_one_processor_does_all_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    followed: list[str] = []
-    Beside(10).do("a", 1, lambda: followed.append("never"), lambda: followed.append("done"))
-    assert followed == ["done"]
-
-
-def test_jobs_wait_for_each_other_up_to_a_weight(tmp_path: Path) -> None:
-    jobs = Beside(10)
-    go = tmp_path / "go"
-
-    followed: list[str] = []
+def waiting_jobs_have_a_total_weight(folder: Path) -> None:
+    pool, go = Pool(10), folder / "go"
+    concluded: list[str] = []
     for name in ("a", "b", "c", "d"):  # two run, and two wait
-        jobs.do(name, 5, lambda: _await(go), lambda name=name: followed.append(name))  # type: ignore[misc]
-    assert followed == []
+        pool.submit(name, 5, lambda: _await(go), lambda name=name: concluded.append(name))  # type: ignore[misc]
+    assert concluded == []
     go.touch()
-    jobs.do("e", 1, lambda: None, lambda: followed.append("e"))
-    assert followed != []
-    jobs.finish()
-    assert sorted(followed) == ["a", "b", "c", "d", "e"]
+    pool.submit("e", 1, lambda: None, lambda: concluded.append("e"))
+    assert concluded != []
+    pool.finish()
+    assert sorted(concluded) == ["a", "b", "c", "d", "e"]
 
 
-def test_work_is_done_ahead_in_another_process() -> None:
-    found = ahead(lambda: [str(os.getpid())])
-    assert found() == found()
-    assert found() != [str(os.getpid())]
+def work_runs_in_another_process(folder: Path) -> None:
+    background = Background(os.getpid)
+    assert background.result() == background.result() != os.getpid()
+    assert background.close() == b""
 
 
-def test_work_whose_process_fails_is_done_here(tmp_path: Path) -> None:
-    here = os.getpid()
+def work_whose_process_fails_is_done_here(folder: Path) -> None:
+    here, calls = os.getpid(), []
 
-    def work() -> list[str]:
+    def work() -> str:
         if os.getpid() != here:
             raise OSError("no memory")
-        return ["done"]
+        calls.append("here")
+        return "done"
 
-    assert ahead(work)() == ["done"]
+    background = Background(work)
+    assert (background.result(), background.result()) == ("done", "done")
+    assert calls == ["here"]
 
 
-def test_one_processor_does_work_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def closing_waits_for_the_child(folder: Path) -> None:
+    background = Background((folder / "done").touch)
+    assert background.close() == b"null"
+    assert (folder / "done").exists()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def a_second_thread_ends_forking(folder: Path) -> None:
+    assert workers.child_limit() == 2
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        with pytest.raises(RuntimeError, match="several threads"):
+            workers.fork()
+        assert Background(os.getpid).result() == os.getpid()
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_without_children_the_conclusion_does_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    found = ahead(lambda: [str(os.getpid())])
-    assert found() == [str(os.getpid())]
+    concluded: list[str] = []
+    Pool(10).submit("a", 1, lambda: concluded.append("no"), lambda: concluded.append("yes"))
+    assert concluded == ["yes"]
+
+
+def test_without_children_work_is_done_when_its_result_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    calls: list[str] = []
+    background = Background(lambda: calls.append("done"))
+    assert calls == []
+    background.result()
+    background.result()
+    assert calls == ["done"]
+
+
+def test_what_is_wrong_is_raised_here() -> None:
+    def work() -> None:
+        raise OSError("wrong")
+
+    background = Background(work)
+    with pytest.raises(OSError, match="wrong"):
+        background.result()
+    background.close()
+
+
+def test_the_runtime_forks_only_where_it_is_safe() -> None:
+    """The verb server starts each verb from a process that never has a second thread."""
+    package = Path(workers.__file__).parents[1]
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if "os.fork(" in path.read_text(encoding="utf-8")
+    }
+    assert found <= {"base/workers.py", "cli/server.py"}
 
 
 def _await(path: Path) -> None:

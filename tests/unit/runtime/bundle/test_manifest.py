@@ -13,9 +13,9 @@ from django_deploykit.runtime.bundle.manifest import (
     Manifest,
     ManifestError,
     dump_list,
-    judge_entries,
     load_list,
     tree_digest,
+    validate_entries,
 )
 from tests.bundles import Tree, make_layer, make_manifest
 
@@ -235,39 +235,39 @@ def test_refuses_a_damaged_list(text: str) -> None:
     ],
 )
 def test_refuses_a_path_that_leaves_the_release_or_replaces_a_part_of_it(path: str) -> None:
-    with pytest.raises(ManifestError, match="may not hold"):
-        judge_entries([FileEntry(path, 0o644, 0, H)], H)
+    with pytest.raises(ManifestError, match="is not allowed"):
+        validate_entries([FileEntry(path, 0o644, 0, H)], H)
 
 
 @pytest.mark.parametrize("mode", [0, 0o600, 0o777, 0o4755, 0o2755, 0o120777, 0o100644, -1])
 def test_refuses_modes_other_than_two(mode: int) -> None:
-    with pytest.raises(ManifestError, match="may not hold"):
-        judge_entries([FileEntry("app/x", mode, 0, H)], H)
+    with pytest.raises(ManifestError, match="is not allowed"):
+        validate_entries([FileEntry("app/x", mode, 0, H)], H)
 
 
 def test_refuses_doubles_negative_sizes_and_bad_digests() -> None:
     good = FileEntry("app/x", 0o644, 0, H)
     bad_size, bad_digest = FileEntry("app/y", 0o644, -1, H), FileEntry("app/y", 0o644, 1, "x")
     for entries in ([good, good], [bad_size], [bad_digest]):
-        with pytest.raises(ManifestError, match="may not hold"):
-            judge_entries(entries, H)
+        with pytest.raises(ManifestError, match="is not allowed"):
+            validate_entries(entries, H)
 
 
 def test_refuses_a_path_that_is_a_file_and_a_folder() -> None:
     entries = [FileEntry("app/x/y", 0o644, 0, H), FileEntry("app/x", 0o644, 0, H)]
     for order in (entries, entries[::-1]):
-        with pytest.raises(ManifestError, match="may not hold"):
-            judge_entries(order, H)
+        with pytest.raises(ManifestError, match="is not allowed"):
+            validate_entries(order, H)
 
 
 @pytest.mark.parametrize("path", ["bin/python", "bin/python3", "bin/python3.11", "bin/activate"])
 def test_refuses_what_a_release_makes_itself(path: str) -> None:
-    with pytest.raises(ManifestError, match="may not hold"):
-        judge_entries([FileEntry(path, 0o755, 0, H)], H)
+    with pytest.raises(ManifestError, match="is not allowed"):
+        validate_entries([FileEntry(path, 0o755, 0, H)], H)
 
 
 def test_accepts_the_folders_of_a_virtualenv() -> None:
     for top in ("app", "bin", "etc", "etcetera", "include", "lib", "man", "share", "src"):
-        judge_entries([FileEntry(f"{top}/x y", 0o755, 0, H)], H)
-    judge_entries([FileEntry("lib/python3.11/site-packages/ä.py", 0o644, 0, H)], H)
-    judge_entries([FileEntry("LICENSE", 0o644, 0, H)], H)  # a data file of a distribution
+        validate_entries([FileEntry(f"{top}/x y", 0o755, 0, H)], H)
+    validate_entries([FileEntry("lib/python3.11/site-packages/ä.py", 0o644, 0, H)], H)
+    validate_entries([FileEntry("LICENSE", 0o644, 0, H)], H)  # a data file of a distribution

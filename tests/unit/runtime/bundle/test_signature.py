@@ -48,7 +48,7 @@ class Desk:
     def sign(
         self, manifest: Manifest = MANIFEST, key: str = "ann", namespace: str = "django-deploykit"
     ) -> str:
-        statement = signature.state(manifest, BUNDLE)
+        statement = signature.make_statement(manifest, BUNDLE)
         done = subprocess.run(
             ["ssh-keygen", "-Y", "sign", "-q", "-n", namespace, "-f", str(self.folder / key)],
             input=statement.text(),
@@ -64,7 +64,7 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").write_text(manifest.dumps())
         if text:
-            signature.keep(folder, text)
+            signature.store(folder, text)
 
     def admitted(self) -> str:
         """Return why root's helper does not let the release start, "" where it does."""
@@ -72,7 +72,7 @@ class Desk:
         exec(compile(helper(self.site, (Kind("web"),)), "helper", "exec"), space)
         space["call"] = lambda *_: 3  # nothing runs
         try:
-            space["admit"](MANIFEST.release_id)  # type: ignore[operator]
+            space["require_signature"](MANIFEST.release_id)  # type: ignore[operator]
         except space["Unsigned"] as error:  # type: ignore[misc]
             return str(error)
         return ""
@@ -97,22 +97,22 @@ def desk(keys: Path, tmp_path: Path) -> Desk:
 
 def refusal(desk: Desk, text: str, manifest: Manifest = MANIFEST) -> str:
     with pytest.raises(SignatureError) as caught:
-        signature.judge(desk.site, manifest, text)
+        signature.verify_bundle(desk.site, manifest, text)
     assert caught.value.hint
     return caught.value.message
 
 
 def test_says_who_signed(desk: Desk) -> None:
     text = desk.sign()
-    assert signature.judge(desk.site, MANIFEST, text) == "ann@example.com"
+    assert signature.verify_bundle(desk.site, MANIFEST, text) == "ann@example.com"
     desk.release(text)
-    assert signature.judge_release(desk.site, MANIFEST.release_id, MANIFEST) == "ann@example.com"
+    assert signature.verify_release(desk.site, MANIFEST.release_id, MANIFEST) == "ann@example.com"
     assert desk.admitted() == ""
 
 
 def test_a_host_that_does_not_ask_takes_everything(desk: Desk) -> None:
     (desk.site.etc / "allowed_signers").unlink()
-    assert signature.judge(desk.site, MANIFEST, "") == ""
+    assert signature.verify_bundle(desk.site, MANIFEST, "") == ""
     desk.release("")
     assert desk.admitted() == ""
 
@@ -122,7 +122,7 @@ def test_refuses_what_is_not_signed(desk: Desk) -> None:
     desk.release("")
     assert "is not signed" in desk.admitted()
     with pytest.raises(SignatureError, match="is not signed"):
-        signature.judge_release(desk.site, MANIFEST.release_id, MANIFEST)
+        signature.verify_release(desk.site, MANIFEST.release_id, MANIFEST)
 
 
 def test_refuses_a_signer_who_is_not_listed(desk: Desk) -> None:
@@ -172,7 +172,7 @@ def test_refuses_a_revoked_key(desk: Desk) -> None:
 def test_takes_any_listed_name_also_by_a_pattern(desk: Desk) -> None:
     desk.allow("# who may release\n", "bob@example.com {bob}\n", "*@ci,ann@x {ann}\n")
     text = desk.sign()
-    assert signature.judge(desk.site, MANIFEST, text) == "*@ci"
+    assert signature.verify_bundle(desk.site, MANIFEST, text) == "*@ci"
     desk.release(text)
     assert desk.admitted() == ""
 
@@ -183,13 +183,15 @@ def test_a_key_that_expires_after_the_release_came_lets_it_start_again(desk: Des
     desk.release(text)
     desk.allow('ann@example.com valid-before="20200101" {ann}\n')
     assert "expired" in refusal(desk, text)
-    assert signature.judge(desk.site, MANIFEST, text, when=1.5e9) == "ann@example.com"
+    assert signature.verify_bundle(desk.site, MANIFEST, text, when=1.5e9) == "ann@example.com"
     desk.allow('ann@example.com valid-before="20980101" {ann}\n')
-    came = signature.kept(desk.site.releases / MANIFEST.release_id).lstat().st_ctime
+    came = (
+        signature.release_signature_path(desk.site.releases / MANIFEST.release_id).lstat().st_ctime
+    )
     later = came + 100 * 365 * 24 * 3600.0
     with pytest.raises(SignatureError, match="expired"):
-        signature.judge(desk.site, MANIFEST, text, when=later)
-    assert signature.judge_release(desk.site, MANIFEST.release_id, MANIFEST) == "ann@example.com"
+        signature.verify_bundle(desk.site, MANIFEST, text, when=later)
+    assert signature.verify_release(desk.site, MANIFEST.release_id, MANIFEST) == "ann@example.com"
     assert desk.admitted() == ""
 
 
@@ -205,9 +207,9 @@ OTHERS = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_refuses_the_signature_of_another_bundle(desk: Desk, what: str) -> None:
     text = desk.sign(OTHERS[what])
-    assert "of another bundle" in refusal(desk, text)
+    assert "belongs to another bundle" in refusal(desk, text)
     desk.release(text)
-    assert "of another bundle" in desk.admitted()
+    assert "belongs to another bundle" in desk.admitted()
 
 
 @pytest.mark.parametrize("field", ["release", "manifest", "bundle", "project"])
@@ -248,7 +250,7 @@ def test_a_list_that_cannot_be_read_asks_all_the_same(desk: Desk) -> None:
     path = desk.site.etc / "allowed_signers"
     path.unlink()
     path.symlink_to(desk.site.etc / "nothing")
-    assert signature.wanted(desk.site)
+    assert signature.is_required(desk.site)
     refusal(desk, desk.sign())
     desk.release(desk.sign())
     assert desk.admitted()
@@ -264,19 +266,19 @@ def test_holds_the_whole_file_to_the_statement(desk: Desk, tmp_path: Path) -> No
     path = tmp_path / "shop.pyz"
     path.write_bytes(b"bundle")
     digest = hashlib.sha256(b"bundle").hexdigest()
-    stated = signature.Signature(signature.state(MANIFEST, digest), "")
-    signature.judge_file(path, stated)
+    stated = signature.Signature(signature.make_statement(MANIFEST, digest), "")
+    signature.validate_file(path, stated)
     path.write_bytes(b"bundlE")
     with pytest.raises(SignatureError, match="not the file that was signed"):
-        signature.judge_file(path, stated)
+        signature.validate_file(path, stated)
 
 
 def test_reads_no_link_in_the_place_of_a_signature(tmp_path: Path) -> None:
     path = tmp_path / "shop.pyz"
-    assert signature.read_beside(path) == ""
-    signature.beside(path).symlink_to("/etc/hostname")
+    assert signature.read_signature(path) == ""
+    signature.signature_path(path).symlink_to("/etc/hostname")
     with pytest.raises(DeployKitError):
-        signature.read_beside(path)
+        signature.read_signature(path)
 
 
 def _verify(desk: Desk, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -295,12 +297,12 @@ def _verify(desk: Desk, *words: str, **env: str) -> subprocess.CompletedProcess[
 def test_roots_helper_judges_a_whole_bundle_before_it_runs(desk: Desk) -> None:
     path = desk.site.etc.parent / "shop.pyz"
     path.write_bytes(b"bundle")
-    assert "shop.pyz.sig is not there" in _verify(desk, "shop.pyz").stderr
-    signature.beside(path).write_text(desk.sign())
+    assert "shop.pyz.sig does not exist" in _verify(desk, "shop.pyz").stderr
+    signature.signature_path(path).write_text(desk.sign())
     done = _verify(desk, "shop.pyz")
     assert done.returncode == 65
     assert "another bundle" in done.stderr
-    statement = signature.state(MANIFEST, hashlib.sha256(b"bundle").hexdigest())
+    statement = signature.make_statement(MANIFEST, hashlib.sha256(b"bundle").hexdigest())
     signed = subprocess.run(
         [
             "ssh-keygen",
@@ -317,7 +319,7 @@ def test_roots_helper_judges_a_whole_bundle_before_it_runs(desk: Desk) -> None:
         text=True,
         check=True,
     )
-    signature.beside(path).write_text(signature.Signature(statement, signed.stdout).dumps())
+    signature.signature_path(path).write_text(signature.Signature(statement, signed.stdout).dumps())
     done = _verify(desk, "shop.pyz")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"shop {MANIFEST.release_id}, signed by ann@example.com\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.cli.logs import follow, news
-from django_deploykit.runtime.supervisors.local import ended, tail
+from django_deploykit.runtime.supervisors.local import exit_text, tail
 from tests.unit.runtime.fake_supervisor import FakeSupervisor
 
 
@@ -91,5 +91,5 @@ def test_the_end_of_a_long_file_is_read_alone(tmp_path: Path) -> None:
 
 
 def test_how_a_process_ended_is_said_in_words() -> None:
-    assert ended(3 << 8) == "ended with exit code 3"
-    assert ended(9) == "was killed by signal 9"
+    assert exit_text(3 << 8) == "ended with exit code 3"
+    assert exit_text(9) == "was killed by signal 9"

@@ -26,7 +26,7 @@ def put(site: Site, release: str, app: Tree) -> None:
         site.store.mkdir(parents=True, exist_ok=True)
         place = site.store / "place"
         place.mkdir()
-        store.keep(site.store, layer.sha256, entries_of(tree), place)
+        store.add(site.store, layer.sha256, entries_of(tree), place)
     folder = site.releases / release
     folder.mkdir(parents=True)
     manifest = make_manifest(tuple(layers), release_id=release)

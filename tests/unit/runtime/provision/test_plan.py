@@ -11,10 +11,10 @@ from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.provision.plan import (
     Account,
     Folder,
-    Request,
+    SetupRequest,
     State,
     authorized,
-    judge,
+    iter_problems,
     plan,
     root_files,
 )
@@ -23,7 +23,7 @@ from django_deploykit.runtime.supervisors.systemd_units import FOLDER, Kind
 SITE = Site(
     "shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
 )
-REQUEST = Request(SITE, (Kind("web", True), Kind("worker")), "deploy")
+REQUEST = SetupRequest(SITE, (Kind("web", True), Kind("worker")), "deploy")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJPbBG0pBsDuvbN0Ejlmq5ieCiVpUVlZsBPFvi5GvKIF"
 HOSTILE = (
     "",
@@ -42,8 +42,8 @@ HOSTILE = (
 )
 
 
-def problems(request: Request = REQUEST, state: State | None = None) -> list[str]:
-    return list(judge(request, state or State()))
+def problems(request: SetupRequest = REQUEST, state: State | None = None) -> list[str]:
+    return list(iter_problems(request, state or State()))
 
 
 def test_a_bare_host_and_a_plain_request_have_no_problems() -> None:

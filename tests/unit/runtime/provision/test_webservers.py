@@ -59,5 +59,5 @@ def test_the_sites_names_and_socket_are_in_it(server: str) -> None:
     ],
 )
 def test_refuses_folders_that_would_end_a_line(server: str, url: str, folder: str) -> None:
-    with pytest.raises(DeployKitError, match="cannot be served directly"):
+    with pytest.raises(DeployKitError, match="cannot serve static files"):
         website(SITE, server, url, folder)

@@ -78,8 +78,8 @@ class Wire:
         folder = self.root / "store"
         return HostFacts(
             setup=True,
-            layers=frozenset(store.present(folder)),
-            parts=receive.parts(folder) if folder.exists() else {},
+            layers=frozenset(store.stored_digests(folder)),
+            parts=receive.partial_archives(folder) if folder.exists() else {},
             bases=tuple(self.bases),
         )
 
@@ -109,7 +109,7 @@ def send(path: Path, wire: Wire, whole: tuple[str, ...] = ()) -> int:
 
 def holds(folder: Path, tree: Tree) -> bool:
     layer = make_layer("app", "app", "", tree)
-    return store.has(folder, layer.sha256) and not store.damaged(folder, layer.sha256)
+    return store.is_stored(folder, layer.sha256) and not store.damaged_files(folder, layer.sha256)
 
 
 def test_layers_arrive_whole_with_their_modes(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_change_of_a_layer_that_is_gone_is_sent_whole(tmp_path: Path) -> None:
     base = make_layer("app", "app", "", APP).sha256
     text = (tmp_path / "store" / f"{base}.json").read_text()
     wire.bases = [BaseLayer("app", base, "x")]
-    store.set_aside(tmp_path / "store", base)
+    store.remove(tmp_path / "store", base)
     Sender(second, lambda _: text).send(wire, wire.facts(), lambda _: None)  # type: ignore[arg-type]
     assert holds(tmp_path / "store", CHANGED)
 
@@ -187,7 +187,7 @@ def test_a_stream_that_is_cut_anywhere_goes_on_where_it_was_cut(tmp_path: Path) 
         again = send(path, wire)
         assert again <= total
         assert holds(wire.root / "store", APP)
-        assert receive.parts(wire.root / "store") == {}
+        assert receive.partial_archives(wire.root / "store") == {}
 
 
 def test_what_is_damaged_on_the_way_is_noticed_and_sent_again(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_hostile_stream_writes_nothing(tmp_path: Path, data: bytes) -> None:
     stream = io.BytesIO(data + frame("end"))
     with contextlib.suppress(DeployKitError):
         receive.receive(folder, tmp_path / "inbox", stream, lambda *_, **__: None)
-    assert store.present(folder) == []
+    assert store.stored_digests(folder) == []
     assert {path.name for path in tmp_path.iterdir()} <= {"store", "inbox"}
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
@@ -247,7 +247,7 @@ def test_a_change_cannot_write_outside_its_layer(tmp_path: Path, path: str) -> N
         tmp_path / "store", tmp_path / "inbox", io.BytesIO(data), lambda *_, **__: None
     )
     assert got.again == [digest]
-    assert not store.has(tmp_path / "store", digest)
+    assert not store.is_stored(tmp_path / "store", digest)
 
 
 def test_damage_in_the_store_is_found_and_set_aside(tmp_path: Path) -> None:
@@ -259,9 +259,9 @@ def test_damage_in_the_store_is_found_and_set_aside(tmp_path: Path) -> None:
         path.unlink()
         if damage is not None:
             path.write_bytes(damage)
-        assert store.damaged(tmp_path / "store", digest) == ["app/shop/views.py"]
-        store.set_aside(tmp_path / "store", digest)
-        assert not store.has(tmp_path / "store", digest)
+        assert store.damaged_files(tmp_path / "store", digest) == ["app/shop/views.py"]
+        store.remove(tmp_path / "store", digest)
+        assert not store.is_stored(tmp_path / "store", digest)
         send(bundle_of(tmp_path, APP), wire)
         assert holds(tmp_path / "store", APP)
 
@@ -278,7 +278,7 @@ def test_an_archive_that_is_whole_is_not_sent_again(tmp_path: Path) -> None:
     (sent,) = [one for one in wire.frames if one.get("digest") == digest]
     assert (sent["offset"], sent["size"]) == (len(archive), sent["list"])
     assert holds(tmp_path / "store", APP)
-    assert receive.parts(tmp_path / "store") == {}
+    assert receive.partial_archives(tmp_path / "store") == {}
 
 
 def test_an_archive_is_known_as_damaged_when_it_has_arrived(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_an_archive_is_known_as_damaged_when_it_has_arrived(tmp_path: Path) -> N
     )
     assert told[-1] == Arrived((digest,))
     assert got.again == [digest]
-    assert receive.parts(tmp_path / "store") == {}
+    assert receive.partial_archives(tmp_path / "store") == {}
     send(path, wire)
     assert holds(tmp_path / "store", APP)
 
@@ -367,12 +367,12 @@ def test_prunes_by_success_and_keeps_what_is_live_and_the_last_good_one(site: Si
     for before, release in zip([None, *releases], releases[:3], strict=False):
         went_live(site, release, before)
     gone = prune.prune(site)
-    assert prune.staged(site) == releases[1:3]
+    assert prune.staged_releases(site) == releases[1:3]
     assert gone.removed == (releases[0], *releases[3:])
     assert gone.layers == 4
     for release in releases[1:3]:
         manifest = load_release(site.releases / release)
-        assert all(store.has(site.store, layer.sha256) for layer in manifest.layers)
+        assert all(store.is_stored(site.store, layer.sha256) for layer in manifest.layers)
         assert changed_files(site.releases / release, site.store, manifest) == []
     assert prune.prune(site).removed == ()
 
@@ -381,7 +381,7 @@ def test_a_release_that_is_named_stays(site: Site) -> None:
     first, second = staged(site, 1), staged(site, 2)
     went_live(site, first)
     prune.prune(site, second)
-    assert prune.staged(site) == [first, second]
+    assert prune.staged_releases(site) == [first, second]
 
 
 def test_a_rollback_is_no_reason_to_forget_where_it_came_from(site: Site) -> None:
@@ -390,4 +390,4 @@ def test_a_rollback_is_no_reason_to_forget_where_it_came_from(site: Site) -> Non
     went_live(site, mapping[2], mapping[1])
     went_live(site, mapping[1], mapping[2])
     prune.prune(site)
-    assert prune.staged(site) == [mapping[1], mapping[2]]
+    assert prune.staged_releases(site) == [mapping[1], mapping[2]]

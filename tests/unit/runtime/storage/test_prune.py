@@ -11,7 +11,7 @@ import pytest
 from django_deploykit.release.runtime_archive import RuntimeArchive
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.storage import prune
-from django_deploykit.runtime.storage.layers import present
+from django_deploykit.runtime.storage.layers import stored_digests
 
 PART = ".part-" + "a" * 64
 
@@ -37,12 +37,12 @@ def site(tmp_path: Path) -> Site:
 
 
 def left(site: Site) -> list[str]:
-    return sorted(path.name for path in prune.unfinished(site))
+    return sorted(path.name for path in prune.leftovers(site))
 
 
 def test_what_was_left_goes_and_what_came_in_part_stays(site: Site) -> None:
     assert len(left(site)) == 7
-    prune.sweep_unfinished(site)
+    prune.sweep_leftovers(site)
     assert left(site) == []
     assert [path.name for path in site.store.iterdir()] == [PART]
     assert list(site.releases.iterdir()) == []
@@ -73,7 +73,7 @@ def test_a_release_that_is_live_leaves_nothing_in_part(site: Site) -> None:
     prune.prune(site)
     assert list(site.store.iterdir()) == []
     assert not (site.root / "inbox").exists()
-    assert present(site.store) == []
+    assert stored_digests(site.store) == []
 
 
 def test_traces_go_with_their_releases_alone(site: Site) -> None:
@@ -121,16 +121,16 @@ def test_using_an_archive_keeps_it(tmp_path: Path) -> None:
 def test_failed_attempts_never_push_out_good_releases() -> None:
     order = ["a", "b", "c"]
     staged = ["a", "b", "c", "x", "y", "z"]
-    assert prune.kept(order, staged, ["c", "b"], 2) == ["b", "c"]
-    assert prune.kept(order, staged, ["c", "b"], 1) == ["b", "c"]
-    assert prune.kept([], staged, ["x"], 5) == ["x"]
+    assert prune.releases_to_keep(order, staged, ["c", "b"], 2) == ["b", "c"]
+    assert prune.releases_to_keep(order, staged, ["c", "b"], 1) == ["b", "c"]
+    assert prune.releases_to_keep([], staged, ["x"], 5) == ["x"]
 
 
 def test_removes_what_is_out_of_its_place_while_nobody_waits(tmp_path: Path) -> None:
     (tmp_path / "gone" / "lib").mkdir(parents=True)
     (tmp_path / "gone" / "lib" / "file").write_text("x")
     (tmp_path / "link").symlink_to("gone")
-    prune.remove_later([tmp_path / "gone", tmp_path / "link", tmp_path / "nowhere"])
+    prune.remove_in_background([tmp_path / "gone", tmp_path / "link", tmp_path / "nowhere"])
     end = time.monotonic() + 20
     while list(tmp_path.iterdir()) and time.monotonic() < end:
         time.sleep(0.01)

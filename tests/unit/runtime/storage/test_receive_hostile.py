@@ -54,7 +54,7 @@ def take(folder: Path, data: bytes) -> Received:
 
 
 def kept(folder: Path) -> list[str]:
-    return layers.present(folder / "store")
+    return layers.stored_digests(folder / "store")
 
 
 def test_takes_what_is_right(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_takes_what_is_right(tmp_path: Path) -> None:
     sent += frame("signature", release=ID, size=4) + b"text" + layer() + END
     assert take(tmp_path, sent).layers == [DIGEST]
     assert kept(tmp_path) == [DIGEST]
-    assert layers.damaged(tmp_path / "store", DIGEST) == []
+    assert layers.damaged_files(tmp_path / "store", DIGEST) == []
     assert (tmp_path / f"inbox/{ID}.sig").read_text() == "text"
     assert (tmp_path / f"inbox/{ID}.json").read_text() == manifest.dumps()
 
@@ -276,5 +276,5 @@ def test_survives_streams_with_random_damage(tmp_path: Path) -> None:
         with contextlib.suppress(DeployKitError):
             take(folder, bytes(data))
         for digest in kept(folder):
-            assert layers.damaged(folder / "store", digest) == []
+            assert layers.damaged_files(folder / "store", digest) == []
         assert {path.name for path in folder.iterdir()} <= {"store", "inbox"}

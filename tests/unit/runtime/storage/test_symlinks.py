@@ -55,7 +55,7 @@ def laid(folder: Path, trees: dict[str, Tree]) -> Path:
     """Lay a release out of trees."""
     release = folder / "releases" / "new"
     release.mkdir(parents=True)
-    symlinks.lay(layers_of(folder, trees), folder / "store", release)
+    symlinks.place_layers(layers_of(folder, trees), folder / "store", release)
     return release
 
 
@@ -112,7 +112,7 @@ def test_links_lead_on_when_the_whole_cache_moves(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["distribution", "app"])
 def test_a_file_that_two_layers_hold_is_named(tmp_path: Path, kind: str) -> None:
     other = {"distribution": "other", "app": "app"}[kind]
-    with pytest.raises(DeployKitError, match="two layers hold bin/one"):
+    with pytest.raises(DeployKitError, match="two layers contain bin/one"):
         laid(tmp_path, {"one": ONE, other: {"bin/one": b"x"}})
 
 
@@ -121,6 +121,6 @@ def test_nothing_is_written_through_a_link_into_the_store(tmp_path: Path) -> Non
     inside: Tree = {**APP, f"{SITE}/one/more.py": b"more"}
     for order in ({"one": ONE, "app": inside}, {"app": inside, "one": ONE}):
         folder = tmp_path / "-".join(order)
-        with pytest.raises(DeployKitError, match="two layers hold"):
+        with pytest.raises(DeployKitError, match="two layers contain"):
             laid(folder, order)
         assert not list(folder.glob(f"store/{make_layer('d', 'x', '', ONE).sha256}/**/more.py"))

@@ -12,7 +12,7 @@ import pytest
 from django_deploykit.runtime.bundle.manifest import FileEntry, Process
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.storage import layers
-from django_deploykit.runtime.storage.virtualenv import link, link_hashed, stage
+from django_deploykit.runtime.storage.virtualenv import link_hashed, link_layer, stage
 from tests.bundles import Tree, make_layer, make_manifest, write_bundle
 
 ENTRY = FileEntry("app/run.py", 0o755, 4, "0" * 64)
@@ -28,7 +28,7 @@ def layer(tmp_path: Path) -> Path:
 
 
 def test_a_file_of_a_layer_is_a_link(layer: Path, tmp_path: Path) -> None:
-    link(layer, [ENTRY], tmp_path / "release")
+    link_layer(layer, [ENTRY], tmp_path / "release")
     assert (tmp_path / "release" / ENTRY.path).samefile(layer / ENTRY.path)
 
 
@@ -42,7 +42,7 @@ def test_a_file_is_copied_where_no_link_can_be(
     monkeypatch.setattr(os, "link", refuse)
     hashed = layer / "base.1a2b3c4d5e6f.css"
     hashed.write_text("a {}")
-    link(layer, [ENTRY], tmp_path / "release")
+    link_layer(layer, [ENTRY], tmp_path / "release")
     link_hashed(layer, tmp_path / "release" / "static")
     made = tmp_path / "release" / ENTRY.path
     assert (made.read_text(), made.stat().st_mode & 0o777) == ("run\n", 0o755)
@@ -58,7 +58,7 @@ def test_a_full_disk_is_no_reason_to_copy(
 
     monkeypatch.setattr(os, "link", refuse)
     with pytest.raises(OSError, match="No space left on device"):
-        link(layer, [ENTRY], tmp_path / "release")
+        link_layer(layer, [ENTRY], tmp_path / "release")
     assert not (tmp_path / "release" / ENTRY.path).exists()
 
 

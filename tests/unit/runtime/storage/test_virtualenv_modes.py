@@ -26,7 +26,7 @@ def test_everybody_reads_a_release_and_nobody_else_writes_it(tmp_path: Path, uma
         with BundleFile(path) as bundle:
             layers.extract(bundle, tmp_path / "store", layer.sha256)
         virtualenv.stage(manifest, tmp_path / "store", release, {})
-        signature.keep(release, "text")
+        signature.store(release, "text")
     finally:
         os.umask(before)
     modes = {

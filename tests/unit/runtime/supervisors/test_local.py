@@ -1,4 +1,4 @@
-"""Plain processes under a real keeper; the releases are scripts."""
+"""LocalSupervisor processes under a real keeper; the releases are scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.switch import point
 from django_deploykit.runtime.supervisors import local_daemon as keeping
 from django_deploykit.runtime.supervisors.base import ProcessError, Running
-from django_deploykit.runtime.supervisors.local import Plain
+from django_deploykit.runtime.supervisors.local import LocalSupervisor
 from tests.ports import claim_port
 
 OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
@@ -48,10 +48,10 @@ def script(path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def plain(site: Site) -> Iterator[Plain]:
+def plain(site: Site) -> Iterator[LocalSupervisor]:
     python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
     archive = runtime_archive().write(site.root / "runtime")
-    made = Plain(site, [python, "-I", "-S", str(archive)])
+    made = LocalSupervisor(site, [python, "-I", "-S", str(archive)])
     yield made
     made.end()
 
@@ -74,7 +74,7 @@ def told(site: Site) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def only(plain: Plain) -> Running:
+def only(plain: LocalSupervisor) -> Running:
     (found,) = plain.instances()
     return found
 
@@ -100,7 +100,7 @@ def judge(site: Site, env: dict[str, str]) -> None:
 
 @pytest.mark.usefixtures("shell")
 def test_a_process_sees_the_sites_configuration_not_the_developers(
-    site: Site, plain: Plain
+    site: Site, plain: LocalSupervisor
 ) -> None:
     plain.start(NEW, ["web"])
     wait_for((site.data / "env").exists)
@@ -109,13 +109,15 @@ def test_a_process_sees_the_sites_configuration_not_the_developers(
 
 
 @pytest.mark.usefixtures("shell")
-def test_a_command_sees_the_same_and_what_it_is_given(site: Site, plain: Plain) -> None:
+def test_a_command_sees_the_same_and_what_it_is_given(site: Site, plain: LocalSupervisor) -> None:
     assert run(plain.command(NEW, ["check"], {"EXTRA": "1"})) == 7
     judge(site, told(site))
     assert told(site)["EXTRA"] == "1"
 
 
-def test_nobody_listens_where_nothing_is_live_and_nothing_runs(site: Site, plain: Plain) -> None:
+def test_nobody_listens_where_nothing_is_live_and_nothing_runs(
+    site: Site, plain: LocalSupervisor
+) -> None:
     plain.start(NEW, ["web"])
     assert listens(site)
     plain.stop(NEW, ["web"])
@@ -124,7 +126,9 @@ def test_nobody_listens_where_nothing_is_live_and_nothing_runs(site: Site, plain
     assert listens(site)
 
 
-def test_what_does_not_end_within_the_limit_is_killed_and_named(site: Site, plain: Plain) -> None:
+def test_what_does_not_end_within_the_limit_is_killed_and_named(
+    site: Site, plain: LocalSupervisor
+) -> None:
     stubborn = f"trap '' TERM\n{TELL}while :; do sleep 0.1; done\n"
     script(site.releases / NEW / "bin" / "deploykit-run", stubborn)
     (site.root / "site.json").write_text(replace(site, drain=0.5).dumps())
@@ -137,7 +141,7 @@ def test_what_does_not_end_within_the_limit_is_killed_and_named(site: Site, plai
     assert plain.stop(NEW, ["worker"]) == []
 
 
-def test_the_socket_stays_open_while_a_release_is_live(site: Site, plain: Plain) -> None:
+def test_the_socket_stays_open_while_a_release_is_live(site: Site, plain: LocalSupervisor) -> None:
     point(site, OLD)
     plain.start(OLD, ["web"])
     plain.start(NEW, ["web"])
@@ -147,7 +151,9 @@ def test_the_socket_stays_open_while_a_release_is_live(site: Site, plain: Plain)
     assert listens(site)
 
 
-def test_what_dies_comes_back_though_the_keepers_archive_is_gone(site: Site, plain: Plain) -> None:
+def test_what_dies_comes_back_though_the_keepers_archive_is_gone(
+    site: Site, plain: LocalSupervisor
+) -> None:
     plain.start(NEW, ["web"])
     first = only(plain).pid
     for path in (site.root / "runtime").iterdir():
@@ -157,7 +163,9 @@ def test_what_dies_comes_back_though_the_keepers_archive_is_gone(site: Site, pla
     assert only(plain).pid != first
 
 
-def test_a_process_that_ends_at_once_is_told_with_its_last_lines(site: Site, plain: Plain) -> None:
+def test_a_process_that_ends_at_once_is_told_with_its_last_lines(
+    site: Site, plain: LocalSupervisor
+) -> None:
     script(site.releases / NEW / "bin" / "deploykit-run", "echo no luck; exit 3\n")
     with pytest.raises(ProcessError) as caught:
         plain.start(NEW, ["worker"])
@@ -166,7 +174,7 @@ def test_a_process_that_ends_at_once_is_told_with_its_last_lines(site: Site, pla
 
 
 def test_a_log_that_is_too_long_is_set_aside_when_its_process_starts(
-    site: Site, plain: Plain
+    site: Site, plain: LocalSupervisor
 ) -> None:
     log = keeping.log_path(site, NEW, "web")
     log.parent.mkdir()
@@ -178,8 +186,8 @@ def test_a_log_that_is_too_long_is_set_aside_when_its_process_starts(
 
 def test_one_old_log_stays(tmp_path: Path) -> None:
     log, old = tmp_path / "keeper.log", tmp_path / "keeper.log.1"
-    keeping.roll(log)
+    keeping.rotate(log)
     for text in ("first", "second", "3"):
         log.write_text(text)
-        keeping.roll(log, 4)
+        keeping.rotate(log, 4)
     assert (log.read_text(), old.read_text()) == ("3", "second")

@@ -236,10 +236,10 @@ def test_forgets_the_callers_environment(root: Root, monkeypatch: pytest.MonkeyP
     hostile = {"PATH": "/tmp", "LD_PRELOAD": "/tmp/x.so", "BASH_ENV": "/tmp/x", "TERM": "xterm-256"}
     try:
         os.environ.update(hostile)
-        root.space["forget"]()
+        root.space["reset_environment"]()
         assert dict(os.environ) == {**root.space["ENVIRONMENT"], "TERM": "xterm-256"}
         os.environ["TERM"] = "../../etc/passwd"
-        root.space["forget"]()
+        root.space["reset_environment"]()
         assert "TERM" not in os.environ
     finally:
         os.environ.clear()

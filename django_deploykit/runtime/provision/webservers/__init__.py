@@ -1,0 +1,36 @@
+"""The site's file for a web server in front: one module for each server, and the table of them (pure)."""
+
+from __future__ import annotations
+
+import re
+from typing import Callable, Dict, List, Sequence
+
+from ...base.errors import DeployKitError
+from ...base.site import Site
+from .base import Website
+from .caddy import caddy
+from .nginx import nginx
+
+WEBSERVERS: Dict[str, Callable[[Website], List[str]]] = {"nginx": nginx, "caddy": caddy}
+_NAME = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
+
+
+def website(
+    site: Site,
+    server: str,
+    static_url: str,
+    static_root: str = "",
+    names: Sequence[str] = (),
+) -> str:
+    """Return the site's file for a server of :data:`WEBSERVERS`.
+
+    With a ``static_root`` (relative to a release) the web server reads static files itself. ``names``
+    are the site's host names; names that cannot be one are left out.
+    """
+    names = [name for name in names if _NAME.match(name)] or ["example.com"]
+    direct = static_root if static_url.startswith("/") and len(static_url) > 1 else ""
+    if direct and not re.match(r"[A-Za-z0-9/._-]+\Z", static_url + static_root):
+        raise DeployKitError(f"the web server cannot serve static files below {static_url} itself")
+    folder = f"{site.current}/{direct.strip('/')}" if direct else ""
+    url = static_url if static_url.endswith("/") else static_url + "/"
+    return "\n".join(WEBSERVERS[server](Website(site.app, site.listen, names, url, folder))) + "\n"

@@ -1,0 +1,58 @@
+"""The site's file for nginx (pure)."""
+
+from __future__ import annotations
+
+from typing import List
+
+from .base import Website
+
+
+def nginx(site: Website) -> List[str]:
+    """Return the lines of the file."""
+    upstream = f"unix:{site.listen}" if site.listen.startswith("/") else site.listen
+    lines = [
+        f"# {site.app}, written by `deploykit site nginx`: /etc/nginx/sites-available/{site.app}",
+        f"# Then: ln -s ../sites-available/{site.app} /etc/nginx/sites-enabled/ && nginx -t && systemctl reload nginx",
+        "# For HTTPS: certbot --nginx",
+        f"upstream {site.app} {{",
+        # One address, so a failed request must not take it out for ten seconds.
+        f"    server {upstream} max_fails=0;",
+        "    keepalive 16;",
+        "}",
+        "",
+        "server {",
+        "    listen 80;",
+        "    listen [::]:80;",
+        f"    server_name {' '.join(site.names)};",
+        "    client_max_body_size 20m;",
+        "",
+    ]
+    if site.static_folder:
+        lines += [
+            f"    location {site.static_url} {{",
+            f"        alias {site.static_folder}/;",
+            "        gzip_static on;",
+            "        access_log off;",
+            "        add_header Access-Control-Allow-Origin *;",
+            "        # Names that carry a hash never change; the others may with the next release.",
+            '        location ~ "\\.[0-9a-f]{12}\\.[^/]+$" {',
+            "            expires max;",
+            "            add_header Cache-Control public,immutable;",
+            "            add_header Access-Control-Allow-Origin *;",
+            "        }",
+            "    }",
+            "",
+        ]
+    return [
+        *lines,
+        "    location / {",
+        f"        proxy_pass http://{site.app};",
+        "        proxy_http_version 1.1;",
+        '        proxy_set_header Connection "";',
+        "        proxy_set_header Host $host;",
+        "        proxy_set_header X-Forwarded-For $remote_addr;",
+        "        proxy_set_header X-Forwarded-Proto $scheme;",
+        "        proxy_redirect off;",
+        "    }",
+        "}",
+    ]

@@ -1,0 +1,49 @@
+"""gunicorn: takes over sockets that systemd hands to it, and tells systemd when it is ready."""
+
+from __future__ import annotations
+
+from typing import Collection, Dict, List
+
+from .base import Server
+
+_BIND = "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2}"
+
+
+def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str:
+    """Return the default ``web`` command.
+
+    A small server can run two workers; ``WEB_CONCURRENCY`` sets another number. Threads prevent a
+    slow client from occupying a worker.
+    """
+    if wsgi:
+        return f"{_BIND} --threads 4 --access-logfile - {wsgi}"
+    if asgi and "uvicorn" in distributions:
+        return f"{_BIND} --worker-class uvicorn.workers.UvicornWorker {asgi}"
+    return ""
+
+
+def unit_environment(drain: float) -> Dict[str, str]:
+    """Return the environment that lets workers finish their requests for ``drain`` seconds."""
+    return {"GUNICORN_CMD_ARGS": f"--graceful-timeout={drain:.0f}"}
+
+
+def shell_lines(version: str) -> List[str]:
+    """Return what lets two releases run beside each other: since 25.1 each opens the same control socket."""
+    if [int(part) for part in version.split(".")[:2] if part.isdigit()] < [25, 1]:
+        return []
+    return [
+        'GUNICORN_CMD_ARGS="--no-control-socket ${GUNICORN_CMD_ARGS:-}"; export GUNICORN_CMD_ARGS'
+    ]
+
+
+GUNICORN = Server(
+    name="gunicorn",
+    default_command=default_command,
+    notifies=True,
+    unit_environment=unit_environment,
+    shell_lines=shell_lines,
+    risky_options=(
+        (r"--reload\b", "--reload, which is for development"),
+        (r"(?:--timeout|-t)[= ]+0\b", "--timeout 0: a worker that hangs hangs for ever"),
+    ),
+)

@@ -1,0 +1,47 @@
+"""The table of application servers: a new entry reaches everything that depends on the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.project.procfile import default_web
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.servers import SERVERS, server_in
+from django_deploykit.runtime.servers.base import Server
+from django_deploykit.runtime.storage.virtualenv import process_lines
+from django_deploykit.runtime.supervisors.systemd_units import Kind, kinds_of, service
+from tests.bundles import make_layer, make_manifest
+
+SITE = Site("shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"))
+STUB = Server(
+    name="stub",
+    default_command=lambda wsgi, asgi, distributions: f"stub {asgi}" if asgi else "",
+    notifies=True,
+    unit_environment=lambda drain: {"STUB_DRAIN": f"{drain:.0f}"},
+    shell_lines=lambda version: [f"STUB_VERSION={version}"],
+)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SERVERS, "stub", STUB)
+
+
+@pytest.mark.usefixtures("stub")
+def test_one_entry_adds_a_server() -> None:
+    assert server_in("A=1 exec bin/stub shop.asgi") is STUB
+    assert default_web("", "shop.asgi", frozenset()) == Process("web", "stub shop.asgi")
+    assert kinds_of([Process("web", "stub shop.asgi")], ()) == (Kind("web", notify=True),)
+    assert "Environment=STUB_DRAIN=30\n" in service(SITE, Kind("web"))
+    layer = make_layer("distribution", "stub", "3.1", {"bin/stub": b""})
+    assert "STUB_VERSION=3.1" in process_lines(SITE.root, make_manifest((layer,)))
+
+
+def test_without_it_nothing_is_known_of_the_server() -> None:
+    assert server_in("stub shop.asgi") is None
+    assert default_web("", "shop.asgi", frozenset()) is None
+    assert kinds_of([Process("web", "stub shop.asgi")], ()) == (Kind("web", notify=False),)
+    assert "STUB_DRAIN" not in service(SITE, Kind("web"))
