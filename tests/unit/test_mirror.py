@@ -31,22 +31,11 @@ GAPS: tuple[str, ...] = (
     "management/checking.py",
     "management/commands/deploy_check.py",
     "release/request.py",
-    "runtime/base/errors.py",
-    "runtime/base/machine.py",
     "runtime/base/processes.py",
-    "runtime/bootstrap.py",
-    "runtime/bundle/reader.py",
-    "runtime/bundle/seal.py",
     "runtime/cli/arguments.py",
     "runtime/deploy/facts.py",
     "runtime/deploy/install.py",
     "runtime/deploy/staging.py",
-    "runtime/provision/apply.py",
-    "runtime/provision/state.py",
-    "runtime/sources.py",
-    "runtime/supervisors/__init__.py",
-    "runtime/supervisors/base.py",
-    "runtime/supervisors/local_daemon.py",
 )
 
 

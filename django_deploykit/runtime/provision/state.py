@@ -1,4 +1,4 @@
-"""Looking at a host as root, before setup changes anything: accounts, folders, files, units."""
+"""Reading the state of a host as root, before setup changes it: accounts, folders, files, units."""
 
 from __future__ import annotations
 
@@ -8,19 +8,30 @@ import pwd
 import stat
 import subprocess
 from pathlib import Path
-from typing import Dict, FrozenSet, List, Optional, Sequence
+from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..supervisors.systemd_units import FOLDER, read_units
 from .plan import Account, Folder, SetupRequest, State, folders, root_files
 
-# Where packages and the running system keep units; what is in FOLDER goes before them.
+UnitQuery = Callable[[str, str, Sequence[str]], FrozenSet[str]]
+
+# Where packages and the running system keep units; those in FOLDER take precedence.
 _SYSTEM_UNITS = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 
 
-def look(request: SetupRequest) -> State:
-    """Return what is there of what setup makes."""
+def units_in_state(verb: str, state: str, names: Sequence[str]) -> FrozenSet[str]:
+    """Return the units for which ``systemctl VERB`` (is-active, is-enabled) prints the state."""
+    done = subprocess.run(
+        ["systemctl", verb, *names], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    lines = dict(enumerate(done.stdout.split("\n")))  # one for each unit, in order
+    return frozenset(name for number, name in enumerate(names) if lines.get(number) == state)
+
+
+def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
+    """Return the current state of everything that setup makes."""
     site, app = request.site, request.site.app
     own = str(site.root / "site.json")
     files: Dict[str, Optional[str]] = {path: _text(path) for path in root_files(request)}
@@ -33,8 +44,8 @@ def look(request: SetupRequest) -> State:
         folders=_folders(list(folders(request))),
         files=files,
         present=frozenset(str(path) for path in (site.ini,) if os.path.lexists(path)),
-        running=_units("is-active", ("active",), names),
-        enabled=_units("is-enabled", ("enabled",), names),
+        running=units("is-active", "active", names),
+        enabled=units("is-enabled", "enabled", names),
         keys=_keys(accounts.get(request.user)),
         unsafe=_unsafe((*site.root.parents, site.etc, site.etc / "conf.d", *_above(request))),
         taken=_taken(request),
@@ -71,21 +82,13 @@ def _name(uid: int) -> str:
 
 
 def _text(path: str) -> Optional[str]:
-    """Return a file's text; what is no ordinary file, or no text, reads as something strange."""
+    """Return a file's text, None if it is missing, "" if it is not a regular file of text."""
     try:
         return read_regular(Path(path), 1 << 20)
     except FileNotFoundError:
         return None
     except DeployKitError:
         return ""
-
-
-def _units(verb: str, good: Sequence[str], names: Sequence[str]) -> FrozenSet[str]:
-    done = subprocess.run(
-        ["systemctl", verb, *names], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    answers = dict(enumerate(done.stdout.split("\n")))
-    return frozenset(name for index, name in enumerate(names) if answers.get(index) in good)
 
 
 def _keys(account: Optional[Account]) -> FrozenSet[str]:
@@ -96,13 +99,13 @@ def _keys(account: Optional[Account]) -> FrozenSet[str]:
 
 
 def _above(request: SetupRequest) -> List[Path]:
-    """Return the folders that hold files which root trusts, and those above them."""
+    """Return the folders of the files that root trusts, and all their parents."""
     files = [Path(path) for path in root_files(request)]
     return [folder for path in (*files, request.site.etc) for folder in path.parents]
 
 
-def _unsafe(folders: Sequence[Path]) -> "tuple[str, ...]":
-    """Return the folders in which others than root could put something else."""
+def _unsafe(folders: Sequence[Path]) -> Tuple[str, ...]:
+    """Return the folders in which other users than root could replace something."""
     found: List[str] = []
     for folder in dict.fromkeys(folders):
         try:
@@ -120,7 +123,7 @@ def _unsafe(folders: Sequence[Path]) -> "tuple[str, ...]":
 
 
 def _has_members(gid: int) -> bool:
-    """Whether somebody but root is in a group; older Debians give /usr/local to one without members."""
+    """Whether a group has members besides root; older Debians give /usr/local to an empty one."""
     try:
         members = set(grp.getgrgid(gid).gr_mem)
     except KeyError:
@@ -129,8 +132,8 @@ def _has_members(gid: int) -> bool:
     return bool(members - {"root"})
 
 
-def _taken(request: SetupRequest) -> "tuple[str, ...]":
-    """Return the units of the system that one of ours would stand before."""
+def _taken(request: SetupRequest) -> Tuple[str, ...]:
+    """Return the units of the system that one of ours would override."""
     names = [Path(path).name for path in root_files(request) if path.startswith(str(FOLDER))]
     paths = [Path(folder, name) for folder in _SYSTEM_UNITS for name in names]
     return tuple(str(path) for path in paths if os.path.lexists(path))

@@ -95,6 +95,7 @@ def listener(address: str) -> socket.socket:
         try:
             sock.bind((host, int(port)))
         except OSError as error:
+            sock.close()
             if error.errno == errno.EADDRINUSE:
                 raise DeployKitError(
                     f"{address} is in use by another program",

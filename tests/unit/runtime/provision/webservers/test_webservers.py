@@ -8,7 +8,7 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.provision.webservers import website
+from django_deploykit.runtime.provision.webservers import WEBSERVERS, website
 
 SITE = Site(
     "shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
@@ -31,7 +31,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("server", ["nginx", "caddy"])
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_that_are_none_stay_outside(server: str, name: str) -> None:
     assert website(SITE, server, "/static/", "", [name]) == website(SITE, server, "/static/")
@@ -39,7 +39,7 @@ def test_names_that_are_none_stay_outside(server: str, name: str) -> None:
     assert both == website(SITE, server, "/static/", "", ["shop.example.com"])
 
 
-@pytest.mark.parametrize("server", ["nginx", "caddy"])
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
 def test_the_sites_names_and_socket_are_in_it(server: str) -> None:
     text = website(SITE, server, "/static/", "app/staticfiles", ["shop.example.com", ".shop.org"])
     assert "shop.example.com" in text
@@ -47,7 +47,7 @@ def test_the_sites_names_and_socket_are_in_it(server: str) -> None:
     assert "/srv/shop/current/app/staticfiles" in text
 
 
-@pytest.mark.parametrize("server", ["nginx", "caddy"])
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
 @pytest.mark.parametrize(
     ("url", "folder"),
     [
@@ -61,3 +61,11 @@ def test_the_sites_names_and_socket_are_in_it(server: str) -> None:
 def test_refuses_folders_that_would_end_a_line(server: str, url: str, folder: str) -> None:
     with pytest.raises(DeployKitError, match="cannot serve static files"):
         website(SITE, server, url, folder)
+
+
+def test_one_entry_adds_a_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        WEBSERVERS, "stub", lambda site: [site.app, *site.names, site.static_folder]
+    )
+    found = website(SITE, "stub", "/static/", "app/static", ["a.example", "-bad"])
+    assert found == "shop\na.example\n/srv/shop/current/app/static\n"

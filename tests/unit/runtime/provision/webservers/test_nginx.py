@@ -1,0 +1,31 @@
+"""The site's file for nginx."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from django_deploykit.runtime.provision.webservers.base import Website
+from django_deploykit.runtime.provision.webservers.nginx import nginx
+
+SITE = Website("shop", "/run/shop/web.sock", ["example.com", ".example.org"], "/static/")
+
+
+@pytest.mark.parametrize(
+    ("listen", "server"),
+    [("/run/shop/web.sock", "unix:/run/shop/web.sock"), ("127.0.0.1:8000", "127.0.0.1:8000")],
+)
+def test_requests_go_to_the_site(listen: str, server: str) -> None:
+    lines = nginx(replace(SITE, listen=listen))
+    assert f"    server {server} max_fails=0;" in lines
+    assert "    server_name example.com .example.org;" in lines
+    assert "        proxy_pass http://shop;" in lines
+    assert not [line for line in lines if "alias" in line]
+    assert "\n".join(lines).count("{") == "\n".join(lines).count("}")
+
+
+def test_static_files_are_served_directly() -> None:
+    text = "\n".join(nginx(replace(SITE, static_folder="/srv/shop/current/app/static")))
+    assert "    location /static/ {\n        alias /srv/shop/current/app/static/;" in text
+    assert "expires max;" in text
