@@ -32,14 +32,12 @@ LEFT: dict[str, int] = {
     "release": 25,
     "release/report": 2,
     "release/transports": 12,
-    "runtime": 7,
-    "runtime/base": 7,
-    "runtime/bundle": 18,
+    "runtime/base": 3,
+    "runtime/bundle": 1,
     "runtime/cli": 5,
     "runtime/deploy": 24,
-    "runtime/provision": 9,
-    "runtime/storage": 19,
-    "runtime/supervisors": 20,
+    "runtime/provision": 4,
+    "runtime/supervisors": 6,
 }
 
 

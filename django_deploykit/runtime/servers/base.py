@@ -27,7 +27,7 @@ class Server:
     # Returns the Procfile's default `web` command for a WSGI and an ASGI application ("" for none)
     # and the names of the locked distributions; "" where the server cannot run them.
     default_command: Callable[[str, str, Collection[str]], str]
-    # Whether it tells systemd that it is ready (sd_notify); others count as started at once.
+    # Whether it notifies systemd when it is ready (sd_notify); others count as started at once.
     notifies: bool = False
     # Returns the environment of its unit, for a drain time in seconds.
     unit_environment: Callable[[float], Dict[str, str]] = _no_environment

@@ -1,4 +1,4 @@
-"""gunicorn: takes over sockets that systemd hands to it, and tells systemd when it is ready."""
+"""gunicorn: takes over sockets from systemd, and notifies it when ready."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def stage(
 ) -> None:
     """Build the release ``target`` from layers in the store; it appears complete, by a rename.
 
-    An existing release is left alone. ``env`` is added to the environment of every command of the
+    An existing release stays as it is. ``env`` is added to the environment of every command of the
     release. Hashed static files of the ``kept`` releases are linked in, so that pages loaded before
     the switch still find theirs. ``lasting`` writes everything to the disk first, to survive a power
     failure. ``place`` puts the layers' files into a folder in another way than :func:`link_layer`.

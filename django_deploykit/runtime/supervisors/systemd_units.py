@@ -58,7 +58,7 @@ _SANDBOX = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of process of a site, with a unit of its own; ``notify``: it tells systemd when ready."""
+    """A kind of process of a site, with a unit of its own; ``notify``: systemd waits until it is ready."""
 
     name: str
     notify: bool = False

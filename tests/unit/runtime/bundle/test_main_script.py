@@ -6,6 +6,7 @@ import binascii
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,7 @@ class Replaced(Exception):
 
 
 def load(
-    text: str = TEXT, runtime: dict[str, bytes] = RUNTIME, **environment: str
+    text: str = TEXT, runtime: dict[str, bytes] = RUNTIME, environment: Mapping[str, str] = {}
 ) -> dict[str, Any]:
     """Return the script's namespace; it reads members from memory and sees that environment."""
     members = {
@@ -58,7 +59,7 @@ def load(
     ],
 )
 def test_the_cache_folders_are_those_of_the_bootstrap(environment: dict[str, str]) -> None:
-    folders = [Path(path) for path, _ in load(**environment)["cache_folders"]()]
+    folders = [Path(path) for path, _ in load(environment=environment)["cache_folders"]()]
     assert folders == bootstrap.cache_folders(environment)
 
 
@@ -72,7 +73,7 @@ def release_in(cache: Path) -> Path:
 
 def test_an_extracted_release_runs_with_the_environment_of_its_commands(tmp_path: Path) -> None:
     release = release_in(tmp_path)
-    space = load(DEPLOYKIT_CACHE=str(tmp_path), PATH="/bin")
+    space = load(environment={"DEPLOYKIT_CACHE": str(tmp_path), "PATH": "/bin"})
     with pytest.raises(Replaced) as caught:
         space["run_extracted"](["check", "-v"])
     python = f"{release}/bin/python"
@@ -95,13 +96,13 @@ def test_an_extracted_release_runs_with_the_environment_of_its_commands(tmp_path
 def test_a_process_runs_by_its_name(tmp_path: Path) -> None:
     release = release_in(tmp_path)
     with pytest.raises(Replaced) as caught:
-        load(DEPLOYKIT_CACHE=str(tmp_path))["run_extracted"](["run", "web", "-x"])
+        load(environment={"DEPLOYKIT_CACHE": str(tmp_path)})["run_extracted"](["run", "web", "-x"])
     assert caught.value.args == ("/bin/sh", ["sh", f"{release}/bin/deploykit-run", "web", "-x"])
 
 
 def test_a_settings_module_of_the_caller_wins(tmp_path: Path) -> None:
     release_in(tmp_path)
-    space = load(DEPLOYKIT_CACHE=str(tmp_path), DJANGO_SETTINGS_MODULE="other")
+    space = load(environment={"DEPLOYKIT_CACHE": str(tmp_path), "DJANGO_SETTINGS_MODULE": "other"})
     with pytest.raises(Replaced):
         space["run_extracted"](["check"])
     assert space["os"].environ["DJANGO_SETTINGS_MODULE"] == "other"
@@ -115,7 +116,9 @@ def test_folders_that_others_can_write_to_are_not_trusted(
     cache = tmp_path / "cache"
     release = release_in(cache)
     {"cache": cache, "release": release}[place].chmod(mode)
-    load(DEPLOYKIT_CACHE=str(cache))["run_extracted"](["check"])  # replaces nothing
+    load(environment={"DEPLOYKIT_CACHE": str(cache)})["run_extracted"](
+        ["check"]
+    )  # replaces nothing
 
 
 def test_the_script_and_the_runtime_are_checked() -> None:

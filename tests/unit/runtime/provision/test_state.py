@@ -39,7 +39,8 @@ def test_an_empty_host_has_nothing(request_here: SetupRequest) -> None:
     assert state.present == frozenset()
     assert set(state.accounts) == {ME}
     assert state.accounts[ME].uid == os.getuid()
-    assert (state.running, state.enabled) == ({"shop.socket"}, {"shop.service"})
+    assert state.running == {"shop.socket"}
+    assert state.enabled == {"shop.service"}
 
 
 def test_folders_files_and_the_configuration_are_found(request_here: SetupRequest) -> None:

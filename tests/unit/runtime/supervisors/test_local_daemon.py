@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from django_deploykit.runtime.supervisors import local_daemon
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Socket paths are limited, so the folder of sockets stays outside of a long path."""
-    monkeypatch.setattr(local_daemon.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def site_in(folder: Path, listen: str) -> Site:
