@@ -29,7 +29,7 @@ def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Check that no thread is left."""
     before = threading.active_count()
     yield
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # a thread of an earlier test may just have ended
 
 
 def trees(folder: Path, *sizes: int) -> list[Tree]:
