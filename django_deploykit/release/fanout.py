@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import Transport
@@ -21,7 +21,7 @@ _PAUSE = 0.2  # seconds between two looks for Ctrl-C
 class Interruption(DeployKitError):
     """Ctrl-C, raised after the work on every host has ended; ``done`` and ``errors`` are by host."""
 
-    def __init__(self, done: Mapping[str, Any], errors: Mapping[str, DeployKitError]) -> None:
+    def __init__(self, done: Mapping[str, object], errors: Mapping[str, DeployKitError]) -> None:
         self.done, self.errors = dict(done), dict(errors)
         code = max((one.exit_code for one in errors.values()), default=REFUSED)
         rest = [

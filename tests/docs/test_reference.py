@@ -147,7 +147,7 @@ def test_json_of_a_bundle_is_named_in_full() -> None:
 def test_json_of_a_release_is_named_in_full() -> None:
     from django_deploykit.release.outcome import Outcome
 
-    keys = keys_of("management/releasing.py", "conclude")
+    keys = keys_of("management/concluding.py", "conclude")
     keys += [one.name for one in fields(Outcome)]
     text = (
         (REFERENCE / "commands.md").read_text(encoding="utf-8").partition("prints one object:")[2]

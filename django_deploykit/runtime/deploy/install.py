@@ -44,7 +44,6 @@ from .stages import UNSWITCHED, Caller, Host, Stages, host_problems
 from .switch import Change, settle, switch
 
 T = TypeVar("T")
-_ATTEMPTS = 2  # at staging, where layers in the store are damaged
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +93,7 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[Inst
     expected = Expected(f"sudo ./{path.name} deploykit setup", time.time())
     make_plan = partial(_plan, manifest, here, expected)
     if options.plan:
-        return _show(make_plan(), voice)
+        return show_plan(make_plan(), voice)
     caller = Caller(
         refused="Split the change over two releases, or use --allow-breaking-migrations.",
         command=lambda _: f"./{path.name} deploykit exec --",
@@ -110,7 +109,8 @@ def _plan(manifest: Manifest, here: Target, expected: Expected) -> Plan:
     return replace(plan, action="install")
 
 
-def _show(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
+def show_plan(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
+    """Print a plan for a person, or return it for a program."""
     if not voice.person:
         return plan
     for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
@@ -159,13 +159,10 @@ class Installation:
 
     def _stage(self, step: Step) -> str:
         def stage(_: Host) -> None:
-            for _attempt in range(_ATTEMPTS):
-                if not self.here.stage():
-                    return
-                self.here.add_layers()
-            raise DeployKitError(
-                f"layers are still damaged after {_ATTEMPTS} attempts", "Check this host's disk."
-            )
+            if self.here.stage():
+                self.here.add_layers()  # damaged ones were set aside
+                if self.here.stage():
+                    raise DeployKitError("layers are still damaged", "Check this host's disk.")
 
         self._on_hosts(step.hosts, stage)
         return ""

@@ -145,6 +145,7 @@ class Ran:
 
     plan: Plan
     log: list[Called]
+    before: Mapping[str, str | None]
     outcome: Outcome | None = None
     error: DeployKitError | None = None
 
@@ -165,7 +166,7 @@ def run(case: Case) -> Ran:
         return rollback_plan(rollback_targets(facts), facts, case.choices)
 
     plan = make_plan({host.name: host.facts() for host in case.hosts})
-    ran = Ran(plan, log)
+    ran = Ran(plan, log, {host.name: host.live for host in case.hosts})
     sender = None if case.rollback else cast(Sender, FakeSender())
     try:
         if plan.steps:
@@ -256,8 +257,19 @@ def _the_end_is_true(case: Case, ran: Ran) -> None:
     if ran.outcome.code == LIVE:
         wanted = {host: ran.plan.target(host) for host in ran.plan.hosts("switch")}
         assert {name: ran.outcome.live[name] for name in wanted} == wanted
-    elif ran.outcome.code == TAKEN_BACK and case.policy.on_failure == "back":
-        assert len(set(ran.outcome.live.values())) == 1
+    elif case.policy.on_failure == "back":
+        _everything_is_taken_back(case, ran, ran.outcome)
+
+
+def _everything_is_taken_back(case: Case, ran: Ran, outcome: Outcome) -> None:
+    """Hosts that switched are back, the one that failed too, unless the outcome says otherwise."""
+    excused = ("could not be taken back", "was switched; nothing was live before")
+    for host in case.hosts:
+        unknown = outcome.live[host.name] is None
+        if not unknown and not outcome.errors.get(host.name, "").startswith(excused):
+            assert host.live == ran.before[host.name]
+    if outcome.code == TAKEN_BACK:
+        assert len(set(outcome.live.values())) == 1
 
 
 @settings(max_examples=150, deadline=None)

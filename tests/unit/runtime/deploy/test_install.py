@@ -11,7 +11,7 @@ import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.runtime.base.errors import TAKEN_BACK
-from django_deploykit.runtime.deploy.install import carry_out
+from django_deploykit.runtime.deploy.install import carry_out, show_plan
 from django_deploykit.runtime.deploy.plan import Choices, Plan, release_plan
 from django_deploykit.runtime.deploy.readiness import Expected
 from django_deploykit.runtime.deploy.stages import Caller
@@ -19,8 +19,14 @@ from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.reader import read
 from django_deploykit.runtime.wire.releasing import InstallResult
 from django_deploykit.runtime.wire.reports import CheckResult, KinResult
+from django_deploykit.runtime.wire.voice import Voice
 from tests.unit.release.fakes import LAYERS, NEW, OLD, Host, new_manifest
 
+DONE = {
+    "live": NEW,
+    "serving": (NEW,),
+    "layers": frozenset(layer.sha256 for layer in LAYERS),
+}
 SICK = {"id": "deploykit.E814", "level": "ERROR", "message": "GET /up answered 500"}
 
 
@@ -120,9 +126,22 @@ def test_walks_the_steps_of_a_release() -> None:
     ]
 
 
+@pytest.mark.parametrize(("facts", "line"), [({}, "prune"), (DONE, "nothing to do: ")])
+def test_a_plan_is_lines_for_a_person_and_data_for_a_program(
+    facts: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Memory(**facts)
+    plan = release_plan(
+        new_manifest(), {"web1": here.now}, Choices(), {"web1": Expected("setup", 0.0)}
+    )
+    assert show_plan(plan, Voice(person=False)) is plan
+    assert capsys.readouterr().out == ""
+    assert show_plan(plan, Voice(person=True)) == InstallResult(here.now.live or "", changed=False)
+    assert capsys.readouterr().out.splitlines()[-1].strip().startswith(line)
+
+
 def test_a_release_that_is_live_already_changes_nothing() -> None:
-    layers = frozenset(layer.sha256 for layer in LAYERS)
-    here = Memory(live=NEW, serving=(NEW,), layers=layers)
+    here = Memory(**DONE)
     assert install(here) == InstallResult(NEW, changed=False)
     assert here.calls == ["lock", "facts", "unlock"]
 
@@ -180,7 +199,7 @@ def test_damaged_layers_are_extracted_again_once() -> None:
     assert here.calls.count("add_layers") == 2
     here = Memory()
     here.damaged = ["a" * 64] * 2
-    with pytest.raises(Problems, match="web1: layers are still damaged after 2 attempts"):
+    with pytest.raises(Problems, match="web1: layers are still damaged"):
         install(here)
 
 
