@@ -13,6 +13,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
 from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.servers import server_in
 from django_deploykit.runtime.storage.shell import keeps_shell
 
 _APPLICATION = re.compile(r"\bgunicorn\b.*?\s([A-Za-z_][\w.]*\.(?:wsgi|asgi))(?=[:\s]|$)")
@@ -42,20 +43,11 @@ def gunicorn_options(subject: Subject) -> Iterator[Finding]:
     restarted.
     """
     web = subject.command("web")
-    if "gunicorn" not in web:
-        return
-    if re.search(r"--reload\b", web):
-        yield Finding(
-            "gunicorn runs with --reload, which is only for development",
-            "Remove it.",
-            path="Procfile",
-        )
-    if re.search(r"(?:--timeout|-t)[= ]+0\b", web):
-        yield Finding(
-            "gunicorn runs with --timeout 0: a worker that hangs is never restarted",
-            "Remove it.",
-            path="Procfile",
-        )
+    server = server_in(web)
+    if server is not None:
+        for pattern, what in server.risky_options:
+            if re.search(pattern, web):
+                yield Finding(f"{server.name} runs with {what}", "Remove it.", path="Procfile")
 
 
 @check("W826")

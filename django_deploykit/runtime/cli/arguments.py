@@ -121,7 +121,9 @@ def _prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def _site(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("server", choices=("nginx", "caddy"))
+    from ..provision.webservers import WEBSERVERS
+
+    parser.add_argument("server", choices=tuple(WEBSERVERS))
     parser.add_argument(
         "--static",
         choices=("whitenoise", "direct"),

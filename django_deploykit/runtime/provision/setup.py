@@ -19,6 +19,7 @@ import os
 import pwd
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -37,7 +38,7 @@ from ..wire.events import Activity
 from ..wire.operating import SetupResult
 from ..wire.voice import Voice
 from .apply import apply
-from .plan import SetupRequest, State, authorized, iter_problems, plan
+from .plan import Action, SetupRequest, State, authorized, iter_problems, plan
 from .state import look
 
 
@@ -71,16 +72,32 @@ def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
     return read
 
 
-def setup(options: argparse.Namespace, path: Path, voice: Voice) -> SetupResult:
-    """Run the verb; with ``--plan`` only show what it would do."""
+@dataclass(frozen=True)
+class Host:
+    """What setup needs of the host: that it can be set up, its state, and a way to change it."""
+
+    validate: Callable[[], None]
+    look: Callable[[SetupRequest], State] = look
+    apply: Callable[[Action], None] = apply
+
+
+def validate_host() -> None:
+    """Raise :class:`DeployKitError` unless this process is root and the host has all tools."""
     if os.geteuid() != 0:
         raise DeployKitError(
             "setup needs root, once; releases do not", "Call it with sudo, or connect as root."
         )
     _require_tools()
+
+
+def setup(
+    options: argparse.Namespace, path: Path, voice: Voice, host: Host = Host(validate_host)
+) -> SetupResult:
+    """Run the verb; with ``--plan`` only show what it would do."""
+    host.validate()
     manifest, sample, data = _asked(options, path)
     request = _request(options, manifest, sample, data)
-    state = look(request)
+    state = host.look(request)
     problems = list(iter_problems(request, state))
     if problems:
         lines = [f"  - {problem}" for problem in problems]
@@ -93,7 +110,7 @@ def setup(options: argparse.Namespace, path: Path, voice: Voice) -> SetupResult:
     if not options.plan:
         for step in steps:
             voice.emit(Activity("step", str(step)))
-            apply(step)
+            host.apply(step)
     return SetupResult(
         changed=bool(steps) and not options.plan,
         plan=tuple(words),

@@ -43,7 +43,7 @@ GUNICORN = Server(
     unit_environment=unit_environment,
     shell_lines=shell_lines,
     risky_options=(
-        (r"--reload\b", "--reload, which is for development"),
-        (r"(?:--timeout|-t)[= ]+0\b", "--timeout 0: a worker that hangs hangs for ever"),
+        (r"--reload\b", "--reload, which is only for development"),
+        (r"(?:--timeout|-t)[= ]+0\b", "--timeout 0: a worker that hangs is never restarted"),
     ),
 )

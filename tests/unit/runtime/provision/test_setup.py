@@ -10,7 +10,11 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.base.site_options import SITE_OPTIONS
-from django_deploykit.runtime.provision.setup import _site, add_arguments
+from django_deploykit.runtime.provision.plan import Action, State
+from django_deploykit.runtime.provision.setup import Host, _site, add_arguments, setup
+from django_deploykit.runtime.wire.events import Activity, Event
+from django_deploykit.runtime.wire.voice import Voice
+from tests.bundles import make_manifest, write_bundle
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -71,3 +75,60 @@ def test_a_wrong_argument_says_what_was_expected(capsys: pytest.CaptureFixture[s
         parse("--keep", "none")
     said = str(caught.value) + capsys.readouterr().err
     assert "argument --keep: must be a whole number from 1 on, not 'none'" in said
+
+
+class Recorded(Voice):
+    """A voice whose events are kept."""
+
+    def __init__(self) -> None:
+        super().__init__(person=False)
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def bundle_in(folder: Path) -> Path:
+    return write_bundle(folder / "shop.pyz", make_manifest(()), {}, {"sample.ini": b"[django]\n"})
+
+
+def host(state: State, done: list[Action]) -> Host:
+    return Host(validate=lambda: None, look=lambda request: state, apply=done.append)
+
+
+def asked_for(*words: str) -> argparse.Namespace:
+    found = parse(*words)
+    found.root = Path("/srv/no-such-shop")
+    return found
+
+
+def test_a_bare_host_is_set_up_step_by_step(tmp_path: Path) -> None:
+    done: list[Action] = []
+    asked = asked_for("--user=deploy")
+    voice = Recorded()
+    result = setup(asked, bundle_in(tmp_path), voice, host(State(), done))
+    assert result.changed
+    assert result.user == "deploy"
+    assert list(result.plan) == [str(action) for action in done]
+    assert {"login", "account", "file", "secret", "own", "enable", "up"} <= {
+        one.kind for one in done
+    }
+    steps = [one.of for one in voice.events if isinstance(one, Activity) and one.what == "step"]
+    assert steps == list(result.plan)
+
+
+def test_a_plan_changes_nothing(tmp_path: Path) -> None:
+    done: list[Action] = []
+    asked = asked_for("--user=deploy", "--plan")
+    result = setup(asked, bundle_in(tmp_path), Recorded(), host(State(), done))
+    assert done == []
+    assert not result.changed
+    assert result.plan
+
+
+def test_problems_are_reported_before_any_change(tmp_path: Path) -> None:
+    done: list[Action] = []
+    asked = asked_for("--user=root")
+    with pytest.raises(DeployKitError, match="cannot be the deploy user"):
+        setup(asked, bundle_in(tmp_path), Recorded(), host(State(), done))
+    assert done == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit.runtime.base.site import SUPERVISORS as NAMES
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.supervisors import SUPERVISORS, supervisor_of
 from django_deploykit.runtime.supervisors.base import Supervisor
@@ -38,3 +39,7 @@ def test_one_entry_adds_a_supervisor(site: Site, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(SUPERVISORS, "fake", fake)
     assert isinstance(supervisor_of(replace(site, supervisor="fake"), ["verbs"]), FakeSupervisor)
     assert made == [("shop", ["verbs"])]
+
+
+def test_the_table_has_the_names_that_a_site_may_have() -> None:
+    assert sorted(SUPERVISORS) == sorted(NAMES)

@@ -8,6 +8,7 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.cli.arguments import parse
 from django_deploykit.runtime.provision.webservers import WEBSERVERS, website
 
 SITE = Site(
@@ -69,3 +70,8 @@ def test_one_entry_adds_a_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     found = website(SITE, "stub", "/static/", "app/static", ["a.example", "-bad"])
     assert found == "shop\na.example\n/srv/shop/current/app/static\n"
+
+
+def test_the_verb_offers_every_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WEBSERVERS, "stub", lambda site: [])
+    assert parse(["site", "stub"]).server == "stub"
