@@ -59,10 +59,11 @@ class Display:
         rows, others = fitting(self._board.rows(), max(2, self._console.height - 3))
         longest = max((len(row.host) for row in rows), default=0)
         width = min(longest, _HOST_WIDTH, self._console.width // 3)
-        lines = [self._line(row, now, width) for row in rows]
+        step_width = max([7 if width else 13, *(len(row.step) for row in rows)])
+        lines = [self._line(row, now, width, step_width) for row in rows]
         return Text("\n").join([*lines, *([Text(f"  {others}", style="dim")] if others else [])])
 
-    def _line(self, row: Row, now: float, host_width: int) -> Text:
+    def _line(self, row: Row, now: float, host_width: int, step_width: int) -> Text:
         style, marks = _STYLES[row.state], self._marks[row.state]
         host = Text(row.host, style="bold")
         host.truncate(host_width, overflow="ellipsis", pad=True)
@@ -70,7 +71,7 @@ class Display:
         line = Text.assemble(
             (f"{marks[int(now * 10) % len(marks)]} ", style),
             *((host, " ") if host_width else ()),
-            (f"{row.step:<{7 if host_width else 13}} ", style),
+            (f"{row.step:<{step_width}} ", style),
             f"{took:>8} {row.doing(now)}",
         )
         line.truncate(max(20, self._console.width - _ECHO), overflow="ellipsis")

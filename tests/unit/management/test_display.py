@@ -41,6 +41,13 @@ def test_a_row_for_each_host() -> None:
     assert len({row.index("switch") for row in rows}) == 1
 
 
+def test_times_stand_below_each_other_whatever_the_step() -> None:
+    data = board()
+    data.at("web3", "compatibility", RUNS, "", 1.0)
+    first, _, third = drawn(data)
+    assert first.index(" s ") == third.index(" s ")
+
+
 def drawn(data: Board) -> list[str]:
     """Return the lines of a drawing of 80 columns, without colours."""
     return Display(io.StringIO(), data)._draw().plain.splitlines()
