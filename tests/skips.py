@@ -13,7 +13,7 @@ ALLOWED = {
     r"db_default came with Django 5\.0": "an environment of the matrix has Django 4.2",
     r"no Python too old to run a bundle is here": "Python 3.8 is past its end",
     r"other kernels size pipes by themselves": "not Linux",
-    r"the disk does not note when a file is read": "mounted with noatime",
+    r"the disk does not update access times": "mounted with noatime",
 }
 
 

@@ -33,11 +33,16 @@ def own_layers(collected: CollectedStatic, folder: Path, target: TargetPython) -
     stray = set(collected.answer.stray)
     paths = [path for path in files_below(folder) if path not in stray]
     validate_paths(paths, folder)
-    rows = [(f"app/{path}", str(folder / path)) for path in paths]
-    inside = tuple(row for row in rows if static and row[0].startswith(f"app/{static}/"))
-    trees = [Tree("app", "app", "", tuple(row for row in rows if row not in set(inside)))]
-    if inside and not collected.reused:
-        trees.append(Tree("static", "static", "", inside))
+    rows: tuple[list[tuple[str, str]], list[tuple[str, str]]] = (
+        [],
+        [],
+    )  # the app's, collected ones
+    for path in paths:
+        inside = bool(static) and path.startswith(f"{static}/")
+        rows[inside].append((f"app/{path}", str(folder / path)))
+    trees = [Tree("app", "app", "", tuple(rows[0]))]
+    if rows[1] and not collected.reused:
+        trees.append(Tree("static", "static", "", tuple(rows[1])))
     runtime = runtime_files.unpacked(target)
     packed = pack_all([*trees, runtime] if runtime else trees, target.executable)
     if runtime:

@@ -216,9 +216,9 @@ class Sender:
         sent = 0
         for _ in range(_ATTEMPTS):
             before = sent
-            layers = missing_or_named(self._manifest_layers(), facts, whole)
-            bases = {} if whole else self._bases(transport, layers, facts)
             with BundleFile(self.path) as bundle:
+                layers = missing_or_named(bundle.manifest.layers, facts, whole)
+                bases = {} if whole else self._bases(transport, layers, facts)
                 deltas = {layer.sha256: self._delta(bundle, layer, bases) for layer in layers}
                 pieces = self._pieces(bundle, layers, facts, deltas)
                 frames = Frames(
@@ -237,10 +237,6 @@ class Sender:
             + ", ".join(digest[:12] for digest in whole),
             "Check the bundle with `./BUNDLE deploykit verify`, and the connection.",
         )
-
-    def _manifest_layers(self) -> tuple[Layer, ...]:
-        with BundleFile(self.path) as bundle:
-            return bundle.manifest.layers
 
     def _pieces(
         self,

@@ -1,4 +1,4 @@
-"""Bundling again: what the project collected before is taken where nothing that it came from changed."""
+"""Bundling again: collected static files are reused while nothing they depend on changes."""
 
 import json
 import os
@@ -12,11 +12,11 @@ import pytest
 from tests.integration.bundling import Shop
 from tests.projects import commit, manage
 
-TAKEN = "settings and static files unchanged; reusing them"
+REUSED = "settings and static files unchanged; reusing them"
 
 
 def bundle(project: Path, **env: str) -> dict[str, Any]:
-    done = manage(project, "bundle", "--json", **env)
+    done = manage(project, "bundle", "--json", **{"CI": "", **env})  # nothing is reused under CI
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(done.stdout)
     return facts
@@ -28,13 +28,13 @@ def change(project: Path, name: str, text: str) -> None:
     commit(project, f"Change {name}", "2026-11-23T05:00:00Z")
 
 
-def taken(facts: dict[str, Any]) -> bool:
-    return any(TAKEN in note for note in facts["notes"])
+def reused(facts: dict[str, Any]) -> bool:
+    return any(REUSED in note for note in facts["notes"])
 
 
 @pytest.fixture
 def shop(built_shop: Shop, tmp_path: Path) -> Path:
-    """Return a copy of the shop with a name in it that no other test has: they share one cache."""
+    """Return a copy of the shop with a file name of its own, since tests share a cache."""
     project = tmp_path / "shop"
     shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
     (project / f"{tmp_path.name}-{os.getpid()}.txt").write_text("mine")
@@ -42,31 +42,41 @@ def shop(built_shop: Shop, tmp_path: Path) -> Path:
     return project
 
 
-def test_takes_what_was_collected_where_only_a_view_changed(shop: Path, tmp_path: Path) -> None:
+def test_reuses_static_files_if_only_a_view_changed(shop: Path, tmp_path: Path) -> None:
     bundle(shop)
-    change(shop, "shop/views.py", "\n# Nothing that settings or static files come from.\n")
+    change(shop, "shop/views.py", "\n# Neither settings nor static files depend on it.\n")
     again = bundle(shop)
-    assert taken(again)
+    assert reused(again)
     fresh = bundle(shop, DEPLOYKIT_BUILD_CACHE=str(tmp_path / "fresh"))
-    assert not taken(fresh)
+    assert not reused(fresh)
     assert again["sha256"] == fresh["sha256"]
+
+
+def test_collects_again_under_ci_and_with_fresh(shop: Path) -> None:
+    first = bundle(shop)
+    assert not reused(bundle(shop, CI="true"))
+    done = manage(shop, "bundle", "--json", "--fresh", CI="")
+    facts = json.loads(done.stdout)
+    assert not reused(facts)
+    assert facts["sha256"] == first["sha256"]
+    assert reused(bundle(shop))
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("shop/models.py", "\n# They are loaded to collect.\n"),
+        ("shop/models.py", "\n# Models are loaded to collect.\n"),
         ("shop/settings.py", "\nSTATIC_URL = 'files/'\n"),
         ("shop/static/shop/new.css", "p { color: red }\n"),
     ],
 )
-def test_collects_again_where_that_could_differ(shop: Path, name: str, text: str) -> None:
+def test_collects_again_if_the_result_could_differ(shop: Path, name: str, text: str) -> None:
     bundle(shop)
     (shop / name).parent.mkdir(parents=True, exist_ok=True)
     change(shop, name, text)
     facts = bundle(shop)
-    assert not taken(facts)
-    assert taken(bundle(shop))
+    assert not reused(facts)
+    assert reused(bundle(shop))
     if name.endswith(".css"):
         digest = next(row["sha256"] for row in facts["layers"] if row["kind"] == "static")
         with ZipFile(facts["path"]) as archive:

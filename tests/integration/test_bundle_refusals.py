@@ -54,7 +54,7 @@ def test_no_lock_file(copy: Path) -> None:
     run("git", "rm", "-q", "requirements.txt", cwd=copy)
     commit(copy)
     said = refused(copy)
-    assert "the commit holds no lock file" in said
+    assert "there is no lock file in the commit" in said
     assert "uv pip compile --universal --generate-hashes requirements.in" in said
 
 
@@ -91,7 +91,7 @@ def test_a_module_that_is_not_in_the_lock(copy: Path) -> None:
     said = refused(copy)
     assert ": ModuleNotFoundError: No module named 'celery'" in said
     assert "shop/models.py:" in said
-    assert "Add what is missing to the lock" in said
+    assert "Add the package to the lock file" in said
 
 
 def test_modules_named_as_ours_are_the_projects(copy: Path) -> None:
@@ -138,7 +138,7 @@ def test_several_mistakes_of_the_procfile_at_once(copy: Path) -> None:
     spoil(copy, Procfile="nonsense\nweb: again\n")
     said = refused(copy)
     assert "Procfile:2: expected `name: command`" in said
-    assert "Procfile:3: web stands there twice" in said
+    assert "Procfile:3: web is defined twice" in said
 
 
 def test_a_process_whose_program_is_not_locked(copy: Path) -> None:
@@ -183,10 +183,10 @@ def left(folder: Path) -> list[str]:
 
 
 def unfinished(cache: Path) -> list[str]:
-    """Return the files of a build cache that are none of those which appear whole."""
+    """Return the files of a build cache that did not appear whole."""
     whole = re.compile(
         r"[0-9a-f]+/(layers/[0-9a-f]{64}\.(zip|json|sum)"
-        r"|(resolved|collected)/[0-9a-f]{32}|runtime-[0-9a-f]{32})"
+        r"|(collected|locks|resolved|runtime)/[0-9a-f]{32})"
     )
     return [path for path in left(cache) if not whole.fullmatch(path)]
 
