@@ -32,7 +32,7 @@ def files(target: TargetPython) -> dict[str, bytes]:
         digest = layer.sha256
     with zipfile.ZipFile(layer_paths(digest)[0]) as archive:
         for name in archive.namelist():
-            if name.endswith(".pyc"):  # runtime/cli/__pycache__/verbs.cpython-311.pyc
+            if name.endswith(".pyc"):  # runtime/cli/__pycache__/main.cpython-311.pyc
                 folder, _, file = name.replace("__pycache__/", "").rpartition("/")
                 path = f"{folder}/{file.partition('.')[0]}.pyc"
                 found[path.removeprefix("runtime/")] = archive.read(name)

@@ -25,9 +25,9 @@ if sys.version_info < (3, 9):
     sys.exit(0)
 from pathlib import Path
 
-from runtime.cli.verbs import main
+from runtime.cli.main import main
 
-sys.exit(main(sys.argv[1:], Path(os.path.abspath(sys.argv[0]))))
+sys.exit(main(sys.argv[1:], Path(os.path.abspath(sys.argv[0])), in_bundle=False))
 """
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

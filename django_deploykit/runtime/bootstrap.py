@@ -28,9 +28,9 @@ def main(argv: Sequence[str]) -> int:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
             return _explain(path)
         if arguments[0] == "deploykit":
-            from .cli.verbs import main as verbs
+            from .cli.main import main as run_verb
 
-            return verbs(list(arguments[1:]), path)
+            return run_verb(list(arguments[1:]), path)
         if arguments[0] == "run" and len(arguments) < 2:
             return _explain(path)
         release = ensure(path)
@@ -163,7 +163,7 @@ def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
 
 def _explain(path: Path) -> int:
     from .bundle.reader import BundleFile
-    from .cli.verbs import VERBS
+    from .cli.registry import all_verbs
 
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
@@ -177,7 +177,9 @@ def _explain(path: Path) -> int:
     print(f"  ./{name} check                  any Django command of the project")
     for process in manifest.processes:
         print(f"  ./{name} run {process.name:<18} {process.command}")
-    print(f"  ./{name} deploykit VERB         on a host: {', '.join(VERBS)}")
+    print(
+        f"  ./{name} deploykit VERB         on a host: {', '.join(verb.name for verb in all_verbs() if verb.listed)}"
+    )
     if manifest.required:
         print("\nRequired configuration, from an INI file or the environment:")
         for key in manifest.required:

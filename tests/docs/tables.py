@@ -134,9 +134,9 @@ def _readers() -> str:
 
 def verb_parser(verb: str) -> argparse.ArgumentParser:
     """Return the parser of a host verb."""
-    from django_deploykit.runtime.cli.arguments import _parser
+    from django_deploykit.runtime.cli.main import verb_parser as make_parser
 
-    for action in _parser(verb)._actions:
+    for action in make_parser(verb)._actions:
         if isinstance(action, argparse._SubParsersAction):
             parser: argparse.ArgumentParser = action.choices[verb]
             return parser
@@ -144,21 +144,22 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
 
 
 def _verbs() -> str:
-    from django_deploykit.runtime.cli.arguments import VERBS
+    from django_deploykit.runtime.cli.registry import all_verbs
 
     return table(
         ("verb", "what it does", "its own arguments"),
         (
             (
-                f"`{verb}`",
-                text,
+                f"`{verb.name}`",
+                verb.help,
                 ", ".join(
                     shown
-                    for shown, _ in option_rows(verb_parser(verb))
+                    for shown, _ in option_rows(verb_parser(verb.name))
                     if shown not in ("`-h, --help`", "`--json`", "`--root ROOT`")
                 ),
             )
-            for verb, text in VERBS.items()
+            for verb in all_verbs()
+            if verb.listed
         ),
     )
 

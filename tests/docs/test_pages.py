@@ -98,7 +98,7 @@ def parse(kind: str, words: list[str]) -> None:
         command = load_command_class("django_deploykit", words[0])
         command.create_parser("manage.py", words[0]).parse_args(words[1:])
     elif kind == "verb":
-        from django_deploykit.runtime.cli.arguments import parse as parse_verb
+        from django_deploykit.runtime.cli.main import parse as parse_verb
 
         parse_verb(words)
     else:

@@ -151,7 +151,7 @@ def test_flipped_bits_of_a_bundles_own_code_are_refused_by_a_real_process(tmp_pa
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         spots = [
             (info.header_offset + 30 + len(name) + info.file_size * share // 7, name)
-            for name in ("__main__.py", "runtime/bootstrap.py", "runtime/cli/verbs.py")
+            for name in ("__main__.py", "runtime/bootstrap.py", "runtime/cli/main.py")
             for share in range(1, 7)
             for info in [archive.getinfo(name)]
         ]

@@ -19,7 +19,7 @@ from django_deploykit.project.procfile import parse_procfile
 from django_deploykit.release.transports.ssh import quote
 from django_deploykit.runtime.base.names import valid_app, valid_digest, valid_release_id
 from django_deploykit.runtime.bundle.manifest import Manifest, ManifestError, Process
-from django_deploykit.runtime.cli.arguments import parse as parse_verb
+from django_deploykit.runtime.cli.main import parse as parse_verb
 from django_deploykit.runtime.storage.virtualenv import process_lines
 from tests.bundles import make_layer, make_manifest
 from tests.projects import commit, run
@@ -91,7 +91,7 @@ def test_a_release_id_is_one(name: str, capsys: pytest.CaptureFixture[str]) -> N
     assert not valid_release_id(name)
     with pytest.raises(SystemExit):
         parse_verb(["stage", f"--release={name}"])
-    assert "is no release id" in capsys.readouterr().err
+    assert "is not a release id" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "", "a" * 63, "A" * 64, "a" * 64 + "\n", "a" * 65])

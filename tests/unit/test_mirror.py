@@ -18,7 +18,6 @@ EXCEPTIONS: dict[str, str] = {}
 GAPS: tuple[str, ...] = (
     "release/request.py",
     "runtime/base/processes.py",
-    "runtime/cli/arguments.py",
     "runtime/deploy/facts.py",
     "runtime/deploy/staging.py",
 )

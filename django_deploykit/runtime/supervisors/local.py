@@ -166,7 +166,7 @@ class LocalSupervisor:
             return
         (self.site.root / "log").mkdir(parents=True, exist_ok=True)
         # The shell ends at once: the daemon outlives this process, which need not wait for it.
-        command = [*self.program, "keeper", "--root", str(self.site.root)]
+        command = [*self.program, "local-daemon", "--root", str(self.site.root)]
         done = subprocess.run(
             ["/bin/sh", "-c", '"$@" &', "sh", *command],
             stdout=subprocess.PIPE,

@@ -12,7 +12,7 @@ def caddy(site: Website) -> List[str]:
     upstream = f"unix/{site.listen}" if site.listen.startswith("/") else site.listen
     names = ["*" + name if name.startswith(".") else name for name in site.names]
     lines = [
-        f"# {site.app}, written by `deploykit site caddy`: /etc/caddy/{site.app}.caddy",
+        f"# {site.app}, written by `deploykit webserver caddy`: /etc/caddy/{site.app}.caddy",
         f"# Then: echo 'import {site.app}.caddy' >> /etc/caddy/Caddyfile && systemctl reload caddy",
         "# Caddy gets the certificates itself.",
         f"{', '.join(names)} {{",

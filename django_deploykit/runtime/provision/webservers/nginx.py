@@ -11,7 +11,7 @@ def nginx(site: Website) -> List[str]:
     """Return the lines of the file."""
     upstream = f"unix:{site.listen}" if site.listen.startswith("/") else site.listen
     lines = [
-        f"# {site.app}, written by `deploykit site nginx`: /etc/nginx/sites-available/{site.app}",
+        f"# {site.app}, written by `deploykit webserver nginx`: /etc/nginx/sites-available/{site.app}",
         f"# Then: ln -s ../sites-available/{site.app} /etc/nginx/sites-enabled/ && nginx -t && systemctl reload nginx",
         "# For HTTPS: certbot --nginx",
         f"upstream {site.app} {{",

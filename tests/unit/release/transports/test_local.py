@@ -74,7 +74,7 @@ def test_a_verbs_error_arrives_as_it_was(ready: Local) -> None:
 def test_a_verb_that_dies_is_lost_with_its_last_words(ready: Local) -> None:
     with pytest.raises(LostError) as caught:
         ready.call(STAGE, "--release", "; rm -rf /")
-    assert "is no release id" in caught.value.hint
+    assert "is not a release id" in caught.value.hint
 
 
 def test_the_lock_is_told_with_the_facts_and_refused_to_others(ready: Local) -> None:

@@ -73,7 +73,7 @@ def test_what_is_wrong_is_told_and_ends_one_verb_only(
     (line,) = verb.makefile("rb")
     assert b"this host is not set up" in line
     assert verb.recv_exit_status() == 1
-    verb = multiplexer.start(["history", "--nonsense"])
+    verb = multiplexer.start([*words("history", tmp_path), "--nonsense"])
     assert list(verb.makefile("rb")) == []
     assert verb.recv_exit_status() == 2
     errors = b"".join(iter(lambda: verb.recv_stderr(1), b""))

@@ -8,7 +8,7 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.cli.arguments import parse
+from django_deploykit.runtime.cli.main import parse
 from django_deploykit.runtime.provision.webservers import WEBSERVERS, website
 
 SITE = Site(
@@ -74,4 +74,4 @@ def test_one_entry_adds_a_web_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_verb_offers_every_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WEBSERVERS, "stub", lambda site: [])
-    assert parse(["site", "stub"]).server == "stub"
+    assert parse(["webserver", "stub"]).server == "stub"

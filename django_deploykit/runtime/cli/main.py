@@ -1,0 +1,90 @@
+"""The command line of a host: ``./shop.pyz deploykit VERB …``, or the runtime that a controller sent."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Sequence
+
+from ..base import deploy_lock
+from ..base.errors import TAKEN_BACK, DeployKitError
+from ..base.interruption import listen_for_interrupts
+from ..wire.events import Activity
+from ..wire.voice import Voice
+from .registry import Invocation, Verb, all_verbs, find_verb
+
+
+def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int:
+    """Run a verb and return its exit code.
+
+    ``path`` is what this process runs from: a bundle, or a runtime archive that a controller sent.
+    """
+    options = parse(arguments, in_bundle=in_bundle)
+    verb = find_verb(options.verb)
+    assert verb is not None
+    # Errors of a verb that prints text stay out of that text.
+    person = sys.stdout.isatty() or verb.prints_text
+    voice = Voice(person=person and not options.json)
+    try:
+        if not verb.own_input and not sys.stdin.isatty():
+            listen_for_interrupts(sys.stdin.fileno())
+        return _run(verb, Invocation(options, path, voice))
+    except DeployKitError as error:
+        voice.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        voice.error(DeployKitError("interrupted; nothing was switched", "", TAKEN_BACK))
+        return 130
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        voice.error(DeployKitError(f"{verb.name} failed:{where} {error.strerror or error}"))
+        return 1
+
+
+def _run(verb: Verb, run: Invocation) -> int:
+    if verb.changes_site:
+        waiting = lambda text: run.voice.emit(Activity("wait", text))  # noqa: E731
+        with deploy_lock.exclusive(run.site.root, verb.name, waiting):
+            result = verb.run(run)
+    else:
+        result = verb.run(run)
+    if verb.prints_text:
+        assert isinstance(result, int)
+        return result
+    run.voice.result(result)
+    return 0
+
+
+def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Namespace:
+    """Return the options of a verb; ends the process where they are wrong, as argparse does."""
+    name = arguments[0] if arguments else ""
+    return verb_parser(name, in_bundle=in_bundle).parse_args(list(arguments))
+
+
+def verb_parser(name: str, *, in_bundle: bool = True) -> argparse.ArgumentParser:
+    """Return the parser. With a verb's name it knows only that verb: making all of them is slow.
+
+    Outside of a bundle there is no project whose folder ``--root`` could default to.
+    """
+    parser = argparse.ArgumentParser(
+        prog="deploykit", description="Host verbs of django-deploykit."
+    )
+    parser.set_defaults(json=False)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    found = find_verb(name)
+    for one in [found] if found else all_verbs():
+        if one.listed:
+            added = verbs.add_parser(one.name, description=one.help, help=one.help)
+        else:
+            added = verbs.add_parser(one.name, description=one.help)
+        added.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
+        added.add_argument(
+            "--root",
+            type=Path,
+            required=not in_bundle,
+            help="the site's folder; default: /srv/PROJECT",
+        )
+        for argument in one.arguments:
+            argument(added)
+    return parser

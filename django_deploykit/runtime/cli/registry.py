@@ -1,0 +1,167 @@
+"""The registry of host verbs: a verb is one decorated function in a module of ``verbs``.
+
+The function gets an :class:`Invocation`. Its decorator says what callers see of it::
+
+    @verb(STAGE, "build a release from its layers", RELEASE, changes_site=True)
+    def stage(run: Invocation) -> StageResult: ...
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+
+from ..base.errors import DeployKitError
+from ..base.names import valid_digest, valid_release_id
+from ..base.site import Site, load_site
+from ..bundle.reader import BundleFile
+from ..supervisors.local import program_of
+from ..wire.calls import Call
+from ..wire.voice import Voice
+
+T = TypeVar("T")
+Argument = Callable[[argparse.ArgumentParser], object]
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A verb as it was called; ``path`` is the bundle or the runtime archive that runs."""
+
+    options: argparse.Namespace
+    path: Path
+    voice: Voice
+
+    @property
+    def root(self) -> Path:
+        """The site's folder: the one named, else that of the bundle's project below /srv."""
+        if self.options.root:
+            return Path(self.options.root)
+        with BundleFile(self.path) as bundle:
+            return Path("/srv") / bundle.manifest.project
+
+    @property
+    def site(self) -> Site:
+        """The site, which must be set up."""
+        return load_site(self.root)
+
+    @property
+    def program(self) -> List[str]:
+        """The command that runs verbs of this runtime."""
+        return program_of(self.path)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb and how it is treated.
+
+    ``prints_text``: its standard output is text of its own, and its result an exit code.
+    ``own_input``: it reads standard input; elsewhere a line there interrupts the verb.
+    ``changes_site``: such verbs run one after the other. ``listed``: people are shown it.
+    """
+
+    name: str
+    help: str
+    arguments: Tuple[Argument, ...]
+    run: Callable[[Invocation], object]
+    prints_text: bool = False
+    own_input: bool = False
+    changes_site: bool = False
+    listed: bool = True
+
+
+VERBS: Dict[str, Verb] = {}
+
+
+def verb(
+    call: Call[T],
+    help_text: str,
+    *arguments: Argument,
+    own_input: bool = False,
+    changes_site: bool = False,
+    listed: bool = True,
+) -> Callable[[Callable[[Invocation], T]], Callable[[Invocation], T]]:
+    """Register a function as the verb that answers a call."""
+
+    def register(run: Callable[[Invocation], T]) -> Callable[[Invocation], T]:
+        VERBS[call.name] = Verb(
+            call.name,
+            help_text,
+            arguments,
+            run,
+            own_input=own_input,
+            changes_site=changes_site,
+            listed=listed,
+        )
+        return run
+
+    return register
+
+
+def text_verb(
+    name: str,
+    help_text: str,
+    *arguments: Argument,
+    own_input: bool = False,
+    listed: bool = True,
+) -> Callable[[Callable[[Invocation], int]], Callable[[Invocation], int]]:
+    """Register a function as a verb that prints text and returns its exit code."""
+
+    def register(run: Callable[[Invocation], int]) -> Callable[[Invocation], int]:
+        VERBS[name] = Verb(
+            name, help_text, arguments, run, prints_text=True, own_input=own_input, listed=listed
+        )
+        return run
+
+    return register
+
+
+def find_verb(name: str) -> Optional[Verb]:
+    """Return a verb. Those that a release calls are loaded first: they need not wait for the rest."""
+    from .verbs import releasing  # noqa: F401
+
+    if name not in VERBS:
+        from .verbs import bundle, inner, operating  # noqa: F401
+    return VERBS.get(name)
+
+
+def all_verbs() -> List[Verb]:
+    """Return all verbs by their names."""
+    find_verb("")
+    return [VERBS[name] for name in sorted(VERBS)]
+
+
+def argument(*names: str, **options: Any) -> Argument:
+    """Return an argument of a verb, given as :meth:`argparse.ArgumentParser.add_argument` takes it."""
+    return lambda parser: parser.add_argument(*names, **options)
+
+
+def release_id(text: str) -> str:
+    """Return a release id; argparse's error where it is none."""
+    if not valid_release_id(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a release id")
+    return text
+
+
+def digest(text: str) -> str:
+    """Return a layer's digest; argparse's error where it is none."""
+    if not valid_digest(text):
+        raise argparse.ArgumentTypeError("not a digest")
+    return text
+
+
+RELEASE = argument("--release", type=release_id, required=True, help="a release id")
+SOME_RELEASE = argument("--release", type=release_id, help="a release id")
+OWNER = argument("--owner", default="", help="who asks, for the journal")
+PYTHON = argument("--python", default="", help="the version that a bundle needs, X.Y")
+
+
+def live_of(site: Site, named: Optional[str]) -> str:
+    """Return the release that is named, else the live one."""
+    from ..base.site import live_release
+
+    found = named or live_release(site)
+    if found is None:
+        raise DeployKitError("nothing is live here", "Name a release with --release.")
+    return found

@@ -1,0 +1,1 @@
+"""The host verbs, by what they are for."""

@@ -1,0 +1,164 @@
+"""The verbs that people look at a site with, and work on it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import List
+
+from ...base.errors import DeployKitError
+from ...base.processes import run as run_command
+from ...base.site import live_release
+from ...deploy.facts import drift, lock_owner
+from ...deploy.switch import probe_host, probe_hosts
+from ...storage import prune
+from ...storage.virtualenv import changed_files, load_release
+from ...supervisors import supervisor_of
+from ...supervisors.local import LocalSupervisor
+from ...wire.journal import read_journal
+from ...wire.operating import (
+    END,
+    HISTORY,
+    STATUS,
+    WATCH,
+    EndResult,
+    HistoryResult,
+    HostStatus,
+    InstanceStatus,
+    WatchResult,
+)
+from ..registry import SOME_RELEASE, Invocation, argument, live_of, text_verb, verb
+
+
+@verb(
+    STATUS,
+    "show what is live on this host",
+    argument("--quick", action="store_true", help="do not look for changed files"),
+)
+def status(run: Invocation) -> HostStatus:
+    """Return what is live, what runs, and what was changed by hand."""
+    site = run.site
+    supervisor = supervisor_of(site, run.program)
+    live = live_release(site)
+    manifest = load_release(site.releases / live) if live else None
+    changed: List[str] = []
+    if live and manifest and not run.options.quick:
+        changed = changed_files(site.releases / live, site.store, manifest)
+    return HostStatus(
+        live=live,
+        listen=site.listen,
+        commit=manifest.commit if manifest else "",
+        instances=tuple(
+            InstanceStatus(one.release, one.process, one.active, one.restarts, one.pid)
+            for one in supervisor.instances()
+        ),
+        staged=tuple(prune.staged_releases(site)),
+        lock=lock_owner(site),
+        interrupted=(site.root / "switching.json").exists(),
+        changed=tuple(changed),
+        drift=drift(site, supervisor),
+    )
+
+
+@verb(HISTORY, "show the journal of this host")
+def history(run: Invocation) -> HistoryResult:
+    """Return what happened here."""
+    return HistoryResult(tuple(read_journal(run.site.journal)))
+
+
+@verb(WATCH, "measure how the live site answers", own_input=True, listed=False)
+def watch(run: Invocation) -> WatchResult:
+    """Ask the live site until standard input ends; nothing where nothing is live yet."""
+    from ...deploy.latency import usable
+    from ...deploy.latency import watch as watch_site
+
+    site = run.site
+    live = live_release(site)
+    if live is None:
+        return WatchResult()
+    host = usable(site, probe_hosts(site, live))
+    return watch_site(site, host, sys.stdin.fileno(), run.voice.emit)
+
+
+@text_verb(
+    "log",
+    "print the last lines of a process's log",
+    SOME_RELEASE,
+    argument("--process", default="web", help="a process of the Procfile; default: web"),
+    argument("--lines", type=int, default=50, help="how many lines; default: 50"),
+    argument("--follow", "-f", action="store_true", help="print new lines as they come"),
+    argument("--visible", action="store_true", help="escape control characters in pipes too"),
+    own_input=True,
+)
+def log(run: Invocation) -> int:
+    """Print a process's log."""
+    from ..logs import follow
+
+    site, options = run.site, run.options
+    supervisor = supervisor_of(site, run.program)
+    release = live_of(site, options.release)
+    return follow(
+        supervisor, release, options.process, options.lines, options.follow, options.visible
+    )
+
+
+@text_verb(
+    "exec",
+    "run a Django command with this host's configuration",
+    SOME_RELEASE,
+    argument("argv", nargs="*", metavar="COMMAND", help="the command and its arguments, after --"),
+    own_input=True,
+)
+def execute(run: Invocation) -> int:
+    """Run a command of the release."""
+    site, argv = run.site, list(run.options.argv)
+    if not argv:
+        raise DeployKitError("no command is given", "For example: exec -- showmigrations")
+    release = live_of(site, run.options.release)
+    return run_command(supervisor_of(site, run.program).command(release, argv, {}))
+
+
+@verb(END, "stop a site that runs without systemd")
+def end(run: Invocation) -> EndResult:
+    """Stop the processes of a ``local`` site."""
+    site = run.site
+    if site.supervisor != "plain":
+        raise DeployKitError(
+            "this site runs under systemd",
+            f"Use: sudo systemctl stop {site.app}.service {site.app}.socket",
+        )
+    return EndResult(LocalSupervisor(site, run.program).end())
+
+
+def _server(parser: argparse.ArgumentParser) -> None:
+    from ...provision.webservers import WEBSERVERS
+
+    parser.add_argument("server", choices=tuple(WEBSERVERS))
+
+
+@text_verb(
+    "webserver",
+    "print a site configuration for the web server in front",
+    _server,
+    argument(
+        "--static",
+        choices=("whitenoise", "direct"),
+        default="whitenoise",
+        help="who serves static files: the release, or the web server itself",
+    ),
+    argument("--name", action="append", default=[], help="a name of the site; may be repeated"),
+)
+def webserver(run: Invocation) -> int:
+    """Print what a web server in front of the site needs."""
+    from ...provision.webservers import website
+
+    site, options = run.site, run.options
+    live = live_release(site)
+    manifest = load_release(site.releases / live) if live else None
+    static_url = manifest.static_url if manifest else "/static/"
+    static_root = manifest.static_root if manifest and options.static == "direct" else ""
+    if options.static == "direct" and not static_root:
+        raise DeployKitError("no release with static files is live here", "Release first.")
+    names = options.name or ([probe_host(site, live)] if live else [])
+    print(website(site, options.server, static_url, static_root, names), end="")
+    return 0

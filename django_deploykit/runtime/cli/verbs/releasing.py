@@ -1,0 +1,214 @@
+"""The verbs of a release, in the order in which a controller calls them."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from dataclasses import replace
+
+from ...base import deploy_lock
+from ...base.errors import DeployKitError
+from ...base.patience import SILENCE, Patient, has_ended, wait_for_end
+from ...base.site import live_release, site_from_json
+from ...bundle import signature
+from ...bundle.manifest import Manifest
+from ...deploy import facts as host_facts
+from ...deploy.staging import stage_release
+from ...deploy.switch import Change
+from ...deploy.switch import settle as settle_switch
+from ...deploy.switch import switch as switch_release
+from ...storage import prune as pruning
+from ...storage.virtualenv import load_release
+from ...supervisors import supervisor_of
+from ...wire.facts import FACTS, HOLD, PREPARE, Held, HoldResult, HostFacts, PrepareResult
+from ...wire.journal import JournalRecord
+from ...wire.reader import deflate
+from ...wire.releasing import (
+    LIST,
+    MIGRATE,
+    PRUNE,
+    RECEIVE,
+    SETTLE,
+    STAGE,
+    SWITCH,
+    ListResult,
+    MigrateResult,
+    PruneResult,
+    ReceiveResult,
+    SettleResult,
+    StageResult,
+)
+from ...wire.reports import CHECK, KIN, CheckResult, KinResult
+from ..registry import (
+    OWNER,
+    PYTHON,
+    RELEASE,
+    SOME_RELEASE,
+    Invocation,
+    argument,
+    digest,
+    live_of,
+    verb,
+)
+
+
+@verb(FACTS, "show what a release needs to know of this host", PYTHON)
+def facts(run: Invocation) -> HostFacts:
+    """Return the facts of this host, set up or not."""
+    return host_facts.facts(run.root, run.options.python, run.program)
+
+
+@verb(
+    HOLD,
+    "hold the deploy lock until standard input ends",
+    argument("--owner", default="somebody", help="who holds it"),
+    argument("--what", default="a release", help="what for"),
+    argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait for it as long"),
+    argument("--facts", action="store_true", help="show the facts once it is held"),
+    PYTHON,
+    own_input=True,
+)
+def hold(run: Invocation) -> HoldResult:
+    """Hold the deploy lock for a controller that lives."""
+    options, descriptor = run.options, sys.stdin.fileno()
+    owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
+    gone = lambda: has_ended(descriptor)  # noqa: E731
+    with deploy_lock.hold(run.root / "lock", owner, options.wait, gone):
+        run.voice.emit(Held(facts(run) if options.facts else None))
+        return HoldResult(wait_for_end(sys.stdin.buffer, SILENCE))
+
+
+@verb(
+    PREPARE,
+    "make the folders and the configuration of a local site",
+    argument("--site", required=True, help="the text of site.json"),
+    own_input=True,
+    listed=False,
+)
+def prepare(run: Invocation) -> PrepareResult:
+    """Make a ``local`` site ready; standard input is the sample of its configuration."""
+    return PrepareResult(
+        host_facts.prepare_local(site_from_json(run.options.site), sys.stdin.read())
+    )
+
+
+@verb(RECEIVE, "receive layers on standard input", own_input=True, changes_site=True)
+def receive(run: Invocation) -> ReceiveResult:
+    """Take layers into the store, and the manifest into the inbox."""
+    from ...storage import receive as receiving
+
+    site = run.site
+    pruning.sweep_leftovers(site)  # before room is needed
+    stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
+    got = receiving.receive(site.store, site.root / "inbox", stream, run.voice.emit)
+    return ReceiveResult(got.bytes, tuple(got.layers), tuple(got.again))
+
+
+@verb(LIST, "print a layer's file list", argument("digest", type=digest))
+def file_list(run: Invocation) -> ListResult:
+    """Return a layer's file list, compressed."""
+    return ListResult(deflate((run.site.store / f"{run.options.digest}.json").read_bytes()))
+
+
+@verb(STAGE, "build a release from its layers", RELEASE, changes_site=True)
+def stage(run: Invocation) -> StageResult:
+    """Stage the release whose manifest was sent, or is here already."""
+    site, release = run.site, run.options.release
+    inbox = site.root / "inbox" / f"{release}.json"
+    target = site.releases / release
+    pruning.sweep_leftovers(site)
+    if pruning.is_staged(site, release):
+        manifest = load_release(target)
+    elif inbox.exists():
+        manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
+    else:
+        raise DeployKitError(f"the manifest of {release} was not sent here")
+    sent = inbox.with_suffix(".sig")
+    text = (
+        sent.read_text(encoding="ascii")
+        if sent.exists()
+        else signature.read_release_signature(target)
+    )
+    signer = signature.verify_bundle(site, manifest, text)
+    result = stage_release(site, manifest, run.voice.emit)
+    if text and not result.again:
+        signature.store(target, text)
+        sent.unlink(missing_ok=True)
+    inbox.unlink(missing_ok=True)
+    return replace(result, signer=signer)
+
+
+@verb(CHECK, "run deploy_check in a release", RELEASE)
+def check(run: Invocation) -> CheckResult:
+    """Check a staged release with this host's configuration."""
+    from ...deploy.project_commands import check as check_release
+
+    return check_release(run.site, run.options.release, run.program)
+
+
+@verb(KIN, "compare a release's migrations to those of the live one", RELEASE, listed=False)
+def kin(run: Invocation) -> KinResult:
+    """Compare the migrations of a staged release to those of the live one."""
+    from ...deploy.project_commands import kin as compare
+
+    return compare(run.site, live_of(run.site, None), run.options.release)
+
+
+@verb(
+    MIGRATE,
+    "run a release's migrations",
+    RELEASE,
+    argument("--database", action="append", default=[], help="a database's alias; may be repeated"),
+    OWNER,
+    changes_site=True,
+)
+def migrate(run: Invocation) -> MigrateResult:
+    """Migrate the databases that are named, and journal it."""
+    from ...deploy.project_commands import migrate as migrate_databases
+
+    options = run.options
+    return migrate_databases(
+        run.site, options.release, options.database, run.program, options.owner, run.voice.emit
+    )
+
+
+@verb(
+    SWITCH,
+    "switch to a release",
+    RELEASE,
+    argument(
+        "--action", choices=("release", "rollback"), default="release", help="for the journal"
+    ),
+    OWNER,
+    changes_site=True,
+)
+def switch(run: Invocation) -> JournalRecord:
+    """Let a staged release take over."""
+    site, options = run.site, run.options
+    supervisor = supervisor_of(site, run.program)
+    settle_switch(site, supervisor, run.voice.emit)
+    manifest = load_release(site.releases / options.release)
+    signature.verify_release(site, options.release, manifest)
+    if options.action == "rollback" and not site.host:
+        from ...deploy.project_commands import refresh
+
+        refresh(site, options.release, run.program)
+    change = Change(
+        options.release, live_release(site), options.action, options.owner, manifest.commit
+    )
+    return switch_release(site, supervisor, change, run.voice.emit)
+
+
+@verb(SETTLE, "finish or revert an interrupted switch", changes_site=True)
+def settle(run: Invocation) -> SettleResult:
+    """Finish or revert a switch whose process died."""
+    site = run.site
+    settled = settle_switch(site, supervisor_of(site, run.program), run.voice.emit)
+    return SettleResult(settled, live_release(site))
+
+
+@verb(PRUNE, "remove old releases", SOME_RELEASE, changes_site=True)
+def prune(run: Invocation) -> PruneResult:
+    """Remove releases beyond ``keep``; a release that is named stays."""
+    return pruning.prune(run.site, run.options.release, pruning.remove_in_background)

@@ -1,0 +1,71 @@
+"""The verbs that people look at a site with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from django_deploykit.runtime.base.errors import DeployKitError
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.wire.journal import JournalRecord, append
+from django_deploykit.runtime.wire.operating import (
+    EndResult,
+    HistoryResult,
+    HostStatus,
+    WatchResult,
+)
+from tests.unit.runtime.cli.verbs.conftest import Invoke
+
+
+def test_a_site_without_a_release_has_a_status(invoke: Invoke) -> None:
+    assert invoke("status") == HostStatus(live=None, listen=":0")
+
+
+def test_history_is_the_journal(invoke: Invoke, site: Site) -> None:
+    append(site.journal, JournalRecord("release", "a", "live"))
+    found = invoke("history")
+    assert isinstance(found, HistoryResult)
+    assert [one.release for one in found.records] == ["a"]
+
+
+def test_nothing_live_is_nothing_to_watch(invoke: Invoke) -> None:
+    assert invoke("watch") == WatchResult()
+
+
+@pytest.mark.parametrize("argv", [["log"], ["exec", "--", "check"]])
+def test_nothing_live_needs_a_release_that_is_named(invoke: Invoke, argv: list[str]) -> None:
+    with pytest.raises(DeployKitError, match="nothing is live here") as caught:
+        invoke(*argv)
+    assert caught.value.hint == "Name a release with --release."
+
+
+def test_exec_needs_a_command(invoke: Invoke) -> None:
+    with pytest.raises(DeployKitError, match="no command is given"):
+        invoke("exec")
+
+
+def test_ending_what_does_not_run_is_no_error(invoke: Invoke) -> None:
+    assert invoke("end") == EndResult(ended=False)
+
+
+def test_what_systemd_runs_is_stopped_by_systemd(invoke: Invoke, site: Site) -> None:
+    (site.root / "site.json").write_text(replace(site, supervisor="systemd").dumps())
+    with pytest.raises(DeployKitError, match="under systemd") as caught:
+        invoke("end")
+    assert "sudo systemctl stop shop.service shop.socket" in caught.value.hint
+
+
+@pytest.mark.parametrize("server", ["nginx", "caddy"])
+def test_webserver_prints_a_site(
+    invoke: Invoke, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke("webserver", server, "--name", "shop.example") == 0
+    text = capsys.readouterr().out
+    assert "shop.example" in text
+    assert f"`deploykit webserver {server}`" in text
+
+
+def test_static_files_are_served_directly_where_a_release_has_some(invoke: Invoke) -> None:
+    with pytest.raises(DeployKitError, match="no release with static files is live here"):
+        invoke("webserver", "nginx", "--static", "direct")
