@@ -37,7 +37,7 @@ def test_a_sick_release_is_refused_before_any_visitor_meets_it(live_shop: Shop) 
     [
         ("500 when served", "GET /up answered 500", "the till is jammed"),
         ("import", "web of", "RuntimeError: the key to the shop is lost"),
-        ("hang", "GET /up was not answered", "Listening at"),
+        ("hang", "GET /up got no response", "Listening at"),
     ],
 )
 def test_a_release_that_is_sick_only_when_served_is_taken_back(

@@ -16,7 +16,7 @@ from django.conf import settings
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
-from django_deploykit.runtime.base.probe import Answer, judge, usable_host
+from django_deploykit.runtime.base.probe import Response, response_problem, usable_host
 
 _TIMEOUT = 20.0  # seconds
 
@@ -57,18 +57,18 @@ def parse_request(url: str) -> HealthRequest:
 
 def request_problem(request: HealthRequest, timeout: float = _TIMEOUT) -> str:
     """Make the request in this process; returns what is wrong with the response, or ""."""
-    found: list[tuple[Answer, str]] = []
+    found: list[tuple[Response, str]] = []
     thread = threading.Thread(target=lambda: found.append(_respond(request)), daemon=True)
     thread.start()
     thread.join(timeout)
     if not found:
         return f"GET {request.path} was not answered within {timeout:.0f} s"
     answer, raised = found[0]
-    problem = judge(answer, request.path, request.host)
+    problem = response_problem(answer, request.path, request.host)
     return f"{problem}: {raised}" if problem and raised else problem
 
 
-def _respond(request: HealthRequest) -> tuple[Answer, str]:
+def _respond(request: HealthRequest) -> tuple[Response, str]:
     """Return the response, and the exception that the site raised, or ""."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.core.signals import got_request_exception
@@ -88,12 +88,12 @@ def _respond(request: HealthRequest) -> tuple[Answer, str]:
             pass
         response.close()
     except Exception as error:  # noqa: BLE001 - middleware may raise anything when it is loaded
-        return Answer(500), _describe(error)
+        return Response(500), _describe(error)
     finally:
         got_request_exception.disconnect(note)
     status, rows = heads[0]
     location = next((value for name, value in rows if name.lower() == "location"), "")
-    return Answer(int(status.split()[0]), location), raised[-1] if raised else ""
+    return Response(int(status.split()[0]), location), raised[-1] if raised else ""
 
 
 def _environ(request: HealthRequest) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Asking a web process: one request to an address, with a Host header that Django accepts."""
+"""Asks a web process: one request to an address, with a Host header that Django accepts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import List
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: ``status`` 0 where nothing did, with the reason in ``problem``."""
+class Response:
+    """A response. ``status`` is 0 if there was none; ``problem`` then says why."""
 
     status: int
     location: str = ""
@@ -34,8 +34,10 @@ def _connect(address: str, timeout: float) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout)
 
 
-def ask(address: str, path: str, host: str, proxied: bool = True, timeout: float = 10.0) -> Answer:
-    """Send ``GET path`` to a unix socket's path or ``host:port``; never raises for what goes wrong."""
+def ask(
+    address: str, path: str, host: str, proxied: bool = True, timeout: float = 10.0
+) -> Response:
+    """Send ``GET path`` to a unix socket's path or to ``host:port``; network errors are in the result."""
     import http.client  # slow to load, and most verbs ask nothing
 
     headers = {"Host": host, "User-Agent": "django-deploykit", "Connection": "close"}
@@ -52,32 +54,32 @@ def ask(address: str, path: str, host: str, proxied: bool = True, timeout: float
         response = connection.getresponse()
         response.read()
         location = response.getheader("Location") or ""
-        return Answer(response.status, location, "", time.monotonic() - begun)
+        return Response(response.status, location, "", time.monotonic() - begun)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(0, "", str(error) or type(error).__name__, time.monotonic() - begun)
+        return Response(0, "", str(error) or type(error).__name__, time.monotonic() - begun)
     finally:
         connection.close()
 
 
-def judge(answer: Answer, path: str, host: str) -> str:
-    """Return what is wrong with an answer to a health probe, or ""."""
-    if answer.status == 0:
-        return f"GET {path} was not answered: {answer.problem}"
-    if 300 <= answer.status < 400 and _itself(answer.location, path, host):
+def response_problem(response: Response, path: str, host: str) -> str:
+    """Return what is wrong with the response to a health probe, "" if it is good."""
+    if response.status == 0:
+        return f"GET {path} got no response: {response.problem}"
+    if 300 <= response.status < 400 and _is_same_page(response.location, path, host):
         return (
-            f"GET {path} redirects to itself ({answer.status} to {answer.location}): behind a proxy "
+            f"GET {path} redirects to itself ({response.status} to {response.location}): behind a proxy "
             "Django needs SECURE_PROXY_SSL_HEADER"
         )
-    if answer.status == 400:
+    if response.status == 400:
         return f"GET {path} answered 400: is {host!r} in ALLOWED_HOSTS?"
-    if answer.status == 404:
+    if response.status == 404:
         return f"GET {path} answered 404: `health` in deploykit.ini must name a page of the site"
-    if answer.status >= 400:
-        return f"GET {path} answered {answer.status}"
+    if response.status >= 400:
+        return f"GET {path} answered {response.status}"
     return ""
 
 
-def _itself(location: str, path: str, host: str) -> bool:
+def _is_same_page(location: str, path: str, host: str) -> bool:
     bare = location.partition("://")[2] or location
     return bare in (path, host + path)
 

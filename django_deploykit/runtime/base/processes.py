@@ -1,4 +1,4 @@
-"""Running the commands of a release and reading what they print."""
+"""Runs the commands of a release and reads their output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 
 @dataclass(frozen=True)
-class Command:
-    """How a command of a release is run; ``cancel`` ends what a signal to its process does not reach."""
+class CommandLine:
+    """How to run a command of a release. ``cancel`` ends what a signal to the process does not reach."""
 
     argv: Sequence[str]
     env: Optional[Mapping[str, str]] = None
@@ -21,8 +21,8 @@ class Command:
     cancel: Callable[[], None] = lambda: None
 
 
-def run(command: Command) -> int:
-    """Run a command whose streams are this process's; returns its exit code."""
+def run(command: CommandLine) -> int:
+    """Run a command with the streams of this process; return its exit code."""
     process = subprocess.Popen(command.argv, env=command.env, cwd=command.cwd)
     try:
         return process.wait()
@@ -33,9 +33,12 @@ def run(command: Command) -> int:
 
 
 def capture(
-    command: Command, on_line: Optional[Callable[[str], None]] = None
+    command: CommandLine, on_line: Optional[Callable[[str], None]] = None
 ) -> Tuple[int, str, str]:
-    """Run a command; return its exit code, standard output and the last of its standard error."""
+    """Run a command; return its exit code, its standard output and the end of its standard error.
+
+    ``on_line`` gets each line of both as it comes.
+    """
     process = subprocess.Popen(
         command.argv,
         env=command.env,
@@ -67,7 +70,7 @@ def capture(
                 on_line(line.rstrip("\n"))
         code = process.wait()
     except BaseException:
-        with suppress(OSError):  # the process may be root's
+        with suppress(OSError):  # root may own the process
             process.send_signal(signal.SIGINT)
         command.cancel()
         try:
@@ -75,5 +78,9 @@ def capture(
         except subprocess.TimeoutExpired:
             process.kill()
         raise
-    reader.join(5)
+    finally:
+        reader.join(5)  # a child that outlives the command may keep its errors open
+        process.stdout.close()
+        if not reader.is_alive():
+            process.stderr.close()
     return code, "".join(out), "\n".join(errors)

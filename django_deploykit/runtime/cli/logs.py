@@ -1,4 +1,4 @@
-"""Printing a process's log, and going on while it grows."""
+"""Prints a process's log, and follows it while it grows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def follow(
     process: str,
     lines: int,
     forever: bool,
-    spelt: bool = False,
+    escaped: bool = False,
 ) -> int:
-    """Print the last lines; with ``forever`` also what comes, until Ctrl-C or until nobody reads.
+    """Print the last lines; with ``forever`` also new ones, until Ctrl-C or until nobody reads.
 
-    What a terminal shows (``spelt``: one of the caller's) moves no cursor: visitors have a say in
-    what the site logs. Pipes and files get the log as it is.
+    On a terminal (``escaped``: on one of the caller) control characters are escaped, because
+    visitors can write them into the log. Pipes and files get the log unchanged.
     """
-    shown = visible if spelt or sys.stdout.isatty() else str
+    shown = visible if escaped or sys.stdout.isatty() else str
     seen = supervisor.log(release, process, _WINDOW)
     print("\n".join(shown(line) for line in seen[-lines:]), flush=True)
     try:
         while forever and not unread(sys.stdout.fileno(), 0.5):
             now = supervisor.log(release, process, _WINDOW)
-            for line in news(seen, now):
+            for line in new_lines(seen, now):
                 print(shown(line), flush=True)
             seen = now
     except KeyboardInterrupt:
@@ -42,7 +42,7 @@ def follow(
 
 
 def visible(line: str) -> str:
-    r"""Return a line without its colours, and with every other control character spelt out.
+    r"""Return a line without its colours, and with every other control character escaped out.
 
     >>> visible("\x1b[31mred\x1b[0m\tand \x1b[2Jgone\x07")
     'red\tand \\x1b[2Jgone\\x07'
@@ -51,19 +51,19 @@ def visible(line: str) -> str:
 
 
 def unread(descriptor: int, seconds: float) -> bool:
-    """Wait; returns, then at once, whether the other side of a pipe or socket was closed.
+    """Wait; return whether the other side of a pipe or socket was closed, at once if it was.
 
-    A log that does not grow is never written to, and so never told.
+    While a log does not grow, nothing is written that could fail.
     """
     poller = select.poll()
-    poller.register(descriptor, 0)  # errors and hang-ups are told without being asked for
+    poller.register(descriptor, 0)  # poll reports errors and hang-ups in any case
     return bool(poller.poll(seconds * 1000))
 
 
-def news(before: List[str], now: List[str]) -> List[str]:
-    """Return the lines of ``now`` that came after ``before``, both being ends of one growing log.
+def new_lines(before: List[str], now: List[str]) -> List[str]:
+    """Return the lines that ``now`` has after ``before``; both are ends of one growing log.
 
-    >>> news(["a", "b"], ["b", "c"])
+    >>> new_lines(["a", "b"], ["b", "c"])
     ['c']
     """
     for length in range(min(len(before), len(now)), -1, -1):

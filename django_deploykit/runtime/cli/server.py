@@ -1,12 +1,12 @@
-"""Many verbs in one process: a controller pays for a start of Python, and for a channel, once a host.
+"""Runs many verbs from one process: a controller starts Python and opens a channel once per host.
 
-Standard input holds lines of JSON: ``{"call": 1, "words": ["stage", …]}`` begins a verb,
-``{"call": 1, "size": 5}`` and five bytes are some of its standard input, ``{"call": 1, "end": true}``
-is the end of that. Standard output holds ``ready``, then lines that begin with what they are and a
-call's number: ``o1 …`` a line of the verb's output, ``e1 …`` of its errors, ``x1 0`` its exit code.
+Standard input holds lines of JSON: ``{"call": 1, "words": ["stage", …]}`` starts a verb,
+``{"call": 1, "size": 5}`` and five bytes are part of its standard input, ``{"call": 1, "end": true}``
+ends that. Standard output holds ``ready``, then lines that begin with their kind and the number of
+their call: ``o1 …`` is a line of the verb's output, ``e1 …`` of its errors, ``x1 0`` its exit code.
 
-Every verb runs in a child of its own with pipes of its own, so it is what it is by hand: it goes on
-by itself where this process, or the connection, ends.
+Every verb runs in a child process with pipes of its own, exactly as by hand. It continues if this
+process, or the connection, ends.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Callable, Dict, List, Optional
 
 from ..base.patience import SILENCE
 
-_IDLE = 900.0  # seconds without a word, and without a verb, after which nobody needs this process
-_BREATH = 0.02  # seconds: what verbs need later is loaded when nothing else is asked
+_IDLE = 900.0  # seconds without a message and without a verb, after which this process ends
+_BREATH = 0.02  # seconds without a message, after which modules that verbs need are loaded
 _PIECE = 1 << 16
 _LONGEST_LINE = 1 << 20
 Run = Callable[[List[str]], int]
@@ -45,7 +45,7 @@ def serve(run: Run) -> int:
 
 
 def _preload() -> None:
-    """Load what verbs load when they need it: here once for all of them."""
+    """Load modules that verbs import later, once for all of them."""
     import http.client  # noqa: F401
 
     from ..deploy import project_commands  # noqa: F401
@@ -65,8 +65,8 @@ class Server:
         self._listening = True
 
     def loop(self, preload: Callable[[], None] = lambda: None) -> int:
-        """Serve; verbs that run when the input ends go on without this process."""
-        self._say(b"ready\n")
+        """Serve until the input ends; verbs that still run continue without this process."""
+        self._write(b"ready\n")
         patience: float = _BREATH
         while True:
             outputs = {fd: key for key, call in self._calls.items() for fd in call.outputs}
@@ -80,11 +80,11 @@ class Server:
             for fd in ready:
                 if fd in outputs:
                     self._relay(outputs[fd], fd)
-            if self._source in ready and not self._hear():
+            if self._source in ready and not self._read():
                 return 0
 
-    def _hear(self) -> bool:
-        """Take what was sent; False at its end."""
+    def _read(self) -> bool:
+        """Read what was sent; return False at its end."""
         piece = os.read(self._source, _PIECE)
         self._rest += piece
         while self._rest:
@@ -99,13 +99,13 @@ class Server:
             line, newline, rest = self._rest.partition(b"\n")
             if not newline:
                 if len(line) > _LONGEST_LINE:
-                    raise ValueError("a line that never ends")
+                    raise ValueError("a line is too long")
                 break
             self._rest = rest
-            self._obey(json.loads(line))
+            self._handle(json.loads(line))
         return bool(piece)
 
-    def _obey(self, message: Dict[str, object]) -> None:
+    def _handle(self, message: Dict[str, object]) -> None:
         key = str(int(str(message["call"])))
         if isinstance(message.get("words"), list):
             self._begin(key, [str(word) for word in message["words"]])  # type: ignore[attr-defined]
@@ -119,19 +119,19 @@ class Server:
         out, err = os.pipe(), os.pipe()
         pid = os.fork()
         if pid == 0:
-            self._become(words, (source, out[1], err[1]), (mine, out[0], err[0]))
+            self._run_child(words, (source, out[1], err[1]), (mine, out[0], err[0]))
         for fd in (source, out[1], err[1]):
             os.close(fd)
         self._calls[key] = _Call(pid, mine, {out[0]: "o", err[0]: "e"})
 
-    def _become(
+    def _run_child(
         self, words: List[str], own: "tuple[int, int, int]", others: "tuple[int, ...]"
     ) -> None:
-        """Be a verb, and end with it."""
+        """Run a verb in this process, which is the child, and exit."""
         code = 1
         try:
-            # A pipe whose other end somebody else keeps open never ends.
-            for fd in (*others, *self._kept()):
+            # A pipe never ends while another process has its other end open.
+            for fd in (*others, *self._open_pipes()):
                 os.close(fd)
             for number, fd in enumerate(own):
                 os.dup2(fd, number)
@@ -150,12 +150,12 @@ class Server:
                 sys.stderr.flush()
             os._exit(code)
 
-    def _kept(self) -> List[int]:
+    def _open_pipes(self) -> List[int]:
         calls = self._calls.values()
         return [fd for call in calls for fd in (call.input, *call.outputs) if fd >= 0]
 
     def _give(self, key: str, data: bytes) -> None:
-        """Pass input on; a verb that ended, or reads no more, does not miss it."""
+        """Pass input to a verb; drop it if the verb has ended or reads no more."""
         call = self._calls.get(key)
         if call is None or call.input < 0:
             return
@@ -180,20 +180,20 @@ class Server:
         if rest:
             call.rests[fd] = rest
         mark = f"{call.outputs[fd]}{key} ".encode("ascii")
-        self._say(b"".join(mark + line + b"\n" for line in lines))
+        self._write(b"".join(mark + line + b"\n" for line in lines))
         if not piece:
             os.close(fd)
             del call.outputs[fd]
             if not call.outputs:
-                self._bury(key)
+                self._finish(key)
 
-    def _bury(self, key: str) -> None:
+    def _finish(self, key: str) -> None:
         self._end(key)
         status = os.waitpid(self._calls.pop(key).pid, 0)[1]
-        self._say(f"x{key} {os.waitstatus_to_exitcode(status)}\n".encode("ascii"))
+        self._write(f"x{key} {os.waitstatus_to_exitcode(status)}\n".encode("ascii"))
 
-    def _say(self, data: bytes) -> None:
-        """Write; a controller that is gone, or does not read for long, is told nothing more."""
+    def _write(self, data: bytes) -> None:
+        """Write, until the controller is gone or has not read for long."""
         while data and self._listening:
             try:
                 if not select.select([], [self._sink], [], SILENCE)[1]:

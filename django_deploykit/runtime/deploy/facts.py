@@ -1,4 +1,4 @@
-"""What this host is to a site: its supervisor, its configuration, the facts a plan is made from."""
+"""The facts of this host that a plan is made from."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ..wire.journal import last_good, read_journal
 
 
 def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
-    """Return what a plan needs to know of this host; read-only, and works on a bare host too.
+    """Return the facts; reads only, and works on a host that is not set up.
 
-    Without ``python``, the version that a bundle needs, its configuration is not read.
+    ``python`` is the version that a bundle needs. Without it, the configuration is not read.
     """
     bare = HostFacts(
         setup=(root / "site.json").exists(),
@@ -110,7 +110,7 @@ def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
 
 
 def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:
-    """Make the folders and files of a ``local`` site; returns the options that wait to be filled in."""
+    """Create the folders and files of a ``local`` site; return the options that have a value."""
     for folder in (site.root, site.releases, site.store, site.etc, site.data, site.root / "log"):
         folder.mkdir(parents=True, exist_ok=True)
     if not site.ini.exists():
@@ -134,17 +134,17 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-def judge_root(root: Path) -> None:
-    """Refuse a root that cannot be written by this user, or whose files would then be root's."""
+def validate_root(root: Path) -> None:
+    """Raise where this user cannot write to a site's folder, or would leave files of root there."""
     owner = root.stat().st_uid
     if os.geteuid() == 0 and owner != 0:
         name = _user_name(owner)
         raise DeployKitError(
-            f"{root} belongs to {name}; what root leaves there, {name} could not replace",
+            f"{root} belongs to {name}, who could not replace files that root writes there",
             f"Run this as {name}: sudo -u {name} ...",
         )
     if not os.access(root, os.W_OK):
         raise DeployKitError(
-            f"{root} cannot be written by this user",
-            "Connect as the deploy user that --setup made.",
+            f"this user cannot write to {root}",
+            "Connect as the deploy user that --setup created.",
         )

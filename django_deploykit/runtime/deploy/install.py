@@ -88,7 +88,7 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[Inst
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     site = load_site(options.root or Path("/srv") / manifest.project)
-    facts.judge_root(site.root)
+    facts.validate_root(site.root)
     here = Here(site, path, manifest, options.wait, voice)
     expected = Expected(f"sudo ./{path.name} deploykit setup", time.time())
     make_plan = partial(_plan, manifest, here, expected)

@@ -1,4 +1,4 @@
-"""Watching the live site while it switches: one request after the other, until the caller has seen enough."""
+"""Measures the live site during a switch: one request after the other, until the caller ends it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import select
 import time
 from typing import List, Sequence, Tuple
 
-from ..base.probe import ask, judge
+from ..base.probe import ask, response_problem
 from ..base.site import Site
 from ..wire.events import Emit
 from ..wire.operating import Watching, WatchResult
 
 _PAUSE = 0.02  # seconds between the begins of two requests
 _TIMEOUT = 10.0
-_LONGEST = 900.0  # a caller that is gone without closing the stream does not keep the probe going
+_LONGEST = 900.0  # the probe ends by then, even if a lost caller never closed the stream
 
-Row = Tuple[float, float, bool]  # Unix seconds, seconds that the answer took, whether it was good
+Row = Tuple[float, float, bool]  # Unix seconds, seconds until the response, whether it was good
 
 
 def usable(site: Site, hosts: Sequence[str]) -> str:
-    """Return the first Host header that the live site answers well, the first of all where none is."""
+    """Return the first Host header that gets a good response, or the first of all."""
     for host in hosts[:3]:
-        if not judge(
+        if not response_problem(
             ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT), site.health, host
         ):
             return host
@@ -37,20 +37,20 @@ def watch(site: Site, host: str, until: int, emit: Emit) -> WatchResult:
     while time.monotonic() - begun < _LONGEST:
         moment, started = time.time(), time.monotonic()
         answer = ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT)
-        rows.append((moment, answer.seconds, not judge(answer, site.health, host)))
+        rows.append((moment, answer.seconds, not response_problem(answer, site.health, host)))
         if _closed(until, max(0.0, _PAUSE - (time.monotonic() - started))):
             break
     return summary(rows)
 
 
 def _closed(descriptor: int, patience: float) -> bool:
-    """Wait, and say whether the other end closed meanwhile."""
+    """Wait; return whether the other end closed the stream."""
     ready, _, _ = select.select([descriptor], [], [], patience)
     return bool(ready) and not os.read(descriptor, 4096)
 
 
 def summary(rows: Sequence[Row]) -> WatchResult:
-    """Return what requests came to; times in seconds, percentiles by nearest rank.
+    """Return figures of the requests; times in seconds, percentiles by nearest rank.
 
     >>> summary([(0.0, 0.25, True), (1.0, 0.75, False)]).p50
     0.25
@@ -67,7 +67,7 @@ def summary(rows: Sequence[Row]) -> WatchResult:
 
 
 def rank(ordered: Sequence[float], share: float) -> float:
-    """Return the value that a share of the ordered ones does not exceed; 0 of none."""
+    """Return the value that a share of the ordered values does not exceed; 0 if there are none."""
     if not ordered:
         return 0.0
     return ordered[max(0, -(-int(share * 1000 * len(ordered)) // 1000) - 1)]

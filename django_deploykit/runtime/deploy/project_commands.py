@@ -1,4 +1,4 @@
-"""What a staged release is asked on its host: its check, its migrations, its own commands."""
+"""Runs commands of a staged release on its host: its check, its migrations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.probe import usable_host
-from ..base.processes import Command, capture
+from ..base.processes import CommandLine, capture
 from ..base.site import Site, checked_path
 from ..bundle.manifest import Manifest
 from ..storage import layers as store
@@ -28,7 +28,7 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
 
     Raises :class:`DeployKitError` where it could not check.
     """
-    # A sick release is found before it listens: once it does, visitors reach it too.
+    # A broken release must be found before it listens: then visitors reach it too.
     url = f"{'https' if site.proxied else 'http'}://{site.host}{site.health}"
     command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", url]
     code, out, errors = capture(inside(site, release, program, command))
@@ -49,9 +49,9 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
 
 
 def refresh(site: Site, release: str, program: Sequence[str]) -> None:
-    """Check a release anew where the configuration changed since: ALLOWED_HOSTS names the probe's Host.
+    """Check a release again if the configuration changed since its check.
 
-    What it finds does not stop a way back.
+    The Host header of probes comes from ALLOWED_HOSTS. Findings do not stop a rollback.
     """
     try:
         before = checked_path(site, release).stat().st_mtime
@@ -63,7 +63,7 @@ def refresh(site: Site, release: str, program: Sequence[str]) -> None:
 
 
 def _changed(site: Site) -> float:
-    """Return when the configuration changed last, in seconds since the epoch."""
+    """Return when the configuration last changed, in seconds since the epoch."""
     found = [0.0]
     for path in (site.ini, site.etc / "conf.d", *(site.etc / "conf.d").glob("*.ini")):
         with suppress(OSError):
@@ -71,8 +71,8 @@ def _changed(site: Site) -> float:
     return max(found)
 
 
-def judged(site: Site) -> Dict[str, bool]:
-    """Return the migrations that were checked before they ran: True for those that break older code."""
+def known_migrations(site: Site) -> Dict[str, bool]:
+    """Return the migrations that a check saw before they ran, and whether they break older code."""
     found: Dict[str, bool] = {}
     for path in sorted((site.root / "checked").glob("*.json")):
         found.update(read_checked(path).migrations)
@@ -85,9 +85,9 @@ def kin(site: Site, live: str, release: str) -> KinResult:
         {layer.sha256 for layer in load_release(site.releases / one).layers}
         for one in (live, release)
     ]
-    # What both have in common holds the same files: most of a site need not be read.
+    # Layers in both have the same files: most of them need not be read.
     files = [_migrations(site, own - (layers[0] & layers[1])) for own in layers]
-    return KinResult(files[0] == files[1], live, judged(site))
+    return KinResult(files[0] == files[1], live, known_migrations(site))
 
 
 def _migrations(site: Site, layers: Set[str]) -> Set[Tuple[str, str]]:
@@ -144,7 +144,7 @@ def migrate(
     return MigrateResult(tuple(databases))
 
 
-def _run(command: Command, argv: Sequence[str], emit: Emit) -> None:
+def _run(command: CommandLine, argv: Sequence[str], emit: Emit) -> None:
     code, _, errors = capture(command, lambda line: emit(OutputLine(line)))
     if code:
         raise DeployKitError(f"`{' '.join(argv)}` failed with exit code {code}", _end_of(errors))
@@ -153,7 +153,7 @@ def _run(command: Command, argv: Sequence[str], emit: Emit) -> None:
 def _end_of(errors: str) -> str:
     """Return where and why a command failed: a traceback's last frame and its exception.
 
-    The whole was told line by line before.
+    The caller has seen the whole output line by line.
     """
     lines = errors.splitlines()[-20:]
     frames = [n for n, line in enumerate(lines) if line.startswith('  File "')]
@@ -167,6 +167,6 @@ def migrate_commands(manifest: Manifest, databases: Sequence[str]) -> List[List[
     return [["migrate", "--noinput", "--database", name] for name in databases]
 
 
-def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> Command:
-    """Return the command that runs ``argv`` as the site's own user in its sandbox."""
+def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> CommandLine:
+    """Return the command that runs ``argv`` as the site's user, in its sandbox."""
     return supervisor_of(site, program).command(release, argv, {})

@@ -1,4 +1,4 @@
-"""Building a release from the store, whose files are read and hashed once more before it appears."""
+"""Builds a release from the store, whose files are hashed again before the release appears."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..wire.releasing import StageResult
 
 
 def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
-    """Stage from the store; layers that are missing or damaged there are named, not used."""
+    """Stage a release, or return the layers that are missing or damaged in the store."""
     validate_target(manifest.platform, manifest.glibc)
     require_python(manifest.python)
     target = site.releases / manifest.release_id
@@ -25,7 +25,7 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     digests = [one.sha256 for one in manifest.layers if one.sha256 not in missing]
     if not missing and target.exists() and load_release(target) != manifest:
         prune.discard(target)
-    # Every file is read and hashed while links to it are made: the release appears after both.
+    # Every file is hashed while it is linked; the release appears after both.
     found = Background(lambda: [one for one in digests if layers.damaged_files(site.store, one)])
     try:
         if not missing:
@@ -45,7 +45,7 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
 
 
 class _DamagedLayersError(Exception):
-    """Layers in the store are not what is listed."""
+    """Files in the store differ from their layer's list."""
 
 
 def _refuse_damaged(digests: List[str]) -> None:
@@ -53,8 +53,8 @@ def _refuse_damaged(digests: List[str]) -> None:
         raise _DamagedLayersError
 
 
-def _build(site: Site, manifest: Manifest, judge: Callable[[], None]) -> None:
-    """Stage from the store; ``judge`` runs before the release appears, and may raise."""
+def _build(site: Site, manifest: Manifest, validate: Callable[[], None]) -> None:
+    """Stage from the store; ``validate`` runs before the release appears, and may raise."""
     target = site.releases / manifest.release_id
     older = [
         site.releases / name for name in prune.staged_releases(site) if name != manifest.release_id
@@ -67,12 +67,12 @@ def _build(site: Site, manifest: Manifest, judge: Callable[[], None]) -> None:
         environment(site),
         older if manifest.static_root else (),
         lasting=lasting,
-        validate=judge,
+        validate=validate,
     )
 
 
 def environment(site: Site) -> Dict[str, str]:
-    """Return what a release's commands get in their environment, whoever runs them."""
+    """Return the environment that is written into a release for its commands."""
     from ..supervisors.local_daemon import environment as plain
 
     return plain(site) if site.supervisor == "plain" else {}

@@ -1,8 +1,8 @@
-"""The switch: a staged release takes over, or everything is as it was.
+"""The switch: a staged release takes over, or everything is as before.
 
 The new instances start beside the old ones on the shared socket, are verified, become ``current``,
-then the old ones finish. What is under way is written to ``<root>/switching.json`` first, so that
-:func:`settle` can finish or revert after a death at any point.
+then the old ones finish. ``<root>/switching.json`` records the switch first, so that :func:`settle` can
+finish or revert it if the process dies at any point.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
-from ..base.probe import ask, judge
+from ..base.probe import ask, response_problem
 from ..base.site import Site, checked_path, live_release
 from ..bundle.manifest import Manifest
 from ..storage.virtualenv import link_hashed_of_others, load_release
@@ -31,9 +31,9 @@ from ..wire.reports import read_checked
 
 @dataclass(frozen=True)
 class Change(IgnoresUnknownKeys):
-    """A switch as it was asked for: from which release, if any, to which, and by whom.
+    """A switch: from which release, if any, to which, and who asked for it.
 
-    ``switching.json`` holds it while it is under way; ``stage`` is then ``started`` or ``switched``.
+    ``switching.json`` holds it during the switch; ``stage`` is then ``started`` or ``switched``.
     """
 
     to: str
@@ -60,29 +60,29 @@ def point(site: Site, release: str) -> None:
 
 
 def switch(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> JournalRecord:
-    """Carry out a change; on any failure take it back and raise.
+    """Switch; on any failure revert and raise.
 
-    Returns what the journal gets. The error's exit code is 4 where everything is as before, 5 where
-    it is not; its message says which release serves.
+    Returns the journal's record. The error's exit code is 4 if everything is as before, 5 if it is
+    not; its message says which release serves.
     """
     begun = time.monotonic()
     try:
         _note(site, change, "started")
         _forward(site, supervisor, change, emit)
     except BaseException as error:
-        with deaf():
+        with without_interrupts():
             _take_back(site, supervisor, change, error, emit)
         raise AssertionError("unreachable") from error
-    with deaf():
+    with without_interrupts():
         return _conclude(site, change, emit, round(time.monotonic() - begun, 3))
 
 
 def _conclude(
     site: Site, change: Change, emit: Emit, seconds: Optional[float] = None
 ) -> JournalRecord:
-    """Journal a change that is live, and forget that it was under way.
+    """Journal a switch that is live, and remove ``switching.json``.
 
-    Where the journal cannot be written it stays under way: the next :func:`settle` journals it.
+    If the journal cannot be written, the file stays: the next :func:`settle` journals the switch.
     """
     record = JournalRecord(
         change.action,
@@ -103,8 +103,8 @@ def _conclude(
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """Do not hear Ctrl-C: what the block does must not be left half done."""
+def without_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C in the block, which must not stop halfway."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -120,7 +120,9 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
     processes = processes_of(site, manifest)
     web = [name for name in processes if name == "web"]
     others = [name for name in processes if name != "web"]
-    link_hashed_of_others(site.releases, change.to, manifest)  # WhiteNoise looks once, as it starts
+    link_hashed_of_others(
+        site.releases, change.to, manifest
+    )  # WhiteNoise lists files once, when it starts
     emit(Activity("start", ", ".join(web)))
     supervisor.start(change.to, web)
     if web:
@@ -172,9 +174,10 @@ def old_processes(running: Sequence[Running], new: str) -> Dict[str, List[str]]:
 
 
 def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
-    """Ask the new web instance on its own socket until it answers well; :class:`ProcessError` if not.
+    """Ask the new web instance on its own socket until its response is good.
 
-    Returns the instances of all releases, as they were found once it had answered.
+    Returns the instances of all releases after that. Raises :class:`ProcessError` if the response
+    stays bad or the instance dies.
     """
     address, host = supervisor.probe_address(release), probe_host(site, release)
     end = time.monotonic() + site.boot
@@ -186,15 +189,15 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
         answer = ask(
             address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5))
         )
-        problem = judge(answer, site.health, host) or _foreign(address)
+        problem = response_problem(answer, site.health, host) or _foreign(address)
         if not problem:
             break
-        _judge_alive(supervisor, release)
+        _require_alive(supervisor, release)
         if answer.status and answer.status not in (502, 503):
             break
         patience = min(10.0, patience * 2)
         time.sleep(0.05)
-    running = _judge_alive(supervisor, release)
+    running = _require_alive(supervisor, release)
     if problem:
         raise ProcessError(
             f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
@@ -203,29 +206,29 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
 
 
 def _foreign(address: str) -> str:
-    """Return what is wrong where a socket's path leads to another release's, or ""."""
+    """Return a problem if a socket's path leads to that of another release, "" if not."""
     linked = address.startswith("/") and Path(address).is_symlink()
     return f"{address} is a link: another release may have answered there" if linked else ""
 
 
 def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
-    """Ask through the live socket, now that only the new instance answers there."""
+    """Ask through the live socket, where only the new instance answers now."""
     host = probe_host(site, release)
-    problem = judge(ask(site.listen, site.health, host, site.proxied), site.health, host)
+    problem = response_problem(ask(site.listen, site.health, host, site.proxied), site.health, host)
     if problem:
         raise ProcessError(
             f"the site does not answer on {site.listen}: {problem}",
             _last_lines(supervisor, release),
         )
-    _judge_alive(supervisor, release)
+    _require_alive(supervisor, release)
 
 
-def _judge_alive(supervisor: Supervisor, release: str) -> List[Running]:
+def _require_alive(supervisor: Supervisor, release: str) -> List[Running]:
     running = supervisor.instances()
     found = [one for one in running if one.release == release and one.process == "web"]
     if not found or not found[0].active or found[0].restarts:
         raise ProcessError(
-            f"web of {release} died while it was verified", _last_lines(supervisor, release)
+            f"web of {release} died during its verification", _last_lines(supervisor, release)
         )
     return running
 
@@ -236,9 +239,9 @@ def _last_lines(supervisor: Supervisor, release: str) -> str:
 
 
 def probe_hosts(site: Site, release: str) -> List[str]:
-    """Return Host headers to try on a release that serves: its own, then the newest checks' of others.
+    """Return Host headers to try on the live release: its own, then those of other releases' checks.
 
-    Its own check is old where the configuration changed since, and the site was restarted.
+    Its own is out of date if the configuration changed after its check.
     """
     found = [probe_host(site, release)]
     if not site.host:
@@ -253,7 +256,7 @@ def probe_hosts(site: Site, release: str) -> List[str]:
 
 
 def probe_host(site: Site, release: str) -> str:
-    """Return the Host header for probes: the site's, else what the check found in ALLOWED_HOSTS."""
+    """Return the Host header for probes: the site's, else the one that the check chose."""
     if site.host:
         return site.host
     return read_checked(checked_path(site, release)).host
@@ -262,7 +265,7 @@ def probe_host(site: Site, release: str) -> str:
 def _take_back(
     site: Site, supervisor: Supervisor, change: Change, error: BaseException, emit: Emit
 ) -> None:
-    """Undo every step, the one that failed too, journal it, and raise what there is to say."""
+    """Undo every step, also the one that failed, journal it, and raise the error."""
     emit(Activity("revert", change.before or ""))
     problems = revert(site, supervisor, change)
     why = error.message if isinstance(error, DeployKitError) else f"{type(error).__name__}: {error}"
@@ -274,9 +277,7 @@ def _take_back(
         append(site.journal, record)
     if problems:
         text = "; ".join(problems)
-        raise DeployKitError(
-            f"{why}\nTaking it back failed too: {text}", hint, HALF_DONE
-        ) from error
+        raise DeployKitError(f"{why}\nReverting it failed too: {text}", hint, HALF_DONE) from error
     _forget(site)
     serving = (
         f"{change.before} serves as before"
@@ -287,7 +288,7 @@ def _take_back(
 
 
 def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
-    """Bring back what was before a change, whatever of it was done; returns what could not be."""
+    """Restore what was before a switch, however far it came; return what could not be restored."""
     problems: List[str] = []
 
     def attempt(step: Callable[..., object], *arguments: object) -> None:
@@ -310,7 +311,7 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
         attempt(supervisor.start, change.before, [name for name in old if name != "web"])
         attempt(supervisor.enable, change.before, old)
     else:
-        # First: a supervisor that stops the last process looks whether anything is live.
+        # First, because a supervisor that stops the last process checks whether anything is live.
         with suppress(FileNotFoundError):
             site.current.unlink()
         attempt(supervisor.stop, change.to, names)
@@ -319,7 +320,10 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
 
 
 def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
-    """Finish or revert a switch whose process died; returns the release that serves, None if none did."""
+    """Finish or revert a switch whose process died.
+
+    Returns the release that serves, None if no switch was interrupted.
+    """
     path = site.root / "switching.json"
     try:
         change = parse(Change, path.read_text(encoding="utf-8"), path.name)
@@ -334,7 +338,7 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     problems = revert(site, supervisor, change)
     if problems:
         raise DeployKitError(
-            f"an interrupted switch cannot be taken back: {'; '.join(problems)}", "", HALF_DONE
+            f"an interrupted switch cannot be reverted: {'; '.join(problems)}", "", HALF_DONE
         )
     record = JournalRecord(change.action, change.to, "failed", change.owner, why="interrupted")
     append(site.journal, record)
@@ -358,7 +362,7 @@ def _note(site: Site, change: Change, stage: str) -> None:
     with temporary.open("w", encoding="utf-8") as file:
         file.write(json.dumps(plain(replace(change, stage=stage))))
         file.flush()
-        os.fsync(file.fileno())  # a power cut is what it is for
+        os.fsync(file.fileno())  # it must survive a power failure
     os.replace(temporary, path)
 
 

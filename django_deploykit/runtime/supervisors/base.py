@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Protocol, Sequence
 
 from ..base.errors import DeployKitError
-from ..base.processes import Command
+from ..base.processes import CommandLine
 
 # Lines shown of a failed process's log: enough for a worker's traceback and its server's after it.
 LAST_LINES = 60
@@ -58,7 +58,7 @@ class Supervisor(Protocol):
     def log(self, release: str, process: str, lines: int) -> List[str]:
         """Return the last lines that the instance wrote."""
 
-    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         """Return the command line that runs a command of a release as the site's user in its sandbox.
 
         Its streams and exit code are those of the command.

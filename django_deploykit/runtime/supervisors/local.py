@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.names import valid_digest
-from ..base.processes import Command
+from ..base.processes import CommandLine
 from ..base.site import Site, live_release
 from . import local_daemon
 from .base import LAST_LINES, ProcessError, Running
@@ -78,7 +78,7 @@ class LocalSupervisor:
     def log(self, release: str, process: str, lines: int) -> List[str]:
         return tail(local_daemon.log_path(self.site, release, process), lines)
 
-    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         site = self.site
         words = [str(site.releases / release / "bin" / site.app), *argv]
         full = {
@@ -86,7 +86,7 @@ class LocalSupervisor:
             **local_daemon.environment(site),
             **env,
         }
-        return Command(words, full, site.releases / release / "app")
+        return CommandLine(words, full, site.releases / release / "app")
 
     def end(self) -> bool:
         """Stop every instance and the daemon; returns False if it did not run."""

@@ -14,7 +14,7 @@ from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
-from ..base.processes import Command
+from ..base.processes import CommandLine
 from ..base.site import Site
 from .base import LAST_LINES, ProcessError, Running
 from .root_helper import helper
@@ -91,13 +91,13 @@ class SystemdSupervisor:
             raise ProcessError(f"the log of {process} cannot be read", done.stderr.strip())
         return done.stdout.splitlines()
 
-    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> Command:
+    def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         """See :class:`~.base.Supervisor`; ``env`` may only contain ``DEPLOYKIT_…`` variables, no secrets."""
         token = secrets.token_hex(8)
         given = [f"{name}={value}" for name, value in sorted(env.items())]
         words = [*self._helper_command(), "run", release, token, *given, "--", *argv]
         # The command runs under systemd and sudo as root: signals of this process reach neither.
-        return Command(words, cancel=lambda: self._cancel(token))
+        return CommandLine(words, cancel=lambda: self._cancel(token))
 
     def _cancel(self, token: str) -> None:
         self._call_helper("cancel", token)

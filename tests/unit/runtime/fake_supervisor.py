@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from django_deploykit.runtime.base.processes import Command
+from django_deploykit.runtime.base.processes import CommandLine
 from django_deploykit.runtime.supervisors.base import ProcessError, Running
 
 
@@ -64,7 +64,7 @@ class FakeSupervisor:
     def log(self, release: str, process: str, lines: int) -> list[str]:
         return [f"{process} of {release} says ouch"]
 
-    def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> Command:
+    def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> CommandLine:
         raise AssertionError(argv)
 
 

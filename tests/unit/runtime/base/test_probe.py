@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.base.probe import Answer, ask, judge, usable_host
+from django_deploykit.runtime.base.probe import Response, ask, response_problem, usable_host
 
 
 class Server:
@@ -91,22 +91,22 @@ def test_one_who_does_not_answer_is_given_up(listening: socket.socket) -> None:
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302])
 def test_good_answers_and_redirects_elsewhere_pass(status: int) -> None:
-    assert judge(Answer(status, location="/login/"), "/", "shop.example.com") == ""
+    assert response_problem(Response(status, location="/login/"), "/", "shop.example.com") == ""
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(0, problem="refused"), "was not answered: refused"),
-        (Answer(301, "https://shop.example.com/up"), "SECURE_PROXY_SSL_HEADER"),
-        (Answer(302, "/up"), "redirects to itself"),
-        (Answer(400), "is 'shop.example.com' in ALLOWED_HOSTS?"),
-        (Answer(404), "GET /up answered 404"),
-        (Answer(500), "GET /up answered 500"),
+        (Response(0, problem="refused"), "got no response: refused"),
+        (Response(301, "https://shop.example.com/up"), "SECURE_PROXY_SSL_HEADER"),
+        (Response(302, "/up"), "redirects to itself"),
+        (Response(400), "is 'shop.example.com' in ALLOWED_HOSTS?"),
+        (Response(404), "GET /up answered 404"),
+        (Response(500), "GET /up answered 500"),
     ],
 )
-def test_bad_answers_say_what_is_wrong(answer: Answer, words: str) -> None:
-    assert words in judge(answer, "/up", "shop.example.com")
+def test_bad_answers_say_what_is_wrong(answer: Response, words: str) -> None:
+    assert words in response_problem(answer, "/up", "shop.example.com")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.cli.logs import follow, news
+from django_deploykit.runtime.cli.logs import follow, new_lines
 from django_deploykit.runtime.supervisors.local import exit_text, tail
 from tests.unit.runtime.fake_supervisor import FakeSupervisor
 
@@ -28,7 +28,7 @@ from tests.unit.runtime.fake_supervisor import FakeSupervisor
     ],
 )
 def test_only_what_came_is_shown(before: list[str], now: list[str], new: list[str]) -> None:
-    assert news(before, now) == new
+    assert new_lines(before, now) == new
 
 
 def test_the_last_lines_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,7 +57,7 @@ def test_a_terminal_is_not_moved_by_what_was_logged() -> None:
 def test_a_pipe_gets_the_log_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert follow(Rude(), "r", "web", 5, forever=False) == 0
     assert capsys.readouterr().out == f"{Rude.LINE}\n"
-    assert follow(Rude(), "r", "web", 5, forever=False, spelt=True) == 0
+    assert follow(Rude(), "r", "web", 5, forever=False, escaped=True) == 0
     assert "\x1b" not in capsys.readouterr().out
 
 

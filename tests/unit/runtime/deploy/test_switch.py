@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
-from django_deploykit.runtime.base.probe import Answer
+from django_deploykit.runtime.base.probe import Response
 from django_deploykit.runtime.base.site import Site, checked_path, live_release
 from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.deploy import switch as switching
-from django_deploykit.runtime.deploy.switch import Change, deaf, settle, switch
+from django_deploykit.runtime.deploy.switch import Change, settle, switch, without_interrupts
 from django_deploykit.runtime.wire.events import Event, HostWarning
 from django_deploykit.runtime.wire.journal import read_journal
 from tests.bundles import make_manifest
@@ -45,9 +45,9 @@ def site(tmp_path: Path) -> Site:
 
 
 @pytest.fixture(autouse=True)
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Response]:
     """What probes get: the last answer again and again."""
-    queue = [Answer(200)]
+    queue = [Response(200)]
     monkeypatch.setattr(
         switching, "ask", lambda *_, **__: queue.pop(0) if len(queue) > 1 else queue[0]
     )
@@ -159,7 +159,7 @@ def test_ctrl_c_takes_it_back(site: Site) -> None:
 
 
 def test_ctrl_c_is_not_heard_while_it_is_taken_back() -> None:
-    with deaf():
+    with without_interrupts():
         os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
@@ -186,14 +186,14 @@ def test_what_cannot_be_taken_back_is_said_and_left_to_be_settled(site: Site) ->
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(500), "GET / answered 500"),
-        (Answer(400), "ALLOWED_HOSTS"),
-        (Answer(0, problem="refused"), "was not answered: refused"),
-        (Answer(301, location="https://localhost/"), "redirects to itself"),
+        (Response(500), "GET / answered 500"),
+        (Response(400), "ALLOWED_HOSTS"),
+        (Response(0, problem="refused"), "got no response: refused"),
+        (Response(301, location="https://localhost/"), "redirects to itself"),
     ],
 )
 def test_an_unhealthy_release_is_not_let_in(
-    site: Site, answers: list[Answer], answer: Answer, words: str
+    site: Site, answers: list[Response], answer: Response, words: str
 ) -> None:
     answers[:] = [answer]
     supervisor = FakeSupervisor(serving(OLD))
@@ -205,8 +205,10 @@ def test_an_unhealthy_release_is_not_let_in(
     assert sorted(supervisor.running) == serving(OLD)
 
 
-def test_a_release_that_is_slow_to_come_up_is_waited_for(site: Site, answers: list[Answer]) -> None:
-    answers[:] = [Answer(0, problem="refused"), Answer(503), Answer(502), Answer(200)]
+def test_a_release_that_is_slow_to_come_up_is_waited_for(
+    site: Site, answers: list[Response]
+) -> None:
+    answers[:] = [Response(0, problem="refused"), Response(503), Response(502), Response(200)]
     switch(site, FakeSupervisor(serving(OLD)), CHANGE, silent)
     assert live_release(site) == NEW
 
