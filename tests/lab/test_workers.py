@@ -377,7 +377,7 @@ def test_a_worker_that_is_not_finished_in_time_is_ended_and_the_release_says_so(
         queue(controller, host, "slow")
         until(lambda: f"begun slow {old}" in packed(host))
         done = release(controller, bundles["spare"]).well()
-    killed = f"deploy@{host.address}: worker of {old} was not finished after 15 s and was killed"
+    killed = f"deploy@{host.address}: worker of {old} did not finish within 15 s and was killed"
     assert [one.partition(";")[0] for one in done.data["warnings"]] == [killed]
     assert f"packed slow {old}" not in packed(host)
     queue(controller, host, "next")
