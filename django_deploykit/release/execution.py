@@ -18,7 +18,7 @@ from django_deploykit.release.switching import Switching
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.upload import Sender
 from django_deploykit.runtime.deploy.plan import HOOKS, Plan, Step
-from django_deploykit.runtime.deploy.stages import NOT_SWITCHED, Caller, Host, Stages
+from django_deploykit.runtime.deploy.stages import NOT_SWITCHED, Caller, StageHost, Stages
 from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.releasing import PRUNE
 
@@ -176,7 +176,7 @@ class _Execution:
             unchanged="nothing was changed" if rollback else NOT_SWITCHED,
         )
 
-    def _on_hosts(self, hosts: Sequence[str], work: Callable[[Host], T]) -> dict[str, T]:
+    def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> dict[str, T]:
         owner, note = self.engine.request.owner, self.engine.progress.note
         return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note)))
 

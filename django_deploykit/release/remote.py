@@ -11,7 +11,7 @@ from django_deploykit.runtime.wire.reports import CHECK, KIN, CheckResult, KinRe
 
 
 class RemoteHost:
-    """A :class:`~django_deploykit.runtime.deploy.stages.Host` that calls verbs."""
+    """A :class:`~django_deploykit.runtime.deploy.stages.StageHost` that calls verbs."""
 
     def __init__(self, transport: Transport, owner: str, note: Callable[[str], None]) -> None:
         """``owner`` goes into the host's journal; ``note`` gets the lines that migrations print."""

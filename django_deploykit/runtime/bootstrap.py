@@ -163,7 +163,7 @@ def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
 
 def _explain(path: Path) -> int:
     from .bundle.reader import BundleFile
-    from .cli.registry import all_verbs
+    from .cli.verbs import all_verbs
 
     with BundleFile(path) as bundle:
         manifest = bundle.manifest

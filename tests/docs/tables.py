@@ -144,7 +144,7 @@ def verb_parser(verb: str) -> argparse.ArgumentParser:
 
 
 def _verbs() -> str:
-    from django_deploykit.runtime.cli.registry import all_verbs
+    from django_deploykit.runtime.cli.verbs import all_verbs
 
     return table(
         ("verb", "what it does", "its own arguments"),

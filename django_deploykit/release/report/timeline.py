@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import DONE, FAILED, RUNS, Progress
-from django_deploykit.release.transports.base import Transport
+
+if TYPE_CHECKING:  # every command prints progress; only releases need transports
+    from django_deploykit.release.transports.base import Transport
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from ..base.errors import TAKEN_BACK, DeployKitError
 from ..base.interruption import listen_for_interrupts
 from ..wire.events import Activity
 from ..wire.voice import Voice
-from .registry import Invocation, Verb, all_verbs, find_verb
+from .registry import Invocation, Verb
+from .verbs import all_verbs, find_verb
 
 
 def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int:
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int
     try:
         if not verb.own_input and not sys.stdin.isatty():
             listen_for_interrupts(sys.stdin.fileno())
-        return _run(verb, Invocation(options, path, voice))
+        call_verb = lambda words: main(words, path, in_bundle=False)  # noqa: E731
+        return _run(verb, Invocation(options, path, voice, call_verb))
     except DeployKitError as error:
         voice.error(error)
         return error.exit_code

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
 from ..base.errors import DeployKitError
 from ..base.names import valid_digest, valid_release_id
@@ -27,11 +27,15 @@ Argument = Callable[[argparse.ArgumentParser], object]
 
 @dataclass(frozen=True)
 class Invocation:
-    """A verb as it was called; ``path`` is the bundle or the runtime archive that runs."""
+    """A verb as it was called; ``path`` is the bundle or the runtime archive that runs.
+
+    ``call_verb`` runs another verb from its arguments and returns its exit code.
+    """
 
     options: argparse.Namespace
     path: Path
     voice: Voice
+    call_verb: Callable[[Sequence[str]], int]
 
     @property
     def root(self) -> Path:
@@ -115,21 +119,6 @@ def text_verb(
         return run
 
     return register
-
-
-def find_verb(name: str) -> Optional[Verb]:
-    """Return a verb. Those that a release calls are loaded first: they need not wait for the rest."""
-    from .verbs import releasing  # noqa: F401
-
-    if name not in VERBS:
-        from .verbs import bundle, inner, operating  # noqa: F401
-    return VERBS.get(name)
-
-
-def all_verbs() -> List[Verb]:
-    """Return all verbs by their names."""
-    find_verb("")
-    return [VERBS[name] for name in sorted(VERBS)]
 
 
 def argument(*names: str, **options: Any) -> Argument:

@@ -41,7 +41,7 @@ class _Call:
 
 def serve(run: Run) -> int:
     """Serve on standard input and output; returns the exit code."""
-    return Server(run).loop(_preload)
+    return VerbServer(run).loop(_preload)
 
 
 def _preload() -> None:
@@ -53,7 +53,7 @@ def _preload() -> None:
     from ..supervisors import systemd  # noqa: F401
 
 
-class Server:
+class VerbServer:
     """Runs verbs until its input ends; ``run`` does one, in a child, and returns its exit code."""
 
     def __init__(self, run: Run, source: int = 0, sink: int = 1) -> None:

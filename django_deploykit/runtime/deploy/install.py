@@ -40,7 +40,7 @@ from ..wire.voice import Voice
 from . import facts, project_commands
 from .plan import Choices, Plan, Step, lock_plan, release_plan, walk
 from .readiness import Expected
-from .stages import UNSWITCHED, Caller, Host, Stages, host_problems
+from .stages import UNSWITCHED, Caller, StageHost, Stages, host_problems
 from .switch import Change, settle, switch
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class Target(Host, Protocol):
+class Target(StageHost, Protocol):
     """The host that a bundle is installed on."""
 
     def facts(self) -> HostFacts:
@@ -147,7 +147,7 @@ class Installation:
         if idle:
             self.caller.note(f"{step.kind}: nothing to do, {idle}")
 
-    def _on_hosts(self, hosts: Sequence[str], work: Callable[[Host], T]) -> Dict[str, T]:
+    def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
         try:
             return {host: work(self.here) for host in hosts}
         except DeployKitError as error:
@@ -158,7 +158,7 @@ class Installation:
         return ""
 
     def _stage(self, step: Step) -> str:
-        def stage(_: Host) -> None:
+        def stage(_: StageHost) -> None:
             if self.here.stage():
                 self.here.add_layers()  # damaged ones were set aside
                 if self.here.stage():

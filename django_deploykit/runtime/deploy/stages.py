@@ -38,7 +38,7 @@ NOT_SWITCHED = "nothing was switched"
 UNSWITCHED = f"{NOT_SWITCHED}; what is live stays live:"
 
 
-class Host(Protocol):
+class StageHost(Protocol):
     """A host as the stages use it."""
 
     @property
@@ -61,7 +61,7 @@ class Host(Protocol):
 class OnHosts(Protocol):
     """Runs work on hosts in parallel; raises after all have ended where any failed."""
 
-    def __call__(self, hosts: Sequence[str], work: Callable[[Host], T]) -> Dict[str, T]:
+    def __call__(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
         """Return the results by host."""
 
 
@@ -207,7 +207,7 @@ class Stages:
 
 
 def find_blocking(
-    host: Host, release: str, rows: Optional[Sequence[Database]] = None
+    host: StageHost, release: str, rows: Optional[Sequence[Database]] = None
 ) -> Tuple[Database, ...]:
     """Return the databases whose applied migrations break ``release``, staged beside a live one.
 
@@ -228,7 +228,7 @@ def find_blocking(
     return blocking_databases(rows, breaks, known)
 
 
-def _checked(host: Host, release: str) -> Tuple[Database, ...]:
+def _checked(host: StageHost, release: str) -> Tuple[Database, ...]:
     return read_databases(host.check(release).report)
 
 

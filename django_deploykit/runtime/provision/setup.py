@@ -73,7 +73,7 @@ def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
 
 
 @dataclass(frozen=True)
-class Host:
+class SetupEffects:
     """What setup needs of the host: that it can be set up, its state, and a way to change it."""
 
     validate: Callable[[], None]
@@ -91,7 +91,10 @@ def validate_host() -> None:
 
 
 def setup(
-    options: argparse.Namespace, path: Path, voice: Voice, host: Host = Host(validate_host)
+    options: argparse.Namespace,
+    path: Path,
+    voice: Voice,
+    host: SetupEffects = SetupEffects(validate_host),
 ) -> SetupResult:
     """Run the verb; with ``--plan`` only show what it would do."""
     host.validate()

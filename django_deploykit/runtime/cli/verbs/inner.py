@@ -8,10 +8,9 @@ from ..registry import Invocation, text_verb
 @text_verb("serve", "run verbs that arrive on standard input", own_input=True, listed=False)
 def serve(run: Invocation) -> int:
     """Run many verbs over one connection."""
-    from ..main import main
     from ..server import serve as serve_verbs
 
-    return serve_verbs(lambda words: main(words, run.path, in_bundle=False))
+    return serve_verbs(run.call_verb)
 
 
 @text_verb(

@@ -12,13 +12,13 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.registry import (
+    VERBS,
     Invocation,
-    all_verbs,
     argument,
-    find_verb,
     live_of,
     verb,
 )
+from django_deploykit.runtime.cli.verbs import all_verbs, find_verb
 from django_deploykit.runtime.wire import facts, operating, releasing, reports
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.operating import EndResult
@@ -46,9 +46,9 @@ def test_verbs_that_change_the_site_run_one_after_the_other() -> None:
 
 
 def test_a_verb_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    known = {one.name: one for one in all_verbs()}
-    monkeypatch.setattr("django_deploykit.runtime.cli.registry.VERBS", known)
     dance = Call("dance", EndResult)
+    all_verbs()
+    monkeypatch.setitem(VERBS, "dance", None)  # what is registered below ends with the test
 
     @verb(dance, "dance for a while", argument("--steps", type=int, default=1))
     def run_dance(run: Invocation) -> EndResult:
@@ -60,14 +60,14 @@ def test_a_verb_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch, tmp_p
     for one in found.arguments:
         one(parser)
     options = parser.parse_args(["--steps", "2"])
-    invocation = Invocation(options, tmp_path, Voice(person=False))
+    invocation = Invocation(options, tmp_path, Voice(person=False), len)
     assert found.run(invocation) == run_dance(invocation) == EndResult(ended=True)
 
 
 def test_a_verb_of_a_release_loads_no_others() -> None:
     code = """
 import sys
-from django_deploykit.runtime.cli.registry import find_verb
+from django_deploykit.runtime.cli.verbs import find_verb
 assert find_verb("stage") is not None
 print([name for name in sys.modules if name.endswith((".operating", ".webservers"))])
 """
@@ -81,8 +81,8 @@ def test_a_bundle_knows_where_its_site_is(tmp_path: Path) -> None:
         tmp_path / "shop.pyz", make_manifest(layers), {"app": {"app/manage.py": b""}}
     )
     voice = Voice(person=False)
-    assert Invocation(argparse.Namespace(root=None), path, voice).root == Path("/srv/shop")
-    assert Invocation(argparse.Namespace(root=tmp_path), path, voice).root == tmp_path
+    assert Invocation(argparse.Namespace(root=None), path, voice, len).root == Path("/srv/shop")
+    assert Invocation(argparse.Namespace(root=tmp_path), path, voice, len).root == tmp_path
 
 
 def test_the_release_that_is_named_comes_before_the_live_one(tmp_path: Path) -> None:

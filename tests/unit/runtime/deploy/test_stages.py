@@ -12,7 +12,7 @@ from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.runtime.deploy.plan import Plan, Step
 from django_deploykit.runtime.deploy.stages import (
     Caller,
-    Host,
+    StageHost,
     Stages,
     find_blocking,
     host_problems,
@@ -66,7 +66,7 @@ def pending(place: str, **operation: Any) -> dict[str, Any]:
 def stages(*hosts: Memory, order: Sequence[str] | None = None, **changes: Any) -> Stages:
     by_name = {host.name: host for host in hosts}
 
-    def on_hosts(hosts: Sequence[str], work: Callable[[Host], T]) -> dict[str, T]:
+    def on_hosts(hosts: Sequence[str], work: Callable[[StageHost], T]) -> dict[str, T]:
         return {name: work(by_name[name]) for name in hosts}
 
     names = tuple(by_name) if order is None else tuple(order)

@@ -11,7 +11,7 @@ from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.base.site_options import SITE_OPTIONS
 from django_deploykit.runtime.provision.plan import Action, State
-from django_deploykit.runtime.provision.setup import Host, _site, add_arguments, setup
+from django_deploykit.runtime.provision.setup import SetupEffects, _site, add_arguments, setup
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.voice import Voice
 from tests.bundles import make_manifest, write_bundle
@@ -92,8 +92,8 @@ def bundle_in(folder: Path) -> Path:
     return write_bundle(folder / "shop.pyz", make_manifest(()), {}, {"sample.ini": b"[django]\n"})
 
 
-def host(state: State, done: list[Action]) -> Host:
-    return Host(validate=lambda: None, look=lambda request: state, apply=done.append)
+def host(state: State, done: list[Action]) -> SetupEffects:
+    return SetupEffects(validate=lambda: None, look=lambda request: state, apply=done.append)
 
 
 def asked_for(*words: str) -> argparse.Namespace:

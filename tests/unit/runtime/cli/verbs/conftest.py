@@ -9,7 +9,8 @@ import pytest
 
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.main import parse
-from django_deploykit.runtime.cli.registry import Invocation, find_verb
+from django_deploykit.runtime.cli.registry import Invocation
+from django_deploykit.runtime.cli.verbs import find_verb
 from django_deploykit.runtime.wire.voice import Voice
 
 Invoke = Callable[..., object]
@@ -39,6 +40,6 @@ def invoke(site: Site) -> Invoke:
         options = parse([name, "--root", str(site.root), *words])
         verb = find_verb(name)
         assert verb is not None
-        return verb.run(Invocation(options, path, Voice(person=False)))
+        return verb.run(Invocation(options, path, Voice(person=False), len))
 
     return run

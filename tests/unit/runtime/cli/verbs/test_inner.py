@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from django_deploykit.runtime.cli.registry import find_verb
+from django_deploykit.runtime.cli.verbs import find_verb
 
 _SERVE = """
 import sys
