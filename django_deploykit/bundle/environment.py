@@ -27,8 +27,8 @@ from django_deploykit.bundle.distributions import (
 )
 from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
 from django_deploykit.bundle.packing import pack_all
+from django_deploykit.bundle.run_uv import find_uv, run_uv
 from django_deploykit.bundle.scratch import scratch
-from django_deploykit.bundle.uv import find_uv, run_uv
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
 from django_deploykit.runtime.base.files import hash_file

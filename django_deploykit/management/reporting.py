@@ -12,7 +12,7 @@ from pathlib import Path
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
 from django_deploykit.release.engine import Engine
-from django_deploykit.release.report.page import ReleaseReport, page
+from django_deploykit.release.report.html import ReleaseReport, page
 from django_deploykit.runtime.base.errors import INTERRUPTED
 
 

@@ -11,11 +11,7 @@ from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.session import Session, closing, owner, ssh_transports
-from django_deploykit.project.inventory import (
-    Environment,
-    choose,
-    site_values,
-)
+from django_deploykit.project.inventory import Environment, choose, site_values
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.delivery import Delivery
-from django_deploykit.release.deploy_lock import Claim, DeployLock, held
 from django_deploykit.release.engine import Engine, Work
 from django_deploykit.release.fanout import Interruption
+from django_deploykit.release.host_locks import Claim, DeployLock, held
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.remote import RemoteHost
 from django_deploykit.release.switching import Switching

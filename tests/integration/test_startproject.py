@@ -74,7 +74,7 @@ def make(folder: Path) -> Path:
 
 def index() -> dict[str, str]:
     """Return the environment in which uv asks the index that this machine is configured with."""
-    from django_deploykit.bundle.uv import pip_settings, uv_environment
+    from django_deploykit.bundle.run_uv import pip_settings, uv_environment
 
     return uv_environment(dict(os.environ), pip_settings())
 

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from django_deploykit.release import deploy_lock, runtime_archive
+from django_deploykit.release import host_locks, runtime_archive
 from django_deploykit.release.transports import channels, login, ssh
 from django_deploykit.runtime.base import patience
 from django_deploykit.runtime.sources import sources
@@ -86,7 +86,7 @@ def strike() -> None:
 def hurry() -> None:
     """Lose patience sooner, here and in the runtime that is sent."""
     login._PULSE, login._SILENCE, login._BANNER = PATIENCE / 6, PATIENCE, PATIENCE
-    deploy_lock._HEARTBEAT = PATIENCE / 3
+    host_locks._HEARTBEAT = PATIENCE / 3
     own, line = sources, f"\nSILENCE = {patience.SILENCE}"
 
     def files() -> dict[str, bytes]:

@@ -28,10 +28,8 @@ NAMES = re.compile(r"(^|_)(judge|mend|tell|told|stand_in)(s|d|_|$)", re.IGNORECA
 LEFT: dict[str, int] = {
     ".": 2,
     "bundle/formats": 1,
-    "runtime/base": 2,
+    "runtime/base": 1,
     "runtime/bundle": 1,
-    "runtime/cli": 5,
-    "runtime/deploy": 6,
     "runtime/supervisors": 6,
 }
 

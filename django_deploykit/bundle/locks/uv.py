@@ -9,7 +9,7 @@ from pathlib import Path
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
 from django_deploykit.bundle.locks.base import LockFile, Reader
 from django_deploykit.bundle.locks.requirements import parse_requirements
-from django_deploykit.bundle.uv import find_uv, run_uv
+from django_deploykit.bundle.run_uv import find_uv, run_uv
 
 _EXPORT = "export --quiet --format requirements-txt --frozen --no-dev --no-emit-project --no-editable --no-header --no-annotate"
 

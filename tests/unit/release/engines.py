@@ -11,7 +11,7 @@ from django_deploykit.release.engine import Engine
 from django_deploykit.release.execution import Errand, execute
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import ReleaseRequest
-from django_deploykit.release.rollback import rollback_targets
+from django_deploykit.release.rollback_targets import rollback_targets
 from django_deploykit.release.upload import Sender
 from django_deploykit.runtime.deploy.plan import Choices, Plan, release_plan, rollback_plan
 from django_deploykit.runtime.deploy.readiness import Expected

@@ -20,7 +20,7 @@ from django_deploykit.release.engine import Engine
 from django_deploykit.release.execution import Errand, execute
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import ReleaseRequest
-from django_deploykit.release.rollback import rollback_targets
+from django_deploykit.release.rollback_targets import rollback_targets
 from django_deploykit.release.upload import Sender
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Choices, Plan, Step, rollback_plan

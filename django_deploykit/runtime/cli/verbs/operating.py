@@ -131,7 +131,7 @@ def end(run: Invocation) -> EndResult:
 
 
 def _server(parser: argparse.ArgumentParser) -> None:
-    from ...provision.webservers import WEBSERVERS
+    from ...webservers import WEBSERVERS
 
     parser.add_argument("server", choices=tuple(WEBSERVERS))
 
@@ -150,7 +150,7 @@ def _server(parser: argparse.ArgumentParser) -> None:
 )
 def webserver(run: Invocation) -> int:
     """Print what a web server in front of the site needs."""
-    from ...provision.webservers import website
+    from ...webservers import website
 
     site, options = run.site, run.options
     live = live_release(site)

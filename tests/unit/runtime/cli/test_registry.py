@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.cli.registry import (
-    VERBS,
-    Invocation,
-    argument,
-    live_of,
-    verb,
-)
+from django_deploykit.runtime.cli.registry import VERBS, Invocation, argument, live_of, verb
 from django_deploykit.runtime.cli.verbs import all_verbs, find_verb
-from django_deploykit.runtime.wire import facts, operating, releasing, reports
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.operating import EndResult
 from django_deploykit.runtime.wire.voice import Voice
 from tests.bundles import make_layer, make_manifest, write_bundle
-
-
-def test_every_call_is_answered_by_a_verb() -> None:
-    modules = (facts, operating, releasing, reports)
-    calls = {
-        one.name for module in modules for one in vars(module).values() if isinstance(one, Call)
-    }
-    assert {one.name for one in all_verbs() if not one.prints_text} == {*calls, "install"}
-
-
-def test_verbs_that_change_the_site_run_one_after_the_other() -> None:
-    assert {one.name for one in all_verbs() if one.changes_site} == {
-        "receive",
-        "stage",
-        "migrate",
-        "switch",
-        "settle",
-        "prune",
-    }
 
 
 def test_a_verb_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -62,17 +34,6 @@ def test_a_verb_is_one_decorated_function(monkeypatch: pytest.MonkeyPatch, tmp_p
     options = parser.parse_args(["--steps", "2"])
     invocation = Invocation(options, tmp_path, Voice(person=False), len)
     assert found.run(invocation) == run_dance(invocation) == EndResult(ended=True)
-
-
-def test_a_verb_of_a_release_loads_no_others() -> None:
-    code = """
-import sys
-from django_deploykit.runtime.cli.verbs import find_verb
-assert find_verb("stage") is not None
-print([name for name in sys.modules if name.endswith((".operating", ".webservers"))])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 def test_a_bundle_knows_where_its_site_is(tmp_path: Path) -> None:

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_deploykit.runtime.wire.events import (
-    Activity,
-    Arriving,
-    Event,
-    HostWarning,
-    OutputLine,
-)
+from django_deploykit.runtime.wire.events import Activity, Arriving, Event, HostWarning, OutputLine
 
 
 @pytest.mark.parametrize(

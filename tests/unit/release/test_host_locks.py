@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.release.deploy_lock import Claim, held
+from django_deploykit.release.host_locks import Claim, held
 from django_deploykit.runtime.base.errors import LOCKED
 from tests.unit.release.fakes import BEFORE, OLD, FakeTransport, Host
 

@@ -9,12 +9,7 @@ from dataclasses import replace
 import pytest
 
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.release.report.page import (
-    ReleaseReport,
-    page,
-    text,
-    ticks,
-)
+from django_deploykit.release.report.html import ReleaseReport, page, text, ticks
 from django_deploykit.release.report.style import STYLE
 from django_deploykit.release.report.timeline import Latency, Sample, Span
 

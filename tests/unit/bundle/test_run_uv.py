@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.uv import hint_of, shorten, uv_environment, uv_names_index
+from django_deploykit.bundle.run_uv import hint_of, shorten, uv_environment, uv_names_index
 
 
 def test_the_index_of_pip_is_uvs_too(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Callable, Dict, List, Sequence
 
-from ...base.errors import DeployKitError
-from ...base.site import Site
+from ..base.errors import DeployKitError
+from ..base.site import Site
 from .base import Website
 from .caddy import caddy
 from .nginx import nginx

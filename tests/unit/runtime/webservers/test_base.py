@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_deploykit.runtime.provision.webservers.base import Website
+from django_deploykit.runtime.webservers.base import Website
 
 
 def test_static_files_come_from_the_release_by_default() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from django_deploykit.runtime.provision.webservers.base import Website
-from django_deploykit.runtime.provision.webservers.caddy import caddy
+from django_deploykit.runtime.webservers.base import Website
+from django_deploykit.runtime.webservers.caddy import caddy
 
 SITE = Website("shop", "/run/shop/web.sock", ["example.com", ".example.org"], "/static/")
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from django_deploykit.runtime.provision.webservers.base import Website
-from django_deploykit.runtime.provision.webservers.nginx import nginx
+from django_deploykit.runtime.webservers.base import Website
+from django_deploykit.runtime.webservers.nginx import nginx
 
 SITE = Website("shop", "/run/shop/web.sock", ["example.com", ".example.org"], "/static/")
 

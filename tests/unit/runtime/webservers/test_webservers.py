@@ -9,7 +9,7 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.main import parse
-from django_deploykit.runtime.provision.webservers import WEBSERVERS, website
+from django_deploykit.runtime.webservers import WEBSERVERS, website
 
 SITE = Site(
     "shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
