@@ -1,9 +1,10 @@
-"""The page "How to add …": a check that is added as it says works."""
+"""The page "How to add …": a check, a lock file reader and a web server that are added as it says work."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,25 +24,41 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this repository to which the page's blocks of code are added."""
     copy = tmp_path_factory.mktemp("checkout")
     junk = shutil.ignore_patterns("__pycache__")
-    for name in ("django_deploykit", "tests/unit/checks"):
+    tests = ("checks", "runtime/webservers")
+    for name in ("django_deploykit", *(f"tests/unit/{one}" for one in tests)):
         shutil.copytree(ROOT / name, copy / name, ignore=junk)
     for name in (
         "tests/__init__.py",
         "tests/unit/__init__.py",
+        "tests/unit/bundle/__init__.py",
+        "tests/unit/bundle/locks/__init__.py",
+        "tests/unit/runtime/__init__.py",
         "tests/settings.py",
         "tests/projects.py",
     ):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, copy / name)
     for block in blocks(PAGE):
         place, _, name = block.note.rpartition(" ")
-        if place == "append to":
+        if place == "file":
+            assert not (copy / name).exists(), f"{name} is no longer free for the page's example"
+            (copy / name).write_text(block.text, encoding="utf-8")
+        elif place == "append to":
             with (copy / name).open("a", encoding="utf-8") as file:
                 file.write("\n\n" + block.text)
-        elif place == "add to CASES of":
-            text = (copy / name).read_text(encoding="utf-8")
-            head = "CASES: Cases = {\n"
-            (copy / name).write_text(text.replace(head, head + block.text), encoding="utf-8")
+        elif place == "import in":
+            insert(copy / name, r"from __future__ import annotations\n", block.text)
+        elif match := re.fullmatch(r"add to (\w+) of", place):
+            insert(copy / name, rf"{match[1]}\b.* = \{{\n", block.text)
     return copy
+
+
+def insert(path: Path, head: str, text: str) -> None:
+    """Insert a text below the one line that matches a pattern."""
+    before = path.read_text(encoding="utf-8")
+    after, count = re.subn(f"^{head}", lambda match: match[0] + text, before, flags=re.MULTILINE)
+    assert count == 1, f"{path}: {count} lines match {head}"
+    path.write_text(after, encoding="utf-8")
 
 
 def python(checkout: Path, folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +73,7 @@ def findings(checkout: Path, folder: Path, settings: str) -> list[dict[str, Any]
     """Run the new check on a project with these settings; returns what it finds."""
     (folder / "manage.py").write_text("")
     (folder / "shop_settings.py").write_text(SETTINGS + settings)
-    words = ("deploy_check", "--only", "W312", "--tag", "accounts", "--format", "json")
+    words = ("deploy_check", "--only", "W399", "--tag", "accounts", "--format", "json")
     done = python(checkout, folder, "-m", "django_deploykit", *words, "--settings", "shop_settings")
     assert done.returncode == 0, done.stderr  # it is a warning
     data = json.loads(done.stdout)
@@ -67,7 +84,7 @@ def findings(checkout: Path, folder: Path, settings: str) -> list[dict[str, Any]
 
 def test_the_check_finds_a_project_that_fails_it(checkout: Path, tmp_path: Path) -> None:
     (found,) = findings(checkout, tmp_path, "PASSWORD_RESET_TIMEOUT = 30 * 86400\n")
-    assert (found["id"], found["level"]) == ("deploykit.W312", "WARNING")
+    assert (found["id"], found["level"]) == ("deploykit.W399", "WARNING")
     assert (found["path"], found["line"]) == ("shop_settings.py", 3)
     assert found["message"] == "PASSWORD_RESET_TIMEOUT is 30 days; expected at most 7"
 
@@ -81,14 +98,32 @@ def test_the_check_finds_nothing_in_a_project_that_passes_it(
 def test_the_check_is_listed_and_explained(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "shop_settings.py").write_text(SETTINGS)
     words = ("-m", "django_deploykit", "deploy_check", "--settings", "shop_settings")
-    done = python(checkout, tmp_path, *words, "--explain", "W312")
-    assert "deploykit.W312: Links to reset a password are valid for more than a week" in done.stdout
+    done = python(checkout, tmp_path, *words, "--explain", "W399")
+    assert "deploykit.W399: Links to reset a password are valid for more than a week" in done.stdout
     assert "Anyone who reads an old email can take over the account." in done.stdout
 
 
-def test_the_tests_that_the_page_adds_pass(checkout: Path) -> None:
-    options = ("-q", "-p", "no:cacheprovider", "-k", "W312 or every_check", "-c", os.devnull)
-    modules = ("tests/unit/checks/test_accounts.py", "tests/unit/checks/test_catalogue.py")
+def run_tests(checkout: Path, *words: str) -> str:
+    """Run tests of the copy; returns what pytest prints."""
+    options = ("-q", "-p", "no:cacheprovider", "-c", os.devnull)
     settings = ("--ds", "tests.settings", f"--rootdir={checkout}")
-    done = python(checkout, checkout, "-m", "pytest", *options, *settings, *modules)
-    assert "5 passed" in done.stdout, done.stdout + done.stderr
+    done = python(checkout, checkout, "-m", "pytest", *options, *settings, *words)
+    return done.stdout + done.stderr
+
+
+def test_the_tests_of_the_check_pass(checkout: Path) -> None:
+    modules = ("tests/unit/checks/test_accounts.py", "tests/unit/checks/test_catalogue.py")
+    said = run_tests(checkout, "-k", "W399 or every_check", *modules)
+    assert "5 passed" in said, said
+
+
+def test_the_tests_of_the_lock_file_reader_pass(checkout: Path) -> None:
+    said = run_tests(checkout, "tests/unit/bundle/locks/test_made.py")
+    assert "1 passed" in said, said
+
+
+def test_the_tests_of_the_web_server_pass(checkout: Path) -> None:
+    module = "tests/unit/runtime/webservers/test_webservers.py"
+    said = run_tests(checkout, "-k", "example", module)
+    assert " passed" in said, said
+    assert "failed" not in said, said

@@ -106,6 +106,14 @@ def test_layers_of_configuration_are_all_named() -> None:
     assert [name for name in conf.__all__ if f"`{name}" not in text] == []
 
 
+def test_lock_files_are_named_in_the_order_of_the_search() -> None:
+    from django_deploykit.bundle.locks import READERS
+
+    text = (REFERENCE / "deploykit-ini.md").read_text(encoding="utf-8")
+    named = text.partition("these are looked for:")[2].partition("\n\n")[0]
+    assert re.findall("`([^`]+)`", named) == [name for name in READERS if "*" not in name]
+
+
 def test_hooks_are_all_named() -> None:
     from django_deploykit.project.inventory import HOOKS
 

@@ -11,7 +11,10 @@ from .base import Website
 from .caddy import caddy
 from .nginx import nginx
 
-WEBSERVERS: Dict[str, Callable[[Website], List[str]]] = {"nginx": nginx, "caddy": caddy}
+WEBSERVERS: Dict[str, Callable[[Website], List[str]]] = {
+    "nginx": nginx,
+    "caddy": caddy,
+}
 _NAME = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,28 @@ from django_deploykit.runtime.webservers import WEBSERVERS, website
 SITE = Site(
     "shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
 )
+NAMES = ["shop.example.com", ".shop.org", "*.shop.net"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a server's file must contain, outside of comments, for NAMES and for the visitor's scheme."""
+
+    names: str
+    scheme: str
+
+
+# Every server has a row.
+WRITTEN = {
+    "nginx": Written(
+        names="server_name shop.example.com .shop.org *.shop.net;",
+        scheme="proxy_set_header X-Forwarded-Proto $scheme;",
+    ),
+    "caddy": Written(
+        names="shop.example.com, *.shop.org, *.shop.net {",
+        scheme="reverse_proxy unix//run/shop/web.sock",  # sets X-Forwarded-Proto by itself
+    ),
+}
 HOSTILE = (
     "a b",
     "a;return 200",
@@ -42,10 +65,23 @@ def test_names_that_are_none_stay_outside(server: str, name: str) -> None:
 
 @pytest.mark.parametrize("server", sorted(WEBSERVERS))
 def test_the_sites_names_and_socket_are_in_it(server: str) -> None:
-    text = website(SITE, server, "/static/", "app/staticfiles", ["shop.example.com", ".shop.org"])
-    assert "shop.example.com" in text
+    text = directives(website(SITE, server, "/static/", "app/staticfiles", NAMES))
+    assert WRITTEN[server].names in text
     assert "/run/shop/web.sock" in text
     assert "/srv/shop/current/app/staticfiles" in text
+
+
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
+@pytest.mark.parametrize("static_root", ["", "app/staticfiles"])
+def test_the_visitors_scheme_is_passed_on(server: str, static_root: str) -> None:
+    text = directives(website(SITE, server, "/static/", static_root, NAMES))
+    assert WRITTEN[server].scheme in text
+
+
+def directives(text: str) -> str:
+    """Return a file without its comments."""
+    lines = text.splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 @pytest.mark.parametrize("server", sorted(WEBSERVERS))

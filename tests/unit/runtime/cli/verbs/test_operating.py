@@ -8,6 +8,7 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.webservers import WEBSERVERS, website
 from django_deploykit.runtime.wire.journal import JournalRecord, append
 from django_deploykit.runtime.wire.operating import (
     EndResult,
@@ -56,13 +57,14 @@ def test_what_systemd_runs_is_stopped_by_systemd(invoke: Invoke, site: Site) -> 
     assert "sudo systemctl stop shop.service shop.socket" in caught.value.hint
 
 
-@pytest.mark.parametrize("server", ["nginx", "caddy"])
+@pytest.mark.parametrize("server", WEBSERVERS)
 def test_webserver_prints_a_site(
-    invoke: Invoke, server: str, capsys: pytest.CaptureFixture[str]
+    invoke: Invoke, site: Site, server: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke("webserver", server, "--name", "shop.example") == 0
     text = capsys.readouterr().out
-    assert "shop.example" in text
+    assert text == website(site, server, "/static/", names=["shop.example"])
+    assert text != website(site, server, "/static/", names=["other.example"])
     assert f"`deploykit webserver {server}`" in text
 
 
