@@ -323,7 +323,7 @@ def test_setup_refuses_places_that_others_can_change(host: Host) -> None:
     try:
         done = host.try_run("/tmp/shop-1.pyz deploykit setup --user deploy --health /up")
         assert done.returncode == 1
-        assert "/etc/shop can be changed by others than root" in done.stdout
+        assert "/etc/shop can be changed by other users than root" in done.stdout
     finally:
         host.run("chown root /etc/shop")
     done = host.try_run("/tmp/shop-1.pyz deploykit setup --user ALL")

@@ -57,7 +57,7 @@ class Sshd:
         (folder / "sshd_config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.host_key}\nStrictModes no\nLogLevel VERBOSE\n"
             f"PidFile none\nUsePAM no\nAuthorizedKeysFile {folder / 'authorized_keys'}\n"
-            f"PermitRootLogin yes\nSetEnv XDG_CACHE_HOME={self.home}\n{options}\n"
+            f"PermitRootLogin yes\nSetEnv HOME={self.home} XDG_CACHE_HOME={self.home}\n{options}\n"
         )
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {public(self.host_key)}\n")
         self.write_config()
