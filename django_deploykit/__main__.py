@@ -1,4 +1,4 @@
-"""``python -m django_deploykit COMMAND``: our commands, whatever state the project is in."""
+"""``python -m django_deploykit COMMAND``: runs our commands, even in a broken project."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django_deploykit import __version__
 from django_deploykit.project import default_settings, nearest
 
 COMMANDS = ("deploy_check", "bundle", "release")
-# They read commits and hosts, so they start without the settings: twice as fast, and a broken
-# working copy does not stop them.
+# They read commits and hosts, so they start without the settings. That is twice as fast, and a
+# broken working copy does not stop them.
 _WITHOUT_SETTINGS = ("bundle", "release")
 _HELP = """usage: python -m django_deploykit COMMAND [OPTIONS]
 
@@ -22,7 +22,7 @@ COMMAND --help shows a command's options. Other commands are those of manage.py.
 
 
 def main(argv: Sequence[str]) -> None:
-    """Run a command; ``argv`` starts with the program, as ``sys.argv`` does."""
+    """Run a command. ``argv`` starts with the program, like ``sys.argv``."""
     words = list(argv[1:])
     if words[:1] == ["help"] and len(words) > 1:
         words = [words[1], "--help"]
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def help_text() -> str:
-    """Return our commands, a line for each."""
+    """Return the help, with a line for each of our commands."""
     from django.core.management import load_command_class
 
     helps = [
@@ -51,7 +51,7 @@ def help_text() -> str:
 
 
 def _typo(name: str) -> str:
-    """Return what to say about a misspelled command of ours, "" for any other word."""
+    """Return an error message for a misspelled command of ours, else an empty string."""
     import django.core.management as django_management
 
     known = (*COMMANDS, *django_management.find_commands(django_management.__path__[0]))

@@ -1,4 +1,4 @@
-"""The Django app: registers the deploy checks."""
+"""The Django app, which registers the deploy checks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class DeployKitConfig(AppConfig):
     verbose_name = "Deploy kit"
 
     def __init__(self, *args: Any) -> None:
-        """Report apps that do not load in one line, as settings that do not."""
+        """Report apps that cannot be loaded in one line, like settings that cannot be loaded."""
         super().__init__(*args)
         show_without_traceback(command_line())
 
     def ready(self) -> None:
-        """Let ``check --deploy`` run the catalogue; it is imported only then."""
+        """Register the catalogue for ``check --deploy``. It is only imported when that runs."""
         register(_deploy_checks, "deploykit", deploy=True)
 
 

@@ -1,4 +1,4 @@
-"""Errors that people see: :class:`DeployKitError` and the subclasses that some code catches."""
+"""Errors shown to users: :class:`DeployKitError`, and subclasses for code that catches them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What ``bundle`` and ``release`` would refuse, as far as the project's files show it to ``deploy_check``.
+"""Finds in a project's files what ``bundle`` and ``release`` would refuse, for ``deploy_check``.
 
-The checks import neither: what is found here is passed to them with their subject.
+The checks do not import the code of these commands. They get the findings with their subject.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PLACE = re.compile(r"(?P<path>[^:\s][^:]*):(?P<line>\d+): (?P<text>.*)", re.DOT
 
 
 def add_refusals(subject: Subject) -> Subject:
-    """Return the subject with what would be refused; a release on a host has nothing to refuse."""
+    """Return the subject with what would be refused. For a release on a host, that is nothing."""
     if not subject.in_tree or not (subject.root / "manage.py").is_file():
         return subject
     project = subject.project
@@ -56,7 +56,7 @@ def _iter_mistakes(project: Project) -> Iterator[Finding]:
 
 
 def place_problems(problems: Iterable[str], root: Path, hint: str = "") -> Iterator[Finding]:
-    """Yield problems that start with ``file:line:`` as findings at that place."""
+    """Yield problems as findings. A problem that starts with ``file:line:`` gets that place."""
     for problem in problems:
         match = _PLACE.match(problem)
         if match is None:
@@ -67,9 +67,9 @@ def place_problems(problems: Iterable[str], root: Path, hint: str = "") -> Itera
 
 
 def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str] | None:
-    """Return the folder and name of the lock file that ``bundle`` would use, None if there is none.
+    """Return the folder and name of the lock file that ``bundle`` would use, or None.
 
-    A file that git tracks comes first, because the commit has no other.
+    A file that git tracks comes first, because the commit contains no other.
     """
     root, known = project.root, tracked or ()
 
@@ -88,9 +88,9 @@ def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path,
 
 
 def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Finding], list[str]]:
-    """Return what a lock file does not lock, and the files of the repository that it names.
+    """Return the problems of a lock file, and the files of the repository that it names.
 
-    A file that only another tool can read is left to the bundle.
+    A file that only another tool can read is not read here, only when a bundle is built.
     """
     if reader_of(name).needs_tool:
         return [], []

@@ -1,4 +1,4 @@
-"""What long work tells while it goes on; the terminal's side is in ``management.console``."""
+"""The interface for reporting progress. Its terminal side is in ``management.console``."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ RUNS, DONE, FAILED = "runs", "done", "failed"
 
 
 class Progress(Protocol):
-    """Where a build or a release reports to."""
+    """Receives the progress of a build or a release."""
 
     def step(self, name: str, hosts: Sequence[str] = ()) -> AbstractContextManager[None]:
-        """Enter a named step, on hosts where there are any.
+        """Run the block as a named step, on hosts if any are given.
 
-        Leaving it ends it, with an exception it failed.
+        If the block raises an exception, the step failed.
         """
 
     def advance(self, done: int, total: int, host: str = "") -> None:
-        """Say how many bytes of the current step are done, for one host where there are several."""
+        """Report how many bytes of the current step are done, on one host if it runs on several."""
 
     def at(self, host: str, step: str, state: str, detail: str = "") -> None:
-        """Say how it stands with one host: ``RUNS``, ``DONE`` or ``FAILED``, and more in words.
+        """Report the state of a step on one host: ``RUNS``, ``DONE`` or ``FAILED``, and a detail.
 
         It is called from several threads.
         """
 
     def note(self, text: str) -> None:
-        """Say one line that the user should see (a warning, a fact)."""
+        """Show the user a line, such as a warning or a fact."""
 
 
 class Quiet:
-    """A :class:`Progress` that says nothing, for machines and tests."""
+    """A :class:`Progress` that shows nothing, for machines and tests."""
 
     @contextmanager
     def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:  # noqa: ARG002 - as the protocol names them

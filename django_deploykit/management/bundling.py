@@ -26,20 +26,24 @@ from django_deploykit.runtime.bundle.signature import (
 )
 
 _BIGGEST = 8
-_NAMED = 3  # changed files of each layer that are shown
+_NAMED = 3  # changed files to show for each layer
 _OWN = ("app", "static")  # layers of the project's own files
 
 
 @dataclass(frozen=True)
 class Last:
-    """The previous bundle; ``lists`` are the SHA-256 by path of each layer of the project's files."""
+    """The previous bundle.
+
+    ``lists`` maps the digest of each layer of the project's own files to the SHA-256 of its files,
+    by path.
+    """
 
     manifest: Manifest
     lists: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def as_json(built: Built) -> dict[str, Any]:
-    """Return a bundle as the JSON object of ``--json``."""
+    """Return the JSON object that ``--json`` prints for a bundle."""
     manifest = built.manifest
     return {
         "path": str(built.path),
@@ -60,9 +64,10 @@ def as_json(built: Built) -> dict[str, Any]:
 
 
 def sign_built(built: Built, key: str) -> Path | None:
-    """Sign a bundle with a key or the one that DEPLOYKIT_SIGN names; returns the signature's path.
+    """Sign a bundle with ``key`` or the key in DEPLOYKIT_SIGN; return the signature's path.
 
-    Without a key, an earlier signature is kept if it is of the same bytes, and removed otherwise.
+    Without a key, an earlier signature is kept if it signs the same bytes. Otherwise it is removed,
+    and None is returned.
     """
     key = key or os.environ.get(VARIABLE, "")
     if key:
@@ -87,13 +92,13 @@ def sign_again(path: Path) -> None:
 
 
 def previous(project: Project, store: str = DEFAULT) -> Last | None:
-    """Return the newest bundle of a store, None if there is none that can be read."""
+    """Return the newest bundle of a store, or None if there is none or it cannot be read."""
     paths = STORES[store].bundles(project)
     return read_last(paths[-1]) if paths else None
 
 
 def read_last(path: Path) -> Last | None:
-    """Return what another bundle is compared with, None if this one cannot be read."""
+    """Return a bundle's data for comparison, or None if the bundle cannot be read."""
     try:
         with BundleFile(path) as bundle:
             own = [layer for layer in bundle.manifest.layers if layer.kind in _OWN]
@@ -133,7 +138,7 @@ def _platform(manifest: Manifest) -> str:
 
 
 def biggest(manifest: Manifest) -> list[str]:
-    """Return lines with the largest layers, and one with the sum of the others."""
+    """Return lines with the largest layers, and one with the total size of the others."""
     ordered = sorted(manifest.layers, key=lambda one: (-one.size, one.name))
     rows = [(title(layer), in_bytes(layer.size)) for layer in ordered[:_BIGGEST]]
     rest = ordered[_BIGGEST:]
@@ -145,7 +150,7 @@ def biggest(manifest: Manifest) -> list[str]:
 
 
 def changes(before: Last, now: Last) -> list[str]:
-    """Return lines with the layers that differ, and the first of the project's files that do."""
+    """Return lines with the layers that differ, and the first of the project's changed files."""
     old = {(layer.kind, layer.name): layer for layer in before.manifest.layers}
     new = {(layer.kind, layer.name): layer for layer in now.manifest.layers}
     lines = []

@@ -1,4 +1,4 @@
-"""Capturing standard output, to put it into a JSON object."""
+"""Captures standard output, to put it into a JSON object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 def captured(work: Callable[[], int]) -> tuple[int, str]:
-    """Run ``work``; returns its exit code and the output of it and its child processes."""
+    """Run ``work``; return its exit code and its standard output, child processes included."""
     sys.stdout.flush()
     kept = os.dup(1)
     try:

@@ -1,4 +1,4 @@
-"""What ``deploy_check`` does between the command line and the checks."""
+"""The steps of ``deploy_check`` between the command line and the checks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class CheckRequest:
 
 
 def check_project(request: CheckRequest) -> CheckReport:
-    """Run the checks that the request chooses; raises :class:`DeployKitError` for a wrong one."""
+    """Run the requested checks. Raises :class:`DeployKitError` if the request is wrong."""
     known = catalogue()
     validate_choice(request.choice, known)
     if request.migrations and request.format != "json":
@@ -52,8 +52,8 @@ def check_project(request: CheckRequest) -> CheckReport:
     if not request.migrations:
         return run_checks(replace(subject, ask=request.ask), request.choice)
     states = read_states()
-    # Before a release migrates, its pending migrations are facts, not problems, and a page may fail
-    # because a column is missing.
+    # Before a release migrates, pending migrations are expected, and a page may fail because a
+    # column is missing.
     ask = "" if any(row.pending for row in states) else request.ask
     choice = replace(request.choice, skip=(*request.choice.skip, "W404", "W406"))
     hosts = [str(host) for host in settings.ALLOWED_HOSTS]
@@ -69,7 +69,7 @@ def render(report: CheckReport, request: CheckRequest) -> str:
 
 
 def _repository_prefix(root: Path) -> str:
-    """Return the project's folder, relative to the repository, with a slash; "" at its top."""
+    """Return the project's folder in the repository with a slash at the end, or an empty string."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), "rev-parse", "--show-prefix"], capture_output=True, text=True
@@ -80,7 +80,7 @@ def _repository_prefix(root: Path) -> str:
 
 
 def validate_choice(choice: Choice, known: Mapping[str, Check]) -> None:
-    """Refuse ids and tags that do not exist: with a typo, nothing would be checked."""
+    """Raise :class:`Problems` for unknown ids and tags, as a typo would check nothing."""
     problems = list(iter_id_problems((*choice.only, *choice.skip), known))
     tags = (*TOPICS, *DJANGO_TAGS)
     problems += [
@@ -92,7 +92,7 @@ def validate_choice(choice: Choice, known: Mapping[str, Check]) -> None:
 
 
 def validate_skips(subject: Subject, known: Mapping[str, Check]) -> None:
-    """Refuse skips in deploykit.ini that skip nothing."""
+    """Raise :class:`Problems` for skips in deploykit.ini that skip nothing."""
     problems = [
         f"{skip.where}: skip: {problem}"
         for skip in subject.skips
@@ -112,7 +112,7 @@ def list_checks(known: Iterable[Check]) -> list[str]:
 
 
 def explain_check(known: Mapping[str, Check], key: str) -> str:
-    """Return what a check is for."""
+    """Return the explanation of a check. Raises :class:`DeployKitError` for an unknown one."""
     found = next((one for one in known.values() if matches(one.id, [key])), None)
     if found is None:
         names = [*known, *(one.number for one in known.values())]
@@ -133,21 +133,22 @@ def explain_check(known: Mapping[str, Check], key: str) -> str:
 
 
 def other_settings(project: Project) -> str:
-    """Return the settings of production if those for development are loaded by default, else "".
+    """Return the production settings if others are loaded by default, else an empty string.
 
-    manage.py often names the latter, wsgi.py or ``[project] settings`` the former.
+    manage.py often names development settings. wsgi.py or ``[project] settings`` name those for
+    production.
     """
     loaded = getattr(settings, "SETTINGS_MODULE", "")
     if not loaded or loaded != default_settings(project.root):
-        return ""  # a person chose other settings
+        return ""  # the user chose other settings
     return project.settings if project.settings != loaded else ""
 
 
 def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[str, bool]:
-    """Run ``deploy_check`` with other settings; returns its report and whether it failed.
+    """Run ``deploy_check`` with other settings; return its report and whether it failed.
 
-    In a process of its own, because Django loads settings once (see decision 0038). It imports from
-    the same folders, which manage.py may have added to.
+    It runs in its own process, because Django only loads settings once (see decision 0038). It
+    imports from the same folders as this process, because manage.py may have added some.
     """
     argv = [sys.executable, "-m", "django_deploykit", "deploy_check", "--settings", name, *words]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

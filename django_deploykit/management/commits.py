@@ -14,7 +14,7 @@ _HASH = re.compile(r"[0-9a-f]{7,40}")
 
 
 def brought(root: Path, before: str | None, now: str) -> list[str]:
-    """Return lines about the commits between two release ids, [] if git does not know both."""
+    """Return lines about the commits between two release ids, or none if git lacks one of them."""
     old, new = (before or "").rpartition("-")[2], now.rpartition("-")[2]
     if old == new or not _HASH.fullmatch(old) or not _HASH.fullmatch(new):
         return []
@@ -30,7 +30,7 @@ def brought(root: Path, before: str | None, now: str) -> list[str]:
 
 
 def commit_lines(lines: Sequence[str], old: str) -> list[str]:
-    """Return the lines of a summary for git's marked ones (``> hash subject`` is new, ``<`` is gone).
+    """Return summary lines for git's lines: ``> hash subject`` is new, ``<`` is gone.
 
     >>> commit_lines(["> cd34ef5 Greet again"], "ab12cd3")
     ['1 commit since ab12cd3:', '  + cd34ef5 Greet again']
@@ -49,6 +49,6 @@ def commit_lines(lines: Sequence[str], old: str) -> list[str]:
 
 
 def cut(text: str, width: int) -> str:
-    """Return one line that a terminal shows as it is, cut to a width."""
+    """Return text as one printable line, cut to ``width`` characters."""
     clean = printable(text, "")
     return clean if len(clean) <= width else f"{clean[: width - 1]}…"

@@ -1,4 +1,4 @@
-"""What a release or a rollback prints: its plan, or how it ended."""
+"""Prints the plan of a release or a rollback, or how it ended."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def conclude(
 ) -> int:
     """Print how a release or a rollback ended; return the exit code.
 
-    ``size`` is the bundle's in bytes, 0 for a rollback.
+    ``size`` is the bundle's size in bytes, or 0 for a rollback.
     """
     console, environment = session.console, session.environment
     data = {

@@ -30,10 +30,11 @@ _COLOURS = {"good": "1;32", "bad": "1;31", "head": "1"}
 class Console:
     """A :class:`~django_deploykit.progress.Progress` on standard error; results on standard output.
 
-    On a terminal where rich is installed a live display shows the step, or the hosts, at work;
-    elsewhere each step is one plain line when it ends. ``verbosity`` is Django's: 0 prints no steps,
-    2 prints every host's changes too. With ``as_json`` standard output gets the one JSON object of
-    :meth:`emit` and nothing else. Text is printed as :func:`printable` makes it: much of it is foreign.
+    On a terminal, if rich is installed, a live display shows the current step or its hosts.
+    Otherwise each step is one plain line, printed when it ends. ``verbosity`` is Django's: 0 prints
+    no steps, 2 also prints every host's changes. With ``as_json``, standard output only gets the
+    JSON object of :meth:`emit`. All text passes through :func:`printable`, because much of it comes
+    from elsewhere.
     """
 
     def __init__(
@@ -50,20 +51,20 @@ class Console:
         self.as_json, self.verbosity = as_json, verbosity
         self.board = Board()
         self.begun = time.monotonic()
-        self.spans: list[Span] = []  # of steps that ran here, not on hosts
-        self.current = ""  # the step that goes on, or that the last failure was in
+        self.spans: list[Span] = []  # steps that ran here, not on hosts
+        self.current = ""  # the current step, or the one that failed last
         self._colours = not plain and coloured(self.out, os.environ)
         self._display = None
         if verbosity and not plain and not as_json and coloured(self.err, os.environ):
             self._display = make_display(self.err, self.board)
 
     def seconds(self) -> float:
-        """Return how long the command has run."""
+        """Return how many seconds the command has run."""
         return time.monotonic() - self.begun
 
     @contextmanager
     def step(self, name: str, hosts: Sequence[str] = ()) -> Iterator[None]:
-        """Show that a step goes on, then how long it took, or that it failed."""
+        """Show that a step is running, then how long it took or that it failed."""
         begun, wall = time.monotonic(), time.time()
         self.current = name
         self.board.begin(name, hosts, begun)
@@ -83,11 +84,11 @@ class Console:
                 self._say(step_line(name, state, time.monotonic() - begun, moved), state)
 
     def advance(self, done: int, total: int, host: str = "") -> None:
-        """Show bytes; a plain log has their sum when the step ends."""
+        """Show how many bytes are done. A plain log only shows their sum when the step ends."""
         self.board.advance(host, done, total)
 
     def at(self, host: str, step: str, state: str, detail: str = "") -> None:
-        """Show a host's state; a plain log has failures, and with ``-v 2`` every change."""
+        """Show a host's state. A plain log shows failures, and with ``-v 2`` every change."""
         detail = printable(detail, "")
         self.board.at(host, step, state, detail, time.monotonic())
         if self._display or not self.verbosity:
@@ -98,7 +99,7 @@ class Console:
             self._say(f"{step:<13} {host} {detail or state}")
 
     def note(self, text: str) -> None:
-        """Print a line, above the display."""
+        """Print a line above the display."""
         self._say(text)
 
     def _say(self, text: str, state: str = "") -> None:
@@ -113,7 +114,7 @@ class Console:
         print(line, file=stream, end=end, flush=True)
 
     def ask(self, question: str) -> bool:
-        """Ask a question, with the display out of the way; no answer means no."""
+        """Stop the display, ask a question and return the answer. No answer means no."""
         self.close()
         self._write(f"{question} [y/N] ", self.err, end="")
         try:
@@ -125,26 +126,26 @@ class Console:
             return False
 
     def print(self, text: str = "", mood: str = "") -> None:
-        """Print a line of the result; ``mood`` is ``good``, ``bad`` or ``head``, for colours."""
+        """Print a line of the result. ``mood`` is ``good``, ``bad`` or ``head``, for the colour."""
         self.close()
         if not self.as_json:
             self._write(text, self.out, _COLOURS.get(mood, "") if self._colours else "")
 
     def emit(self, data: Mapping[str, Any]) -> None:
-        """Print the result for machines."""
+        """Print the result as JSON, if ``as_json`` is set."""
         self.close()
         if self.as_json:
             print(json.dumps(data, indent=2, sort_keys=True), file=self.out, flush=True)
 
     def fail(self, message: str, hint: str, code: int) -> None:
-        """Print an error: for people on standard error, for machines on standard output too."""
+        """Print an error on standard error and, with ``as_json``, on standard output as JSON."""
         self.emit({"error": {"message": message, "hint": hint, "exit_code": code}})
         self.complain(message)
         if hint:
             self._write(self._fitted(hint), self.err)
 
     def complain(self, message: str) -> None:
-        """Print an error's lines on standard error, with the display out of the way."""
+        """Stop the display and print an error's lines on standard error."""
         self.close()
         self._write(self._fitted(f"error: {message}"), self.err)
 
@@ -152,18 +153,18 @@ class Console:
         return wrapped(text, shutil.get_terminal_size().columns) if self.err.isatty() else text
 
     def close(self) -> None:
-        """Free the terminal for others; the next step takes it again."""
+        """Stop the display, so that others can use the terminal. The next step starts it again."""
         if self._display:
             self._display.stop()
 
 
 def coloured(stream: TextIO, environ: Mapping[str, str]) -> bool:
-    """Return whether a stream is a terminal that takes more than plain lines."""
+    """Return whether a stream is a terminal that supports colours and the live display."""
     return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
 def make_display(err: TextIO, board: Board) -> Display | None:
-    """Return the live display, None where the extra ``deploy`` is not installed."""
+    """Return the live display, or None if the extra ``deploy`` is not installed."""
     try:
         from django_deploykit.management.display import Display
     except ImportError:
@@ -172,7 +173,7 @@ def make_display(err: TextIO, board: Board) -> Display | None:
 
 
 def console_of(options: Mapping[str, Any]) -> Console:
-    """Return the console for a command's options, with the streams of ``call_command``."""
+    """Return the console for a command's options, with the streams passed to ``call_command``."""
     return Console(
         options.get("stdout"),
         options.get("stderr"),
@@ -183,7 +184,7 @@ def console_of(options: Mapping[str, Any]) -> Console:
 
 
 def wrapped(text: str, width: int) -> str:
-    """Return prose broken between words; lines with a command stay whole, to be copied.
+    """Return text wrapped between words. Lines with a command stay whole, to be copied.
 
     >>> wrapped("error: one two", 10)
     'error: one\\n  two'
@@ -203,7 +204,7 @@ def wrapped(text: str, width: int) -> str:
 
 
 def step_line(name: str, state: str, seconds: float, moved: int = 0) -> str:
-    """Return the line of a step that has ended.
+    """Return the line to print when a step has ended.
 
     >>> step_line("send", "done", 1.25, 2048)
     'send            1.25 s  2.0 KiB'
@@ -215,7 +216,7 @@ def step_line(name: str, state: str, seconds: float, moved: int = 0) -> str:
 
 @contextmanager
 def last_act() -> Iterator[None]:
-    """Let the process end soon after the block: looking for cycles in all that is loaded takes 40 ms."""
+    """Freeze the garbage collector after the block, as a final collection would take 40 ms."""
     try:
         yield
     finally:
@@ -225,9 +226,9 @@ def last_act() -> Iterator[None]:
 def run_command(
     work: Callable[[], int], console: Console | None = None, *, as_json: bool = False
 ) -> int:
-    """Do a command's work and return its exit code; a user's mistake becomes a message and a hint.
+    """Run a command's work and return its exit code. A :class:`DeployKitError` is printed.
 
-    An unexpected error is raised on, after the display is gone and machines got their object.
+    An unexpected error is raised again, after the display is stopped and JSON is printed.
     """
     console = console or Console(as_json=as_json)
     try:

@@ -1,4 +1,4 @@
-"""The live display of a terminal: rich draws the rows of a :class:`Board` below the printed lines."""
+"""The live display: rich draws the rows of a :class:`Board` below the printed lines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django_deploykit.progress import DONE, FAILED, RUNS
 _STYLES = {WAITS: "dim", RUNS: "cyan", DONE: "green", FAILED: "bold red"}
 _MARKS = {DONE: "✓", FAILED: "✗", WAITS: "·", RUNS: "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"}
 _ASCII_MARKS = {DONE: "+", FAILED: "x", WAITS: ".", RUNS: "-\\|/"}
-_HOST_WIDTH = 28  # columns of a host's name at most
-_ECHO = 8  # columns for what a terminal echoes of Ctrl-C: a full line would be broken by it
+_HOST_WIDTH = 28  # columns of a host's name, at most
+_ECHO = 8  # columns left free for the ^C that a terminal echoes, which would wrap a full line
 
 
 class Display:
-    """Draws a board; stopped, it leaves nothing of itself."""
+    """Draws a board. When it is stopped, nothing of the drawing is left."""
 
     def __init__(self, err: TextIO, board: Board) -> None:
         self._console = RichConsole(file=err, highlight=False, markup=False, emoji=False)
@@ -30,7 +30,7 @@ class Display:
         self._marks = _MARKS if utf else _ASCII_MARKS
 
     def start(self) -> None:
-        """Start to draw, unless it does already."""
+        """Start drawing, unless it has started already."""
         if self._live is None:
             self._live = Live(
                 get_renderable=self._draw,
@@ -49,10 +49,10 @@ class Display:
             live.stop()
 
     def line(self, text: str, state: str = "") -> None:
-        """Print a line above the drawing, with a mark where it says how something ended."""
+        """Print a line above the drawing, with a mark if ``state`` is given."""
         mark = f"{self._marks[state]} " if state else ""
         words = Text.assemble((mark, _STYLES.get(state, "")), text)
-        self._console.print(words, soft_wrap=True)  # whole when it is copied
+        self._console.print(words, soft_wrap=True)  # one line when it is copied
 
     def _draw(self) -> Text:
         now = time.monotonic()

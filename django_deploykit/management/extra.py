@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from django_deploykit.errors import DeployKitError
 
-# Not rich: without it, progress is plain lines.
+# rich is not needed: without it, progress is plain lines.
 BUILDING = ("packaging", "uv", *(("tomli",) if sys.version_info < (3, 11) else ()))
 SHIPPING = (*BUILDING, "fabric")
 

@@ -49,7 +49,7 @@ def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:
     """Print the last lines of a process on the first host; return the exit code."""
     words = ["--process", process, "--lines", str(lines), *(["--follow"] if follow else [])]
     if session.console.out.isatty() and not session.console.as_json:
-        words.append("--visible")  # the host may have no terminal that would tell it
+        words.append("--visible")  # the host may have no terminal to detect this by
     return _attach(session, "log", *words)
 
 

@@ -1,4 +1,4 @@
-"""How far a step and each of its hosts are: the data of the live display."""
+"""The data of the live display: the progress of a step on each of its hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _WORDS = {FAILED: "failed", RUNS: "at work", WAITS: "waiting", DONE: "done"}  # 
 
 @dataclass(frozen=True)
 class Row:
-    """A host, or the controller (``host`` is empty), in its current step; times are monotonic seconds."""
+    """The current step of a host. ``host`` is empty for the controller.
+
+    Times are in seconds of the monotonic clock.
+    """
 
     host: str
     step: str = ""
@@ -27,11 +30,11 @@ class Row:
     ended: float = 0.0
 
     def seconds(self, now: float) -> float:
-        """Return how long the step has taken."""
+        """Return how many seconds the step has taken."""
         return max(0.0, (self.ended or now) - self.begun) if self.begun else 0.0
 
     def doing(self, now: float) -> str:
-        """Return the detail, the bytes and the rate.
+        """Return the detail, the bytes and the rate as text.
 
         >>> Row("web1", "send", RUNS, done=1536, total=3072, begun=1.0).doing(2.0)
         '1.5 KiB of 3.0 KiB, 1.5 KiB/s'
@@ -46,14 +49,14 @@ class Row:
 
 
 class Board:
-    """Rows by host, changed from several threads."""
+    """Rows by host, which several threads may change."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: dict[str, Row] = {}
 
     def begin(self, step: str, hosts: Sequence[str], now: float) -> None:
-        """Start a step: its hosts wait for it, or the controller runs it."""
+        """Start a step. Its hosts wait for it or, if there are none, the controller runs it."""
         with self._lock:
             if hosts:
                 self._rows.pop("", None)
@@ -62,12 +65,12 @@ class Board:
                 self._rows = {"": Row("", step, RUNS, begun=now)}
 
     def leave(self) -> None:
-        """Remove the controller's own row: its step has ended."""
+        """Remove the controller's row, because its step has ended."""
         with self._lock:
             self._rows.pop("", None)
 
     def at(self, host: str, step: str, state: str, detail: str, now: float) -> None:
-        """Set a host's state; the time of a step that begins, or begins again, counts from here."""
+        """Set a host's state. The clock starts when a step begins, or begins again."""
         with self._lock:
             row = self._rows.get(host, Row(host))
             if row.step != step or row.state != RUNS:
@@ -96,7 +99,7 @@ class Board:
 
 
 def fitting(rows: Sequence[Row], room: int) -> tuple[list[Row], str]:
-    """Return the most urgent rows, as many as there is room for, and a line about the others."""
+    """Return the most urgent rows, at most ``room`` lines with the one about the others."""
     if len(rows) <= room:
         return list(rows), ""
     states = list(_WORDS)

@@ -1,4 +1,4 @@
-"""``manage.py release``: a commit, or a bundle, goes live."""
+"""``manage.py release``: puts a commit or a bundle live."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from django_deploykit.runtime.wire.facts import HostFacts
 def release_built(session: Session, build: Callable[[], Path]) -> int:
     """Put live the bundle that ``build`` returns; return the exit code.
 
-    Meanwhile connections to the servers are opened: both take about a second and little of this machine.
+    Connections to the servers are opened during the build, because both take about a second and use
+    little of this machine.
     """
     if session.environment.local:
         return release(session, _timed(session, build))
@@ -50,7 +51,7 @@ def _timed(session: Session, build: Callable[[], Path]) -> Path:
 
 
 def release(session: Session, path: Path, transports: Sequence[Transport] | None = None) -> int:
-    """Put a bundle live, through ``transports`` where given; return the exit code."""
+    """Put a bundle live, over ``transports`` if given; return the exit code."""
     with BundleFile(path) as bundle:
         manifest, sample = bundle.manifest, bundle.read("sample.ini")
     size, release_id = path.stat().st_size, manifest.release_id
@@ -84,13 +85,13 @@ def release(session: Session, path: Path, transports: Sequence[Transport] | None
 def make_plan(
     session: Session, path: Path, manifest: Manifest, facts: Mapping[str, HostFacts]
 ) -> Plan:
-    """Return the plan that puts a bundle live; raise :class:`Problems` where it cannot go there."""
+    """Return the plan that puts a bundle live. Raises :class:`Problems` if a host refuses it."""
     choices = session.choices(travelling_sizes(path, list(facts.values())))
     return release_plan(manifest, facts, choices, expected(session, path, manifest))
 
 
 def expected(session: Session, path: Path, manifest: Manifest) -> dict[str, Expected]:
-    """Return by host what its facts are checked against."""
+    """Return what each host's facts are checked against, by host."""
     environment, signed = session.environment, bool(fitting_signature(path, manifest))
     if environment.local:
         return {"local": Expected("", time.time(), signed)}
@@ -104,7 +105,7 @@ def expected(session: Session, path: Path, manifest: Manifest) -> dict[str, Expe
 
 
 def known_list(project: Project, digest: str) -> str | None:
-    """Return a layer's file list from one of the last bundles built here, None where none has it."""
+    """Return a layer's file list from one of the last five bundles built here, or None."""
     for path in sorted(STORES[DEFAULT].bundles(project), reverse=True)[:5]:
         try:
             with BundleFile(path) as bundle:

@@ -1,4 +1,4 @@
-"""``manage.py release --report FILE``: the report, written however the release ended."""
+"""``manage.py release --report FILE``: writes the report, however the release ended."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from django_deploykit.runtime.base.errors import INTERRUPTED
 
 @dataclass
 class Record(ReleaseReport):
-    """A report while the release goes on; ``engine`` has the outcome until the release has ended."""
+    """A report during a release. ``engine`` has the outcome until the release has ended."""
 
     engine: Engine | None = None
 
 
 @contextmanager
 def reported(path: Path | None, record: Record, console: Console) -> Iterator[None]:
-    """Write the report when the block ends, well or not; refuse before if it cannot be written."""
+    """Write the report when the block ends, even if it failed.
+
+    Raises :class:`DeployKitError` before the block if the report cannot be written.
+    """
     if path is None:
         yield
         return
@@ -62,7 +65,7 @@ def validate_path(path: Path) -> None:
 
 
 def complete(record: Record, console: Console) -> None:
-    """Add what an engine and the console recorded, also of a release that did not end by itself."""
+    """Add what the engine and the console recorded, even if the release was cut short."""
     spans = list(console.spans)
     if record.engine is not None:
         spans += record.engine.timeline.spans

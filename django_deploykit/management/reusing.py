@@ -1,4 +1,4 @@
-"""The bundle that a release takes: a given file, one that was built before, or a new one."""
+"""Finds the bundle for a release: a given file, one that was built before, or a new one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from django_deploykit.runtime.bundle.seal import validate_seal
 
 
 def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool = False) -> Path:
-    """Return the bundle to release; where none is given it is of HEAD, or of ``rev``.
+    """Return the bundle to release: ``given``, or one of ``rev``, which is HEAD by default.
 
-    With ``fresh`` nothing that was built before is reused.
+    With ``fresh``, nothing that was built before is reused.
     """
     if given is not None:
-        with BundleFile(given):  # raises with what is wrong where it is not a bundle at all
+        with BundleFile(given):  # raises an error if it is not a bundle at all
             validate_seal(given)
         return given
     from django_deploykit.bundle.build import BuildRequest, build
@@ -44,8 +44,8 @@ def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool =
 def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
     """Return the bundle of HEAD, or of ``rev``, in ``.deploykit/bundles``.
 
-    None where there is none, or where one built now would differ: it is for another Python, or was
-    built by another version of this package. Raises as a build does where the commit is not clean.
+    Return None if there is none, or if it is for another Python or was built by another version of
+    this package. Raises the same errors as a build if the commit is not clean.
     """
     commit, untracked = find_commit(project.root, rev)
     path = STORES[DEFAULT].find(project, file_name(project.name, commit.release_id))

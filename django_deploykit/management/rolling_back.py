@@ -1,4 +1,4 @@
-"""``manage.py release --rollback``: hosts go back to a release that is staged there."""
+"""``manage.py release --rollback``: takes hosts back to a release that is staged on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_deploykit.runtime.wire.facts import HostFacts
 
 
 def roll_back(session: Session, release: str) -> int:
-    """Go back to ``release``, "" for the last good one of each host; return the exit code."""
+    """Go back to ``release``, or if empty to each host's last good one; return the exit code."""
 
     def make_plan(facts: Mapping[str, HostFacts]) -> Plan:
         targets = rollback_targets(facts, release)
@@ -24,7 +24,7 @@ def roll_back(session: Session, release: str) -> int:
         if session.options.plan:
             return show_plan(session, make_plan(engine.facts("")))
         _refuse_empty_site(session)
-        # The facts come with the locks, which saves a question.
+        # The facts come with the locks, which saves a round trip.
         begin = lock_plan("rollback", list(engine.transports))
         outcome = execute(engine, begin, Errand("rolling back", "", make_plan))
     assert outcome is not None  # a plan without a target is refused
@@ -32,7 +32,7 @@ def roll_back(session: Session, release: str) -> int:
 
 
 def _refuse_empty_site(session: Session) -> None:
-    """Refuse a local site that was never released: there is no folder to take a lock in."""
+    """Refuse a local site that was never released, because it has no folder for a lock."""
     environment = session.environment
     if environment.local and not local_site(session.project, environment).root.is_dir():
         rollback_targets({"local": HostFacts(setup=False)})

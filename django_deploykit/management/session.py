@@ -1,4 +1,4 @@
-"""One run of ``manage.py release`` against one environment: its hosts, its hooks, its record."""
+"""One run of ``manage.py release`` on one environment: its hosts, its hooks and its record."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOCAL_LISTEN = "127.0.0.1:8000"
 
 @dataclass(frozen=True)
 class Options:
-    """The command's options; ``wait`` is in seconds, 0 for the environment's own."""
+    """The command's options. ``wait`` is in seconds; 0 means the environment's own value."""
 
     noinput: bool = False
     wait: float = 0.0
@@ -40,7 +40,7 @@ class Options:
 
 
 def owner() -> str:
-    """Return the person who runs the command, as the journal and the deploy lock name them."""
+    """Return USER@MACHINE, the name in the journal and the deploy lock for who runs the command."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
@@ -78,7 +78,7 @@ class Session:
         }
 
     def url(self) -> str:
-        """Return the URL of the site of ``local``, "" for others."""
+        """Return the URL of the environment ``local``, or an empty string for others."""
         listen = self.environment.listen or LOCAL_LISTEN
         return f"http://{listen}/" if self.environment.local and not listen.startswith("/") else ""
 
@@ -88,7 +88,7 @@ class Session:
         run_hooks(self.environment.hooks, name, merged, self.project.root, self.console.note)
 
     def choices(self, sizes: Mapping[str, int] | None = None) -> Choices:
-        """Return what the environment decides about plans; ``sizes`` as :class:`Choices` has it."""
+        """Return the environment's choices for plans. ``sizes`` are in bytes, by layer digest."""
         environment = self.environment
         return Choices(
             batches=environment.batches() if environment.hosts else (),
@@ -99,7 +99,7 @@ class Session:
         )
 
     def transports(self) -> list[Transport]:
-        """Return transports to all hosts, not connected yet."""
+        """Return transports to all hosts. They are not connected yet."""
         if self.environment.local:
             root = local_site(self.project, self.environment).root
             return [transport_to(root)]
@@ -107,12 +107,12 @@ class Session:
 
     @contextmanager
     def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Engine]:
-        """Yield an engine for all hosts, through ``transports`` where given; close them afterwards."""
+        """Yield an engine for all hosts, over ``transports`` if given. Close them afterwards."""
         with closing(transports or self.transports()) as opened:
             yield self.engine(opened)
 
     def engine(self, opened: Mapping[str, Transport], sample: bytes = b"") -> Engine:
-        """Return an engine; ``sample`` is the configuration that a local site starts with."""
+        """Return an engine. ``sample`` is the configuration that a local site starts with."""
         silent = self.options.noinput or self.console.as_json
         request = ReleaseRequest(
             owner=owner(),
@@ -136,14 +136,14 @@ class Session:
 def ssh_transports(
     project: Project, hosts: Sequence[Host], *, as_root: bool = False
 ) -> list[Transport]:
-    """Return transports to servers."""
+    """Return transports to servers. They are not connected yet."""
     root = Path("/srv") / project.name
     return [transport_to(root, host, as_root=as_root) for host in hosts]
 
 
 @contextmanager
 def closing(opened: Sequence[Transport]) -> Iterator[dict[str, Transport]]:
-    """Yield transports by their name, and close them afterwards."""
+    """Yield transports by name, and close them afterwards."""
     try:
         yield {one.name: one for one in opened}
     finally:

@@ -1,4 +1,4 @@
-"""``manage.py release ENVIRONMENT --setup``: hosts are made ready, after their plan was shown."""
+"""``manage.py release ENVIRONMENT --setup``: shows a plan, then makes hosts ready."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from django_deploykit.runtime.wire.reader import plain
 
 
 def set_up(session: Session, path: Path) -> int:
-    """Show what setup would do on every host, ask, do it; return the exit code."""
+    """Show what setup would do on every host, ask, and do it; return the exit code."""
     environment = session.environment
     if environment.local:
         raise DeployKitError(
@@ -44,7 +44,7 @@ def set_up(session: Session, path: Path) -> int:
 
 @dataclass
 class _Setup:
-    """One run on all hosts; ``rows`` are the hosts' answers, ``failed`` their errors."""
+    """One run on all hosts. ``rows`` has the hosts' answers, ``failed`` their errors."""
 
     session: Session
     engine: Engine
@@ -54,7 +54,7 @@ class _Setup:
     failed: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> int:
-        """Plan, ask, walk the plan, print what is left to do."""
+        """Plan, ask, carry out the plan, and print what is left to do."""
         hosts = list(self.engine.transports)
         answers, errors = self.engine.each(hosts, lambda one: self._call(one, "--plan"))
         if errors:
@@ -93,7 +93,7 @@ class _Setup:
         return ""
 
     def _log_in(self, step: Step) -> str:
-        """Try the login that releases use, and list what is left to do for it."""
+        """Try to log in as a release does, and list what is left to do for that."""
         environment = self.session.environment
         users = deploy_users(self.session.project.inventory, environment)
         hosts = {one.name: one for one in environment.hosts if one.name in step.hosts}
@@ -153,9 +153,9 @@ class _Setup:
 
 
 def deploy_users(inventory: Mapping[str, Environment], environment: Environment) -> dict[str, str]:
-    """Return the user that releases log in as, by host, whatever user connects for setup.
+    """Return the user that releases log in as, by host. Setup may connect as another user.
 
-    It is the one in deploykit.ini, else ssh's own; hosts where that is root are left out.
+    It is the user in deploykit.ini, or else ssh's default. Hosts where it is root are left out.
     """
     written = choose(inventory, environment.name).hosts
     asked = {host.name for host in environment.hosts}
@@ -164,13 +164,13 @@ def deploy_users(inventory: Mapping[str, Environment], environment: Environment)
 
 
 def plan_lines(plan: Plan, hosts: list[str]) -> list[str]:
-    """Return the plan, and the hosts that need no setup."""
+    """Return lines about the plan, and about the hosts that need no setup."""
     ready = [host for host in hosts if host not in plan.hosts("setup")]
     return [*plan.lines(), *(f"{host}: is ready; nothing to do" for host in ready)]
 
 
 def end_lines(host: str, row: Mapping[str, Any], *, planned: bool) -> list[str]:
-    """Return what is left for a person to do on a host."""
+    """Return lines about what is left for the user to do on a host."""
     if row["error"]:
         return [f"{host}: failed: {row['error']}"]
     if not row["left"]:

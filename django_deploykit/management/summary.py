@@ -1,4 +1,4 @@
-"""The lines that ``manage.py release`` prints: how it ended, what is live, what happened."""
+"""The lines that ``manage.py release`` prints: how it ended, the status and the history."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from django_deploykit.runtime.base.errors import HALF_DONE, LIVE
 from django_deploykit.runtime.wire.journal import JournalRecord
 from django_deploykit.runtime.wire.operating import HostStatus
 
-_MOST = 5  # warnings that the end of a release names
-_WIDTH = 80  # columns that a line of ours has at most
+_MOST = 5  # warnings to show at the end of a release, at most
+_WIDTH = 80  # columns of our lines, at most
 Line = tuple[str, str]  # a line and its mood: "good", "bad", "head" or ""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """What the lines about a release's end need beside its outcome.
+    """What the lines about a release's end need besides its outcome.
 
-    ``size`` is the bundle's in bytes, 0 for a rollback; ``commits`` are lines of what came and went;
-    ``built`` are the seconds that the bundle took, part of ``seconds``.
+    ``size`` is the bundle's size in bytes, or 0 for a rollback. ``commits`` are lines about added
+    and removed commits. ``built`` is how many of the ``seconds`` the build took.
     """
 
     environment: str
@@ -57,7 +57,7 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
 
 
 def _warnings(outcome: Outcome) -> list[str]:
-    """Return what the hosts warned of and what their deploy_check did, each warning once."""
+    """Return the warnings of the hosts and of their deploy_check, each warning once."""
     lines = [f"warning: {cut(one, 3 * _WIDTH)}" for one in outcome.warnings]
     if outcome.code != LIVE:
         return lines
@@ -102,7 +102,7 @@ def _then(live: str | None, before: str | None) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as aligned lines, without the columns that are empty below their head.
+    """Return rows as aligned lines, without columns that are empty below their heading.
 
     >>> columns([("host", "sent"), ("web1", ""), ("w", "")])
     ['host', 'web1', 'w']
@@ -169,7 +169,7 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
 
 
 def history_line(record: JournalRecord) -> str:
-    """Return the line of a journal's record."""
+    """Return a journal record as one line."""
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.time))
     took = "" if record.seconds is None else f" in {record.seconds:.1f} s"
     why = f": {_first(record.why)}" if record.why else ""

@@ -1,4 +1,4 @@
-"""Bringing a bundle to hosts: what is missing is sent, then the release is built there."""
+"""Sends a bundle's missing layers to hosts, then builds the release on them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django_deploykit.release.upload import Sender, Transfer
 from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.releasing import STAGE
 
-_ATTEMPTS = 3  # at staging, where layers arrive damaged or are damaged in the host's store
+_ATTEMPTS = 3  # at staging, if layers arrive damaged or are damaged in the host's store
 
 
 @dataclass
 class Delivery:
-    """One bundle on its way to hosts; ``bytes`` is by host what was sent."""
+    """One bundle on its way to hosts; ``bytes`` has the bytes sent to each host."""
 
     release: str
     sender: Sender
@@ -27,7 +27,7 @@ class Delivery:
     _sent: dict[str, Transfer] = field(default_factory=dict)
 
     def send(self, transport: Transport) -> None:
-        """Send until everything has arrived; the host unpacks it meanwhile, and afterwards."""
+        """Send layers until all have arrived. The host may still be unpacking them afterwards."""
         host, facts = transport.name, self.facts[transport.name]
         total = self.sender.total(facts)
         show = lambda done: self.progress.advance(done, total, host)  # noqa: E731
@@ -38,7 +38,7 @@ class Delivery:
         transfer.arrive()
 
     def stage(self, transport: Transport) -> None:
-        """Build the release from its layers; damaged ones are sent again."""
+        """Build the release from its layers. Damaged layers are sent again."""
         host = transport.name
         transfer = self._sent.pop(host, None)
         self.bytes[host] = self.bytes.get(host, 0) + (transfer.end() if transfer else 0)

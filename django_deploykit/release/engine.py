@@ -1,4 +1,4 @@
-"""The hosts of an environment, and steps carried out on them in parallel."""
+"""Carries out steps on the hosts of an environment in parallel."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from django_deploykit.runtime.deploy.stages import UNSWITCHED, host_problems
 from django_deploykit.runtime.wire.facts import FACTS, HostFacts
 
 T = TypeVar("T")
-Work = Callable[[Step], str]  # carries out a step; returns why there was nothing to do, or ""
+Work = Callable[[Step], str]  # does a step; returns why it had nothing to do, or an empty string
 
 
 class Engine:
-    """Runs work on all hosts at once, shows it, and records when it began and ended."""
+    """Runs work on all hosts at once, shows its progress, and records when it began and ended."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Engine:
         progress: Progress,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``sleep`` pauses between two questions to a host whose connection broke."""
+        """``sleep`` waits before a host whose connection broke is asked again."""
         self.transports = dict(transports)
         self.policy, self.request, self.progress, self.sleep = policy, request, progress, sleep
         self.timeline = Timeline(progress)
@@ -46,9 +46,10 @@ class Engine:
         python: str,
         refused: Callable[[Mapping[str, HostFacts]], Sequence[str]] = lambda _: (),
     ) -> dict[str, HostFacts]:
-        """Ask all hosts for their facts, one round trip each.
+        """Return the facts of all hosts, by host. Each host is asked once.
 
-        Where some do not answer, the error also says what ``refused`` returns for the others.
+        Raises :class:`Problems` if some hosts do not answer. The error also lists what ``refused``
+        returns for the hosts that did.
         """
         with self.step("ask", list(self.transports)):
             found, errors = self.each(
@@ -68,11 +69,14 @@ class Engine:
     def each(
         self, hosts: Sequence[str], work: Callable[[Transport], T]
     ) -> tuple[dict[str, T], dict[str, DeployKitError]]:
-        """Do ``work`` on hosts in parallel; return results and errors by host."""
+        """Run ``work`` on hosts in parallel; return results and errors by host."""
         return fanout.each(self.transports, hosts, self.timeline.around(self._under_way, work))
 
     def all(self, hosts: Sequence[str], work: Callable[[Transport], T]) -> dict[str, T]:
-        """Do ``work`` on hosts in parallel; raise where it fails on any."""
+        """Run ``work`` on hosts in parallel; return results by host.
+
+        Raises :class:`Problems` if it fails on any host.
+        """
         done, errors = self.each(hosts, work)
         if errors:
             raise host_problems(UNSWITCHED, errors)
@@ -84,7 +88,7 @@ class Engine:
         work: Mapping[str, Work],
         goes_on: Callable[[Sequence[Step]], bool] = lambda _: True,
     ) -> Sequence[Step]:
-        """Carry out steps, each by the work of its kind; return those that were not reached."""
+        """Carry out steps with the function for their kind; return the steps not reached."""
         handlers = {kind: partial(self._carry_out, one) for kind, one in work.items()}
         return walk(steps, handlers, goes_on)
 
@@ -108,5 +112,5 @@ class Engine:
 
 
 def first_line(error: DeployKitError) -> str:
-    """Return an error's first line."""
+    """Return the first line of an error's message, or its class name without one."""
     return error.message.splitlines()[0] if error.message else type(error).__name__

@@ -1,4 +1,4 @@
-"""Carrying out the plan of a release or a rollback."""
+"""Carries out the plan of a release or a rollback."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ T = TypeVar("T")
 class Errand:
     """What a plan is carried out for.
 
-    ``what`` is what the deploy lock says; ``python`` as the verb ``facts`` takes it; ``again`` makes
-    the plan anew from facts; ``sender`` has the bundle, None for a rollback.
+    ``what`` is the text of the deploy lock. ``python`` is passed to the verb that collects facts.
+    ``again`` makes the plan from new facts. ``sender`` has the bundle; it is None for a rollback.
     """
 
     what: str
@@ -40,11 +40,11 @@ class Errand:
 
 
 def execute(engine: Engine, plan: Plan, errand: Errand) -> Outcome | None:
-    """Carry out a plan; return None where nothing is left to do once the lock is held.
+    """Carry out a plan; return None if nothing is left to do once the locks are held.
 
-    The facts under the lock make the plan anew, so that what runs was planned from what is there.
-    A failure before the first switch is raised, and what is live stays live; one of a switch is in
-    the outcome.
+    The plan is made again from facts collected while the locks are held, so it matches the hosts'
+    current state. An error before the first switch is raised, and what is live stays live. An error
+    during a switch is recorded in the outcome.
     """
     with contextlib.ExitStack() as stack:
         locks: dict[str, DeployLock] = {}
@@ -68,11 +68,11 @@ def execute(engine: Engine, plan: Plan, errand: Errand) -> Outcome | None:
         if not renewed.steps:
             return None
         return _Execution(engine, renewed, errand, locks, facts).run()
-    raise AssertionError  # the stack swallows no exception
+    raise AssertionError  # not reached: the stack suppresses no exception
 
 
 class _Execution:
-    """What follows the lock, and its undoing."""
+    """Runs the steps after the lock, and undoes them after a failure."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class _Execution:
             self.work["stage"] = self._on_all(delivery.stage)
 
     def run(self) -> Outcome:
-        """Walk the plan; undo it where a switch fails."""
+        """Carry out the plan, and undo it if a switch fails."""
         steps = self.plan.split("lock")[1]
         try:
             self.engine.walk(steps, self.work, self._goes_on)
@@ -144,11 +144,11 @@ class _Execution:
         return self.outcome
 
     def _unswitched(self) -> list[str]:
-        """Return the hosts whose switch was not reached."""
+        """Return the hosts that the switches have not reached."""
         return [host for host in self.plan.hosts("switch") if host not in self.switching.before]
 
     def _goes_on(self, left: Sequence[Step]) -> bool:
-        """Return whether the walk goes on: after a failed switch only by the policy ``continue``."""
+        """Return whether to go on. After a failed switch, only the policy ``continue`` does."""
         if self.switching.interrupted:
             return not self._unswitched() and not self.outcome.errors
         if not self.outcome.errors:
@@ -201,7 +201,7 @@ class _Execution:
         return self.switching.switch(step, self.plan.action)
 
     def _prune(self, step: Step) -> str:
-        with contextlib.suppress(Interruption):  # the release is live
+        with contextlib.suppress(Interruption):  # the release is live, so pruning may be cut short
             self.engine.each(step.hosts, lambda one: one.call(PRUNE))
         return ""
 

@@ -1,4 +1,4 @@
-"""Doing the same work on several hosts at once."""
+"""Runs the same work on several hosts at once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from django_deploykit.runtime.base.errors import HALF_DONE, INTERRUPTED, REFUSED
 
 T = TypeVar("T")
 _MOST = 32  # hosts at once
-_PAUSE = 0.2  # seconds between two looks for Ctrl-C
+_PAUSE = 0.2  # seconds between checks for Ctrl-C
 
 
 class Interruption(DeployKitError):
-    """Ctrl-C, raised after the work on every host has ended; ``done`` and ``errors`` are by host."""
+    """Ctrl-C, raised after the work has ended on every host.
+
+    ``done`` has the results and ``errors`` the errors, by host.
+    """
 
     def __init__(self, done: Mapping[str, object], errors: Mapping[str, DeployKitError]) -> None:
         self.done, self.errors = dict(done), dict(errors)
@@ -36,9 +39,9 @@ class Interruption(DeployKitError):
 def each(
     transports: Mapping[str, Transport], hosts: Sequence[str], work: Callable[[Transport], T]
 ) -> tuple[dict[str, T], dict[str, DeployKitError]]:
-    """Do ``work`` on hosts in parallel and return results and errors by host.
+    """Run ``work`` on hosts in parallel; return results and errors by host.
 
-    Ctrl-C is passed on to all of them; after they have ended it is raised as :class:`Interruption`.
+    Ctrl-C is passed on to all hosts, and raised as :class:`Interruption` once they have ended.
     """
     done: dict[str, T] = {}
     errors: dict[str, DeployKitError] = {}
@@ -52,10 +55,10 @@ def each(
         ThreadPoolExecutor(max_workers=max(1, min(_MOST, len(hosts)))) as pool,
     ):
         futures = {host: pool.submit(work, transports[host]) for host in hosts}
-        # A signal that arrives just before this thread blocks is handled when it wakes.
+        # The timeout is needed: a signal just before this thread blocks is handled when it wakes.
         again = True
         while wait(futures.values(), timeout=_PAUSE).not_done:
-            if pressed and again:  # work that was about to start has missed it
+            if pressed and again:  # work that was about to start missed the signal
                 again = False
                 interrupt()
         for host, future in futures.items():
@@ -70,9 +73,9 @@ def each(
 
 @contextmanager
 def _listening(interrupt: Callable[[], None]) -> Iterator[list[int]]:
-    """Call ``interrupt`` for each Ctrl-C while the block runs; yield a list that grows with them.
+    """Call ``interrupt`` for each Ctrl-C during the block; yield a list of the signals so far.
 
-    KeyboardInterrupt would be raised anywhere in the block and never reach the hosts.
+    KeyboardInterrupt could be raised anywhere in the block and would not reach the hosts.
     """
     pressed: list[int] = []
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Hooks: the user's own commands around a release, on the machine that releases."""
+"""Runs hooks: the user's own commands around a release, on the machine that releases."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ def run_hooks(
     folder: Path,
     note: Callable[[str], None],
 ) -> None:
-    """Run a hook's commands in ``folder``, with ``facts`` as DEPLOYKIT_NAME in their environment.
+    """Run a hook's commands in ``folder``.
 
-    A command that fails before the switch raises, which stops the release; later ones are noted.
+    The commands get ``facts`` as environment variables named DEPLOYKIT_NAME. A command that fails
+    raises :class:`DeployKitError`, which stops the release. In ``after_switch`` and
+    ``after_failure``, it only causes a warning.
     """
     env = {**os.environ, "DEPLOYKIT_HOOK": name}
     env |= {f"DEPLOYKIT_{key.upper()}": value for key, value in facts.items()}

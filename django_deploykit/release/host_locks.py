@@ -1,4 +1,4 @@
-"""Holding the deploy locks of all hosts, each by a verb there that ends with this process."""
+"""Holds the deploy locks of all hosts, each by a verb on the host that ends with this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
 
 @dataclass(frozen=True)
 class Claim:
-    """Who takes the locks and what for. ``wait`` is in seconds; ``python`` as ``facts`` takes it."""
+    """Who takes the locks, and for what.
+
+    ``wait`` is in seconds. ``python`` is passed to the verb that collects facts.
+    """
 
     owner: str
     what: str
@@ -32,7 +35,7 @@ class Claim:
 
 
 class DeployLock:
-    """The deploy lock of one host; ``facts`` are those of the moment when it was taken."""
+    """The deploy lock of one host; ``facts`` were collected when it was taken."""
 
     def __init__(self, transport: Transport, claim: Claim, wait: float) -> None:
         self.facts = HostFacts(setup=False)
@@ -46,7 +49,7 @@ class DeployLock:
         ]
 
     def take(self) -> DeployLock:
-        """Wait until it is held; raise the host's error where it cannot be taken."""
+        """Wait until the lock is held; raise the host's error if it cannot be taken."""
         for thread in self._threads:
             thread.start()
         try:
@@ -60,20 +63,20 @@ class DeployLock:
         return self
 
     def free(self) -> None:
-        """Release it, and wait until the host has freed it."""
+        """Release the lock, and wait until the host has freed it."""
         self.let_go()
         for thread in self._threads:
             thread.join(10)
 
     def let_go(self) -> None:
-        """Release it without waiting; :meth:`free` waits."""
+        """Release the lock without waiting."""
         if not self._stopping.is_set():
             self._stopping.set()
             os.close(self._writer)
 
     @property
     def lost(self) -> bool:
-        """Whether it is held no longer, because the connection or the host is gone."""
+        """Whether the lock was lost because the connection or the host is gone."""
         return self._ended.is_set() and not self._stopping.is_set()
 
     def _hold(self) -> None:
@@ -106,11 +109,12 @@ def held(
     claim: Claim,
     around: Callable[[str], contextlib.AbstractContextManager[None]],
 ) -> Iterator[dict[str, DeployLock]]:
-    """Hold the locks of all hosts while the block runs; ``around`` is entered while each is taken.
+    """Hold the locks of all hosts while the block runs; yield them by host.
 
-    All are tried at once, without waiting. Where one is not free, all are released and taken one
-    after the other, in the order of their names: so one of two releases gets through, and they
-    never wait for each other.
+    Each lock is acquired inside the context manager that ``around(host)`` returns. All are first
+    tried at once, without waiting. If one is not free, all are released and then taken one after
+    the other in the order of host names. That way one of two releases gets through, and they never
+    wait for each other.
     """
     locks: dict[str, DeployLock] = {}
     try:
@@ -132,7 +136,10 @@ def _at_once(
     locks: dict[str, DeployLock],
     around: Callable[[str], contextlib.AbstractContextManager[None]],
 ) -> bool:
-    """Try all and put those that are held into ``locks``; return whether all are."""
+    """Try to take all locks and put those taken into ``locks``; return whether all were.
+
+    Raises :class:`Problems` if a host fails for another reason than a lock that is not free.
+    """
 
     def take(transport: Transport) -> None:
         with around(transport.name):

@@ -1,4 +1,4 @@
-"""A probe beside every switch: how the live site answered requests meanwhile."""
+"""Measures how the live site answers requests during a switch."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from django_deploykit.runtime.wire.operating import WATCH, Watching, WatchResult
 
 T = TypeVar("T")
 
-_PATIENCE = 5.0  # seconds until a switch goes on without its probe
+_PATIENCE = 5.0  # seconds to wait for the probe before the switch starts without it
 _END = 15.0  # seconds that a probe gets for its last request
 
 
 class ProbedTransport(TransportWrapper):
-    """A :class:`~.transports.base.Transport` that runs the verb ``watch`` beside ``switch``."""
+    """A :class:`~.transports.base.Transport` that runs the verb ``watch`` during ``switch``."""
 
     def __init__(self, transport: Transport, found: list[Latency]) -> None:
-        """``found`` gets what each probe measured; a probe that fails is left out, without an error."""
+        """``found`` gets what each probe measured. A probe that fails is left out silently."""
         super().__init__(transport)
         self._found = found
 
@@ -38,7 +38,7 @@ class ProbedTransport(TransportWrapper):
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
-        """Run a verb, a switch with a probe beside it."""
+        """Run a verb, and probe the site if it is ``switch``."""
         if verb.name != "switch":
             return super().call(verb, *arguments, stream=stream, on_event=on_event)
         with self._probe():
@@ -74,7 +74,7 @@ class ProbedTransport(TransportWrapper):
 
 
 def read_latency(host: str, result: WatchResult, offset: float = 0.0) -> Latency:
-    """Return a verb's answer as a report needs it.
+    """Return the answer of ``watch`` as the figures for a report.
 
     ``offset`` is how many seconds this machine's clock is ahead of the host's.
     """

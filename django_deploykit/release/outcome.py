@@ -1,4 +1,4 @@
-"""How a release or a rollback ended, host by host."""
+"""How a release or a rollback ended on each host."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django_deploykit.runtime.base.errors import LIVE
 
 @dataclass
 class Outcome:
-    """How a release ended on every host, each mapping by host or by step.
+    """How a release ended. Mappings are by host, but ``seconds`` is by step.
 
-    ``live`` is what serves now, None for nothing or unknown, ``before`` what served; ``bytes`` were
-    sent; ``seconds`` are by step; ``pending`` are lines about the migrations that were due;
-    ``warnings`` are what hosts reported that stopped nothing.
+    ``live`` is the release that serves now, or None for nothing or unknown. ``before`` is the one
+    that served at the start. ``bytes`` is the number of bytes sent. ``pending`` has lines about the
+    migrations that were due. ``warnings`` are what hosts reported without stopping the release.
     """
 
     release: str
@@ -34,7 +34,7 @@ class Outcome:
 
 
 def finding_line(finding: Mapping[str, Any]) -> str:
-    """Return a finding on one line."""
+    """Return a finding as one line."""
     hint = f" ({finding['hint']})" if finding.get("hint") else ""
     place = f"{finding['path']}:{finding.get('line') or 1}: " if finding.get("path") else ""
     return f"{finding.get('id')}: {place}{finding.get('message')}{hint}"

@@ -1,4 +1,4 @@
-"""Logging in to servers while a bundle is built: the build waits for other processes anyway."""
+"""Logs in to servers during a build, which mostly waits for other processes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ T = TypeVar("T")
 
 
 class PrefetchingTransport(TransportWrapper):
-    """A :class:`~.transports.base.Transport` that asks for the host's facts as soon as it is open.
+    """A :class:`~.transports.base.Transport` that asks for the host's facts when it connects.
 
-    A first plan is made of them; the one that is executed is made of facts under the deploy lock.
+    The first plan is made from these facts. The plan that is executed is made from facts collected
+    while the deploy lock is held.
     """
 
     def __init__(self, transport: Transport, python: str) -> None:
@@ -37,7 +38,7 @@ class PrefetchingTransport(TransportWrapper):
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
-        """Run a verb; the first one for facts may get those that are known already."""
+        """Run a verb. The first ``facts`` call may return the facts fetched when connecting."""
         if verb.name == "facts" and arguments == self._arguments:
             with self._asking:
                 known, self._facts = self._facts, None
@@ -46,17 +47,17 @@ class PrefetchingTransport(TransportWrapper):
         return super().call(verb, *arguments, stream=stream, on_event=on_event)
 
     def open(self) -> None:
-        """Connect, and ask."""
+        """Connect and ask for the facts."""
         with self._asking:
             super().open()
             self._facts = super().call(FACTS, *self._arguments)
 
 
 class Prefetch:
-    """Makes transports, opens them and asks for facts, in threads of its own."""
+    """Makes transports, connects them and asks for facts, in background threads."""
 
     def __init__(self, make: Callable[[], Sequence[Transport]], python: str) -> None:
-        """``python`` as :class:`PrefetchingTransport` takes it."""
+        """``python`` is the version that the bundle will most likely need."""
         self._python = python
         self._made: Sequence[Transport] = ()
         self._error: Exception | None = None
@@ -65,9 +66,9 @@ class Prefetch:
         start_thread(self._run)
 
     def transports(self) -> Sequence[Transport]:
-        """Return the transports; the first verb on one waits until it is open.
+        """Return the transports. The first verb on each waits until it is connected.
 
-        Raises the error of making them; the error of opening one is raised by its first verb.
+        Raises the error if they cannot be made. A connection error is raised by the first verb.
         """
         self._ready.wait()
         if self._error is not None:
@@ -75,7 +76,7 @@ class Prefetch:
         return self._made
 
     def close(self) -> None:
-        """Close the transports in the background: one may still be waiting for its server."""
+        """Close the transports in the background, as one may still be waiting for its server."""
         self._ready.wait()
         for one in self._made:
             start_thread(_quietly, one.close)
@@ -83,7 +84,7 @@ class Prefetch:
     def _run(self) -> None:
         try:
             self._made = [PrefetchingTransport(one, self._python) for one in self._make()]
-        except Exception as error:  # noqa: BLE001 - raised where they are asked for
+        except Exception as error:  # noqa: BLE001 - raised by transports()
             self._error = error
         self._ready.set()
         for one in self._made:

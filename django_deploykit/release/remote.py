@@ -1,4 +1,4 @@
-"""A host behind a transport, as the stages of a release use it."""
+"""A host that the stages of a release use over a transport."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RemoteHost:
     """A :class:`~django_deploykit.runtime.deploy.stages.StageHost` that calls verbs."""
 
     def __init__(self, transport: Transport, owner: str, note: Callable[[str], None]) -> None:
-        """``owner`` goes into the host's journal; ``note`` gets the lines that migrations print."""
+        """``owner`` is written to the host's journal; ``note`` gets the lines migrations print."""
         self._transport, self._owner, self._note = transport, owner, note
 
     @property

@@ -1,4 +1,4 @@
-"""What a release is asked to do: by its environment, and by the person who runs it."""
+"""What an environment and the user ask of a release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django_deploykit.release.transports.base import Transport
 
 
 class Policy(Protocol):
-    """What an environment says about releases (``project.inventory.Environment``)."""
+    """An environment's rules for releases (``project.inventory.Environment`` has them)."""
 
     @property
     def name(self) -> str: ...
@@ -22,10 +22,11 @@ class Policy(Protocol):
 
 @dataclass(frozen=True)
 class ReleaseRequest:
-    """One release as it was asked for.
+    """What the user asked for.
 
-    ``wait`` is how many seconds to wait for deploy locks; ``confirm`` asks a question, None where
-    nobody can be asked; ``hook`` runs a hook's commands; ``prepare`` makes a local site's folders.
+    ``wait`` is how many seconds to wait for deploy locks. ``confirm`` asks a question, or is None
+    if nobody can be asked. ``hook`` runs a hook's commands. ``prepare`` makes a local site's
+    folders.
     """
 
     owner: str

@@ -1,4 +1,4 @@
-"""Where a rollback goes (pure)."""
+"""Chooses the release that each host rolls back to (pure)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django_deploykit.runtime.wire.facts import HostFacts
 
 
 def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> dict[str, str]:
-    """Return to which release each host goes back, the last good one where ``release`` is "".
+    """Return the release that each host goes back to: ``release``, or its last good one if empty.
 
-    Hosts where that release is live already are left out. Raises :class:`Problems` where any host
-    has no release to go back to.
+    Hosts that already serve that release are left out. Raises :class:`Problems` if a host has no
+    release to go back to, or if all hosts serve it already.
     """
     problems, targets = [], {}
     for host, one in facts.items():

@@ -1,4 +1,4 @@
-"""The runtime as a file of its own, for hosts that already have the layers."""
+"""The runtime as a zip file of its own, which is sent to hosts without it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class RuntimeArchive:
-    """A zip that Python runs. It is packed when a host lacks it: that takes longer than to name it.
+    """A zip file that Python can run.
 
-    ``digest`` is a SHA-256 in hex of what it is made from, and its name on a host; ``members`` are
-    sources by their name in the zip.
+    It is only built when a host lacks it, because building takes longer than computing its digest.
+    ``digest`` is the SHA-256 in hex of the members and of Python's bytecode version. It is also the
+    file's name on a host. ``members`` maps names in the zip to sources.
     """
 
     def __init__(self, members: Mapping[str, bytes]) -> None:
@@ -48,8 +49,8 @@ class RuntimeArchive:
 
     @functools.cached_property
     def data(self) -> bytes:
-        """The zip itself; the same members and Python give the same bytes."""
-        # Beside each source its bytecode: a host with another Python compiles the source instead.
+        """The zip itself. The same members and Python version give the same bytes."""
+        # Each source comes with its bytecode. A host with another Python compiles the source.
         compiled = {f"{name}c": _bytecode(name, data) for name, data in self._members.items()}
         target = io.BytesIO()
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -59,13 +60,13 @@ class RuntimeArchive:
 
     @property
     def sha256(self) -> str:
-        """The digest of the zip, which the host compares with what arrives."""
+        """The SHA-256 of the zip, which the host compares with what it receives."""
         return hashlib.sha256(self.data).hexdigest()
 
     def write(self, folder: Path) -> Path:
-        """Return the archive's path in ``folder``; write it if it is not there yet.
+        """Return the archive's path in ``folder``, after writing it if it is missing.
 
-        Its time is that of its last use, for pruning.
+        Each use updates the file's modification time, for pruning.
         """
         path = folder / f"{self.digest}.pyz"
         try:
@@ -82,7 +83,7 @@ def _bytecode(name: str, source: bytes) -> bytes:
     return importlib.util.MAGIC_NUMBER + flags + importlib.util.source_hash(source) + code
 
 
-@functools.lru_cache(maxsize=1)  # each of twenty hosts asks for it
+@functools.lru_cache(maxsize=1)  # every host asks for it
 def runtime_archive() -> RuntimeArchive:
     """Return the archive of this installation's runtime."""
     members = {f"runtime/{name}": data for name, data in sources().items()}

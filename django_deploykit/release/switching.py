@@ -1,4 +1,4 @@
-"""Switching hosts in batches, and taking them back where one fails."""
+"""Switches hosts in batches, and takes them back if one fails."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from django_deploykit.runtime.deploy.plan import Step
 from django_deploykit.runtime.wire.events import Emit, Event, HostWarning
 from django_deploykit.runtime.wire.releasing import SETTLE, SWITCH
 
-_ATTEMPTS = 6  # at asking a host, after its connection broke, how the switch ended
+_ATTEMPTS = 6  # to ask a host how its switch ended after the connection broke
 
 
 class Switching:
-    """The switches of one plan; the outcome gets the result of each host."""
+    """The switches of one plan. Each host's result is recorded in the outcome."""
 
     def __init__(
         self,
@@ -30,14 +30,17 @@ class Switching:
         timeline: Timeline,
         sleep: Callable[[float], None],
     ) -> None:
-        """``sleep`` pauses between two questions to a host whose connection broke."""
+        """``sleep`` waits before a host whose connection broke is asked again."""
         self.transports, self.owner, self.outcome = transports, owner, outcome
         self.progress, self.timeline, self._sleep = progress, timeline, sleep
         self.interrupted = False
-        self.before: dict[str, str | None] = {}  # by host reached, what was live before
+        self.before: dict[str, str | None] = {}  # what was live before, on each host reached
 
     def switch(self, step: Step, action: str) -> str:
-        """Switch a batch of hosts. In a rollback, hosts that serve the target already are left out."""
+        """Switch a batch of hosts; return why there was nothing to do, or an empty string.
+
+        In a rollback, hosts that already serve the target are left out.
+        """
         hosts = [
             host
             for host in step.hosts
@@ -54,14 +57,14 @@ class Switching:
         return "" if hosts else f"{step.release} is live already"
 
     def skip(self, hosts: Sequence[str]) -> None:
-        """Note that hosts were not switched because the command was interrupted."""
+        """Record that hosts were not switched because the command was interrupted."""
         self.outcome.errors.update(dict.fromkeys(hosts, "not switched: interrupted"))
 
     def conclude(self, on_failure: str) -> None:
-        """Follow the policy after a failure: take all hosts back, or leave each as it is."""
+        """Apply the policy after a failure: take all hosts back, or leave each as it is."""
         outcome = self.outcome
         if on_failure == "back":
-            # A host that failed has reverted by itself: what is live there is what was before.
+            # A host that failed has reverted by itself, so it serves what it served before.
             self._take_back(
                 {
                     host: before
@@ -96,7 +99,7 @@ class Switching:
         except Interruption as error:
             self.interrupted = True
             return error.done, error.errors
-        except KeyboardInterrupt:  # outside of the hosts' work: how they ended is not known
+        except KeyboardInterrupt:  # outside of the hosts' work, so their results are unknown
             self.interrupted = True
             return {}, {host: DeployKitError("interrupted", "", HALF_DONE) for host in hosts}
 
@@ -122,9 +125,10 @@ def find_out(
     error: LostError,
     sleep: Callable[[float], None],
 ) -> None:
-    """Ask a host how its switch ended: it goes on by itself after the connection broke.
+    """Ask a host how its switch ended, as it continues after the connection broke.
 
-    Raises ``error`` where the host cannot be reached for a while.
+    Raises :class:`DeployKitError` if ``release`` is not live, and ``error`` if the host cannot be
+    reached for half a minute.
     """
     for attempt in range(_ATTEMPTS):
         sleep(2 * attempt)

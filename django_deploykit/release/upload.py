@@ -1,4 +1,4 @@
-"""Sending layers to a host, whole or as changes of one that it has: frames of ``runtime.storage.receive``."""
+"""Sends layers to a host, whole or as deltas, in frames that ``runtime.storage.receive`` reads."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from django_deploykit.runtime.wire.releasing import LIST, LIST_LIMIT, RECEIVE, A
 
 _CHUNK = 1 << 18
 _ATTEMPTS = 3
-# Above this a changed layer is sent whole: its change would have to be held in memory.
+# Bytes. A layer with a larger delta is sent whole, because a delta is held in memory.
 _LARGEST_DELTA = 64 << 20
 
 
 @dataclass(frozen=True)
 class Delta:
-    """The change that makes a layer of one that the host has."""
+    """The difference between a layer and an older one that the host already has."""
 
     base: str
     gone: tuple[str, ...]
     rows: tuple[FileEntry, ...]
-    contents: tuple[FileEntry, ...]  # the rows whose bytes the base does not have, each once
+    contents: tuple[FileEntry, ...]  # the rows whose content the base lacks, each content once
 
     @property
     def size(self) -> int:
-        """Bytes of the contents before compression."""
+        """The size of the contents in bytes, before compression."""
         return sum(entry.size for entry in self.contents)
 
 
 def make_delta(base: str, before: Sequence[FileEntry], after: Sequence[FileEntry]) -> Delta:
-    """Return the difference of two file lists.
+    """Return the difference between two file lists.
 
     >>> make_delta("b" * 64, [], []).size
     0
@@ -63,13 +63,13 @@ def make_delta(base: str, before: Sequence[FileEntry], after: Sequence[FileEntry
 
 
 def delta_head(delta: Delta) -> bytes:
-    """Return the line of JSON at the start of a change."""
+    """Return the line of JSON that a delta starts with."""
     rows = [[row.path, row.mode, row.size, row.sha256] for row in delta.rows]
     return json.dumps({"gone": delta.gone, "rows": rows}, separators=(",", ":")).encode() + b"\n"
 
 
 def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
-    """Return a change as it travels."""
+    """Return a delta as compressed bytes."""
     wanted = {entry.path for entry in delta.contents}
     data: dict[str, bytes] = {}
     if wanted:
@@ -83,7 +83,7 @@ def pack_delta(bundle: BundleFile, digest: str, delta: Delta) -> bytes:
 
 
 def fitting_signature(path: Path, manifest: Manifest) -> str:
-    """Return the text of ``FILE.sig``, "" where there is none or it is of another bundle."""
+    """Return the text of ``FILE.sig``, or an empty string if it does not sign this bundle."""
     try:
         text = signature.read_signature(path)
         stated = signature.parse(text).statement
@@ -98,28 +98,27 @@ def frame(kind: str, **facts: Any) -> bytes:
 
 
 def whole_frames(bundle: BundleFile, layer: Layer, offset: int) -> Iterator[bytes]:
-    """Yield a layer's frame, from ``offset`` of its archive on."""
+    """Yield a layer's frame, with its archive from ``offset`` on."""
     listing = zlib.compress(bundle.list_text(layer.sha256).encode("utf-8"), 9)
     size = bundle.archive_size(layer.sha256)
-    start = (
-        offset if offset <= size else 0
-    )  # all of it may be there, cut off before it was unpacked
+    # Equal: the host may have the whole archive if it was interrupted before unpacking it.
+    start = offset if offset <= size else 0
     length = len(listing) + size - start
     sha256 = hash_stream(bundle.archive(layer.sha256))
     yield frame(
         "layer", digest=layer.sha256, list=len(listing), offset=start, size=length, sha256=sha256
     )
     yield listing
-    archive = bundle.archive(layer.sha256)  # another layer's may have moved the file meanwhile
+    archive = bundle.archive(layer.sha256)  # reading may have moved the position
     archive.seek(start)
     while piece := archive.read(_CHUNK):
         yield piece
 
 
 class Frames(io.RawIOBase):
-    """Frames as a file to be read; ``on_bytes`` gets the number read so far.
+    """A readable file object that returns frames.
 
-    ``size`` is about how many bytes there will be.
+    ``on_bytes`` gets the number of bytes read so far. ``size`` is about how many there will be.
     """
 
     def __init__(
@@ -133,11 +132,11 @@ class Frames(io.RawIOBase):
         self._lock = threading.Lock()
 
     def readable(self) -> bool:
-        """Whether it can be read: yes."""
+        """Return True."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next piece, at most ``size`` bytes."""
+        """Return at most ``size`` bytes of the next piece."""
         with self._lock:
             if not self._rest:
                 self._rest = next(self._pieces, b"")
@@ -149,10 +148,10 @@ class Frames(io.RawIOBase):
 
 
 class Transfer:
-    """Data on its way to a host, in a thread of its own; the host still unpacks it when it has arrived."""
+    """Sends data in a background thread. The host still unpacks it after it has arrived."""
 
     def __init__(self, send: Callable[[Callable[[], None]], int]) -> None:
-        """``send`` calls its argument once everything has arrived, and returns the bytes sent."""
+        """``send`` calls its argument when everything has arrived, and returns the bytes sent."""
         self._send = send
         self._arrived = threading.Event()
         self._sent, self._error = 0, None  # type: int, BaseException | None
@@ -160,13 +159,13 @@ class Transfer:
         self._thread.start()
 
     def arrive(self) -> None:
-        """Wait until everything has arrived; raise the error of sending it."""
+        """Wait until everything has arrived; raise the error if sending failed."""
         self._arrived.wait()
         if self._error is not None:
             raise self._error
 
     def end(self) -> int:
-        """Wait until it is unpacked and return the bytes sent; raise the error of sending it."""
+        """Wait until it is unpacked; return the bytes sent or raise the error if sending failed."""
         self._thread.join()
         self.arrive()
         return self._sent
@@ -174,7 +173,7 @@ class Transfer:
     def _run(self) -> None:
         try:
             self._sent = self._send(self._arrived.set)
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised by arrive() and end()
             self._error = error
         finally:
             self._arrived.set()
@@ -186,12 +185,12 @@ class Sender:
     def __init__(
         self, path: Path, known_lists: Callable[[str], str | None] = lambda _: None
     ) -> None:
-        """``known_lists`` returns a layer's file list by digest, None where this machine lacks it."""
+        """``known_lists`` returns a layer's file list for its digest, or None if unknown here."""
         self.path = path
         self._known = known_lists
 
     def total(self, facts: HostFacts) -> int:
-        """Return the largest number of bytes that a host may get."""
+        """Return the number of bytes to send to a host, at most."""
         return sum(travelling_sizes(self.path, [facts]).values())
 
     def send(
@@ -204,9 +203,10 @@ class Sender:
     ) -> int:
         """Send the layers that a host lacks and return the bytes sent.
 
-        ``whole`` names layers to send without a base. A layer that arrives damaged is sent again as a
-        whole, a few times. ``arrived`` is called once every byte has arrived undamaged, while the host
-        still unpacks.
+        ``whole`` has the digests of layers to send without a base; if it is not empty, only these
+        are sent. A layer that arrives damaged is sent again as a whole. ``arrived`` is called when
+        every byte has arrived undamaged, while the host is still unpacking. Raises
+        :class:`DeployKitError` if layers still arrive damaged after three attempts.
         """
 
         def hear(event: Event) -> None:
@@ -263,7 +263,7 @@ class Sender:
         yield frame("end")
 
     def _delta(self, bundle: BundleFile, layer: Layer, bases: Mapping[str, str]) -> Delta | None:
-        """Return the change with the fewest bytes against a base of the layer's kind, if it pays."""
+        """Return the smallest delta for a layer, or None if sending the layer whole is cheaper."""
         best: Delta | None = None
         for digest, text in bases.items():
             delta = make_delta(digest, load_list(text, digest), bundle.entries(layer.sha256))
@@ -274,7 +274,7 @@ class Sender:
     def _bases(
         self, transport: Transport, layers: Sequence[Layer], facts: HostFacts
     ) -> dict[str, str]:
-        """Return the file lists of the host's layers that a change can start from, by digest."""
+        """Return the file lists of the host's layers that a delta can be based on, by digest."""
         kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
         found: dict[str, str] = {}
         for kind in sorted(kinds):
@@ -287,7 +287,7 @@ class Sender:
 
 
 def _size(bundle: BundleFile, digest: str, delta: Delta | None) -> int:
-    """Return the bytes that a layer travels with, at most."""
+    """Return the number of bytes to send for a layer, at most."""
     if delta is not None:
         return delta.size
     return bundle.archive_size(digest)
@@ -296,7 +296,7 @@ def _size(bundle: BundleFile, digest: str, delta: Delta | None) -> int:
 def missing_or_named(
     layers: Sequence[Layer], facts: HostFacts, named: Sequence[str]
 ) -> list[Layer]:
-    """Return the layers to send: those named, or those that the host lacks."""
+    """Return the layers to send: ``named`` ones, or if it is empty those that the host lacks."""
     if named:
         return [layer for layer in layers if layer.sha256 in named]
     return [layer for layer in layers if layer.sha256 not in facts.layers]
@@ -308,7 +308,7 @@ def _fetched(transport: Transport, digest: str) -> str | None:
 
 
 def travelling_sizes(path: Path, facts: Sequence[HostFacts]) -> dict[str, int]:
-    """Return the bytes that each layer missing somewhere travels with at most: its archive."""
+    """Return the archive size in bytes of each layer that some host lacks, by digest."""
     with BundleFile(path) as bundle:
         digests = {layer.sha256 for one in facts for layer in missing_layers(bundle.manifest, one)}
         return {digest: bundle.archive_size(digest) for digest in sorted(digests)}

@@ -1,4 +1,4 @@
-"""``manage.py bundle``: one clean commit becomes one file."""
+"""``manage.py bundle``: bundles a clean commit into one file."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Command(ProjectCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run as the command of its own process."""
+        """Run, and let the process end quickly afterwards."""
         with last_act():
             super().run_from_argv(argv)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Run; exits with the documented code if it is not 0."""
+        """Run, and exit with the documented code if it is not 0."""
         console = console_of(options)
         code = run_command(lambda: self._run(options, console), console)
         if code:

@@ -21,7 +21,7 @@ from django_deploykit.project import Project, nearest_root, read_project
 
 
 class Command(ProjectCommand):
-    """Parse, call, print."""
+    """The command ``deploy_check``."""
 
     help = "Check whether this project is fit for production."
 
@@ -63,7 +63,7 @@ class Command(ProjectCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Run; exits with 1 for findings at or above the level, with 2 if it could not check."""
+        """Run. Exit with 1 for findings at or above the level, or with 2 if checking failed."""
         self.checked = False
         code = run_command(lambda: self._run(options))
         if code:
@@ -86,7 +86,7 @@ class Command(ProjectCommand):
         return 1 if failed else 0
 
     def _check(self, project: Project, options: Mapping[str, Any]) -> tuple[str, bool]:
-        """Return the report's text, and whether the check failed."""
+        """Return the report's text and whether the check failed."""
         chosen = options["server"] or options["settings"]
         other = "" if chosen else checking.other_settings(project)
         if other:
@@ -111,7 +111,7 @@ class Command(ProjectCommand):
 
 
 def arguments(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the command line of the options that choose what to check and how to report it."""
+    """Yield the options for what to check and how to report it, as command-line arguments."""
     for name in ("format", "fail_level", "ask"):
         yield f"--{name.replace('_', '-')}={options[name]}"
     for name in ("only", "skip", "tag"):

@@ -1,4 +1,4 @@
-"""``manage.py release``: put a commit live, or take it back."""
+"""``manage.py release``: puts a commit live, or takes it back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Command(ProjectCommand):
-    """Parse, call, print."""
+    """The command ``release``."""
 
     help = "Release a commit, or a bundle, to an environment; or roll it back."
 
@@ -78,9 +78,9 @@ class Command(ProjectCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Make one argument of what follows ``--exec``.
+        """Join everything after ``--exec`` into one argument.
 
-        It is the line of another command, whose options argparse would take for ours.
+        It is another command's line, and argparse would take the options in it for ours.
         """
         if "--exec" in argv:
             place = argv.index("--exec")
@@ -92,7 +92,7 @@ class Command(ProjectCommand):
             super().run_from_argv(argv)
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Run, and exit with the code that the documentation promises."""
+        """Run, and exit with the documented code if it is not 0."""
         console = console_of(options)
         code = run_command(lambda: self._run(options, console), console)
         if code:
@@ -126,7 +126,7 @@ class Command(ProjectCommand):
 
 
 def _change(session: Session, options: dict[str, Any]) -> int:
-    """Set hosts up, put a commit live or go back, with a report where one was asked for."""
+    """Set hosts up, release or roll back, and write a report if one was asked for."""
     from django_deploykit.management.releasing import release_built
     from django_deploykit.management.reporting import reported
     from django_deploykit.management.reusing import find_bundle

@@ -1,6 +1,6 @@
-"""A release as one HTML page: a timeline of hosts by steps, and the facts beside it.
+"""Writes a release's report as one HTML page, with a timeline of the steps on each host.
 
-The page is data turned into text: no script, nothing from elsewhere, every word escaped.
+The page has no scripts and loads nothing from elsewhere. All text in it is escaped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.report.style import STYLE
 from django_deploykit.release.report.timeline import Latency, Span
 
-# Steps in the order of the legend; each has a colour of its own in the style sheet.
+# Steps in the order of the legend. Each has its own colour in the style sheet.
 _BUILDING = ("export", "install", "pack", "collectstatic", "layers", "write")
 _RELEASING = (
     *("ask", "lock", "prepare", "settle", "send", "stage"),
@@ -34,9 +34,10 @@ _COLUMNS = 240  # points of a latency chart at most
 
 @dataclass
 class ReleaseReport:
-    """The data of a page; ``begun`` and ``ended`` are Unix seconds, ``size`` the bundle's bytes.
+    """The data of a page; ``begun`` and ``ended`` are in Unix seconds.
 
-    ``code`` is the command's exit code, ``failure`` its error where it refused or was interrupted.
+    ``size`` is the bundle's size in bytes. ``code`` is the command's exit code. ``failure`` is its
+    error if it refused or was interrupted.
     """
 
     project: str
@@ -58,7 +59,7 @@ class ReleaseReport:
 
 
 def page(report: ReleaseReport) -> str:
-    """Return the page."""
+    """Return the report as an HTML page."""
     title = f"{report.action} of {report.project} to {report.environment}"
     sections = {
         "What is live where": _hosts(report.outcome),
@@ -85,7 +86,7 @@ def page(report: ReleaseReport) -> str:
 
 
 def text(value: object) -> str:
-    """Return a value as HTML text or an attribute: escaped, invisible characters replaced.
+    """Return a value escaped for HTML text or an attribute, with invisible characters replaced.
 
     >>> text('<a "b">\\x00')
     '&lt;a &quot;b&quot;&gt;\\ufffd'
@@ -127,7 +128,7 @@ def _head(report: ReleaseReport) -> str:
 
 
 def _table(heads: Iterable[str], rows: Sequence[str], style: str = "") -> str:
-    """Return a table, "" without rows; ``heads`` are text, ``rows`` HTML."""
+    """Return a table, or an empty string without rows. ``heads`` are text, ``rows`` are HTML."""
     head = "".join(f"<th>{text(name)}</th>" for name in heads)
     table = f"<table{style}><tr>{head}</tr>{''.join(rows)}</table>"
     return f'<div class="wide">{table}</div>' if rows else ""
@@ -154,7 +155,7 @@ def _hosts(outcome: Outcome) -> str:
 
 
 def _columns(spans: Iterable[Span]) -> list[str]:
-    """Return the hosts of spans, the controller ("") first."""
+    """Return the hosts of spans, first the controller, which has an empty name."""
     return sorted(dict.fromkeys(span.host for span in spans), key=bool)
 
 
@@ -192,7 +193,7 @@ def _timeline(spans: Sequence[Span]) -> str:
 
 
 def _legend(step: str) -> str:
-    """Return the legend's word for a step: the steps of a build share one."""
+    """Return a step's name in the legend. All steps of a build share one."""
     if step in _BUILDING or step.startswith("build: "):
         return "build"
     return step if step in _RELEASING else "other"
@@ -209,7 +210,7 @@ def _bar(span: Span, first: float, scale: float, top: float) -> str:
         if width > 7 * len(label) + 6
         else ""
     )
-    # The class is a known name, never a word from elsewhere.
+    # The class is always a known name, never text from elsewhere.
     style = span.step if span.step in _BUILDING else _legend(span.step)
     return (
         f'<g><title>{text(tip)}</title><rect class="s-{style}{" failed" if failed else ""}" '
@@ -229,7 +230,7 @@ def _axis(seconds: float, scale: float, height: float) -> str:
 
 
 def ticks(seconds: float, most: int = 8) -> list[float]:
-    """Return round moments from 0 to the end.
+    """Return round times from 0 to ``seconds``, at most ``most`` of them after 0.
 
     >>> ticks(3.0, 4)
     [0.0, 1.0, 2.0, 3.0]
@@ -310,7 +311,7 @@ def _findings(outcome: Outcome) -> str:
 
 
 def _seconds(spans: Sequence[Span]) -> str:
-    """Return the figures of the timeline as a table, steps by hosts."""
+    """Return a table of the seconds that each step took, with a column for each host."""
     names = _columns(spans)
     rows = []
     for step in dict.fromkeys(span.step for span in sorted(spans, key=lambda one: one.begun)):

@@ -1,4 +1,4 @@
-"""Which step ran when on which host: what a release's report draws."""
+"""Records which step ran when on which host, for a release's report."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Span:
-    """A step on one host, from and to in Unix seconds; ``host`` is empty for the controller's own.
+    """A step on one host; ``begun`` and ``ended`` are in Unix seconds.
 
-    ``result`` is ``done`` or ``failed``.
+    ``host`` is empty for a step on the controller. ``result`` is ``done`` or ``failed``.
     """
 
     host: str
@@ -33,7 +33,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Sample:
-    """One request of a probe: when, in Unix seconds, how long it took, and whether it succeeded."""
+    """One request of a probe: its time in Unix seconds, its duration, and whether it succeeded."""
 
     at: float
     seconds: float
@@ -53,7 +53,7 @@ class Latency:
     samples: tuple[Sample, ...] = ()
 
     def as_json(self) -> dict[str, str | int | float]:
-        """Return the figures for machines, without the samples."""
+        """Return the figures as JSON data, without the samples."""
         return {
             "host": self.host,
             "count": self.count,
@@ -73,7 +73,7 @@ class Timeline:
 
     @contextmanager
     def span(self, host: str, step: str) -> Iterator[None]:
-        """Record what the block does on a host; a step without a name is not recorded."""
+        """Record the block as a step on a host. A step without a name is not recorded."""
         if not step:
             yield
             return
@@ -89,7 +89,7 @@ class Timeline:
         self._progress.at(host, step, DONE)
 
     def around(self, step: str, work: Callable[[Transport], T]) -> Callable[[Transport], T]:
-        """Return ``work``, recorded as a step of the host whose transport it gets."""
+        """Return a function that runs ``work`` and records it as a step of the transport's host."""
 
         def recorded(transport: Transport) -> T:
             with self.span(transport.name, step):

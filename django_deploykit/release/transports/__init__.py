@@ -1,4 +1,4 @@
-"""How a controller reaches hosts: a module for each way, and a row here."""
+"""The ways to reach hosts from a controller. Each has a module, and an entry in ``TRANSPORTS``."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ TRANSPORTS: dict[str, Callable[..., Transport]] = {"local": _local, "ssh": _ssh}
 
 
 def transport_to(root: Path, host: Host | None = None, *, as_root: bool = False) -> Transport:
-    """Return the transport to a site's folder on a server, or on this machine; not connected yet."""
+    """Return a transport, not yet connected, to a site's folder on a server or on this machine."""
     return TRANSPORTS["ssh" if host else "local"](root, host, as_root)

@@ -1,4 +1,4 @@
-"""How a controller reaches one host: the built-in ``local`` one, or a server over SSH."""
+"""The interface to one host: the built-in ``local`` one, or a server over SSH."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class LostError(DeployKitError):
-    """The connection ended before the verb; what the verb did is not known."""
+    """The connection ended before the verb did, so it is not known what the verb did."""
 
 
 def lacking(need: Need) -> DeployKitError:
@@ -29,8 +29,8 @@ def read_answer(
 ) -> T | Need | None:
     """Return a verb's answer from the lines that it prints, or what the host lacks to run it.
 
-    None where the lines end before. Raises the verb's error, and :class:`LostError` for lines that
-    do not fit: what the verb did is not known then.
+    Return None if the lines end without an answer. Raises the verb's error. Raises
+    :class:`LostError` for invalid lines, because it is then not known what the verb did.
     """
     try:
         for line in lines:
@@ -62,28 +62,28 @@ class Transport(Protocol):
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
-        """Run a verb (``--root`` is added here) and return its answer.
+        """Run a verb and return its answer. The transport adds ``--root``.
 
-        ``stream`` becomes its standard input, ``on_event`` gets each event as it arrives. The verb's
-        error is raised as :class:`DeployKitError` with its exit code; a lost connection, and an
-        answer that does not fit, as :class:`LostError`.
+        ``stream`` becomes the verb's standard input. ``on_event`` gets each event as it arrives.
+        The verb's error is raised as :class:`DeployKitError` with its exit code. A lost connection
+        or an invalid answer is raised as :class:`LostError`.
         """
 
     def attach(self, verb: str, *arguments: str) -> int:
         """Run a verb on the user's terminal (``exec``, ``logs -f``); return its exit code."""
 
     def interrupt(self) -> None:
-        """Pass Ctrl-C on to the verbs that run now; they end by themselves."""
+        """Pass Ctrl-C on to the running verbs. They end by themselves."""
 
     def open(self) -> None:
-        """Connect before the first verb is run; a verb connects where nobody has yet."""
+        """Connect before the first verb. Without this call, the first verb connects."""
 
     def close(self) -> None:
         """End the connection."""
 
 
 class TransportWrapper:
-    """A :class:`Transport` that passes everything on to another; subclasses add something."""
+    """A :class:`Transport` that passes everything on to another, as a base for subclasses."""
 
     def __init__(self, transport: Transport) -> None:
         """``transport`` does the work."""

@@ -1,4 +1,4 @@
-"""Verbs at work on a host: each has a channel for its input, its events, its answer and its errors."""
+"""Running verbs: each has a channel for its input, its events, its answer and its errors."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from django_deploykit.runtime.wire.messages import Need
 from django_deploykit.runtime.wire.reader import iter_lines
 
 T = TypeVar("T")
-_OWN_INPUT = ("hold", "prepare")  # verbs that read data, and end when it ends
+_OWN_INPUT = ("hold", "prepare")  # verbs that read standard input, and end when it ends
 
 
 class Channel(Protocol):
-    """The streams of one verb; the names are those of paramiko's channels."""
+    """The streams of one verb, with the method names of paramiko's channels."""
 
     def sendall(self, data: bytes) -> None:
-        """Write to its standard input."""
+        """Write to the verb's standard input."""
 
     def shutdown_write(self) -> None:
-        """End its standard input."""
+        """End the verb's standard input."""
 
     def makefile(self, mode: str) -> Any:
-        """Return its standard output."""
+        """Return the verb's standard output."""
 
     def recv_stderr(self, size: int) -> bytes:
-        """Return some of its errors, b"" at their end."""
+        """Return some of the verb's standard error, or no bytes at its end."""
 
     def recv_exit_status(self) -> int:
-        """Return its exit code, -1 where the connection ended first."""
+        """Return the verb's exit code, or -1 if the connection ended first."""
 
     def close(self) -> None:
         """Close the channel."""
 
 
 class RunningVerbs:
-    """The verbs that run on one host now, in several threads."""
+    """The verbs that are running on one host, each in its own thread."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -59,7 +59,7 @@ class RunningVerbs:
     ) -> T | Need:
         """Return a verb's answer, or what the host lacks to run it, and close the channel.
 
-        Raises the verb's error, and :class:`LostError` where it ended without an answer.
+        Raises the verb's error, or :class:`LostError` if it ended without an answer.
         """
         errors: deque[bytes] = deque(maxlen=200)
         self._verbs[channel] = verb.name
@@ -86,7 +86,7 @@ class RunningVerbs:
     ) -> T | Need | None:
         output = channel.makefile("rb")
         if isinstance(channel, VerbChannel):
-            return read_answer(verb, output, on_event)  # nothing that matters comes after it
+            return read_answer(verb, output, on_event)  # nothing that matters follows
         lines = iter_lines(output.readline)
         try:
             answer = read_answer(verb, lines, on_event)
@@ -99,7 +99,7 @@ class RunningVerbs:
         return answer
 
     def interrupt(self) -> None:
-        """Pass Ctrl-C on: verbs take back what they do, and what is being sent is cut off."""
+        """Pass Ctrl-C on. Verbs undo what they have begun, and data being sent is cut off."""
         for channel, verb in list(self._verbs.items()):
             with contextlib.suppress(OSError, ValueError):
                 if verb == "receive":
@@ -123,7 +123,7 @@ def _drain(channel: Channel, errors: deque[bytes]) -> None:
 
 
 def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
-    """Start a thread that does not keep the process alive."""
+    """Start and return a thread that does not keep the process alive."""
     thread = threading.Thread(target=work, args=arguments, daemon=True)
     thread.start()
     return thread

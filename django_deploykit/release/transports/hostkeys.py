@@ -1,4 +1,4 @@
-"""Host keys: is the host the one in known_hosts? Unknown, changed and revoked keys are refused."""
+"""Checks host keys against known_hosts. Unknown, changed and revoked keys are refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class HostKeyError(DeployKitError):
 class KnownKey:
     """A line of known_hosts about a host: ``where`` is FILE:LINE, ``blob`` the key in base64.
 
-    ``marker`` is ``CA`` for a certificate authority, ``REVOKED`` for a revoked key, else "".
+    ``marker`` is ``CA`` for a certificate authority, ``REVOKED`` for a revoked key, and otherwise
+    empty.
     """
 
     where: str
@@ -43,11 +44,11 @@ class KnownKey:
 
 
 def known_keys(destination: Destination) -> list[KnownKey]:
-    """Return what known_hosts files say of a host; ``ssh-keygen`` reads them."""
+    """Return the keys for a host in known_hosts files, as ``ssh-keygen`` reads them."""
     files = [file for file in destination.known_hosts if os.path.isfile(file)]
     found = [key for file in files for key in _look_up(file, destination.key_name)]
     if destination.port != 22 and not destination.alias:
-        # As in ssh, authorities (and what is revoked) for the name count on every port.
+        # As in ssh, authorities and revoked keys for the host's name apply to every port.
         keys = [key for file in files for key in _look_up(file, destination.hostname)]
         found += [key for key in keys if key.marker]
     return found
@@ -81,12 +82,12 @@ def read_found(text: str, file: str) -> Iterator[KnownKey]:
 
 
 def public_text(key: object) -> str:
-    """Return a key of the cryptography library in base64."""
+    """Return a public key of the cryptography library in base64."""
     return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1].decode()  # type: ignore[attr-defined,no-any-return]
 
 
 def read_certificate(data: bytes) -> SSHCertificate | None:
-    """Return a certificate in OpenSSH's format, None for anything else."""
+    """Return the certificate in OpenSSH's format, or None if ``data`` is anything else."""
     try:
         found = load_ssh_public_identity(data)
     except ValueError:
@@ -103,7 +104,8 @@ def validate_host_key(
 ) -> None:
     """Raise :class:`HostKeyError`, with the command that adds the key, unless known_hosts has it.
 
-    ``blob`` is the key in base64. A certificate of the host counts where known_hosts names its authority.
+    ``blob`` is the key in base64. A host certificate is accepted instead if known_hosts has its
+    authority.
     """
     revoked = {one.blob for one in known if one.marker == "REVOKED"}
     if blob in revoked:
@@ -124,7 +126,7 @@ def validate_host_key(
 
 
 def certificate_problem(certificate: SSHCertificate, name: str, now: float) -> str:
-    """Return why a certificate does not prove that a host has a name, "" where it does."""
+    """Return why a certificate does not prove a host's name, or an empty string if it does."""
     try:
         certificate.verify_cert_signature()
     except InvalidSignature:
@@ -168,7 +170,7 @@ def _unknown(
 
 
 def _show(kind: str) -> str:
-    """Return the command that prints a host's own fingerprint on that host."""
+    """Return the command that prints the fingerprint when it is run on the host."""
     name = "ecdsa" if kind.startswith("ecdsa") else kind.removeprefix("ssh-")
     return f"ssh-keygen -lf /etc/ssh/ssh_host_{name}_key.pub"
 
@@ -180,7 +182,7 @@ def fingerprint(blob: str) -> str:
 
 
 def order_algorithms(known: Iterable[KnownKey], offered: Iterable[str]) -> tuple[str, ...]:
-    """Return host key algorithms with those of known keys first: a host may have several keys."""
+    """Return algorithms, those of known keys first, because a host may have several keys."""
     kinds = {one.kind for one in known if not one.marker}
     if "ssh-rsa" in kinds:
         kinds |= {"rsa-sha2-512", "rsa-sha2-256"}

@@ -1,4 +1,4 @@
-"""The keys to log in with: those that OpenSSH would try, in its order."""
+"""The keys to log in with, in the order in which OpenSSH would try them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNREADABLE = (OSError, ValueError, paramiko.SSHException)
 
 
 class _Agent(AgentSSH):
-    """The agent at a socket that the configuration names."""
+    """The agent whose socket the configuration names."""
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class _Agent(AgentSSH):
 class Identities(AuthStrategy):
     """The agent's keys, then the identity files, each with its certificate first.
 
-    ``tried`` describes the keys that were offered, ``locked`` has the files that need a passphrase.
+    ``tried`` describes the keys that were offered. ``locked`` has the files that need a passphrase.
     """
 
     def __init__(self, destination: Destination) -> None:
@@ -51,11 +51,11 @@ class Identities(AuthStrategy):
         self._agent: _Agent | None = None
 
     def get_sources(self) -> Iterator[AuthSource]:
-        """Yield the keys as paramiko takes them."""
+        """Yield the keys as paramiko's sources."""
         paths = self.destination.identities
         named = {_public_key(path) for path in paths}
         seen = set()
-        # Those that the configuration names come first: a server gives up after a few wrong ones.
+        # Configured keys come first, because a server gives up after a few wrong ones.
         for key in sorted(self._agent_keys(), key=lambda key: key.get_base64() not in named):
             if key.get_base64() in named or not self.destination.identities_only:
                 seen.add(key.get_base64())
@@ -77,7 +77,7 @@ class Identities(AuthStrategy):
         yield InMemoryPrivateKey(self.destination.user, key)
 
     def _certificate(self, key: paramiko.PKey) -> str:
-        """Return the file with a key's certificate, "" where there is none."""
+        """Return the path of a key's certificate, or an empty string if there is none."""
         beside = (f"{path}-cert.pub" for path in self.destination.identities)
         for path in (*self.destination.certificates, *beside):
             with contextlib.suppress(OSError):
@@ -99,7 +99,7 @@ class Identities(AuthStrategy):
             return paramiko.PKey.from_path(path)
         except paramiko.PasswordRequiredException:
             self.locked.append(path)
-        except TypeError as error:  # what the cryptography library says of an encrypted key
+        except TypeError as error:  # raised by the cryptography library for an encrypted key
             if "password" not in str(error).lower():
                 raise
             self.locked.append(path)
@@ -114,7 +114,10 @@ class Identities(AuthStrategy):
 
 
 def _public_key(path: str) -> str:
-    """Return the public key of an identity file in base64: beside it or, for an agent, in it."""
+    """Return the public key of an identity file in base64, or an empty string if there is none.
+
+    It is in FILE.pub. For a key in an agent, the identity file itself may be the public key.
+    """
     for name in (f"{path}.pub", path):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             words = Path(name).read_text(encoding="ascii").split()

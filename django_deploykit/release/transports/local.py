@@ -1,4 +1,4 @@
-"""The transport of the built-in environment ``local``: verbs as processes of this machine."""
+"""The transport of the environment ``local``, which runs verbs as processes on this machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Local:
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
-        """Run a verb in a session of its own: Ctrl-C reaches it through :meth:`interrupt`."""
+        """Run a verb in its own session, so that Ctrl-C only reaches it by :meth:`interrupt`."""
         channel = _Process(self._command(verb.name, arguments))
         answer = self._running.run(channel, verb, stream, on_event)
         if isinstance(answer, Need):
@@ -53,21 +53,21 @@ class Local:
         return subprocess.call(self._command(verb, arguments), env=environment(os.environ))
 
     def open(self) -> None:
-        """Do nothing: there is nothing to connect to."""
+        """Do nothing, as there is no connection."""
 
     def close(self) -> None:
-        """Remove the runtime if it is in a private folder."""
+        """Remove the runtime if it is in a temporary folder."""
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
 
     def _command(self, verb: str, arguments: Sequence[str]) -> list[str]:
         folder = self.root / "runtime"
-        if not self.root.is_dir():  # a plan writes nothing there
+        if not self.root.is_dir():  # a plan must not create the folder
             self._scratch = self._scratch or tempfile.mkdtemp(prefix="deploykit-")
             folder = Path(self._scratch)
         python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
-        # The runtime needs nothing of the machine's site-packages, and starts faster without them.
+        # The runtime does not need site-packages, and starts faster without them.
         program = [python, "-I", "-S", str(self._archive.write(folder))]
         return [*program, verb, "--root", str(self.root), *arguments]
 
@@ -120,8 +120,8 @@ class _Process:
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return the caller's environment without the settings module: a release has its own.
+    """Return ``env`` without DJANGO_SETTINGS_MODULE, because a release has its own settings.
 
-    ``manage.py`` sets the developer's, and a release keeps one that is set.
+    ``manage.py`` sets the developer's settings, and a release would keep them.
     """
     return {key: value for key, value in env.items() if key != "DJANGO_SETTINGS_MODULE"}

@@ -1,6 +1,6 @@
-"""Logging in: Fabric's connection, set up as OpenSSH's configuration says, with strict host keys.
+"""Logs in with a Fabric connection that follows OpenSSH's configuration and checks host keys.
 
-Fabric and paramiko by themselves would add any host's key (AutoAddPolicy).
+Fabric would otherwise accept and add any host's key (AutoAddPolicy).
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from django_deploykit.release.transports.hostkeys import (
 from django_deploykit.release.transports.identities import Identities
 from django_deploykit.release.transports.openssh import Destination
 
-_BANNER = 15.0  # seconds that a server may take to say that it speaks SSH
+_BANNER = 15.0  # seconds to wait for the server's SSH banner
 _LOGIN = 30.0
 _CLOSING = 2.0
-_PULSE = 5.0  # seconds between signs of life that the host must answer
-_SILENCE = 30.0  # seconds without a byte from the host after which the connection counts as lost
-# Errors reach the user as messages; a project's LOGGING must not print paramiko's view of them too.
+_PULSE = 5.0  # seconds between keepalive requests, which the host must answer
+_SILENCE = 30.0  # seconds without data from the host until the connection counts as lost
+# Errors reach the user as messages. A project's LOGGING must not print paramiko's log of them, too.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False
 
 
 class _Socket(socket.socket):
-    """A connection that knows when a byte last came, and on which nothing small waits.
+    """A socket that records when data last arrived, and that acknowledges data at once.
 
-    Over TCP the second of two small messages waits for the first one's receipt, and a receipt up to
-    40 ms for something to travel with. sshd answers like that. Linux forgets TCP_QUICKACK each time.
+    Over TCP, the second of two small messages waits until the first is acknowledged, which may take
+    40 ms. sshd answers in small messages. Linux resets TCP_QUICKACK, so each read sets it again.
     """
 
     heard = 0.0
@@ -63,7 +63,7 @@ class _Socket(socket.socket):
 
 
 class _Transport(paramiko.Transport):
-    """paramiko's side of the protocol, with the host key algorithms that known_hosts suggests."""
+    """paramiko's transport, with host key algorithms in the order that known_hosts suggests."""
 
     def __init__(self, sock: socket.socket, known: Sequence[KnownKey], **options: Any) -> None:
         made = _Socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
@@ -78,14 +78,14 @@ class _Transport(paramiko.Transport):
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
-        """Host key algorithms; certificates, first, only where an authority is known."""
+        """Host key algorithms. Certificates come first, but only if an authority is known."""
         plain: tuple[str, ...] = self._filter_algorithm("keys")  # type: ignore[attr-defined]
         certified = tuple(f"{name}-cert-v01@openssh.com" for name in plain if self._certified)
         return certified + plain
 
 
 class _Proxy:
-    """A ProxyCommand, run by the user's shell as ssh does; ``socket`` is its input and output."""
+    """A ProxyCommand, run by the user's shell as in ssh; ``socket`` is its input and output."""
 
     def __init__(self, command: str) -> None:
         self.socket, theirs = socket.socketpair()
@@ -100,7 +100,7 @@ class _Proxy:
             )
 
     def end(self) -> str:
-        """Wait for its end, kill it if it takes too long, and return the errors that it printed."""
+        """Wait until it ends, kill it if that takes too long, and return the errors it printed."""
         self.socket.close()
         try:
             self._process.wait(_CLOSING)
@@ -115,18 +115,18 @@ class _Proxy:
 
 
 class Login(Connection):  # type: ignore[misc]
-    """A Fabric connection; raises :class:`DeployKitError` for what the user can correct."""
+    """A Fabric connection that raises :class:`DeployKitError` for what the user can correct."""
 
     proxy: _Proxy | None = None
 
     def __init__(self, destination: Destination) -> None:
-        # Fabric's attributes refuse what its class does not declare.
+        # Fabric refuses to set attributes that its class does not declare.
         self._set(destination=destination, known=known_keys(destination))
         super().__init__(
             host=destination.hostname,
             user=destination.user,
             port=destination.port,
-            # OpenSSH was asked already; Fabric must not read its configuration once more.
+            # ``ssh -G`` has read OpenSSH's configuration. Fabric must not read it again.
             config=Config(lazy=True, ssh_config=paramiko.SSHConfig()),
             gateway=destination.proxy_command or None,
             connect_timeout=int(destination.timeout),
@@ -138,7 +138,7 @@ class Login(Connection):  # type: ignore[misc]
 
         class Strict(paramiko.MissingHostKeyPolicy):
             def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
-                sent = key.public_blob  # set where the host sent a certificate
+                sent = key.public_blob  # set if the host sent a certificate
                 line = f"{sent.key_type} {b64encode(sent.key_blob).decode()}" if sent else ""
                 certificate = read_certificate(line.encode())
                 validate_host_key(known, key.get_name(), key.get_base64(), destination, certificate)
@@ -169,13 +169,13 @@ class Login(Connection):  # type: ignore[misc]
         start_thread(_watch, self.transport)
 
     def open_gateway(self) -> socket.socket:
-        """Start the command that the connection runs through."""
+        """Start the proxy command and return its socket."""
         proxy = _Proxy(self.destination.proxy_command)
         self._set(proxy=proxy)
         return proxy.socket
 
     def close(self) -> None:
-        """End the connection and the command that it runs through."""
+        """Close the connection and end its proxy command."""
         transport = self.transport
         super().close()
         if self.proxy is not None:
@@ -195,7 +195,7 @@ class Login(Connection):  # type: ignore[misc]
                 f"{hint}Try by hand: {by_hand}. On a new host --setup makes the deploy user; "
                 "it connects as somebody else with --user.",
             )
-        if "host key" in said.lower():  # ssh's words for a jump host that it refuses
+        if "host key" in said.lower():  # what ssh says about a jump host that it refuses
             return HostKeyError(
                 f"the key of a jump host is not known, or not the one in known_hosts: {said}",
                 f"Connect by hand and compare fingerprints before you accept it: {by_hand}",
@@ -208,7 +208,7 @@ class Login(Connection):  # type: ignore[misc]
 
 
 def _pulse(transport: paramiko.Transport) -> None:
-    """Ask for a sign of life; a host that is gone, or whose sshd hangs, does not answer."""
+    """Send keepalive requests. A host that is gone, or whose sshd hangs, does not answer."""
     while transport.is_active():
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             transport.global_request("keepalive@openssh.com", wait=True)
@@ -223,7 +223,7 @@ def _watch(transport: Any) -> None:
 
 
 def fastest_first(ciphers: Sequence[str]) -> tuple[str, ...]:
-    """Return ciphers with those first that need no digest beside them: half the work for a byte.
+    """Return ciphers, first those without a separate digest: they need half the work per byte.
 
     >>> fastest_first(["aes128-ctr", "aes128-gcm@openssh.com", "aes256-ctr"])
     ('aes128-gcm@openssh.com', 'aes128-ctr', 'aes256-ctr')

@@ -1,4 +1,4 @@
-"""Many verbs over one channel: the controller's side of ``runtime.cli.server``."""
+"""Runs many verbs over one channel: the controller's side of ``runtime.cli.server``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_deploykit.runtime.wire.reader import WireError, iter_lines
 
 _READY = b"ready\n"
 _FIRST = 20  # lines before "ready" that are kept
-_LOST = -1  # the exit code of a verb whose connection ended, as paramiko gives it
+_LOST = -1  # the exit code of a verb whose connection ended, as in paramiko
 
 
 class VerbChannel:
@@ -26,32 +26,32 @@ class VerbChannel:
         self._code = _LOST
 
     def sendall(self, data: bytes) -> None:
-        """Send some of the verb's standard input."""
+        """Send data to the verb's standard input."""
         self._multiplexer.send({"call": self._number, "size": len(data)}, data)
 
     def shutdown_write(self) -> None:
-        """End its standard input."""
+        """End the verb's standard input."""
         self._multiplexer.send({"call": self._number, "end": True})
 
     def makefile(self, _: str) -> Iterator[bytes]:
-        """Yield the lines of its output until it ends."""
+        """Yield the lines of the verb's output until it ends."""
         while (line := self._lines.get()) is not None:
             yield line
 
     def recv_stderr(self, _: int) -> bytes:
-        """Return some of its errors, b"" at their end."""
+        """Return a line of the verb's standard error, or no bytes at its end."""
         return self._errors.get() or b""
 
     def recv_exit_status(self) -> int:
-        """Return its exit code once it has ended, -1 where the connection ended first."""
+        """Return the exit code once the verb has ended, or -1 if the connection ended first."""
         return self._code
 
     def close(self) -> None:
-        """Ignore what it prints from now on; it goes on."""
+        """Ignore what the verb prints from now on. The verb continues."""
         self._multiplexer.forget(self._number)
 
     def receive(self, kind: bytes, line: bytes) -> None:
-        """Take a line of the server about this verb."""
+        """Handle a line from the server about this verb."""
         if kind == b"o":
             self._lines.put(line)
         elif kind == b"e":
@@ -60,16 +60,17 @@ class VerbChannel:
             self.end(int(line))
 
     def end(self, code: int) -> None:
-        """Note that the verb has ended."""
+        """Record that the verb has ended."""
         self._code = code
         self._errors.put(None)
         self._lines.put(None)
 
 
 class Multiplexer:
-    """Runs verbs over one channel, on which a host runs the verb ``serve``.
+    """Runs verbs over one channel, on which the host runs the verb ``serve``.
 
-    ``printed`` are the last lines before the host is ready; ``alive`` is false when the channel ended.
+    ``printed`` has the last lines printed before the host was ready. ``alive`` is false once the
+    channel has ended.
     """
 
     def __init__(self, channel: Any) -> None:
@@ -83,12 +84,12 @@ class Multiplexer:
         threading.Thread(target=self._read, daemon=True).start()
 
     def ready(self) -> bool:
-        """Wait until the host serves; False where it printed something else, or nothing."""
+        """Wait until the host serves or the channel ends, and return whether the host serves."""
         self._begun.wait()
         return self.alive and self._serves
 
     def start(self, words: Sequence[str]) -> VerbChannel:
-        """Start a verb."""
+        """Start a verb and return its channel. Raises EOFError if the connection has ended."""
         with self._counting:
             self._number += 1
             number, made = self._number, VerbChannel(self, self._number)
@@ -99,18 +100,18 @@ class Multiplexer:
         return made
 
     def send(self, message: dict[str, object], data: bytes = b"") -> None:
-        """Send a line and the data that belongs to it, whole."""
+        """Send a line and its data, with no other message in between."""
         line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         with self._writing:
             self._channel.sendall(line + data)
 
     def forget(self, number: int) -> None:
-        """Ignore what comes of a verb from now on."""
+        """Ignore everything about a verb from now on."""
         with self._counting:
             self._verbs.pop(number, None)
 
     def close(self) -> None:
-        """Close the channel; verbs that run go on."""
+        """Close the channel. Running verbs continue."""
         with contextlib.suppress(OSError, EOFError):
             self._channel.close()
 

@@ -1,6 +1,6 @@
-"""What OpenSSH makes of the user's configuration: where a host is, and what connects to it.
+"""Reads from OpenSSH's configuration where a host is and how to connect to it.
 
-OpenSSH is asked itself (``ssh -G``), so ``Include``, ``Match`` and every later addition count.
+OpenSSH itself is asked (``ssh -G``), so ``Include``, ``Match`` and later additions are supported.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import IO
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import Host
 
-# Another file than ~/.ssh/config, as `ssh -F` takes it.
+# Names a file to use instead of ~/.ssh/config, like `ssh -F`.
 CONFIG_VARIABLE = "DEPLOYKIT_SSH_CONFIG"
-_CONNECT = 10.0  # seconds, where the configuration sets none
+_CONNECT = 10.0  # seconds, if the configuration sets no timeout
 _INSTALL = "Run: apt-get install openssh-client"
-# ssh takes the first value that it reads, and passes `-F` on to the ssh of each jump host.
+# ssh uses the first value that it reads, and passes `-F` on to the ssh of each jump host.
 _STRICT = """\
 StrictHostKeyChecking yes
 NoHostAuthenticationForLocalhost no
@@ -42,11 +42,11 @@ ClearAllForwardings yes
 
 @dataclass(frozen=True)
 class Destination:
-    """A host and the way to it.
+    """A host and how to reach it.
 
-    ``agent`` is the agent's socket, "" for none; ``alias`` the host's name in known_hosts where that
-    differs; ``proxy_command`` a shell command whose streams are the connection, "" for TCP;
-    ``words`` what ``ssh`` takes for it; ``timeout`` is in seconds.
+    ``agent`` is the agent's socket, or empty for none. ``alias`` is the host's name in known_hosts
+    if it differs. ``proxy_command`` is a shell command whose streams are the connection, or empty
+    for TCP. ``words`` are the arguments for ``ssh``. ``timeout`` is in seconds.
     """
 
     name: str
@@ -70,11 +70,11 @@ class Destination:
         return name if self.port == 22 or self.alias else f"[{name}]:{self.port}"
 
     def by_hand(self) -> str:
-        """Return the command that logs in by hand."""
+        """Return the command to log in by hand."""
         return shlex.join([*_users_ssh(), *self.words])
 
     def run(self, command: str) -> int:
-        """Run a command there on this process's own terminal and streams; return its exit code."""
+        """Run a command on the host with this process's terminal; return its exit code."""
         on_terminal = os.isatty(0) and os.isatty(1)
         sys.stdout.flush()
         try:
@@ -86,7 +86,7 @@ class Destination:
 
 
 def resolve(host: Host) -> Destination:
-    """Return the way to a host; a user and a port in deploykit.ini win over the configuration."""
+    """Return how to reach a host. A user or port in deploykit.ini overrides the configuration."""
     words = ["-l", host.user] if host.user else []
     words += ["-p", str(host.port)] if host.port else []
     words.append(host.address)
@@ -119,7 +119,7 @@ def read_options(
     env: Mapping[str, str],
     words: Sequence[str] = (),
 ) -> Destination:
-    """Return the destination that ``ssh -G`` describes; ``options`` are its values by keyword.
+    """Return the destination that ``ssh -G`` describes. ``options`` are its values by keyword.
 
     >>> options = {"hostname": ["10.0.0.5"], "port": ["2222"], "user": ["deploy"]}
     >>> read_options("web1", options, {}).key_name
@@ -154,7 +154,7 @@ def read_options(
         ),
         identities_only=one("identitiesonly") == "yes",
         agent=env.get(agent.lstrip("$"), "") if re.fullmatch(r"\$?\w+", agent) else path(agent),
-        # ssh prints these names without quotes; a space before a new path separates two of them.
+        # ssh prints these paths without quotes. A space before the start of a path separates two.
         known_hosts=tuple(path(file) for file in re.split(r" +(?=[/~])", known.strip()) if file),
         alias=alias,
         proxy_command=proxy_command,
@@ -164,7 +164,7 @@ def read_options(
 
 
 def _jump_command(jumps: str, target: str) -> str:
-    """Return what reaches ``target`` over jump hosts, the nearest first, as ssh does it itself."""
+    """Return the command that reaches ``target`` over jump hosts, nearest first, as ssh does."""
     *others, last = (hop.strip().removeprefix("ssh://") for hop in jumps.split(","))
     before = ["-J", ",".join(others)] if others else []
     return shlex.join([*_strict_ssh(), *before, "-W", target, f"ssh://{last}"])
@@ -179,9 +179,9 @@ def _strict_ssh() -> list[str]:
     return ["ssh", "-F", _strict_config(os.environ.get(CONFIG_VARIABLE)).name]
 
 
-@functools.cache  # the file goes with the process
+@functools.cache  # the file is deleted when the process ends
 def _strict_config(named: str | None) -> IO[str]:
-    """Return a configuration for ssh: the user's, with host keys always checked."""
+    """Return a configuration file for ssh: the user's, but host keys are always checked."""
     users = [os.path.abspath(named)] if named else ["~/.ssh/config", "/etc/ssh/ssh_config"]
     file = tempfile.NamedTemporaryFile("w", prefix="deploykit-ssh-")  # noqa: SIM115
     file.write(_STRICT + "".join(f'Include "{path}"\n' for path in users))
@@ -201,7 +201,7 @@ def _own_tokens() -> dict[str, str]:
 
 
 def _expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
-    """Expand ``%h`` and the like; ``$VAR`` in a command is for its shell."""
+    """Expand ``%h`` and the like. ``$VAR`` in a command is left to its shell."""
     return re.sub(r"%([%\w])", lambda match: tokens.get(match[1], match[0]), text)
 
 

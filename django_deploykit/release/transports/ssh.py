@@ -1,7 +1,7 @@
-"""The transport to a server: verbs of the runtime, run over SSH.
+"""The transport to a server, which runs verbs of the runtime over SSH.
 
-The runtime is in the cache of the host's login, named by its digest; it is sent if it is missing. A
-verb costs one round trip.
+The runtime is in the cache folder of the login user on the host, and is named by its digest. It is
+sent if it is missing. A verb costs one round trip.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from django_deploykit.runtime.wire.messages import Need, read_message
 
 T = TypeVar("T")
 
-# Ours first: its bytecode is in the archive. Then what Debian calls its own, then any that will do.
+# Our version first, because the archive has its bytecode. Then Debian's default, then any other.
 _PYTHONS = (
     f"python3.{sys.version_info[1]}",
     "python3",
@@ -55,7 +55,7 @@ echo "{sha256}  $t" | sha256sum -c --status; \
 {pythons} "$p" -I -c {compile} "$t" || :; \
 find "$d" -name '*.pyz' -mtime +30 -exec rm -f '{{}}' +; \
 mv "$t" "$d/{digest}.pyz"; echo '{{"result": {{}}}}'"""
-# Bytecode is for one version of Python; on a host with another, every verb would compile anew.
+# Bytecode is for one version of Python. With another one, every verb would compile the sources.
 _COMPILE = """\
 import importlib.util as u, marshal, os, sys, zipfile
 p = sys.argv[1]
@@ -72,19 +72,19 @@ if a.read("__main__.pyc")[:4] != u.MAGIC_NUMBER:
     os.replace(p + "x", p)
 """
 _OPENING = 30.0  # seconds that a host may take to open a channel
-_MUCH = 1 << 20  # bytes: a stream as long gets a channel of its own, beside what keeps locks alive
+_MUCH = 1 << 20  # bytes; a longer stream gets its own channel, so that it does not delay heartbeats
 
 
 @dataclass(frozen=True)
 class _Nothing:
-    """What the scripts above answer."""
+    """The empty answer of the scripts above."""
 
 
 _LOOK, _TAKEN = Call("facts", _Nothing), Call("receive", _Nothing)
 
 
 def quote(words: Sequence[str]) -> str:
-    """Return words as one line for a remote shell; the only place where values are quoted.
+    """Return words as one line for a remote shell. Values are quoted only here.
 
     >>> quote(["sh", "-c", 'echo "$1"', "sh", "it's; rm -rf /"])
     'sh -c \\'echo "$1"\\' sh \\'it\\'"\\'"\\'s; rm -rf /\\''
@@ -95,17 +95,17 @@ def quote(words: Sequence[str]) -> str:
 
 
 class Ssh:
-    """A :class:`~.transport.Transport` to a server; ``as_root`` runs verbs with sudo where need be."""
+    """A :class:`~.base.Transport` to a server; ``as_root`` runs verbs with sudo if needed."""
 
     def __init__(
         self, host: Host, root: Path, archive: RuntimeArchive, *, as_root: bool = False
     ) -> None:
         self.host, self.root = host, root
         self._archive, self._as_root = archive, as_root
-        self._logins: list[Login] = []  # more than one where a connection allows one session only
+        self._logins: list[Login] = []  # more than one if a connection allows too few sessions
         self._verbs: Multiplexer | None = None
         self._opening, self._beginning = threading.Lock(), threading.Lock()
-        self._ready = False  # the runtime is known to be there
+        self._ready = False  # whether the runtime is known to be on the host
         self._running = RunningVerbs(host.name)
         self.interrupt = self._running.interrupt
 
@@ -121,7 +121,7 @@ class Ssh:
         stream: BinaryIO | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> T:
-        """Run a verb; the runtime is sent first where it is missing."""
+        """Run a verb. The runtime is sent first if it is missing."""
         begin: Callable[[], Channel]
         if self._as_root or getattr(stream, "size", 0) > _MUCH:
             if stream is not None:
@@ -166,7 +166,7 @@ class Ssh:
         return quote(["exec", "sh", "-c", script, "sh", *self._words(verb), *arguments])
 
     def _serving(self) -> Multiplexer:
-        """Return what runs verbs there, started where it does not run; sends the runtime if need be."""
+        """Return the multiplexer. Start it and send the runtime if needed."""
         with self._beginning:
             if self._verbs is None or not self._verbs.alive:
                 self._verbs = self._served()
@@ -192,7 +192,7 @@ class Ssh:
     def _executed(self, command: str) -> paramiko.Channel:
         channel = self._channel()
         try:
-            # A login shell's startup files may print, and leave their last line unfinished.
+            # A login shell's startup files may print text without a newline at the end.
             channel.exec_command(f"echo; {command}")
         except BaseException:
             channel.close()
@@ -238,14 +238,14 @@ class Ssh:
             raise LostError(f"the connection was lost: {error}") from error
 
     def open(self) -> None:
-        """Log in, so that the first verb finds a connection, and a process that runs it."""
+        """Log in and start the process that runs verbs. With ``as_root``, only log in."""
         if self._as_root:
             self._connection()
         else:
             self._serving()
 
     def _connection(self, *, another: bool = False) -> paramiko.Transport:
-        """Return the newest connection; a new one where there is none, or ``another`` is needed."""
+        """Return the newest connection. Make one if there is none or ``another`` is set."""
         with self._opening:
             for dead in [one for one in self._logins if not one.is_connected]:
                 self._logins.remove(dead)
@@ -270,6 +270,6 @@ class Ssh:
 
 
 def _first_need(verbs: Multiplexer) -> Need | None:
-    """Return what the host lacks, where it said so instead of serving."""
+    """Return what the host lacks, if it said so instead of serving."""
     messages = (read_message(_LOOK, line) for line in verbs.printed)
     return next((message for message in messages if isinstance(message, Need)), None)
