@@ -1,4 +1,4 @@
-"""A site's INI files as host verbs see them: names of options, so that no verb reads a value."""
+"""A site's INI files for host verbs: only names of options, so that no verb reads a value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def configured_keys(etc: Path, app: str) -> List[str]:
     found: Set[str] = set()
     for path in [etc / f"{app}.ini", *sorted((etc / "conf.d").glob("*.ini"))]:
         try:
-            # A byte that is not UTF-8 keeps the settings from loading, and they name the file.
+            # If a byte is not UTF-8, the settings do not load, and their error names the file.
             found |= keys_with_value(path.read_text(encoding="utf-8-sig", errors="replace"))
         except FileNotFoundError:
             continue
@@ -24,7 +24,7 @@ def configured_keys(etc: Path, app: str) -> List[str]:
 
 
 def only_local_hosts(sample: str) -> bool:
-    """Whether a sample's default for allowed_hosts admits this machine only.
+    """Return whether a sample's default for allowed_hosts only accepts this machine.
 
     >>> only_local_hosts("[django]\\n# allowed_hosts = localhost, 127.0.0.1\\n")
     True
@@ -35,8 +35,8 @@ def only_local_hosts(sample: str) -> bool:
 
 
 def fill(sample: str) -> str:
-    """Return a sample with a new random key for every ``{generate}``."""
-    import secrets  # slow to load, and rarely needed
+    """Return a sample in which every ``{generate}`` is replaced by a new random key."""
+    import secrets  # slow to import, and rarely needed
 
     while GENERATE in sample:
         sample = sample.replace(GENERATE, secrets.token_urlsafe(50), 1)

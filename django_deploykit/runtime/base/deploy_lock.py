@@ -1,4 +1,4 @@
-"""The deploy lock of a site: a process holds it, and the kernel releases it when that ends."""
+"""The deploy lock of a site. The kernel releases it when the process that holds it ends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LockedError(DeployKitError):
 
 
 def describe(owner: Dict[str, Any]) -> str:
-    """Return the lock's owner, its work and its start as text."""
+    """Return the lock's owner, its work and its start time as text."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(float(owner.get("time", 0))))
     return f"{owner.get('owner', 'somebody')}, {owner.get('what', 'a release')}, since {since}"
 
@@ -41,9 +41,9 @@ def hold(
     wait: float = 0.0,
     gone: Callable[[], bool] = lambda: False,
 ) -> Iterator[None]:
-    """Hold the lock; waits up to ``wait`` seconds for it, then raises :class:`LockedError`.
+    """Hold the lock; wait up to ``wait`` seconds for it, then raise :class:`LockedError`.
 
-    Waiting also ends when ``gone`` returns true: the caller has disconnected.
+    Waiting also ends when ``gone`` returns True because the caller has disconnected.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     end = time.monotonic() + max(wait, 0.5)  # holder() also takes the lock for a moment
@@ -64,9 +64,9 @@ def hold(
 
 @contextmanager
 def exclusive(root: Path, what: str, waiting: Callable[[str], None]) -> Iterator[None]:
-    """Be the only process that changes a site; wait for one whose controller has died.
+    """Be the only process that changes a site; wait for a process whose controller has died.
 
-    ``waiting`` gets a text that names the process.
+    ``waiting`` gets a text that names that process.
     """
     path = root / "switch.lock"
     other = holder(path)
@@ -87,7 +87,7 @@ def _taken(fd: int) -> bool:
 
 
 def read_owner(path: Path) -> Dict[str, Any]:
-    """Return what the holder wrote into the lock file about itself."""
+    """Return what the holder wrote about itself into the lock file."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -96,7 +96,7 @@ def read_owner(path: Path) -> Dict[str, Any]:
 
 
 def holder(path: Path) -> Optional[Dict[str, Any]]:
-    """Return what the current holder wrote, None if nobody holds the lock."""
+    """Return what the current holder wrote about itself, or None if nobody holds the lock."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Sequence
 
-# Exit codes of every command (``manage.py release`` and the host verbs alike).
+# Exit codes of every command, of ``manage.py release`` as well as of host verbs.
 LIVE = 0
 REFUSED = 1
 UNCHECKED = 2
 LOCKED = 3
 TAKEN_BACK = 4
 HALF_DONE = 5
-INTERRUPTED = 130  # by Ctrl-C, with nothing switched; shells use it for SIGINT
+INTERRUPTED = 130  # by Ctrl-C, nothing was switched; shells use this code for SIGINT
 
 
 class DeployKitError(Exception):
     """An error that the user can fix; it is shown without a traceback.
 
-    ``message`` says what is wrong and where, ``hint`` what to do next (may be empty), ``exit_code``
-    is the exit code of the process.
+    ``message`` says what is wrong and where. ``hint`` says what to do next, and may be empty.
+    ``exit_code`` is the exit code of the process.
     """
 
     def __init__(self, message: str, hint: str = "", exit_code: int = REFUSED) -> None:
@@ -32,7 +32,7 @@ class DeployKitError(Exception):
 
 
 class Problems(DeployKitError):
-    """Several problems reported together, one a line."""
+    """Several problems reported together, one per line."""
 
     def __init__(
         self, title: str, problems: Sequence[str], hint: str = "", exit_code: int = REFUSED

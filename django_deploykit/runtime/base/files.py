@@ -1,4 +1,4 @@
-"""Reading files that others can replace, writing files that appear whole, hashing files."""
+"""Reads files that other users can replace, writes files atomically, and hashes files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CHUNK = 1 << 20
 def read_regular(path: Path, limit: int) -> str:
     """Return the text of a regular file of at most ``limit`` bytes.
 
-    For folders that other users can write to. Raises :class:`FileNotFoundError` for a missing file,
-    and :class:`DeployKitError` for a link, a pipe, a device, a folder, and for a file that is too
-    long, is not readable or is not UTF-8.
+    This is for folders that other users can write to. Raises :class:`FileNotFoundError` if the file
+    is missing. Raises :class:`DeployKitError` for a link, a pipe, a device or a folder, and if the
+    file is too long, not readable or not UTF-8.
     """
     try:
         # O_NONBLOCK: opening a pipe must not block. O_NOFOLLOW: a link must not lead root elsewhere.
@@ -50,11 +50,11 @@ def write_and_replace(
 ) -> None:
     """Write a file so that readers see its old or its new content, never a part.
 
-    ``mode`` is exact whatever the umask; without it the umask applies to 0666. ``sync`` writes the
-    file to the disk first, so that it survives a power failure. ``validate`` gets the path of the
-    complete temporary file, which is in the same folder, and may raise.
+    ``mode`` is set exactly, whatever the umask; without it the umask applies to 0666. ``sync``
+    writes the file to the disk first, to survive a power failure. ``validate`` gets the path of the
+    complete temporary file, which is in the same folder, and may raise an error.
     """
-    # Code that lists the folder must not take it for the file: it is hidden and has another suffix.
+    # Code that lists the folder must not find this file, so it is hidden and has another suffix.
     temporary = path.with_name(f".{path.name}-{os.urandom(6).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temporary, flags, 0o666 if mode is None else mode & 0o600)
@@ -75,7 +75,7 @@ def write_and_replace(
 
 
 def hash_stream(file: BinaryIO, size: Optional[int] = None) -> str:
-    """Return the SHA-256, in hexadecimal, of the next ``size`` bytes of a file, or of all the rest."""
+    """Return the SHA-256, in hexadecimal, of a file's next ``size`` bytes, or of all the rest."""
     digest = hashlib.sha256()
     while size is None or size > 0:
         data = file.read(_CHUNK if size is None else min(_CHUNK, size))

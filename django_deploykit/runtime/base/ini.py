@@ -1,6 +1,6 @@
-"""The INI syntax: the one parser of settings, ``deploykit.ini``, host verbs and the root helper.
+"""The INI parser of settings, ``deploykit.ini``, host verbs and the root helper.
 
-The root helper holds a copy of this module's text, so it imports nothing but ``re`` and ``typing``.
+The root helper contains a copy of this module, so it only imports ``re`` and ``typing``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Optional, Set, Tuple
 
-# The words of a truth value.
+# The texts of truth values.
 TRUE = ("true", "yes", "on", "1", "y", "t")
 FALSE = ("false", "no", "off", "0", "n", "f")
 _SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
@@ -18,8 +18,8 @@ _OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
 def parse(text: str) -> Tuple[Dict[str, Dict[str, Tuple[str, int]]], List[Tuple[int, str]]]:
     """Return options by section and name (in lower case), as value and line, and problems by line.
 
-    Values keep ``#``, ``;``, ``%``, ``$`` and quotes. A comment has a line of its own. Indented
-    lines continue a value and are joined with newlines. Lines count from 1.
+    Values keep ``#``, ``;``, ``%``, ``$`` and quotes. A comment needs its own line. Indented lines
+    continue a value and are joined with newlines. Lines are counted from 1.
 
     >>> parse("[django]\\nallowed_hosts =\\n  a.example\\n  b.example\\n")
     ({'django': {'allowed_hosts': ('\\na.example\\nb.example', 2)}}, [])
@@ -52,7 +52,7 @@ def _start(
     sections: Dict[str, Dict[str, Tuple[str, int]]],
     section: Optional[Dict[str, Tuple[str, int]]],
 ) -> Tuple[Optional[Dict[str, Tuple[str, int]]], str, str]:
-    """Add what a line starts; return the section, the name of the option, and what is wrong."""
+    """Parse a line that starts a section or option; return the section, the name and a problem."""
     heading = _SECTION.match(line)
     if heading:
         return sections.setdefault(heading.group(1).strip(), {}), "", ""
@@ -68,7 +68,7 @@ def _start(
 
 
 def keys_with_value(text: str) -> Set[str]:
-    """Return the options that have a value, as ``[section] option``; never a value.
+    """Return the options that have a value, as ``[section] option``, without the values.
 
     >>> sorted(keys_with_value("[django]\\nsecret_key = x\\ndebug =\\n"))
     ['[django] secret_key']

@@ -1,4 +1,4 @@
-"""Ctrl-C from afar: a line on standard input interrupts a verb."""
+"""Ctrl-C from the controller: a line on standard input interrupts a verb."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .workers import fork, is_single_threaded
 
 
 def listen_for_interrupts(descriptor: int) -> None:
-    """Turn a line ``interrupt`` that comes through a descriptor into SIGINT.
+    """Raise SIGINT in this process when a line ``interrupt`` comes through a descriptor.
 
-    The end of the stream means nothing: a lost connection does not end what is under way. A child
-    process reads the stream: with a thread, this process could not fork safely any more. A process
-    with several threads is not interrupted this way.
+    The end of the stream is ignored: a lost connection does not end the work. A child process reads
+    the stream, because with a thread, this process could not fork safely. A process with several
+    threads is not interrupted this way.
     """
     if not is_single_threaded():
         return
     parent = os.getpid()
-    alive, own_end = os.pipe()  # closed when this process has heard an interrupt, or ends
+    alive, own_end = os.pipe()  # closed when this process has handled an interrupt, or ends
     heard: List[int] = []
 
     def hear(number: int, frame: Any) -> None:
@@ -42,7 +42,7 @@ def listen_for_interrupts(descriptor: int) -> None:
 
 
 def _pass_on(descriptor: int, alive: int, parent: int) -> None:
-    """Read a stream until it or the parent ends, or until the parent has heard an interrupt."""
+    """Read until the stream or the parent ends, or the parent has handled an interrupt."""
     rest = b""
     while alive not in select.select([descriptor, alive], [], [])[0]:
         piece = os.read(descriptor, 4096)
@@ -51,7 +51,7 @@ def _pass_on(descriptor: int, alive: int, parent: int) -> None:
         *lines, rest = (rest + piece).split(b"\n")
         if any(line.strip() == b"interrupt" for line in lines):
             os.kill(parent, signal.SIGINT)
-            # A signal that comes just before the parent blocks is handled only when that wakes.
+            # If the signal comes just before the parent blocks, it is only handled on waking up.
             if not select.select([alive], [], [], 1.0)[0]:
                 os.kill(parent, signal.SIGINT)
             return

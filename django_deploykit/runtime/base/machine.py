@@ -1,4 +1,4 @@
-"""The platform and C library of this machine, against those that a bundle needs."""
+"""The platform and C library of this machine, compared with what a bundle needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def validate_target(platform: str, glibc: str) -> None:
 
 
 def target_problem(platform: str, glibc: str, here: str, here_libc: str) -> str:
-    """Return why a bundle for ``platform`` and ``glibc`` cannot run on a machine, "" if it can."""
+    """Return why a bundle's ``platform`` and ``glibc`` do not fit a machine, or an empty string."""
     if platform not in ("any", here):
         return f"the bundle is for {platform}; this machine is {here}"
     if glibc and platform != "any":
@@ -28,14 +28,14 @@ def target_problem(platform: str, glibc: str, here: str, here_libc: str) -> str:
 
 
 def here_platform() -> str:
-    """Return this machine's platform as manifests name it, ``linux-x86_64``."""
+    """Return this machine's platform as in manifests, such as ``linux-x86_64``."""
     system = os.uname()
     machine = {"arm64": "aarch64", "amd64": "x86_64"}.get(system.machine, system.machine)
     return f"{system.sysname.lower()}-{machine}"
 
 
 def here_glibc() -> str:
-    """Return the version of this machine's glibc, "" if it has another C library."""
+    """Return the version of this machine's glibc, or an empty string for another C library."""
     try:
         name = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (ValueError, OSError, AttributeError):

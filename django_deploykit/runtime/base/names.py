@@ -1,4 +1,4 @@
-"""Patterns for names that come from outside and become part of paths, units and arguments."""
+"""Patterns for foreign names that become part of paths, units and arguments."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 
 def valid_release_id(text: str) -> bool:
-    """Whether ``text`` may name a release: safe as a file name, a unit's instance, an argument."""
+    """Whether ``text`` is safe as a release id: as a file name, a unit's instance, an argument."""
     return bool(_RELEASE_ID.match(text))
 
 
 def release_in(name: str) -> str:
-    """Return the release id in a file's name, "" if there is none.
+    """Return the release id in a file's name, or an empty string.
 
     >>> release_in("web-20261123T041500-ab12cd3.log.1")
     '20261123T041500-ab12cd3'
@@ -28,7 +28,7 @@ def release_in(name: str) -> str:
 
 
 def valid_app(text: str) -> bool:
-    """Whether ``text`` may name a project on a host: safe as a user, a unit and a folder."""
+    """Whether ``text`` is safe as a project's name: as a user, a unit and a folder."""
     return bool(_APP.match(text))
 
 

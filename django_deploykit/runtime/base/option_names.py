@@ -1,8 +1,9 @@
-"""An option's place in an INI, ``[database] url``, and its name in the environment, ``DATABASE_URL``.
+"""Maps an option's place in an INI, ``[database] url``, to its environment name, ``DATABASE_URL``.
 
 Each name has one place (:func:`place_of`), and the option at that place has that name
-(:func:`environment_name`). The application's prefix may precede every name: ``SHOP_DATABASE_URL``.
-In an INI the section ``[shop]`` is that prefix, so there ``CURRENCY`` and ``SHOP_CURRENCY`` are one.
+(:func:`environment_name`). Every name may start with the application's prefix:
+``SHOP_DATABASE_URL``. In an INI the section ``[shop]`` stands for that prefix, so ``CURRENCY`` and
+``SHOP_CURRENCY`` are the same option in an INI.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-# First words of a name that are a section of their own, even where Django has such a setting.
+# First words of names that are sections of their own, even if Django has such a setting.
 _SECTIONS = ("database", "cache", "email", "redis", "celery", "sentry", "storage", "aws")
 
 
 def prefix(app: str) -> str:
-    """Return what the application's own names in the environment start with, ``SHOP_``."""
+    """Return the prefix of the application's own environment names, such as ``SHOP_``."""
     return _name(app) + "_"
 
 
 def environment_name(app: str, section: str, option: str) -> str:
-    """Return the environment's name of an INI option.
+    """Return the environment name of an INI option.
 
     >>> environment_name("shop", "database", "url"), environment_name("shop", "django", "debug")
     ('DATABASE_URL', 'DEBUG')
@@ -33,7 +34,7 @@ def _name(text: str) -> str:
 
 
 def place_of(app: str, name: str, is_django: Callable[[str], bool]) -> Tuple[str, str]:
-    """Return section and option of an environment name; ``is_django``: Django has such a setting.
+    """Return the section and option of an environment name; ``is_django`` finds Django's settings.
 
     >>> [place_of("shop", name, "DEBUG".__eq__) for name in ("DEBUG", "STRIPE_KEY", "SHOP_LOGO")]
     [('django', 'debug'), ('stripe', 'key'), ('shop', 'logo')]
@@ -47,12 +48,12 @@ def place_of(app: str, name: str, is_django: Callable[[str], bool]) -> Tuple[str
         return first, rest
     if is_django(name):
         return "django", lower
-    # [django] holds Django's settings without a prefix, so DJANGO_... cannot go there.
+    # [django] contains Django's settings without a prefix, so DJANGO_... cannot be put into it.
     return (first, rest) if rest and first != "django" else (app, lower)
 
 
 def key_of(section: str, option: str) -> str:
-    """Return an option as messages and manifests write it, ``[database] url``."""
+    """Return an option as written in messages and manifests, ``[database] url``."""
     return f"[{section}] {option}"
 
 
@@ -64,7 +65,7 @@ def missing_keys(
 ) -> List[str]:
     """Return the required keys that neither the INI's ``keys`` nor the environment sets.
 
-    The settings look for the name in the environment, so another key of the same name counts too.
+    The settings look for the name in the environment, so another key with the same name counts too.
     """
     own = prefix(app)
     names = {_name_of(app, key) for key in keys} | set(environ or ())

@@ -1,4 +1,4 @@
-"""What the controller sends on standard input: read with patience, which ends where it is silent."""
+"""Reads standard input from the controller, and stops if the controller is silent for too long."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from contextlib import suppress
 from typing import Any, BinaryIO
 
-SILENCE = 60.0  # seconds without a sign of life from the controller, which then counts as gone
-_PIPE_SIZE, _WIDE = 1031, 1 << 20  # Linux's F_SETPIPE_SZ, and the size that any user may ask for
+SILENCE = 60.0  # seconds without data from the controller, after which it counts as gone
+_PIPE_SIZE, _WIDE = 1031, 1 << 20  # Linux's F_SETPIPE_SZ, and the size that any user may request
 
 
 class Patient(io.RawIOBase):
-    """Reads what the caller sends; silence of :data:`SILENCE` seconds is the end of it.
+    """Reads data from the caller; after :data:`SILENCE` seconds without data, the stream ends.
 
-    A pipe is made wide: what a narrow one does not take piles up in sshd, whose buffer is copied each
-    time it grows. That alone halves the rate at which files come in.
+    A pipe is made wide: data that a narrow pipe cannot hold piles up in sshd, which copies its
+    buffer each time it grows. That alone would halve the rate at which files arrive.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -28,11 +28,11 @@ class Patient(io.RawIOBase):
             fcntl.fcntl(descriptor, _PIPE_SIZE, _WIDE)
 
     def readable(self) -> bool:
-        """Whether it can be read: yes."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there, waiting for it."""
+        """Read available data, or wait for it."""
         import select
 
         if not select.select([self._descriptor], [], [], SILENCE)[0]:
@@ -41,7 +41,7 @@ class Patient(io.RawIOBase):
 
 
 def has_ended(descriptor: int) -> bool:
-    """Whether the caller closed a stream; signs of life in it are read and dropped."""
+    """Return whether the caller closed a stream; data that only shows that it lives is dropped."""
     import select
 
     while select.select([descriptor], [], [], 0)[0]:
@@ -51,7 +51,7 @@ def has_ended(descriptor: int) -> bool:
 
 
 def wait_for_end(stream: BinaryIO, patience: float) -> str:
-    """Wait until the caller closes the stream, or says nothing for ``patience`` seconds.
+    """Wait until the caller closes the stream, or sends nothing for ``patience`` seconds.
 
     Returns ``released`` or ``silent``.
     """

@@ -1,4 +1,4 @@
-"""Asks a web process: one request to an address, with a Host header that Django accepts."""
+"""Sends a request to a web process, with a Host header that Django accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Response:
 
 
 def _connect(address: str, timeout: float) -> socket.socket:
-    """Return a connection to a unix path or to ``host:port``."""
+    """Return a connection to a unix socket's path or to ``host:port``."""
     if address.startswith("/"):
         sock = socket.socket(socket.AF_UNIX)
         try:
@@ -37,8 +37,8 @@ def _connect(address: str, timeout: float) -> socket.socket:
 def ask(
     address: str, path: str, host: str, proxied: bool = True, timeout: float = 10.0
 ) -> Response:
-    """Send ``GET path`` to a unix socket's path or to ``host:port``; network errors are in the result."""
-    import http.client  # slow to load, and most verbs ask nothing
+    """Send ``GET path`` to a unix socket or ``host:port``; network errors are in the result."""
+    import http.client  # slow to import, and most verbs send no request
 
     headers = {"Host": host, "User-Agent": "django-deploykit", "Connection": "close"}
     if proxied:
@@ -62,7 +62,7 @@ def ask(
 
 
 def response_problem(response: Response, path: str, host: str) -> str:
-    """Return what is wrong with the response to a health probe, "" if it is good."""
+    """Return what is wrong with the response to a health probe, or an empty string."""
     if response.status == 0:
         return f"GET {path} got no response: {response.problem}"
     if 300 <= response.status < 400 and _is_same_page(response.location, path, host):

@@ -13,7 +13,10 @@ from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 @dataclass(frozen=True)
 class CommandLine:
-    """How to run a command of a release. ``cancel`` ends what a signal to the process does not reach."""
+    """A command of a release, and how to end it.
+
+    ``cancel`` ends what a signal to the process does not reach.
+    """
 
     argv: Sequence[str]
     env: Optional[Mapping[str, str]] = None
@@ -22,7 +25,7 @@ class CommandLine:
 
 
 def run(command: CommandLine) -> int:
-    """Run a command with the streams of this process; return its exit code."""
+    """Run a command with this process's standard streams; return its exit code."""
     process = subprocess.Popen(command.argv, env=command.env, cwd=command.cwd)
     try:
         return process.wait()
@@ -37,7 +40,7 @@ def capture(
 ) -> Tuple[int, str, str]:
     """Run a command; return its exit code, its standard output and the end of its standard error.
 
-    ``on_line`` gets each line of both as it comes.
+    ``on_line`` gets each line of both as it is written.
     """
     process = subprocess.Popen(
         command.argv,
@@ -79,7 +82,7 @@ def capture(
             process.kill()
         raise
     finally:
-        reader.join(5)  # a child that outlives the command may keep its errors open
+        reader.join(5)  # a child that outlives the command may keep its standard error open
         process.stdout.close()
         if not reader.is_alive():
             process.stderr.close()

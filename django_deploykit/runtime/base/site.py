@@ -52,7 +52,7 @@ class Site(SiteOptions, _Location):
 
     @property
     def ini(self) -> Path:
-        """The configuration file that operations own."""
+        """The configuration file, which the administrator owns."""
         return self.etc / f"{self.app}.ini"
 
     def dumps(self) -> str:
@@ -67,7 +67,7 @@ class Site(SiteOptions, _Location):
 def site_from_json(text: str) -> Site:
     """Return the site that ``dumps`` wrote; keys of later versions are left out.
 
-    :class:`ValueError` says what is wrong.
+    Raises :class:`ValueError` if the text is not valid.
     """
     data = json.loads(text)
     problem = _location_problem(data)
@@ -90,7 +90,7 @@ def _location_problem(data: object) -> str:
 def load_site(root: Path) -> Site:
     """Read ``<root>/site.json``; raises :class:`DeployKitError` if it is missing or damaged.
 
-    The deploy user can write to it.
+    Do not trust it: the deploy user can write to it.
     """
     path = root / "site.json"
     try:
@@ -114,5 +114,5 @@ def live_release(site: Site) -> Optional[str]:
 
 
 def checked_path(site: Site, release: str) -> Path:
-    """Return where the check of a release keeps its result for later steps."""
+    """Return the path of a release's check results, which later steps read."""
     return site.root / "checked" / f"{release}.json"

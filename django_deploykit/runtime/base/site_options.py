@@ -1,7 +1,7 @@
-"""The options of a site, each declared once.
+"""The options of a site, each declared once in :class:`SiteOptions`.
 
 ``deploykit.ini`` ([environment:NAME] and [host:NAME]), ``site.json``, the arguments and the request
-of the verb ``setup``, and the reference pages derive from :class:`SiteOptions`.
+of the verb ``setup``, and the reference pages are derived from it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ S = TypeVar("S", bound="SiteOptions")
 
 
 def read_path(text: str) -> str:
-    """Return the path of a URL; :class:`ValueError` says what was expected, as all readers here."""
+    """Return the path of a URL; like all readers here, raise :class:`ValueError` if invalid."""
     if not text.startswith("/") or any(char.isspace() for char in text):
         raise ValueError(f"must be a path as /up, not {text!r}")
     return text
 
 
 def read_listen(text: str) -> str:
-    """Return a socket's path or an address with a port; the host may still be ``{address}``."""
+    """Return a socket's path or an address with a port; its host may be ``{address}``."""
     _, colon, port = text.rpartition(":")
     spaces = any(char.isspace() for char in text)
     if text.startswith("/") and not spaces:
@@ -44,14 +44,14 @@ def read_host_header(text: str) -> str:
 
 
 def read_count(text: str) -> int:
-    """Return a whole number from 1."""
+    """Return a whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"must be a whole number from 1 on, not {text!r}")
     return int(text)
 
 
 def read_seconds(text: str) -> float:
-    """Return seconds for ``30``, ``30s``, ``5m`` or ``1h``."""
+    """Return the number of seconds in ``30``, ``30s``, ``5m`` or ``1h``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text)
     if match is None:
         raise ValueError(f"must be a duration as 30, 30s, 5m or 1h, not {text!r}")
@@ -59,7 +59,7 @@ def read_seconds(text: str) -> float:
 
 
 def read_words(text: str) -> Tuple[str, ...]:
-    """Return what commas or lines separate."""
+    """Return the words that commas or lines separate."""
     return tuple(part.strip() for part in re.split(r"[,\n]", text) if part.strip())
 
 
@@ -81,7 +81,7 @@ def read_switch(text: str) -> bool:
 
 @dataclass(frozen=True)
 class SiteOption:
-    """How an option is written: ``read`` reads its text, ``metavar`` represents it in help.
+    """How an option is written: ``read`` parses its text, ``metavar`` represents it in help.
 
     ``per_host``: [host:NAME] may override it. ``switch`` is the argument that turns it off.
     """
@@ -103,14 +103,14 @@ def _option(
     per_host: bool = False,
     switch: str = "",
 ) -> T:
-    """Return a dataclass's field that carries its :class:`SiteOption`."""
+    """Return a dataclass field with its :class:`SiteOption`."""
     option = SiteOption(default, read, metavar, help_text, per_host, switch)
     return field(default=default, metadata={"option": option})
 
 
 @dataclass(frozen=True)
 class SiteOptions:
-    """What may be set for a site; ``boot`` and ``drain`` are seconds."""
+    """The options of a site; ``boot`` and ``drain`` are in seconds."""
 
     listen: str = _option(
         "",
@@ -163,7 +163,7 @@ SITE_OPTIONS: Dict[str, SiteOption] = {
 
 
 def values_of(data: Mapping[str, object]) -> Dict[str, OptionValue]:
-    """Return the options that a JSON object sets; :class:`ValueError` names one of another type."""
+    """Return the options in a JSON object; raise :class:`ValueError` for one of a wrong type."""
     found: Dict[str, OptionValue] = {}
     for name, option in SITE_OPTIONS.items():
         if name in data:

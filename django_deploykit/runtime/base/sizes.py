@@ -1,4 +1,4 @@
-"""Sizes for people to read."""
+"""Formats sizes for people."""
 
 from __future__ import annotations
 

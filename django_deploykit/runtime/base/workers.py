@@ -1,7 +1,7 @@
-"""Work in child processes while this one goes on: a pool of jobs, and one piece of work ahead.
+"""Runs work in child processes: a pool of jobs, or one piece of work in the background.
 
-A child is a fork, because that starts at once with everything loaded. A fork of a process with
-several threads can deadlock, so such a process gets no children and does the work itself.
+Children are forks, because these start at once with everything loaded. A fork of a process with
+several threads can deadlock, so such a process has no children and does the work itself.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Callable, Dict, Generic, List, Optional, Tuple, TypeVar
 
 T = TypeVar("T")
 Job = Tuple[str, int, Callable[[], None], Callable[[], None]]
-_MAX_CHILDREN = 4  # where there are that many processors
-_NICE = 10  # what is being received, and a site that serves, go first
+_MAX_CHILDREN = 4  # if there are that many processors
+_NICE = 10  # receiving data, and the live site, have priority
 
 
 def is_single_threaded() -> bool:
@@ -21,21 +21,21 @@ def is_single_threaded() -> bool:
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:
-        import threading  # slow to load; only where there is no /proc
+        import threading  # slow to import; only needed without /proc
 
         return threading.active_count() == 1
 
 
 def child_limit() -> int:
-    """Return how many children this process may have at once; 0 where it does all work itself."""
+    """Return how many children this process may have; 0 if it must do all work itself."""
     processors = os.cpu_count() or 1
     return min(processors, _MAX_CHILDREN) if processors > 1 and is_single_threaded() else 0
 
 
 def fork() -> int:
-    """Fork; raises :class:`RuntimeError` in a process with several threads.
+    """Fork; raise :class:`RuntimeError` if this process has several threads.
 
-    The child would keep every lock that another thread holds at that moment, for ever.
+    The child would keep every lock that another thread holds at that moment, forever.
     """
     if not is_single_threaded():
         raise RuntimeError("a process with several threads must not fork")
@@ -45,11 +45,11 @@ def fork() -> int:
 class Pool:
     """Jobs that run in children, and jobs that wait for a child to end.
 
-    Only what a job leaves outside its process lasts, files for example.
+    Only effects outside the child process remain, such as files.
     """
 
     def __init__(self, room: int) -> None:
-        """``room`` is the largest total weight of waiting jobs."""
+        """Make a pool; ``room`` is the largest total weight of waiting jobs."""
         self._limit = child_limit()
         self._room = room
         self._running: Dict[int, Tuple[str, Callable[[], None]]] = {}
@@ -58,10 +58,10 @@ class Pool:
     def submit(
         self, name: str, weight: int, job: Callable[[], None], then: Callable[[], None]
     ) -> None:
-        """Start a named job. ``then`` is called in this process when it has ended, even if it failed.
+        """Start a named job. ``then`` is called in this process when it has ended or failed.
 
-        ``then`` has to find out what the job did. Without children only ``then`` is called, and has
-        to do everything.
+        ``then`` must find out what the job did. If there can be no children, only ``then`` is
+        called, and must do everything.
         """
         if not self._limit:
             then()
@@ -73,12 +73,12 @@ class Pool:
             self._wait_for_one()
 
     def wait(self, name: str) -> None:
-        """Wait until no job of that name runs or waits."""
+        """Wait until no job with that name runs or waits."""
         while name in [one[0] for one in (*self._waiting, *self._running.values())]:
             self._wait_for_one()
 
     def finish(self) -> None:
-        """Wait for all jobs, even if the ``then`` of one of them raises."""
+        """Wait for all jobs, even if the ``then`` of one of them raises an error."""
         try:
             while self._running:
                 self._wait_for_one()
@@ -125,7 +125,7 @@ class Background(Generic[T]):
     def result(self) -> T:
         """Return the result, waiting for it.
 
-        If there is no child, or it failed, the work is done here, which raises what is wrong.
+        If there is no child or it failed, the work is done here, and raises its own errors.
         """
         if self._known is None:
             text = self.close()
@@ -133,7 +133,7 @@ class Background(Generic[T]):
         return self._known[0]
 
     def close(self) -> bytes:
-        """Wait for the child; returns its result as JSON, ``b""`` where there is none."""
+        """Wait for the child; return its result as JSON, or ``b""`` if there is none."""
         if not self._child:
             return b""
         with open(self._reader, "rb") as file:
@@ -150,6 +150,6 @@ def _write(descriptor: int, text: str) -> None:
 def _status(job: Callable[[], None]) -> int:
     try:
         job()
-    except BaseException:  # an exception that left the child would run the parent's handlers
+    except BaseException:  # an exception that leaves the child would run the parent's handlers
         return 1
     return 0

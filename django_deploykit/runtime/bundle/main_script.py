@@ -1,4 +1,4 @@
-"""The text of a bundle's ``__main__.py``, which runs an already extracted release without the runtime."""
+"""The text of a bundle's ``__main__.py``, which runs an extracted release without the runtime."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Mapping
 
 from .manifest import FileEntry, tree_digest
 
-# Any Python, even 2, can parse it, to say which version is missing. Python runs these lines and the
-# runtime without verifying them, so they first check their own checksum, then the runtime's digest.
-# Its copies of functions of bootstrap.py are compared by tests/unit/runtime/bundle/test_main_script.py.
+# Any Python, even 2, can parse it, so it can say which version is missing. Python runs this text
+# and the runtime without verifying them, so it first checks its own checksum, then the runtime's
+# digest. tests/unit/runtime/bundle/test_main_script.py compares its copies of bootstrap.py's code.
 _MAIN = """\
 import binascii
 import os
@@ -114,7 +114,7 @@ if __name__ == "__main__":
 def main_text(manifest_text: str, runtime: Mapping[str, bytes]) -> str:
     """Return the ``__main__.py`` of a bundle with that manifest.
 
-    ``runtime`` are the bundle's files below ``runtime/``, by name.
+    ``runtime`` contains the bundle's files below ``runtime/``, by name.
     """
     manifest = json.loads(manifest_text)
     text = _MAIN.format(
@@ -130,7 +130,7 @@ def main_text(manifest_text: str, runtime: Mapping[str, bytes]) -> str:
 
 
 def runtime_digest(files: Mapping[str, bytes]) -> str:
-    """Return the identity of files of the runtime, given by their path below ``runtime/``."""
+    """Return the digest of the runtime's files, which are given by path below ``runtime/``."""
     return tree_digest(
         FileEntry(f"runtime/{name}", 0o644, len(data), hashlib.sha256(data).hexdigest())
         for name, data in files.items()

@@ -1,8 +1,8 @@
-"""The manifest of a bundle and the layers that it lists: bundle format 1, in one place.
+"""The manifest of a bundle and its layers: bundle format 1, defined in one place.
 
-A *layer* is a tree of files whose paths are relative to the release (a virtualenv), so that a
-release is the union of its layers: ``lib/python3.11/site-packages/django/...``, ``bin/celery``,
-``app/manage.py``, ``app/staticfiles/...``. Its name is :func:`tree_digest` of its files.
+A *layer* is a tree of files whose paths are relative to the release (a virtualenv), so a release is
+the union of its layers: ``lib/python3.11/site-packages/django/...``, ``bin/celery``,
+``app/manage.py``, ``app/staticfiles/...``. A layer's name is the :func:`tree_digest` of its files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..base.errors import DeployKitError
 from ..base.names import PROCESS_NAME, valid_app, valid_digest, valid_release_id
 
 FORMAT = 1
-LONGEST = 16 << 20  # bytes of a manifest, many times that of a large project
+LONGEST = 16 << 20  # bytes of a manifest, many times the size for a large project
 KINDS = ("distribution", "app", "static")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 _ODD_PARTS = frozenset(("", ".", ".."))
@@ -26,7 +26,7 @@ _ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
 _LARGEST = 1 << 40  # bytes of one file; a larger size is an attack
-# Files that staging writes into every release; a link to a layer's file would be overwritten.
+# Files that staging writes into every release. It would overwrite a layer's file through its link.
 _RESERVED = re.compile(
     r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json(?:\.sig)?|lib64(?:/.*)?)\Z",
     re.IGNORECASE | re.DOTALL,
@@ -89,14 +89,14 @@ class Manifest:
     static_url: str = ""
     required: Tuple[str, ...] = ()  # configuration without a default, "[django] secret_key"
     unhashed: bool = False  # pinned but unhashed requirements were allowed
-    python_full: str = ""  # of the builder, "3.11.7": markers were evaluated with it
+    python_full: str = ""  # the builder's, "3.11.7", used to evaluate markers
     runtime: str = ""  # digest of the runtime's files
     format: int = FORMAT
     notes: Tuple[str, ...] = field(default=())
 
     @property
     def size(self) -> int:
-        """Bytes of all files of this bundle's release."""
+        """Return the total bytes of a release's files."""
         return sum(layer.size for layer in self.layers)
 
     def dumps(self) -> str:
@@ -174,7 +174,7 @@ def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
 
 
 def _iter_text_problems(data: Dict[str, Any]) -> Iterable[str]:
-    """Yield problems of texts that end up in paths, scripts and on terminals."""
+    """Yield problems with texts that become part of paths, scripts and terminal output."""
     for key in sorted(data):
         if isinstance(data[key], str) and not _plain(data[key]):
             yield f"{key} contains control characters"
@@ -216,12 +216,12 @@ def _iter_layer_problems(item: Dict[str, Any], where: str) -> Iterable[str]:
 
 
 def tree_digest(entries: Iterable[FileEntry]) -> str:
-    """Return the identity of a tree: SHA-256 over its sorted, length-framed entries.
+    """Return the digest of a tree: SHA-256 over its sorted, length-framed entries.
 
     >>> tree_digest([])
     'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
     """
-    parts = []  # hashed at once: this runs for every file of a release
+    parts = []  # hashed all at once, because this runs for every file of a release
     for path, mode, size, sha256 in sorted(entries):
         octal, number = f"{mode:o}", str(size)
         length = len(path) if path.isascii() else len(path.encode("utf-8", "surrogateescape"))
@@ -238,7 +238,7 @@ def dump_list(entries: Iterable[FileEntry]) -> str:
 
 
 def load_list(text: str, digest: str) -> List[FileEntry]:
-    """Parse a layer's list, and verify it against ``digest`` and the rules for paths."""
+    """Parse a layer's list; verify it against ``digest`` and the rules for paths."""
     try:
         entries = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in json.loads(text)]
         found = tree_digest(entries)
@@ -253,11 +253,11 @@ def load_list(text: str, digest: str) -> List[FileEntry]:
 def validate_entries(entries: Iterable[FileEntry], digest: str) -> None:
     """Raise :class:`ManifestError` for hostile trees.
 
-    Paths may not be absolute, duplicate, reserved, a file and a folder at once, or contain ``..``,
-    backslashes or control characters; modes must be 0644 or 0755.
+    A path must not be absolute, duplicate, reserved, or both a file and a folder. It must not
+    contain ``..``, backslashes or control characters. Modes must be 0644 or 0755.
     """
     seen: Set[str] = set()
-    folders: Set[str] = set()  # valid, and not files: entries are sorted, a file comes first
+    folders: Set[str] = set()  # valid, and not files: entries are sorted, so a file comes first
     for entry in sorted(entries):
         folder, _, name = entry.path.rpartition("/")
         bad = (
@@ -273,7 +273,7 @@ def validate_entries(entries: Iterable[FileEntry], digest: str) -> None:
                 f"layer {digest[:12]} lists {entry.path!r}, which is not allowed in a bundle"
             )
         seen.add(entry.path)
-        if "/" in folder:  # at the top some names are reserved
+        if "/" in folder:  # at the top level some names are reserved
             folders.add(folder)
 
 
@@ -283,8 +283,8 @@ def _parents(path: str) -> List[str]:
 
 
 def is_valid_path(path: str) -> bool:
-    """Whether a layer may contain a file of that path."""
-    parts = path.split("/")  # called for every file of a release, so no loops
+    """Whether a layer may contain a file with this path."""
+    parts = path.split("/")  # without loops, because this runs for every file of a release
     return not (
         not _ODD_PARTS.isdisjoint(parts)
         or _ODD_CHARACTER.search(path)

@@ -1,4 +1,4 @@
-"""Reading a bundle: its bytes are verified against its digests before they are used."""
+"""Reads a bundle; its bytes are verified against its digests before they are used."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .seal import DamagedError, validate_seal
 _SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
 _DEPTHS = {"layers": (2,), "runtime": (2, 3, 4)}  # allowed number of parts of a path, by the first
 _CHUNK = 1 << 20
-_IN_MEMORY = 32 << 20  # bytes up to which a layer's archive is read at once
-_LARGE = 8 << 20  # bytes from which on a file is read in pieces
+_IN_MEMORY = 32 << 20  # bytes; a larger archive of a layer is not read into memory
+_LARGE = 8 << 20  # bytes; a larger file is read in pieces
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -31,14 +31,14 @@ _BROKEN = (
     struct.error,
 )
 
-# A file's bytes, or its pieces if it is large; these are verified again while they are read.
+# A file's bytes, or the pieces of a large file, which are verified again while they are read.
 Content = Union[bytes, Iterable[bytes]]
 
 
 class Slice(io.RawIOBase):
-    """A part of a file as a file of its own, for the archives inside the archive.
+    """A part of a file as a separate file, for the archives inside the archive.
 
-    It does not move the file's own position, which processes share.
+    It does not move the file's own position, because processes share it.
     """
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
@@ -68,10 +68,10 @@ class Slice(io.RawIOBase):
 
 
 class BundleFile:
-    """A bundle opened for reading; a context manager.
+    """A bundle opened for reading; use it as a context manager.
 
     Opening validates the member names and the manifest. :meth:`entries` and :meth:`files` verify
-    what they return, :meth:`verify` everything.
+    what they return, and :meth:`verify` verifies everything.
     """
 
     def __init__(self, path: Path) -> None:
@@ -108,13 +108,13 @@ class BundleFile:
         return {name[len("runtime/") :]: self.read(name) for name in sorted(names)}
 
     def layer(self, digest: str) -> Layer:
-        """Return the layer of that digest."""
+        """Return the layer with this digest."""
         return next(layer for layer in self.manifest.layers if layer.sha256 == digest)
 
     def entries(self, digest: str, text: str = "") -> List[FileEntry]:
-        """Return a layer's verified file list, which must have the size that the manifest says.
+        """Return a layer's verified file list, which must have the size given in the manifest.
 
-        ``text`` is the list's JSON if the caller has read it already.
+        ``text`` is the list's JSON, if the caller has already read it.
         """
         entries = load_list(text or self.list_text(digest), digest)
         layer = self.layer(digest)
@@ -134,9 +134,9 @@ class BundleFile:
             raise DamagedError(f"{self.path} is damaged: the list of layer {digest[:12]}") from None
 
     def archive(self, digest: str, *, held: bool = False) -> BinaryIO:
-        """Return a layer's archive as a file; with ``held``, one that is not large is read into memory.
+        """Return a layer's archive as a file; with ``held``, one that is not large is in memory.
 
-        That makes reading many small files faster, and costs memory for each caller.
+        Memory makes reading many small files faster, but each caller needs its own copy.
         """
         name = f"layers/{digest}.zip"
         start, size = self._place(name)
@@ -181,10 +181,10 @@ class BundleFile:
         )
 
     def verify(self) -> None:
-        """Read everything: the seal, the runtime, ``__main__.py``, and every file of every layer.
+        """Read and verify the seal, the runtime, ``__main__.py``, and every file of every layer.
 
-        The runtime's sources must have the digest that the manifest says; ``__main__.py`` must be
-        the one that this version of the runtime writes.
+        The runtime's sources must have the digest given in the manifest. ``__main__.py`` must be
+        identical to the one that this version of the runtime writes.
         """
         validate_seal(self.path)
         runtime = self.runtime()
@@ -206,7 +206,7 @@ def layer_files(
 ) -> Iterator[Tuple[FileEntry, Content]]:
     """Yield the verified files of a layer's archive, which must contain exactly ``entries``.
 
-    Of files with equal content, only the first must be in the archive.
+    For files with equal content, only the first one must be in the archive.
     """
     try:
         with zipfile.ZipFile(archive) as layer:
@@ -229,7 +229,7 @@ def layer_files(
 
 
 def _sources(entries: List[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:
-    """Return for each listed path the member with its content: itself, or the first of equal content."""
+    """Map each listed path to the member with its content: itself or the first of equal content."""
     first: Dict[str, str] = {}
     return {
         entry.path: entry.path if entry.path in infos else first.get(entry.sha256, entry.path)
@@ -239,7 +239,7 @@ def _sources(entries: List[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dic
 
 
 def _small(archive: BinaryIO, info: zipfile.ZipInfo, entry: FileEntry, what: str) -> bytes:
-    """Return a small file's bytes, verified; a ``ZipExtFile`` for each would take most of the time."""
+    """Return a small file's bytes, verified, without a ``ZipExtFile``, which would be slow."""
     archive.seek(info.header_offset)
     header = archive.read(30)
     if len(header) != 30 or header[:4] != b"PK\x03\x04":
@@ -257,7 +257,7 @@ def _small(archive: BinaryIO, info: zipfile.ZipInfo, entry: FileEntry, what: str
 
 
 def _content(layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str) -> Content:
-    """Return a large file's pieces, which are verified here and again while they are read."""
+    """Return a large file's pieces, which are verified now and again while they are read."""
     for _ in _pieces(layer, info, entry, what):
         pass
     return _pieces(layer, info, entry, what)
@@ -266,7 +266,7 @@ def _content(layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, wh
 def _pieces(
     layer: zipfile.ZipFile, info: zipfile.ZipInfo, entry: FileEntry, what: str
 ) -> Iterator[bytes]:
-    """Yield a member piece by piece, and never more than its listed size."""
+    """Yield a member in pieces, and at most its listed size."""
     digest, left = hashlib.sha256(), entry.size
     with layer.open(info) as member:
         while left > 0:

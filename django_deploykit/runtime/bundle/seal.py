@@ -1,7 +1,8 @@
-"""The seal: a bundle ends in the ZIP comment ``deploykit-seal:`` and the SHA-256 of every byte before it.
+"""The seal of a bundle: a ZIP comment with the SHA-256 of all bytes before it.
 
-It detects damage anywhere in the file; against attackers there are the tree digests, and signatures
-if a host requires them. This module imports nothing slow, because the check starts before all else.
+The comment is ``deploykit-seal:`` and the digest. It detects damage anywhere in the file. Tree
+digests, and signatures if a host requires them, protect against attackers. This module imports
+nothing slow, because the seal is checked first.
 """
 
 from __future__ import annotations

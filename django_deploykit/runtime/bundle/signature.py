@@ -1,6 +1,6 @@
 """Signatures of bundles, and which signers this host allows.
 
-``FILE.sig`` beside a bundle is a statement and an SSH signature of it::
+A file ``FILE.sig`` next to a bundle contains a statement and an SSH signature of it::
 
     django-deploykit bundle 1
     project shop
@@ -10,13 +10,13 @@
     -----BEGIN SSH SIGNATURE-----
     ...
 
-``manifest`` is the SHA-256 of ``manifest.json``, which names every layer by its digest and so every
-file, and the runtime; a host that received only layers verifies a release with it. ``bundle`` is the
-SHA-256 of the whole file, to verify the file before it runs.
+``manifest`` is the SHA-256 of ``manifest.json``, which contains the digests of the runtime and of
+every layer, and so of every file. A host that only received layers verifies a release with it.
+``bundle`` is the SHA-256 of the whole file, for verifying the file before it runs.
 
-A host requires signatures if root created ``/etc/<app>/allowed_signers``, in ssh-keygen's format;
-``revoked_signers`` beside it may list keys that are no longer valid. Root's helper enforces the same
-rules with code of its own (``supervisors/root_helper.py``): change both together.
+A host requires signatures if root created ``/etc/<app>/allowed_signers``, in ssh-keygen's format.
+``revoked_signers`` next to it may list keys that are no longer valid. Root's helper enforces the
+same rules with its own code (``supervisors/root_helper.py``): change both together.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PATTERN = (
 
 
 class SignatureError(DeployKitError):
-    """A bundle without a signature that is valid here."""
+    """A bundle without a signature that is valid on this host."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Signature:
     armor: str
 
     def dumps(self) -> str:
-        """Return the content of ``FILE.sig``."""
+        """Return the contents of ``FILE.sig``."""
         return self.statement.text() + self.armor
 
 
@@ -89,7 +89,7 @@ def make_statement(manifest: Manifest, bundle: str) -> Statement:
 
 
 def parse(text: str) -> Signature:
-    """Parse the text of a ``FILE.sig``; raises :class:`SignatureError` for anything else."""
+    """Parse the text of a ``FILE.sig``; raises :class:`SignatureError` if it is not valid."""
     match = re.match(PATTERN, text)
     if match is None:
         raise SignatureError(
@@ -105,7 +105,7 @@ def signature_path(path: Path) -> Path:
 
 
 def read_signature(path: Path) -> str:
-    """Return the text of a bundle's signature, "" if there is none."""
+    """Return the text of a bundle's signature, or an empty string if there is none."""
     try:
         return read_regular(signature_path(path), LONGEST)
     except FileNotFoundError:
@@ -123,7 +123,7 @@ def store(release: Path, text: str) -> None:
 
 
 def read_release_signature(release: Path) -> str:
-    """Return the text of a staged release's signature, "" if there is none."""
+    """Return the text of a staged release's signature, or an empty string if there is none."""
     try:
         return read_regular(release_signature_path(release), LONGEST)
     except FileNotFoundError:
@@ -131,22 +131,22 @@ def read_release_signature(release: Path) -> str:
 
 
 def signers_path(site: Site) -> Path:
-    """Return the path of root's list of the keys that may sign for a site."""
+    """Return the path of the list of signers that root allows for a site."""
     return site.etc / "allowed_signers"
 
 
 def is_required(site: Site) -> bool:
-    """Whether the host requires signatures; it does too if the list is not readable."""
+    """Whether the host requires signatures, also if its list of signers is not readable."""
     return os.path.lexists(signers_path(site))
 
 
 def verify_bundle(
     site: Site, manifest: Manifest, text: str, *, when: Optional[float] = None
 ) -> str:
-    """Return the name of a bundle's signer, "" if the host requires no signatures.
+    """Return the name of a bundle's signer, or an empty string if the host requires no signatures.
 
-    ``text`` is its ``FILE.sig``, "" for none. The key must have been valid at ``when``, seconds since
-    the epoch, by default now. Raises :class:`SignatureError`.
+    ``text`` is the contents of its ``FILE.sig``, or an empty string. The key must have been valid
+    at ``when``, in seconds since the epoch, by default now. Raises :class:`SignatureError`.
     """
     if not is_required(site):
         return ""
@@ -169,10 +169,10 @@ def verify_bundle(
 
 
 def verify_release(site: Site, release: str, manifest: Manifest) -> str:
-    """Verify a staged release with its own signature, as of the time when that was stored.
+    """Verify a staged release's own signature, as of the time when that was stored.
 
-    So a key that has expired since does not prevent a rollback; one that was removed from the list
-    or revoked does. Returns the signer's name, as :func:`verify_bundle` does.
+    So a key that has expired since then does not prevent a rollback, but a key that was revoked or
+    removed from the list does. Returns the signer's name, as :func:`verify_bundle` does.
     """
     folder = site.releases / release
     text = read_release_signature(folder)
@@ -182,7 +182,7 @@ def verify_release(site: Site, release: str, manifest: Manifest) -> str:
 
 
 def validate_file(path: Path, signature: Signature) -> None:
-    """Raise :class:`SignatureError` unless the file is the signed one."""
+    """Raise :class:`SignatureError` unless this is the signed file."""
     if hash_file(path) != signature.statement.bundle:
         raise SignatureError(
             f"{path} is not the file that was signed", "Copy it again from where it was built."
@@ -231,7 +231,7 @@ _USE_LISTED = "Sign with a key from that list, or let root add this one."
 
 
 def _run_keygen(signature: Signature, verb: str, *words: str) -> Tuple[int, str]:
-    """Run ssh-keygen on a signature; returns its exit code and its output, or its errors if it failed."""
+    """Run ssh-keygen on a signature; return its exit code and its output, or errors on failure."""
     command: List[str] = ["ssh-keygen", "-Y", verb, *words]
     done = subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""Prints a process's log, and follows it while it grows."""
+"""Prints a process's log, and optionally follows it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import List
 from ..base.printable import printable
 from ..supervisors.base import Supervisor
 
-_WINDOW = 500  # lines looked at each time
+_WINDOW = 500  # lines read each time
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
@@ -22,10 +22,10 @@ def follow(
     forever: bool,
     escaped: bool = False,
 ) -> int:
-    """Print the last lines; with ``forever`` also new ones, until Ctrl-C or until nobody reads.
+    """Print the last lines. With ``forever``, also print new ones until Ctrl-C or a hang-up.
 
-    On a terminal (``escaped``: on one of the caller) control characters are escaped, because
-    visitors can write them into the log. Pipes and files get the log unchanged.
+    Visitors can write control characters into a log, so these are escaped on a terminal, or with
+    ``escaped`` (the caller has a terminal). Pipes and files get the log unchanged.
     """
     shown = visible if escaped or sys.stdout.isatty() else str
     seen = supervisor.log(release, process, _WINDOW)
@@ -42,7 +42,7 @@ def follow(
 
 
 def visible(line: str) -> str:
-    r"""Return a line without its colours, and with every other control character escaped out.
+    r"""Return a line without its colours, and with all other control characters escaped.
 
     >>> visible("\x1b[31mred\x1b[0m\tand \x1b[2Jgone\x07")
     'red\tand \\x1b[2Jgone\\x07'
@@ -51,17 +51,18 @@ def visible(line: str) -> str:
 
 
 def unread(descriptor: int, seconds: float) -> bool:
-    """Wait; return whether the other side of a pipe or socket was closed, at once if it was.
+    """Wait up to ``seconds``; return whether the other end of a pipe or socket was closed.
 
-    While a log does not grow, nothing is written that could fail.
+    Returns at once when it closes. This is needed because while a log does not grow, there is no
+    write that could fail.
     """
     poller = select.poll()
-    poller.register(descriptor, 0)  # poll reports errors and hang-ups in any case
+    poller.register(descriptor, 0)  # poll always reports errors and hang-ups
     return bool(poller.poll(seconds * 1000))
 
 
 def new_lines(before: List[str], now: List[str]) -> List[str]:
-    """Return the lines that ``now`` has after ``before``; both are ends of one growing log.
+    """Return the lines that were added after ``before``; both are ends of the same growing log.
 
     >>> new_lines(["a", "b"], ["b", "c"])
     ['c']

@@ -1,4 +1,4 @@
-"""The command line of a host: ``./shop.pyz deploykit VERB …``, or the runtime that a controller sent."""
+"""The host's command line: ``./shop.pyz deploykit VERB …``, or the runtime sent by a controller."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .verbs import all_verbs, find_verb
 def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int:
     """Run a verb and return its exit code.
 
-    ``path`` is what this process runs from: a bundle, or a runtime archive that a controller sent.
+    ``path`` is the file that this process runs from: a bundle, or a runtime archive.
     """
     options = parse(arguments, in_bundle=in_bundle)
     verb = find_verb(options.verb)
     assert verb is not None
-    # Errors of a verb that prints text stay out of that text.
+    # Keep errors out of the output of a verb that prints text.
     person = sys.stdout.isatty() or verb.prints_text
     voice = Voice(person=person and not options.json)
     try:
@@ -59,15 +59,15 @@ def _run(verb: Verb, run: Invocation) -> int:
 
 
 def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Namespace:
-    """Return the options of a verb; ends the process where they are wrong, as argparse does."""
+    """Parse a verb's options; on an error, end the process with argparse's message."""
     name = arguments[0] if arguments else ""
     return verb_parser(name, in_bundle=in_bundle).parse_args(list(arguments))
 
 
 def verb_parser(name: str, *, in_bundle: bool = True) -> argparse.ArgumentParser:
-    """Return the parser. With a verb's name it knows only that verb: making all of them is slow.
+    """Return the parser. With a verb's name it only knows that verb: adding all verbs is slow.
 
-    Outside of a bundle there is no project whose folder ``--root`` could default to.
+    Outside of a bundle there is no project name that ``--root`` could be derived from.
     """
     parser = argparse.ArgumentParser(
         prog="deploykit", description="Host verbs of django-deploykit."

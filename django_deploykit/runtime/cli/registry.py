@@ -1,6 +1,6 @@
-"""The registry of host verbs: a verb is one decorated function in a module of ``verbs``.
+"""The registry of host verbs. A verb is a decorated function in a module of ``verbs``.
 
-The function gets an :class:`Invocation`. Its decorator says what callers see of it::
+The function gets an :class:`Invocation`. Its decorator declares what callers see::
 
     @verb(STAGE, "build a release from its layers", RELEASE, changes_site=True)
     def stage(run: Invocation) -> StageResult: ...
@@ -27,9 +27,9 @@ Argument = Callable[[argparse.ArgumentParser], object]
 
 @dataclass(frozen=True)
 class Invocation:
-    """A verb as it was called; ``path`` is the bundle or the runtime archive that runs.
+    """A call of a verb; ``path`` is the bundle or the runtime archive that runs.
 
-    ``call_verb`` runs another verb from its arguments and returns its exit code.
+    ``call_verb`` runs another verb with the given arguments and returns its exit code.
     """
 
     options: argparse.Namespace
@@ -39,7 +39,7 @@ class Invocation:
 
     @property
     def root(self) -> Path:
-        """The site's folder: the one named, else that of the bundle's project below /srv."""
+        """The site's folder: the named one, else the folder of the bundle's project in /srv."""
         if self.options.root:
             return Path(self.options.root)
         with BundleFile(self.path) as bundle:
@@ -58,11 +58,11 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb and how it is treated.
+    """A verb and its properties.
 
-    ``prints_text``: its standard output is text of its own, and its result an exit code.
-    ``own_input``: it reads standard input; elsewhere a line there interrupts the verb.
-    ``changes_site``: such verbs run one after the other. ``listed``: people are shown it.
+    ``prints_text``: its standard output is its own text, and its result is an exit code.
+    ``own_input``: the verb reads standard input. For other verbs, a line on standard input
+    interrupts them. ``changes_site``: only one such verb runs at a time. ``listed``: people see it.
     """
 
     name: str
@@ -122,19 +122,19 @@ def text_verb(
 
 
 def argument(*names: str, **options: Any) -> Argument:
-    """Return an argument of a verb, given as :meth:`argparse.ArgumentParser.add_argument` takes it."""
+    """Return a verb's argument, as for :meth:`argparse.ArgumentParser.add_argument`."""
     return lambda parser: parser.add_argument(*names, **options)
 
 
 def release_id(text: str) -> str:
-    """Return a release id; argparse's error where it is none."""
+    """Return a release id; raise argparse's error if the text is not one."""
     if not valid_release_id(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a release id")
     return text
 
 
 def digest(text: str) -> str:
-    """Return a layer's digest; argparse's error where it is none."""
+    """Return a layer's digest; raise argparse's error if the text is not one."""
     if not valid_digest(text):
         raise argparse.ArgumentTypeError("not a digest")
     return text
@@ -147,7 +147,7 @@ PYTHON = argument("--python", default="", help="the version that a bundle needs,
 
 
 def live_of(site: Site, named: Optional[str]) -> str:
-    """Return the release that is named, else the live one."""
+    """Return the named release, or the live one if none is named."""
     from ..base.site import live_release
 
     found = named or live_release(site)

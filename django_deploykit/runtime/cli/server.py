@@ -1,12 +1,13 @@
-"""Runs many verbs from one process: a controller starts Python and opens a channel once per host.
+"""Runs many verbs from one process, so that a controller starts Python only once on each host.
 
-Standard input holds lines of JSON: ``{"call": 1, "words": ["stage", …]}`` starts a verb,
-``{"call": 1, "size": 5}`` and five bytes are part of its standard input, ``{"call": 1, "end": true}``
-ends that. Standard output holds ``ready``, then lines that begin with their kind and the number of
-their call: ``o1 …`` is a line of the verb's output, ``e1 …`` of its errors, ``x1 0`` its exit code.
+Standard input contains lines of JSON. ``{"call": 1, "words": ["stage", …]}`` starts a verb.
+``{"call": 1, "size": 5}`` and the next five bytes are part of its standard input, and
+``{"call": 1, "end": true}`` ends that input. Standard output contains ``ready``, then lines that
+start with a letter and the call's number: ``o1 …`` is a line of the verb's output, ``e1 …`` a line
+of its errors, and ``x1 0`` its exit code.
 
-Every verb runs in a child process with pipes of its own, exactly as by hand. It continues if this
-process, or the connection, ends.
+Every verb runs in a child process with its own pipes, as if it was started by hand. It continues if
+this process or the connection ends.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import Callable, Dict, List, Optional
 
 from ..base.patience import SILENCE
 
-_IDLE = 900.0  # seconds without a message and without a verb, after which this process ends
-_BREATH = 0.02  # seconds without a message, after which modules that verbs need are loaded
+_IDLE = 900.0  # seconds without a message or a running verb, after which this process ends
+_BREATH = 0.02  # seconds without a message, after which modules for later verbs are loaded
 _PIECE = 1 << 16
 _LONGEST_LINE = 1 << 20
 Run = Callable[[List[str]], int]
@@ -31,7 +32,7 @@ Run = Callable[[List[str]], int]
 
 @dataclass
 class _Call:
-    """A verb that runs: its process, the end of its input, and its outputs by descriptor."""
+    """A running verb: its process, the write end of its input, and its outputs by descriptor."""
 
     pid: int
     input: int
@@ -40,12 +41,12 @@ class _Call:
 
 
 def serve(run: Run) -> int:
-    """Serve on standard input and output; returns the exit code."""
+    """Run verbs from standard input and output; return the exit code."""
     return VerbServer(run).loop(_preload)
 
 
 def _preload() -> None:
-    """Load modules that verbs import later, once for all of them."""
+    """Load the modules that verbs import later, once for all of them."""
     import http.client  # noqa: F401
 
     from ..deploy import project_commands  # noqa: F401
@@ -54,18 +55,18 @@ def _preload() -> None:
 
 
 class VerbServer:
-    """Runs verbs until its input ends; ``run`` does one, in a child, and returns its exit code."""
+    """Runs verbs until its input ends; ``run`` runs one in a child and returns its exit code."""
 
     def __init__(self, run: Run, source: int = 0, sink: int = 1) -> None:
         self._run, self._source, self._sink = run, source, sink
         self._calls: Dict[str, _Call] = {}
         self._rest = b""
-        self._to: Optional[str] = None  # whose input comes next
-        self._left = 0  # how many bytes of it
+        self._to: Optional[str] = None  # the call that the next input belongs to
+        self._left = 0  # the remaining bytes of that input
         self._listening = True
 
     def loop(self, preload: Callable[[], None] = lambda: None) -> int:
-        """Serve until the input ends; verbs that still run continue without this process."""
+        """Serve until the input ends; verbs that still run then continue without this process."""
         self._write(b"ready\n")
         patience: float = _BREATH
         while True:
@@ -84,7 +85,7 @@ class VerbServer:
                 return 0
 
     def _read(self) -> bool:
-        """Read what was sent; return False at its end."""
+        """Read available input; return False at its end."""
         piece = os.read(self._source, _PIECE)
         self._rest += piece
         while self._rest:
@@ -127,10 +128,10 @@ class VerbServer:
     def _run_child(
         self, words: List[str], own: "tuple[int, int, int]", others: "tuple[int, ...]"
     ) -> None:
-        """Run a verb in this process, which is the child, and exit."""
+        """Run a verb in this process, a new child, and exit."""
         code = 1
         try:
-            # A pipe never ends while another process has its other end open.
+            # The reader of a pipe never sees its end while another process has the write end open.
             for fd in (*others, *self._open_pipes()):
                 os.close(fd)
             for number, fd in enumerate(own):
@@ -155,7 +156,7 @@ class VerbServer:
         return [fd for call in calls for fd in (call.input, *call.outputs) if fd >= 0]
 
     def _give(self, key: str, data: bytes) -> None:
-        """Pass input to a verb; drop it if the verb has ended or reads no more."""
+        """Pass input to a verb; drop it if the verb has ended or does not read any more."""
         call = self._calls.get(key)
         if call is None or call.input < 0:
             return
@@ -193,7 +194,7 @@ class VerbServer:
         self._write(f"x{key} {os.waitstatus_to_exitcode(status)}\n".encode("ascii"))
 
     def _write(self, data: bytes) -> None:
-        """Write, until the controller is gone or has not read for long."""
+        """Write, unless the controller is gone or has not read for a long time."""
         while data and self._listening:
             try:
                 if not select.select([], [self._sink], [], SILENCE)[1]:

@@ -1,4 +1,4 @@
-"""The facts of this host that a plan is made from."""
+"""Collects the facts about this host that a plan is made from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..wire.journal import last_good, read_journal
 
 
 def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
-    """Return the facts; reads only, and works on a host that is not set up.
+    """Return the facts. This only reads, and also works on a host that is not set up.
 
     ``python`` is the version that a bundle needs. Without it, the configuration is not read.
     """
@@ -41,7 +41,7 @@ def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
     site = load_site(root)
     supervisor = supervisor_of(site, program)
     found = _site_facts(bare, site, supervisor)
-    if not python:  # a way back needs no configuration
+    if not python:  # a rollback does not need the configuration
         return found
     keys, drift, processes = _configuration(site, supervisor)
     return replace(found, keys=keys, drift=drift, processes=processes)
@@ -71,7 +71,7 @@ def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFact
 
 
 def lock_owner(site: Site) -> Optional[LockOwner]:
-    """Return who holds the deploy lock now, None where it is free."""
+    """Return who holds the deploy lock, or None if nobody does."""
     found = deploy_lock.holder(site.root / "lock")
     if found is None:
         return None
@@ -83,9 +83,9 @@ def lock_owner(site: Site) -> Optional[LockOwner]:
 def _configuration(
     site: Site, supervisor: Supervisor
 ) -> Tuple[Tuple[str, ...], Tuple[str, ...], Optional[Tuple[str, ...]]]:
-    """Return option names, how units differ from what they should be, processes with units.
+    """Return the option names, the changed units, and the processes that have units.
 
-    The processes are None where the host needs no units.
+    The processes are None if the host does not need units.
     """
     from ..supervisors.systemd import SystemdSupervisor
 
@@ -95,12 +95,12 @@ def _configuration(
 
 
 def drift(site: Site, supervisor: Supervisor) -> Tuple[str, ...]:
-    """Return how this host's units differ from what they should be."""
+    """Return how this host's units differ from the ones that setup would install."""
     return _configuration(site, supervisor)[1]
 
 
 def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
-    """Return app and static layers of staged releases, the newest first: what a delta can start from."""
+    """Return the layers of staged releases that a delta can start from, newest first."""
     return tuple(
         BaseLayer(layer.kind, layer.sha256, manifest.release_id)
         for manifest in reversed(prune.staged_manifests(site))
@@ -135,7 +135,11 @@ def _user_name(uid: int) -> str:
 
 
 def validate_root(root: Path) -> None:
-    """Raise where this user cannot write to a site's folder, or would leave files of root there."""
+    """Raise an error if this user cannot write to the site's folder.
+
+    Also raise one if the user is root and the folder is not root's, because root-owned files would
+    be left in it.
+    """
     owner = root.stat().st_uid
     if os.geteuid() == 0 and owner != 0:
         name = _user_name(owner)

@@ -1,4 +1,4 @@
-"""Putting a bundle live by hand, on the host itself: a release without a controller."""
+"""Installs a bundle by hand on the host itself: a release without a controller."""
 
 from __future__ import annotations
 
@@ -68,23 +68,23 @@ class Target(StageHost, Protocol):
         """Return what a plan needs to know."""
 
     def lock(self) -> ContextManager[None]:
-        """Hold the deploy lock, and be the only process that changes the site."""
+        """Hold the deploy lock. No other process changes the site in the meantime."""
 
     def add_layers(self) -> None:
-        """Extract the bundle's layers that are not in the store."""
+        """Extract the bundle's layers that are missing from the store."""
 
     def stage(self) -> Sequence[str]:
         """Build the release; return the layers that are damaged or missing."""
 
     def switch(self, release: str) -> None:
-        """Let the release take over."""
+        """Switch to the release."""
 
     def prune(self) -> Sequence[str]:
         """Remove old releases; return their ids."""
 
 
 def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[InstallResult, Plan]:
-    """Put this bundle live; with ``--plan`` only return the plan."""
+    """Install this bundle; with ``--plan``, only return the plan."""
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     site = load_site(options.root or Path("/srv") / manifest.project)
@@ -119,7 +119,7 @@ def show_plan(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
 
 
 class Installation:
-    """One walk of a plan on this host, by the stages that a controller's release has, too."""
+    """Runs a plan on this host, using the same stages as a release from a controller."""
 
     def __init__(self, here: Target, plan: Plan, caller: Caller) -> None:
         self.here, self.plan, self.caller = here, plan, caller
@@ -138,7 +138,7 @@ class Installation:
         }
 
     def run(self) -> None:
-        """Carry out what follows the lock."""
+        """Run the steps after the lock."""
         walk(self.plan.split("lock")[1], dict.fromkeys(self._work, self._carry_out))
 
     def _carry_out(self, step: Step) -> None:
@@ -160,7 +160,7 @@ class Installation:
     def _stage(self, step: Step) -> str:
         def stage(_: StageHost) -> None:
             if self.here.stage():
-                self.here.add_layers()  # damaged ones were set aside
+                self.here.add_layers()  # stage() moved the damaged ones away
                 if self.here.stage():
                     raise DeployKitError("layers are still damaged", "Check this host's disk.")
 
@@ -177,7 +177,7 @@ class Installation:
 
 
 def carry_out(here: Target, make_plan: Callable[[], Plan], caller: Caller) -> InstallResult:
-    """Take the deploy lock, plan, and walk the plan."""
+    """Take the deploy lock, make the plan, and run it."""
     with ExitStack() as stack:
 
         def lock(_: Step) -> None:
@@ -191,7 +191,7 @@ def carry_out(here: Target, make_plan: Callable[[], Plan], caller: Caller) -> In
 
 
 class Here:
-    """This host, by the functions that a controller calls as verbs."""
+    """This host. It calls the functions that a controller calls as verbs."""
 
     def __init__(
         self, site: Site, path: Path, manifest: Manifest, wait: float, voice: Voice
@@ -210,7 +210,7 @@ class Here:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the deploy lock, and be the only process that changes the site."""
+        """Hold the deploy lock. No other process changes the site in the meantime."""
         owner = {"owner": self._owner, "what": f"installing {self.manifest.commit[:12]}"}
 
         def show(text: str) -> None:
@@ -228,7 +228,7 @@ class Here:
         return live_release(self.site)
 
     def add_layers(self) -> None:
-        """Extract the bundle's layers that are not in the store."""
+        """Extract the bundle's layers that are missing from the store."""
         store = self.site.store
         prune.sweep_leftovers(self.site)
         missing = [
@@ -253,17 +253,17 @@ class Here:
         return project_commands.check(self.site, release, self._program)
 
     def kin(self, release: str) -> KinResult:
-        """Compare a release's migrations with those of the live one."""
+        """Compare a release's migrations with the live release's."""
         return project_commands.kin(self.site, live_release(self.site) or "", release)
 
     def migrate(self, release: str, databases: Sequence[str]) -> None:
-        """Run a release's migrations, and write it to the journal."""
+        """Run a release's migrations, and journal it."""
         project_commands.migrate(
             self.site, release, databases, self._program, self._owner, self._voice.emit
         )
 
     def switch(self, release: str) -> None:
-        """Let the release take over."""
+        """Switch to the release."""
         live = live_release(self.site)
         change = Change(release, live, "release", self._owner, self.manifest.commit)
         switch(self.site, self._supervisor, change, self._voice.emit)
@@ -274,10 +274,12 @@ class Here:
 
 
 def find_signature(path: Path, site: Site, manifest: Manifest) -> str:
-    """Return the signature beside the bundle if it is valid, checked where the host requires one.
+    """Return the text of the signature file next to the bundle, or an empty string.
 
-    This is for bundles that were mixed up or are out of date. A hostile bundle would not run these
-    lines: before that, root's helper verifies the file (``deploykit-APP verify FILE``).
+    If the host requires signatures, a missing or invalid one is an error. Otherwise it is only used
+    if its statement matches the bundle.
+    This detects bundles that were mixed up or are out of date. A hostile bundle would not run this
+    code: before it runs, root's helper verifies the file (``deploykit-APP verify FILE``).
     """
     text = signature.read_signature(path)
     if signature.is_required(site):

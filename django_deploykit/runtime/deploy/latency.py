@@ -1,4 +1,4 @@
-"""Measures the live site during a switch: one request after the other, until the caller ends it."""
+"""Measures the live site during a switch, one request after another, until the caller ends it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ..base.site import Site
 from ..wire.events import Emit
 from ..wire.operating import Watching, WatchResult
 
-_PAUSE = 0.02  # seconds between the begins of two requests
+_PAUSE = 0.02  # seconds between the starts of two requests
 _TIMEOUT = 10.0
-_LONGEST = 900.0  # the probe ends by then, even if a lost caller never closed the stream
+_LONGEST = 900.0  # seconds; the probe ends then even if a lost caller never closed the stream
 
-Row = Tuple[float, float, bool]  # Unix seconds, seconds until the response, whether it was good
+Row = Tuple[float, float, bool]  # Unix time, seconds until the response, whether it was good
 
 
 def usable(site: Site, hosts: Sequence[str]) -> str:
-    """Return the first Host header that gets a good response, or the first of all."""
+    """Return the first Host header that gets a good response, or the first one if none does."""
     for host in hosts[:3]:
         if not response_problem(
             ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT), site.health, host
@@ -30,7 +30,7 @@ def usable(site: Site, hosts: Sequence[str]) -> str:
 
 
 def watch(site: Site, host: str, until: int, emit: Emit) -> WatchResult:
-    """Ask the health path through the live address until the file descriptor ``until`` closes."""
+    """Request the health path through the live address until the descriptor ``until`` closes."""
     rows: List[Row] = []
     begun = time.monotonic()
     emit(Watching(time.time()))
@@ -44,13 +44,13 @@ def watch(site: Site, host: str, until: int, emit: Emit) -> WatchResult:
 
 
 def _closed(descriptor: int, patience: float) -> bool:
-    """Wait; return whether the other end closed the stream."""
+    """Wait up to ``patience`` seconds; return whether the other end closed the stream."""
     ready, _, _ = select.select([descriptor], [], [], patience)
     return bool(ready) and not os.read(descriptor, 4096)
 
 
 def summary(rows: Sequence[Row]) -> WatchResult:
-    """Return figures of the requests; times in seconds, percentiles by nearest rank.
+    """Return statistics of the requests; times in seconds, percentiles by nearest rank.
 
     >>> summary([(0.0, 0.25, True), (1.0, 0.75, False)]).p50
     0.25
@@ -67,7 +67,7 @@ def summary(rows: Sequence[Row]) -> WatchResult:
 
 
 def rank(ordered: Sequence[float], share: float) -> float:
-    """Return the value that a share of the ordered values does not exceed; 0 if there are none."""
+    """Return the percentile ``share`` of the ordered values by nearest rank, or 0 for no values."""
     if not ordered:
         return 0.0
     return ordered[max(0, -(-int(share * 1000 * len(ordered)) // 1000) - 1)]

@@ -1,4 +1,4 @@
-"""What a release's check reports about migrations, and what follows from it (pure)."""
+"""Reads what a release's check reports about migrations, and decides what to do (pure)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 from ..wire.reports import DeployCheckReport, ReportedMigration
 
-_MOST = 20  # pending migrations of a database that are listed one by one
+_MOST = 20  # the most pending migrations of a database that are listed one by one
 
 
 @dataclass(frozen=True)
 class PendingMigration:
-    """A migration that has not run; ``breaking`` says which operations break running code, and why."""
+    """A pending migration; ``breaking`` says which operations break running code, and why."""
 
     app: str
     name: str
@@ -23,10 +23,10 @@ class PendingMigration:
 
 @dataclass(frozen=True)
 class Database:
-    """A database as one host's check saw it; ``place`` is the same where two hosts share it.
+    """A database as seen by one host's check; ``place`` is equal for hosts that share a database.
 
-    ``unknown`` are migrations that ran but are not in the release, as ``shop.0003_price``; ``back``
-    is by app the last migration that the release has.
+    ``unknown`` are applied migrations that are not in the release, such as ``shop.0003_price``.
+    ``back`` maps each of their apps to the last migration that the release has.
     """
 
     alias: str
@@ -63,9 +63,9 @@ def _pending(row: ReportedMigration) -> PendingMigration:
 def databases_to_migrate(
     databases: Mapping[str, Sequence[Database]], order: Sequence[str]
 ) -> Dict[str, Tuple[Database, ...]]:
-    """Return by host the databases that it migrates, so that each is migrated once.
+    """Return the databases that each host migrates. Each database is migrated once.
 
-    ``order`` names the hosts that may migrate; the first that sees a database migrates it.
+    ``order`` names the hosts that may migrate. The first one that sees a database migrates it.
     """
     seen: Set[str] = set()
     result: Dict[str, Tuple[Database, ...]] = {}
@@ -78,9 +78,9 @@ def databases_to_migrate(
 
 
 def pending_lines(rows: Iterable[Database]) -> List[str]:
-    """Return the migrations that will run; where there are many, a line for each app.
+    """Return a line for each pending migration, or for each app if there are many.
 
-    There are many at a first release, where no table is in use yet.
+    There are many in a first release, when no table is in use yet.
     """
     lines = []
     for row in rows:
@@ -102,7 +102,7 @@ def _counted(count: int) -> str:
 
 
 def breaking_operations(rows: Iterable[Database]) -> List[str]:
-    """Return the operations that break the code that runs now, each once."""
+    """Return the operations that break the running code, without duplicates."""
     found = {
         f"{one.app}.{one.name}: {text}": None
         for row in rows
@@ -115,11 +115,12 @@ def breaking_operations(rows: Iterable[Database]) -> List[str]:
 def blocking_databases(
     rows: Sequence[Database], breaks: Mapping[str, bool], known: Sequence[str] = ()
 ) -> Tuple[Database, ...]:
-    """Return the databases whose applied migrations break the release, with only those apps.
+    """Return the databases with applied migrations that break the release, reduced to those apps.
 
-    ``breaks`` says of a migration whether it breaks older code, as the release that ran it reported;
-    one that is not in it counts as breaking. ``known`` are migrations that the live release does not
-    have either. An app is migrated back as a whole, so its harmless migrations are listed too.
+    ``breaks`` says whether a migration breaks older code, as reported by the release that ran it. A
+    migration that is missing from it counts as breaking. ``known`` are migrations that the live
+    release does not have either. An app is migrated back as a whole, so its harmless migrations are
+    listed too.
     """
     found = []
     for row in rows:
@@ -141,10 +142,10 @@ def app_of(name: str) -> str:
 
 
 def reverse_commands(command: str, rows: Iterable[Database]) -> List[str]:
-    """Return the commands that migrate each app back to what the older release has.
+    """Return the commands that migrate each app back to the older release's last migration.
 
-    ``command`` runs Django commands with the newer code: only that can reverse its migrations.
-    Apps of :func:`irreversible` are left out.
+    ``command`` runs Django commands with the newer code: only the newer code can reverse its
+    migrations. The apps of :func:`irreversible` are left out.
     """
     return [
         f"{command} migrate --database {row.alias} {app} {row.back[app]}"
@@ -155,7 +156,7 @@ def reverse_commands(command: str, rows: Iterable[Database]) -> List[str]:
 
 
 def irreversible(rows: Iterable[Database]) -> List[str]:
-    """Return the migrations of apps whose last migration the older release does not report.
+    """Return the migrations of apps for which the older release reports no last migration.
 
     It is never guessed: unapplying all migrations of an app would delete its tables.
     """

@@ -1,6 +1,6 @@
 """Plans as data: the steps of a release, a rollback, a setup or an install by hand.
 
-The tuple of steps is what ``--plan`` prints, what ``--json`` writes and what :func:`walk` executes.
+``--plan`` prints the steps, ``--json`` writes them, and :func:`walk` runs them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ HOOKS = ("before_migrate", "after_migrate", "before_switch", "after_switch")
 
 @dataclass(frozen=True)
 class Step:
-    """One stage, in parallel on ``hosts``; without hosts it runs where the command was started.
+    """One stage, run in parallel on ``hosts``, or on the machine of the command if there are none.
 
-    ``details`` says by host what differs there, ``bytes`` by host what is sent at most; ``release``
-    is the id that a switch leads to.
+    ``details`` maps a host to what is special about it, ``bytes`` to the most bytes sent to it.
+    ``release`` is the id that a switch leads to.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Step:
     release: str = ""
 
     def as_json(self) -> Dict[str, Any]:
-        """Return the step for machines."""
+        """Return the step as data for JSON."""
         return {
             "kind": self.kind,
             "hosts": list(self.hosts),
@@ -45,7 +45,7 @@ class Step:
         }
 
     def lines(self) -> Iterator[str]:
-        """Yield the step for people; hosts with the same details share a line."""
+        """Yield the step as lines of text; hosts with the same details share a line."""
         groups: Dict[Tuple[str, ...], List[str]] = {}
         for host in self.hosts or ("this machine",):
             size = [in_bytes(self.bytes[host])] if self.bytes.get(host) else []
@@ -60,10 +60,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of one action in order, none where there is nothing to do.
+    """The steps of one action, in order; none if there is nothing to do.
 
-    ``release`` is the id of the release that becomes live, of a rollback that of the first host, ""
-    for a setup; ``live`` is by host what was live when the plan was made, None for nothing.
+    ``release`` is the id of the release that becomes live: for a rollback the first host's, for a
+    setup an empty string. ``live`` maps each host to the release that was live when the plan was
+    made, or None.
     """
 
     action: str
@@ -81,13 +82,13 @@ class Plan:
         return next(found, self.release)
 
     def split(self, kind: str) -> Tuple[Tuple[Step, ...], Tuple[Step, ...]]:
-        """Return the steps up to and with the first of a kind, and those after it."""
+        """Return the steps up to and including the first of a kind, and the steps after it."""
         kinds = [step.kind for step in self.steps]
         place = kinds.index(kind) + 1 if kind in kinds else 0
         return self.steps[:place], self.steps[place:]
 
     def as_json(self) -> Dict[str, Any]:
-        """Return the plan for machines."""
+        """Return the plan as data for JSON."""
         return {
             "action": self.action,
             "release": self.release,
@@ -96,18 +97,19 @@ class Plan:
         }
 
     def lines(self) -> List[str]:
-        """Return the plan for people."""
+        """Return the plan as lines of text."""
         return [line for step in self.steps for line in step.lines()]
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What an environment and a caller decide about a plan.
+    """The environment's and the caller's choices for a plan.
 
-    ``batches`` are groups of hosts that switch together, none for one host after the other;
-    ``migrate_on`` the hosts that may migrate, in order, none for all; ``hooks`` are shell commands
-    by the hook's name; ``sizes`` the bytes that each layer travels with, by digest; ``site`` what
-    a local site's ``site.json`` must say, "" where only setup writes it.
+    ``batches`` are groups of hosts that switch together; if empty, hosts switch one after another.
+    ``migrate_on`` are the hosts that may migrate, in order; if empty, all may. ``hooks`` maps the
+    name of a hook to its shell commands, ``sizes`` a layer's digest to the bytes sent for it.
+    ``site`` is the required text of a local site's ``site.json``, or empty if only setup writes
+    that file.
     """
 
     batches: Tuple[Tuple[str, ...], ...] = ()
@@ -123,9 +125,9 @@ def release_plan(
     choices: Choices,
     expected: Mapping[str, Expected],
 ) -> Plan:
-    """Return the plan that puts a bundle live on these hosts.
+    """Return the plan that makes a bundle live on these hosts.
 
-    Raises :class:`Problems` with every reason of every host that cannot take it.
+    Raises :class:`Problems` with every reason why a host cannot take it.
     """
     problems = list(iter_refusals(manifest, facts, expected))
     if problems:
@@ -160,7 +162,7 @@ def release_plan(
 def iter_refusals(
     manifest: Manifest, facts: Mapping[str, HostFacts], expected: Mapping[str, Expected]
 ) -> Iterator[str]:
-    """Yield each reason of each host that cannot take a bundle."""
+    """Yield every reason why a host cannot take a bundle."""
     for host, one in facts.items():
         for problem in iter_host_problems(manifest, one, expected[host]):
             yield f"{host} {problem}"
@@ -169,7 +171,7 @@ def iter_refusals(
 def rollback_plan(
     targets: Mapping[str, str], facts: Mapping[str, HostFacts], choices: Choices
 ) -> Plan:
-    """Return the plan that takes each host back to its target, a release that is staged there."""
+    """Return the plan that takes each host back to its target, a release staged on that host."""
     live = {host: one.live for host, one in facts.items()}
     steps = [
         _lock(facts),
@@ -188,7 +190,7 @@ def lock_plan(action: str, hosts: Sequence[str]) -> Plan:
 
 
 def setup_plan(changes: Mapping[str, Sequence[str]]) -> Plan:
-    """Return the plan of a setup, from what each host's ``setup --plan`` says it would change."""
+    """Return the plan of a setup from the changes that ``setup --plan`` reported for each host."""
     details = {host: tuple(lines) for host, lines in changes.items() if lines}
     steps = (
         Step("setup", tuple(details), "make ready for releases, as root", details),
@@ -222,7 +224,7 @@ def _send(manifest: Manifest, todo: Mapping[str, HostFacts], sizes: Mapping[str,
 
 
 def _migrate(todo: Mapping[str, HostFacts], choices: Choices) -> List[Step]:
-    """Return the steps around migrations; none where no host of the plan may migrate."""
+    """Return the steps around migrations; none if no host of the plan may migrate."""
     order = tuple(host for host in choices.migrate_on or todo if host in todo)
     if not order:
         return []
@@ -241,7 +243,7 @@ def _switches(
     live: Mapping[str, Optional[str]],
     batches: Sequence[Sequence[str]],
 ) -> Iterator[Step]:
-    """Yield a step for each batch and each release in it."""
+    """Yield a step for each release in each batch."""
     for batch in batches or [[host] for host in targets]:
         for release in dict.fromkeys(targets[host] for host in batch if host in targets):
             hosts = tuple(host for host in batch if targets.get(host) == release)
@@ -263,10 +265,10 @@ def walk(
     handlers: Mapping[str, Handler],
     goes_on: Callable[[Sequence[Step]], bool] = lambda _: True,
 ) -> Tuple[Step, ...]:
-    """Execute steps in order, each by the handler of its kind; an error ends the walk.
+    """Run each step with the handler of its kind, in order; an error ends the walk.
 
-    After each step ``goes_on`` gets the steps that are left; where it returns false the walk ends
-    and those steps are returned.
+    After each step, ``goes_on`` gets the remaining steps. If it returns False, the walk ends and
+    returns the remaining steps.
     """
     for place, step in enumerate(steps, 1):
         handlers[step.kind](step)

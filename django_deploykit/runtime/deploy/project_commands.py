@@ -1,4 +1,4 @@
-"""Runs commands of a staged release on its host: its check, its migrations."""
+"""Runs a staged release's check and its migrations on the host."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, r
 def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     """Run ``deploy_check --server --migrations`` in a release with the host's configuration.
 
-    Raises :class:`DeployKitError` where it could not check.
+    Raises :class:`DeployKitError` if the check could not run.
     """
-    # A broken release must be found before it listens: then visitors reach it too.
+    # A broken release must be found before it listens, because visitors can reach it from then on.
     url = f"{'https' if site.proxied else 'http'}://{site.host}{site.health}"
     command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", url]
     code, out, errors = capture(inside(site, release, program, command))
@@ -49,9 +49,9 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
 
 
 def refresh(site: Site, release: str, program: Sequence[str]) -> None:
-    """Check a release again if the configuration changed since its check.
+    """Check a release again if the configuration has changed since its last check.
 
-    The Host header of probes comes from ALLOWED_HOSTS. Findings do not stop a rollback.
+    The Host header of probes depends on ALLOWED_HOSTS. Findings do not stop a rollback.
     """
     try:
         before = checked_path(site, release).stat().st_mtime
@@ -63,7 +63,7 @@ def refresh(site: Site, release: str, program: Sequence[str]) -> None:
 
 
 def _changed(site: Site) -> float:
-    """Return when the configuration last changed, in seconds since the epoch."""
+    """Return the time of the last change to the configuration, in seconds since the epoch."""
     found = [0.0]
     for path in (site.ini, site.etc / "conf.d", *(site.etc / "conf.d").glob("*.ini")):
         with suppress(OSError):
@@ -72,7 +72,7 @@ def _changed(site: Site) -> float:
 
 
 def known_migrations(site: Site) -> Dict[str, bool]:
-    """Return the migrations that a check saw before they ran, and whether they break older code."""
+    """Return the migrations pending in past checks, and whether each breaks older code."""
     found: Dict[str, bool] = {}
     for path in sorted((site.root / "checked").glob("*.json")):
         found.update(read_checked(path).migrations)
@@ -80,18 +80,18 @@ def known_migrations(site: Site) -> Dict[str, bool]:
 
 
 def kin(site: Site, live: str, release: str) -> KinResult:
-    """Compare the migrations of a release to those of the live one."""
+    """Compare the migrations of a release with the live release's."""
     layers = [
         {layer.sha256 for layer in load_release(site.releases / one).layers}
         for one in (live, release)
     ]
-    # Layers in both have the same files: most of them need not be read.
+    # Layers that both have contain the same files, so most layers need not be read.
     files = [_migrations(site, own - (layers[0] & layers[1])) for own in layers]
     return KinResult(files[0] == files[1], live, known_migrations(site))
 
 
 def _migrations(site: Site, layers: Set[str]) -> Set[Tuple[str, str]]:
-    """Return path and SHA-256 of the migrations in layers of the store."""
+    """Return the path and SHA-256 of each migration in these layers of the store."""
     return {
         (one.path, one.sha256)
         for layer in layers
@@ -109,9 +109,9 @@ def _breaking(report: DeployCheckReport) -> Dict[str, bool]:
 
 
 def read_report(text: str) -> Optional[DeployCheckReport]:
-    """Return the report in a command's output, whatever the project printed before it.
+    """Return the report in a command's output, or None if it contains no valid report.
 
-    Returns None where there is none, or where it is not what ``deploy_check`` writes.
+    The project may print other text before the report.
     """
     for start in (0, text.find("\n{") + 1):
         try:
@@ -131,7 +131,7 @@ def migrate(
 ) -> MigrateResult:
     """Migrate, and write the result to the journal.
 
-    Runs the Procfile's ``release`` line where there is one, else ``migrate`` for each database.
+    Runs the Procfile's ``release`` line if there is one, else ``migrate`` for each database.
     """
     record = JournalRecord("migrate", release, "done", owner)
     try:
@@ -151,9 +151,9 @@ def _run(command: CommandLine, argv: Sequence[str], emit: Emit) -> None:
 
 
 def _end_of(errors: str) -> str:
-    """Return where and why a command failed: a traceback's last frame and its exception.
+    """Return where and why a command failed: the last frame of a traceback, and the exception.
 
-    The caller has seen the whole output line by line.
+    The caller has already seen the whole output line by line.
     """
     lines = errors.splitlines()[-20:]
     frames = [n for n, line in enumerate(lines) if line.startswith('  File "')]
@@ -161,12 +161,12 @@ def _end_of(errors: str) -> str:
 
 
 def migrate_commands(manifest: Manifest, databases: Sequence[str]) -> List[List[str]]:
-    """Return the commands that migrate, as arguments of the project's command."""
+    """Return the migration commands, as arguments of the project's command."""
     if any(process.name == "release" for process in manifest.processes):
         return [["--process", "release"]]
     return [["migrate", "--noinput", "--database", name] for name in databases]
 
 
 def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> CommandLine:
-    """Return the command that runs ``argv`` as the site's user, in its sandbox."""
+    """Return the command that runs ``argv`` as the site's user, in the site's sandbox."""
     return supervisor_of(site, program).command(release, argv, {})

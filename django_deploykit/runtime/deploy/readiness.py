@@ -1,4 +1,4 @@
-"""Whether a bundle can go to a host, from the host's facts (pure)."""
+"""Decides from a host's facts whether it can take a bundle (pure)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..base.option_names import missing_keys
 from ..bundle.manifest import Layer, Manifest
 from ..wire.facts import HostFacts
 
-_SKEW = 12 * 3600.0  # seconds; certificates and cookies fail beyond a day
+_SKEW = 12 * 3600.0  # seconds; certificates and cookies fail if the clock is off by a day or more
 _SPARE = 64 << 20  # bytes that must stay free on a host
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a host is checked against.
+    """The expectations that a host is checked against.
 
-    ``setup`` is the command that sets hosts up, "" where a release prepares the site itself;
-    ``now`` the caller's clock; ``signed`` whether the bundle has a valid signature; ``site`` the
-    site's options in deploykit.ini.
+    ``setup`` is the command that sets hosts up; it is empty if a release prepares the site itself.
+    ``now`` is the caller's clock. ``signed`` is whether the bundle has a valid signature. ``site``
+    are the site's options in deploykit.ini.
     """
 
     setup: str
@@ -36,7 +36,7 @@ def missing_layers(manifest: Manifest, facts: HostFacts) -> Tuple[Layer, ...]:
 
 
 def is_live(manifest: Manifest, facts: HostFacts) -> bool:
-    """Return whether the host serves this release, complete and with no switch under way."""
+    """Return whether the host serves this release, completely and without an interrupted switch."""
     return (
         facts.live == manifest.release_id
         and not facts.switching
@@ -77,7 +77,7 @@ def _ini_path(manifest: Manifest, facts: HostFacts) -> str:
 
 
 def _setup_problems(manifest: Manifest, facts: HostFacts, expected: Expected) -> Iterator[str]:
-    """Yield what only setup can change."""
+    """Yield the problems that only setup can fix."""
     again = f"run `{expected.setup}`" if expected.setup else "set it up again"
     if facts.drift:
         yield f"its units differ from those of this version ({', '.join(facts.drift)}): {again}"

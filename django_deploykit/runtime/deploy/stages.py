@@ -1,6 +1,6 @@
-"""The stages that every way to put a release live has in common.
+"""The stages that are the same for every way of releasing.
 
-A controller runs them on many hosts over SSH, the verb ``install`` on the host itself.
+A controller runs them on many hosts over SSH; the verb ``install`` runs them on the host itself.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ UNSWITCHED = f"{NOT_SWITCHED}; what is live stays live:"
 
 
 class StageHost(Protocol):
-    """A host as the stages use it."""
+    """The part of a host that the stages use."""
 
     @property
     def name(self) -> str:
@@ -52,14 +52,14 @@ class StageHost(Protocol):
         """Run deploy_check in a release."""
 
     def kin(self, release: str) -> KinResult:
-        """Compare a release's migrations with those of the live one."""
+        """Compare a release's migrations with the live release's."""
 
     def migrate(self, release: str, databases: Sequence[str]) -> None:
         """Run a release's migrations."""
 
 
 class OnHosts(Protocol):
-    """Runs work on hosts in parallel; raises after all have ended where any failed."""
+    """Runs work on hosts in parallel. If any fails, it raises after all have ended."""
 
     def __call__(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
         """Return the results by host."""
@@ -68,7 +68,7 @@ class OnHosts(Protocol):
 def host_problems(
     title: str, errors: Mapping[str, DeployKitError], least: int = REFUSED
 ) -> Problems:
-    """Return the errors of hosts as one, with the highest exit code, at least ``least``."""
+    """Combine the hosts' errors into one, with the highest exit code, but at least ``least``."""
     return Problems(
         title,
         [f"{host}: {error.message}" for host, error in errors.items()],
@@ -79,12 +79,12 @@ def host_problems(
 
 @dataclass(frozen=True)
 class Caller:
-    """The caller's side of the stages: what it allows, and how its commands read.
+    """The caller's choices and texts for the stages.
 
-    ``confirm`` asks whether to run breaking migrations, None where nobody can be asked; ``refused``
-    is the hint where they are not run; ``command`` returns the command line that runs Django
-    commands on a host with the live code; ``again`` says what to run once migrations are reversed;
-    ``unchanged`` begins refusals.
+    ``confirm`` asks whether to run breaking migrations; it is None if nobody can be asked.
+    ``refused`` is the hint if they are not run. ``command`` returns the command line that runs
+    Django commands on a host with the live code. ``again`` says what to run after migrations are
+    reversed. ``unchanged`` is the start of refusal messages.
     """
 
     refused: str
@@ -98,7 +98,10 @@ class Caller:
 
 @dataclass
 class Stages:
-    """One walk's shared state and handlers. A handler returns why there was nothing to do, or ""."""
+    """The state and handlers of one walk.
+
+    A handler returns the reason why there was nothing to do, or an empty string.
+    """
 
     plan: Plan
     on_hosts: OnHosts
@@ -116,13 +119,13 @@ class Stages:
         return ""
 
     def check(self, step: Step, unchanged: str = NOT_SWITCHED) -> str:
-        """Run deploy_check; raise where it finds errors."""
+        """Run deploy_check; raise an error if it finds errors."""
         reports = self.on_hosts(step.hosts, lambda one: one.check(self.plan.release))
         bad = []
         for host, result in reports.items():
             for one in result.report.findings:
                 row = {"host": host, **vars(one)}
-                if row not in self.findings:  # both checks of a release find most of them
+                if row not in self.findings:  # both checks of a release report most findings
                     self.findings.append(row)
             if result.code:
                 lines = [f"{host}: {one}" for one in result.report.findings if one.blocks]
@@ -148,7 +151,7 @@ class Stages:
         return ""
 
     def migrate(self, step: Step) -> str:
-        """Run the migrations that are pending, once for each database."""
+        """Run the pending migrations, once for each database."""
         for host in step.hosts:
             names = [row.alias for row in self.work.get(host, ())]
             if not names:
@@ -161,7 +164,7 @@ class Stages:
         return "" if self.work else "no migrations are pending"
 
     def recheck(self, step: Step) -> str:
-        """Run deploy_check again: before the migrations it could not request the health path."""
+        """Run deploy_check again: before the migrations, it could not request the health path."""
         serving = tuple(host for host in step.hosts if self.live.get(host))
         if not self.migrated or not serving:
             return "no migrations ran" if not self.migrated else "nothing is live"
@@ -170,7 +173,7 @@ class Stages:
         )
 
     def _refuse_pending(self) -> None:
-        """Refuse where migrations are pending and no host of the plan may run them."""
+        """Refuse if migrations are pending and no host of the plan may run them."""
         lines = [
             f"{host}: {one.app}.{one.name} on {row.alias}"
             for host, rows in self.databases.items()
@@ -186,7 +189,7 @@ class Stages:
             )
 
     def _refuse_breaking(self, rows: Sequence[Database]) -> None:
-        """Show the migrations that will run; breaking ones need a confirmation."""
+        """Show the migrations that will run; ask for confirmation if any are breaking."""
         if not rows:
             return
         self.pending += pending_lines(rows)
@@ -209,9 +212,9 @@ class Stages:
 def find_blocking(
     host: StageHost, release: str, rows: Optional[Sequence[Database]] = None
 ) -> Tuple[Database, ...]:
-    """Return the databases whose applied migrations break ``release``, staged beside a live one.
+    """Return the databases whose applied migrations break the staged, not yet live ``release``.
 
-    ``rows`` is what the release's own check reported, where it ran already.
+    ``rows`` is the report of the release's own check, if it already ran.
     """
     if rows is not None and not any(row.unknown for row in rows):
         return ()
@@ -233,7 +236,7 @@ def _checked(host: StageHost, release: str) -> Tuple[Database, ...]:
 
 
 def refuse_blocking(found: Mapping[str, Sequence[Database]], caller: Caller) -> None:
-    """Raise with the commands that reverse blocking migrations, where there are any."""
+    """If migrations block the release, raise an error with the commands that reverse them."""
     names = [f"{host}: {name}" for host, rows in found.items() for name in irreversible(rows)]
     if names:
         raise Problems(

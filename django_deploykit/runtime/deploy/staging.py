@@ -1,4 +1,4 @@
-"""Builds a release from the store, whose files are hashed again before the release appears."""
+"""Builds a release from the store; every file is hashed again before the release appears."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     digests = [one.sha256 for one in manifest.layers if one.sha256 not in missing]
     if not missing and target.exists() and load_release(target) != manifest:
         prune.discard(target)
-    # Every file is hashed while it is linked; the release appears after both.
+    # Files are hashed while they are linked. The release appears when both are done.
     found = Background(lambda: [one for one in digests if layers.damaged_files(site.store, one)])
     try:
         if not missing:
@@ -45,7 +45,7 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
 
 
 class _DamagedLayersError(Exception):
-    """Files in the store differ from their layer's list."""
+    """Files in the store differ from the layer's list."""
 
 
 def _refuse_damaged(digests: List[str]) -> None:
@@ -54,7 +54,7 @@ def _refuse_damaged(digests: List[str]) -> None:
 
 
 def _build(site: Site, manifest: Manifest, validate: Callable[[], None]) -> None:
-    """Stage from the store; ``validate`` runs before the release appears, and may raise."""
+    """Build the release; ``validate`` runs just before it appears, and may raise an error."""
     target = site.releases / manifest.release_id
     older = [
         site.releases / name for name in prune.staged_releases(site) if name != manifest.release_id
@@ -72,7 +72,7 @@ def _build(site: Site, manifest: Manifest, validate: Callable[[], None]) -> None
 
 
 def environment(site: Site) -> Dict[str, str]:
-    """Return the environment that is written into a release for its commands."""
+    """Return the environment variables that are written into a release for its commands."""
     from ..supervisors.local_daemon import environment as plain
 
     return plain(site) if site.supervisor == "plain" else {}

@@ -1,8 +1,8 @@
-"""The switch: a staged release takes over, or everything is as before.
+"""Switches to a staged release, or leaves everything as it was.
 
-The new instances start beside the old ones on the shared socket, are verified, become ``current``,
-then the old ones finish. ``<root>/switching.json`` records the switch first, so that :func:`settle` can
-finish or revert it if the process dies at any point.
+The new instances start next to the old ones on the shared socket and are verified. Then the new
+release becomes ``current`` and the old instances finish. ``<root>/switching.json`` records the
+switch first, so that :func:`settle` can finish or revert it if the process dies at any point.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from ..wire.reports import read_checked
 
 @dataclass(frozen=True)
 class Change(IgnoresUnknownKeys):
-    """A switch: from which release, if any, to which, and who asked for it.
+    """A switch: the old release (if any), the new release, and who asked for it.
 
-    ``switching.json`` holds it during the switch; ``stage`` is then ``started`` or ``switched``.
+    ``switching.json`` holds it during the switch, with the ``stage`` ``started`` or ``switched``.
     """
 
     to: str
@@ -60,10 +60,10 @@ def point(site: Site, release: str) -> None:
 
 
 def switch(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> JournalRecord:
-    """Switch; on any failure revert and raise.
+    """Switch to the new release; on any failure, revert and raise an error.
 
-    Returns the journal's record. The error's exit code is 4 if everything is as before, 5 if it is
-    not; its message says which release serves.
+    Returns the journal's record. The error's exit code is 4 if everything is as before, or 5 if
+    not. Its message says which release serves.
     """
     begun = time.monotonic()
     try:
@@ -82,7 +82,7 @@ def _conclude(
 ) -> JournalRecord:
     """Journal a switch that is live, and remove ``switching.json``.
 
-    If the journal cannot be written, the file stays: the next :func:`settle` journals the switch.
+    If the journal cannot be written, the file stays; the next :func:`settle` journals the switch.
     """
     record = JournalRecord(
         change.action,
@@ -104,7 +104,7 @@ def _conclude(
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C in the block, which must not stop halfway."""
+    """Ignore Ctrl-C during the block, which must not stop halfway."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -122,7 +122,7 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
     others = [name for name in processes if name != "web"]
     link_hashed_of_others(
         site.releases, change.to, manifest
-    )  # WhiteNoise lists files once, when it starts
+    )  # WhiteNoise lists the files only once, at its start
     emit(Activity("start", ", ".join(web)))
     supervisor.start(change.to, web)
     if web:
@@ -154,7 +154,7 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
 def _drain(
     site: Site, supervisor: Supervisor, release: str, names: Sequence[str], emit: Emit
 ) -> None:
-    """Stop processes of an old release, and report which had to be killed."""
+    """Stop processes of an old release, and warn about the ones that had to be killed."""
     for name in supervisor.stop(release, names):
         emit(
             HostWarning(
@@ -165,7 +165,7 @@ def _drain(
 
 
 def old_processes(running: Sequence[Running], new: str) -> Dict[str, List[str]]:
-    """Return the instances of other releases, by release."""
+    """Return the running processes of other releases, grouped by release."""
     found: Dict[str, List[str]] = {}
     for one in running:
         if one.release != new:
@@ -174,9 +174,9 @@ def old_processes(running: Sequence[Running], new: str) -> Dict[str, List[str]]:
 
 
 def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
-    """Ask the new web instance on its own socket until its response is good.
+    """Send requests to the new web instance's own socket until it responds well.
 
-    Returns the instances of all releases after that. Raises :class:`ProcessError` if the response
+    Returns the instances of all releases at that time. Raises :class:`ProcessError` if the response
     stays bad or the instance dies.
     """
     address, host = supervisor.probe_address(release), probe_host(site, release)
@@ -206,13 +206,13 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
 
 
 def _foreign(address: str) -> str:
-    """Return a problem if a socket's path leads to that of another release, "" if not."""
+    """Return a problem if the socket's path is a link to another release's, or an empty string."""
     linked = address.startswith("/") and Path(address).is_symlink()
     return f"{address} is a link: another release may have answered there" if linked else ""
 
 
 def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
-    """Ask through the live socket, where only the new instance answers now."""
+    """Send a request to the live socket, on which only the new instance answers now."""
     host = probe_host(site, release)
     problem = response_problem(ask(site.listen, site.health, host, site.proxied), site.health, host)
     if problem:
@@ -239,7 +239,7 @@ def _last_lines(supervisor: Supervisor, release: str) -> str:
 
 
 def probe_hosts(site: Site, release: str) -> List[str]:
-    """Return Host headers to try on the live release: its own, then those of other releases' checks.
+    """Return Host headers to try on the live release: its own, then the ones of other releases.
 
     Its own is out of date if the configuration changed after its check.
     """
@@ -256,7 +256,7 @@ def probe_hosts(site: Site, release: str) -> List[str]:
 
 
 def probe_host(site: Site, release: str) -> str:
-    """Return the Host header for probes: the site's, else the one that the check chose."""
+    """Return the Host header for probes: the site's, or the one that the release's check chose."""
     if site.host:
         return site.host
     return read_checked(checked_path(site, release)).host
@@ -265,7 +265,7 @@ def probe_host(site: Site, release: str) -> str:
 def _take_back(
     site: Site, supervisor: Supervisor, change: Change, error: BaseException, emit: Emit
 ) -> None:
-    """Undo every step, also the one that failed, journal it, and raise the error."""
+    """Undo every step, including the failed one, journal it, and raise the error."""
     emit(Activity("revert", change.before or ""))
     problems = revert(site, supervisor, change)
     why = error.message if isinstance(error, DeployKitError) else f"{type(error).__name__}: {error}"
@@ -288,7 +288,7 @@ def _take_back(
 
 
 def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
-    """Restore what was before a switch, however far it came; return what could not be restored."""
+    """Restore the state before a switch, however far it got; return what could not be restored."""
     problems: List[str] = []
 
     def attempt(step: Callable[..., object], *arguments: object) -> None:
@@ -311,7 +311,7 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
         attempt(supervisor.start, change.before, [name for name in old if name != "web"])
         attempt(supervisor.enable, change.before, old)
     else:
-        # First, because a supervisor that stops the last process checks whether anything is live.
+        # First, because a supervisor that stops the last process checks whether a release is live.
         with suppress(FileNotFoundError):
             site.current.unlink()
         attempt(supervisor.stop, change.to, names)
@@ -322,7 +322,7 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
 def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     """Finish or revert a switch whose process died.
 
-    Returns the release that serves, None if no switch was interrupted.
+    Returns the release that serves, or None if no switch was interrupted.
     """
     path = site.root / "switching.json"
     try:

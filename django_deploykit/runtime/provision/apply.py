@@ -1,6 +1,6 @@
-"""Making the changes that setup planned, as root; in the deploy user's folders, as that user.
+"""Makes the changes that setup planned, as root, but as the deploy user in that user's folders.
 
-The deploy user can put a link anywhere in its own folders. So root never writes there: a process
+The deploy user can put a link anywhere in its own folders. So root never writes to them; a process
 of the deploy user does.
 """
 
@@ -19,7 +19,7 @@ from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
 from .plan import NOLOGIN, SUDOERS, Action
 
-# As the deploy user, standard input becomes site.json in $1, and keys in ~/.ssh/authorized_keys.
+# Run as the deploy user: standard input becomes site.json in $1, or lines of authorized_keys.
 _WRITE_SITE = """\
 set -e; umask 022; cd "$1"; mkdir -p releases store
 temporary=.site.json-$$; cat >"$temporary"; mv -f "$temporary" site.json
@@ -68,14 +68,14 @@ def run_as(user: str, script: str, text: str, argument: str) -> None:
 
 @dataclass(frozen=True)
 class Effects:
-    """How changes are made outside of files: by commands as root, and by scripts as another user."""
+    """Makes changes other than files: by commands as root, and by scripts as another user."""
 
     run: Callable[..., None] = run
     run_as: Callable[[str, str, str, str], None] = run_as
 
 
 def apply(action: Action, effects: Effects = Effects()) -> None:
-    """Make one change; raises :class:`DeployKitError` if that fails."""
+    """Make one change; raises :class:`DeployKitError` if it fails."""
     if action.kind in _COMMANDS:
         for command in _COMMANDS[action.kind](action):
             effects.run(*command)
@@ -84,7 +84,10 @@ def apply(action: Action, effects: Effects = Effects()) -> None:
 
 
 def _folder(action: Action, effects: Effects) -> None:
-    """Make a folder below folders of root, or change the owner of root's; follows no link."""
+    """Create a folder below root's folders, or change the owner of a folder of root's.
+
+    Links are not followed.
+    """
     path = Path(action.target)
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -99,11 +102,11 @@ def _folder(action: Action, effects: Effects) -> None:
 
 
 def _file(action: Action, effects: Effects) -> None:
-    """Write a file of root; visudo checks sudo's rules before they are in effect."""
+    """Write a file of root's; visudo checks sudo rules before they take effect."""
     path = Path(action.target)
     path.parent.mkdir(parents=True, exist_ok=True)
 
-    def validate(temporary: Path) -> None:  # sudo ignores it: its name contains a dot
+    def validate(temporary: Path) -> None:  # sudo ignores this file because its name contains a dot
         if path.parent == SUDOERS:
             effects.run("visudo", "-cqf", str(temporary))
 
@@ -111,7 +114,7 @@ def _file(action: Action, effects: Effects) -> None:
 
 
 def _secret(action: Action, effects: Effects) -> None:
-    """Create the configuration, once, with new secret keys."""
+    """Create the configuration, only once, with new secret keys."""
     handle = os.open(
         action.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, action.mode
     )
@@ -145,7 +148,7 @@ _COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
     "login": lambda one: [("useradd", "--create-home", "--shell", "/bin/bash", one.target)],
     "account": lambda one: [(*_SYSTEM_ACCOUNT, "--home-dir", one.text, one.target)],
     "reload": lambda _: [("systemctl", "daemon-reload")],
-    # A socket whose service runs does not start, so everything stops first.
+    # A socket cannot start while its service runs, so everything is stopped first.
     "rebind": lambda one: [
         ("systemctl", "stop", f"{one.target}.service", f"{one.target}.socket"),
         ("systemctl", "start", f"{one.target}.socket", f"{one.target}.service"),

@@ -1,4 +1,4 @@
-"""What setup makes of a host: its target state, and the actions from the current state (pure)."""
+"""The target state of a host after setup, and the actions that lead to it (pure)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
 
 SUDOERS = Path("/etc/sudoers.d")
 NOLOGIN = "/usr/sbin/nologin"
-# In sudoers a word in capitals is an alias: ALL would be every user.
+# In sudoers a word in capitals is an alias: ALL would mean every user.
 _USER = re.compile(r"(?=.*[a-z])[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
 _PATH = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+\Z")
 _KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
     r"|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}(?: [^\x00-\x1f\x7f]*)?\Z"
 )
-# Folders in which the deploy user must own nothing, or which the sandbox hides.
+# Folders in which the deploy user must not own anything, or which the sandbox hides.
 _HIDDEN = ("/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/usr", "/boot")
 
 
 @dataclass(frozen=True)
 class SetupRequest:
-    """What to set up. ``sample`` is the commented INI, ``keys`` are public keys for logging in as the
-    deploy user ``user``, ``required`` are options without a default."""
+    """A request for setup.
+
+    ``sample`` is the commented INI. ``keys`` are public keys for logging in as the deploy user
+    ``user``. ``required`` are options without a default.
+    """
 
     site: Site
     kinds: Tuple[Kind, ...]
@@ -59,8 +62,11 @@ class Folder:
 
 @dataclass(frozen=True)
 class State:
-    """The current state. ``files`` are the texts of the files that setup writes, None for missing
-    ones; ``present`` are existing files that setup creates only once."""
+    """The current state of a host.
+
+    ``files`` are the texts of the files that setup writes, or None for missing files. ``present``
+    are existing files that setup only creates once.
+    """
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     folders: Mapping[str, Folder] = field(default_factory=dict)
@@ -69,13 +75,13 @@ class State:
     running: FrozenSet[str] = frozenset()  # active units
     enabled: FrozenSet[str] = frozenset()  # units that start at boot
     keys: FrozenSet[str] = frozenset()  # lines of the deploy user's authorized_keys
-    unsafe: Tuple[str, ...] = ()  # folders of root's files that other users can change
-    taken: Tuple[str, ...] = ()  # units of the system with the name of one of ours
+    unsafe: Tuple[str, ...] = ()  # folders with root's files that other users can change
+    taken: Tuple[str, ...] = ()  # the system's units with the name of one of ours
 
 
 @dataclass(frozen=True)
 class Action:
-    """One change: ``kind`` is a key of ``apply.py``, ``target`` what changes, ``text`` the new content."""
+    """A change; ``kind`` is a key of ``apply.py``, ``target`` what changes, ``text`` its text."""
 
     kind: str
     target: str
@@ -143,7 +149,7 @@ def _iter_account_problems(request: SetupRequest, state: State) -> Iterator[str]
 
 
 def iter_site_problems(site: Site) -> Iterator[str]:
-    """Yield problems of a site's values, which end up in files that root reads."""
+    """Yield problems with a site's values, which become part of files that root reads."""
     if not valid_app(site.app):
         yield f"{site.app!r} is not a project name"
         return
@@ -162,7 +168,7 @@ def iter_site_problems(site: Site) -> Iterator[str]:
 
 
 def listen_problem(listen: str) -> str:
-    """Return why systemd cannot listen there, "" if it can."""
+    """Return why systemd cannot listen on this address, or an empty string."""
     if listen.startswith("/"):
         good = _PATH.match(listen) and listen.startswith("/run/") and len(listen) < 100
         return "" if good else f"listen must be a path below /run, not {listen!r}"
@@ -182,7 +188,7 @@ def _written_for(text: str, app: str) -> bool:
 
 
 def root_files(request: SetupRequest) -> Dict[str, Tuple[str, int]]:
-    """Return the text and the mode of root's files by path."""
+    """Return the text and mode of root's files, by path."""
     site = request.site
     found = {str(FOLDER / name): (text, 0o644) for name, text in units(site, request.kinds).items()}
     found[str(helper_path(site.app))] = (helper(site, request.kinds), 0o755)
@@ -191,7 +197,7 @@ def root_files(request: SetupRequest) -> Dict[str, Tuple[str, int]]:
 
 
 def folders(request: SetupRequest) -> Dict[str, Folder]:
-    """Return the folders that setup makes, with owner and mode, by path."""
+    """Return the owner and mode of the folders that setup makes, by path."""
     site = request.site
     return {
         str(helper_path(site.app).parent): Folder("root", 0o755),
@@ -245,7 +251,7 @@ def _files(request: SetupRequest, state: State) -> Iterator[Action]:
 
 
 def _obsolete(request: SetupRequest, state: State) -> List[str]:
-    """Return the units of processes that no release contains any more."""
+    """Return the units of processes that are no longer in any release."""
     wanted = root_files(request)
     return sorted(
         path
@@ -294,9 +300,9 @@ def _site_json(site: Site) -> str:
 
 
 def authorized(texts: Sequence[str]) -> Tuple[str, ...]:
-    """Return the keys of authorized_keys files, without lines that have options.
+    """Return the keys in authorized_keys files, except lines with options.
 
-    Such a line may force a command (cloud images prevent root's login this way).
+    Such a line may force a command (cloud images prevent logging in as root this way).
     """
     lines = [line.strip() for text in texts for line in text.splitlines()]
     return tuple(dict.fromkeys(line for line in lines if _KEY.match(line)))

@@ -1,7 +1,7 @@
-"""The verb ``setup``: as root, make a bare host ready for a project, or update it.
+"""The verb ``setup``: prepares a new host for a project as root, or updates its setup.
 
-It runs from a bundle (``sudo ./shop.pyz deploykit setup``), or for a controller, which sends the
-bundle's part on standard input (``setup --request``), as JSON::
+It runs from a bundle (``sudo ./shop.pyz deploykit setup``) or for a controller. A controller sends
+the bundle's part as JSON on standard input (``setup --request``)::
 
     {"manifest": {...}, "sample": "...", "user": "deploy", "keys": ["ssh-ed25519 ..."],
      "site": {"listen": "...", "health": "/", "host": "", "keep": 5, "boot": 60, "drain": 30,
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
-    """Return an option's reader with argparse's own error, which keeps the message."""
+    """Return a reader that raises argparse's error with the original message."""
 
     def read(text: str) -> OptionValue:
         try:
@@ -74,7 +74,7 @@ def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
 
 @dataclass(frozen=True)
 class SetupEffects:
-    """What setup needs of the host: that it can be set up, its state, and a way to change it."""
+    """The functions of the host that setup uses: validating it, reading its state, changing it."""
 
     validate: Callable[[], None]
     look: Callable[[SetupRequest], State] = look
@@ -167,7 +167,7 @@ def _request(
 
 
 def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, object]) -> Site:
-    """Return the site: each option from the arguments, the request, the site so far, or its default."""
+    """Return the site; options come from arguments, the request, the current site, or defaults."""
     default = Site(app, root, Path("/etc") / app, Path("/var/lib") / app)
     try:
         before = load_site(root)
@@ -181,7 +181,7 @@ def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, ob
     return default.with_options(
         {
             **before.site_values(),
-            # Where root listens is read from root's own unit: the deploy user can write site.json.
+            # The address is read from root's unit, because the deploy user can write to site.json.
             "listen": listening(app, read_units(app)) or f"/run/{app}/web.sock",
             **requested,
             **{name: value for name, value in given.items() if value is not None},
@@ -190,7 +190,7 @@ def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, ob
 
 
 def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
-    """Return the processes of this bundle, and of every staged release, for rolling back."""
+    """Return the processes of this bundle, and of every staged release, for rollbacks."""
     found = {kind.name: kind for kind in kinds_of(manifest.processes, site.roles)}
     if site.releases.is_dir():
         for one in staged_manifests(site):
@@ -210,7 +210,7 @@ def _usual_user(root: Path) -> str:
 
 
 def _keys(user: str, given: List[str]) -> Tuple[str, ...]:
-    """Return the keys for logging in: those given, else, for a new account, those of sudo's caller."""
+    """Return login keys: the given ones, or for a new account the ones of sudo's caller."""
     if given:
         return tuple(given)
     try:
@@ -231,7 +231,7 @@ HOSTS = "[django] allowed_hosts"
 
 
 def _left(request: SetupRequest, manifest: Manifest, state: State) -> List[str]:
-    """Return what a person has to do before a release can run."""
+    """Return what a person must do before a release can run."""
     site, left = request.site, []
     if str(site.ini) in state.present or site.ini.exists():
         keys = configured_keys(site.etc, site.app)

@@ -1,4 +1,4 @@
-"""Reading the state of a host as root, before setup changes it: accounts, folders, files, units."""
+"""Reads a host's state as root, before setup changes it: accounts, folders, files, units."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .plan import Account, Folder, SetupRequest, State, folders, root_files
 
 UnitQuery = Callable[[str, str, Sequence[str]], FrozenSet[str]]
 
-# Where packages and the running system keep units; those in FOLDER take precedence.
+# Where packages and the running system keep units; units in FOLDER take precedence.
 _SYSTEM_UNITS = ("/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 
 
 def units_in_state(verb: str, state: str, names: Sequence[str]) -> FrozenSet[str]:
-    """Return the units for which ``systemctl VERB`` (is-active, is-enabled) prints the state."""
+    """Return the units for which ``systemctl VERB`` (is-active, is-enabled) prints this state."""
     done = subprocess.run(
         ["systemctl", verb, *names], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -31,7 +31,7 @@ def units_in_state(verb: str, state: str, names: Sequence[str]) -> FrozenSet[str
 
 
 def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
-    """Return the current state of everything that setup makes."""
+    """Return the current state of everything that setup changes."""
     site, app = request.site, request.site.app
     own = str(site.root / "site.json")
     files: Dict[str, Optional[str]] = {path: _text(path) for path in root_files(request)}
@@ -82,7 +82,7 @@ def _name(uid: int) -> str:
 
 
 def _text(path: str) -> Optional[str]:
-    """Return a file's text, None if it is missing, "" if it is not a regular file of text."""
+    """Return a file's text: None if missing, an empty string if it is not a regular text file."""
     try:
         return read_regular(Path(path), 1 << 20)
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def _above(request: SetupRequest) -> List[Path]:
 
 
 def _unsafe(folders: Sequence[Path]) -> Tuple[str, ...]:
-    """Return the folders in which other users than root could replace something."""
+    """Return the folders in which users other than root could replace something."""
     found: List[str] = []
     for folder in dict.fromkeys(folders):
         try:
@@ -133,7 +133,7 @@ def _has_members(gid: int) -> bool:
 
 
 def _taken(request: SetupRequest) -> Tuple[str, ...]:
-    """Return the units of the system that one of ours would override."""
+    """Return the system's units that one of ours would override."""
     names = [Path(path).name for path in root_files(request) if path.startswith(str(FOLDER))]
     paths = [Path(folder, name) for folder in _SYSTEM_UNITS for name in names]
     return tuple(str(path) for path in paths if os.path.lexists(path))

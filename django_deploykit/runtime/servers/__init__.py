@@ -7,7 +7,7 @@ from typing import Dict, Optional
 from .base import Server
 from .gunicorn import GUNICORN
 
-# The first that can run a project's application is its default.
+# The default is the first one that can run a project's application.
 SERVERS: Dict[str, Server] = {server.name: server for server in (GUNICORN,)}
 
 

@@ -12,8 +12,8 @@ _BIND = "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2}"
 def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str:
     """Return the default ``web`` command.
 
-    A small server can run two workers; ``WEB_CONCURRENCY`` sets another number. Threads prevent a
-    slow client from occupying a worker.
+    A small server can run two workers; ``WEB_CONCURRENCY`` sets another number. With threads, a
+    slow client does not occupy a whole worker.
     """
     if wsgi:
         return f"{_BIND} --threads 4 --access-logfile - {wsgi}"
@@ -28,7 +28,7 @@ def unit_environment(drain: float) -> Dict[str, str]:
 
 
 def shell_lines(version: str) -> List[str]:
-    """Return what lets two releases run beside each other: since 25.1 each opens the same control socket."""
+    """Return shell lines for two releases at once: since 25.1 both open the same control socket."""
     if [int(part) for part in version.split(".")[:2] if part.isdigit()] < [25, 1]:
         return []
     return [

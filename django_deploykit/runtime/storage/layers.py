@@ -1,7 +1,7 @@
 """The store: extracted layers by digest, shared by all releases through hard links.
 
-``<store>/<digest>/`` is a layer's tree and ``<store>/<digest>.json`` its file list. Each appears
-complete, by a rename, and the tree first: a layer whose list exists is complete.
+``<store>/<digest>/`` is a layer's tree and ``<store>/<digest>.json`` its file list. Both appear
+complete, by a rename. The tree comes first, so a layer is complete if its list exists.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def load_entries(store: Path, digest: str) -> List[FileEntry]:
 
 
 def make_private_folder(parent: Path, prefix: str) -> Path:
-    """Make a folder of a new name with mode 0700; ``tempfile`` would be slow to load."""
+    """Create a folder with a new name and mode 0700; ``tempfile`` would be slow to import."""
     path = parent / f"{prefix}{os.urandom(6).hex()}"
     path.mkdir(mode=0o700)
     return path
@@ -53,7 +53,7 @@ def make_private_folder(parent: Path, prefix: str) -> Path:
 
 @contextmanager
 def incoming(store: Path) -> Iterator[Path]:
-    """Yield a temporary folder in the store to build a tree in; it is removed afterwards."""
+    """Yield a temporary folder in the store for building a tree, and remove it afterwards."""
     store.mkdir(parents=True, exist_ok=True)
     folder = make_private_folder(store, ".incoming-")
     os.chmod(folder, 0o755)
@@ -64,9 +64,9 @@ def incoming(store: Path) -> Iterator[Path]:
 
 
 def write_files(folder: Path, files: Iterable[File]) -> None:
-    """Write the files of a tree with their modes, and its folders with mode 0755, whatever the umask."""
+    """Write a tree's files with their modes, and its folders with mode 0755, whatever the umask."""
     folders = Folders(str(folder))
-    exact: Dict[int, bool] = {}  # by mode: whether open() gives a file exactly this mode
+    exact: Dict[int, bool] = {}  # by mode: whether open() creates a file with exactly this mode
     for entry, data in files:
         folders.make(entry.path.rpartition("/")[0])
         path = f"{folders.top}/{entry.path}"
@@ -83,16 +83,16 @@ def write_files(folder: Path, files: Iterable[File]) -> None:
 
 
 class Folders:
-    """Makes the folders of a tree with mode 0755, because another user runs the code."""
+    """Creates the folders of a tree with mode 0755, because another user runs the code."""
 
     def __init__(self, top: str) -> None:
         self.top = top
         self._made = {""}
-        self._exact: Optional[bool] = None  # whether mkdir() gives a folder exactly this mode
+        self._exact: Optional[bool] = None  # whether mkdir() sets exactly this mode
         os.chmod(top, 0o755)
 
     def make(self, path: str) -> None:
-        """Make a folder and its parents if they are missing; ``path`` is relative to the top."""
+        """Create a folder and its missing parents; ``path`` is relative to the top."""
         if path in self._made:
             return
         self.make(path.rpartition("/")[0])
@@ -118,12 +118,12 @@ def _write_all(fd: int, data: bytes) -> None:
 def add(
     store: Path, digest: str, entries: Sequence[FileEntry], folder: Path, text: str = ""
 ) -> None:
-    """Move a finished tree into the store; another process may have stored the same layer already.
+    """Move a finished tree into the store, unless another process has stored the same layer.
 
-    ``text`` is the JSON of ``entries`` if the caller has it.
+    ``text`` is the JSON of ``entries``, if the caller has it.
     """
     target = store / digest
-    # A tree without a list is either incomplete, or its list is just being written by another process.
+    # A tree without a list is either incomplete, or another process is about to write its list.
     if not is_stored(store, digest) and target.exists() and not _is_complete(target, entries):
         remove(store, digest)
     try:
@@ -149,7 +149,7 @@ def set_folder_modes(folder: Path) -> None:
 
 
 def remove(store: Path, digest: str) -> None:
-    """Remove a layer from the store; releases keep the files that they link."""
+    """Remove a layer from the store; releases keep their hard links to its files."""
     (store / f"{digest}.json").unlink(missing_ok=True)
     tree = store / digest
     if tree.exists():
@@ -174,9 +174,9 @@ def extract(bundle: BundleFile, store: Path, digest: str) -> None:
 def extract_all(
     path: Path, store: Path, layers: Sequence[Layer], validate: Callable[[], None]
 ) -> None:
-    """Extract layers in two processes, while ``validate`` runs in a third and may raise.
+    """Extract layers in two processes, and run ``validate`` in a third.
 
-    An error of any of them is raised; layers that were extracted completely stay in the store.
+    An error from any of them is raised. Completely extracted layers stay in the store.
     """
     verdict = Background(validate)
     try:
@@ -191,10 +191,10 @@ def extract_all(
 def iter_extracted(
     bundle: BundleFile, store: Path, layers: Sequence[Layer]
 ) -> Generator[Layer, None, None]:
-    """Extract layers, and yield each when it is in the store.
+    """Extract layers, and yield each one when it is in the store.
 
-    Two processes take layers from one queue, expensive ones first. Those that the child extracted
-    are yielded last.
+    Two processes take layers from one queue, the most expensive first. The layers that the child
+    process extracted are yielded last.
     """
     ordered = sorted(layers, key=lambda one: (-_cost(one), one.sha256))
     queue, queued = _make_queue(len(ordered))
@@ -212,7 +212,7 @@ def iter_extracted(
         helper.close()
     for number, layer in enumerate(ordered):
         if number not in mine:
-            extract(bundle, store, layer.sha256)  # if the child failed, this raises the error
+            extract(bundle, store, layer.sha256)  # if the child failed, this raises its error again
             yield layer
 
 
@@ -222,7 +222,7 @@ def _extract_queued(bundle: BundleFile, store: Path, layers: Sequence[Layer], qu
 
 
 def _make_queue(count: int) -> Tuple[int, int]:
-    """Return the read end of a pipe with the numbers below ``count``, and how many fit into it."""
+    """Return the read end of a pipe filled with the numbers below ``count``, and how many fit."""
     queue, entrance = os.pipe()
     os.set_blocking(entrance, False)
     try:
@@ -233,18 +233,18 @@ def _make_queue(count: int) -> Tuple[int, int]:
 
 
 def _take_from(queue: int) -> Iterator[int]:
-    """Yield numbers from the queue until it is empty; each goes to one process only."""
+    """Yield numbers from the queue until it is empty; each number goes to only one process."""
     while number := os.read(queue, 4):
         yield int.from_bytes(number, "little")
 
 
 def _cost(layer: Layer) -> int:
-    """Return the approximate work that a layer is: its bytes, and a price for each file."""
+    """Return the approximate cost of extracting a layer, from its bytes and its number of files."""
     return layer.size + 8192 * layer.files
 
 
 def damaged_files(store: Path, digest: str) -> List[str]:
-    """Return the paths of a stored layer whose content or mode differs from the list."""
+    """Return the paths of a stored layer whose content or mode differs from its list."""
     tree = os.path.join(store, digest)
     return [entry.path for entry in load_entries(store, digest) if not file_matches(tree, entry)]
 
@@ -264,7 +264,7 @@ def file_matches(tree: str, entry: FileEntry) -> bool:
 
 
 def validate_space(folder: Path, needed: int, inodes: int) -> None:
-    """Raise :class:`DeployKitError` unless the disk has ``needed`` bytes and ``inodes`` inodes free."""
+    """Raise :class:`DeployKitError` unless ``needed`` bytes and ``inodes`` inodes are free."""
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
     if free < needed:

@@ -1,4 +1,4 @@
-"""Pruning: the last releases that went live stay, and the layers that the remaining releases use."""
+"""Prunes old releases, and the layers that no remaining release uses."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from . import layers as store
 from . import receive
 from .virtualenv import load_release
 
-_RUNTIMES = 3  # runtime archives that stay even if unused
-_UNUSED = 24 * 3600  # seconds after which the others are removed: no verb runs that long
+_RUNTIMES = 3  # runtime archives that are kept even if unused
+_UNUSED = 24 * 3600  # seconds after which unused ones are removed; no verb runs that long
 
 
 def staged_releases(site: Site) -> List[str]:
-    """Return the ids of the releases on this host, sorted, so the oldest commit first."""
+    """Return the ids of the releases on this host, sorted, so that the oldest commit is first."""
     try:
         names = os.listdir(site.releases)
     except FileNotFoundError:
@@ -47,11 +47,11 @@ def remove(paths: Sequence[Path]) -> None:
 def remove_in_background(paths: Sequence[Path]) -> None:
     """Remove files and folders in a process of low priority, without waiting for it.
 
-    A release has thousands of files; the caller need not wait for them. If the process dies,
+    A release has thousands of files, so this would take long. If the process dies,
     :func:`sweep_leftovers` removes the rest.
     """
     if paths:
-        # The shell ends at once, so the process has no parent to wait for it.
+        # The shell exits at once, so this process does not have to reap the background process.
         script = 'nice -n 19 rm -rf -- "$@" </dev/null >/dev/null 2>&1 &'
         subprocess.run(["/bin/sh", "-c", script, "sh", *map(str, paths)], start_new_session=True)
 
@@ -61,9 +61,9 @@ def prune(
     also: Optional[str] = None,
     remove: Callable[[Sequence[Path]], None] = remove,
 ) -> PruneResult:
-    """Remove releases beyond ``keep`` and layers that no release uses; ``also`` stays in any case.
+    """Remove releases beyond ``keep`` and layers that no release uses; ``also`` is always kept.
 
-    Everything is moved out of its place first; ``remove`` then gets the moved paths.
+    Everything is moved away first; ``remove`` then gets the new paths.
     """
     records = read_journal(site.journal)
     here = staged_releases(site)
@@ -83,7 +83,7 @@ def prune(
 
 
 def used_layers(site: Site, releases: List[str]) -> Set[str]:
-    """Return the digests of the layers of these releases."""
+    """Return the digests of the layers that these releases use."""
     digests: Set[str] = set()
     for release in releases:
         try:
@@ -94,7 +94,7 @@ def used_layers(site: Site, releases: List[str]) -> Set[str]:
 
 
 def sweep_layers(folder: Path, keep: Set[str]) -> int:
-    """Remove the layers of a store that are not in ``keep``; returns how many were removed."""
+    """Remove the layers of a store that are not in ``keep``; return how many were removed."""
     gone = [digest for digest in store.stored_digests(folder) if digest not in keep]
     for digest in gone:
         store.remove(folder, digest)
@@ -102,7 +102,7 @@ def sweep_layers(folder: Path, keep: Set[str]) -> int:
 
 
 def sweep_traces(site: Site, releases: List[str]) -> None:
-    """Remove the logs and check results of releases that are gone."""
+    """Remove the logs and check results of removed releases."""
     for path in (*(site.root / "log").glob("*"), *(site.root / "checked").glob("*")):
         release = release_in(path.name)
         if release and release not in releases:
@@ -110,9 +110,9 @@ def sweep_traces(site: Site, releases: List[str]) -> None:
 
 
 def sweep_runtimes(folder: Path) -> None:
-    """Remove runtime archives that were not used for a day, except the last few.
+    """Remove runtime archives that were not used for a day, except the newest few.
 
-    The daemon of ``local`` may run from one of them; it imported everything when it started.
+    The daemon of ``local`` may run from a removed one: it imported everything at its start.
     """
     found = sorted(((path.stat().st_mtime, path) for path in folder.glob("*.pyz")), reverse=True)
     for at, path in found[_RUNTIMES:]:
@@ -121,9 +121,10 @@ def sweep_runtimes(folder: Path) -> None:
 
 
 def leftovers(site: Site) -> List[Path]:
-    """Return the files and folders that killed processes left, except partial archives, which resume.
+    """Return the files and folders left by killed processes, except partial archives.
 
-    The caller must hold the site's lock, so that none of them belongs to a running process.
+    A later transfer resumes partial archives. The caller must hold the site's lock; otherwise a
+    file may belong to a running process.
     """
     found = [path for folder in (site.releases, site.store) for path in folder.glob(".*")]
     found += [*site.root.glob(".current-*"), *(site.root / "inbox").glob(".*")]
@@ -131,17 +132,17 @@ def leftovers(site: Site) -> List[Path]:
 
 
 def sweep_leftovers(site: Site) -> None:
-    """Remove the files and folders that killed processes left."""
+    """Remove the files and folders left by killed processes."""
     remove(leftovers(site))
 
 
 def reclaimable(site: Site) -> int:
-    """Return the bytes that the next release frees before it needs space."""
+    """Return the number of bytes that the next release frees before it needs space."""
     return sum(_own_bytes(str(path)) for path in leftovers(site))
 
 
 def _own_bytes(path: str) -> int:
-    """Return the bytes that removing a file or tree frees; it may be vanishing at the same time."""
+    """Return the bytes freed by removing a file or tree, which another process may be removing."""
     inside = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
     size = 0
     for name in (path, *inside):
@@ -153,7 +154,7 @@ def _own_bytes(path: str) -> int:
 
 
 def is_staged(site: Site, release: str) -> bool:
-    """Whether a release is staged; one whose manifest is damaged, after a power failure, is removed."""
+    """Whether a release is staged; one with a damaged manifest (power failure) is removed."""
     target = site.releases / release
     if not target.exists():
         return False
@@ -168,19 +169,19 @@ def is_staged(site: Site, release: str) -> bool:
 
 
 def discard(folder: Path) -> None:
-    """Remove a release; it is moved out of its place first, so that no part of one is ever seen."""
+    """Remove a release; it is moved away first, so that nobody sees a part of it."""
     shutil.rmtree(_move_away(folder), ignore_errors=True)
 
 
 def _move_away(folder: Path) -> Path:
-    """Move a release out of its place; the result is one of the :func:`leftovers`."""
+    """Move a release to a temporary name, which is one of the :func:`leftovers`."""
     grave = Path(tempfile.mkdtemp(prefix=".gone-", dir=folder.parent))
     os.rename(folder, grave / folder.name)
     return grave
 
 
 def staged_manifests(site: Site) -> List[Manifest]:
-    """Return the manifests of all staged releases, except unreadable ones."""
+    """Return the manifests of all staged releases; unreadable ones are left out."""
     found = []
     for release in staged_releases(site):
         try:
@@ -193,10 +194,10 @@ def staged_manifests(site: Site) -> List[Manifest]:
 def releases_to_keep(
     order: Sequence[str], staged: Sequence[str], protected: Sequence[str], keep: int
 ) -> List[str]:
-    """Return which staged releases stay: the last ``keep`` that went live, and the protected ones.
+    """Return the staged releases to keep: the last ``keep`` that went live, and the protected ones.
 
-    ``order`` are the releases that went live, the latest last. Releases that never went live do not
-    count and do not stay.
+    ``order`` lists the releases that went live, the latest last. Releases that never went live do
+    not count and are not kept.
 
     >>> releases_to_keep(["a", "b", "c"], ["a", "b", "c", "x"], ["c"], 2)
     ['b', 'c']

@@ -1,21 +1,21 @@
-"""Receiving missing layers: a stream of frames on standard input, each verified on arrival.
+"""Receives missing layers as a stream of frames on standard input.
 
-A frame is a line of JSON and then ``size`` bytes:
+A frame is a line of JSON followed by ``size`` bytes:
 
 - ``{"kind": "manifest", "size": N}``: the manifest, compressed with zlib;
 - ``{"kind": "signature", "release": R, "size": N}``: the bundle's signature (``signature.py``);
-- ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N, "sha256": A}``: the layer's list
-  (M bytes, zlib), then its archive from offset O on (N bytes together), so that an interrupted
-  transfer resumes. A is the SHA-256 of the whole archive, which is verified while it is received;
-- ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as a change of a stored layer:
-  zlib over a line of JSON ``{"gone": [path …], "rows": [[path, mode, size, sha256] …]}`` and the
-  contents of the new files that the base does not contain, in the order of the rows;
+- ``{"kind": "layer", "digest": D, "list": M, "offset": O, "size": N, "sha256": A}``: the layer's
+  list (M bytes, zlib), then its archive from offset O on (together N bytes). The offset resumes an
+  interrupted transfer. A is the SHA-256 of the whole archive, verified as it is received;
+- ``{"kind": "delta", "digest": D, "base": B, "size": N}``: a layer as the difference to a stored
+  layer: zlib over a line of JSON ``{"gone": [path …], "rows": [[path, mode, size, sha256] …]}`` and
+  the contents of the new files that the base does not contain, in the order of the rows;
 - ``{"kind": "end"}``.
 
 The event ``arrived`` follows the last frame. Archives are unpacked, and each file verified, while
-others are received and afterwards; only then is a layer in the store.
+other frames are received and after that. Only then is a layer in the store.
 
-Nothing in the stream is trusted: sizes have limits, and nothing grows beyond its declared size.
+The stream is not trusted: sizes have limits, and nothing grows beyond its declared size.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from . import layers as store
 from .virtualenv import link_layer
 
 _CHUNK = 1 << 18
-_LARGE = 1 << 18  # bytes of a layer from which on a child process unpacks it
-_UNPACKED_LATER = 64 << 20  # bytes of archives that may wait to be unpacked
+_LARGE = 1 << 18  # bytes; a larger layer is unpacked in a child process
+_UNPACKED_LATER = 64 << 20  # bytes of archives that may wait for unpacking
 _LONGEST_LINE = 1 << 16
-_LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files need a tenth of that
-_LONGEST_CHANGE = 1 << 28  # bytes of a change's contents; a controller sends at most a quarter
+_LONGEST_LIST = 1 << 28  # bytes of a layer's list; a million files need a tenth of it
+_LONGEST_CHANGE = 1 << 28  # bytes of a delta's contents; a controller sends at most a quarter
 _LARGEST = 1 << 40  # bytes of any frame
-# The kinds of frames, with the numbers that each must have.
+# The kinds of frames, with each one's required numbers.
 _FRAMES = {
     "manifest": ("size",),
     "signature": ("size",),
@@ -65,7 +65,7 @@ class CutError(DeployKitError):
 
 @dataclass
 class Received:
-    """What was received: bytes, complete layers, and layers that must be sent again completely."""
+    """The bytes received, the complete layers, and the layers that must be sent again in full."""
 
     bytes: int = 0
     layers: List[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Received:
 
 
 def receive(folder: Path, inbox: Path, stream: BinaryIO, emit: Emit) -> Received:
-    """Read frames into the store ``folder``; manifest and signature go to ``inbox``."""
+    """Read frames into the store ``folder``; put the manifest and signature into ``inbox``."""
     result = Received()
     pool = Pool(_UNPACKED_LATER)
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def _header(stream: BinaryIO) -> Dict[str, Any]:
 
 
 def _bounded(frame: Dict[str, Any], name: str, limit: int) -> int:
-    """Return a number of a frame, which must be from 0 to ``limit``."""
+    """Return a number from a frame, which must be from 0 to ``limit``."""
     value = frame.get(name)
     if type(value) is not int or not 0 <= value <= limit:
         raise DamagedError(
@@ -204,12 +204,12 @@ def _write_to_inbox(inbox: Path, name: str, text: str) -> None:
 
 
 def part_path(folder: Path, digest: str) -> Path:
-    """Return the path of a layer's archive until it is complete."""
+    """Return the path of a layer's incomplete archive."""
     return folder / f".part-{digest}"
 
 
 def partial_archives(folder: Path) -> Dict[str, int]:
-    """Return the bytes received of incomplete archives, by the layer's digest."""
+    """Return the number of bytes received of each incomplete archive, by the layer's digest."""
     return {path.name[6:]: path.stat().st_size for path in folder.glob(".part-*")}
 
 
@@ -221,7 +221,7 @@ def _layer(
     result: Received,
     pool: Pool,
 ) -> None:
-    """Receive a layer's archive; a large one is unpacked while the next one is received."""
+    """Receive a layer's archive; a large one is unpacked while the next frame is received."""
     pool.wait(digest)  # a layer may be sent twice
     size = frame["size"]
     listing = _exactly(stream, _bounded(frame, "list", min(size, _LONGEST_LIST)))
@@ -232,7 +232,7 @@ def _layer(
         _unpack(folder, digest, listing, part)
 
     def conclude() -> None:
-        try:  # does nothing if the child succeeded, else raises the error here
+        try:  # does nothing if the child succeeded, else raises its error again
             unpack()
             result.layers.append(digest)
         except DamagedError:
@@ -247,7 +247,7 @@ def _layer(
 
 
 def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> None:
-    """Append the rest of an archive to its received part, and verify its digest."""
+    """Append the rest of an archive to the part already received, and verify its digest."""
     offset = frame["offset"]
     fits = offset <= (part.stat().st_size if part.exists() else 0)
     digest = hashlib.sha256()
@@ -306,7 +306,7 @@ def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
             tree.mkdir()
             try:
                 entries = _apply(file, digest, folder, base, tree)
-            except FileNotFoundError as error:  # a file was deleted in the store
+            except FileNotFoundError as error:  # a file was deleted from the store
                 raise DamagedError(f"layer {base[:12]} lacks {error.filename}") from None
             store.add(folder, digest, entries, tree)
 
@@ -321,7 +321,7 @@ def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
                 try:
                     file.write(inflater.decompress(left, _CHUNK))
                 except zlib.error:
-                    broken = True  # read on, up to the next frame
+                    broken = True  # read on, to reach the next frame
                 left = inflater.unconsumed_tail
                 broken = broken or file.tell() > limit
     if broken or not inflater.eof:
@@ -329,7 +329,7 @@ def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
 
 
 def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> List[FileEntry]:
-    """Build a layer from its base: link unchanged files, copy those that moved, write new ones."""
+    """Build a layer from its base: link unchanged files, copy moved ones, and write new ones."""
     try:
         head = json.loads(file.readline(_LONGEST_LIST))
         rows = [FileEntry(str(p), int(m), int(s), str(h)) for p, m, s, h in head["rows"]]

@@ -1,7 +1,7 @@
-"""A Procfile's line as the shell runs it: the process itself must take the shell's place.
+"""Turns a line of a Procfile into shell text whose process replaces the shell.
 
-The process that the shell becomes gets the signals, and the sockets (LISTEN_PID names it). dash,
-Debian's ``sh``, becomes its last command only where that says ``exec``.
+The final process must be the one that gets the signals and the sockets (LISTEN_PID names it). dash,
+Debian's ``sh``, only replaces itself with its last command if that starts with ``exec``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import shlex
 from typing import Collection
 
-# What keeps its meaning inside one command: quotes, substitutions, redirections of a descriptor.
+# These keep their meaning inside one command: quotes, substitutions, redirections of a descriptor.
 _KEPT = re.compile(
     r"'[^']*'"
     r'|"(?:\\.|[^"\\])*"'
@@ -24,9 +24,9 @@ _JOINED = re.compile(r"&&|\|\||;|\n")
 
 
 def shell_command(command: str, scripts: Collection[str] = ()) -> str:
-    """Return the shell text that runs a Procfile line, with arguments of the caller behind it.
+    """Return the shell text that runs a Procfile line followed by the caller's arguments.
 
-    ``scripts`` are programs of the release that its Python can be given at once.
+    ``scripts`` are programs of the release that its Python can run directly.
 
     >>> shell_command("gunicorn shop.wsgi")
     'exec gunicorn shop.wsgi "$@"'
@@ -48,7 +48,7 @@ def shell_command(command: str, scripts: Collection[str] = ()) -> str:
 
 
 def keeps_shell(command: str) -> bool:
-    """Whether a shell stays in front of the process that a line ends with.
+    """Return whether a shell remains as the parent of the final process of a line.
 
     >>> keeps_shell("python manage.py migrate && gunicorn shop.wsgi")
     True
@@ -63,13 +63,16 @@ def keeps_shell(command: str) -> bool:
 
 
 def _is_one(command: str) -> bool:
-    """Whether it is one command, without lists, pipes, subshells or keywords."""
+    """Return whether this is one command, without lists, pipes, subshells or keywords."""
     masked = _masked(command)
     return not re.search(r"[|&;()\n]", masked) and not _COMPOUND.match(masked)
 
 
 def _masked(command: str) -> str:
-    """Return the command with all that a list's signs may hide in blotted out, of the same length."""
+    """Return the command with quoted text, substitutions and redirections masked by underscores.
+
+    So a search does not find ``;`` or ``|`` inside them. The length is unchanged.
+    """
     return _KEPT.sub(lambda found: "_" * len(found[0]), command)
 
 

@@ -1,12 +1,12 @@
-"""Building a release in the cache: folders of packages are symbolic links into the store.
+"""Builds a release in the cache with symbolic links from package folders into the store.
 
-On a host every file of a release is a hard link, so that a release does not depend on the store. In
-the cache the store is beside the releases and never pruned, so a folder that only one distribution
-provides becomes one symbolic link: a new release needs a hundred links instead of ten thousand.
+On a host every file of a release is a hard link, so a release does not depend on the store. In the
+cache the store is next to the releases and never pruned. So a folder that only one distribution
+provides becomes a symbolic link: a new release needs a hundred links instead of ten thousand.
 
-Real files, as on a host, are: the app and its static files, folders that several distributions share
-(namespace packages, ``bin/``), files beside packages (``.pth``, modules), and all of a distribution
-with compiled code, whose libraries find those of others by ``$ORIGIN/../..``.
+These are real files, as on a host: the app and its static files, folders that several distributions
+share (namespace packages, ``bin/``), files next to packages (``.pth``, modules), and all files of
+distributions with compiled code, because their libraries find each other by ``$ORIGIN/../..``.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ..bundle.manifest import Layer
 from .layers import Folders
 from .virtualenv import link_file
 
-_COMPILED = re.compile(r"\.(?:so|dylib)[\".]")  # in the text of a layer's list
+_COMPILED = re.compile(r"\.(?:so|dylib)[\".]")  # searched in the text of a layer's list
 _PACKAGES = re.compile(r"lib/python[0-9.]+/site-packages\Z")
 
 
 class SourceFolder(NamedTuple):
-    """A folder of the store; ``whole``: folders inside it may be linked as one."""
+    """A folder in the store; ``whole``: its subfolders may be linked as a whole."""
 
     path: str
     whole: bool
 
 
 def place_layers(layers: Iterable[Layer], store: Path, folder: Path) -> None:
-    """Put the layers' files into ``folder``; ``layers`` may still be in extraction.
+    """Put the layers' files into ``folder``; ``layers`` may yield layers as they are extracted.
 
     ``folder`` must be two levels below the parent of ``store``: ``releases/<name>``.
     """
@@ -45,7 +45,7 @@ def place_layers(layers: Iterable[Layer], store: Path, folder: Path) -> None:
             packages.append(SourceFolder(path, not _is_compiled(path)))
         else:
             builder.merge([SourceFolder(path, False)], "")
-    builder.merge(packages, "")  # last, because it must know all that share a folder
+    builder.merge(packages, "")  # last, because all distributions that share a folder must be known
 
 
 def _is_compiled(source: str) -> bool:
@@ -61,9 +61,9 @@ class _Builder:
         self._folders = Folders(folder)
 
     def merge(self, sources: Sequence[SourceFolder], into: str, inside: bool = False) -> None:
-        """Put the content of the sources into one folder; ``into`` is its path in the release.
+        """Put the contents of the sources into one folder; ``into`` is its path in the release.
 
-        ``inside``: it is ``site-packages`` or a folder below.
+        ``inside``: the folder is ``site-packages`` or below it.
         """
         folders: Dict[str, List[SourceFolder]] = {}
         names: Dict[str, int] = {}  # casefolded, for file systems that ignore case

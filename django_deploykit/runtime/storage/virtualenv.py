@@ -22,9 +22,9 @@ from .shell import shell_command
 _HASHED = re.compile(
     r"\.[0-9a-f]{12}\.[^/]+\Z"
 )  # as Django's ManifestStaticFilesStorage names them
-# Links are not possible here, not so many, or not from there: the file is copied.
+# The file cannot be linked here, not this often, or not across file systems. It is copied instead.
 _NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
-# The first lines of a relocatable script: a shell starts the Python beside it.
+# The first lines of a relocatable script: a shell starts the Python next to it.
 _SEEKING = (
     b"#!/bin/sh\n"
     b"""'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"\n"""
@@ -59,7 +59,7 @@ def require_python(version: str) -> str:
 
 
 def find_python(version: str) -> str:
-    """Return the path of a Python ``version`` on this machine, "" if there is none that runs."""
+    """Return the path of a working Python ``version`` on this machine, or an empty string."""
     if version == "%d.%d" % sys.version_info[:2]:
         return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
     found = shutil.which(f"python{version}")
@@ -67,7 +67,7 @@ def find_python(version: str) -> str:
         return ""
     import subprocess  # slow to load, and rarely needed
 
-    # It may be a shim of pyenv for a version that is not active.
+    # It may be a pyenv shim for a version that is not active.
     done = subprocess.run(
         [found, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True
     )
@@ -87,11 +87,11 @@ def stage(
 ) -> None:
     """Build the release ``target`` from layers in the store; it appears complete, by a rename.
 
-    An existing release stays as it is. ``env`` is added to the environment of every command of the
-    release. Hashed static files of the ``kept`` releases are linked in, so that pages loaded before
-    the switch still find theirs. ``lasting`` writes everything to the disk first, to survive a power
-    failure. ``place`` puts the layers' files into a folder in another way than :func:`link_layer`.
-    ``validate`` is called before the release appears, and may raise.
+    An existing release is left as it is. ``env`` is added to the environment of every command of
+    the release. Hashed static files of the ``kept`` releases are linked in, for pages that were
+    loaded before the switch. ``lasting`` first writes everything to the disk, to survive a power
+    failure. ``place`` puts the layers' files into a folder instead of :func:`link_layer`.
+    ``validate`` is called before the release appears, and may raise an error.
     """
     if target.exists():
         return
@@ -124,7 +124,7 @@ def stage(
 
 
 def sync_file_system(folder: Path) -> None:
-    """Write the file system that contains a folder to its disk."""
+    """Write all changes to the file system that contains a folder to its disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         import ctypes  # slow to load
@@ -137,7 +137,7 @@ def sync_file_system(folder: Path) -> None:
 
 
 def link_layer(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
-    """Hard-link a layer's files below ``folder``; copies files that cannot be linked."""
+    """Hard-link a layer's files below ``folder``; copy files that cannot be linked."""
     source, target = str(tree), str(folder)
     os.makedirs(target, exist_ok=True)
     folders = layers.Folders(target)
@@ -160,14 +160,14 @@ def link_file(source: str, target: str) -> None:
 
 
 def link_hashed(source: Path, target: Path) -> None:
-    """Link files with a hash of their content in the name (``base.1a2b3c4d5e6f.css``) if missing."""
+    """Link missing files with a content hash in their name (``base.1a2b3c4d5e6f.css``)."""
     for path, _, names in os.walk(source):
         hashed = [name for name in names if _HASHED.search(name)]
         if not hashed:
             continue
         place = f"{target}{path[len(str(source)) :]}"
         try:
-            there = set(os.listdir(place))  # most exist, and a system call for each is slow
+            there = set(os.listdir(place))  # most files exist, and a system call for each is slow
         except FileNotFoundError:
             there = set()
             os.makedirs(place)
@@ -177,10 +177,10 @@ def link_hashed(source: Path, target: Path) -> None:
 
 
 def link_hashed_of_others(releases: Path, release: str, manifest: Manifest) -> None:
-    """Link hashed static files of all other releases into one that goes live.
+    """Link hashed static files of all other releases into a release that goes live.
 
-    After a rollback, pages of the newer release are still open somewhere. Files that cannot be
-    linked (a full disk) must not stop a rollback.
+    After a rollback, visitors still have pages of the newer release open. An error while linking (a
+    full disk) must not stop a rollback.
     """
     if not manifest.static_root:
         return
@@ -223,9 +223,9 @@ def _write_commands(
 
 
 def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) -> List[str]:
-    """Return the shell lines that prepare a release's environment.
+    """Return the shell lines that set a release's environment.
 
-    Variables that are set already win, except PATH and VIRTUAL_ENV.
+    Variables that are already set are kept, except PATH and VIRTUAL_ENV.
     """
     own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
     lines = [
@@ -250,7 +250,7 @@ def _in_braces(value: str) -> str:
 
 
 def process_lines(target: Path, manifest: Manifest, scripts: Collection[str] = ()) -> List[str]:
-    """Return the shell lines that run a process by its name, ``deploykit-run web``.
+    """Return the shell lines of ``deploykit-run``, which runs a process by its name.
 
     A simple command replaces the shell, so that it gets the signals and the sockets (LISTEN_PID).
     ``scripts`` are programs in ``bin`` that the release's Python can run directly.
@@ -278,9 +278,9 @@ def _server_lines(manifest: Manifest) -> List[str]:
 
 
 def _scripts(folder: Path) -> List[str]:
-    """Return the programs of a release that start in a shell, which starts the Python beside them.
+    """Return the release's programs that start in a shell, which starts the Python next to them.
 
-    Running them with the release's Python saves three processes at each start.
+    Running them directly with the release's Python saves three processes at each start.
     """
     found = []
     for path in (folder / "bin").iterdir():
@@ -297,7 +297,7 @@ def _executable(path: Path, lines: Sequence[str]) -> None:
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file that others can read, and only this user can write, whatever the umask."""
+    """Write a file that everybody can read and only this user can write, whatever the umask."""
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
 
@@ -313,7 +313,7 @@ def load_release(root: Path) -> Manifest:
 
 
 def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:
-    """Return the files of a staged release that differ from its layers (edited by hand)."""
+    """Return the files of a staged release that differ from its layers because they were edited."""
     found = []
     for layer in manifest.layers:
         if layers.is_stored(store, layer.sha256):

@@ -1,4 +1,4 @@
-"""What keeps the processes of a site running, and the table of supervisors."""
+"""Supervisors keep the processes of a site running. This module has the table of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Callable, Dict, Sequence
 from ..base.site import Site
 from .base import Supervisor
 
-# Takes a site and the command that runs verbs of this runtime.
+# Arguments: a site, and the command that runs verbs of this runtime.
 Factory = Callable[[Site, Sequence[str]], Supervisor]
 
 
@@ -23,7 +23,7 @@ def _systemd(site: Site, program: Sequence[str]) -> Supervisor:
     return SystemdSupervisor(site)
 
 
-# By the name in site.json. Each imports its module when it is needed: starting a verb must be fast.
+# By the name in site.json. Each imports its module only when needed, so that verbs start fast.
 SUPERVISORS: Dict[str, Factory] = {"plain": _plain, "systemd": _systemd}
 
 

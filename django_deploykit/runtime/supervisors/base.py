@@ -8,17 +8,17 @@ from typing import Dict, List, Protocol, Sequence
 from ..base.errors import DeployKitError
 from ..base.processes import CommandLine
 
-# Lines shown of a failed process's log: enough for a worker's traceback and its server's after it.
+# Lines of a failed process's log to show: enough for tracebacks of a worker and of its server.
 LAST_LINES = 60
 
 
 class ProcessError(DeployKitError):
-    """A process did not start, or ended; the hint contains its last log lines."""
+    """A process did not start, or it ended; the hint contains its last log lines."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A process of a release, an *instance*. ``restarts`` counts since it was started."""
+    """A process of a release, called an *instance*. ``restarts`` counts since its start."""
 
     release: str
     process: str
@@ -30,17 +30,17 @@ class Running:
 class Supervisor(Protocol):
     """Runs instances of releases; all ``web`` instances share one listening socket.
 
-    A web instance also listens on a socket of its own, so that a probe knows which release answers.
-    Instances are restarted when they end, and outlive the caller.
+    A web instance also listens on its own socket, so that a probe knows which release responds.
+    Instances are restarted when they end, and continue to run after the caller ends.
     """
 
     def instances(self) -> List[Running]:
         """Return every instance that runs or should run."""
 
     def start(self, release: str, processes: Sequence[str]) -> None:
-        """Start instances beside those that run, and return when they are up.
+        """Start instances next to those that run, and return when they are up.
 
-        Raises :class:`ProcessError` if one fails. It is no error if an instance runs already.
+        Raises :class:`ProcessError` if one fails. Instances that already run are not an error.
         """
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
@@ -50,16 +50,16 @@ class Supervisor(Protocol):
         """
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
-        """Make these, and no others, the instances that start at boot."""
+        """Make only these instances start at boot."""
 
     def probe_address(self, release: str) -> str:
-        """Return the path of the unix socket where only this release's web process answers."""
+        """Return the path of the unix socket on which only this release's web process responds."""
 
     def log(self, release: str, process: str, lines: int) -> List[str]:
         """Return the last lines that the instance wrote."""
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
-        """Return the command line that runs a command of a release as the site's user in its sandbox.
+        """Return the command line that runs a release's command in the sandbox as the site's user.
 
-        Its streams and exit code are those of the command.
+        It has the command's standard streams and exit code.
         """

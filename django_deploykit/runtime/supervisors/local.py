@@ -1,4 +1,4 @@
-"""The supervisor of the built-in environment ``local``: plain processes under a small daemon."""
+"""The supervisor of the built-in environment ``local``: processes under a small daemon."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class LocalSupervisor:
         return CommandLine(words, full, site.releases / release / "app")
 
     def end(self) -> bool:
-        """Stop every instance and the daemon; returns False if it did not run."""
+        """Stop every instance and the daemon; return False if the daemon did not run."""
         if self._ask({"verb": "end"}) is None:
             return False
         end = time.monotonic() + self.site.drain + 10
@@ -98,12 +98,12 @@ class LocalSupervisor:
         return True
 
     def _end_if_idle(self) -> None:
-        """End the daemon if nothing is live, so that the socket refuses visitors instead of stalling them."""
+        """End the daemon if nothing is live, so that visitors are refused and do not wait."""
         if live_release(self.site) is None and not self._list():
             self.end()
 
     def _wait_until_up(self, release: str, process: str) -> None:
-        """Wait until the instance has run for a moment; a web instance is probed later."""
+        """Wait until the instance has run for a while; a web instance is probed later."""
         begun = time.monotonic()
         while time.monotonic() < begun + self.site.boot:
             found = [
@@ -144,7 +144,7 @@ class LocalSupervisor:
             )
 
     def _ask(self, request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-        """Send a request to the daemon and return its reply, None if it does not run."""
+        """Send a request to the daemon and return its reply, or None if the daemon does not run."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(10)
             try:
@@ -161,11 +161,11 @@ class LocalSupervisor:
                 ) from None
 
     def _start_daemon(self) -> None:
-        """Start the daemon if it does not run; it answers with one line, then detaches its output."""
+        """Start the daemon if it does not run. It prints one line, then detaches its output."""
         if self._ask({"verb": "list"}) is not None:
             return
         (self.site.root / "log").mkdir(parents=True, exist_ok=True)
-        # The shell ends at once: the daemon outlives this process, which need not wait for it.
+        # The shell exits at once. The daemon outlives this process, which then need not reap it.
         command = [*self.program, "local-daemon", "--root", str(self.site.root)]
         done = subprocess.run(
             ["/bin/sh", "-c", '"$@" &', "sh", *command],
@@ -184,14 +184,14 @@ class LocalSupervisor:
 
 
 def exit_text(status: int) -> str:
-    """Return how a process ended as text, from waitpid's status."""
+    """Describe how a process ended, given waitpid's status."""
     if os.WIFSIGNALED(status):
         return f"was killed by signal {os.WTERMSIG(status)}"
     return f"ended with exit code {os.WEXITSTATUS(status)}"
 
 
 def tail(path: Path, lines: int) -> List[str]:
-    """Return the last lines of a file, reading no more than 256 KiB of it."""
+    """Return the last lines of a file; read at most 256 KiB of it."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -205,5 +205,5 @@ def tail(path: Path, lines: int) -> List[str]:
 def program_of(path: Path) -> List[str]:
     """Return the command that runs verbs of this process's runtime."""
     base = [os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)]
-    # A runtime archive, named by its digest, takes verbs directly; a bundle after a word.
+    # A runtime archive, named by its digest, takes a verb directly; a bundle after `deploykit`.
     return [*base, str(path)] if valid_digest(path.stem) else [*base, str(path), "deploykit"]

@@ -1,8 +1,8 @@
-"""A small daemon that runs a site's processes where systemd does not: in the environment ``local``.
+"""A small daemon that runs a site's processes without systemd, in the environment ``local``.
 
-It listens on the site's address, starts instances with that socket and one of their own (the
-protocol of systemd's socket activation), restarts instances that end, and answers each JSON line on
-its control socket with another. It outlives releases, and never imports their code.
+It listens on the site's address and starts instances with that socket and one of their own (the
+protocol of systemd's socket activation). It restarts instances that end, and answers each line of
+JSON on its control socket with another. It outlives releases, and never imports their code.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ Key = Tuple[str, str]  # release, process
 _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _LONGEST_PAUSE = 30.0
 _LONGEST_LOG = 10 << 20  # bytes; a longer log is rotated when its process starts
-# Variables that processes get from the shell that released them. No others: an exported DEBUG or
-# DATABASE_URL would override the site's configuration.
+# Variables that processes inherit from the shell of the release. No others, because an exported
+# DEBUG or DATABASE_URL would override the site's configuration.
 _PASSED = (
     "PATH",
     "HOME",
@@ -59,13 +59,13 @@ class Instance:
     pid: int = 0
     restarts: int = 0
     started: float = 0.0
-    again: float = 0.0  # when to restart it; 0 while it runs
-    stopping: float = 0.0  # when to kill it; 0 while it should run
+    again: float = 0.0  # time of the next restart; 0 while it runs
+    stopping: float = 0.0  # time to kill it; 0 while it should run
     exit: Optional[int] = field(default=None)
 
 
 def run_folder(root: Path) -> Path:
-    """Return the private folder of a site's sockets; its path is short because socket paths are limited."""
+    """Return the private folder of a site's sockets. Socket paths are limited, so it is short."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
     base = Path(tempfile.gettempdir()) / f"deploykit-{os.getuid()}"
     folder = base / name
@@ -116,12 +116,12 @@ class Daemon:
         self.control = _with_high_number(listener(str(self.folder / "control.sock")))
         self.instances: Dict[Key, Instance] = {}
         self.probes: Dict[str, socket.socket] = {}
-        self.killed: Set[Key] = set()  # those that did not end within the drain time
+        self.killed: Set[Key] = set()  # did not end within the drain time
         self.ending = False
         self.selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
-        """Run until asked to end and every instance has ended."""
+        """Run until asked to end, and until every instance has ended."""
         reader, writer = os.pipe()
         for fd in (reader, writer):
             os.set_blocking(fd, False)
@@ -139,7 +139,7 @@ class Daemon:
                     os.read(reader, 4096)
             self._reap()
             self._advance()
-        # Without the control socket another daemon may start, so the address must be free by then.
+        # Without the control socket another daemon may start, so the address must be free before.
         self.shared.close()
         (self.folder / "control.sock").unlink(missing_ok=True)
 
@@ -262,7 +262,7 @@ class Daemon:
             if instance.pid:
                 pid, status = os.waitpid(instance.pid, os.WNOHANG)
                 if pid:
-                    _kill(instance.pid, signal.SIGKILL)  # processes that it left in its group
+                    _kill(instance.pid, signal.SIGKILL)  # and processes left in its group
                     instance.pid, instance.exit = 0, status
                     if not instance.stopping:
                         instance.again = time.monotonic() + min(
@@ -309,7 +309,7 @@ def environment(site: Site) -> Dict[str, str]:
 
 
 def probe_path(folder: Path, release: str) -> Path:
-    """Return the path of the socket where only that release's web instance listens."""
+    """Return the path of the socket on which only that release's web instance listens."""
     return folder / f"probe-{release}.sock"
 
 
@@ -319,7 +319,7 @@ def log_path(site: Site, release: str, process: str) -> Path:
 
 
 def rotate(path: Path, longest: int = _LONGEST_LOG) -> None:
-    """Rename a log that is too long to ``NAME.1``, replacing the one before."""
+    """If a log is too long, rename it to ``NAME.1``, replacing the previous one."""
     with suppress(FileNotFoundError):
         if path.stat().st_size > longest:
             os.replace(path, path.with_name(f"{path.name}.1"))
@@ -343,7 +343,7 @@ def _kill(pid: int, number: int, group: bool = True) -> None:
 
 
 def main(root: str) -> int:
-    """Run the daemon of the site at ``root``; prints one line of JSON: "up", or what is wrong."""
+    """Run the daemon of the site at ``root``; print one line of JSON: "up", or an error."""
     try:
         daemon = Daemon(load_site(Path(root)))
     except (DeployKitError, OSError) as error:

@@ -1,8 +1,8 @@
 """The text of the helper that runs as root for the deploy user, and of its sudoers line (pure).
 
-``setup`` writes it to ``/usr/local/libexec/deploykit-<app>``. It belongs to root, imports nothing of
-a release, accepts arguments of a fixed grammar (verb, release id, kinds) and passes them to systemd
-as whole arguments, never to a shell.
+``setup`` writes it to ``/usr/local/libexec/deploykit-<app>``. It belongs to root and imports
+nothing from a release. It accepts arguments of a fixed grammar (verb, release id, kinds), and
+passes them to systemd as whole arguments, never to a shell.
 """
 
 from __future__ import annotations
@@ -328,7 +328,7 @@ if __name__ == "__main__":
 
 
 def helper(site: Site, kinds: Sequence[Kind]) -> str:
-    """Return the text of the helper of a site with those kinds of processes."""
+    """Return the text of the helper for a site with these kinds of processes."""
     values = {
         "APP": site.app,
         "RELEASES": str(site.releases),
@@ -347,14 +347,14 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
 
 
 def ini_source() -> str:
-    """Return the INI parser's source without its imports: typing would slow each call down."""
+    """Return the INI parser's source without its imports, because typing would slow each call."""
     source = pkgutil.get_data(ini.__name__.rpartition(".")[0], "ini.py") or b""
     body = source.decode("utf-8").partition("from __future__ import annotations\n")[2]
     return re.sub(r"(?m)^(import|from) .*\n", "", body).strip()
 
 
 def run_properties(site: Site) -> "list[tuple[str, str]]":
-    """Return the properties of a management command's unit: the site's sandbox, and how it stops."""
+    """Return the unit properties of a management command: the site's sandbox, and how it stops."""
     return [*sandbox(site), ("KillMode", "mixed"), ("TimeoutStopSec", f"{site.drain:g}s")]
 
 

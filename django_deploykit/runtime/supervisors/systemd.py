@@ -33,7 +33,7 @@ _TRIAL = 1.0  # seconds that a process without a socket must run to count as up
 _REFUSED, _UNSIGNED = (
     64,
     65,
-)  # the helper's exit codes: arguments that it refuses; no valid signature
+)  # exit codes of the helper: it refuses the arguments; there is no valid signature
 _SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
 
 
@@ -78,7 +78,7 @@ class SystemdSupervisor:
         return [name for name in processes if name in done.stdout.splitlines()]
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
-        """Write the file that names what ``<app>.service`` starts at boot."""
+        """Write the file that names the processes that ``<app>.service`` starts at boot."""
         text = " ".join([release, *processes]) + "\n"
         write_and_replace(enabled_path(self.site), text, sync=True)
 
@@ -92,18 +92,21 @@ class SystemdSupervisor:
         return done.stdout.splitlines()
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
-        """See :class:`~.base.Supervisor`; ``env`` may only contain ``DEPLOYKIT_…`` variables, no secrets."""
+        """See :class:`~.base.Supervisor`.
+
+        ``env`` may only contain ``DEPLOYKIT_…`` variables, no secrets.
+        """
         token = secrets.token_hex(8)
         given = [f"{name}={value}" for name, value in sorted(env.items())]
         words = [*self._helper_command(), "run", release, token, *given, "--", *argv]
-        # The command runs under systemd and sudo as root: signals of this process reach neither.
+        # The command runs under systemd, and sudo runs as root: this process cannot signal either.
         return CommandLine(words, cancel=lambda: self._cancel(token))
 
     def _cancel(self, token: str) -> None:
         self._call_helper("cancel", token)
 
     def keys(self) -> List[str]:
-        """Return the names of the options that the configuration sets; only root can read it."""
+        """Return the names of options set in the configuration, which only root can read."""
         done = self._call_helper("keys")
         if done.returncode:
             raise DeployKitError(
@@ -113,7 +116,7 @@ class SystemdSupervisor:
         return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
     def drift(self) -> List[str]:
-        """Return the names of the files of setup that were changed or are missing."""
+        """Return the names of files from setup that were changed or are missing."""
         there = read_units(self.site.app)
         kinds = installed_kinds(self.site.app, there)
         found = differing(units(self.site, kinds), there)
@@ -172,7 +175,7 @@ class SystemdSupervisor:
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """Run a command that Ctrl-C does not reach; an interrupt is handled after it has ended.
 
-    The commands that undo it must not run at the same time: a stop would overtake the start.
+    Otherwise commands that undo it could run at the same time, and a stop could overtake the start.
     """
     with _interrupts_deferred():
         return subprocess.run(
@@ -188,7 +191,7 @@ def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
 
 @contextmanager
 def _interrupts_deferred() -> Iterator[None]:
-    """Handle an interrupt at the end of the block."""
+    """Defer interrupts to the end of the block."""
     before = signal.getsignal(signal.SIGINT)
     main = threading.current_thread() is threading.main_thread()
     if not main or before in (signal.SIG_IGN, None):
@@ -205,7 +208,7 @@ def _interrupts_deferred() -> Iterator[None]:
 
 
 def parse_instances(app: str, kinds: Sequence[str], text: str) -> List[Running]:
-    """Return the instances that ``systemctl show`` lists, except those that have ended."""
+    """Return the instances in the output of ``systemctl show``, except ended ones."""
     found = []
     for block in text.split("\n\n"):
         facts = dict(line.partition("=")[::2] for line in block.splitlines())

@@ -1,9 +1,9 @@
-"""The text of a site's systemd units, and of the sandbox that its processes run in (pure).
+"""The texts of a site's systemd units, and the sandbox of its processes (pure).
 
 ``<app>.socket`` listens for the site. Each release's web process is an instance of
-``<app>-web@.service`` that gets this socket and one of its own, ``<app>-probe@.socket``; other
-processes are instances of ``<app>-PROCESS@.service``. ``<app>.service`` represents all of them: it
-starts the live release when the machine boots, and stops everything.
+``<app>-web@.service`` that gets this socket and its own, ``<app>-probe@.socket``. Other processes
+are instances of ``<app>-PROCESS@.service``. ``<app>.service`` represents all of them: it starts the
+live release at boot, and stops everything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEADER = "# Written by django-deploykit for {app} ({kind})"
 _WRITTEN = re.compile(r"# Written by django-deploykit for ([a-z][a-z0-9-]*) \(([A-Za-z0-9_-]+)\)")
 
 # The restrictions of a site's processes. MemoryDenyWriteExecute is missing because it breaks ctypes
-# callbacks and numeric libraries; the network stays, for databases and mail servers.
+# callbacks and numeric libraries. The network is allowed, for databases and mail servers.
 _SANDBOX = (
     ("NoNewPrivileges", "yes"),
     ("CapabilityBoundingSet", ""),
@@ -58,14 +58,14 @@ _SANDBOX = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of process of a site, with a unit of its own; ``notify``: systemd waits until it is ready."""
+    """A kind of process with its own unit; ``notify``: systemd waits until it is ready."""
 
     name: str
     notify: bool = False
 
 
 def kinds_of(processes: Iterable[Process], roles: Sequence[str]) -> Tuple[Kind, ...]:
-    """Return the kinds of a Procfile that run on a host with those roles, ``web`` first."""
+    """Return the kinds of a Procfile that run on a host with these roles, ``web`` first."""
     found: Dict[str, Kind] = {}
     for process in processes:
         if process.name == "release" or (roles and process.name not in roles):
@@ -81,7 +81,7 @@ def helper_path(app: str) -> Path:
 
 
 def enabled_path(site: Site) -> Path:
-    """Return the file that names what starts at boot, on one line: ``RELEASE KIND...``."""
+    """Return the path of the file that names what starts at boot: a line ``RELEASE KIND...``."""
     return site.root / "enabled"
 
 
@@ -96,7 +96,7 @@ def template_name(app: str, kind: str) -> str:
 
 
 def probe_path(site: Site, release: str) -> str:
-    """Return the path of the socket where only that release's web process answers."""
+    """Return the path of the socket on which only that release's web process responds."""
     return f"/run/{site.app}/probe-{release}.sock"
 
 
@@ -134,7 +134,7 @@ def umbrella(site: Site) -> str:
 
 
 def live_socket(site: Site) -> str:
-    """Return the unit of the socket where the site listens."""
+    """Return the unit of the socket on which the site listens."""
     lines = [
         ("ListenStream", site.listen),
         ("Service", f"{site.app}.service"),
@@ -146,7 +146,7 @@ def live_socket(site: Site) -> str:
     else:
         lines += [("NoDelay", "yes")]
         if not _everywhere_or_loopback(site.listen):
-            lines.append(("FreeBind", "yes"))  # the address may come up after the sockets
+            lines.append(("FreeBind", "yes"))  # the address may appear after the sockets
     return _unit(
         site.app,
         "socket",
@@ -159,7 +159,7 @@ def live_socket(site: Site) -> str:
 
 
 def probe_socket(site: Site) -> str:
-    """Return the unit of the socket where only one release answers, for probes."""
+    """Return the unit of the socket on which only one release responds, for probes."""
     app = site.app
     return _unit(
         app,
@@ -181,7 +181,7 @@ def probe_socket(site: Site) -> str:
 
 
 def service(site: Site, kind: Kind) -> str:
-    """Return the unit of a process; its instances are releases."""
+    """Return the template unit of a process; its instances are releases."""
     app = site.app
     sockets = f"{app}.socket {app}-probe@%i.socket"
     web = kind.name == "web"
@@ -189,7 +189,7 @@ def service(site: Site, kind: Kind) -> str:
         ("Description", f"{app}, {kind.name} of release %i"),
         ("PartOf", f"{app}.service"),
         ("After", "network.target postgresql.service mariadb.service redis-server.service"),
-        ("StartLimitIntervalSec", "0"),  # keep trying until a late database is up
+        ("StartLimitIntervalSec", "0"),  # restart it until a late database is up
     ]
     if web:
         unit += [("Requires", sockets), ("After", sockets)]
@@ -218,12 +218,12 @@ def sandbox(site: Site) -> List[Tuple[str, str]]:
         ("Group", app),
         ("StateDirectory", app),
         ("StateDirectoryMode", "0750"),
-        # The configuration belongs to root. The process gets a private copy, and an empty folder in
-        # place of the original, so that the settings do not stumble over files that they cannot read.
+        # The configuration belongs to root, so the process gets a private copy. An empty folder
+        # hides the original, because settings fail on files that they cannot read.
         ("LoadCredential", f"{app}.ini:{site.ini}"),
         ("LoadCredential", f"conf.d:{site.etc}/conf.d"),
         ("TemporaryFileSystem", f"{site.etc}:ro"),
-        # Applies if a profile of that name is loaded; with the dash a missing one is no error.
+        # Applies if a profile with that name is loaded; with the dash a missing one is no error.
         ("AppArmorProfile", f"-deploykit-{app}"),
         ("Environment", f"DEPLOYKIT_DATA={site.data}"),
         ("Environment", "PYTHONUNBUFFERED=1"),
@@ -232,13 +232,13 @@ def sandbox(site: Site) -> List[Tuple[str, str]]:
 
 
 def written_for(text: str) -> Optional[Tuple[str, str]]:
-    """Return the app and the kind that a unit was written for, or None if it is not ours."""
+    """Return the app and the kind that a unit was written for, or None if the unit is foreign."""
     match = _WRITTEN.match(text)
     return (match.group(1), match.group(2)) if match else None
 
 
 def installed_kinds(app: str, texts: Mapping[str, str]) -> Tuple[Kind, ...]:
-    """Return the kinds whose units are installed; ``texts`` are units by file name."""
+    """Return the kinds with installed units; ``texts`` are units by file name."""
     found = []
     for name, text in texts.items():
         owner = written_for(text)
@@ -248,7 +248,7 @@ def installed_kinds(app: str, texts: Mapping[str, str]) -> Tuple[Kind, ...]:
 
 
 def listening(app: str, texts: Mapping[str, str]) -> str:
-    """Return where the installed socket of the app listens, "" if there is none."""
+    """Return the address of the app's installed socket, or an empty string if there is none."""
     match = re.search(r"^ListenStream=(.*)$", texts.get(f"{app}.socket", ""), re.MULTILINE)
     return match[1] if match else ""
 

@@ -1,4 +1,4 @@
-"""The site's file for a web server in front: one module for each server, and the table of them (pure)."""
+"""The site's configuration file for a web server: a module per server, and a table (pure)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def website(
     static_root: str = "",
     names: Sequence[str] = (),
 ) -> str:
-    """Return the site's file for a server of :data:`WEBSERVERS`.
+    """Return the site's configuration file for a server of :data:`WEBSERVERS`.
 
-    With a ``static_root`` (relative to a release) the web server reads static files itself. ``names``
-    are the site's host names; names that cannot be one are left out.
+    With a ``static_root`` (relative to a release) the web server serves static files itself.
+    ``names`` are the site's host names; names that are not valid are left out.
     """
     names = [name for name in names if _NAME.match(name)] or ["example.com"]
     direct = static_root if static_url.startswith("/") and len(static_url) > 1 else ""

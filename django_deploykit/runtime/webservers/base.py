@@ -1,4 +1,4 @@
-"""What a web server in front has to know about a site."""
+"""The facts about a site that a web server needs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Sequence
 
 @dataclass(frozen=True)
 class Website:
-    """A site as a web server in front sees it.
+    """A site from the view of a web server in front of it.
 
-    ``listen`` is a path or ``HOST:PORT``. If ``static_folder`` is not empty, the web server reads
-    static files below ``static_url`` from there, else WhiteNoise serves them from the release.
+    ``listen`` is a path or ``HOST:PORT``. If ``static_folder`` is not empty, the web server serves
+    static files below ``static_url`` from it. Otherwise WhiteNoise serves them from the release.
     """
 
     app: str

@@ -1,4 +1,4 @@
-"""The site's file for Caddy (pure)."""
+"""The site's configuration file for Caddy (pure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The site's file for nginx (pure)."""
+"""The site's configuration file for nginx (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def nginx(site: Website) -> List[str]:
         f"# Then: ln -s ../sites-available/{site.app} /etc/nginx/sites-enabled/ && nginx -t && systemctl reload nginx",
         "# For HTTPS: certbot --nginx",
         f"upstream {site.app} {{",
-        # One address, so a failed request must not take it out for ten seconds.
+        # It is the only address, so a failed request must not disable it for ten seconds.
         f"    server {upstream} max_fails=0;",
         "    keepalive 16;",
         "}",

@@ -1,4 +1,4 @@
-"""A verb as its callers know it: its name, and what it answers."""
+"""A verb as its callers see it: its name and the type of its result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A verb and the dataclass of its answer. The constants stand beside those dataclasses."""
+    """A verb and the dataclass of its result. The constants are next to those dataclasses."""
 
     name: str
     answer: Type[T]

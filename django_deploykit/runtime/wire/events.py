@@ -1,4 +1,4 @@
-"""What a verb says while it runs."""
+"""The events that a verb reports while it runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Callable, ClassVar
 
 
 class Event:
-    """Base of events. Its text is what a person sees; "" hides it."""
+    """Base of events. Its text is shown to people; an empty text is not shown."""
 
     name: ClassVar[str]
 
@@ -20,7 +20,7 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Activity(Event):
-    """Something begins or has happened: ``start`` of ``web, worker``, for people to read."""
+    """Something starts or has happened, for people to read: ``start`` of ``web, worker``."""
 
     name = "activity"
     what: str
@@ -32,7 +32,7 @@ class Activity(Event):
 
 @dataclass(frozen=True)
 class Arriving(Event):
-    """A part of what is sent has arrived: ``bytes`` so far; ``digest`` is the layer's, cut short."""
+    """Part of the data has arrived: ``bytes`` so far; ``digest`` is the layer's, shortened."""
 
     name = "received"
     bytes: int
@@ -41,7 +41,7 @@ class Arriving(Event):
 
 @dataclass(frozen=True)
 class OutputLine(Event):
-    """A line that a command of the project printed."""
+    """A line printed by a command of the project."""
 
     name = "line"
     line: str
@@ -52,7 +52,7 @@ class OutputLine(Event):
 
 @dataclass(frozen=True)
 class HostWarning(Event):
-    """Something that stops nothing, but that a person should know."""
+    """A problem that does not stop the verb, but that people should know about."""
 
     name = "warning"
     text: str

@@ -1,4 +1,4 @@
-"""Facts of a host, which a plan is made from."""
+"""The facts about a host that a plan is made from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .events import Event
 
 @dataclass(frozen=True)
 class BaseLayer:
-    """A layer that a change can start from; ``kind`` is ``app`` or ``static``."""
+    """A layer that a delta can start from; ``kind`` is ``app`` or ``static``."""
 
     kind: str
     digest: str
@@ -20,7 +20,7 @@ class BaseLayer:
 
 @dataclass(frozen=True)
 class LockOwner:
-    """Who holds a deploy lock, and what for; ``time`` is in seconds since the epoch."""
+    """Who holds the deploy lock, and for what; ``time`` is in seconds since the epoch."""
 
     owner: str = ""
     what: str = ""
@@ -31,7 +31,7 @@ class LockOwner:
 class HostFacts:
     """One host at one moment. ``free`` is in bytes, ``clock`` in seconds since the epoch.
 
-    Where ``setup`` is false, only what follows up to ``user`` is known.
+    If ``setup`` is False, only the fields up to ``user`` are known.
     """
 
     setup: bool
@@ -44,8 +44,8 @@ class HostFacts:
     free: int = 0
     inodes: Optional[int] = None
     layers: FrozenSet[str] = frozenset()
-    parts: Mapping[str, int] = field(default_factory=dict)  # bytes of what arrived in part
-    bases: Tuple[BaseLayer, ...] = ()  # the newest first
+    parts: Mapping[str, int] = field(default_factory=dict)  # bytes of incomplete archives
+    bases: Tuple[BaseLayer, ...] = ()  # newest first
     live: Optional[str] = None
     staged: Tuple[str, ...] = ()
     last_good: Optional[str] = None
@@ -54,14 +54,14 @@ class HostFacts:
     lock: Optional[LockOwner] = None
     keys: Tuple[str, ...] = ()
     drift: Tuple[str, ...] = ()
-    processes: Optional[Tuple[str, ...]] = None  # those with units; None where none are needed
+    processes: Optional[Tuple[str, ...]] = None  # those with units; None if none are needed
     site: str = ""  # the text of site.json
-    asks: bool = False  # for signatures
+    asks: bool = False  # whether the host requires signatures
 
 
 @dataclass(frozen=True)
 class Held(Event):
-    """The deploy lock is held; ``facts`` are those of that moment, where they were asked for."""
+    """The deploy lock is held; ``facts`` were collected at that moment, if they were requested."""
 
     name = "held"
     facts: Optional[HostFacts] = None
@@ -69,14 +69,14 @@ class Held(Event):
 
 @dataclass(frozen=True)
 class HoldResult:
-    """How holding ended: ``released``, or ``silent`` where the controller said nothing any more."""
+    """How holding the lock ended: ``released``, or ``silent`` if the controller stopped sending."""
 
     ended: str
 
 
 @dataclass(frozen=True)
 class PrepareResult:
-    """The options in the configuration of a ``local`` site."""
+    """The options that the configuration of a ``local`` site sets."""
 
     keys: Tuple[str, ...]
 

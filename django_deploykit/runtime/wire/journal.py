@@ -1,4 +1,4 @@
-"""The journal of a site: what happened, a JSON object a line; history, never state."""
+"""The journal of a site: a history with one JSON object per line, never used as the state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from .reader import IgnoresUnknownKeys, WireError, parse, plain
 
 @dataclass(frozen=True)
 class JournalRecord(IgnoresUnknownKeys):
-    """What happened: ``result`` is ``live``, ``done`` or ``failed``; ``time`` since the epoch.
+    """An entry of the journal: ``result`` is ``live``, ``done`` or ``failed``.
 
-    ``before`` is the release that served before, ``why`` the reason of a failure; ``seconds`` are
-    those that a switch took. Other versions write to the same file.
+    ``time`` is in seconds since the epoch. ``before`` is the release that served before, ``why``
+    the reason of a failure, and ``seconds`` the duration of a switch. Other versions write to the
+    same file.
     """
 
     action: str
@@ -32,14 +33,14 @@ class JournalRecord(IgnoresUnknownKeys):
 
 
 def append(path: Path, record: JournalRecord) -> None:
-    """Add a record with the time of now; one write, so that lines never mix."""
+    """Add a record with the current time, in a single write, so that lines never mix."""
     data = plain(replace(record, time=round(time.time(), 3)))
     kept = {key: value for key, value in data.items() if value not in (None, "")}
     line = json.dumps(kept, sort_keys=True) + "\n"
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         if os.fstat(fd).st_size and not _ends_whole(path):
-            line = "\n" + line  # a power cut left half a line
+            line = "\n" + line  # a power failure left an incomplete line
         os.write(fd, line.encode("utf-8"))
         os.fsync(fd)
     finally:
@@ -53,7 +54,7 @@ def _ends_whole(path: Path) -> bool:
 
 
 def read_journal(path: Path) -> List[JournalRecord]:
-    """Return all records, the oldest first; lines that are no records, being cut off, are left out."""
+    """Return all records, oldest first; invalid lines, such as cut-off ones, are left out."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -68,7 +69,7 @@ def read_journal(path: Path) -> List[JournalRecord]:
 
 
 def successes(records: Sequence[JournalRecord]) -> List[str]:
-    """Return the releases that went live, the last one last, each once."""
+    """Return the releases that went live, without duplicates, the latest last."""
     order: List[str] = []
     for record in records:
         if record.result == "live" and record.release:
@@ -81,9 +82,9 @@ def successes(records: Sequence[JournalRecord]) -> List[str]:
 def last_good(
     records: Sequence[JournalRecord], live: Optional[str], staged: Sequence[str]
 ) -> Optional[str]:
-    """Return where a rollback without an argument goes: what was live before the live one.
+    """Return the target of a rollback without an argument: the release before the live one.
 
-    Releases that were rolled back from, being bad, are passed over.
+    Bad releases, which were rolled back before, are skipped.
     """
     left = [one.before for one in records if one.action == "rollback"]
     order: List[str] = []

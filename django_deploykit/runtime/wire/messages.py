@@ -1,4 +1,4 @@
-"""A line that a verb prints, as its caller reads it."""
+"""Parses the lines that a verb prints for its caller."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ _EVENTS: Dict[str, Type[Event]] = {
 
 @dataclass(frozen=True)
 class Result(Generic[T]):
-    """How a verb ended well."""
+    """The result of a successful verb."""
 
     value: T
 
 
 @dataclass(frozen=True)
 class Failure:
-    """How a verb failed."""
+    """The error of a failed verb."""
 
     message: str
     hint: str = ""
     exit_code: int = 1
 
     def as_error(self) -> DeployKitError:
-        """Return the exception that it was on the host."""
+        """Return the exception that was raised on the host."""
         return DeployKitError(self.message, self.hint, self.exit_code)
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a host lacks to run verbs: ``python`` or ``runtime``."""
+    """What a host lacks for running verbs: ``python`` or ``runtime``."""
 
     need: str
 
@@ -50,9 +50,9 @@ Message = Union[Result[T], Failure, Need, Event]
 
 
 def read_message(call: Call[T], line: bytes) -> Optional[Message[T]]:
-    """Return what a line says; None for a line that is no message, as a login shell prints it.
+    """Return the message in a line, or None if it is not a message, such as a login shell's text.
 
-    :class:`WireError` where it is one and does not fit.
+    Raises :class:`WireError` if it is an invalid message.
     """
     try:
         data = parse_json(line, call.name)

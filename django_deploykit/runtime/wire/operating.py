@@ -1,4 +1,4 @@
-"""What the verbs answer that people look at a site with."""
+"""The results of the verbs for inspecting and operating a site."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BundleLayer:
 
 @dataclass(frozen=True)
 class BundleInfo:
-    """What a bundle is; ``size`` is in bytes, ``required`` are names of options."""
+    """A bundle's manifest; ``size`` is in bytes, ``required`` are names of options."""
 
     project: str
     release_id: str
@@ -49,7 +49,7 @@ class VerifyResult:
 
 @dataclass(frozen=True)
 class InstanceStatus:
-    """A process that is kept running, and how often it was restarted."""
+    """A process that is kept running, and the number of its restarts."""
 
     release: str
     process: str
@@ -60,7 +60,7 @@ class InstanceStatus:
 
 @dataclass(frozen=True)
 class HostStatus:
-    """What is live on a host; ``changed`` are paths and ``drift`` units that were changed by hand."""
+    """The state of a host; ``changed`` are paths and ``drift`` units that were changed by hand."""
 
     live: Optional[str]
     listen: str
@@ -75,7 +75,7 @@ class HostStatus:
 
 @dataclass(frozen=True)
 class HistoryResult:
-    """The journal, the oldest record first."""
+    """The journal, oldest record first."""
 
     records: Tuple[JournalRecord, ...] = ()
 
@@ -89,7 +89,7 @@ class EndResult:
 
 @dataclass(frozen=True)
 class SetupResult:
-    """The steps of a setup, as text, and what is left for a person to do."""
+    """The steps of a setup as text, and what a person still has to do."""
 
     changed: bool
     user: str
@@ -101,7 +101,7 @@ class SetupResult:
 
 @dataclass(frozen=True)
 class Watching(Event):
-    """The probe begins; ``now`` is the host's clock, in seconds since the epoch."""
+    """The probe starts; ``now`` is the host's clock, in seconds since the epoch."""
 
     name = "watching"
     now: float
@@ -109,7 +109,10 @@ class Watching(Event):
 
 @dataclass(frozen=True)
 class WatchResult:
-    """How the live site answered, in seconds; a sample is when, how long, and whether it was good."""
+    """How the live site responded; times in seconds.
+
+    A sample is the time of the request, its duration, and whether the response was good.
+    """
 
     count: int = 0
     failed: int = 0

@@ -1,8 +1,8 @@
-"""Typed JSON: writes frozen dataclasses, and reads them back strictly.
+"""Typed JSON: writes frozen dataclasses, and reads and validates them.
 
-What comes from another machine, or from a file, is checked against the annotations of a dataclass:
+Data from another machine or from a file is checked against the annotations of a dataclass:
 ``str``, ``int``, ``float``, ``bool``, ``Optional[X]``, ``Tuple[X, ...]``, ``Tuple[X, Y]``,
-``FrozenSet[X]``, ``Mapping[str, X]`` and other dataclasses. A field with a default may be left out.
+``FrozenSet[X]``, ``Mapping[str, X]`` and other dataclasses. A field with a default may be missing.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from ..base.errors import DeployKitError
 LINE_LIMIT = 1 << 26  # bytes of one line of JSON
 TEXT_LIMIT = 1 << 20  # characters of a string, unless its field says otherwise
 ITEM_LIMIT = 250_000  # items of a list or an object
-_LARGEST = 1 << 63  # what an integer may be at most
+_LARGEST = 1 << 63  # the largest integer
 T = TypeVar("T")
 _known: Dict[Any, Mapping[str, Any]] = {}
 
 
 class WireError(DeployKitError):
-    """Data from elsewhere is not what it must be; the message names the place in it."""
+    """Data from elsewhere is not valid; the message names the place in it."""
 
 
 class IgnoresUnknownKeys:
     """Base of dataclasses that another version of django-deploykit may have written.
 
-    Keys that this version does not know are ignored there; everywhere else they are refused.
+    Unknown keys are ignored in these dataclasses, and refused in all others.
     """
 
 
@@ -55,7 +55,7 @@ def long_text(limit: int) -> Any:
 
 
 def plain(value: object) -> Any:
-    """Return what JSON can hold of a dataclass: dicts, lists, strings, numbers."""
+    """Return a dataclass as JSON types: dicts, lists, strings, numbers."""
     if dataclasses.is_dataclass(value):
         return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
     if isinstance(value, collections.abc.Mapping):
@@ -68,9 +68,9 @@ def plain(value: object) -> Any:
 
 
 def read(cls: Type[T], data: object, where: str) -> T:
-    """Return ``data``, which JSON gave, as a ``cls``; :class:`WireError` where it does not fit.
+    """Return parsed JSON as a ``cls``; raise :class:`WireError` if it does not fit.
 
-    ``where`` is how messages name the data: ``facts.layers[3] must be a string``.
+    ``where`` is the name of the data in messages: ``facts.layers[3] must be a string``.
     """
     if not isinstance(data, dict):
         raise _wrong(where, "an object")
@@ -90,12 +90,12 @@ def read(cls: Type[T], data: object, where: str) -> T:
 
 
 def parse(cls: Type[T], text: Union[str, bytes], where: str) -> T:
-    """Return JSON as a ``cls``; :class:`WireError` where it is not JSON, too long or does not fit."""
+    """Return JSON text as a ``cls``; raise :class:`WireError` if it is not valid or too long."""
     return read(cls, parse_json(text, where), where)
 
 
 def parse_json(text: Union[str, bytes], where: str) -> object:
-    """Return what JSON says, of at most :data:`LINE_LIMIT` characters or bytes."""
+    """Return the data in JSON text of at most :data:`LINE_LIMIT` characters or bytes."""
     if len(text) > LINE_LIMIT:
         raise WireError(f"{where} is longer than {LINE_LIMIT} bytes")
     try:
@@ -106,7 +106,7 @@ def parse_json(text: Union[str, bytes], where: str) -> object:
 
 
 def iter_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Yield a file's lines; :class:`WireError` for one longer than :data:`LINE_LIMIT` bytes."""
+    """Yield a file's lines; raise :class:`WireError` for one of over :data:`LINE_LIMIT` bytes."""
     while line := readline(LINE_LIMIT + 1):
         if len(line) > LINE_LIMIT:
             raise WireError(f"a line is longer than {LINE_LIMIT} bytes")
@@ -114,12 +114,12 @@ def iter_lines(readline: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def deflate(data: bytes) -> str:
-    """Return bytes compressed, as text."""
+    """Return bytes compressed and encoded as text."""
     return base64.b64encode(zlib.compress(data)).decode("ascii")
 
 
 def inflate(text: str, limit: int, where: str) -> bytes:
-    """Return what :func:`deflate` was given; :class:`WireError` beyond ``limit`` bytes."""
+    """Reverse :func:`deflate`; raise :class:`WireError` if the result exceeds ``limit`` bytes."""
     inflater = zlib.decompressobj()
     try:
         data = inflater.decompress(base64.b64decode(text, validate=True), limit + 1)
@@ -133,7 +133,7 @@ def inflate(text: str, limit: int, where: str) -> bytes:
 
 
 def _kinds(cls: Any) -> Mapping[str, Any]:
-    """Return annotation, limit and whether it is required, by the names of a dataclass' fields."""
+    """Return each field's annotation, limit and whether it is required, by the field's name."""
     if cls in _known:
         return _known[cls]
     hints = get_type_hints(cls)

@@ -1,4 +1,4 @@
-"""What the verbs of a release answer, from the first layer sent to the last one removed."""
+"""The results of the verbs of a release, from sending layers to pruning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIST_LIMIT = 1 << 28  # bytes of a layer's file list
 
 @dataclass(frozen=True)
 class Arrived(Event):
-    """All that was sent is there, and is unpacked now; ``again`` must be sent again as a whole."""
+    """All sent data has arrived and is being unpacked; ``again`` must be sent again as a whole."""
 
     name = "arrived"
     again: Tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Arrived(Event):
 
 @dataclass(frozen=True)
 class ReceiveResult:
-    """What came in: bytes, digests of layers, and of those that must be sent again as a whole."""
+    """The bytes received, and the digests of complete layers and of those to send again in full."""
 
     bytes: int = 0
     layers: Tuple[str, ...] = ()
@@ -32,16 +32,16 @@ class ReceiveResult:
 
 @dataclass(frozen=True)
 class ListResult:
-    """A layer's file list, as :func:`~.reader.deflate` gives it."""
+    """A layer's file list, compressed by :func:`~.reader.deflate`."""
 
     list: str = long_text(1 << 26)
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """``again`` are the layers that are missing or damaged; where there are any, nothing is staged.
+    """``again`` are the missing or damaged layers; if there are any, nothing is staged.
 
-    ``signer`` is the name of the key that signed the bundle, "" where none was needed.
+    ``signer`` is the name of the key that signed the bundle; it is empty if none was needed.
     """
 
     staged: str = ""
@@ -58,7 +58,7 @@ class MigrateResult:
 
 @dataclass(frozen=True)
 class SettleResult:
-    """``settled`` is the release that an interrupted switch came to, None where there was none."""
+    """``settled`` is the result of an interrupted switch, or None if there was none."""
 
     settled: Optional[str] = None
     live: Optional[str] = None
@@ -66,7 +66,7 @@ class SettleResult:
 
 @dataclass(frozen=True)
 class PruneResult:
-    """The releases that were removed and kept, and the number of layers removed."""
+    """The removed releases, the kept ones, and the number of removed layers."""
 
     removed: Tuple[str, ...] = ()
     kept: Tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class PruneResult:
 
 @dataclass(frozen=True)
 class InstallResult:
-    """The release that is live, whether it was not before, and the releases that were removed."""
+    """The live release, whether it became live just now, and the removed releases."""
 
     live: str
     changed: bool

@@ -1,4 +1,4 @@
-"""What ``deploy_check`` of a release reports, and how its migrations compare to the live one's.
+"""The report of a release's ``deploy_check``, and how its migrations differ from the live ones.
 
 The report comes from the project's own django-deploykit, which may be another version.
 """
@@ -26,7 +26,7 @@ class ReportedFinding(IgnoresUnknownKeys):
 
     @property
     def blocks(self) -> bool:
-        """Whether it stops a release."""
+        """Whether the finding stops a release."""
         return self.level.lower() in ("error", "critical")
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class ReportedFinding(IgnoresUnknownKeys):
 
 @dataclass(frozen=True)
 class ReportedOperation(IgnoresUnknownKeys):
-    """An operation of a migration; ``why`` says how it breaks code that runs."""
+    """An operation of a migration; ``why`` says how it breaks running code."""
 
     describe: str
     breaks: bool = False
@@ -46,7 +46,7 @@ class ReportedOperation(IgnoresUnknownKeys):
 
 @dataclass(frozen=True)
 class ReportedMigration(IgnoresUnknownKeys):
-    """A migration that was not applied yet."""
+    """A pending migration."""
 
     app: str
     name: str
@@ -55,10 +55,10 @@ class ReportedMigration(IgnoresUnknownKeys):
 
 @dataclass(frozen=True)
 class ReportedDatabase(IgnoresUnknownKeys):
-    """A database: its alias, and ``place``, which is the same text where two hosts share it.
+    """A database, by alias; ``place`` is equal for hosts that share a database.
 
-    ``unknown`` are applied migrations that the release does not have, ``back`` where their apps
-    end in it, by app.
+    ``unknown`` are applied migrations that the release does not have. ``back`` maps each of their
+    apps to the last migration that the release has.
     """
 
     database: str
@@ -79,7 +79,7 @@ class DeployCheckReport(IgnoresUnknownKeys):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The report, and the exit code of ``deploy_check``: 0, or 1 where a finding stops a release."""
+    """The report and exit code of ``deploy_check``: 0, or 1 if a finding stops a release."""
 
     code: int
     report: DeployCheckReport
@@ -87,10 +87,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Checked(IgnoresUnknownKeys):
-    """What a check leaves in ``checked/RELEASE.json`` for later steps.
+    """The results of a check that ``checked/RELEASE.json`` keeps for later steps.
 
-    ``host`` is a Host header that ALLOWED_HOSTS accepts; ``migrations`` says of each pending one,
-    ``app.name``, whether it breaks older code.
+    ``host`` is a Host header that ALLOWED_HOSTS accepts. ``migrations`` says whether each pending
+    migration (``app.name``) breaks older code.
     """
 
     host: str = "localhost"
@@ -99,7 +99,7 @@ class Checked(IgnoresUnknownKeys):
 
 
 def read_checked(path: Path) -> Checked:
-    """Return what a check left; the defaults where it left nothing, or nothing that can be read."""
+    """Return the results of a check, or defaults if the file is missing or not valid."""
     try:
         return parse(Checked, path.read_text(encoding="utf-8"), path.name)
     except (OSError, ValueError, WireError):
@@ -108,9 +108,9 @@ def read_checked(path: Path) -> Checked:
 
 @dataclass(frozen=True)
 class KinResult:
-    """Whether a release has the very migrations of the live one.
+    """Whether a release has exactly the same migrations as the live one.
 
-    ``breaks`` says of migrations that ran whether they break older code, as far as it is known.
+    ``breaks`` says whether applied migrations break older code, as far as this is known.
     """
 
     same: bool

@@ -1,4 +1,4 @@
-"""How a verb talks: JSON lines to a program, plain lines to a person at a terminal."""
+"""Writes a verb's output: JSON lines for a program, plain lines for a person at a terminal."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from .reader import plain
 
 
 class Voice:
-    """Writes events, the result or the error. A caller that is gone does not disturb the work.
+    """Writes events, and the result or the error. If the caller is gone, the work continues.
 
-    A caller that reads nothing for :data:`SILENCE` seconds counts as gone: its connection is dead.
+    A caller that does not read for :data:`SILENCE` seconds counts as gone: its connection is dead.
     """
 
     def __init__(self, person: bool) -> None:
         self.person = person
 
     def emit(self, event: Event) -> None:
-        """Say what goes on."""
+        """Write an event."""
         if not self.person:
             self._write(json.dumps({"event": event.name, **plain(event)}))
         elif text := str(event):
             self._write(printable(f"  {text}"))
 
     def result(self, result: object) -> None:
-        """Say how it ended well."""
+        """Write the result."""
         data = plain(result)
         self._write(_page(data) if self.person else json.dumps({"result": data}))
 
     def error(self, error: DeployKitError) -> None:
-        """Say what went wrong."""
+        """Write the error."""
         if self.person:
             print(printable(f"error: {error.message}"), file=sys.stderr)
             if error.hint:
@@ -54,12 +54,12 @@ class Voice:
         except (BrokenPipeError, ConnectionError):
             there = False
         if not there:
-            # The controller is gone; the host goes on by itself.
+            # The controller is gone. The host continues on its own.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _takes(descriptor: int) -> bool:
-    """Wait until a line can be written; False where nobody reads any more."""
+    """Wait until a line can be written; return False if nobody reads any more."""
     import select
 
     return bool(select.select([], [descriptor], [], SILENCE)[1])

@@ -1,4 +1,4 @@
-"""The host verbs, by what they are for."""
+"""The host verbs, grouped by purpose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..registry import VERBS, Verb
 
 
 def find_verb(name: str) -> Optional[Verb]:
-    """Return a verb. Those that a release calls are loaded first: they need not wait for the rest."""
+    """Return a verb. A release's verbs are loaded first, so that they start fast."""
     from . import releasing  # noqa: F401
 
     if name not in VERBS:
@@ -17,6 +17,6 @@ def find_verb(name: str) -> Optional[Verb]:
 
 
 def all_verbs() -> List[Verb]:
-    """Return all verbs by their names."""
+    """Return all verbs, sorted by name."""
     find_verb("")
     return [VERBS[name] for name in sorted(VERBS)]

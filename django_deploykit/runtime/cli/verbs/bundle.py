@@ -1,4 +1,4 @@
-"""The verbs of a bundle that a person carries to a host."""
+"""Verbs for a bundle that a person copied to a host."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ...wire.operating import (
 )
 from ..registry import Invocation, verb
 
-_INSTALL = Call("install", object)  # people call it: nothing of ours reads the answer
+_INSTALL = Call("install", object)  # only people call it, so no code reads the answer
 
 
 @verb(INFO, "show what this bundle contains")
 def info(run: Invocation) -> BundleInfo:
-    """Return what the manifest says."""
+    """Return the contents of the manifest."""
     with BundleFile(run.path) as bundle:
         manifest = bundle.manifest
     return BundleInfo(
@@ -44,7 +44,7 @@ def info(run: Invocation) -> BundleInfo:
 
 @verb(VERIFY, "check every byte of this bundle against its digests")
 def verify(run: Invocation) -> VerifyResult:
-    """Read the whole bundle."""
+    """Read and verify the whole bundle."""
     with BundleFile(run.path) as bundle:
         bundle.verify()
         manifest = bundle.manifest
@@ -59,7 +59,7 @@ def _setup_arguments(parser: argparse.ArgumentParser) -> None:
 
 @verb(SETUP, "prepare this host for the project (as root)", _setup_arguments, own_input=True)
 def setup(run: Invocation) -> SetupResult:
-    """Make accounts, folders and units."""
+    """Create accounts, folders and units."""
     from ...provision.setup import setup as set_up
 
     return set_up(run.options, run.path, run.voice)

@@ -1,4 +1,4 @@
-"""The verbs that run for long, and that only we call ourselves."""
+"""Long-running verbs that only django-deploykit itself calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def serve(run: Invocation) -> int:
     "local-daemon", "keep the processes of a local site running", own_input=True, listed=False
 )
 def local_daemon(run: Invocation) -> int:
-    """Become the daemon of a site without systemd."""
+    """Become the process daemon of a site without systemd."""
     from ...supervisors.local_daemon import main
 
     return main(str(run.root))

@@ -1,4 +1,4 @@
-"""The verbs that people look at a site with, and work on it."""
+"""Verbs for inspecting and operating a site."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ..registry import SOME_RELEASE, Invocation, argument, live_of, text_verb, v
     argument("--quick", action="store_true", help="do not look for changed files"),
 )
 def status(run: Invocation) -> HostStatus:
-    """Return what is live, what runs, and what was changed by hand."""
+    """Return the live release, the running processes, and what was changed by hand."""
     site = run.site
     supervisor = supervisor_of(site, run.program)
     live = live_release(site)
@@ -62,13 +62,13 @@ def status(run: Invocation) -> HostStatus:
 
 @verb(HISTORY, "show the journal of this host")
 def history(run: Invocation) -> HistoryResult:
-    """Return what happened here."""
+    """Return the site's journal."""
     return HistoryResult(tuple(read_journal(run.site.journal)))
 
 
 @verb(WATCH, "measure how the live site answers", own_input=True, listed=False)
 def watch(run: Invocation) -> WatchResult:
-    """Ask the live site until standard input ends; nothing where nothing is live yet."""
+    """Send requests to the live site until standard input ends; does nothing if none is live."""
     from ...deploy.latency import usable
     from ...deploy.latency import watch as watch_site
 
@@ -149,7 +149,7 @@ def _server(parser: argparse.ArgumentParser) -> None:
     argument("--name", action="append", default=[], help="a name of the site; may be repeated"),
 )
 def webserver(run: Invocation) -> int:
-    """Print what a web server in front of the site needs."""
+    """Print the configuration for a web server in front of the site."""
     from ...webservers import website
 
     site, options = run.site, run.options

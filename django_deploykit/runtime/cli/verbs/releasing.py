@@ -55,7 +55,7 @@ from ..registry import (
 
 @verb(FACTS, "show what a release needs to know of this host", PYTHON)
 def facts(run: Invocation) -> HostFacts:
-    """Return the facts of this host, set up or not."""
+    """Return the facts about this host, which may not be set up."""
     return host_facts.facts(run.root, run.options.python, run.program)
 
 
@@ -70,7 +70,7 @@ def facts(run: Invocation) -> HostFacts:
     own_input=True,
 )
 def hold(run: Invocation) -> HoldResult:
-    """Hold the deploy lock for a controller that lives."""
+    """Hold the deploy lock while the controller is alive."""
     options, descriptor = run.options, sys.stdin.fileno()
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
     gone = lambda: has_ended(descriptor)  # noqa: E731
@@ -87,7 +87,7 @@ def hold(run: Invocation) -> HoldResult:
     listed=False,
 )
 def prepare(run: Invocation) -> PrepareResult:
-    """Make a ``local`` site ready; standard input is the sample of its configuration."""
+    """Prepare a ``local`` site; standard input is its sample configuration."""
     return PrepareResult(
         host_facts.prepare_local(site_from_json(run.options.site), sys.stdin.read())
     )
@@ -95,11 +95,11 @@ def prepare(run: Invocation) -> PrepareResult:
 
 @verb(RECEIVE, "receive layers on standard input", own_input=True, changes_site=True)
 def receive(run: Invocation) -> ReceiveResult:
-    """Take layers into the store, and the manifest into the inbox."""
+    """Receive layers into the store and the manifest into the inbox."""
     from ...storage import receive as receiving
 
     site = run.site
-    pruning.sweep_leftovers(site)  # before room is needed
+    pruning.sweep_leftovers(site)  # frees space first
     stream = io.BufferedReader(Patient(sys.stdin.fileno()), 1 << 18)
     got = receiving.receive(site.store, site.root / "inbox", stream, run.voice.emit)
     return ReceiveResult(got.bytes, tuple(got.layers), tuple(got.again))
@@ -107,13 +107,13 @@ def receive(run: Invocation) -> ReceiveResult:
 
 @verb(LIST, "print a layer's file list", argument("digest", type=digest))
 def file_list(run: Invocation) -> ListResult:
-    """Return a layer's file list, compressed."""
+    """Return a layer's compressed file list."""
     return ListResult(deflate((run.site.store / f"{run.options.digest}.json").read_bytes()))
 
 
 @verb(STAGE, "build a release from its layers", RELEASE, changes_site=True)
 def stage(run: Invocation) -> StageResult:
-    """Stage the release whose manifest was sent, or is here already."""
+    """Stage the release whose manifest was sent, or is already on this host."""
     site, release = run.site, run.options.release
     inbox = site.root / "inbox" / f"{release}.json"
     target = site.releases / release
@@ -149,7 +149,7 @@ def check(run: Invocation) -> CheckResult:
 
 @verb(KIN, "compare a release's migrations to those of the live one", RELEASE, listed=False)
 def kin(run: Invocation) -> KinResult:
-    """Compare the migrations of a staged release to those of the live one."""
+    """Compare the migrations of a staged release with the live release's."""
     from ...deploy.project_commands import kin as compare
 
     return compare(run.site, live_of(run.site, None), run.options.release)
@@ -164,7 +164,7 @@ def kin(run: Invocation) -> KinResult:
     changes_site=True,
 )
 def migrate(run: Invocation) -> MigrateResult:
-    """Migrate the databases that are named, and journal it."""
+    """Migrate the named databases, and journal it."""
     from ...deploy.project_commands import migrate as migrate_databases
 
     options = run.options
@@ -184,7 +184,7 @@ def migrate(run: Invocation) -> MigrateResult:
     changes_site=True,
 )
 def switch(run: Invocation) -> JournalRecord:
-    """Let a staged release take over."""
+    """Switch to a staged release."""
     site, options = run.site, run.options
     supervisor = supervisor_of(site, run.program)
     settle_switch(site, supervisor, run.voice.emit)
@@ -210,5 +210,5 @@ def settle(run: Invocation) -> SettleResult:
 
 @verb(PRUNE, "remove old releases", SOME_RELEASE, changes_site=True)
 def prune(run: Invocation) -> PruneResult:
-    """Remove releases beyond ``keep``; a release that is named stays."""
+    """Remove releases beyond ``keep``, except the named release."""
     return pruning.prune(run.site, run.options.release, pruning.remove_in_background)
