@@ -1,1 +1,1 @@
-"""What travels inside every bundle: the standard library only, relative imports, Python 3.9 syntax."""
+"""Code in every bundle: only the standard library, relative imports and Python 3.9 syntax."""

@@ -1,7 +1,7 @@
-"""Running a bundle without installing it: ``./shop.pyz check``, ``./shop.pyz run web``.
+"""Runs a bundle without installing it: ``./shop.pyz check``, ``./shop.pyz run web``.
 
-The bundle is extracted once into a cache, verified and race-free, and the release's Python replaces
-this process. If it was extracted before, ``__main__.py`` of the bundle does that itself.
+The bundle is extracted into a cache once, verified and without races. Then the release's Python
+replaces this process. If it is already extracted, the bundle's ``__main__.py`` does this itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the bundle ``argv[0]`` with the arguments after it; returns the exit code."""
+    """Run the bundle ``argv[0]`` with the arguments after it; return the exit code."""
     path, arguments = Path(argv[0]).resolve(), argv[1:]
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
@@ -62,7 +62,7 @@ def ensure(path: Path) -> Path:
     from .base.workers import Background
     from .bundle.seal import validate_seal
 
-    # Verifying the seal reads the whole file, so that starts before anything else is loaded.
+    # Verifying the seal reads the whole file, so it starts before anything else is imported.
     verdict = Background(lambda: validate_seal(path))
     try:
         return _ensure(path, verdict.result)
@@ -95,7 +95,7 @@ def _ensure(path: Path, validate: Callable[[], None]) -> Path:
         try:
             _build(bundle, store, release, missing, validate)
         except DamagedError:
-            validate()  # prefer the message that the whole file is damaged
+            validate()  # prefer the error that the whole file is damaged
             raise
         except OSError as error:
             raise DeployKitError(
@@ -111,7 +111,7 @@ def _build(
     missing: Sequence[Layer],
     validate: Callable[[], None],
 ) -> None:
-    """Extract missing layers and stage the release, which appears when everything is verified."""
+    """Extract missing layers and stage the release; it appears when everything is verified."""
     from .storage.layers import iter_extracted
     from .storage.symlinks import place_layers
     from .storage.virtualenv import stage
@@ -130,12 +130,12 @@ def _build(
 
 
 def cache_folder(env: Mapping[str, str]) -> Path:
-    """Return the first cache folder that this user owns and can write to, making it if necessary."""
+    """Return the first cache folder that this user owns and can write to; create it if missing."""
     named, private = cache_folders(env)
     for folder, look in ((named, os.stat), (private, os.lstat)):
         if _usable(folder, look):
             return folder
-    import tempfile  # slow to load, and rarely needed
+    import tempfile  # slow to import, and rarely needed
 
     return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
 
@@ -149,7 +149,7 @@ def cache_folders(env: Mapping[str, str]) -> List[Path]:
 
 
 def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
-    """Whether only this user can write to a folder; systemd's cache folder may be a link."""
+    """Whether only this user can write to a folder. systemd's cache folder may be a link."""
     from .storage.layers import make_private_folder
 
     try:

@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parent
 
 
 def sources() -> Dict[str, bytes]:
-    """Return the runtime's source files by their path below ``runtime/``, ``cli/main.py``."""
+    """Return the runtime's source files by path below ``runtime/``, such as ``cli/main.py``."""
     return {
         path.relative_to(FOLDER).as_posix(): path.read_bytes()
         for path in sorted(FOLDER.rglob("*.py"))

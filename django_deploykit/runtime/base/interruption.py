@@ -51,7 +51,7 @@ def _pass_on(descriptor: int, alive: int, parent: int) -> None:
         *lines, rest = (rest + piece).split(b"\n")
         if any(line.strip() == b"interrupt" for line in lines):
             os.kill(parent, signal.SIGINT)
-            # If the signal comes just before the parent blocks, it is only handled on waking up.
+            # A signal just before the parent blocks is not handled until the parent wakes up.
             if not select.select([alive], [], [], 1.0)[0]:
                 os.kill(parent, signal.SIGINT)
             return

@@ -1,8 +1,8 @@
 """The seal of a bundle: a ZIP comment with the SHA-256 of all bytes before it.
 
-The comment is ``deploykit-seal:`` and the digest. It detects damage anywhere in the file. Tree
-digests, and signatures if a host requires them, protect against attackers. This module imports
-nothing slow, because the seal is checked first.
+The comment is ``deploykit-seal:`` and the digest. The seal detects damage anywhere in the file.
+Tree digests, and signatures if a host requires them, protect against attackers. This module
+imports nothing slow, because the seal is checked first.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ class Installation:
     def _stage(self, step: Step) -> str:
         def stage(_: StageHost) -> None:
             if self.here.stage():
-                self.here.add_layers()  # stage() moved the damaged ones away
+                self.here.add_layers()  # stage() removed the damaged ones
                 if self.here.stage():
                     raise DeployKitError("layers are still damaged", "Check this host's disk.")
 

@@ -20,7 +20,7 @@ HOOKS = ("before_migrate", "after_migrate", "before_switch", "after_switch")
 
 @dataclass(frozen=True)
 class Step:
-    """One stage, run in parallel on ``hosts``, or on the machine of the command if there are none.
+    """One stage, run in parallel on ``hosts``; without hosts, where the command was started.
 
     ``details`` maps a host to what is special about it, ``bytes`` to the most bytes sent to it.
     ``release`` is the id that a switch leads to.

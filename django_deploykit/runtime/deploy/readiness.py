@@ -36,7 +36,7 @@ def missing_layers(manifest: Manifest, facts: HostFacts) -> Tuple[Layer, ...]:
 
 
 def is_live(manifest: Manifest, facts: HostFacts) -> bool:
-    """Return whether the host serves this release, completely and without an interrupted switch."""
+    """Return whether the host serves this release, complete and with no switch in progress."""
     return (
         facts.live == manifest.release_id
         and not facts.switching

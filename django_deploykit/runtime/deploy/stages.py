@@ -212,7 +212,7 @@ class Stages:
 def find_blocking(
     host: StageHost, release: str, rows: Optional[Sequence[Database]] = None
 ) -> Tuple[Database, ...]:
-    """Return the databases whose applied migrations break the staged, not yet live ``release``.
+    """Return the databases whose applied migrations break ``release``, which is staged.
 
     ``rows`` is the report of the release's own check, if it already ran.
     """

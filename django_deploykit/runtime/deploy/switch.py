@@ -239,7 +239,7 @@ def _last_lines(supervisor: Supervisor, release: str) -> str:
 
 
 def probe_hosts(site: Site, release: str) -> List[str]:
-    """Return Host headers to try on the live release: its own, then the ones of other releases.
+    """Return Host headers to try on the live release: its own, then the ones from other checks.
 
     Its own is out of date if the configuration changed after its check.
     """

@@ -19,7 +19,8 @@ from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
 from .plan import NOLOGIN, SUDOERS, Action
 
-# Run as the deploy user: standard input becomes site.json in $1, or lines of authorized_keys.
+# Scripts for the deploy user: write standard input to site.json in the folder $1, or add it to
+# .ssh/authorized_keys in the home folder $1.
 _WRITE_SITE = """\
 set -e; umask 022; cd "$1"; mkdir -p releases store
 temporary=.site.json-$$; cat >"$temporary"; mv -f "$temporary" site.json

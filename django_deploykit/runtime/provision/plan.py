@@ -81,7 +81,10 @@ class State:
 
 @dataclass(frozen=True)
 class Action:
-    """A change; ``kind`` is a key of ``apply.py``, ``target`` what changes, ``text`` its text."""
+    """A change to make.
+
+    ``kind`` is a key in ``apply.py``, ``target`` what changes, ``text`` its new content.
+    """
 
     kind: str
     target: str

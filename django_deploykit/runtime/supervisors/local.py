@@ -1,4 +1,4 @@
-"""The supervisor of the built-in environment ``local``: processes under a small daemon."""
+"""The supervisor of the built-in environment ``local``: plain processes under a small daemon."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Instance:
 
 
 def run_folder(root: Path) -> Path:
-    """Return the private folder of a site's sockets. Socket paths are limited, so it is short."""
+    """Return the private folder of a site's sockets; its path is short, as socket paths must be."""
     name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
     base = Path(tempfile.gettempdir()) / f"deploykit-{os.getuid()}"
     folder = base / name

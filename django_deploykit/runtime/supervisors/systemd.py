@@ -99,7 +99,7 @@ class SystemdSupervisor:
         token = secrets.token_hex(8)
         given = [f"{name}={value}" for name, value in sorted(env.items())]
         words = [*self._helper_command(), "run", release, token, *given, "--", *argv]
-        # The command runs under systemd, and sudo runs as root: this process cannot signal either.
+        # The command runs under systemd and sudo as root: signals of this process reach neither.
         return CommandLine(words, cancel=lambda: self._cancel(token))
 
     def _cancel(self, token: str) -> None:
