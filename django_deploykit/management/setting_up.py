@@ -76,12 +76,12 @@ class _Setup:
             return
         if console.as_json:
             raise DeployKitError(
-                "nothing was changed: with --json nobody can be asked",
+                "nothing was changed: --json cannot ask for confirmation",
                 "Add --noinput, or look first with --plan.",
             )
         if not console.ask(f"Do this on {', '.join(hosts)}?"):
             raise DeployKitError(
-                "nothing was changed", "Answer yes, or use --noinput where nobody can be asked."
+                "nothing was changed", "Answer yes, or use --noinput to skip the question."
             )
 
     def _set_up(self, step: Step) -> str:

@@ -130,7 +130,7 @@ def _hosts(text: str) -> tuple[Host, ...]:
 
 def _batch(text: str) -> str:
     if not re.fullmatch(r"[1-9]\d*|([1-9]\d?|100)%", text):
-        raise ValueError(f"must be a number of hosts or a percentage as 25%, not {text!r}")
+        raise ValueError(f"must be a number of hosts or a percentage such as 25%, not {text!r}")
     return text
 
 

@@ -60,7 +60,7 @@ class Engine:
         if errors:
             others = list(refused(answered))
             raise Problems(
-                REFUSED if others else "nothing was changed; these hosts cannot be asked:",
+                REFUSED if others else "nothing was changed; these hosts did not answer:",
                 [f"{host}: {first_line(error)}" for host, error in errors.items()] + others,
                 "\n".join(dict.fromkeys(error.hint for error in errors.values() if error.hint)),
             )

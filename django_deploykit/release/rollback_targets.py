@@ -29,5 +29,5 @@ def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> dict[
     if not problems and not targets:
         problems = [f"{host}: {one.live} is live already" for host, one in facts.items()]
     if problems:
-        raise Problems("nothing was changed; there is nothing to go back to:", problems)
+        raise Problems("nothing was changed; these hosts cannot be rolled back:", problems)
     return targets

@@ -292,7 +292,7 @@ def test_a_layer_that_is_larger_than_the_manifest_says_is_refused(
     layer = make_layer("app", "app", "", tree)
     small = type(layer)(layer.kind, layer.name, layer.version, layer.sha256, 10, layer.files)
     path = write_bundle(tmp_path / "x.pyz", make_manifest((small,)), {"app": tree})
-    refused(path, cache, "has not the size that the manifest says")
+    refused(path, cache, "does not have the size given in the manifest")
 
 
 def test_what_inflates_to_more_than_it_declares_fills_neither_memory_nor_disk(

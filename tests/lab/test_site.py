@@ -226,7 +226,11 @@ def test_a_new_host_is_set_up_beside_one_that_serves(
     refused = controller.release("two")
     assert refused.code == 1
     said = refused.data["error"]["message"]
-    for part in (f"{dead}: ", f"deploy@{new.address}: ", f"deploy@{host.address} its setup differs from deploykit.ini"):
+    for part in (
+        f"{dead}: ",
+        f"deploy@{new.address}: ",
+        f"deploy@{host.address} its setup differs from deploykit.ini",
+    ):
         assert part in said
     write(controller)
     rows = controller.setup().well().data["hosts"]

@@ -82,7 +82,7 @@ def test_every_section_of_deploykit_ini_is_read(project: Path) -> None:
             "deploykit.ini:5",
             "[environment:x] has no option keepp; did you mean 'keep'?",
         ),
-        ("E821", "deploykit.ini:7", "keep must be a whole number from 1 on, not '0'"),
+        ("E821", "deploykit.ini:7", "keep must be a whole number of at least 1, not '0'"),
     ]
 
 

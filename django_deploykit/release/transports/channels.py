@@ -77,7 +77,9 @@ class RunningVerbs:
             self._cut.discard(channel)
             channel.close()
         if code == -1:
-            raise LostError("the connection was lost", "What runs on the host goes on by itself.")
+            raise LostError(
+                "the connection was lost", "Work already started on the host continues."
+            )
         text = b"".join(errors).decode("utf-8", "replace").strip()
         raise LostError(f"the verb ended with {code}", text[-2000:])
 

@@ -163,7 +163,7 @@ def _unknown(
     other = others[0].where.rpartition(":")[0]
     return HostKeyError(
         f"its host key is not the one in {where}: the host has {kind} {fingerprint(blob)}. "
-        "Somebody may be intercepting the connection, or the host was installed anew",
+        "Somebody may be intercepting the connection, or the host was reinstalled",
         f"{compare} If you know why it changed:\n"
         f"  ssh-keygen -R {shlex.quote(name)} -f {shlex.quote(other)} && {add}",
     )

@@ -21,7 +21,7 @@ S = TypeVar("S", bound="SiteOptions")
 def read_path(text: str) -> str:
     """Return the path of a URL; like all readers here, raise :class:`ValueError` if invalid."""
     if not text.startswith("/") or any(char.isspace() for char in text):
-        raise ValueError(f"must be a path as /up, not {text!r}")
+        raise ValueError(f"must be a path such as /up, not {text!r}")
     return text
 
 
@@ -32,21 +32,23 @@ def read_listen(text: str) -> str:
     if text.startswith("/") and not spaces:
         return text
     if not colon or not port.isdigit() or not 0 < int(port) < 65536 or spaces:
-        raise ValueError(f"must be a path below /run or an address as 127.0.0.1:8000, not {text!r}")
+        raise ValueError(
+            f"must be a path below /run or an address such as 127.0.0.1:8000, not {text!r}"
+        )
     return text
 
 
 def read_host_header(text: str) -> str:
     """Return a Host header."""
     if not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", text):
-        raise ValueError(f"must be a host name as www.example.com, not {text!r}")
+        raise ValueError(f"must be a host name such as www.example.com, not {text!r}")
     return text
 
 
 def read_count(text: str) -> int:
     """Return a whole number of at least 1."""
     if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"must be a whole number from 1 on, not {text!r}")
+        raise ValueError(f"must be a whole number of at least 1, not {text!r}")
     return int(text)
 
 
@@ -54,7 +56,7 @@ def read_seconds(text: str) -> float:
     """Return the number of seconds in ``30``, ``30s``, ``5m`` or ``1h``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)?", text)
     if match is None:
-        raise ValueError(f"must be a duration as 30, 30s, 5m or 1h, not {text!r}")
+        raise ValueError(f"must be a duration such as 30, 30s, 5m or 1h, not {text!r}")
     return float(match.group(1)) * {"s": 1, "m": 60, "h": 3600}[match.group(2) or "s"]
 
 

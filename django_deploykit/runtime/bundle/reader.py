@@ -120,7 +120,7 @@ class BundleFile:
         layer = self.layer(digest)
         if (sum(entry.size for entry in entries), len(entries)) != (layer.size, layer.files):
             raise DamagedError(
-                f"{self.path}: layer {layer.name} has not the size that the manifest says"
+                f"{self.path}: layer {layer.name} does not have the size given in the manifest"
             )
         return entries
 

@@ -300,7 +300,9 @@ def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
         if store.is_stored(folder, digest):
             return
         if not valid_digest(base) or not store.is_stored(folder, base):
-            raise DamagedError(f"layer {digest[:12]} changes a layer that is not stored")
+            raise DamagedError(
+                f"layer {digest[:12]} is a delta of a layer that is not in the store"
+            )
         with payload.open("rb") as file:
             tree = place / "tree"
             tree.mkdir()
@@ -341,7 +343,9 @@ def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> 
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise DamagedError(f"the change of layer {digest[:12]} is damaged") from None
     if found != digest:
-        raise DamagedError(f"layer {digest[:12]} is not the result of its change")
+        raise DamagedError(
+            f"layer {digest[:12]} does not match its digest after the delta was applied"
+        )
     _entries(
         json.dumps([[e.path, e.mode, e.size, e.sha256] for e in entries]).encode("utf-8"), digest
     )

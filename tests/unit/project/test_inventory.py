@@ -124,7 +124,7 @@ def test_all_mistakes_are_reported_with_their_lines(tmp_path: Path) -> None:
     assert [problem.partition("deploykit.ini:")[2] for problem in caught.value.problems] == [
         "3: hosts names web1 twice",
         "4: [environment:production] has no option bach; did you mean 'batch'?",
-        "5: keep must be a whole number from 1 on, not '0'",
+        "5: keep must be a whole number of at least 1, not '0'",
         "6: proxied must be yes or no, not 'perhaps'",
         "7: on_failure must be one of back, stop, continue, not 'bak'; did you mean 'back'?",
         "10: on is not one of the hosts; did you mean 'one'?",

@@ -64,7 +64,9 @@ def facts(run: Invocation) -> HostFacts:
     "hold the deploy lock until standard input ends",
     argument("--owner", default="somebody", help="who holds it"),
     argument("--what", default="a release", help="what for"),
-    argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait for it as long"),
+    argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for the lock"
+    ),
     argument("--facts", action="store_true", help="show the facts once it is held"),
     PYTHON,
     own_input=True,

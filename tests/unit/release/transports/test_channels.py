@@ -91,7 +91,7 @@ def test_what_the_host_lacks_is_an_answer(verbs: RunningVerbs) -> None:
     ("code", "message", "hint"),
     [
         (2, "the verb ended with 2", "Traceback"),
-        (-1, "the connection was lost", "What runs on the host goes on by itself."),
+        (-1, "the connection was lost", "Work already started on the host continues."),
     ],
 )
 def test_a_verb_without_an_answer_is_lost(

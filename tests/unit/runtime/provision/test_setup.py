@@ -74,7 +74,7 @@ def test_a_wrong_argument_says_what_was_expected(capsys: pytest.CaptureFixture[s
     with pytest.raises((argparse.ArgumentError, SystemExit)) as caught:
         parse("--keep", "none")
     said = str(caught.value) + capsys.readouterr().err
-    assert "argument --keep: must be a whole number from 1 on, not 'none'" in said
+    assert "argument --keep: must be a whole number of at least 1, not 'none'" in said
 
 
 class Recorded(Voice):
