@@ -25,9 +25,10 @@ from django_deploykit.runtime.servers import SERVERS
 
 
 def own_layers(collected: CollectedStatic, folder: Path, target: TargetPython) -> list[Layer]:
-    """Pack the project's own files: the export, and apart from it the collected static files.
+    """Pack the project's own files: one layer for the export, another for collected static files.
 
-    If those are reused, so is their layer. The runtime is packed beside them if it is not cached.
+    If the static files are reused, so is their layer. The runtime is packed in the same run if it
+    is not cached.
     """
     static = static_folder(collected.answer.facts, folder)
     stray = set(collected.answer.stray)
@@ -51,7 +52,7 @@ def own_layers(collected: CollectedStatic, folder: Path, target: TargetPython) -
 
 
 def validate_paths(paths: Sequence[str], folder: Path) -> None:
-    """Raise :class:`Problems` for names that a release cannot contain, and links out of the export."""
+    """Raise :class:`Problems` for invalid file names, and for links that leave the export."""
     top = os.path.realpath(folder)
     folders = {os.path.dirname(path) for path in paths}
     inside = {one: is_below(os.path.realpath(os.path.join(top, one)), top) for one in folders}
@@ -91,7 +92,10 @@ def _encodable(path: str) -> bool:
 
 
 def static_folder(facts: dict[str, Any], folder: Path) -> str:
-    """Return STATIC_ROOT relative to the export, "" if no static files are collected."""
+    """Return STATIC_ROOT relative to the export.
+
+    It is an empty string if no static files are collected.
+    """
     if not (facts["static_root"] and facts["staticfiles"]):
         return ""
     return os.path.relpath(facts["static_root"], folder.resolve())
@@ -107,7 +111,10 @@ def make_manifest(
     all_layers: Sequence[Layer],
     folder: Path,
 ) -> Manifest:
-    """Return the manifest. It names no tag and no branch: clones of one commit may have others."""
+    """Return the manifest.
+
+    It names no tag or branch, because other clones of the same commit may have different ones.
+    """
     static = static_folder(facts, folder)
     ordered = sorted(all_layers, key=lambda one: (one.kind, one.name))
     names = {layer.name for layer in ordered if layer.kind == "distribution"}
@@ -135,7 +142,10 @@ def make_manifest(
 
 
 def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Process, ...]:
-    """Return the Procfile's processes, with a default web process; ``names`` are distributions."""
+    """Return the Procfile's processes, with a default web process if the Procfile has none.
+
+    ``names`` are the names of the locked distributions.
+    """
     procfile = folder / "Procfile"
     found = parse_procfile(procfile.read_text(encoding="utf-8-sig")) if procfile.is_file() else ()
     if not any(process.name == "web" for process in found):
@@ -151,7 +161,7 @@ def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Pr
 
 
 def make_content(manifest: Manifest, target: TargetPython, lock: LockFile, sample: str) -> Content:
-    """Return the bundle's content; ``sample`` is the commented sample of its configuration."""
+    """Return the bundle's content. ``sample`` is the commented sample of its configuration file."""
     sbom = make_sbom(
         manifest.project,
         manifest.release_id,

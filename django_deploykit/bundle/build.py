@@ -1,4 +1,4 @@
-"""Building a bundle: from a commit to one file. Each stage is a function; this module calls them."""
+"""Building a bundle file from a commit. Each stage is a function that this module calls."""
 
 from __future__ import annotations
 
@@ -37,7 +37,11 @@ _NO_SPACE = "Free some space, or set TMPDIR to a folder on another disk."
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What to build: the project's HEAD or ``rev``, to the file or folder ``output`` or to a store."""
+    """What to build, and where to write it.
+
+    The commit is ``rev``, or HEAD by default. The bundle is written to the file or folder
+    ``output``, or to the store if that is None.
+    """
 
     project: Project
     rev: str = ""
@@ -45,14 +49,14 @@ class BuildRequest:
     python: str = ""
     platform: str = ""
     into_folder: bool = False  # whether ``output`` is a folder even if it does not exist
-    fresh: bool = False  # whether to collect static files again in any case
+    fresh: bool = False  # whether to collect static files again even if nothing changed
     format: str = formats.DEFAULT
     store: str = stores.DEFAULT
 
 
 @dataclass(frozen=True)
 class Built:
-    """A bundle: its path, manifest, SHA-256 and size in bytes, and the seconds of each stage."""
+    """A bundle: its path, manifest, SHA-256, size in bytes, and the seconds of each stage."""
 
     path: Path
     manifest: Manifest
@@ -64,7 +68,7 @@ class Built:
 
 
 class _Timed:
-    """A progress that records notes and the duration of each step."""
+    """A progress display that also records notes and the duration of each step."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -85,7 +89,7 @@ class _Timed:
 
 
 def build(request: BuildRequest, progress: Progress) -> Built:
-    """Build a bundle; raises :class:`BundleError` and then leaves no files."""
+    """Build a bundle. If it cannot be built, raise :class:`BundleError` and leave no files."""
     try:
         return _build(request, _Timed(progress))
     except OSError as error:
@@ -117,7 +121,7 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
 
 
 def _exported_project(folder: Path, project: Project) -> Project:
-    """Return the project as the commit has it, with the commit's deploykit.ini."""
+    """Return the project in the export, with the commit's deploykit.ini."""
     if not (folder / "manage.py").is_file():
         raise BundleError("the commit has no manage.py", "Add it: git add manage.py && git commit")
     exported = load_project(folder)
@@ -138,7 +142,7 @@ def _assemble(
     validate_lock(lock, allow_unhashed=project.allow_unhashed)
     lock, notes = resolve(lock, target.python, target.platform)
     environment = ensure_environment(lock, target, where, timed)
-    native = environment  # which runs on this machine
+    native = environment  # the one that runs on this machine
     if target.foreign:
         here = find_target(target.python, "")
         native = ensure_environment(lock, here, where, timed, packed=False)
@@ -202,7 +206,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _output(request: BuildRequest, manifest: Manifest) -> Path:
-    """Return the path to write: the file or folder that was named, else the store's."""
+    """Return the path to write: in the requested file or folder, or in the store."""
     suffix = formats.FORMATS[request.format].suffix
     name = file_name(manifest.project, manifest.release_id, suffix)
     if request.output is None:
@@ -213,7 +217,7 @@ def _output(request: BuildRequest, manifest: Manifest) -> Path:
 
 
 def write(content: Content, path: Path, format: str = formats.DEFAULT) -> tuple[str, int]:  # noqa: A002 - the option's name
-    """Write a bundle, completely or not at all; returns its SHA-256 and size."""
+    """Write a bundle, completely or not at all. Return its SHA-256 and its size in bytes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch(path.parent) as place:

@@ -1,4 +1,4 @@
-"""The cache that builds share: packed layers, and texts that are slow to make."""
+"""The cache that builds share: packed layers, and results that are slow to compute, as text."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.files import hash_file, write_and_replace
 
 _DAY = 24 * 3600  # seconds
-_UNFINISHED = _DAY  # after which a file of an interrupted build is removed
-_UNUSED = 60 * _DAY  # after which a layer that no build used is removed
+_UNFINISHED = _DAY  # files of interrupted builds are removed after this time
+_UNUSED = 60 * _DAY  # layers that no build used are removed after this time
 _MOST_TEXTS = 30  # of each kind, for all projects
 _STAMP = re.compile(r"[0-9a-f]{12}\Z")
 
@@ -27,7 +27,8 @@ _STAMP = re.compile(r"[0-9a-f]{12}\Z")
 def cache_folder() -> Path:
     """Return the cache's folder: below ``DEPLOYKIT_BUILD_CACHE``, or below the user's cache folder.
 
-    Each version of this package has its own: another one may pack the same files to other bytes.
+    Each version of this package has its own subfolder, because another version may pack the same
+    files differently.
     """
     named = os.environ.get("DEPLOYKIT_BUILD_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
@@ -36,7 +37,7 @@ def cache_folder() -> Path:
 
 @functools.lru_cache(maxsize=1)
 def _stamp() -> str:
-    """Return a name for everything in this package that the bytes of a layer's archive depend on."""
+    """Return 12 hexadecimal digits that change whenever layers may be packed differently."""
     paths = sorted(Path(__file__).parent.rglob("*.py"))
     texts = [path.read_text(encoding="utf-8") for path in paths]
     return cache_key(zlib.ZLIB_RUNTIME_VERSION, *texts)[:12]
@@ -52,7 +53,7 @@ def cache_key(*parts: str) -> str:
 
 
 def cached_text(kind: str, key: str) -> str | None:
-    """Return a cached text, None if there is none."""
+    """Return a cached text, or None if there is none."""
     path = cache_folder() / kind / key
     try:
         text = path.read_text(encoding="utf-8")
@@ -89,7 +90,7 @@ def layer_folder() -> Path:
 
 
 def layer_paths(digest: str) -> list[Path]:
-    """Return the files of a cached layer: its archive, its list, the archive's SHA-256."""
+    """Return the files of a cached layer: archive, file list, and SHA-256 of the archive."""
     return [layer_folder() / f"{digest}{suffix}" for suffix in SUFFIXES]
 
 
@@ -99,7 +100,7 @@ def is_cached(digest: str) -> bool:
 
 
 def verify_layer(digest: str) -> bool:
-    """Whether a cached layer has the bytes that were packed; if not, it is removed."""
+    """Whether a cached layer is undamaged. A damaged layer is removed."""
     archive, listing, checksum = layer_paths(digest)
     try:
         good = hash_file(archive) == checksum.read_text(encoding="ascii")
@@ -122,7 +123,7 @@ def validate_layers(digests: Iterable[str]) -> None:
 
 
 def prune(used: Iterable[str]) -> None:
-    """Mark the layers of this build as used; remove old ones, and the caches of unused versions."""
+    """Mark this build's layers as used. Remove old layers, and the caches of unused versions."""
     for digest in used:
         for path in layer_paths(digest):
             path.touch()

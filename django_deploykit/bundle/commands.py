@@ -1,4 +1,7 @@
-"""Running the project in the export with the locked environment: its build commands, and the questions to it."""
+"""Running the project in the export with the locked environment.
+
+This runs its build commands, and loads it once to collect static files and facts.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
 
-_TAIL = 30  # lines of a failed command that are shown
+_TAIL = 30  # lines of a failed command's output that are shown
 # The variables of the caller's environment that the project sees; secrets are not passed on.
 _PASSED = ("HOME", "PATH", "SSL_CERT_FILE", "TMPDIR")
 # The variables that front-end builds need to reach their registry.
@@ -30,9 +33,11 @@ _FOR_BUILDS = (
 
 @dataclass(frozen=True)
 class ProjectAnswer:
-    """The facts that ``ask_project`` wrote, and the files that loading the project left in the export.
+    """What ``ask_project`` found out about the project.
 
-    ``trace`` is what it accessed, as ``ask_project_traced`` writes it; None if that is unknown.
+    ``facts`` is its JSON object. ``stray`` lists the files that loading the project left in the
+    export, except for collected static files. ``trace`` is what the project accessed, as written
+    by ``ask_project_traced``, or None if that is unknown.
     """
 
     facts: dict[str, Any]
@@ -43,7 +48,10 @@ class ProjectAnswer:
 def command_environment(
     project: Project, environment: InstalledEnvironment, *, build: bool = False
 ) -> dict[str, str]:
-    """Return the variables for the project's commands: the locked Python first, no secrets."""
+    """Return the environment variables for the project's commands.
+
+    The locked Python is first in PATH. Secrets are not passed on.
+    """
     env = {
         key: value
         for key, value in os.environ.items()
@@ -83,7 +91,7 @@ def run_build(
 
 
 def ask(project: Project, environment: InstalledEnvironment, folder: Path) -> ProjectAnswer:
-    """Load the project once with the locked environment: collect its static files and its facts."""
+    """Load the project once with the locked environment, to collect its static files and facts."""
     answer, trace = folder.parent / "answer.json", folder.parent / "trace.json"
     before = set(files_below(folder))
     command = [environment.python, str(Path(ask_project_traced.__file__)), str(answer), str(trace)]
@@ -119,7 +127,8 @@ def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:
 def files_below(folder: Path) -> list[str]:
     """Return the sorted paths of the files that may be bundled, relative to the export.
 
-    Bytecode is compiled again, and packages that a front-end build installed are not needed.
+    Bytecode is left out because it is compiled again. ``node_modules`` is left out because a
+    release does not need it.
     """
     found = []
     for path, names, files in os.walk(folder):

@@ -1,4 +1,4 @@
-"""Installed distributions, split into one tree each by their RECORD, the same on every machine."""
+"""Installed distributions, split by their RECORD into trees that are the same on every machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_glibc
 from django_deploykit.runtime.bundle.manifest import is_valid_path
 
-# Files that differ between machines, and that are not read at run time.
+# Files that differ between machines and are not read at run time.
 _DROPPED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 # The build tool writes its version here.
 _GENERATOR = re.compile(r"^Generator: .*\n", re.MULTILINE)
@@ -26,26 +26,29 @@ _GENERATOR = re.compile(r"^Generator: .*\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Distribution:
-    """An installed distribution: ``info`` is its ``.dist-info``, ``rows`` the bundled rows of its RECORD."""
+    """An installed distribution.
+
+    ``info`` is its ``.dist-info`` folder. ``rows`` are the rows of its RECORD that are bundled.
+    """
 
     info: Path
     name: str
     version: str
-    built: bool  # from source, on this machine
+    built: bool  # whether it was built from source on this machine
     rows: tuple[tuple[str, ...], ...]
 
     def digest(self, path: str) -> str:
-        """Return a file's digest in RECORD, "" if it is not there."""
+        """Return a file's digest in RECORD, or an empty string if RECORD does not list the file."""
         return next((row[1] for row in self.rows if os.path.normpath(row[0]) == path), "")
 
     @property
     def title(self) -> str:
-        """Its name with its version."""
+        """Its name and version."""
         return f"{self.name} {self.version}"
 
 
 def site_packages(venv: Path) -> Path:
-    """Return a virtualenv's folder of distributions."""
+    """Return the site-packages folder of a virtualenv."""
     return next((venv / "lib").glob("python3*")) / "site-packages"
 
 
@@ -85,7 +88,10 @@ def _belongs(path: str, info: str) -> bool:
 
 
 def shared_files(found: Sequence[Distribution]) -> dict[str, list[Distribution]]:
-    """Return the paths that several distributions have, with these; the first one owns the file."""
+    """Return each path that several distributions install, with these distributions.
+
+    The first of them owns the file.
+    """
     owners: dict[str, list[Distribution]] = {}
     for one in found:
         for row in one.rows:
@@ -94,9 +100,10 @@ def shared_files(found: Sequence[Distribution]) -> dict[str, list[Distribution]]
 
 
 def disputed(site: Path, shared: dict[str, list[Distribution]]) -> list[Distribution]:
-    """Return the distributions whose file another one has overwritten: uv installs in any order.
+    """Return the distributions that own a file which another distribution has overwritten.
 
-    After they are installed again, in this order, each file is its owner's.
+    This happens because uv installs in any order. After these distributions are reinstalled in the
+    returned order, each file is its owner's.
     """
     found = {}
     for path, owners in shared.items():
@@ -120,7 +127,7 @@ def record_digest(data: bytes) -> str:
 def split(
     found: Sequence[Distribution], site: Path, venv: Path, shared: dict[str, list[Distribution]]
 ) -> Iterator[Tree]:
-    """Yield a tree for each distribution; its metadata is rewritten to be the same everywhere."""
+    """Yield a tree for each distribution, and rewrite its metadata to be the same everywhere."""
     for one in found:
         rows = _rewrite(one)
         files = {
@@ -139,7 +146,7 @@ def split(
 
 
 def _rewrite(one: Distribution) -> tuple[tuple[str, ...], ...]:
-    """Remove dropped files from RECORD, and the build tool from WHEEL; returns the rows of RECORD."""
+    """Remove dropped files from RECORD and the build tool from WHEEL. Return RECORD's rows."""
     rows = one.rows
     wheel = one.info / "WHEEL"
     if one.built and wheel.exists():
@@ -178,7 +185,10 @@ def wheel_tags(site: Path) -> Iterator[tuple[str, ...]]:
 
 
 def platform_of(tags: Sequence[tuple[str, ...]], platform: str) -> tuple[str, str]:
-    """Return the platform that wheels need, "any" if all run everywhere, and the oldest glibc.
+    """Return the platform that wheels need, and the oldest glibc version that can run them.
+
+    The platform is ``any`` if all wheels run everywhere. The glibc version is an empty string if
+    no wheel needs one.
 
     >>> platform_of([("any",), ("manylinux_2_17_x86_64", "manylinux2014_x86_64")], "linux-x86_64")
     ('linux-x86_64', '2.17')
@@ -201,7 +211,7 @@ def _glibc(tag: str) -> tuple[int, int] | None:
     parts = tag.split("_")
     if parts[0] == "manylinux" and len(parts) > 2 and parts[1].isdigit() and parts[2].isdigit():
         return int(parts[1]), int(parts[2])
-    if parts[0] == "linux" and here_glibc():  # built here: needs the glibc of this machine
+    if parts[0] == "linux" and here_glibc():  # built here, so it needs this machine's glibc
         major, minor = here_glibc().split(".")[:2]
         return int(major), int(minor)
     return None

@@ -1,4 +1,7 @@
-"""The locked environment: installed by uv once for each lock file, cached, one layer per distribution."""
+"""The locked environment, with one layer per distribution.
+
+uv installs it once for each lock file, and it is cached.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.base.machine import here_platform
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_MOST = 6  # cached environments
+_MOST = 6  # environments that stay in the cache
 
 
 _PLATFORMS = {
@@ -64,7 +67,7 @@ class TargetPython:
 
 @dataclass(frozen=True)
 class InstalledEnvironment:
-    """An installed lock file: its folder, its layers, the platform and glibc that they need."""
+    """An installed lock file: its folder and layers, and the platform and glibc that they need."""
 
     folder: Path
     layers: tuple[Layer, ...]
@@ -81,7 +84,7 @@ class InstalledEnvironment:
 
 
 def find_target(python: str, platform: str) -> TargetPython:
-    """Return the target; raises :class:`BundleError` if this machine does not have that Python."""
+    """Return the target. Raise :class:`BundleError` if this machine does not have that Python."""
     here = "{}.{}".format(*sys.version_info)
     version = python or here
     if not re.fullmatch(r"3\.[0-9]{1,2}", version):
@@ -113,7 +116,10 @@ def _other_python(version: str, here: str) -> tuple[str, str]:
 def ensure_environment(
     lock: LockFile, target: TargetPython, export: Path, progress: Progress, *, packed: bool = True
 ) -> InstalledEnvironment:
-    """Return the installed environment of a lock file, from the cache if it is there."""
+    """Return the installed environment of a lock file, from the cache if possible.
+
+    Without ``packed`` the environment may have no layers.
+    """
     folder = cache_folder() / "environments" / _key(lock, target, export)
     if not _usable(folder, packed=packed):
         _install(lock, target, export, folder, progress, packed=packed)
@@ -196,7 +202,8 @@ def _install(
 def _move(place: Path, folder: Path, *, packed: bool) -> None:
     """Move an installed environment to the cache.
 
-    If another build has put one there meanwhile, that one stays, because that build runs from it.
+    If another build has stored the same environment meanwhile, that one stays, because that build
+    runs from it.
     """
     if _usable(folder, packed=packed):
         return
@@ -216,7 +223,10 @@ def _move(place: Path, folder: Path, *, packed: bool) -> None:
 def _settle_shared(
     venv: Path, site: Path, lock: LockFile, target: TargetPython, export: Path, place: Path
 ) -> tuple[list[Distribution], dict[str, list[Distribution]]]:
-    """Return the installed distributions, and the files that several have; the first one's is kept."""
+    """Return the installed distributions, and the files that several of them install.
+
+    Distributions are reinstalled so that each shared file comes from the first one that has it.
+    """
     found = read_distributions(site)
     shared = shared_files(found)
     for one in disputed(site, shared):
@@ -228,7 +238,10 @@ def _settle_shared(
 def _fill(
     venv: Path, lock: LockFile, target: TargetPython, export: Path, place: Path, *more: str
 ) -> None:
-    """Install the requirements with hashes, verified, then the rest (full commits, local folders)."""
+    """Install the requirements that have hashes, which uv verifies, then the others.
+
+    The others are, for example, full commits and local folders.
+    """
     base = ["pip", "install", "--quiet", "--no-deps", "--python", str(venv / "bin" / "python")]
     if target.foreign:
         if target.platform not in _PLATFORMS:
@@ -249,14 +262,14 @@ def _fill(
 
 
 def _missing(venv: Path, export: Path) -> list[str]:
-    """Return uv's lines about requirements of installed distributions that the lock file lacks."""
+    """Return uv's lines about dependencies that are missing from the lock file."""
     words = [find_uv(), "pip", "check", "--python", str(venv / "bin" / "python")]
     done = subprocess.run(words, cwd=export, capture_output=True, text=True, errors="replace")
     return [line.strip() for line in done.stderr.splitlines() if line.startswith("The package")]
 
 
 def _prune(folder: Path) -> None:
-    """Keep the environments that were used last; remove what interrupted builds left."""
+    """Keep the most recently used environments, and remove what interrupted builds left."""
     known = sorted(
         (path for path in folder.iterdir() if (path / "environment.json").exists()),
         key=lambda one: one.stat().st_mtime,

@@ -1,4 +1,4 @@
-"""Packing trees to layers, in several processes of the bundle's Python."""
+"""Packing trees into layers, in several processes of the bundle's Python."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from django_deploykit.bundle.project_side import pack_layers
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_LEVEL = 4  # of zlib; level 6 takes 1.5 times as long and saves 2 %
+_LEVEL = 4  # of zlib. Level 6 takes 1.5 times as long and saves 2 %.
 _FILE_WORK = 4096
-# The folder of our package comes last: it may be a site-packages, with backports of standard modules.
+# Our package's folder comes last: it may be a site-packages with backports of standard modules.
 _PROGRAM = (
     "import sys; del sys.path[0]; sys.path.append(sys.argv[1]); "
     f"from {pack_layers.__name__} import main; main()"
@@ -45,7 +45,7 @@ class Tree:
 
 
 def _work(path: str) -> int:
-    """Estimate the work for one file. Python sources are compiled too, which is most of the work."""
+    """Estimate the work for one file. For Python sources, compiling is most of the work."""
     size = os.path.getsize(path)
     if path.endswith(".py"):
         return 9 * size + _FILE_WORK
@@ -55,9 +55,10 @@ def _work(path: str) -> int:
 def pack_all(
     trees: Sequence[Tree], python: str, processes: int = 0, *, beside: bool = False
 ) -> list[Layer]:
-    """Pack trees with several processes of ``python``; returns the layers in the order of the trees.
+    """Pack trees with several processes of ``python``. Return layers in the order of the trees.
 
-    With ``beside`` the bytecode is also written beside the sources.
+    With ``beside``, the bytecode is also written next to the sources. ``processes`` is the number
+    of processes, by default one for each CPU.
     """
     left = deque(sorted(trees, key=lambda one: (-one.work, one.name)))
     count = min(processes or os.cpu_count() or 1, max(1, len(trees)))
@@ -76,7 +77,7 @@ def pack_all(
 
 
 class _Packer:
-    """A packing process, and the thread that feeds it one tree after the other."""
+    """A packing process, and the thread that sends it one tree after the other."""
 
     def __init__(self, python: str, job: dict[str, Any], left: deque[Tree]) -> None:
         self._job, self._left = job, left
@@ -109,7 +110,7 @@ class _Packer:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Wait until no tree is left; return the layers as rows, or raise :class:`BundleError`."""
+        """Wait until all trees are packed. Return rows of layers or raise :class:`BundleError`."""
         self._thread.join()
         if self._failed is None:
             return self._rows
@@ -151,7 +152,7 @@ class _Packer:
                 self._left.clear()
                 return
             self._rows.append(json.loads(line))
-        with contextlib.suppress(OSError):  # it has ended already
+        with contextlib.suppress(OSError):  # the process has ended already
             self._process.stdin.close()
         self._process.wait()
 

@@ -1,4 +1,4 @@
-"""Running uv, with the indexes that pip is configured with, and explaining its failures."""
+"""Running uv with the indexes from pip's configuration, and explaining its errors."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def find_uv() -> str:
 
 
 def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
-    """Return uv's environment, with the indexes of pip's settings (``configured``).
+    """Return the environment variables for uv, with the indexes of pip's settings, ``configured``.
 
-    Variables of uv itself take precedence.
+    If uv's own variables name an index, pip's settings are ignored.
     """
     result = dict(env)
     if any(key.startswith("UV_") and ("INDEX" in key or "FIND_LINKS" in key) for key in env):
@@ -54,19 +54,19 @@ def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dic
         words = [word for word in value.split() if _there(word)]
         if words and name not in result:
             result[name] = " ".join(words) if name == "UV_INDEX" else ",".join(words)
-    # As pip does. The hashes of the lock file decide which files are accepted.
+    # pip does the same. The hashes of the lock file decide which files are accepted.
     result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return result
 
 
 def _pip_has_no_index(configured: Mapping[str, str]) -> bool:
-    """Whether pip uses no index on this machine; uv has an option for that, and no variable."""
+    """Whether pip is set to use no index. uv has an option for this, but no variable."""
     value = os.environ.get("PIP_NO_INDEX") or configured.get("no-index", "")
     return value.lower() in ("1", "true", "yes", "on")
 
 
 def uv_names_index(folder: Path) -> bool:
-    """Whether settings of uv, of the machine, the user or the project, name an index."""
+    """Whether uv's settings for the machine, the user or the project name an index."""
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     paths = [Path("/etc/uv/uv.toml"), Path(config) / "uv" / "uv.toml", folder / "uv.toml"]
     named = os.environ.get("UV_CONFIG_FILE")
@@ -85,13 +85,13 @@ def _text(path: Path) -> str:
 
 
 def _there(word: str) -> bool:
-    """Whether an index may exist: uv fails if a folder does not."""
+    """Whether an index may exist. uv fails if a folder of packages does not."""
     path = word[len("file://") :] if word.startswith("file://") else word
     return not path.startswith("/") or os.path.exists(path)
 
 
 def pip_settings() -> dict[str, str]:
-    """Return pip's ``[global]`` settings; the user's take precedence over the machine's."""
+    """Return pip's ``[global]`` settings. The user's take precedence over the machine's."""
     paths = [
         "/etc/pip.conf",
         "~/.pip/pip.conf",
@@ -108,13 +108,16 @@ def pip_settings() -> dict[str, str]:
 
 
 def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
-    """Run uv in ``folder`` and return its output; raises :class:`BundleError` if ``what`` fails."""
+    """Run uv in ``folder`` and return its output.
+
+    Raise :class:`BundleError` if uv fails. ``what`` names the task in the message.
+    """
     configured = {} if uv_names_index(folder) else pip_settings()
     env = uv_environment({**os.environ, "NO_COLOR": "1"}, configured)
     env.pop("VIRTUAL_ENV", None)
     # Distributions built from source must not contain the time of the build.
     env.setdefault("SOURCE_DATE_EPOCH", "315532800")
-    # Nor its folder, which debugging information has.
+    # Nor the folder of the build, which debugging information would contain.
     for name in ("CFLAGS", "CXXFLAGS"):
         env[name] = f"{env.get(name, '')} -g0".strip()
     words = [find_uv(), *arguments]
@@ -128,7 +131,7 @@ def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return the last lines of uv's message, without passwords in URLs."""
+    """Return the last 25 lines of uv's message, without passwords in URLs."""
     lines = [
         re.sub(r"//[^/@\s]+@", "//***@", line.rstrip())
         for line in text.splitlines()
@@ -159,5 +162,5 @@ _HINTS = (
 
 
 def hint_of(text: str) -> str:
-    """Return what to do about uv's message, "" if that is unknown."""
+    """Return what to do about uv's message, or an empty string if that is unknown."""
     return next((hint for pattern, hint in _HINTS if re.search(pattern, text.lower())), "")

@@ -1,7 +1,7 @@
-"""The runtime as a bundle carries it: its sources, and bytecode of the bundle's Python beside them.
+"""The runtime in a bundle: its sources, and next to them the bytecode for the bundle's Python.
 
-Python reads ``runtime/bootstrap.pyc`` from a zip before ``runtime/bootstrap.py``. A Python of another
-version ignores the bytecode and reads the source.
+Python prefers ``runtime/bootstrap.pyc`` in a zip to ``runtime/bootstrap.py``. Another version of
+Python ignores the bytecode and reads the source.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def files(target: TargetPython) -> dict[str, bytes]:
 
 
 def runtime_digest() -> str:
-    """Return the digest of the runtime's sources, which the manifest of new bundles has."""
+    """Return the digest of the runtime's sources, which is part of a new bundle's manifest."""
     return main_script.runtime_digest(sources())
 
 
 def unpacked(target: TargetPython) -> Tree | None:
-    """Return the runtime as a tree, to be packed together with others; None if it is cached."""
+    """Return the runtime as a tree to pack together with others, or None if it is cached."""
     return None if _cached(target) else _tree()
 
 
@@ -55,7 +55,7 @@ def remember(layer: Layer, target: TargetPython) -> None:
 
 
 def _cached(target: TargetPython) -> str:
-    """Return the digest of the cached layer with the runtime, "" if there is no valid one."""
+    """Return the digest of the runtime's cached layer, or an empty string if none is valid."""
     digest = cached_text("runtime", _key(target))
     return digest if digest and verify_layer(digest) else ""
 

@@ -1,4 +1,4 @@
-"""The software bill of materials: CycloneDX 1.6 in JSON, the same for the same layers (pure)."""
+"""The software bill of materials (SBOM): CycloneDX 1.6 in JSON (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from django_deploykit.runtime.bundle.manifest import Layer
 
 _ALGORITHMS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
-# Random, once: serial numbers are derived from it and the content.
+# A random constant. Serial numbers are derived from it and from the content.
 _NAMESPACE = uuid.UUID("6d0f2a8c-3f0e-5b57-9a43-2f6f0c1f5a11")
 
 
@@ -24,9 +24,10 @@ def make_sbom(
     layers: Sequence[Layer],
     digests: Mapping[str, Sequence[str]],
 ) -> str:
-    """Return the SBOM's JSON; ``moment`` is the commit's time in seconds since the epoch.
+    """Return the SBOM's JSON, which is always the same for the same arguments.
 
-    ``digests`` are the lock file's hashes by distribution, ``sha256:…``.
+    ``moment`` is the commit's time in seconds since the epoch. ``digests`` are the lock file's
+    hashes for each distribution, such as ``sha256:…``.
     """
     parts = [layer for layer in layers if layer.kind == "distribution"]
     reference = f"{project}@{release}"
@@ -59,7 +60,11 @@ def _purl(layer: Layer) -> str:
 
 
 def _component(layer: Layer, digests: Sequence[str]) -> dict[str, Any]:
-    """Return a component: with its hash if the lock file has one, else with all that the lock file has."""
+    """Return a component.
+
+    If the lock file has exactly one hash, with an algorithm in ``_ALGORITHMS``, it is the
+    component's hash. Otherwise all hashes of the lock file are properties.
+    """
     properties = [("layer", layer.sha256)]
     component: dict[str, Any] = {
         "type": "library",

@@ -1,4 +1,4 @@
-"""Temporary folders that are removed, also after Ctrl-C, SIGTERM and SIGHUP."""
+"""Temporary folders that are removed even after Ctrl-C, SIGTERM and SIGHUP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the s
 
 @contextmanager
 def scratch(parent: Path | None = None) -> Iterator[Path]:
-    """Yield a private folder; SIGTERM and SIGHUP raise :class:`KeyboardInterrupt` in the block.
+    """Yield a private folder. SIGTERM and SIGHUP raise :class:`KeyboardInterrupt` in the block.
 
     Signals are blocked while the folder is created or removed.
     """
@@ -42,7 +42,7 @@ def scratch(parent: Path | None = None) -> Iterator[Path]:
 
 
 def _remove(folder: Path | None) -> bool:
-    """Remove a folder; returns whether it was interrupted before signals were blocked."""
+    """Remove a folder. Return whether a signal arrived before signals were blocked."""
     interrupted = False
     while True:
         try:

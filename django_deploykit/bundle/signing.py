@@ -1,4 +1,4 @@
-"""Signing a bundle with ssh-keygen: a key of the agent, of a file, or of a token."""
+"""Signing a bundle with ssh-keygen, with a key from the agent, a file or a token."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ VARIABLE = "DEPLOYKIT_SIGN"
 
 
 def sign(path: Path, manifest: Manifest, sha256: str, key: str) -> Path:
-    """Write ``FILE.sig`` beside a bundle and return its path.
+    """Write ``FILE.sig`` next to a bundle and return its path.
 
-    ``key`` is the file of a private key, or of a public key whose private key is in the agent or on a
-    token. ssh-keygen asks for a passphrase on the terminal.
+    ``key`` is the path of a private key, or of a public key whose private key is in the agent or
+    on a token. ssh-keygen asks for a passphrase on the terminal.
     """
     statement = make_statement(manifest, sha256)
     signature = Signature(statement, _signed(statement.text(), key))
@@ -43,14 +43,14 @@ def _signed(text: str, key: str) -> str:
             f"there is no key {key} to sign with",
             "Name a private key, or the .pub of one in your agent.",
         )
-    # A path that begins with a dash must not be an option.
+    # Otherwise ssh-keygen would read a path that begins with a dash as an option.
     named = file if os.path.isabs(file) else os.path.join(os.curdir, file)
     try:
         done = subprocess.run(
             ["ssh-keygen", "-Y", "sign", "-q", "-n", NAMESPACE, "-f", named],
             input=text,
             stdout=subprocess.PIPE,
-            # A token asks for a touch there.
+            # ssh-keygen asks on standard error to touch a token.
             stderr=None if sys.stderr.isatty() else subprocess.PIPE,
             text=True,
         )

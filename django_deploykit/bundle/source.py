@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from django_deploykit.errors import BundleError, Problems
 
 _SHOWN = 20  # modified files in a message
-_STREAMED = "core.bigFileThreshold=4m"  # large files are read in pieces
-# Settings that would otherwise depend on the clone, and change the bytes of an archive.
+_STREAMED = "core.bigFileThreshold=4m"  # git reads larger files in pieces
+# These settings may differ between clones, and would change the bytes of an archive.
 _SETTINGS = (
     "core.autocrlf=false",
     "core.eol=lf",
@@ -32,7 +32,10 @@ _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_CO
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit of the repository at ``top``; ``prefix`` is the project's folder in it, with ``/``."""
+    """A commit of the repository at ``top``.
+
+    ``prefix`` is the project's folder in the repository, with a trailing slash.
+    """
 
     top: Path
     prefix: str
@@ -43,14 +46,15 @@ class Commit:
 
     @property
     def release_id(self) -> str:
-        """The id of a release of this commit: its time in UTC and its short hash."""
+        """The release id: the commit's time in UTC and its short hash."""
         return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(self.time))}-{self.sha[:7]}"
 
 
 def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
-    """Return the commit to build, and the untracked files, which are not in it.
+    """Return the commit to build, and the untracked files, which are not in the commit.
 
-    Without ``rev`` it is HEAD; raises :class:`Problems` with the modified tracked files, if any.
+    Without ``rev``, the commit is HEAD. Then :class:`Problems` is raised if tracked files are
+    modified.
     """
     top, prefix = find_repository(root)
     sha = _resolve(root, rev or "HEAD")
@@ -110,7 +114,10 @@ def _status(root: Path) -> tuple[list[str], tuple[str, ...]]:
 
 
 def git(folder: Path, *arguments: str, fail: bool = True) -> str:
-    """Run git in ``folder`` and return its output; with ``fail`` a failure raises :class:`BundleError`."""
+    """Run git in ``folder`` and return its output.
+
+    If git fails, raise :class:`BundleError`, or return an empty string without ``fail``.
+    """
     words = ["git", "-c", _STREAMED, *arguments]
     done = subprocess.run(words, cwd=folder, capture_output=True, env=_environment())
     if done.returncode and fail:
@@ -120,7 +127,11 @@ def git(folder: Path, *arguments: str, fail: bool = True) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return git's environment: no locale, time zone or prompts, no variables of a hook, no lock files."""
+    """Return the environment variables for git.
+
+    They set a fixed locale and time zone, turn prompts and lock files off, and leave out the
+    variables that git sets for a hook.
+    """
     env = {key: value for key, value in os.environ.items() if key not in _OF_HOOKS}
     return {
         **env,
@@ -132,7 +143,7 @@ def _environment() -> dict[str, str]:
 
 
 def export(commit: Commit, target: Path) -> None:
-    """Write the project's files of a commit to ``target``, with submodules at their recorded commits."""
+    """Write the project's files at a commit to ``target``, including submodules."""
     _export(commit.top, commit.sha, commit.prefix, target)
     materialise_links(target)
 
@@ -153,7 +164,7 @@ def _export(top: Path, sha: str, prefix: str, target: Path) -> None:
 
 
 def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
-    """Write the files of one repository, which depend on its commit only."""
+    """Write the files of one repository. They depend only on its commit."""
     target.mkdir(parents=True, exist_ok=True)
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     words = ["git", *settings, "archive", "--format=tar", sha, *([prefix] if prefix else [])]
@@ -167,7 +178,7 @@ def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
                         member.name = member.name.removeprefix(prefix)
                         _extract(tar, member, target)
                 while process.stdout.read(1 << 16):
-                    pass  # git may write padding after the last member; a closed pipe would fail it
+                    pass  # git may write padding at the end, and fails on a closed pipe
         except tarfile.TarError:
             process.wait()
         if process.returncode:
@@ -178,9 +189,10 @@ def _archive(top: Path, sha: str, prefix: str, target: Path) -> None:
 
 @contextmanager
 def _without_refs(top: Path, sha: str) -> Iterator[dict[str, str]]:
-    """Yield git's environment; for files with export-subst, of a copy without branches and tags.
+    """Yield git's environment variables.
 
-    Another clone may have other ones, and the bytes would differ.
+    If files use export-subst, the variables select a repository with the same objects but without
+    branches and tags. Otherwise clones with other branches or tags would export different bytes.
     """
     env = _environment()
     if not git(top, "grep", "-l", "export-subst", sha, "--", "*.gitattributes", fail=False):
@@ -212,7 +224,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> Non
 
 
 def _submodules(top: Path, sha: str, prefix: str) -> list[tuple[str, str]]:
-    """Return path and recorded commit of each submodule below ``prefix``."""
+    """Return the path and the recorded commit of each submodule below ``prefix``."""
     if not git(top, "ls-tree", sha, ".gitmodules", fail=False):
         return []
     rows = git(top, "ls-tree", "-r", "-z", "--full-tree", sha).split("\0")
@@ -221,7 +233,10 @@ def _submodules(top: Path, sha: str, prefix: str) -> list[tuple[str, str]]:
 
 
 def materialise_links(root: Path) -> None:
-    """Replace symbolic links by copies of their targets; raises :class:`Problems` for invalid ones."""
+    """Replace symbolic links by copies of their targets.
+
+    Raise :class:`Problems` for links that leave ``root``, are broken, or contain themselves.
+    """
     top = root.resolve()
     links = sorted(path for path in _walk(root) if path.is_symlink())
     found = [(link, _target(link, top)) for link in links]
@@ -232,7 +247,7 @@ def materialise_links(root: Path) -> None:
             bad,
             "Replace them by files.",
         )
-    # Folders last: what is in them has been replaced then.
+    # Folders are last, so that links inside them have been replaced before they are copied.
     for link, real in sorted(found, key=lambda pair: (pair[0].is_dir(), pair[0])):
         assert real is not None
         link.unlink()
@@ -243,7 +258,7 @@ def materialise_links(root: Path) -> None:
 
 
 def _target(link: Path, top: Path) -> Path | None:
-    """Return the target of a link, None if it cannot be copied in place of the link."""
+    """Return the target of a link, or None if it cannot be copied in place of the link."""
     try:
         real = link.resolve(strict=True)
     except (OSError, RuntimeError):

@@ -1,9 +1,9 @@
-"""Reuse of the project's answer and its collected static files while nothing that they depend on changes.
+"""Reusing the project's answer and collected static files until something they depend on changes.
 
-While the project is asked, what it reads in the export is recorded by the kernel (access times, set
-far back before) and by Python's audit events. A later build with the same file names and the same
-environment, in which those files are unchanged, reuses the answer. ``docs/decisions/0032`` says why,
-and which dependencies stay unseen.
+While the project is loaded, two things record what it reads in the export: access times, which are
+set far back before, and Python's audit events. A later build reuses the answer if the file names,
+the environment and these files are unchanged. ``docs/decisions/0032`` explains why, and which
+dependencies are not noticed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _FILES = (
     "os.scandir",
 )
 _KERNEL = ("/dev/", "/proc/", "/sys/")  # files without a fixed content
-_HARMLESS = ("/dev/null", "/proc/stat")  # psutil reads the latter when it is imported
+_HARMLESS = ("/dev/null", "/proc/stat")  # psutil reads /proc/stat when it is imported
 # Programs that common packages run (Sentry, ctypes, platform), and the files that they read. git
-# finds no repository.
+# reads none, because an export is not in a repository.
 _PROGRAMS = {"git rev-parse HEAD": (), "ldconfig -p": ("/etc/ld.so.cache",), "uname -p": ()}
 
 Status = tuple[int, int, int]  # mode, size, nanoseconds of the last change
@@ -42,7 +42,11 @@ Status = tuple[int, int, int]  # mode, size, nanoseconds of the last change
 
 @dataclass(frozen=True)
 class Question:
-    """The export before the project is asked. ``key`` is the cache key, "" if nothing may be cached."""
+    """The export before the project is loaded.
+
+    ``before`` is the status of each file by its path. ``key`` is the cache key, or an empty string
+    if the answer must not be cached.
+    """
 
     folder: Path
     before: Mapping[str, Status]
@@ -51,10 +55,11 @@ class Question:
 
 @dataclass(frozen=True)
 class CollectedStatic:
-    """An answer of the project. If ``reused``, ``static`` is the layer of the static files, if any.
+    """An answer of the project.
 
-    Otherwise ``sources`` are the SHA-256 of all files that it depends on, by path relative to the
-    export; None if it depends on more.
+    If it is ``reused``, ``static`` is the layer of the static files, or None if there are none.
+    Otherwise ``sources`` has the SHA-256 of each file that the answer depends on, by path relative
+    to the export. ``sources`` is None if the answer depends on anything else than files.
     """
 
     question: Question
@@ -89,13 +94,17 @@ def collect(
 def make_question(
     project: Project, environment: InstalledEnvironment, target: TargetPython, folder: Path
 ) -> Question:
-    """Return the question; its key covers file names, the environment, its variables and the machine."""
+    """Return the question.
+
+    Its key depends on file names, the locked environment, the environment variables and the
+    machine.
+    """
     before = dict(sorted(_tree(str(folder), "")))
     names = [f"{path}:{status[0]:o}" for path, status in before.items()]
     variables = json.dumps(sorted(command_environment(project, environment).items()))
     words = (environment.python, target.executable, target.full, target.platform, variables)
     machine = (*os.uname(), str(os.getuid()))
-    # Build commands read more than the export.
+    # Build commands read more than the export, so their results cannot be reused.
     key = "" if project.build else cache_key(*words, *machine, *names)
     return Question(folder, before, key)
 
@@ -114,7 +123,7 @@ def _status(found: os.stat_result) -> Status:
 
 
 def recall(question: Question) -> CollectedStatic | None:
-    """Return the earlier answer to a question, None if there is none or a source has changed."""
+    """Return the earlier answer to a question, or None if there is none or a source has changed."""
     try:
         data = json.loads((question.key and cached_text(_KIND, question.key)) or "")
     except ValueError:
@@ -132,13 +141,15 @@ def recall(question: Question) -> CollectedStatic | None:
 
 
 def watch(question: Question) -> None:
-    """Set the access times of the export far back, so that reading a file shows."""
+    """Set the access times in the export far back, so that reading a file changes them."""
     for path, status in question.before.items():
         os.utime(question.folder / path, ns=(0, status[2]), follow_symlinks=False)
 
 
 def sources_of(question: Question, answer: ProjectAnswer) -> dict[str, str] | None:
-    """Return the SHA-256 of all files that an answer depends on; None if it depends on more.
+    """Return the SHA-256 of each file that an answer depends on, by path.
+
+    Return None if it depends on anything else, or if that is unknown.
 
     It must be called before anything else reads the export.
     """
@@ -153,7 +164,7 @@ def sources_of(question: Question, answer: ProjectAnswer) -> dict[str, str] | No
 
 
 def _reading_shows(folder: Path) -> bool:
-    """Whether the disk updates access times; with the mount option ``noatime`` it does not."""
+    """Whether the disk updates access times. With the mount option ``noatime`` it does not."""
     probe = folder / "probe"
     probe.write_bytes(b"x")
     os.utime(probe, ns=(0, probe.stat().st_mtime_ns))
@@ -162,9 +173,9 @@ def _reading_shows(folder: Path) -> bool:
 
 
 def _named(trace: Iterable[tuple[str, str]], top: str) -> set[str] | None:
-    """Return the paths of files in the trace, relative if they are below ``top``.
+    """Return the paths of files in the trace. Paths below ``top`` are relative to it.
 
-    None if the trace has anything else than files and harmless programs.
+    Return None if the trace has anything else than files and harmless programs.
     """
     found: set[str] = set()
     for event, name in trace:
@@ -175,7 +186,7 @@ def _named(trace: Iterable[tuple[str, str]], top: str) -> set[str] | None:
         if event in _FILES and f"{real}/".startswith(f"{top}/"):
             found.add(real[len(top) + 1 :])
         elif event == "open" and not real.startswith(_KERNEL) and not os.path.isdir(real):
-            # The answer is written beside the export.
+            # The answer is written next to the export.
             if not real.startswith(f"{os.path.dirname(top)}/"):
                 found.add(name)
         elif event != "open" or real not in _HARMLESS:
@@ -184,7 +195,7 @@ def _named(trace: Iterable[tuple[str, str]], top: str) -> set[str] | None:
 
 
 def _read(question: Question, answer: ProjectAnswer, top: str) -> set[str] | None:
-    """Return the files of the export that were read; None if one was changed or removed."""
+    """Return the files of the export that were read, or None if one was changed or removed."""
     root, found = answer.facts["static_root"], set()
     for path, status in question.before.items():
         name = os.path.join(top, path)
@@ -194,7 +205,7 @@ def _read(question: Question, answer: ProjectAnswer, top: str) -> set[str] | Non
             return None
         if _status(now) != status:
             return None
-        # A file that was in STATIC_ROOT before is one of the collected files, read or not.
+        # A file that was in STATIC_ROOT before is a collected file, even if it was not read.
         if now.st_atime_ns or (root and name.startswith(f"{root}/")):
             found.add(path)
     return found
@@ -215,13 +226,13 @@ def keep(collected: CollectedStatic, static: Layer | None) -> None:
         "sources": collected.sources,
     }
     text = json.dumps(data)
-    # An answer that contains the path of this export is not true of another one.
+    # An answer that contains the path of this export would be wrong for another export.
     if not (facts["static_root"].startswith("..") or str(folder) in text or str(top) in text):
         keep_text(_KIND, collected.question.key, text)
 
 
 def _digest(path: Path) -> str:
-    """Return a file's SHA-256, "" if it cannot be read."""
+    """Return a file's SHA-256, or an empty string if it cannot be read."""
     try:
         return hash_file(path)
     except OSError:

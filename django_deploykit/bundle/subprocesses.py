@@ -1,4 +1,4 @@
-"""Running a program that ends when we are interrupted, with everything that it started."""
+"""Running a program, and stopping it with all of its child processes if we are interrupted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 def run_program(
     command: Sequence[str] | str, folder: Path, env: Mapping[str, str], *, merge: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command without input, a string by the shell, and return it with its output.
+    """Run a command without input and return the completed process with its output.
 
-    With ``merge`` its errors are part of the output. It has a session of its own, and if we are
-    interrupted, that whole session is ended.
+    A string is run by the shell. With ``merge``, the output includes standard error. The command
+    runs in its own session, and all of that session is stopped if we are interrupted.
     """
     process = subprocess.Popen(
         command,

@@ -1,4 +1,4 @@
-"""What a check is, and the catalogue of all of them."""
+"""The class of checks, and the catalogue of all checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
 
-# The modules that hold checks, in the order of the documentation; their names are tags.
+# The modules with checks, in the order of the documentation. Their names are tags.
 TOPICS = (
     "core",
     "hosts",
@@ -31,7 +31,7 @@ Function = Callable[[Subject], Iterable[Finding]]
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its id (``deploykit.E101``), the parts of its docstring, its topic."""
+    """One check: its id (``deploykit.E101``), the parts of its docstring, and its topic."""
 
     id: str
     title: str
@@ -51,11 +51,11 @@ class Check:
 
     @property
     def server(self) -> bool:
-        """Whether it needs the host, and so ``--server``."""
+        """Whether it has to run on a host, with ``--server``."""
         return self.tag == "server"
 
     def run(self, subject: Subject) -> Iterator[Finding]:
-        """Yield what is wrong, with id, level and place; an exception is a finding, too."""
+        """Yield findings with id, level and place. An exception is reported as a finding."""
         for found in self._run(subject):
             path, line = found.path, found.line
             if not path and found.setting:
@@ -65,7 +65,7 @@ class Check:
     def _run(self, subject: Subject) -> Iterator[Finding]:
         try:
             yield from self.function(subject)
-        except Exception as error:  # noqa: BLE001 - settings of an odd shape raise anything
+        except Exception as error:  # noqa: BLE001 - unusual settings may raise anything
             yield Finding(
                 f"this check failed ({self.title}): {type(error).__name__}: {error}",
                 "Check that the settings that it reads have the types that Django expects.",
@@ -76,10 +76,10 @@ _CATALOGUE: dict[str, Check] = {}
 
 
 def check(number: str) -> Callable[[Function], Function]:
-    """Register a function as the check of that number, ``E101``.
+    """Register a function as the check with a number such as ``E101``.
 
-    The first line of its docstring is the check's title, the rest explains it. The number's letter
-    is the level, the module's name the tag.
+    The first line of its docstring is the check's title, and the rest explains it. The letter of
+    the number is the level. The name of the module is the tag.
     """
 
     def register(function: Function) -> Function:

@@ -1,4 +1,4 @@
-"""Checks of the settings that every site has."""
+"""Checks of settings that every site has."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _TEMPORARY = ("/tmp/", "/dev/shm/")  # noqa: S108 - compared, not written
 
 
 def _databases() -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Yield alias, entry and the last part of the engine; the placeholders of a build are left out."""
+    """Yield the alias, the entry and the last part of the engine, except for build placeholders."""
     for alias, entry in settings.DATABASES.items():
         engine = str(entry.get("ENGINE", ""))
         if engine and not engine.endswith("dummy"):
@@ -77,7 +77,7 @@ def sqlite_locks(subject: Subject) -> Iterator[Finding]:
     In the default mode DEFERRED, one of two writers gets "database is locked" immediately, whatever
     the timeout.
     """
-    if django.VERSION < (5, 1):  # which does not have the option
+    if django.VERSION < (5, 1):  # without the option
         return
     for alias, entry, engine in _databases():
         if not _is_sqlite(engine) or _is_memory(str(entry.get("NAME", ""))):
@@ -123,9 +123,9 @@ def models_without_migration(subject: Subject) -> Iterator[Finding]:
 
 
 def _missing_operations(subject: Subject) -> dict[str, list[str]]:
-    """Return descriptions of what makemigrations would write for the project's own apps, by app.
+    """Return, for each of the project's apps, what makemigrations would write.
 
-    Empty if migrations conflict, which E407 reports.
+    The result is empty if migrations conflict, which E407 reports.
     """
     from django.apps import apps
     from django.db.migrations.autodetector import MigrationAutodetector

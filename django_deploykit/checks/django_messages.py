@@ -1,4 +1,4 @@
-"""Django's own checks: which of them to run, and their messages as findings and back."""
+"""Django's own checks: which of them to run, and conversion between messages and findings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.options import Topology
 from django_deploykit.checks.subject import Subject
 
-TAG = "deploykit"  # under which Django's registry has our own checks
-# Django only warns of these, but a site that goes live with one of them is broken or insecure.
+TAG = "deploykit"  # of our own checks in Django's registry
+# Django only warns about these, but a live site with one of them is broken or insecure.
 PROMOTED = ("security.W009", "security.W018", "security.W020")
-# Warnings of Django that a check of ours replaces, with a place or with the topology in mind.
+# Django's warnings that our checks replace. Ours report a place or consider the topology.
 COVERED = {
     "security.W009": "deploykit.E102",
     "security.W018": "deploykit.E101",
@@ -35,9 +35,9 @@ _LEVELS = {
 
 
 def django_findings(subject: Subject, tags: Iterable[str] = ()) -> Iterator[Finding]:
-    """Run the checks of Django and of installed apps, all or those with one of ``tags``.
+    """Run the checks of Django and of installed apps, or only the ones with one of ``tags``.
 
-    The registry is asked check by check, because its ``run_checks`` would run ours again.
+    The checks are called one by one, because ``run_checks`` would run our own checks again.
     """
     wanted = set(tags)
     unneeded = {*irrelevant_ids(subject.topology), *COVERED}
@@ -51,7 +51,7 @@ def django_findings(subject: Subject, tags: Iterable[str] = ()) -> Iterator[Find
 
 
 def irrelevant_ids(topology: Topology) -> tuple[str, ...]:
-    """Return the ids of Django's checks that make no sense for a site that is set up like this."""
+    """Return the ids of Django's checks that make no sense for a site with this topology."""
     if topology.tls == "none":
         return _HTTPS
     return _HSTS if topology.hsts == "proxy" else ()
@@ -74,7 +74,7 @@ def _name(obj: object) -> str:
 
 
 def add_place(finding: Finding, subject: Subject) -> Finding:
-    """Return Django's finding with the place of the first of the project's settings in its text."""
+    """Return Django's finding with the place of the first project setting in its text."""
     for word in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", finding.message):
         path, line = subject.place(word)
         if path:

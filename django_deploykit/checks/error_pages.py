@@ -1,4 +1,4 @@
-"""The pages for 404 and 500, rendered as Django's own views render them, without any service."""
+"""The 404 and 500 pages, rendered as by Django's own views but without any services."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ class _DatabaseUsedError(Exception):
 
 
 def why_page_fails(name: str, template: Any) -> str:
-    """Return why ``404.html`` or ``500.html`` fails, or "" if it works or cannot be checked here.
+    """Return why ``404.html`` or ``500.html`` fails.
 
-    Django renders the former with a request and context processors, the latter with neither. A
-    missing manifest of static files is a matter of the bundle, an unreachable service one of the
-    host.
+    Return an empty string if it works or cannot be checked here. Django renders ``404.html`` with
+    a request and context processors, and ``500.html`` without them. A missing manifest of static
+    files is not reported, because it depends on the bundle. Nor is an unreachable service, because
+    it depends on the host.
     """
     request = _request() if name == "404.html" else None
     context = {"request_path": "/nothing", "exception": "Not found"} if request else {}
@@ -52,7 +53,7 @@ def _request() -> HttpRequest:
 
 @contextmanager
 def _no_database() -> Iterator[None]:
-    """Make every query fail: a check without ``--server`` must connect to nothing."""
+    """Make every query fail, because a check without ``--server`` must not connect to anything."""
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     def refuse(*_: object, **__: object) -> NoReturn:

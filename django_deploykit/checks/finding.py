@@ -27,12 +27,12 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """The place as editors understand it, ``shop/settings.py:14``, or ""."""
+        """The place in a form that editors open, ``shop/settings.py:14``, or an empty string."""
         return f"{self.path}:{self.line}" if self.path and self.line else self.path
 
     @property
     def fingerprint(self) -> str:
-        """A name for this problem that stays the same when its line number changes."""
+        """An id of this problem that stays the same if only its line number changes."""
         data = "\0".join((self.id, self.path, self.message))
         return hashlib.sha256(data.encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""Checks of logging: whether errors are noticed."""
+"""Checks of logging, which make sure that errors are noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section ``[check]`` of deploykit.ini: how the site is set up, and what to skip."""
+"""The section ``[check]`` of deploykit.ini: the topology of the site, and checks to skip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import Problems
 from django_deploykit.project import nearest
 
-# The options of [check], with their choices; the first is the default.
+# The options of [check] with their choices. The first choice is the default.
 OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "tls": (("proxy", "django", "none"), "what terminates TLS; `none` for a site without HTTPS"),
     "hsts": (("django", "proxy"), "what sends Strict-Transport-Security"),
@@ -25,7 +25,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
 
 @dataclass(frozen=True)
 class Topology:
-    """How the site is set up, which decides which checks make sense."""
+    """How the site is set up. Which checks make sense depends on this."""
 
     tls: str = "proxy"
     hsts: str = "django"
@@ -34,7 +34,10 @@ class Topology:
 
 @dataclass(frozen=True)
 class Skip:
-    """An id that is not reported, the reason, and the last day (``2027-01-31``, or "" for good)."""
+    """An id that is not reported, the reason, and the last day, such as ``2027-01-31``.
+
+    An empty last day means for ever.
+    """
 
     id: str
     reason: str
@@ -43,7 +46,7 @@ class Skip:
 
 
 def read_options(ini: Ini) -> tuple[Topology, tuple[Skip, ...]]:
-    """Return what ``[check]`` says; raises :class:`Problems` that lists every mistake."""
+    """Return the topology and the skips in ``[check]``. Raise :class:`Problems` for mistakes."""
     problems: list[str] = list(ini.problems)
     values: dict[str, str] = {}
     skips: list[Skip] = []

@@ -1,4 +1,4 @@
-"""Checks of the Procfile: the processes that serve the site and work for it."""
+"""Checks of the Procfile, with the web and worker processes of the site."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _behind_shell(subject: Subject, process: Process) -> Iterator[Finding]:
 
 
 def _line_of(subject: Subject, name: str) -> int:
-    """Return the line of a process in the Procfile, or 0."""
+    """Return the line number of a process in the Procfile, or 0."""
     try:
         text = (subject.root / "Procfile").read_text(encoding="utf-8", errors="replace")
     except OSError:

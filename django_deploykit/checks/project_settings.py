@@ -23,7 +23,7 @@ def is_overridden(*names: str) -> bool:
 
 
 def secret_key() -> str | bytes:
-    """Return SECRET_KEY, or "" if it is empty; Django itself raises an error then."""
+    """Return SECRET_KEY, or an empty string if it is empty. Django raises an error in this case."""
     try:
         return settings.SECRET_KEY
     except ImproperlyConfigured:
@@ -31,7 +31,7 @@ def secret_key() -> str | bytes:
 
 
 def is_private_host(host: str) -> bool:
-    """Whether a host is on a private network, going by its address or its name."""
+    """Whether a host is on a private network, judging by its address or name."""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
@@ -54,7 +54,7 @@ def find_assignment(root: Path, name: str) -> Assignment | None:
 
 
 def settings_files(root: Path) -> list[str]:
-    """Return the file of the settings module, then those of its package that it imports."""
+    """Return the settings module's file, then the files of its package that it imports."""
     module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
     file = getattr(module, "__file__", None)
     if not file:
@@ -69,7 +69,7 @@ def settings_files(root: Path) -> list[str]:
 
 
 def settings_sources(root: Path) -> list[str]:
-    """Return those of :func:`settings_files` that are Python source."""
+    """Return the files of :func:`settings_files` that are Python source."""
     return [path for path in settings_files(root) if path.endswith(".py")]
 
 

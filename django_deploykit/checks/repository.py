@@ -1,4 +1,4 @@
-"""Checks of the files that git tracks, and of configuration."""
+"""Checks of the files that git tracks, and of the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runner: which checks to run, and which of their findings count."""
+"""The runner, which chooses checks, runs them, and leaves out skipped findings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from django_deploykit.checks.subject import Subject, find_root, read_subject
 from django_deploykit.errors import Problems
 from django_deploykit.project import nearest, read_project
 
-# Beside the topics: all of Django's own checks, or those of security.
+# Tags in addition to the topics: all of Django's own checks, or only its security checks.
 DJANGO_TAGS = ("django", "security")
 _NUMBER = re.compile(r"[A-Z]+\d{3}")
-# First parts of the ids of Django's own checks that are not the label of an app.
+# First parts of the ids of Django's own checks, if they are not the label of an app.
 _LABELS = (
     "4_0", "async", "caches", "commands", "compatibility", "database", "databases", "files", "fields", "mail",
     "models", "mysql", "oracle", "postgres", "security", "signals", "tasks", "templates", "translation",
@@ -33,7 +33,7 @@ _LABELS = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What to run, and the level at which a report fails; ``only`` and ``skip`` hold patterns."""
+    """What to run, and the level at which a report fails. ``only`` and ``skip`` are patterns."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Choice:
 class CheckReport:
     """The findings, what was skipped and why, and which of our checks ran.
 
-    ``facts`` is what a release asks for beside the findings; only ``json`` shows it.
+    ``facts`` is what a release needs in addition to findings. Only the format ``json`` shows it.
     """
 
     findings: tuple[Finding, ...]
@@ -60,7 +60,7 @@ class CheckReport:
 
     @property
     def failed(self) -> bool:
-        """Whether a finding reaches the level."""
+        """Whether a finding reaches the level at which the report fails."""
         return any(one.reaches(self.fail_level) for one in self.findings)
 
     def below(self, prefix: str) -> CheckReport:
@@ -110,7 +110,7 @@ def run_checks(subject: Subject, choice: Choice) -> CheckReport:
 
 
 def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings, the worst first."""
+    """Return the findings, the most serious first."""
     return sorted(findings, key=lambda one: (-LEVELS.index(one.level), one.id, one.path, one.line))
 
 
@@ -130,9 +130,9 @@ def apply_skips(
 
 
 def iter_id_problems(keys: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """Yield what is wrong with ids that a person wrote: a typo would silently match nothing.
+    """Yield what is wrong with ids that a person wrote, because a typo would match nothing.
 
-    The ids of Django and of other apps cannot be listed, but their first part must be known.
+    The ids of Django and other apps cannot be listed, but their first part must be known.
     """
     ours = list(known)
     labels = {*_LABELS, *(config.label for config in apps.get_app_configs())}

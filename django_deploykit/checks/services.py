@@ -33,13 +33,13 @@ _CACHE_PACKAGES = {
 
 
 def _cache_class(alias: str) -> str:
-    """Return the class name of a cache's backend, or "" for the placeholder of a build."""
+    """Return the class name of a cache's backend, or an empty string for a build placeholder."""
     backend = settings.CACHES.get(alias, {}).get("BACKEND", "")
     return "" if isinstance(backend, StandInBackend) else str(backend).rpartition(".")[2]
 
 
 def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return setting, backend and options of every mailer, without the placeholders of a build."""
+    """Return the setting, backend and options of each mailer, except for build placeholders."""
     return [row for row in _all_mailers() if not isinstance(row[1], StandInBackend)]
 
 
@@ -64,7 +64,7 @@ def _text(backend: object) -> str:
 
 
 def _sends_mail() -> bool:
-    """Whether the project sets up email; a backend that delivers nothing is left to E701."""
+    """Whether the project sets up email. E701 reports backends that deliver nothing."""
     rows = _all_mailers()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

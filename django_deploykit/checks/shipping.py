@@ -1,4 +1,4 @@
-"""Checks of what ``bundle`` and ``release`` would refuse, as far as the project's files show it."""
+"""Checks for what ``bundle`` and ``release`` would refuse, as far as files can show it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def different_name(subject: Subject) -> Iterator[Finding]:
     if not names or not subject.in_tree:
         return
     project = subject.project
-    if project.name not in names and not project.problems:  # E821 reports those
+    if project.name not in names and not project.problems:  # E821 reports the problems
         path, line = _config_place(subject, names[0])
         yield Finding(
             f"Config({names[0]!r}) reads /etc/{names[0]}/{names[0]}.ini, "
@@ -87,7 +87,7 @@ def different_name(subject: Subject) -> Iterator[Finding]:
 
 
 def _config_place(subject: Subject, name: str) -> tuple[str, int]:
-    """Return the file and the line that create the settings' Config."""
+    """Return the file and line that create the settings' Config."""
     wanted = re.compile(rf"""\bConfig\(\s*['"]{re.escape(name)}['"]""")
     for path in settings_sources(subject.root):
         text = Path(path).read_text(encoding="utf-8", errors="replace")

@@ -32,7 +32,7 @@ def _static_backend() -> str:
 
 
 def _manifest(subject: Subject) -> dict[str, Any] | None:
-    """Return the paths of the static manifest: None if none is expected, {} if it is unreadable."""
+    """Return the paths in the static manifest, None if none is expected, or {} if unreadable."""
     if "Manifest" not in _static_backend() or not settings.STATIC_ROOT:
         return None
     path = Path(settings.STATIC_ROOT) / "staticfiles.json"
@@ -232,7 +232,7 @@ def _compiles_messages(subject: Subject) -> bool:
 
 
 def _templates(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Yield path and text of the project's own templates, as Django's loaders find them."""
+    """Yield the path and text of each of the project's templates that Django's loaders find."""
     for engine in engines.all():
         if not hasattr(engine, "engine"):
             continue

@@ -20,13 +20,13 @@ from django_deploykit.runtime.bundle.manifest import Process
 
 @dataclass(frozen=True)
 class Subject:
-    """A project, and what checks need to know beside its settings.
+    """A project, and what checks need to know in addition to its settings.
 
-    ``tracked`` holds the files that git tracks, or is None if git cannot say. ``server`` is true
-    on a host, ``local`` in the environment of that name, ``released`` in a release. ``places`` has
-    the file and the line of each setting. ``ask`` is the path or URL that the site should answer,
-    or "". ``refusals`` is what ``bundle`` and ``release`` would refuse, by the number of the check
-    that reports it.
+    ``tracked`` lists the files that git tracks, or is None if git cannot list them. ``server`` is
+    true on a host, ``local`` in the environment ``local``, and ``released`` in a release.
+    ``places`` has the file and line of each setting. ``ask`` is the path or URL that the site
+    should answer, or an empty string. ``refusals`` has what ``bundle`` and ``release`` would
+    refuse, by the number of the check that reports it.
     """
 
     project: Project
@@ -48,7 +48,7 @@ class Subject:
 
     @property
     def in_tree(self) -> bool:
-        """Whether this is the working copy of a project, not a release of it."""
+        """Whether this is the working copy of a project, not a release."""
         return not (self.server or self.released)
 
     def place(self, setting: str) -> tuple[str, int]:
@@ -56,7 +56,7 @@ class Subject:
         return self.places.get(setting, ("", 0))
 
     def command(self, name: str) -> str:
-        """Return a process's command in the Procfile, or ""."""
+        """Return the command of a process in the Procfile, or an empty string."""
         return next((one.command for one in self.processes if one.name == name), "")
 
     def inside(self, path: str | os.PathLike[str]) -> bool:
@@ -69,9 +69,9 @@ class Subject:
 
 
 def find_root() -> Path:
-    """Return the folder of the project whose settings are loaded, else the current project's.
+    """Return the folder of the project whose settings are loaded, or else of the current project.
 
-    For ``check --deploy``, which does not tell checks which manage.py runs.
+    This is for ``check --deploy``, which does not tell checks which manage.py runs.
     """
     here = Path.cwd()
     folders = [*(Path(path).resolve().parent for path in settings_files(here)[:1]), here]
@@ -79,7 +79,7 @@ def find_root() -> Path:
 
 
 def read_subject(project: Project, *, server: bool = False) -> Subject:
-    """Return what is checked; raises :class:`Problems` for mistakes in the project's files."""
+    """Return the subject of a project. Raise :class:`Problems` for mistakes in its files."""
     root = project.root
     topology, skips = read_options(project.ini)
     procfile = root / "Procfile"
@@ -99,7 +99,7 @@ def read_subject(project: Project, *, server: bool = False) -> Subject:
 
 
 def tracked_files(root: Path) -> tuple[str, ...] | None:
-    """Return the files below ``root`` that git tracks, or None if git cannot say."""
+    """Return the files below ``root`` that git tracks, or None if git cannot list them."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, timeout=30

@@ -13,7 +13,10 @@ __all__ = ["Config", "ConfigError", "Declaration", "Secret", "configs", "declare
 
 
 def declared() -> tuple[Declaration, ...]:
-    """Return what the settings read, in order; complete once the settings are imported."""
+    """Return a declaration for each setting that the settings module reads, in order.
+
+    The list is complete once the settings are imported.
+    """
     return tuple(one for config in configs() for one in config.declarations)
 
 

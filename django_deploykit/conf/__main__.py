@@ -37,7 +37,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one of the five commands; returns the exit code."""
+    """Run one of the five commands. Return the exit code."""
     options = arguments().parse_args(argv)
     if options.command == "move":
         return _move(options.file or [_file_of(options.settings)])
@@ -75,7 +75,7 @@ def _load(settings: str) -> None:
 
 
 def _file_of(settings: str) -> Path:
-    """Return the settings' file without importing them."""
+    """Return the file of the settings module without importing it."""
     name = settings or os.environ.get("DJANGO_SETTINGS_MODULE") or _settings_module()
     path = Path(*name.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
@@ -111,7 +111,7 @@ def _settings_module() -> str:
 
 
 def explain(config: Config) -> list[str]:
-    """Return a line for each setting: its name, its value unless secret, and its origin."""
+    """Return a line for each setting: its name, its value unless it is secret, and its origin."""
     lines = []
     for one in config.declarations:
         found: tuple[Value, ...] = ()
@@ -154,7 +154,7 @@ def _diff(path: Path) -> int:
 def compare(
     path: Path, declarations: tuple[Declaration, ...]
 ) -> tuple[list[Declaration], list[str]]:
-    """Return the declarations that a file does not set, and its options that nothing reads."""
+    """Return the declared settings that a file lacks, and the file's options that nothing reads."""
     app = configs()[0].app if configs() else ""
     own = prefix(app)
     names = {

@@ -35,14 +35,20 @@ _configs: list[Config] = []
 class Config(Readers):
     """Typed readers over INI files, systemd credentials and the environment.
 
-    ``Config("shop")`` reads, from weakest to strongest, ``packaged`` (default: ``defaults.ini``
-    beside the settings), ``/etc/shop/shop.ini`` and ``/etc/shop/conf.d/*.ini``,
-    ``$CREDENTIALS_DIRECTORY``, the file named by ``SHOP_CONFIG``, ``NAME_FILE`` and the environment.
-    Names are those of the environment: ``DATABASE_URL`` is ``[database] url`` in an INI, ``DEBUG``
-    is ``[django] debug``. The prefix ``SHOP_`` may precede each.
+    ``Config("shop")`` reads these sources, from weakest to strongest:
 
-    While Django loads the settings, problems are collected and raised together at the end of the
-    module, otherwise at once, as :class:`ConfigError`.
+    1. ``packaged`` (default: ``defaults.ini`` next to the settings),
+    2. ``/etc/shop/shop.ini`` and ``/etc/shop/conf.d/*.ini``,
+    3. systemd credentials in ``$CREDENTIALS_DIRECTORY``,
+    4. the file that ``SHOP_CONFIG`` names,
+    5. the files that variables such as ``DATABASE_URL_FILE`` name,
+    6. environment variables.
+
+    Settings have the names of environment variables. In an INI file, ``DATABASE_URL`` is
+    ``[database] url``, and ``DEBUG`` is ``[django] debug``. Each name may start with ``SHOP_``.
+
+    Problems are raised as :class:`ConfigError`. While Django loads the settings, they are collected
+    and raised together at the end of the module. Otherwise they are raised at once.
     """
 
     def __init__(
@@ -78,13 +84,14 @@ class Config(Readers):
     def __repr__(self) -> str:
         return f"Config({self.app!r})"
 
-    # Beside the values.
+    # Everything other than values.
 
     @property
     def data(self) -> Path:
-        """The folder for data that outlives a release: ``$STATE_DIRECTORY``, else the project's folder.
+        """The folder for data that outlives releases: ``$STATE_DIRECTORY`` or the project folder.
 
-        Commands that check or build for production get a host's folder, ``/var/lib/<app>``.
+        If ``$STATE_DIRECTORY`` has several folders, it is the first.
+        Commands that check or build for production get the folder on a host, ``/var/lib/<app>``.
         """
         state = self._environ.get("STATE_DIRECTORY", "").partition(":")[0]
         if state:
@@ -94,19 +101,22 @@ class Config(Readers):
 
     @property
     def local(self) -> bool:
-        """Whether this release runs in the built-in environment ``local``: this machine, without TLS."""
+        """Whether this is a release in the built-in environment ``local``: this machine, no TLS."""
         return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
 
     def logging(self, level: str = "INFO") -> Entry:
-        """Return LOGGING: to standard error, and errors by mail to ADMINS without delaying requests."""
+        """Return LOGGING to standard error. Errors are also mailed to ADMINS.
+
+        Requests do not wait for the mail.
+        """
         return production.logging(level)
 
     def production(self) -> Entry:
         """Return settings for a site behind a TLS proxy: ``globals().update(config.production())``.
 
-        LOGGING, HTTPS only, secure cookies, HSTS for an hour; no TLS in DEBUG and in the
-        environment ``local``. The configuration can change ``SECURE``, ``SECURE_HSTS_SECONDS``
-        and ``SECURE_HSTS_INCLUDE_SUBDOMAINS``.
+        They set LOGGING, HTTPS only, secure cookies and HSTS for an hour. With DEBUG on, or in the
+        environment ``local``, they do not require TLS. The configuration can change ``SECURE``,
+        ``SECURE_HSTS_SECONDS`` and ``SECURE_HSTS_INCLUDE_SUBDOMAINS``.
         """
         secure = self.bool(
             "SECURE",
@@ -127,7 +137,7 @@ class Config(Readers):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The problems so far, a line each."""
+        """The problems so far, one line for each."""
         return tuple(self._problems.all(debug=self._in_debug()))
 
     @property
@@ -146,7 +156,7 @@ class Config(Readers):
             raise ConfigError(self.app, self.problems)
 
     def _in_debug(self) -> bool:
-        """Whether DEBUG is on; read ahead if settings.py reads it later."""
+        """Whether DEBUG is on. It is read from the sources if settings.py has not read it yet."""
         if self._debug is None:
             try:
                 found = self._sources.find("DEBUG")
@@ -168,13 +178,16 @@ class Config(Readers):
         secret: bool = False,
         parse_default: bool = True,
     ) -> Any:
-        """Return a value; ``problem_of`` says what is wrong with one that only DEBUG allows."""
+        """Return a value.
+
+        ``problem_of`` returns what is wrong with a value that is only allowed with DEBUG on.
+        """
         if not _NAME.match(name):
             raise ValueError(f"config.{kind}({name!r}): expected a name as DATABASE_URL")
         name = name.upper()
         self._declare(kind, name, default, help, secret)
-        # Problems are raised outside the except clauses: an exception's context holds frames, and
-        # their locals hold the value, which may be a secret.
+        # Problems are raised outside of the except clauses, because an exception's context has
+        # frames, and their locals have the value, which may be a secret.
         problem = ""
         try:
             found = self._sources.find(name)
@@ -246,11 +259,11 @@ class Config(Readers):
         return placeholder
 
     def _schedule(self) -> None:
-        """Raise at the end of the settings module, or at once if none is being loaded.
+        """Raise the problems at the end of the settings module, or at once if none is being loaded.
 
         Django calls ``dir(module)`` as soon as it has imported the settings, and a module may
-        define ``__dir__`` (PEP 562). By then all problems are known, and so is DEBUG. Why not
-        otherwise: docs/decisions/0030.
+        define ``__dir__`` (PEP 562). By then all problems and DEBUG are known. For the reasons
+        against other ways, see docs/decisions/0030.
         """
         modules = loading_settings()
         if not modules:
@@ -273,7 +286,7 @@ def configs() -> tuple[Config, ...]:
 
 
 def _placed(value: Value, message: str, secret: bool) -> str:
-    """Return a message with the value's place, and without the value if that is secret."""
+    """Return a message with the value's place. A secret value is hidden in it."""
     if secret and value.text and value.text in message:
         message = message.replace(value.text, HIDDEN)
     return f"{value.where}: {message}"

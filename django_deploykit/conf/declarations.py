@@ -1,4 +1,4 @@
-"""The settings that settings.py reads from the configuration, and the sample INI made from them."""
+"""The settings that settings.py reads from the configuration, and a sample INI with them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from django_deploykit.runtime.base.option_names import place_of
 
 @dataclass(frozen=True)
 class Declaration:
-    """One setting that settings.py reads: its place in the INI, and what it must be.
+    """One setting that settings.py reads: its place in an INI file, and what it must be.
 
-    ``default`` is the text for the INI, ``where`` the line that reads the setting.
+    ``default`` is the default as text for an INI file. ``where`` is the line that reads the
+    setting.
     """
 
     section: str
@@ -28,7 +29,7 @@ class Declaration:
 
 
 def place(app: str, name: str) -> tuple[str, str]:
-    """Return section and option of an environment name.
+    """Return the section and the option for the name of an environment variable.
 
     >>> place("shop", "DATABASE_URL"), place("shop", "SECRET_KEY"), place("shop", "STRIPE_KEY")
     (('database', 'url'), ('django', 'secret_key'), ('stripe', 'key'))
@@ -44,7 +45,7 @@ def is_django(name: str) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Return a default as an INI file would have it."""
+    """Return a default as text for an INI file."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -57,9 +58,9 @@ def as_text(value: object) -> str:
 
 
 def sample(declarations: Sequence[Declaration], app: str = "") -> str:
-    """Return a commented INI: required options to fill in, the others with their defaults.
+    """Return a commented INI file with required options to fill in, and defaults for the others.
 
-    ``secret_key`` is ``{generate}``, which the setup of a host replaces with a new key.
+    ``secret_key`` is ``{generate}``, which is replaced with a new key when a host is set up.
     """
     sections: dict[str, list[Declaration]] = {}
     for one in declarations:
@@ -92,7 +93,7 @@ _HELP = {
 
 
 def _without_value(one: Declaration) -> list[str]:
-    """Return what applies without a value, unless the option's own line shows it."""
+    """Return the comment on what applies without a value, unless the option's line shows it."""
     if one.required:
         return ["required"]
     if one.secret:

@@ -1,4 +1,4 @@
-"""Calls with python-decouple's signature, ``config(name, default, cast)``: converting and validating."""
+"""Conversion and validation for python-decouple's signature, ``config(name, default, cast)``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISSING: object = _Missing()
 
 
 def _is_missing(value: object) -> bool:
-    """Whether nothing was given; decouple's own marker counts too."""
+    """Whether no value was passed. decouple's own marker for this counts too."""
     return value is MISSING or type(value).__name__ == "Undefined"
 
 
@@ -27,7 +27,7 @@ def as_text(text: str) -> str:
 
 
 def as_bool(text: str) -> bool:
-    """Return a truth value; an empty text is False, as in decouple."""
+    """Return a boolean. An empty text is False, as in decouple."""
     return bool(text.strip()) and readers.read_bool(text)
 
 
@@ -41,7 +41,7 @@ def converter(cast: Any) -> tuple[Callable[[str], object], str]:
 
 
 def cast_default(default: Any, convert: Callable[[str], object]) -> object:
-    """Return a default as decouple does, which casts it too; None stays None."""
+    """Return a default after casting it, as decouple does. None stays None."""
     if _is_missing(default):
         return MISSING
     if default is None or convert is as_text:
@@ -52,7 +52,10 @@ def cast_default(default: Any, convert: Callable[[str], object]) -> object:
 
 
 def quiet(convert: Callable[[str], object]) -> Callable[[str], object]:
-    """Wrap a foreign cast: its message may hold the value, so report only the error's class."""
+    """Wrap a cast of the project so that only the class of its error is reported.
+
+    The error's message may contain the value, which may be a secret.
+    """
     if convert in (as_bool, as_text):
         return convert
 
@@ -81,7 +84,7 @@ def placeholder(convert: Callable[[str], object]) -> object:
 
 
 def problem_for(name: str) -> readers.Problem | None:
-    """Return the validation of a setting that is critical for security, None for others."""
+    """Return the validation of a setting that is critical for security, or None for others."""
     return {"SECRET_KEY": _key_problem, "ALLOWED_HOSTS": _hosts_problem}.get(name)
 
 

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 class ConfigError(ImproperlyConfigured):
-    """All problems of a project's configuration; ``problems`` has a line for each."""
+    """All problems of a project's configuration. ``problems`` has a line for each."""
 
     def __init__(self, app: str, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -27,13 +27,13 @@ def _count(problems: Sequence[str]) -> str:
 
 @dataclass
 class ProblemList:
-    """Problems, a line each, until all can be reported; DEBUG excuses some of them."""
+    """Problems, one line for each, until all are reported. Some do not count with DEBUG on."""
 
     certain: list[str] = field(default_factory=list)
     unless_debug: list[str] = field(default_factory=list)
 
     def add(self, text: str, *, unless_debug: bool = False) -> None:
-        """Add a problem once."""
+        """Add a problem, unless it is already in the list."""
         kept = self.unless_debug if unless_debug else self.certain
         if text not in kept:
             kept.append(text)
@@ -46,9 +46,10 @@ class ProblemList:
 def show_without_traceback(command: Sequence[str]) -> None:
     """Let an uncaught :class:`ConfigError` end the program with its message, without a traceback.
 
-    While ``deploy_check`` runs, so does any other error that keeps the project from loading, with
-    exit code 2. ``command`` is the command line without the program. A hook of somebody else
-    stays. Why not otherwise: docs/decisions/0029.
+    While ``deploy_check`` runs, this also holds for any other error that prevents the project from
+    loading, and the exit code is 2. ``command`` is the command line without the program. If another
+    package has set ``sys.excepthook``, that hook stays. For the reasons against other ways, see
+    docs/decisions/0029.
     """
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = partial(_show, checking=list(command[:1]) == ["deploy_check"])
@@ -75,7 +76,10 @@ def _show(
 
 
 def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
-    """Return one line with file:line for an error while the project starts, "" for later ones."""
+    """Return one line with file:line for an error while the project starts.
+
+    Return an empty string for later errors.
+    """
     places, modules, app = [], set(), ""
     while trace is not None:
         frame = trace.tb_frame
@@ -98,7 +102,7 @@ def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
 
 
 def _place_of_app(entry: str) -> list[tuple[str, int]]:
-    """Return the settings' line that names an app."""
+    """Return the file and the line of the settings that name an app, or an empty list."""
     from django.conf import settings
 
     module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
@@ -113,7 +117,7 @@ def _place_of_app(entry: str) -> list[tuple[str, int]]:
 
 
 def _nearest_own(error: BaseException, places: list[tuple[str, int]]) -> str:
-    """Return the last place in the project's own files, as ``shop/settings.py:14``."""
+    """Return the last of the places in the project's own files, as ``shop/settings.py:14``."""
     library = (os.sep + "site-packages" + os.sep, os.sep + os.path.join("lib", "python"))
     own = [place for place in places if not any(part in place[0] for part in library)]
     file, line = (own or places or [("manage.py", 1)])[-1]

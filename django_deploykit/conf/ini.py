@@ -10,7 +10,7 @@ from django_deploykit.runtime.base.ini import parse
 
 @dataclass(frozen=True)
 class Option:
-    """A value and its place; ``line`` counts from 1."""
+    """A value and its place. ``line`` counts from 1."""
 
     value: str
     path: Path
@@ -18,22 +18,23 @@ class Option:
 
     @property
     def where(self) -> str:
-        """The place in the form that editors open, ``/etc/shop/shop.ini:14``."""
+        """The place in a form that editors can open, such as ``/etc/shop/shop.ini:14``."""
         return f"{self.path}:{self.line}"
 
 
 @dataclass(frozen=True)
 class Ini:
-    """Options by section and name (names in lower case), and what could not be read."""
+    """Options by section and name (in lower case), and problems for lines that cannot be read."""
 
     sections: dict[str, dict[str, Option]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
 def read_ini(path: Path) -> Ini:
-    """Read a file in UTF-8, with or without BOM; problems ("file:line: what") are not raised.
+    """Read a file in UTF-8, with or without BOM.
 
-    Raises :class:`OSError` if the file cannot be read.
+    Mistakes in it are not raised. They are in the result's problems, as "file:line: what". Raise
+    :class:`OSError` if the file cannot be read.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -43,7 +44,7 @@ def read_ini(path: Path) -> Ini:
 
 
 def parse_ini(text: str, path: Path) -> Ini:
-    """Parse ``text``; ``path`` only names the place."""
+    """Parse ``text``. ``path`` is only used to name places."""
     sections, problems = parse(text)
     return Ini(
         {

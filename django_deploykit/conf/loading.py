@@ -1,4 +1,4 @@
-"""Who loads the settings and for what: the command, and the settings module on the stack."""
+"""What loads the settings: the command that runs, and the settings module on the stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-# Commands that load the settings but serve no request: required values may be missing.
+# Commands that load the settings but serve no requests. Required values may be missing for them.
 _BUILDING = (
     "bundle",
     "release",
@@ -22,26 +22,26 @@ _BUILDING = (
 def command_line() -> Sequence[str]:
     """Return the command that this process runs, with its options.
 
-    Django loads the settings before any command runs, so nothing but the command line can say
-    which one it will be. Only this function reads it: docs/decisions/0029.
+    Django loads the settings before any command runs, so only the command line says which command
+    it will be. Only this function reads it. See docs/decisions/0029.
     """
     return sys.argv[1:]
 
 
 def is_building(environ: Mapping[str, str], command: Sequence[str]) -> bool:
-    """Whether this process builds or checks, so that required values may be missing."""
+    """Whether this process only builds or checks. Required values may be missing then."""
     if environ.get("DEPLOYKIT_BUILD") == "1":
         return True
     return bool(command) and command[0] in _BUILDING and "--server" not in command
 
 
 def checks_for_production(command: Sequence[str]) -> bool:
-    """Whether Django's own ``check --deploy`` runs: it is about the settings of a host."""
+    """Whether Django's own ``check --deploy`` runs, which checks the settings of a host."""
     return list(command[:1]) == ["check"] and "--deploy" in command
 
 
 def never_serve() -> None:
-    """Make every request in this process fail: its settings are placeholders."""
+    """Make every request in this process fail, because its settings are placeholders."""
     from django.core.signals import request_started
 
     request_started.connect(_refuse_request, dispatch_uid="django_deploykit.building")
@@ -63,7 +63,7 @@ def _frames() -> list[FrameType]:
 
 
 def _outside() -> FrameType | None:
-    """Return the nearest frame outside of this package."""
+    """Return the nearest calling frame outside of this package."""
     for frame in _frames():
         if not frame.f_globals.get("__name__", "").startswith("django_deploykit.conf"):
             return frame
@@ -78,7 +78,7 @@ def caller_folder() -> Path:
 
 
 def caller_line() -> str:
-    """Return the line that is executed now, ``settings.py:14``."""
+    """Return the line of the caller that is being executed, as ``settings.py:14``."""
     frame = _outside()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
 

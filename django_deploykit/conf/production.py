@@ -6,10 +6,10 @@ from django_deploykit.conf.services import Entry
 
 
 def logging(level: str = "INFO") -> Entry:
-    """Return LOGGING that sends everything to standard error, where systemd's journal keeps it.
+    """Return LOGGING that sends everything to standard error, which systemd's journal stores.
 
     Errors are mailed to ADMINS as with Django's own LOGGING, but no request waits for the mail
-    server, and a wrong Host header, which any scanner sends, is logged and not mailed.
+    server. A wrong Host header is logged but not mailed, because any scanner sends one.
     """
     style = {"format": "{levelname} {name}: {message}", "style": "{"}
     return {
@@ -34,7 +34,7 @@ def logging(level: str = "INFO") -> Entry:
 
 
 def settings(*, secure: bool, hsts: int, subdomains: bool) -> Entry:
-    """Return the settings of a site behind a proxy; ``secure``: HTTPS only, ``hsts`` in seconds."""
+    """Return settings for a site behind a proxy. ``secure``: HTTPS only; ``hsts``: in seconds."""
     return {
         "LOGGING": logging(),
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),

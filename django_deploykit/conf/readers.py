@@ -1,7 +1,7 @@
 """Convert the text of a setting to a value (pure).
 
-Every ``read_`` function returns the value or raises :class:`ValueError` with what was expected; the
-message never holds the text itself, which may be a secret.
+Every ``read_`` function returns the value, or raises :class:`ValueError` with what was expected.
+The message never contains the text itself, which may be a secret.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 from django_deploykit.conf.secret import Secret, has_password
 from django_deploykit.runtime.base.ini import FALSE, TRUE
 
-# What is wrong with a value, "" if nothing is; the value is of the type that its reader returns.
+# Returns what is wrong with a value, or an empty string. The value is what its reader returns.
 Problem = Callable[[Any], str]
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
 
 
 def read_bool(text: str) -> bool:
-    """Return a truth value; a typo is an error, never False."""
+    """Return a boolean. A typo is an error, never False."""
     word = text.strip().lower()
     if word in TRUE:
         return True
@@ -33,7 +33,7 @@ def read_bool(text: str) -> bool:
 
 
 def read_int(text: str) -> int:
-    """Return a whole number; underscores between digits are fine."""
+    """Return an integer. Underscores between digits are allowed."""
     try:
         return int(text.strip())
     except ValueError:
@@ -67,12 +67,12 @@ def read_duration(text: str) -> timedelta:
 
 
 def read_list(text: str) -> list[str]:
-    """Return the items that commas or newlines separate, without surrounding space."""
+    """Return the items between commas or newlines, without surrounding whitespace."""
     return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
 
 
 def read_path(text: str) -> Path:
-    """Return an absolute path; ``~`` is the user's home."""
+    """Return an absolute path. ``~`` is the user's home folder."""
     path = Path(text.strip()).expanduser()
     if not path.is_absolute():
         raise ValueError("expected an absolute path: the working folder differs between commands")
@@ -100,14 +100,14 @@ def read_json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-    raise ValueError(f"expected JSON ({place})")  # outside: the context would hold the text
+    raise ValueError(f"expected JSON ({place})")  # outside: the context would have the text
 
 
 def read_hosts(text: str) -> list[str]:
     """Return names for ALLOWED_HOSTS, each as Django compares it with the Host header.
 
-    Host names are not secret, so the message has the wrong ones. :func:`star_problem` is about
-    ``*``.
+    Host names are not secret, so the error message contains the invalid ones. ``*`` is validated by
+    :func:`star_problem`.
     """
     names = [part for part in re.split(r"[,\s]+", text) if part]
     problems = [problem for name in names if (problem := host_problem(name, debug=True))]
@@ -117,12 +117,12 @@ def read_hosts(text: str) -> list[str]:
 
 
 def star_problem(names: list[str]) -> str:
-    """Return what is wrong with hosts that only DEBUG allows, "" if nothing is."""
+    """Return what is wrong with hosts if they contain ``*``, or else an empty string."""
     return "; ".join(host_problem(name) for name in names if name == "*")
 
 
 def host_problem(name: str, *, debug: bool = False) -> str:
-    """Return what is wrong with a name for ALLOWED_HOSTS, "" if nothing is.
+    """Return what is wrong with a name for ALLOWED_HOSTS, or an empty string.
 
     >>> host_problem("https://example.com")
     "'https://example.com' has a scheme; write example.com"
@@ -155,9 +155,10 @@ _WORDS = {"secret", "password", "passwd", "key", "test", "none", "null", "admin"
 
 
 def secret_problem(text: str, *, signing: bool = False) -> str:
-    """Return what is wrong with a secret, "" if nothing is; ``signing``: Django's SECRET_KEY.
+    """Return what is wrong with a secret, or an empty string.
 
-    Django asks for 50 characters, 5 of them distinct (``security.W009``).
+    ``signing`` is true for Django's SECRET_KEY. Django requires 50 characters, 5 of them distinct
+    (``security.W009``).
     """
     word = text.strip()
     if not word:
@@ -182,5 +183,5 @@ def _is_filler(word: str) -> bool:
 
 
 def _repeats(word: str) -> bool:
-    """Whether the text repeats a shorter one."""
+    """Whether the text consists of repetitions of a shorter text."""
     return word in (word + word)[1:-1]

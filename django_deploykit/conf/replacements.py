@@ -1,4 +1,4 @@
-"""Advice for moving to our settings helpers: lines that read configuration otherwise (pure)."""
+"""Advice for moving to our settings helpers from other ways to read configuration (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django_deploykit.conf.declarations import place
 from django_deploykit.conf.secret import looks_secret
 from django_deploykit.runtime.base.option_names import key_of
 
-# The libraries by the name of their module.
+# Libraries by the name of their module.
 _LIBRARIES = {"decouple": "python-decouple", "environ": "django-environ", "environs": "environs"}
 # Readers of django-environ and environs that have another name here.
 _READERS = {
@@ -31,7 +31,10 @@ _NAMES = {"database": "DATABASE_URL", "cache": "CACHE_URL", "email": "EMAIL_URL"
 
 @dataclass(frozen=True)
 class Replacement:
-    """A line to change: its number, its code before and after; ``source`` is what it reads."""
+    """A line to change: its number, and its code before and after.
+
+    ``source`` is what the line reads configuration with.
+    """
 
     line: int
     source: str
@@ -40,9 +43,9 @@ class Replacement:
 
 
 def replacements(text: str, app: str) -> list[Replacement]:
-    """Return what to change in a settings module, in the order of its lines.
+    """Return the lines to change in a settings module, in order.
 
-    Raises :class:`SyntaxError` if it is not Python.
+    Raise :class:`SyntaxError` if it is not Python.
     """
     tree = ast.parse(text)
     sources = _imported(tree)
@@ -55,7 +58,7 @@ def replacements(text: str, app: str) -> list[Replacement]:
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
-    """Return the names that read configuration, with their library: ``env``, django-environ."""
+    """Return the names that read configuration and their library, as ``env``: django-environ."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
@@ -88,7 +91,10 @@ def _imports(tree: ast.Module, app: str) -> Iterator[Replacement]:
 
 
 def _replaced(node: ast.stmt, sources: dict[str, str]) -> Replacement | None:
-    """Return a statement's replacement, None if it reads no configuration or uses ours already."""
+    """Return a statement's replacement, or None if it needs none.
+
+    None is needed if it reads no configuration or already uses our helpers.
+    """
     rewrite = _Rewrite(sources)
     before = ast.unparse(node)
     if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -103,7 +109,7 @@ class _Rewrite(ast.NodeTransformer):
         self.source = ""
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        """``os.environ.get("DEBUG") == "True"`` is a truth value."""
+        """``os.environ.get("DEBUG") == "True"`` is a boolean."""
         name = _variable(node.left)
         compared = [one for part in node.comparators for one in ast.walk(part)]
         texts = {str(one.value).lower() for one in compared if isinstance(one, ast.Constant)}
@@ -178,7 +184,7 @@ def _call(kind: str, name: str, keywords: list[ast.keyword]) -> ast.Call:
 
 
 def options_of(text: str, app: str) -> list[str]:
-    """Return the options for the values of a local_settings.py or .env, ``DEBUG: [django] debug``."""
+    """Return an option for each value in a local_settings.py or .env, ``DEBUG: [django] debug``."""
     names = []
     for line in text.splitlines():
         name = line.partition("=")[0].strip().removeprefix("export ").strip()

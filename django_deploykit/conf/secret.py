@@ -10,7 +10,7 @@ HIDDEN = "**********"
 
 
 class Secret(str):
-    """A string whose ``repr`` is hidden; everything else works on the real value."""
+    """A string with a hidden ``repr``. Everything else works on the real value."""
 
     __slots__ = ()
 
@@ -19,13 +19,13 @@ class Secret(str):
 
 
 class StandIn(Secret):
-    """The placeholder of a required secret while building; never for serving."""
+    """The placeholder for a required secret while building. It is never used to serve requests."""
 
     __slots__ = ()
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a setting's name is that of a secret, as for Django's debug page."""
+    """Whether a setting's name suggests a secret, by the rules of Django's debug page."""
     return _NAMES.search(name) is not None
 
 

@@ -1,6 +1,6 @@
 """URLs of databases, caches and mail servers as entries of Django's settings (pure).
 
-:class:`ValueError` says what was expected, never the URL: it may hold a password.
+:class:`ValueError` says what was expected. It never contains the URL, which may have a password.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ MAILERS = {
     "locmem": "django.core.mail.backends.locmem.EmailBackend",
     "dummy": "django.core.mail.backends.dummy.EmailBackend",
 }
-# An entry of Django's settings: what it may hold is the backend's affair.
+# An entry of Django's settings. Its possible keys depend on the backend.
 Entry = dict[str, Any]
 _MISTAKE = object()
 
 
 class StandInBackend(str):
-    """The backend of a required service while building; the project did not choose it."""
+    """The placeholder backend of a required service while building, not one the project chose."""
 
     __slots__ = ()
 
 
-# Keys of DATABASES outside of OPTIONS, with the functions that read them.
+# Keys of a DATABASES entry that are not in OPTIONS, with the functions that read them.
 _BESIDE: dict[str, Callable[[str], object]] = {
     "conn_max_age": lambda text: None if text.lower() == "none" else int(text),
     "conn_health_checks": readers.read_bool,
@@ -74,7 +74,7 @@ def database(url: str) -> Entry:
 
     A password may contain ``#``, ``@`` and ``/``. ``sqlite:////var/lib/shop/db.sqlite3`` is a file,
     configured for several workers. The query's pairs become OPTIONS, except for keys that Django
-    has beside OPTIONS, as ``conn_max_age`` and ``atomic_requests``.
+    expects outside of OPTIONS, such as ``conn_max_age`` and ``atomic_requests``.
     """
     parts = _split(url, ENGINES, "postgres://user:password@host:port/name or sqlite:////path")
     engine, options = ENGINES[parts.scheme], dict(parts.options)
@@ -99,7 +99,7 @@ def database(url: str) -> Entry:
 
 def _for_workers(version: tuple[object, ...]) -> Entry:
     """Return OPTIONS with which several workers can write to one SQLite file."""
-    if version < (5, 1):  # knows neither of the others
+    if version < (5, 1):  # supports none of the other options
         return {"timeout": 20}
     return {
         "timeout": 20,
@@ -109,7 +109,7 @@ def _for_workers(version: tuple[object, ...]) -> Entry:
 
 
 def _beside(options: dict[str, str]) -> Entry:
-    """Remove the keys outside of OPTIONS from a query, and return them."""
+    """Remove the keys that do not belong in OPTIONS from a query, and return them."""
     found = {}
     for key, read in _BESIDE.items():
         if key not in options:
@@ -142,7 +142,7 @@ def cache(url: str) -> Entry:
 
 
 def _redis(parts: _Parts) -> Secret:
-    """Return the URL for redis-py, with a quoted login."""
+    """Return the URL for redis-py, with the login quoted."""
     if parts.scheme != "unix" and not parts.host:
         raise ValueError("expected the server's host after the scheme: redis://host:6379/1")
     login = ":".join(quote(unquote(part), safe="") for part in parts.login.split(":", 1))
@@ -150,7 +150,7 @@ def _redis(parts: _Parts) -> Secret:
 
 
 def _memcached(url: str) -> Entry:
-    """Return an entry for one or several servers: ``memcached://a:11211,b:11211``, or a socket's path."""
+    """Return an entry for servers, ``memcached://a:11211,b:11211``, or for a socket's path."""
     place, _, query = url.partition("://")[2].partition("?")
     servers = [f"unix:{place}"] if place.startswith("/") else place.split(",")
     if not all(re.fullmatch(r"unix:/.+|[^\s:/]+:\d+", server) for server in servers):
@@ -161,7 +161,7 @@ def _memcached(url: str) -> Entry:
 
 
 def _with_options(entry: Entry, options: dict[str, str]) -> Entry:
-    """Return a cache's entry with a query's pairs added."""
+    """Return a cache's entry with the pairs of a query added."""
     for key in ("key_prefix", "timeout", "version", "key_function"):
         if key in options:
             entry[key.upper()] = _plain(options.pop(key))
@@ -173,7 +173,8 @@ def _with_options(entry: Entry, options: dict[str, str]) -> Entry:
 def email(url: str) -> Entry:
     """Return EMAIL_* settings for ``submission://user:password@mail.example.com:587?timeout=10``.
 
-    ``smtp`` is plain (port 25), ``submission`` STARTTLS (587), ``smtps`` TLS (465).
+    ``smtp`` does not use TLS (default port 25), ``submission`` uses STARTTLS (587), and ``smtps``
+    uses TLS from the start (465).
     """
     parts = _split(url, MAILERS, "submission://user:password@host:587, smtps://… or console://")
     found: Entry = {"EMAIL_BACKEND": MAILERS[parts.scheme]}
@@ -203,7 +204,7 @@ def email(url: str) -> Entry:
 
 
 def mailers(url: str) -> Entry:
-    """Return MAILERS, of Django 6.1 and later, for the same URL."""
+    """Return MAILERS, for Django 6.1 and later, from a URL as for :func:`email`."""
     old = email(url)
     entry: Entry = {"BACKEND": old.pop("EMAIL_BACKEND")}
     names = {
@@ -222,7 +223,7 @@ def mailers(url: str) -> Entry:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The parts of a URL; ``login`` and ``host`` unchanged, ``path`` with its slash."""
+    """The parts of a URL. ``login`` and ``host`` are unchanged, ``path`` has its slash."""
 
     scheme: str
     login: str = field(repr=False)
@@ -247,7 +248,7 @@ class _Parts:
 
 
 def _split(url: str, schemes: dict[str, str], form: str) -> _Parts:
-    """Return the parts of a URL; its password may contain ``#``, ``/``, ``?`` and ``@``."""
+    """Return the parts of a URL. Its password may contain ``#``, ``/``, ``?`` and ``@``."""
     scheme, found, rest = url.strip().partition("://")
     scheme = scheme.lower()
     if not found or scheme not in schemes:
@@ -258,7 +259,7 @@ def _split(url: str, schemes: dict[str, str], form: str) -> _Parts:
     if match is None or (port or 0) > 65535:
         raise ValueError(f"expected a URL as {form}; the port or host cannot be read")
     host = unquote(match["host"].strip("[]"))
-    if "/" not in host:  # a folder of a socket keeps its capitals
+    if "/" not in host:  # a socket's folder keeps its capital letters
         host = host.lower()
     return _Parts(scheme, login, host, port, path, _pairs(query))
 
@@ -273,8 +274,8 @@ _AUTHORITY = re.compile(
 def _authority(rest: str) -> tuple[str, str, str, str]:
     """Return login, place, path and query of the text after ``://``.
 
-    An ``@`` in the path, or in a query that is not a list of pairs, belongs to a password that
-    contains a ``/`` or ``?``: then the last ``@`` before a host ends the login.
+    If there is an ``@`` in the path, or in a query that is not a list of pairs, it belongs to a
+    password that contains ``/`` or ``?``. The login then ends at the last ``@`` before a host.
     """
     match = _AUTHORITY.fullmatch(rest)
     path, query = (match["path"] or "", match["query"] or "") if match else ("", "")
@@ -300,13 +301,13 @@ def _authority(rest: str) -> tuple[str, str, str, str]:
 
 
 def _file_only(rest: str) -> tuple[str, str, str, str]:
-    """Return the same parts of a file's URL; its folders may contain ``@`` and ``#``."""
+    """Return the same parts of a file's URL. Its folders may contain ``@`` and ``#``."""
     path, _, query = rest.partition("?")
     return "", "", path, query
 
 
 def _pairs(query: str) -> dict[str, str]:
-    """Return a query's pairs; :class:`ValueError` for one without a value."""
+    """Return a query's pairs. Raise :class:`ValueError` if one has no value."""
     pairs = query.split("&") if query else []
     if not all("=" in pair for pair in pairs):
         raise ValueError("expected name=value pairs after the question mark")
@@ -314,7 +315,7 @@ def _pairs(query: str) -> dict[str, str]:
 
 
 def _file(parts: _Parts, form: str) -> str:
-    """Return the path of a file URL; SQLite's has one more slash, as in SQLAlchemy."""
+    """Return the path of a file URL. SQLite's URL has one more slash, as in SQLAlchemy."""
     path = unquote(parts.host + parts.path)
     if parts.scheme != "file":
         path = path.removeprefix("/")
@@ -326,7 +327,7 @@ def _file(parts: _Parts, form: str) -> str:
 
 
 def _plain(text: str) -> int | bool | str:
-    """Return a query's value as a number or truth value if it is one."""
+    """Return a query's value, as an integer or a boolean if it looks like one."""
     if text.isdigit():
         return int(text)
     return {"true": True, "false": False}.get(text.lower(), text)

@@ -10,12 +10,18 @@ _SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE['"]\s*,\s*['"]([\w.]+)['"]""")
 
 
 def default_settings(root: Path) -> str:
-    """Return the settings module that manage.py names, else DJANGO_SETTINGS_MODULE, else ""."""
+    """Return the settings module that manage.py names.
+
+    If it names none, return DJANGO_SETTINGS_MODULE, or an empty string if that is not set.
+    """
     return _named_in(root / "manage.py") or os.environ.get("DJANGO_SETTINGS_MODULE", "")
 
 
 def served_settings(root: Path) -> str:
-    """Return the settings module that wsgi.py or asgi.py names, "" if none or several do."""
+    """Return the settings module that wsgi.py or asgi.py names.
+
+    Return an empty string if there is none or there are several.
+    """
     paths = (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py"))
     found = {_named_in(path) for path in paths} - {""}
     return found.pop() if len(found) == 1 else ""

@@ -18,7 +18,7 @@ from django_deploykit.runtime.base.option_names import environment_name, prefix
 
 @dataclass(frozen=True)
 class Value:
-    """A value's text and its place; the text is not in the repr, because it may be a secret."""
+    """A value's text and its place. The text is not in the repr, because it may be a secret."""
 
     text: str = field(repr=False)
     where: str
@@ -27,7 +27,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Source:
-    """One file or folder: its values by environment name; ``options`` have the INI's own spelling."""
+    """One file or folder, with its values by the name of the environment variable.
+
+    ``options`` have the spelling of the INI file.
+    """
 
     name: str
     values: Mapping[str, Value]
@@ -36,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """All sources, the strongest first, and what could not be read in them."""
+    """All sources, the strongest first, and the problems found while reading them."""
 
     app: str
     files: tuple[Source, ...]
@@ -44,16 +47,18 @@ class Sources:
     problems: tuple[str, ...] = ()
 
     def all(self, name: str) -> tuple[Value, ...]:
-        """Return every source's value of a setting (its environment name), the strongest first.
+        """Return the values of a setting from all sources, the strongest first.
 
-        Raises :class:`OSError` if ``NAME_FILE`` names a file that cannot be read.
+        ``name`` is the name of its environment variable. Raise :class:`OSError` if ``NAME_FILE``
+        names a file that cannot be read.
         """
         return tuple(self._values(name))
 
     def find(self, name: str) -> Value | None:
-        """Return the strongest source's value; an empty one counts only in the environment.
+        """Return the value of the strongest source, or None if no source has one.
 
-        Raises :class:`OSError` as :meth:`all` does, unless a stronger source has a value.
+        Empty values are ignored, except in the environment. Raise :class:`OSError` as :meth:`all`
+        does, unless a stronger source has a value.
         """
         for value in self._values(name):
             if value.text or value.source == "environment":
@@ -68,7 +73,7 @@ class Sources:
         for one in spellings:
             if self.environ.get(f"{one}_FILE"):
                 yield _from_file(self.environ[f"{one}_FILE"], f"{one}_FILE", "file")
-        # In an INI the section [shop] is the prefix: [shop] currency is CURRENCY and SHOP_CURRENCY.
+        # In an INI file, [shop] is the prefix: [shop] currency is CURRENCY and SHOP_CURRENCY.
         bare = name.removeprefix(prefix(self.app))
         for source in self.files:
             for one in dict.fromkeys((*spellings, bare)):
@@ -77,7 +82,7 @@ class Sources:
 
 
 def load_sources(app: str, environ: Mapping[str, str], packaged: Path | None, etc: Path) -> Sources:
-    """Read all sources; a missing file is a problem only if it was named explicitly."""
+    """Read all sources. A missing file is a problem only if it was named explicitly."""
     problems: list[str] = []
     weakest_first: list[Source] = []
 
@@ -86,7 +91,7 @@ def load_sources(app: str, environ: Mapping[str, str], packaged: Path | None, et
 
     if packaged is not None and packaged.is_file():
         add(packaged, "packaged")
-    if environ.get("DEPLOYKIT_BUILD") != "1":  # a build must not depend on the machine it runs on
+    if environ.get("DEPLOYKIT_BUILD") != "1":  # a build must not depend on its machine
         for path in (etc / f"{app}.ini", *_listed(etc / "conf.d", problems)):
             if _exists(path):
                 add(path, "etc")
@@ -103,7 +108,7 @@ def _exists(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:
-        return True  # in a folder that may not be entered; reading it reports that
+        return True  # its folder is not accessible; reading the file reports that
 
 
 def _listed(folder: Path, problems: list[str]) -> list[Path]:
@@ -114,7 +119,7 @@ def _listed(folder: Path, problems: list[str]) -> list[Path]:
     except OSError as error:
         if folder.parent.is_dir() and os.access(folder.parent, os.X_OK):
             problems.append(f"{folder}: cannot be read: {error.strerror}")
-        return []  # otherwise the main file reports it
+        return []  # reading the main file reports it
 
 
 def _ini_source(app: str, path: Path, name: str, problems: list[str]) -> Source:
@@ -139,7 +144,7 @@ def _ini_source(app: str, path: Path, name: str, problems: list[str]) -> Source:
 
 
 def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> list[Source]:
-    """Return systemd's credentials: INI files (by their suffix), and files of a single value."""
+    """Return systemd's credentials: INI files (by their suffix) and files with a single value."""
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
     if not folder:
         return []
@@ -165,6 +170,6 @@ def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> l
 
 
 def _from_file(path: str, where: str, source: str) -> Value:
-    """Return a file's text without the newline that editors and ``echo`` add at its end."""
+    """Return a file's text without the newline that editors and ``echo`` add at the end."""
     text = Path(path).read_text(encoding="utf-8-sig")
     return Value(text.removesuffix("\n").removesuffix("\r"), f"{where} ({path})", source)

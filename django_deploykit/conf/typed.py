@@ -25,7 +25,7 @@ _PLACEHOLDER = StandIn("placeholder for building, never for serving " * 2)
 
 
 class Readers(ABC):
-    """Typed readers over the texts that ``_read`` finds; ``_debug`` is DEBUG once that was read."""
+    """Typed readers over the texts that ``_read`` finds. ``_debug`` is DEBUG once it was read."""
 
     _debug: _Bool | None = None
 
@@ -43,14 +43,17 @@ class Readers(ABC):
         secret: _Bool = False,
         parse_default: _Bool = True,
     ) -> Any:
-        """Return a value; ``problem_of`` says what is wrong with one that only DEBUG allows."""
+        """Return a value.
+
+        ``problem_of`` returns what is wrong with a value that is only allowed with DEBUG on.
+        """
 
     @overload
     def str(self, name: _Str, *, help: _Str = ...) -> _Str: ...
     @overload
     def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def str(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
-        """Return the text unchanged; a name as ``SMTP_PASSWORD`` gets a string with a hidden repr."""
+        """Return the text unchanged. A name such as ``SMTP_PASSWORD`` gives it a hidden repr."""
         read = Secret if looks_secret(name) else _Str
         return self._read("str", name, default, help, read, "", secret=looks_secret(name))
 
@@ -59,7 +62,7 @@ class Readers(ABC):
     @overload
     def bool(self, name: _Str, *, default: D, help: _Str = ...) -> _Bool | D: ...
     def bool(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
-        """Return a truth value: true/false, yes/no, on/off, 1/0; a typo is an error."""
+        """Return a boolean from true/false, yes/no, on/off or 1/0. A typo is an error."""
         value = self._read("bool", name, default, help, readers.read_bool, False)
         if name.upper() == "DEBUG":
             self._debug = value is True
@@ -70,7 +73,7 @@ class Readers(ABC):
     @overload
     def int(self, name: _Str, *, default: D, help: _Str = ...) -> _Int | D: ...
     def int(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
-        """Return a whole number."""
+        """Return an integer."""
         return self._read("int", name, default, help, readers.read_int, 1)
 
     @overload
@@ -97,7 +100,7 @@ class Readers(ABC):
     @overload
     def list(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
     def list(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
-        """Return the items that commas or newlines separate."""
+        """Return a list of the items between commas or newlines."""
         return self._read("list", name, default, help, readers.read_list, [])
 
     @overload
@@ -133,13 +136,13 @@ class Readers(ABC):
     @overload
     def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def url(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
-        """Return an absolute URL; one with a password has a hidden repr."""
+        """Return an absolute URL. A URL with a password has a hidden repr."""
         hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
         placeholder = "https://example.invalid/"
         return self._read("url", name, default, help, readers.read_url, placeholder, secret=hidden)
 
     def json(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> Any:
-        """Return any JSON value; a ``default`` is the value itself."""
+        """Return any JSON value. A ``default`` is the value, or JSON text if it is a string."""
         return self._read("json", name, default, help, readers.read_json, None)
 
     @overload
@@ -149,8 +152,8 @@ class Readers(ABC):
     def secret(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a string that is hidden in reprs, tracebacks and debug pages.
 
-        Placeholders are refused outside DEBUG, and for ``SECRET_KEY`` weak and
-        ``django-insecure-`` keys too.
+        With DEBUG off, placeholders are errors. For ``SECRET_KEY``, so are weak keys and keys that
+        start with ``django-insecure-``.
         """
 
         def problem_of(value: object) -> _Str:
@@ -168,7 +171,7 @@ class Readers(ABC):
     @overload
     def hosts(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
     def hosts(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
-        """Return host names for ALLOWED_HOSTS: no scheme, port, path or quotes; ``*`` only in DEBUG."""
+        """Return ALLOWED_HOSTS: names without scheme, port, path or quotes. ``*`` only in DEBUG."""
 
         return self._read(
             "hosts", name, default, help, readers.read_hosts, [], readers.star_problem
@@ -198,7 +201,7 @@ class Readers(ABC):
     ) -> Entry:
         """Return the mail settings for a URL: ``globals().update(config.email())``.
 
-        ``MAILERS`` for Django 6.1 and later, the ``EMAIL_*`` settings before.
+        They are ``MAILERS`` for Django 6.1 and later, and ``EMAIL_*`` for earlier versions.
         """
         read = _mailers if _has_mailers() else services.email
         backend = services.StandInBackend(services.MAILERS["dummy"])
@@ -211,9 +214,10 @@ class Readers(ABC):
         return entry
 
     def __call__(self, name: _Str, default: object = MISSING, cast: Any = MISSING) -> Any:
-        """Read as python-decouple's ``config`` does; its ``Csv`` and ``Choices`` work as ``cast``.
+        """Return a value as python-decouple's ``config`` does.
 
-        SECRET_KEY and ALLOWED_HOSTS are validated here too.
+        decouple's ``Csv`` and ``Choices`` work as ``cast``. SECRET_KEY and ALLOWED_HOSTS are
+        validated here too.
         """
         key = name.upper()
         convert, kind = decouple.converter(cast)
@@ -235,7 +239,7 @@ class Readers(ABC):
 
 
 def _has_mailers() -> bool:
-    """Whether this Django uses MAILERS; its default settings do not have it yet."""
+    """Whether this version of Django has MAILERS. It is not in Django's default settings yet."""
     import django
 
     return django.VERSION >= (6, 1)

@@ -1,4 +1,4 @@
-"""The project: its folder, its name, and what ``deploykit.ini`` says about it."""
+"""The project: its folder, its name, and its settings in ``deploykit.ini``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _python(text: str) -> str:
     return text
 
 
-# The keys of [project] and [bundle]; checks and environments have their own.
+# The keys of [project] and [bundle]. Other modules have the keys of the other sections.
 OPTIONS: dict[str, Keys] = {
     "project": {
         "name": (_name, "the project's name on hosts: lower-case letters, digits, dashes"),
@@ -74,9 +74,9 @@ ELSEWHERE = ("check", "environment", "host")
 
 @dataclass(frozen=True)
 class Project:
-    """A Django project: ``root`` is the folder of manage.py, ``path`` its deploykit.ini.
+    """A Django project: ``root`` is the folder of manage.py, ``path`` is its deploykit.ini.
 
-    ``problems`` are the mistakes in [project] and [bundle]; the values at fault are left out.
+    ``problems`` are the mistakes in [project] and [bundle]. Invalid values are left out.
     """
 
     root: Path
@@ -94,12 +94,12 @@ class Project:
 
     @cached_property
     def inventory(self) -> dict[str, Environment]:
-        """The environments by name; :class:`Problems` lists the mistakes in their sections."""
+        """The environments by name. :class:`Problems` is raised for mistakes in their sections."""
         return read_inventory(self.ini)
 
     @property
     def work(self) -> Path:
-        """The folder ``.deploykit/`` for build results; it is made here, and git ignores it."""
+        """The folder ``.deploykit/`` for build results. It is created here, and git ignores it."""
         folder = self.root / ".deploykit"
         folder.mkdir(exist_ok=True)
         ignore = folder / ".gitignore"
@@ -111,7 +111,8 @@ class Project:
 def find_project(start: Path) -> Project:
     """Return the project whose manage.py is in ``start`` or the nearest folder above.
 
-    Raises :class:`ProjectError` if there is none, :class:`Problems` for a bad deploykit.ini.
+    Raise :class:`ProjectError` if there is none, and :class:`Problems` if deploykit.ini has
+    mistakes.
     """
     root = nearest_root(start)
     if root is None:
@@ -123,13 +124,15 @@ def find_project(start: Path) -> Project:
 
 
 def nearest_root(start: Path) -> Path | None:
-    """Return the folder of manage.py: ``start`` or the nearest above, None if there is none."""
+    """Return the folder of manage.py: ``start``, the nearest folder above, or None."""
     folders = (start, *start.parents)
     return next((one for one in folders if (one / "manage.py").is_file()), None)
 
 
 def starting_folder(program: str, here: Path) -> Path:
-    """Return where a command looks for the project: beside the manage.py that runs it, else here.
+    """Return the folder where a command starts to look for the project.
+
+    It is the folder of the manage.py that runs the command, or else the working folder, ``here``.
 
     >>> starting_folder("src/manage.py", Path("/repo")), starting_folder("", Path("/repo"))
     (PosixPath('/repo/src'), PosixPath('/repo'))
@@ -139,7 +142,7 @@ def starting_folder(program: str, here: Path) -> Path:
 
 
 def load_project(root: Path) -> Project:
-    """Return the project in ``root``; :class:`Problems` lists the mistakes in deploykit.ini."""
+    """Return the project in ``root``. Raise :class:`Problems` if deploykit.ini has mistakes."""
     project = read_project(root)
     if project.problems:
         raise Problems(f"{project.path.name} has mistakes:", project.problems)
@@ -147,7 +150,7 @@ def load_project(root: Path) -> Project:
 
 
 def read_project(root: Path) -> Project:
-    """Return the project in ``root``, with its ``problems`` instead of an exception."""
+    """Return the project in ``root``, with mistakes in its ``problems`` instead of an exception."""
     path = root / "deploykit.ini"
     ini = read_ini(path) if path.is_file() else Ini()
     values, problems = _values(ini)
@@ -161,7 +164,7 @@ def read_project(root: Path) -> Project:
 
 
 def default_name(root: Path, settings: str) -> str:
-    """Return a valid name made from the settings' package, or from the folder.
+    """Return a valid name derived from the settings' package, or from the folder.
 
     >>> default_name(Path("/x/My Shop"), "")
     'my-shop'
@@ -174,7 +177,7 @@ def default_name(root: Path, settings: str) -> str:
 
 
 def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the values of [project] and [bundle], and all mistakes but those of other sections."""
+    """Return the values of [project] and [bundle], and all mistakes except in other sections."""
     values: dict[str, Any] = {}
     problems = list(ini.problems)
     for section, options in ini.sections.items():
@@ -189,6 +192,6 @@ def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def _unknown_section(section: str, kind: str) -> str:
     guess = nearest(kind, [*OPTIONS, *ELSEWHERE])
-    if guess and ":" in section:  # the name after the colon is the user's own
+    if guess and ":" in section:  # the user chose the name after the colon
         guess = f"{guess[:-2]}:{section.partition(':')[2].strip()}'?"
     return f"there is no section [{section}]{guess}"

@@ -40,9 +40,10 @@ _HOST = re.compile(
 
 @dataclass(frozen=True)
 class Host:
-    """A host as written (``name``) and its parts; SSH decides ``user`` and ``port`` if empty.
+    """A host as written (``name``), and its parts.
 
-    ``overrides`` are the site's options in [host:NAME].
+    If ``user`` or ``port`` is empty, SSH chooses it. ``overrides`` are the options of the site in
+    [host:NAME].
     """
 
     name: str
@@ -60,7 +61,7 @@ class _NamedHosts:
 
 @dataclass(frozen=True)
 class Environment(SiteOptions, _NamedHosts):
-    """A named set of hosts, their site's options and how releases go there; ``wait`` is seconds."""
+    """A named set of hosts, the options of their site, and of releases. ``wait`` is in seconds."""
 
     migrate_on: tuple[str, ...] = ()
     batch: str = "1"
@@ -71,18 +72,18 @@ class Environment(SiteOptions, _NamedHosts):
 
     @property
     def local(self) -> bool:
-        """Whether this is the built-in environment."""
+        """Whether this is the built-in environment ``local``."""
         return self.name == "local"
 
     def batches(self) -> tuple[tuple[str, ...], ...]:
-        """Return the names of the hosts, in the groups that switch together."""
+        """Return the names of the hosts, in groups that switch together."""
         names = [host.name for host in self.hosts]
         size = batch_size(self.batch, len(names))
         return tuple(tuple(names[start : start + size]) for start in range(0, len(names), size))
 
 
 def batch_size(batch: str, hosts: int) -> int:
-    """Return how many hosts switch together, for ``2`` or ``25%`` of ``hosts``.
+    """Return how many of ``hosts`` switch together, for a number or a percentage.
 
     >>> batch_size("25%", 10)
     3
@@ -93,7 +94,10 @@ def batch_size(batch: str, hosts: int) -> int:
 
 
 def parse_host(text: str) -> Host:
-    """Return ``deploy@web1.example.com:22`` as a host; :class:`DeployKitError` for anything else."""
+    """Parse a host such as ``deploy@web1.example.com:22``.
+
+    Raise :class:`DeployKitError` if the text is not a host.
+    """
     match = _HOST.match(text)
     if (
         match is None
@@ -107,7 +111,7 @@ def parse_host(text: str) -> Host:
 
 
 def _is_address(text: str) -> bool:
-    """Whether brackets, if there are any, hold an IPv6 address."""
+    """Whether the text has no brackets, or has an IPv6 address in them."""
     try:
         return not text.startswith("[") or bool(ipaddress.IPv6Address(text[1:-1]))
     except ValueError:
@@ -143,7 +147,7 @@ def _policy(text: str) -> str:
 
 
 _SITE = {name: (option.read, option.help) for name, option in SITE_OPTIONS.items()}
-# The keys of [environment:NAME]: how each is read, and what the reference says about it.
+# The keys of [environment:NAME]: how to read each of them, and its help in the reference.
 ENVIRONMENT: Keys = {
     "hosts": (_hosts, "the hosts, `deploy@web1.example.com:22`, separated by commas or lines"),
     **_SITE,
@@ -166,7 +170,10 @@ HOST: Keys = {name: ENVIRONMENT[name] for name, one in SITE_OPTIONS.items() if o
 
 
 def read_inventory(ini: Ini) -> dict[str, Environment]:
-    """Return the environments by name, always with ``local``; :class:`Problems` lists all mistakes."""
+    """Return the environments by name, always with ``local``.
+
+    Raise :class:`Problems` with all mistakes.
+    """
     problems: list[str] = []
     found = {"local": Environment("local")}
     for section, name, options in _sections(ini, "environment"):
@@ -238,7 +245,7 @@ def choose(environments: Mapping[str, Environment], name: str) -> Environment:
 
 
 def narrow(environment: Environment, pattern: str) -> Environment:
-    """Return the environment with only the hosts that ``pattern`` (``web*,db1``) names."""
+    """Return the environment with only the hosts that match ``pattern``, such as ``web*,db1``."""
     if not pattern:
         return environment
     patterns = [part.strip() for part in pattern.split(",") if part.strip()]
@@ -259,14 +266,14 @@ def narrow(environment: Environment, pattern: str) -> Environment:
 
 
 def as_user(environment: Environment, user: str) -> Environment:
-    """Return the environment with every host reached as ``user``."""
+    """Return the environment with ``user`` as the SSH user of every host."""
     if not user:
         return environment
     return replace(environment, hosts=tuple(replace(host, user=user) for host in environment.hosts))
 
 
 def site_values(environment: Environment, host: Host, app: str) -> dict[str, object]:
-    """Return the options of a host's site, as JSON has them in ``site.json``."""
+    """Return the options of a host's site, in the form of ``site.json``."""
     found = {**environment.site_values(), **host.overrides}
     listen = str(found["listen"] or f"/run/{app}/web.sock").replace("{address}", host.address)
     return {

@@ -1,4 +1,4 @@
-"""The Procfile: which processes a project runs (pure)."""
+"""The Procfile, which lists the processes that a project runs (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?P<command>\S.*)\Z")
 
 
 def parse_procfile(text: str) -> tuple[Process, ...]:
-    """Return the processes of a Procfile; :class:`Problems` lists every line that is not one."""
+    """Return the processes of a Procfile. Raise :class:`Problems` for lines that are not valid."""
     found: dict[str, Process] = {}
     problems = []
     for number, raw in enumerate(text.splitlines(), 1):
@@ -34,9 +34,9 @@ def parse_procfile(text: str) -> tuple[Process, ...]:
 
 
 def default_web(wsgi: str, asgi: str, distributions: Collection[str]) -> Process | None:
-    """Return the ``web`` process of a project that names none, or None if no server can run it.
+    """Return the default ``web`` process, or None if no locked server can run the project.
 
-    ``distributions`` are the names of the locked ones.
+    ``distributions`` are the names of the locked distributions.
     """
     for server in SERVERS.values():
         command = server.default_command(wsgi, asgi, distributions)

@@ -1,4 +1,4 @@
-"""The keys of a section of ``deploykit.ini``: how each is read, and mistakes in them."""
+"""The keys of a section of ``deploykit.ini``: how to read them, and mistakes in them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from django_deploykit.conf.ini import Option
 
-# By key: the function that reads a value, or raises ValueError with what was expected; and help.
+# For each key: a function that returns the value of a text, and help. The function raises
+# ValueError with what was expected.
 Keys = Mapping[str, tuple[Callable[[str], Any], str]]
 
 
 def read_section(
     section: str, options: Mapping[str, Option], keys: Keys, problems: list[str]
 ) -> dict[str, Any]:
-    """Return the values of a section by key, without those at fault, which ``problems`` gets."""
+    """Return the valid values of a section by key. Mistakes are added to ``problems``."""
     found = {}
     for key, option in options.items():
         if key not in keys:
@@ -34,7 +35,7 @@ def read_lines(text: str) -> tuple[str, ...]:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that suggests the closest known word, or "".
+    """Return the end of a sentence that suggests the closest known word, or an empty string.
 
     >>> nearest("hots", ["hosts"])
     "; did you mean 'hosts'?"

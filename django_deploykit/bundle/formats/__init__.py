@@ -1,4 +1,4 @@
-"""Formats of the one file, one a module. ``FORMATS`` is the table of them."""
+"""Formats of the bundle file, one for each module. ``FORMATS`` lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bundle contains, whatever its format, and what every format can do."""
+"""The content of a bundle in any format, and the interface of formats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Content:
     """A bundle's content. The layers that ``manifest`` lists are in the build cache."""
 
     manifest: Manifest
-    runtime: Mapping[str, bytes]  # its files, by path below runtime/
+    runtime: Mapping[str, bytes]  # the runtime's files, by path below runtime/
     files: Mapping[str, bytes]  # sample.ini, sbom.cdx.json
 
 
@@ -23,5 +23,6 @@ class Format:
     """A format of bundles."""
 
     suffix: str  # of file names
-    # Write a content to a path; returns the file's SHA-256 and size. Equal contents give equal bytes.
+    # Write a content to a path. Return the file's SHA-256 and its size in bytes. Equal contents
+    # give equal bytes.
     write: Callable[[Content, Path], tuple[str, int]]

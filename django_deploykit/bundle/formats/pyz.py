@@ -1,4 +1,7 @@
-"""The executable zip: sorted members with the commit's time, not compressed again, sealed at the end."""
+"""The executable zip. Its members are sorted, have the commit's time and are not compressed again.
+
+The end of the file is a seal, a digest of everything before it.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ from django_deploykit.runtime.bundle.seal import SEAL
 _START = b"#!/usr/bin/env python3\n"
 _CHUNK = 1 << 20
 _SEAL_SIZE = 64  # hexadecimal digits
-_FIRST_YEAR = 315532800  # 1980, the first year of ZIP's calendar
+_FIRST_YEAR = 315532800  # the start of 1980, the earliest time that ZIP can store
 
 
 def write(content: Content, path: Path) -> tuple[str, int]:
-    """Write a bundle at ``path``; returns its SHA-256 and size."""
+    """Write a bundle at ``path``. Return its SHA-256 and its size in bytes."""
     members, archives = _members(content), {}
     for layer in content.manifest.layers:
         archive, listing, _ = layer_paths(layer.sha256)
@@ -40,7 +43,7 @@ FORMAT = Format(".pyz", write)
 
 
 def zip_time(moment: int) -> tuple[int, int, int, int, int, int]:
-    """Return seconds since the epoch as ZIP stores them, in UTC."""
+    """Return the date and time that ZIP stores for seconds since the epoch, in UTC."""
     return time.gmtime(max(moment, _FIRST_YEAR))[:6]
 
 
@@ -57,7 +60,8 @@ def _members(content: Content) -> dict[str, bytes]:
 class _Sealing:
     """A file that hashes what is written to it, except for the last 64 bytes, which become the seal.
 
-    It cannot seek, so zipfile writes the archive in one pass and nothing is read again for the seal.
+    It cannot seek, so zipfile writes the archive in one pass, and the seal is computed without
+    reading anything again.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -85,7 +89,7 @@ class _Sealing:
         self._file.flush()
 
     def seal(self) -> str:
-        """Replace the last 64 bytes by the seal; returns the SHA-256 of the whole file."""
+        """Replace the last 64 bytes by the seal. Return the SHA-256 of the whole file."""
         seal = self._digest.hexdigest().encode("ascii")
         self._file.seek(self._size - _SEAL_SIZE)
         self._file.write(seal)
@@ -98,13 +102,13 @@ def _write(
 ) -> str:
     target = _Sealing(file)
     target.write(_START)
-    # Hashing releases the interpreter lock: the layers are verified while they are copied.
+    # The layers are verified while they are copied, because hashing releases the interpreter lock.
     with ThreadPoolExecutor(1) as pool:
         verified = pool.submit(validate_layers, [path.stem for path in archives.values()])
         try:
             _archive(target, moment, members, archives)
         finally:
-            verified.result()  # a damaged layer, which is removed, explains any other error
+            verified.result()  # raises if a layer is damaged, which explains other errors
     return target.seal()
 
 

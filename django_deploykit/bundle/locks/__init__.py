@@ -1,12 +1,12 @@
-"""Lock files, one reader a module. ``READERS`` is the only place that knows their names."""
+"""Lock files, with one reader in each module. Their names are only in ``READERS``."""
 
 from __future__ import annotations
 
 from django_deploykit.bundle.locks import pylock, requirements, uv
 from django_deploykit.bundle.locks.base import Reader
 
-# By file name, in the order in which a project is searched. A row with ``*`` reads a file that
-# deploykit.ini names.
+# Readers by file name, in the order in which they are looked for in a project. A name with ``*``
+# only matches a file that deploykit.ini names.
 READERS: dict[str, Reader] = {
     "uv.lock": uv.READER,
     "pylock.toml": pylock.READER,

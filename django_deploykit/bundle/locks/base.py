@@ -1,4 +1,4 @@
-"""What lock file readers share: requirements, the lock file that they add up to, and its validation."""
+"""What lock file readers share: requirements, lock files, and their validation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOCAL = re.compile(r"(?:file:|\.{1,2}/|(?!\w+:)[^\s@=<>]+\.(?:whl|tar\.gz|zip)\
 
 @dataclass(frozen=True)
 class Requirement:
-    """One locked distribution, in the syntax of a requirements file, and where it was read."""
+    """One locked distribution as a line of a requirements file, and where it was read."""
 
     text: str  # without hashes
     hashes: tuple[str, ...]
@@ -37,13 +37,13 @@ class Requirement:
 
     @property
     def target(self) -> str:
-        """The part after ``@``, or all of it, without the marker."""
+        """The text after ``@``, or the whole text if it has none, without the marker."""
         text = self.text.partition("@")[2] if " @ " in self.text else self.text
         return re.split(r"\s;|;\s", text, maxsplit=1)[0].strip()
 
     @property
     def distribution(self) -> str:
-        """The distribution's name; for a file or folder, taken from its file name."""
+        """The distribution's name. For a file or folder, it is taken from the file name."""
         if not self.local or " @ " in self.text:
             return self.name
         path = self.target.partition("#")[0].rstrip("/")
@@ -56,7 +56,7 @@ class Requirement:
 
     @property
     def outside(self) -> bool:
-        """Whether it is a file or folder of this machine that no other clone has."""
+        """Whether it is a file or folder on this machine, outside of the repository."""
         path = re.sub(r"^file:(?://(?:localhost)?)?", "", self.target)
         return self.local and path.startswith(("/", "~", "$"))
 
@@ -67,7 +67,7 @@ class Requirement:
 
     @property
     def pinned(self) -> bool:
-        """Whether it can only mean one content: a version, a full commit, or a local path."""
+        """Whether it can only mean one content, by a version, a full commit or a local path."""
         if self.vcs:
             return bool(_COMMIT.search(self.text.partition(";")[0].strip()))
         return self.local or bool(_PIN.match(self.text)) or bool(self.hashes)
@@ -79,7 +79,10 @@ class Requirement:
 
 @dataclass(frozen=True)
 class LockFile:
-    """The pinned distributions of a lock file; ``path`` is its name below the folder it was read in."""
+    """The pinned distributions of a lock file.
+
+    ``path`` is the file's path relative to the folder that it was read from.
+    """
 
     path: str
     requirements: tuple[Requirement, ...]
@@ -92,11 +95,14 @@ class LockFile:
 
     @property
     def bare(self) -> tuple[Requirement, ...]:
-        """The requirements without hashes: full commits, folders of the repository, and what was allowed."""
+        """The requirements without hashes.
+
+        They are full commits, folders of the repository, and what ``allow_unhashed`` accepts.
+        """
         return tuple(one for one in self.requirements if not one.hashes)
 
     def digests(self) -> dict[str, tuple[str, ...]]:
-        """Return the hashes by distribution name; the installed file matches one of them."""
+        """Return the hashes by distribution name. The installed file matches one of them."""
         found: dict[str, tuple[str, ...]] = {}
         for one in self.requirements:
             name = normal_name(one.distribution)
@@ -105,30 +111,30 @@ class LockFile:
 
     @property
     def unhashed(self) -> bool:
-        """Whether it holds a requirement that only ``allow_unhashed`` accepts."""
+        """Whether it has a requirement that only ``allow_unhashed`` accepts."""
         return any(not (one.vcs or one.local) for one in self.bare)
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How one kind of lock file is read, and how a user creates one."""
+    """How to read one kind of lock file, and how a user creates one."""
 
-    # Called with the folder, the file's name there, and the extras to include.
+    # Called with the folder, the file's name in it, and the extras to include.
     read: Callable[[Path, str, tuple[str, ...]], LockFile]
-    command: str  # that creates the file; {name} is its path, {stem} its path without the suffix
+    command: str  # creates the file; {name} is its path, {stem} its path without the suffix
     name: str  # what the file is usually called
     source: str = ""  # the file written by hand that the command reads
-    needs_tool: bool = False  # whether reading runs another program, which deploy_check does not
+    needs_tool: bool = False  # whether reading it runs another program, which deploy_check avoids
 
     def hint(self, name: str = "") -> str:
-        """Return what to do to get a lock file that is valid."""
+        """Return the hint that says how to get a valid lock file."""
         name = name or self.name
         command = self.command.format(name=name, stem=name.rpartition(".")[0])
         return f"Lock the dependencies: {command}"
 
 
 def normal_name(name: str) -> str:
-    """Return a distribution's name as indexes compare it.
+    """Return a distribution's name in the normal form in which indexes compare names.
 
     >>> normal_name("Zope._Interface")
     'zope-interface'
@@ -137,7 +143,7 @@ def normal_name(name: str) -> str:
 
 
 def iter_lock_problems(lock: LockFile, *, allow_unhashed: bool) -> Iterator[str]:
-    """Yield every requirement that is not locked, with its place."""
+    """Yield a message for every requirement that is not locked, with its file and line."""
     if not lock.requirements:
         yield f"{lock.path} contains no requirements"
     for one in lock.requirements:
@@ -154,7 +160,7 @@ def iter_lock_problems(lock: LockFile, *, allow_unhashed: bool) -> Iterator[str]
 
 
 def is_hash(text: str) -> bool:
-    """Whether a hash is well-formed; algorithms that pip does not accept are left to the installer.
+    """Whether a hash is well-formed. The installer rejects algorithms that pip does not accept.
 
     >>> is_hash("sha256:" + "0" * 64), is_hash("sha256:" + "0" * 63), is_hash("0" * 64)
     (True, False, False)
@@ -166,7 +172,7 @@ def is_hash(text: str) -> bool:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return a TOML file's content; raises :class:`BundleError` if it is not TOML."""
+    """Return a TOML file's content. Raise :class:`BundleError` if it is not TOML."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

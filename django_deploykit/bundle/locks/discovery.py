@@ -1,4 +1,7 @@
-"""Finding, reading and validating a project's lock file; all names and hints come from ``READERS``."""
+"""Finding, reading and validating a project's lock file.
+
+All file names and hints come from ``READERS``.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,17 @@ _UNHASHED = "\nOr set `allow_unhashed = yes` in [bundle] of deploykit.ini to acc
 
 
 def reader_of(name: str) -> Reader:
-    """Return the reader of a lock file: by its name, else by the first pattern that matches."""
+    """Return the reader for a lock file's name, or else for the first pattern that matches it."""
     found = READERS.get(name) or READERS.get(PurePosixPath(name).name)
     return found or next(row for pattern, row in READERS.items() if fnmatchcase(name, pattern))
 
 
 def find_lock(project: Project, prefix: str, exists: Callable[[str], bool]) -> str:
-    """Return the path of the project's lock file in its repository, "" if there is none.
+    """Return the path of the project's lock file in its repository.
 
-    It is the file that deploykit.ini names, or the first known name in the project's folder
-    (``prefix``, with a trailing slash) or the nearest folder above. ``exists`` is called with paths
-    of the repository.
+    It is the file that deploykit.ini names. Otherwise it is the first known name in the project's
+    folder (``prefix``, with a trailing slash) or in the nearest folder above. If there is none, the
+    path is an empty string. ``exists`` is called with paths relative to the repository.
     """
     if project.lock:
         paths = [prefix + project.lock]
@@ -44,7 +47,11 @@ def _names() -> list[str]:
 
 
 def missing_lock(project: Project, names: Iterable[str], where: str) -> BundleError:
-    """Return the error for a project without a lock file; ``names`` are the files beside manage.py."""
+    """Return the error for a project without a lock file.
+
+    ``names`` are the names of the files next to manage.py. ``where`` describes the place that was
+    searched.
+    """
     if project.lock:
         what, looked = f"the lock file {project.lock} is not in {where}", ""
     else:
@@ -57,10 +64,10 @@ def missing_lock(project: Project, names: Iterable[str], where: str) -> BundleEr
 
 
 def locate_lock(project: Project, commit: Commit, folder: Path, place: Path) -> tuple[Path, str]:
-    """Return the folder of the lock file and its name there; ``folder`` is the exported project.
+    """Return the folder of the lock file, and the file's path in this folder.
 
-    If it is above the project's folder, the whole repository is exported below ``place``, for the
-    packages that the lock file finds there.
+    ``folder`` is the exported project. If the lock file is above the project's folder, the whole
+    repository is exported below ``place``, because the lock file may refer to packages in it.
     """
 
     def in_commit(path: str) -> bool:
@@ -79,12 +86,15 @@ def locate_lock(project: Project, commit: Commit, folder: Path, place: Path) -> 
 
 
 def read_lock(folder: Path, name: str, extras: tuple[str, ...] = ()) -> LockFile:
-    """Read the lock file ``name`` in ``folder``, with extras of the project where it knows them."""
+    """Read the lock file ``name`` in ``folder``.
+
+    The project's ``extras`` are included if this kind of lock file has extras.
+    """
     return reader_of(name).read(folder, name, extras)
 
 
 def validate_lock(lock: LockFile, *, allow_unhashed: bool) -> None:
-    """Raise :class:`Problems` with everything that is not locked, and the command that locks it."""
+    """Raise :class:`Problems` if anything is not locked, with the command that locks it."""
     problems = list(iter_lock_problems(lock, allow_unhashed=allow_unhashed))
     if problems:
         more = _UNHASHED if any(one.endswith("has no hash") for one in problems) else ""

@@ -1,7 +1,8 @@
-"""Markers on the patch release of Python, evaluated for all patch releases and not the builder's.
+"""Markers on the patch release of Python, evaluated for all patch releases.
 
+It is not enough to evaluate them for the builder's Python. For example,
 ``async-timeout ; python_full_version < "3.11.3"`` is not needed if the bundle is built with Python
-3.11.7, but it is if the bundle runs on Debian's 3.11.2.
+3.11.7, but it is needed if the bundle runs on Debian's 3.11.2.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ _PATCHES = range(40)
 
 
 def resolve(lock: LockFile, python: str, platform: str) -> tuple[LockFile, list[str]]:
-    """Return the lock file with the markers that hold for ``python``, and notes; cached.
+    """Return the lock file with the requirements that ``python`` needs, and notes.
 
-    ``packaging`` is slow to import, so the markers of each lock file are evaluated once.
+    The result is cached for each lock file, because ``packaging`` is slow to import.
     """
     lines = [f"{one.where} {one.marker} {one.line()}" for one in lock.requirements]
     key = cache_key(python, platform, *lines)
@@ -35,9 +36,10 @@ def resolve(lock: LockFile, python: str, platform: str) -> tuple[LockFile, list[
 def apply_markers(
     requirements: Iterable[Requirement], python: str, platform: str
 ) -> tuple[list[Requirement], list[str]]:
-    """Return what any patch release of ``python`` ("3.11") requires, and notes.
+    """Return the requirements that any patch release of ``python`` ("3.11") needs, and notes.
 
-    If two requirements of one name remain, their markers stay and the builder's Python decides.
+    If several requirements with the same name remain, they keep their markers. The patch release on
+    the building machine then decides, and a note says so.
     """
     rows = list(requirements)
     wanted = [_needed(one, python, platform) for one in rows]
@@ -60,7 +62,7 @@ def apply_markers(
 
 
 def _needed(one: Requirement, python: str, platform: str) -> bool | None:
-    """Whether any patch release requires it; None if its marker does not depend on them."""
+    """Whether any patch release needs it. None if its marker does not depend on patch releases."""
     if "python_full_version" not in one.text.partition(";")[2]:
         return None
     from packaging.markers import InvalidMarker, Marker
@@ -68,7 +70,7 @@ def _needed(one: Requirement, python: str, platform: str) -> bool | None:
     try:
         marker = Marker(one.text.partition(";")[2].strip())
     except InvalidMarker:
-        return None  # uv reports what is wrong with it
+        return None  # uv reports what is wrong with the marker
     system, _, machine = platform.partition("-")
     base = {
         "python_version": python,

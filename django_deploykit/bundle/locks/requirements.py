@@ -26,7 +26,7 @@ _FRAGMENT = re.compile(r"#(?:[^\s;]*&)?(sha256)=([0-9a-f]{64})[^\s;]*")
 
 @dataclass(frozen=True)
 class Parsed:
-    """A requirements file: its requirements, the files that it includes, its index options."""
+    """A requirements file: its requirements, the files that it includes, and its index options."""
 
     requirements: list[Requirement]
     included: list[str]
@@ -34,7 +34,7 @@ class Parsed:
 
 
 def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:  # noqa: ARG001 - a requirements file has no extras
-    """Return a requirements file and those that it includes as one lock file."""
+    """Return a requirements file and the files that it includes as one lock file."""
     options: list[str] = []
     requirements = _with_includes(folder, name, set(), options)
     return LockFile(name, tuple(requirements), tuple(options))
@@ -71,7 +71,7 @@ def _with_includes(
 
 
 def parse_requirements(text: str, name: str) -> Parsed:
-    """Parse a requirements file; raises :class:`Problems` if it has editable requirements."""
+    """Parse a requirements file. Raise :class:`Problems` if it has editable requirements."""
     parsed = Parsed([], [], [])
     problems: list[str] = []
     for number, line in _joined(text):

@@ -1,4 +1,4 @@
-"""``uv.lock``: uv exports it as a requirements file, once for each content."""
+"""``uv.lock``, which uv exports as a requirements file. The export is cached."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ READER = Reader(read, "uv lock", name="uv.lock", source="pyproject.toml", needs_
 
 
 def _key(where: Path, words: list[str]) -> str:
-    """Return the cache key of uv's answer, made from everything that uv reads.
+    """Return the cache key of uv's answer, a digest of everything that uv reads.
 
-    uv reads the project's pyproject.toml, and those of the members that uv.lock names.
+    uv reads the pyproject.toml of the project, and of each member that uv.lock names.
     """
     lock = _text(where / "uv.lock")
     names = sorted({"", *re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', lock)})

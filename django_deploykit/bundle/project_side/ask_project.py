@@ -1,7 +1,7 @@
-"""Loads the project once: collects its static files, and writes facts about it.
+"""Loads the project once, collects its static files, and writes facts about it.
 
-Usage: ``python ask_project.py ANSWER``, with the locked environment's Python, in the export. The answer is a
-JSON file. It depends on Django only.
+Usage: ``python ask_project.py ANSWER``, with the locked environment's Python, in the export. ANSWER
+is the JSON file to write. This file imports only Django and the standard library.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A mistake in the project: message and hint."""
+    """A mistake in the project, with a message and a hint."""
 
 
 def main(answer: str) -> None:
@@ -37,7 +37,7 @@ def main(answer: str) -> None:
 
 
 def collect(facts: dict[str, Any]) -> None:
-    """Fill in the facts, stage by stage."""
+    """Collect the facts, stage by stage."""
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise RuntimeError(
             "manage.py names no DJANGO_SETTINGS_MODULE; set it in [project] settings of deploykit.ini"
@@ -74,7 +74,7 @@ def collect(facts: dict[str, Any]) -> None:
 
 
 def validate_root(root: str) -> None:
-    """Raise :class:`Refusal` if STATIC_ROOT is not a folder below the project's."""
+    """Raise :class:`Refusal` if STATIC_ROOT is not a folder below the project's folder."""
     inside = os.path.relpath(root, os.getcwd())
     hint = "Set it to a folder of the project: STATIC_ROOT = BASE_DIR / 'staticfiles'."
     if inside == "." or inside.startswith(".."):
@@ -83,7 +83,7 @@ def validate_root(root: str) -> None:
 
 
 def collect_static() -> None:
-    """Collect the static files; raises :class:`Refusal` for a file that refers to a missing one."""
+    """Collect static files. Raise :class:`Refusal` if a file refers to a missing file."""
     from django.contrib.staticfiles import finders
     from django.contrib.staticfiles.storage import staticfiles_storage
     from django.core.management import call_command
@@ -113,7 +113,7 @@ def collect_static() -> None:
 
 
 def forget_times(root: str) -> None:
-    """Remove the time from gzip files, which some tools write (django-compressor)."""
+    """Remove the time that some tools (django-compressor) write to gzip files."""
     for folder, _, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
@@ -121,7 +121,7 @@ def forget_times(root: str) -> None:
                 continue
             with open(path, "rb") as file:
                 head = file.read(8)
-            # Flag 2: the header has a checksum, and stays.
+            # Flag 2: the header has a checksum, so it stays unchanged.
             if len(head) == 8 and head[:2] == b"\x1f\x8b" and not head[3] & 2 and any(head[4:]):
                 with open(path, "r+b") as file:
                     file.seek(4)
@@ -129,7 +129,7 @@ def forget_times(root: str) -> None:
 
 
 def order_manifest(storage: Any) -> None:
-    """Sort the storage's manifest, which has the order in which the disk listed the files."""
+    """Sort the storage's manifest. Its order is the order in which the disk listed the files."""
     name = getattr(storage, "manifest_name", "")
     place = getattr(storage, "manifest_storage", None)
     try:
@@ -144,7 +144,7 @@ def order_manifest(storage: Any) -> None:
 
 
 def configuration(facts: dict[str, Any]) -> None:
-    """Add the configuration that the project declares with django_deploykit.conf, if it uses it."""
+    """Add the configuration that the project declares with django_deploykit.conf, if any."""
     try:
         conf = importlib.import_module("django_deploykit.conf")
     except ImportError:
@@ -156,7 +156,10 @@ def configuration(facts: dict[str, Any]) -> None:
 
 
 def callable_of(dotted: str | None, name: str, settings: str) -> str:
-    """Return the application in gunicorn's notation, ``shop.wsgi:application``, "" if there is none."""
+    """Return the application in gunicorn's notation, such as ``shop.wsgi:application``.
+
+    Return an empty string if there is none.
+    """
     if dotted:
         module, _, attribute = dotted.rpartition(".")
         return f"{module}:{attribute}"
@@ -166,7 +169,7 @@ def callable_of(dotted: str | None, name: str, settings: str) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Return the project's file and line that raised an error, ``shop/settings.py:14``."""
+    """Return the project's file and line that raised an error, as ``shop/settings.py:14``."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.relpath(error.filename)}:{error.lineno}"
     here = os.getcwd() + os.sep

@@ -1,8 +1,9 @@
-"""Runs ``ask_project`` and records what it accesses; by the locked environment's Python, in the export.
+"""Runs ``ask_project`` and records what it accesses.
 
-Usage: ``python ask_project_traced.py ANSWER TRACE``; standard library only. The trace is a JSON list of
-``[event, name]``: files outside the environment and the standard library, and everything else that the
-answer may depend on.
+Usage: ``python ask_project_traced.py ANSWER TRACE``, with the locked environment's Python, in the
+export. This file needs only the standard library. The trace is a JSON list of ``[event, name]``. It
+has files outside of the environment and the standard library, and everything else that the answer
+may depend on.
 """
 
 import contextlib
@@ -39,11 +40,11 @@ _RECORDED = frozenset(
         "subprocess.Popen",
     ]
 )
-_OBJECTS = 50_000  # new objects between two garbage collections: most are imported code and stay
+_OBJECTS = 50_000  # new objects between two garbage collections; most are code that stays
 
 
 def main(answer: str, trace: str) -> None:
-    """Ask the project, then write the trace."""
+    """Run ``ask_project``, then write the trace."""
     gc.set_threshold(_OBJECTS)
     installed = [sys.prefix, *sys.path]  # the environment, the standard library, this file's folder
     seen: set[tuple[str, str]] = set()
@@ -57,13 +58,13 @@ def main(answer: str, trace: str) -> None:
             program, *others = map(os.fsdecode, words)
             seen.add((event, " ".join([os.path.basename(program), *others])))
         elif isinstance(first, (str, bytes, os.PathLike)) and not event.startswith("socket."):
-            # Made absolute now: the project may change its folder.
+            # Made absolute now, because the project may change the working folder.
             seen.add((event, os.path.join(os.getcwd(), os.fsdecode(first))))
         elif not (event == "open" and isinstance(first, int)):
             seen.add((event, ""))
 
     def connected(connection: Any, **_: Any) -> None:
-        if connection.vendor != "sqlite":  # which has an event; client libraries in C have none
+        if connection.vendor != "sqlite":  # which has an audit event; libraries in C have none
             seen.add(("database", ""))
 
     with contextlib.suppress(ImportError):  # ask_project reports that Django is missing
@@ -71,14 +72,14 @@ def main(answer: str, trace: str) -> None:
 
         connection_created.connect(connected)
 
-    import ask_project  # type: ignore[import-not-found]  # beside this file, which runs as a script
+    import ask_project  # type: ignore[import-not-found]  # next to this script
 
     del sys.modules["ask_project"]  # a project may have a module of that name
     sys.addaudithook(hook)
     ask_project.main(answer)
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     if children and not any(event == "subprocess.Popen" for event, _ in seen):
-        seen.add(("child process", ""))  # multiprocessing starts some without an event
+        seen.add(("child process", ""))  # multiprocessing starts some processes without an event
     known = tuple(os.path.join(one, "") for one in installed)
     rows = {(event, _tidy(event, name)) for event, name in seen}
     kept = [row for row in rows if not os.path.join(row[1], "").startswith(known)]

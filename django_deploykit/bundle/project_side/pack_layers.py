@@ -1,7 +1,8 @@
-"""Packing trees to layers. Runs on the bundle's Python, whose bytecode it writes, without site-packages.
+"""Packing trees into layers.
 
-Reads one job per line of standard input, as JSON, and prints a layer for each. The result depends on the
-files only: not on times, paths or the hash seed (the caller sets PYTHONHASHSEED).
+This runs on the bundle's Python without site-packages, because it writes this Python's bytecode. It
+reads a job in JSON from each line of standard input, and prints a layer for each job. The result
+depends only on the files, not on times, paths or the hash seed (the caller sets PYTHONHASHSEED).
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ Contents = dict[str, str | bytes]  # by path in the release: a file's path, or b
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED = (0b01).to_bytes(4, "little")  # PEP 552
-_BYTECODE_LEVEL = 1  # more makes it hardly smaller
+_BYTECODE_LEVEL = 1  # higher levels hardly make bytecode smaller
 _PIECE = 1 << 20
-# Compressed already: stored as they are.
+# Files that are compressed already. They are stored as they are.
 STORED = (
     ".gz",
     ".br",
@@ -45,7 +46,7 @@ SUFFIXES = (".zip", ".json", ".sum")  # the files of a packed layer
 
 
 def main() -> None:
-    """Pack the tree of each line of standard input; print its layer as one line."""
+    """Pack the tree in each line of standard input, and print its layer as one line."""
     for line in sys.stdin:
         job = json.loads(line)
         row = pack(job["tree"], job["cache"], job["level"], job["beside"])
@@ -54,9 +55,9 @@ def main() -> None:
 
 
 def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> dict[str, Any]:
-    """Pack a tree into the cache folder and return its layer, as the fields of the manifest's ``Layer``.
+    """Pack a tree into the cache folder, and return the fields of its ``Layer`` in the manifest.
 
-    With ``beside`` the bytecode is also written where Python looks for it, so that the environment
+    With ``beside``, the bytecode is also written where Python looks for it, so that the environment
     starts faster.
     """
     contents: Contents = dict(tree["files"])
@@ -64,7 +65,7 @@ def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> 
         if path.endswith(".py") and not path.startswith("bin/"):
             code = bytecode(path, source)
             if code is not None:
-                # A file that was written is read again later: all of Django's bytecode is 8 MB.
+                # Written bytecode is read again later, not kept in memory: Django's takes 8 MB.
                 written = beside and write_beside(cached_path(source), code)
                 contents[cached_path(path)] = cached_path(source) if written else code
     entries = [entry(path, contents[path]) for path in sorted(contents)]
@@ -90,7 +91,7 @@ def cached_path(path: str) -> str:
 
 
 def bytecode(path: str, source: str) -> bytes | None:
-    """Return the bytecode of a source, None if it does not compile (code templates do not)."""
+    """Return the bytecode of a source, or None if it does not compile, as a code template."""
     with open(source, "rb") as file:
         data = file.read()
     try:
@@ -104,14 +105,14 @@ def bytecode(path: str, source: str) -> bytes | None:
 def dump(code: types.CodeType) -> bytes:
     """Return the bytes of a code object, the same in every process.
 
-    marshal marks objects with more than one reference. For names and constants, some of which the
-    whole process shares, that depends on what else is loaded; so all of them are referenced here
-    while they are written.
+    marshal marks objects that have more than one reference. The whole process shares some names and
+    constants, so their marks would depend on what else is loaded. Therefore all of them are
+    referenced once more while they are written.
     """
     code = normalized(code, {})
     held = parts(code)
     for value in held:
-        # The process has one object for each of these; it may be interned already or not.
+        # The process has one object for each of these, which may be interned already or not.
         if isinstance(value, str) and len(value) < 2 and value < "\u0100":
             sys.intern(value)
     data = marshal.dumps(code)
@@ -122,8 +123,8 @@ def dump(code: types.CodeType) -> bytes:
 def normalized(code: types.CodeType, known: dict[str, frozenset[Any]]) -> types.CodeType:
     """Return the code with one object for each distinct set constant, filled in a fixed order.
 
-    Whether the compiler makes one or two objects of two equal sets, and the order in which it fills
-    them, depends on the strings that the process has interned.
+    For two equal sets, the compiler makes one or two objects, and fills them in any order. Both
+    depend on the strings that the process has interned.
     """
 
     def replaced(value: Any) -> Any:
@@ -140,7 +141,7 @@ def normalized(code: types.CodeType, known: dict[str, frozenset[Any]]) -> types.
 
 
 def parts(code: types.CodeType) -> list[Any]:
-    """Return every name and constant of a code object, and of the code objects in it."""
+    """Return every name and constant of a code object and of the code objects inside it."""
     found: list[Any] = []
     codes = [code]
     while codes:
@@ -163,7 +164,10 @@ def parts(code: types.CodeType) -> list[Any]:
 
 
 def write_beside(path: str, data: bytes) -> bool:
-    """Write bytecode beside its source and return whether that worked; it only saves time."""
+    """Write bytecode next to its source. Return whether that worked.
+
+    It may fail, because this only saves time.
+    """
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as file:
@@ -174,7 +178,7 @@ def write_beside(path: str, data: bytes) -> bool:
 
 
 def entry(path: str, content: str | bytes) -> list[Any]:
-    """Return a file's row of the layer's list: path, mode, size, SHA-256."""
+    """Return a file's row of the layer's list: path, mode, size in bytes and SHA-256."""
     if isinstance(content, bytes):
         return [path, 0o644, len(content), hashlib.sha256(content).hexdigest()]
     status = os.stat(content)
@@ -183,7 +187,10 @@ def entry(path: str, content: str | bytes) -> list[Any]:
 
 
 def tree_digest(entries: list[list[Any]]) -> str:
-    """Return the identity of a tree: ``runtime.bundle.manifest.tree_digest``, which is slow to import."""
+    """Return the digest that identifies a tree.
+
+    This is a copy of ``runtime.bundle.manifest.tree_digest``, which is slow to import.
+    """
     digest = hashlib.sha256()
     for path, mode, size, sha256 in entries:
         for part in (path, format(mode, "o"), str(size), sha256):
@@ -194,7 +201,7 @@ def tree_digest(entries: list[list[Any]]) -> str:
 
 
 def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
-    """Write a layer's archive, whole or not at all. Files with equal content are stored once."""
+    """Write a layer's archive, completely or not at all. Equal files are stored once."""
     written = set()
     temporary = "%s.%d" % (path, os.getpid())
     try:
@@ -221,7 +228,7 @@ def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -
 
 
 def put(archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: str | bytes, level: int) -> None:
-    """Write one member, large files in pieces."""
+    """Write one member of the archive. Large files are written in pieces."""
     if isinstance(content, bytes):
         archive.writestr(info, content, info.compress_type, level)
         return

@@ -1,4 +1,4 @@
-"""Places that keep bundles, one a module. ``STORES`` is the table of them."""
+"""Places that keep bundles, one for each module. ``STORES`` lists them."""
 
 from __future__ import annotations
 

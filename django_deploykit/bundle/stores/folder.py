@@ -13,12 +13,12 @@ _MOST = 10
 
 
 def path(project: Project, name: str) -> Path:
-    """Return the path of a bundle; ``.deploykit/`` is created."""
+    """Return the path of a bundle, and create ``.deploykit/``."""
     return project.work / "bundles" / name
 
 
 def find(project: Project, name: str) -> Path | None:
-    """Return the path of a bundle that is there, else None."""
+    """Return the path of a bundle, or None if it does not exist."""
     found = project.root / ".deploykit" / "bundles" / name
     return found if found.is_file() else None
 
@@ -29,9 +29,9 @@ def bundles(project: Project) -> list[Path]:
 
 
 def add(project: Project, path: Path) -> None:
-    """Remove all but the newest files of the same project and suffix, with their signatures.
+    """Remove all but the newest bundles of the same project and suffix, and their signatures.
 
-    Files that the user named otherwise stay.
+    Files that the user gave other names stay.
     """
     start = path.name.rpartition("-")[0].rpartition("-")[0] + "-"
     own = [one for one in _files(project, path.suffix) if _is_own(one, start)]

@@ -1,4 +1,4 @@
-"""The formats of a report: each is a module with one function, and a row in ``FORMATS``."""
+"""The formats of a report. Each is a module with one function, and a row in ``FORMATS``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django_deploykit.checks.runner import CheckReport
 
 @dataclass(frozen=True)
 class ReportFormat:
-    """How to write a report; CI services expect paths that are relative to the repository."""
+    """How to write a report. CI services expect paths that are relative to the repository."""
 
     render: Callable[[CheckReport], str]
     repository_paths: bool = True
 
 
-# In the order of ``--format``; the first is the default.
+# In the order of the choices of ``--format``. The first is the default.
 FORMATS = {
     "text": ReportFormat(text.render, repository_paths=False),
     "json": ReportFormat(json.render, repository_paths=False),

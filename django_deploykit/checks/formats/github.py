@@ -9,7 +9,10 @@ _COMMANDS = {"ERROR": "error", "WARNING": "warning", "INFO": "notice"}
 
 
 def render(report: CheckReport) -> str:
-    """Return one command a finding, the worst first: GitHub shows ten of each level."""
+    """Return one command for each finding.
+
+    The most serious findings are first, because GitHub shows only ten of each level.
+    """
     lines = []
     for one in report.findings:
         place = [f"file={_quote_property(one.path)}"] if one.path else []

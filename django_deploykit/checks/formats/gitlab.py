@@ -10,7 +10,7 @@ _SEVERITIES = {"ERROR": "critical", "WARNING": "minor", "INFO": "info"}
 
 
 def render(report: CheckReport) -> str:
-    """Return a JSON list; GitLab requires a place, so a finding without one is at manage.py:1."""
+    """Return a JSON list. Findings without a place are at manage.py:1, as GitLab needs a place."""
     rows = [
         {
             "description": one.message,

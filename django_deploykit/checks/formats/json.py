@@ -10,7 +10,7 @@ SCHEMA_VERSION = 1
 
 
 def render(report: CheckReport) -> str:
-    """Return one JSON object; ``path`` and ``line`` of a finding are null if unknown."""
+    """Return a JSON object. The ``path`` and ``line`` of a finding are null if unknown."""
     data = {
         "schema_version": SCHEMA_VERSION,
         "failed": report.failed,

@@ -1,4 +1,4 @@
-"""JUnit's XML, which test runners' reports use: a test case for each check."""
+"""JUnit's XML, the format of test reports, with a test case for each check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def render(report: CheckReport) -> str:
-    """Return a test suite; a case fails if its findings reach the report's level."""
+    """Return a test suite. A case fails if one of its findings reaches the report's level."""
     by_id: dict[str, list[Finding]] = {}
     for one in report.findings:
         by_id.setdefault(one.id, []).append(one)
@@ -34,7 +34,7 @@ def render(report: CheckReport) -> str:
 
 
 def _body(rows: list[Finding], reason: str | None, *, fails: bool) -> str:
-    """Return a case's content: at most one element, because strict readers accept no more."""
+    """Return the content of a case, at most one element because strict readers reject more."""
     if not rows:
         return f"<skipped message={quoteattr(_legal(reason))}/>" if reason is not None else ""
     lines = [f"{one.where}: {one.message}" if one.where else one.message for one in rows]
@@ -45,5 +45,5 @@ def _body(rows: list[Finding], reason: str | None, *, fails: bool) -> str:
 
 
 def _legal(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
+    """Return a text without the characters that XML does not allow."""
     return _ILLEGAL.sub("?", text)

@@ -14,7 +14,7 @@ _LEVELS = {"ERROR": "error", "WARNING": "warning", "INFO": "note"}
 
 
 def render(report: CheckReport) -> str:
-    """Return a run with a rule for each check, Django's included if they found something."""
+    """Return a run with a rule for each of our checks, and for Django's checks with findings."""
     known = {one.id: one for one in report.checks}
     ids = sorted({one.id for one in report.findings} | set(known))
     rules = [_rule(key, known.get(key)) for key in ids]
@@ -29,7 +29,7 @@ def render(report: CheckReport) -> str:
 
 
 def _rule(key: str, check: Check | None) -> dict[str, object]:
-    if check is None:  # one of Django's
+    if check is None:  # one of Django's checks
         return {"id": key, "helpUri": _URL}
     return {
         "id": key,

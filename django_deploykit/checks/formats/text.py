@@ -6,7 +6,7 @@ from django_deploykit.checks.runner import CheckReport
 
 
 def render(report: CheckReport) -> str:
-    """Return the findings and what was skipped, a line each, then the summary."""
+    """Return a line for each finding and for each skip, and then the summary."""
     lines = []
     for one in report.findings:
         where = f"{one.where}: " if one.where else ""
@@ -19,7 +19,7 @@ def render(report: CheckReport) -> str:
 
 
 def summary(report: CheckReport) -> str:
-    """Return how many findings there are of each level, and what that means."""
+    """Return the number of findings of each level, and whether the report fails."""
     if not report.findings:
         return f"no problems found by {len(report.checks)} checks and Django's own"
     counts = []

@@ -1,4 +1,4 @@
-"""The site's health path, requested in this process: through its middleware, without a server."""
+"""The site's health path, requested in this process through its middleware without a server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def unhealthy(subject: Subject) -> Iterator[Finding]:
 
 @dataclass(frozen=True)
 class HealthRequest:
-    """A path, as a proxy that serves ``scheme`` would pass it on for ``host``."""
+    """A request for a path of ``host``, as passed on by a proxy that serves ``scheme``."""
 
     path: str
     host: str
@@ -43,7 +43,7 @@ class HealthRequest:
 
 
 def parse_request(url: str) -> HealthRequest:
-    """Return the request for a path or a URL; the default host is the first of ALLOWED_HOSTS.
+    """Return the request for a path or a URL. The default host is the first of ALLOWED_HOSTS.
 
     >>> parse_request("https://www.example.com/up")
     HealthRequest(path='/up', host='www.example.com', scheme='https')
@@ -56,7 +56,10 @@ def parse_request(url: str) -> HealthRequest:
 
 
 def request_problem(request: HealthRequest, timeout: float = _TIMEOUT) -> str:
-    """Make the request in this process; returns what is wrong with the response, or ""."""
+    """Make the request in this process.
+
+    Return what is wrong with the response, or an empty string.
+    """
     found: list[tuple[Response, str]] = []
     thread = threading.Thread(target=lambda: found.append(_respond(request)), daemon=True)
     thread.start()
@@ -69,7 +72,7 @@ def request_problem(request: HealthRequest, timeout: float = _TIMEOUT) -> str:
 
 
 def _respond(request: HealthRequest) -> tuple[Response, str]:
-    """Return the response, and the exception that the site raised, or ""."""
+    """Return the response and the exception that the site raised, or an empty string."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.core.signals import got_request_exception
 
@@ -97,7 +100,7 @@ def _respond(request: HealthRequest) -> tuple[Response, str]:
 
 
 def _environ(request: HealthRequest) -> dict[str, object]:
-    """Return the WSGI environment that a server would pass on; a proxy in front sets the scheme."""
+    """Return the WSGI environment from a server behind a proxy, which sets the scheme."""
     path, _, query = request.path.partition("?")
     name, _, port = request.host.partition(":")
     environ: dict[str, object] = {
@@ -117,7 +120,7 @@ def _environ(request: HealthRequest) -> dict[str, object]:
 
 
 def _describe(error: BaseException | None) -> str:
-    """Return an exception's type and place, without its text, which may contain secrets."""
+    """Return an exception's type and place. Its text is left out, as it may contain secrets."""
     if error is None:
         return ""
     frames = traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""Checks of the host's files, its configuration and its user."""
+"""Checks of the host's files and configuration, and of the site's user."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def runs_as_root(subject: Subject) -> Iterator[Finding]:
 
 
 def _files() -> list[Path]:
-    """Return the INI files that the settings read, without the packaged one and credentials."""
+    """Return the INI files that the settings read, except the packaged file and credentials."""
     places = [
         value.where.partition(" [")[0].rpartition(":")[0]
         for config in configs()
@@ -131,7 +131,7 @@ def _nearest_existing(path: Path) -> Path:
 
 
 def _can_write(path: Path) -> bool:
-    """Whether this user can write a file, or create files in a folder; the latter is tried."""
+    """Whether this user can write a file. For a folder, creating a file in it is tried."""
     if path.is_file():
         return os.access(path, os.W_OK)
     try:

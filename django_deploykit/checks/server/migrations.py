@@ -1,4 +1,4 @@
-"""The migrations that each database still needs, and which of them break running code."""
+"""The pending migrations of each database, and which of them break running code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SAME_TYPES = {
 
 
 def read_states() -> list[ReportedDatabase]:
-    """Return the state of each database that migrations go to; [] if one cannot be read."""
+    """Return the state of each database that has migrations, or [] if one cannot be read."""
     try:
         return [_state(alias) for alias in connections if _is_migrated(alias)]
     except Exception:  # noqa: BLE001 - E403 reports what is wrong with the database
@@ -40,7 +40,7 @@ def read_states() -> list[ReportedDatabase]:
 
 
 def _is_migrated(alias: str) -> bool:
-    """Whether migrations of some app go to a database; those of ``default`` always do."""
+    """Whether some app's migrations go to a database. For ``default`` this is always true."""
     entry = connections[alias].settings_dict
     if entry.get("TEST", {}).get("MIRROR"):
         return False
@@ -65,7 +65,7 @@ def _state(alias: str) -> ReportedDatabase:
 
 
 def _iter_pending(executor: MigrationExecutor) -> Iterator[ReportedMigration]:
-    """Yield the migrations to apply; in an app without data nothing can break."""
+    """Yield the migrations to apply. In an app without data they cannot break anything."""
     loader = executor.loader
     applied = set(loader.applied_migrations)
     apps_with_data = {app for app, _ in applied}
@@ -90,7 +90,7 @@ def _last_migration(loader: MigrationLoader, app: str) -> str:
 
 
 def database_place(entry: dict[str, Any]) -> str:
-    """Return which database an entry of DATABASES means, without user and password."""
+    """Return a text for the database of an entry of DATABASES, without user and password."""
     engine = str(entry.get("ENGINE", "")).rpartition(".")[2]
     name = str(entry.get("NAME", ""))
     machine = os.uname().nodename
@@ -115,10 +115,10 @@ def _created_models(plan: Iterable[tuple[Any, bool]], label: str) -> set[str]:
 def why_breaks(
     operation: Operation, state: ProjectState, label: str, created: Iterable[str] = ()
 ) -> str:
-    """Return why an operation breaks code that runs while it is applied, or "".
+    """Return why an operation breaks code that runs while it is applied, or an empty string.
 
-    ``state`` is the state of the models before it. Running code does not use the models in
-    ``created``, which the same plan creates. What RunPython and RunSQL do is not known.
+    ``state`` is the state of the models before the operation. ``created`` are the models that the
+    same plan creates, so running code does not use them. What RunPython and RunSQL do is not known.
     """
     model = getattr(operation, "model_name", None) or getattr(operation, "name", "")
     if isinstance(model, str) and model.lower() in set(created):
