@@ -143,7 +143,7 @@ def _environment() -> dict[str, str]:
 
 
 def export(commit: Commit, target: Path) -> None:
-    """Write the project's files at a commit to ``target``, including submodules."""
+    """Write the project's files at a commit to ``target``, with submodules at recorded commits."""
     _export(commit.top, commit.sha, commit.prefix, target)
     materialise_links(target)
 
