@@ -225,4 +225,4 @@ def test_an_unknown_option_in_the_configuration_is_named(shop: Shop) -> None:
     rewrite(shop.project / "deploykit.ini", "health", "helth")
     done = shop.release("first")
     assert done.code == 1
-    assert re.search(r"deploykit.ini:\d+: helth is no option", done.err)
+    assert re.search(r"deploykit.ini:\d+: \[environment:local\] has no option helth", done.err)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.bundles import release_id
 from tests.integration.sites import Shop, kill, wait_for_line
+from tests.waiting import until
 
 # A controller is stopped when the line of one of these steps appears: while the next one runs.
 MOMENTS = ("ask", "lock", "send", "stage", "check", "switch")
@@ -29,6 +30,8 @@ def test_ctrl_c_at_any_step_leaves_one_release_serving_and_a_rerun_completes(
     with shop.load() as visitors:
         with shop.start("sick") as process:
             wait_for_line(process, (moment,))
+            if moment == "check":  # the steps up to the switch take no time, the switch hangs
+                until((shop.root / "switching.json").exists)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=120)
         assert "Traceback" not in err, err
