@@ -40,7 +40,7 @@ class Options:
 
 
 def owner() -> str:
-    """Return USER@MACHINE, the name in the journal and the deploy lock for who runs the command."""
+    """Return USER@MACHINE: the person in the journal and in the deploy lock."""
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 

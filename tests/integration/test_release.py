@@ -162,7 +162,7 @@ def test_stop_ends_the_site_and_a_release_brings_it_back(live_shop: Shop) -> Non
 def test_a_rollback_to_nowhere_is_refused(live_shop: Shop, words: list[str]) -> None:
     done = live_shop.run(*words)
     assert done.code == 1
-    assert "there is nothing to go back to" in done.err
+    assert "these hosts cannot be rolled back" in done.err
     assert live_shop.answers()
 
 

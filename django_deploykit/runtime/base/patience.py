@@ -16,7 +16,7 @@ class Patient(io.RawIOBase):
     """Reads data from the caller; after :data:`SILENCE` seconds without data, the stream ends.
 
     A pipe is made wide: data that a narrow pipe cannot hold piles up in sshd, which copies its
-    buffer each time it grows. That alone would halve the rate at which files arrive.
+    buffer each time it grows. That by itself would halve the rate at which files arrive.
     """
 
     def __init__(self, descriptor: int) -> None:

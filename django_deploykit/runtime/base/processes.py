@@ -40,7 +40,7 @@ def capture(
 ) -> Tuple[int, str, str]:
     """Run a command; return its exit code, its standard output and the end of its standard error.
 
-    ``on_line`` gets each line of both as it is written.
+    ``on_line`` gets each line of both as soon as the command writes it.
     """
     process = subprocess.Popen(
         command.argv,
