@@ -59,7 +59,7 @@ class Voice:
 
 
 def _takes(descriptor: int) -> bool:
-    """Wait until a line can be written; return False if nobody reads any more."""
+    """Wait until a line can be written; return False if the reader is gone or too slow."""
     import select
 
     return bool(select.select([], [descriptor], [], SILENCE)[1])
