@@ -33,7 +33,7 @@ class Display:
         """Start drawing, unless it has started already."""
         if self._live is None:
             self._live = Live(
-                get_renderable=self._draw,
+                get_renderable=lambda: self.drawing(time.monotonic()),
                 console=self._console,
                 refresh_per_second=10,
                 transient=True,
@@ -54,8 +54,8 @@ class Display:
         words = Text.assemble((mark, _STYLES.get(state, "")), text)
         self._console.print(words, soft_wrap=True)  # one line when it is copied
 
-    def _draw(self) -> Text:
-        now = time.monotonic()
+    def drawing(self, now: float) -> Text:
+        """Return the rows as they are at ``now``, in seconds of the monotonic clock."""
         rows, others = fitting(self._board.rows(), max(2, self._console.height - 3))
         longest = max((len(row.host) for row in rows), default=0)
         width = min(longest, _HOST_WIDTH, self._console.width // 3)

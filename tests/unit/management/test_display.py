@@ -49,8 +49,8 @@ def test_times_stand_below_each_other_whatever_the_step() -> None:
 
 
 def drawn(data: Board) -> list[str]:
-    """Return the lines of a drawing of 80 columns, without colours."""
-    return Display(io.StringIO(), data)._draw().plain.splitlines()
+    """Return the lines of a drawing of 80 columns after 12.5 s, without colours."""
+    return Display(io.StringIO(), data).drawing(12.5).plain.splitlines()
 
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:
