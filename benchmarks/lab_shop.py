@@ -145,11 +145,11 @@ class Controller:
 
     def release(self, *words: str) -> Ran:
         """Run ``manage.py release production``."""
-        return self.manage("release", "production", "--noinput", *words)
+        return self.manage("release", "production", *words, "--noinput")
 
     def setup(self) -> None:
         """Make the hosts ready."""
-        self.release("--setup", "--user", "root")
+        self.release("setup", "--user", "root")
         fill_in(*self.hosts)
 
 

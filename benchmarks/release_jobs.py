@@ -180,7 +180,7 @@ def times(run: Run, controller: Controller, prefix: str = "") -> None:
             run.keep(f"{prefix}release beyond boot and check", way, number, beyond)
             seconds = controller.release().seconds
             run.keep(f"{prefix}release of what is live", way, number, seconds)
-            done = controller.release("--rollback")
+            done = controller.release("rollback")
             keep_release(run, f"{prefix}rollback", way, number, done)
             run.keep(f"{prefix}rollback beyond boot", way, number, done.seconds - started)
     controller.start = STARTS["manage.py"]
@@ -215,7 +215,7 @@ def under_load(run: Run, controller: Controller) -> None:
     with Traffic(address, PORT) as traffic:
         for number in range(2 if run.quick else run.switches):
             if number % 2:
-                done = controller.release("--rollback")
+                done = controller.release("rollback")
             else:
                 run.next_change(controller.place)
                 done = controller.release()

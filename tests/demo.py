@@ -46,11 +46,11 @@ def main() -> int:
     rows.append(step(project, "bundle", "bundle"))
     rows.append(release(project, "first release", port))
     print(f"  it answers: {title(port)}")
-    step(project, "", "release", "--exec", "--", "restock")
+    step(project, "", "release", "exec", "--", "restock")
     edit(project)
     rows.append(release(project, "release under load", port, load=True))
     print(f"  it answers: {title(port)}")
-    rows.append(release(project, "rollback under load", port, "--rollback", load=True))
+    rows.append(release(project, "rollback under load", port, "rollback", load=True))
     print(f"  it answers: {title(port)}")
     print()
     print("\n".join(table(rows)))
@@ -77,7 +77,7 @@ def free_port() -> int:
 def clean() -> None:
     """Stop and remove what an earlier demonstration left."""
     if (FOLDER / "shop" / "manage.py").exists():
-        manage(FOLDER / "shop", "release", "--stop", quiet=True)
+        manage(FOLDER / "shop", "release", "stop", quiet=True)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
 
@@ -161,9 +161,9 @@ def finish(project: Path, port: int) -> int:
     watched = sys.stdout.isatty() and not os.environ.get("CI")
     if watched:
         print(f"\nThe shop is live at http://127.0.0.1:{port}/. Stop it with")
-        print(f"  cd {project} && {sys.executable} manage.py release --stop")
+        print(f"  cd {project} && {sys.executable} manage.py release stop")
         return 0
-    manage(project, "release", "--stop", quiet=True)
+    manage(project, "release", "stop", quiet=True)
     print("\nNobody watches, so the site was stopped.")
     return 0
 

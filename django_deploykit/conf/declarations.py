@@ -75,7 +75,7 @@ def sample(declarations: Sequence[Declaration], app: str = "") -> str:
 _HEAD = """# Configuration of {name}. Releases read this file and never write it.
 # Changes take effect when the site's processes restart: with the next release, or at once with
 #   sudo systemctl restart '{unit}-*@*'
-# (in the environment local: manage.py release --stop, then manage.py release).
+# (in the environment local: manage.py release stop, then manage.py release).
 # Fill in the options that have nothing after the =. A commented option shows its default;
 # remove the # to set another value.
 # Environment variables override this file; each option's description ends with its name there."""

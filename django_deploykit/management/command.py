@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from django_deploykit import __version__
+from django_deploykit.management.parser import GroupedParser
 from django_deploykit.project import starting_folder
 
 
@@ -23,6 +26,19 @@ class ProjectCommand(BaseCommand):
         """Keep the command line, then run as Django does."""
         self.argv = argv
         super().run_from_argv(argv)
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> GroupedParser:
+        """Return a parser with Django's options and :meth:`add_options`."""
+        parser = GroupedParser(super().create_parser(prog_name, subcommand, **kwargs))
+        self.add_options(parser)
+        return parser
+
+    def add_options(self, parser: GroupedParser) -> None:
+        """Declare the command's own options, in groups."""
+
+    def get_version(self) -> str:
+        """Return what ``--version`` prints: the version of this package, not Django's."""
+        return f"django-deploykit {__version__}"
 
     @property
     def start(self) -> Path:

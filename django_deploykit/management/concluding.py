@@ -13,9 +13,9 @@ from django_deploykit.runtime.base.errors import LIVE
 from django_deploykit.runtime.deploy.plan import Plan
 
 
-def show_plan(session: Session, plan: Plan) -> int:
-    """Print a plan; return the exit code."""
-    for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
+def show_plan(session: Session, plan: Plan, nothing: str = "") -> int:
+    """Print a plan; return the exit code. ``nothing`` says why a plan has no steps."""
+    for line in plan.lines() or [f"nothing to do: {nothing or f'{plan.release} is live'}"]:
         session.console.print(line)
     session.console.emit({"environment": session.environment.name, "plan": plan.as_json()})
     return LIVE

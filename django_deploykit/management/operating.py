@@ -1,14 +1,17 @@
-"""``manage.py release`` with ``--status``, ``--history``, ``--logs``, ``--exec`` or ``--stop``."""
+"""The actions ``status``, ``history``, ``logs``, ``exec`` and ``stop`` of ``manage.py release``."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.captured import captured
+from django_deploykit.management.concluding import show_plan
 from django_deploykit.management.session import Session, local_site
 from django_deploykit.management.summary import history_line, status_lines
-from django_deploykit.runtime.base.errors import LIVE
+from django_deploykit.runtime.base.errors import LIVE, WRONG_USE
+from django_deploykit.runtime.deploy.plan import Plan, Step
 from django_deploykit.runtime.wire.operating import END, HISTORY, STATUS
 from django_deploykit.runtime.wire.reader import plain
 
@@ -55,6 +58,9 @@ def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:
 
 def run_command(session: Session, words: Sequence[str]) -> int:
     """Run a Django command on the first host; return its exit code."""
+    if session.options.plan:
+        hosts = tuple(host.name for host in session.environment.hosts[:1]) or ("local",)
+        return show_plan(session, one_step("exec", hosts, f"run {shlex.join(words)}"))
     return _attach(session, "exec", "--", *words)
 
 
@@ -66,8 +72,6 @@ def _attach(session: Session, verb: str, *arguments: str) -> int:
         and not (local_site(session.project, environment).root / "current").exists()
     ):
         raise DeployKitError("nothing is live on local", "Release first: manage.py release")
-    if console.as_json and "--follow" in arguments:
-        raise DeployKitError("--json and --follow cannot be combined", "Leave one of them out.")
     with session.opened() as engine:
         first = next(iter(engine.transports.values()))
         if len(engine.transports) > 1:
@@ -86,11 +90,22 @@ def stop(session: Session) -> int:
     if not session.environment.local:
         app = session.project.name
         raise DeployKitError(
-            "--stop is for the environment local",
+            "stop is for the environment local",
             f"On a server: sudo systemctl stop {app}.service {app}.socket",
+            WRONG_USE,
         )
     with session.opened() as engine:
-        ended = engine.transports["local"].call(END).ended
+        local = engine.transports["local"]
+        if session.options.plan:
+            active = [one.process for one in local.call(STATUS).instances if one.active]
+            what = f"stop {', '.join(active)}" if active else ""
+            return show_plan(session, one_step("stop", ("local",), what), "nothing is running")
+        ended = local.call(END).ended
     session.console.print("stopped" if ended else "nothing was running")
     session.console.emit({"environment": "local", "stopped": ended})
     return LIVE
+
+
+def one_step(action: str, hosts: tuple[str, ...], what: str) -> Plan:
+    """Return a plan of one step, or of none if there is nothing to do (an empty ``what``)."""
+    return Plan(action, "", (Step(action, hosts, what),) if what else (), {})

@@ -95,7 +95,7 @@ def expected(session: Session, path: Path, manifest: Manifest) -> dict[str, Expe
     environment, signed = session.environment, bool(fitting_signature(path, manifest))
     if environment.local:
         return {"local": Expected("", time.time(), signed)}
-    setup = f"manage.py release {environment.name} --setup"
+    setup = f"manage.py release {environment.name} setup"
     return {
         host.name: Expected(
             setup, time.time(), signed, site_values(environment, host, session.project.name)

@@ -1,4 +1,4 @@
-"""``manage.py release --rollback``: takes hosts back to a release that is staged on them."""
+"""``manage.py release rollback``: takes hosts back to a release that is staged on them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""``manage.py release ENVIRONMENT --setup``: shows a plan, then makes hosts ready."""
+"""``manage.py release ENVIRONMENT setup``: shows a plan, then makes hosts ready."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from django_deploykit.release.engine import Engine
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.transports.openssh import resolve
-from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED, WRONG_USE
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.deploy.plan import Plan, Step, setup_plan
 from django_deploykit.runtime.deploy.stages import host_problems
@@ -26,15 +26,19 @@ from django_deploykit.runtime.wire.operating import SETUP, SetupResult
 from django_deploykit.runtime.wire.reader import plain
 
 
-def set_up(session: Session, path: Path) -> int:
-    """Show what setup would do on every host, ask, and do it; return the exit code."""
+def set_up(session: Session, build: Callable[[], Path]) -> int:
+    """Show what setup would do on every host, ask, and do it; return the exit code.
+
+    ``build`` returns the bundle that the hosts are made ready for.
+    """
     environment = session.environment
     if environment.local:
         raise DeployKitError(
             "the environment local needs no setup",
             "Name an environment of deploykit.ini that has hosts.",
+            WRONG_USE,
         )
-    with BundleFile(path) as bundle:
+    with BundleFile(build()) as bundle:
         manifest = json.loads(bundle.manifest.dumps())
         sample = bundle.read("sample.ini").decode("utf-8")
     with closing(ssh_transports(session.project, environment.hosts, as_root=True)) as opened:

@@ -134,9 +134,9 @@ def _next(outcome: Outcome, ending: Ending) -> list[str]:
     )
     if outcome.code == LIVE:
         back = any(one and one != outcome.release for one in outcome.before.values())
-        return [f"to go back: {command} --rollback"] if back else []
+        return [f"to go back: {command} rollback"] if back else []
     if outcome.code == HALF_DONE:
-        return [f"see what is where: {command} --status; then run the same command again"]
+        return [f"see what is where: {command} status; then run the same command again"]
     lines = []
     if outcome.migrated:
         serves = any(outcome.live.values())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project.values import Keys, nearest, read_lines, read_section
+from django_deploykit.runtime.base.errors import WRONG_USE
 from django_deploykit.runtime.base.site_options import (
     SITE_OPTIONS,
     OptionValue,
@@ -30,6 +31,8 @@ HOOKS = (
     "after_switch",
     "after_failure",
 )
+# The actions of `manage.py release`: words that stand where an environment may stand.
+ACTION_WORDS = ("rollback", "status", "history", "logs", "setup", "exec", "stop")
 POLICIES = ("back", "stop", "continue")
 _HOST = re.compile(
     r"(?:(?P<user>[A-Za-z_][A-Za-z0-9._-]*)@)?"
@@ -177,11 +180,11 @@ def read_inventory(ini: Ini) -> dict[str, Environment]:
     problems: list[str] = []
     found = {"local": Environment("local")}
     for section, name, options in _sections(ini, "environment"):
-        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
-            found[name] = _environment(name, options, problems)
+        problem = _name_problem(name)
+        if problem:
+            problems.append(f"{_where(options, section)}: {problem}")
         else:
-            where = _where(options, section)
-            problems.append(f"{where}: [environment:NAME] needs a name of letters and digits")
+            found[name] = _environment(name, options, problems)
     for _, name, options in _sections(ini, "host"):
         _override(found, name, options, problems)
     if problems:
@@ -195,6 +198,18 @@ def _sections(ini: Ini, kind: str) -> Iterator[tuple[str, str, Mapping[str, Opti
         first, _, name = section.partition(":")
         if first.strip() == kind:
             yield section, name.strip(), options
+
+
+def _name_problem(name: str) -> str:
+    """Return why an environment cannot have a name, or an empty string."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+        return "[environment:NAME] needs a name of letters and digits"
+    if name in ACTION_WORDS:
+        return (
+            f"[environment:{name}] has the name of an action, so `manage.py release {name}` would "
+            f"be ambiguous; choose another name, such as {name}-site (hosts do not know it)"
+        )
+    return ""
 
 
 def _where(options: Mapping[str, Option], section: str) -> str:
@@ -236,12 +251,12 @@ def _override(
 
 def choose(environments: Mapping[str, Environment], name: str) -> Environment:
     """Return the environment of that name."""
-    if name not in environments:
-        raise DeployKitError(
-            f"there is no environment {name!r}{nearest(name, environments)}",
-            f"deploykit.ini has {', '.join(sorted(environments))}; add [environment:{name}] with its hosts.",
-        )
-    return environments[name]
+    if name in environments:
+        return environments[name]
+    guess = nearest(name, [*environments, *ACTION_WORDS])
+    known = f"deploykit.ini has {', '.join(sorted(environments))}"
+    more = "" if guess else f"; for a new one, add [environment:{name}] with its hosts"
+    raise DeployKitError(f"there is no environment {name!r}{guess}", f"{known}{more}.", WRONG_USE)
 
 
 def narrow(environment: Environment, pattern: str) -> Environment:
@@ -260,7 +275,7 @@ def narrow(environment: Environment, pattern: str) -> Environment:
     if not hosts:
         known = ", ".join(host.name for host in environment.hosts)
         raise DeployKitError(
-            f"no host of {environment.name} matches {pattern!r}", f"Its hosts: {known}"
+            f"no host of {environment.name} matches {pattern!r}", f"Its hosts: {known}", WRONG_USE
         )
     return replace(environment, hosts=hosts)
 

@@ -161,8 +161,8 @@ class _Execution:
         many = len(self.engine.transports) > 1
 
         def command(host: str) -> str:
-            hosts = f"--hosts {host} " if many else ""
-            return f"./manage.py release {policy.name} {hosts}--exec --"
+            hosts = f" --hosts {host}" if many else ""
+            return f"./manage.py release {policy.name} exec{hosts} --"
 
         rollback = self.plan.action == "rollback"
         return Caller(

@@ -78,6 +78,24 @@ def _options(name: str) -> str:
     return table(("option", "meaning"), option_rows(command_parser(name)))
 
 
+def _actions() -> str:
+    """The actions of ``release``, without the options that all of them have."""
+    from django_deploykit.management.actions import ACTIONS
+    from django_deploykit.management.release_parser import ReleaseParser
+
+    parser = command_parser("release")
+    assert isinstance(parser, ReleaseParser)
+    common = frozenset.intersection(*(one.options for one in parser.actions.values()))
+    found = []
+    for name in filter(None, ACTIONS):
+        arguments = parser.actions[name]._get_positional_actions()
+        words = [str(one.metavar) if one.nargs != "?" else f"[{one.metavar}]" for one in arguments]
+        shown = [row for row, _ in option_rows(parser.actions[name])]
+        own = [row for row in shown if row[1] == "-" and row.strip("`").split()[0] not in common]
+        found.append((f"`{' '.join([name, *words])}`", ACTIONS[name].help, ", ".join(own)))
+    return table(("action", "what it does", "its own options"), found)
+
+
 def _ini(section: str) -> str:
     from django_deploykit.checks.options import OPTIONS as CHECK
     from django_deploykit.project import OPTIONS
@@ -171,6 +189,7 @@ def _verb_options(verb: str) -> str:
 
 _KINDS: dict[str, Callable[[str], str]] = {
     "options": _options,
+    "actions": lambda _: _actions(),
     "ini": _ini,
     "checks": _checks,
     "readers": lambda _: _readers(),

@@ -93,8 +93,6 @@ def problem_of(command: Command) -> str:
 def parse(kind: str, words: list[str]) -> None:
     """Let the real parser read a command."""
     if kind == "manage":
-        if "--exec" in words:  # what follows is another command's line
-            words = words[: words.index("--exec")]
         command = load_command_class("django_deploykit", words[0])
         command.create_parser("manage.py", words[0]).parse_args(words[1:])
     elif kind == "verb":

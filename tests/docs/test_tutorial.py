@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     project = tmp_path / "notes"
     python = project / ".venv" / "bin" / "python"
     if python.exists():
-        subprocess.run([python, "manage.py", "release", "--stop"], cwd=project, capture_output=True)
+        subprocess.run([python, "manage.py", "release", "stop"], cwd=project, capture_output=True)
 
 
 def test_tutorial_works_as_written(folder: Path) -> None:

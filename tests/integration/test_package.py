@@ -75,7 +75,7 @@ def on_server(server: Path, *argv: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("start", [("manage.py",), ("-m", "django_deploykit")])
 @pytest.mark.parametrize(
     "argv",
-    [["bundle"], ["release"], ["release", "production"], ["release", "production", "--status"]],
+    [["bundle"], ["release"], ["release", "production"], ["release", "production", "status"]],
 )
 def test_a_command_without_its_extra_says_so_in_one_line(
     argv: list[str], start: tuple[str, ...], server: Path

@@ -32,7 +32,7 @@ def test_releases_and_goes_back_without_a_failed_request(live_shop: Shop) -> Non
         done = shop.release("second", "--json")
         assert done.code == 0, done.err
         assert "Welcome back to the shop" in shop.get()
-        back = shop.run("--rollback", "--noinput", "--json")
+        back = shop.run("rollback", "--noinput", "--json")
         assert back.code == 0, back.err
     assert "Welcome to the shop" in shop.get()
     assert (keeping.failed, closing.failed) == ([], [])
@@ -111,16 +111,16 @@ def test_a_commit_is_bundled_once_and_released_by_name(live_shop: Shop) -> None:
 
 def test_status_history_and_commands_on_the_site(live_shop: Shop) -> None:
     shop = live_shop
-    status = shop.run("--status")
+    status = shop.run("status")
     assert f"{shop.live} is live on 127.0.0.1:{shop.port}" in status.out
-    assert shop.run("--status", "--json").data["hosts"]["local"]["live"] == shop.live
-    records = shop.run("--history", "--json").data["hosts"]["local"]
+    assert shop.run("status", "--json").data["hosts"]["local"]["live"] == shop.live
+    records = shop.run("history", "--json").data["hosts"]["local"]
     assert [one["result"] for one in records] == ["done", "live"]
-    assert shop.live in shop.run("--history").out
-    done = shop.run("--exec", "--", "restock")
+    assert shop.live in shop.run("history").out
+    done = shop.run("exec", "--", "restock")
     assert done.code == 0, done.err
     assert "Nothing on the shelves" not in shop.get()
-    failing = shop.run("--exec", "--", "no_such_command")
+    failing = shop.run("exec", "--", "no_such_command")
     assert failing.code == 1
     assert "no_such_command" in failing.err
 
@@ -130,13 +130,13 @@ def test_status_names_what_was_changed_by_hand(live_shop: Shop) -> None:
     text = path.read_text(encoding="utf-8")
     path.unlink()
     path.write_text(text + "# quick fix\n", encoding="utf-8")
-    assert "drift: app/shop/views.py was changed by hand" in live_shop.run("--status").out
+    assert "drift: app/shop/views.py was changed by hand" in live_shop.run("status").out
 
 
 def test_logs_follow_what_the_site_writes(live_shop: Shop) -> None:
     shop = live_shop
-    assert "Listening at" in shop.run("--logs").out
-    process = shop.begin("--logs", "-f")
+    assert "Listening at" in shop.run("logs").out
+    process = shop.begin("logs", "-f")
     try:
         assert process.stdout is not None
         assert process.stdout.readline()
@@ -150,15 +150,15 @@ def test_logs_follow_what_the_site_writes(live_shop: Shop) -> None:
 
 
 def test_stop_ends_the_site_and_a_release_brings_it_back(live_shop: Shop) -> None:
-    assert live_shop.run("--stop").out.strip() == "stopped"
+    assert live_shop.run("stop").out.strip() == "stopped"
     assert not live_shop.answers()
-    assert "nothing was running" in live_shop.run("--stop").out
+    assert "nothing was running" in live_shop.run("stop").out
     done = live_shop.release("first")
     assert done.code == 0, done.err
     assert live_shop.answers()
 
 
-@pytest.mark.parametrize("words", [["--rollback"], ["--rollback", "20261123T041500-0000000"]])
+@pytest.mark.parametrize("words", [["rollback"], ["rollback", "20261123T041500-0000000"]])
 def test_a_rollback_to_nowhere_is_refused(live_shop: Shop, words: list[str]) -> None:
     done = live_shop.run(*words)
     assert done.code == 1
@@ -167,7 +167,7 @@ def test_a_rollback_to_nowhere_is_refused(live_shop: Shop, words: list[str]) -> 
 
 
 def test_a_rollback_where_nothing_was_released_is_refused(shop: Shop) -> None:
-    done = shop.run("--rollback")
+    done = shop.run("rollback")
     assert done.code == 1
     assert "nothing is live there" in done.err
     assert not shop.root.exists()

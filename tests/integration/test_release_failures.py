@@ -54,7 +54,7 @@ def test_a_release_that_is_sick_only_when_served_is_taken_back(
     assert (visitors.failed, shop.live) == ([], first)
     assert "Welcome to the shop" in shop.get()
     assert shop.records()[-1]["result"] == "failed"
-    status = shop.run("--status").out
+    status = shop.run("status").out
     assert f"web of {first} runs" in status
     assert "does not run" not in status
 
@@ -66,7 +66,7 @@ def test_a_first_release_that_fails_leaves_nothing_running_and_nobody_listening(
     assert not shop.live
     with socket.socket() as sock:
         assert sock.connect_ex(("127.0.0.1", shop.port)) == errno.ECONNREFUSED
-    assert shop.run("--stop").out.strip() == "nothing was running"
+    assert shop.run("stop").out.strip() == "nothing was running"
 
 
 def test_a_taken_port_is_named(shop: Shop) -> None:

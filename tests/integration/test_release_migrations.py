@@ -24,7 +24,7 @@ def test_migrations_run_once_before_the_switch_after_they_were_shown(live_shop: 
     actions = [(one["action"], one["release"]) for one in shop.records()[-2:]]
     assert actions == [("migrate", shop.live), ("release", shop.live)]
     # What was added does not disturb older code: going back needs nothing.
-    back = shop.run("--rollback")
+    back = shop.run("rollback")
     assert back.code == 0, back.err
     assert shop.live == first
     again = shop.release("kind")
@@ -50,14 +50,14 @@ def test_breaking_migrations_need_a_yes_and_stand_in_a_rollbacks_way(live_shop: 
     assert done.code == 0, done.err
     assert "Welcome back to the shop" in shop.get()
     second = shop.live
-    back = shop.run("--rollback")
+    back = shop.run("rollback")
     assert back.code == 1
-    command = "--exec -- migrate --database default shop 0001_initial"
+    command = "exec -- migrate --database default shop 0001_initial"
     assert f"./manage.py release local {command}" in back.err
     assert shop.live == second
     reverse = shop.run(*command.split())
     assert reverse.code == 0, reverse.err
-    back = shop.run("--rollback")
+    back = shop.run("rollback")
     assert back.code == 0, back.err
     assert shop.live == first
     assert "Welcome to the shop" in shop.get()
@@ -92,7 +92,7 @@ def test_an_install_by_hand_refuses_what_a_release_refuses(live_shop: Shop) -> N
     assert "nothing was switched: applied migrations break the older release" in refused.stdout
     assert "deploykit exec -- migrate --database default shop 0001_initial" in refused.stdout
     assert shop.live == release_id(shop.workshop.bundle("bad"))
-    reverse = shop.run("--exec", "--", "migrate", "shop", "0001_initial")
+    reverse = shop.run("exec", "--", "migrate", "shop", "0001_initial")
     assert reverse.code == 0, reverse.err
     done = install("first")
     assert done.returncode == 0, done.stdout

@@ -40,7 +40,7 @@ def test_a_terminal_shows_the_release_and_keeps_its_end(live_shop: Shop) -> None
     end = shown.index(f"{release} is live on local")
     assert shown[end + 2].split()[:3] == ["local", release, before]
     assert any(f"http://127.0.0.1:{live_shop.port}/" in line for line in shown[end:])
-    assert shown[-1] == "  to go back: manage.py release --rollback"
+    assert shown[-1] == "  to go back: manage.py release rollback"
     assert not any("verify" in line for line in shown)  # nothing of the drawing is left
     assert max(len(line) for line in shown) < 80
 
@@ -113,20 +113,27 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_done(
     assert len(live_shop.records()) == before
 
 
+def with_json(line: str) -> list[str]:
+    """Return a command line with ``--json`` behind its action."""
+    words = line.split()
+    place = 0 if line.startswith("-") else 1
+    return [*words[:place], "--json", *words[place:]]
+
+
 def test_machines_get_exactly_one_object_of_every_action(live_shop: Shop) -> None:
     for words, code in (
         ("--plan --bundle away.pyz", 1),
-        ("--status", 0),
-        ("--history", 0),
-        ("--rollback", 1),
-        ("--logs --lines 3", 0),
-        ("--logs --follow", 1),
-        ("--setup --bundle away.pyz", 1),
-        ("--exec -- showmigrations shop", 0),
-        ("--exec -- no-such-command", 1),
+        ("status", 0),
+        ("history", 0),
+        ("rollback", 1),
+        ("logs --lines 3", 0),
+        ("logs --follow", 2),
+        ("setup --bundle away.pyz", 2),
+        ("exec -- showmigrations shop", 0),
+        ("exec -- no-such-command", 1),
         ("--rev away", 1),
     ):
-        done = live_shop.run("--json", *words.split())
+        done = live_shop.run(*with_json(words))
         data = json.loads(done.out)  # one object, nothing before or after it
         assert done.code == code, (words, done.err)
         if "error" in data:

@@ -108,7 +108,7 @@ def pass_through(
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/", timeout=20) as page:
             assert b"csrfmiddlewaretoken" in page.read()
     finally:
-        manage(project, "release", "--stop", python=python, **state)
+        manage(project, "release", "stop", python=python, **state)
 
 
 def test_ten_changed_lines_are_enough(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class Controller:
     def setup(self, *words: str) -> Done:
         """Set the hosts up as root, with the bundle ``one`` unless another is named."""
         bundle = () if "--bundle" in words else ("--bundle", str(self.bundles.one))
-        return self.run("--setup", "--user", "root", "--noinput", "--json", *bundle, *words)
+        return self.run("setup", "--user", "root", "--noinput", "--json", *bundle, *words)
 
     def release(self, name: str, *words: str, **env: str) -> Done:
         """Release a bundle by its name."""

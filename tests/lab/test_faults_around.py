@@ -196,6 +196,6 @@ def test_an_older_commit(controller: Controller, host: Host) -> None:
     message = refused.data["error"]["message"]
     assert "break the older release" in message
     assert live(host) == controller.id("narrow")
-    (command,) = [line for line in message.splitlines() if "--exec --" in line]
-    controller.run("--exec", "--", *command.partition("--exec -- ")[2].split()).well()
+    (command,) = [line for line in message.splitlines() if "exec --" in line]
+    controller.run("exec", "--", *command.partition("exec -- ")[2].split()).well()
     completes(controller, host, "one")

@@ -65,7 +65,7 @@ def broken(host: Host) -> Iterator[None]:
 
 def running(controller: Controller) -> dict[str, set[str]]:
     """Return the processes that run, by address."""
-    rows = controller.run("--status", "--json").well().data["hosts"]
+    rows = controller.run("status", "--json").well().data["hosts"]
     return {
         host.address: {one["process"] for one in facts_of(rows, host)["instances"] if one["active"]}
         for host in controller.hosts
@@ -86,7 +86,7 @@ def test_hosts_switch_in_batches_and_hooks_get_the_facts(
     write(controller, f"batch = 2\n{hooks}")
     controller.release("two").well()
     assert [live(host) for host in hosts[:2]] == [controller.id("two")] * 2
-    rows = controller.run("--history", "--json").well().data["hosts"]
+    rows = controller.run("history", "--json").well().data["hosts"]
     ends = [facts_of(rows, host)[-1] for host in hosts]
     assert {one["release"] for one in ends} == {controller.id("two")}
     starts = [one["time"] - one["seconds"] for one in ends]

@@ -50,7 +50,7 @@ def load(host: Host) -> Iterator[Load]:
 
 def acts(controller: Controller) -> list[tuple[str, str, str]]:
     """Return action, release and result of what the journal holds, the oldest first."""
-    (records,) = controller.run("--history", "--json").well().data["hosts"].values()
+    (records,) = controller.run("history", "--json").well().data["hosts"].values()
     return [(row["action"], row["release"], row["result"]) for row in records]
 
 
@@ -58,7 +58,7 @@ def test_refuses_a_host_that_was_not_set_up(bare: Controller) -> None:
     done = bare.release("one")
     assert done.code == 1
     assert "does not let deploy in" in done.data["error"]["message"]
-    assert "--setup" in done.data["error"]["hint"]
+    assert "On a new host, setup makes" in done.data["error"]["hint"]
     done = bare.release("one", "--user", "root")
     assert done.code == 1
     assert "is not set up" in done.data["error"]["message"]
@@ -77,14 +77,14 @@ def test_setup_shows_its_plan_and_changes_nothing(bare: Controller) -> None:
 
 
 def test_setup_asks_nobody_without_a_terminal(bare: Controller) -> None:
-    done = bare.run("--setup", "--user", "root", "--bundle", str(bare.bundles.one))
+    done = bare.run("setup", "--user", "root", "--bundle", str(bare.bundles.one))
     assert done.code == 1
     assert "--noinput" in done.err
     assert bare.hosts[0].try_run("test -e /srv/shop").returncode == 1
 
 
 def test_setup_asks_on_a_terminal(bare: Controller) -> None:
-    words = ("--setup", "--user", "root", "--bundle", str(bare.bundles.one))
+    words = ("setup", "--user", "root", "--bundle", str(bare.bundles.one))
     code, screen = bare.on_terminal(*words, typed="n\n", after="[y/N]")
     assert code == 1
     assert screen.index("create the account deploy") < screen.index("[y/N]")
@@ -146,7 +146,7 @@ def test_releases_a_change_while_requests_flow(
 def test_rolls_back_while_requests_flow(
     controller: Controller, host: Host, two_after_one: None, load: Load
 ) -> None:
-    controller.run("--rollback", "--json").well()
+    controller.run("rollback", "--json").well()
     assert live(host) == controller.id("one")
     assert acts(controller)[-1] == ("rollback", controller.id("one"), "live")
 
@@ -157,7 +157,7 @@ def test_rolls_back_with_a_changed_list_of_hosts(
     host.run("cp -p /etc/shop/shop.ini /root/shop.ini")
     try:
         host.run("sed -i 's/, localhost$//; s/shop.example/www.example/' /etc/shop/shop.ini")
-        controller.run("--rollback", "--json").well()
+        controller.run("rollback", "--json").well()
         assert live(host) == controller.id("one")
     finally:
         host.run("mv /root/shop.ini /etc/shop/shop.ini")
@@ -177,7 +177,7 @@ def test_a_sick_release_is_taken_back_while_requests_flow(
 def test_status_names_what_runs_and_what_drifted(
     controller: Controller, host: Host, one: None
 ) -> None:
-    (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+    (row,) = controller.run("status", "--json").well().data["hosts"].values()
     assert row["live"] == controller.id("one")
     running = {(one["process"], one["release"]) for one in row["instances"] if one["active"]}
     assert running == {("web", controller.id("one")), ("worker", controller.id("one"))}
@@ -186,7 +186,7 @@ def test_status_names_what_runs_and_what_drifted(
     unit = "/etc/systemd/system/shop-web@.service"
     host.run(f"cp -p {unit} /root/unit && sed -i 's/^Restart=.*/Restart=no/' {unit}")
     try:
-        (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+        (row,) = controller.run("status", "--json").well().data["hosts"].values()
         assert row["drift"] == ["shop-web@.service"]
         refused = controller.release("two")
         assert refused.code == 1
@@ -196,8 +196,8 @@ def test_status_names_what_runs_and_what_drifted(
 
 
 def test_logs_of_a_process(controller: Controller) -> None:
-    assert "on the shelves" in controller.run("--logs", "--process", "worker").well().out
-    shown = controller.run("--logs", "--json").well().data
+    assert "on the shelves" in controller.run("logs", "--process", "worker").well().out
+    shown = controller.run("logs", "--json").well().data
     assert shown["code"] == 0
     assert "gunicorn" in shown["output"]
 
@@ -214,14 +214,14 @@ def test_commands_run_as_the_site_in_its_sandbox(controller: Controller, host: H
         "Path(settings.MEDIA_ROOT).mkdir(exist_ok=True); Path(settings.MEDIA_ROOT, 'x').touch()\n"
         "print(pwd.getpwuid(os.getuid()).pw_name, settings.ALLOWED_HOSTS[0], os.access('/home', os.R_OK))"
     )
-    done = controller.run("--exec", "--", "shell", "-v0", "-c", code).well()
+    done = controller.run("exec", "--", "shell", "-v0", "-c", code).well()
     assert done.out.split() == ["shop", "shop.example.com", "False"]
     assert host.run("stat -c %U /var/lib/shop/media/x") == "shop\n"
 
 
 def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
-    assert controller.run("--exec", "--", "nothing").code == 1
-    ended = controller.run("--json", "--exec", "--", "shell", "-v0", "-c", "raise SystemExit(7)")
+    assert controller.run("exec", "--", "nothing").code == 1
+    ended = controller.run("exec", "--json", "--", "shell", "-v0", "-c", "raise SystemExit(7)")
     assert ended.code == 7
     assert ended.data["code"] == 7
 
@@ -229,7 +229,7 @@ def test_a_command_s_exit_code_comes_back(controller: Controller) -> None:
 def test_a_command_on_a_terminal_talks_to_it(controller: Controller) -> None:
     code = "import os, sys; print(os.isatty(0), input('Word? ')[::-1]); sys.exit(9)"
     ended, screen = controller.on_terminal(
-        "--exec", "--", "shell", "-v0", "-c", code, typed="stressed\n", after="Word? "
+        "exec", "--", "shell", "-v0", "-c", code, typed="stressed\n", after="Word? "
     )
     assert ended == 9, screen
     assert "True desserts" in screen
@@ -260,7 +260,7 @@ def test_serves_the_live_release_after_a_power_cut(controller: Controller, host:
     host.cut()
     host.boot()
     assert serves(host) == before
-    (row,) = controller.run("--status", "--json").well().data["hosts"].values()
+    (row,) = controller.run("status", "--json").well().data["hosts"].values()
     assert {one["process"] for one in row["instances"] if one["active"]} == {"web", "worker"}
 
 
@@ -285,11 +285,11 @@ def test_rollback_refuses_where_migrations_forbid_it(
 ) -> None:
     before = current(host)
     assert controller.release("narrow").well().data["migrated"]
-    refused = controller.run("--rollback", "--json")
+    refused = controller.run("rollback", "--json")
     assert refused.code == 1
     message = refused.data["error"]["message"]
     assert live(host) == controller.id("narrow")
-    (command,) = [line for line in message.splitlines() if "--exec --" in line]
-    controller.run("--exec", "--", *command.partition("--exec -- ")[2].split()).well()
-    controller.run("--rollback", "--json").well()
+    (command,) = [line for line in message.splitlines() if "exec --" in line]
+    controller.run("exec", "--", *command.partition("exec -- ")[2].split()).well()
+    controller.run("rollback", "--json").well()
     assert live(host) == before

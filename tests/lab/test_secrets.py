@@ -97,12 +97,12 @@ def test_nothing_secret_is_said_or_left_anywhere(
     said(controller.release("two").well())
     assert said(controller.release("sick")).code == 4
     for words in (
-        ("--status", "--json"),
-        ("--history", "--json"),
-        ("--logs",),
-        ("--exec", "--", "check"),
-        ("--exec", "--", "diffsettings", "--all"),
-        ("--rollback", "--json"),
+        ("status", "--json"),
+        ("history", "--json"),
+        ("logs",),
+        ("exec", "--", "check"),
+        ("exec", "--", "diffsettings", "--all"),
+        ("rollback", "--json"),
     ):
         if "diffsettings" not in words:  # that one is asked to show them
             said(controller.run(*words).well())
@@ -118,8 +118,8 @@ def test_settings_that_fail_name_the_option_and_not_its_value(
         replace_option(host, "url", f"postgres://shop:{PASSWORD}@db.example.com:80a/shop")
         replace_option(host, "secret_key", PASSWORD)  # too short for a key
         done = said(controller.release("two"))
-        said(controller.run("--exec", "--", "check"))
-        said(controller.run("--status", "--json"))
+        said(controller.run("exec", "--", "check"))
+        said(controller.run("status", "--json"))
     finally:
         replace_option(host, "url", "")
         replace_option(host, "secret_key", KEY)
@@ -166,7 +166,7 @@ def test_the_sandbox_scores_two_or_better_and_the_site_works(
     style = re.search(r'href="(/static/[^"]+\.css)"', page)
     assert style is not None, page
     assert "{" in get(host, style[1])
-    controller.run("--exec", "--", "restock").well()  # asks the database, as the site's user
+    controller.run("exec", "--", "restock").well()  # asks the database, as the site's user
     files = host.run("find /var/lib/shop/ -name '*.sqlite3' -printf '%u\\n'").split()
     assert files
     assert set(files) == {"shop"}

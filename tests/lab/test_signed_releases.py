@@ -121,7 +121,7 @@ def test_a_signed_bundle_goes_live_and_back(
     host = signed
     release(controller, copy(controller, "two", keys / "ann")).well()
     assert live(host) == controller.id("two")
-    controller.run("--rollback", "--json").well()
+    controller.run("rollback", "--json").well()
     assert live(host) == controller.id("one")
 
 
@@ -181,11 +181,11 @@ def test_a_key_that_is_taken_out_starts_nothing_and_stops_nothing(
     host = signed
     release(controller, copy(controller, "two", keys / "ann")).well()
     allow(host, keys, "bob")
-    done = controller.run("--rollback", "--json")
+    done = controller.run("rollback", "--json")
     assert done.code == 4
     assert "does not allow the signer" in str(done.data)
     assert live(host) == controller.id("two")
-    controller.run("--exec", "--", "check").well()  # what runs may be used
+    controller.run("exec", "--", "check").well()  # what runs may be used
     host.reboot()
     host.run(f"curl -sf --retry 30 --retry-all-errors http://{host.address}:{PORT}/up")
     assert live(host) == controller.id("two")

@@ -101,10 +101,10 @@ def test_styles_of_pages_loaded_before_stay_there_on_both_ways(
     text = report.read_text()
     for part in (host.address, controller.id("two"), "switch", "ms", "<svg"):
         assert part in text
-    controller.run("--rollback", "--json").well()
+    controller.run("rollback", "--json").well()
     assert style(ask(host, "/")[1]) == old
     well(ask(host, new), "letter-spacing")
-    row = facts_of(controller.run("--status", "--json").well().data["hosts"], host)
+    row = facts_of(controller.run("status", "--json").well().data["hosts"], host)
     assert row["changed"] == []
 
 
@@ -182,7 +182,7 @@ def fronted(host: Host, controller: Controller) -> None:
 
 
 def test_the_log_is_followed_until_ctrl_c(controller: Controller, host: Host) -> None:
-    process = controller.start("--logs", "--follow")
+    process = controller.start("logs", "--follow")
     assert process.stdout is not None
     lines: list[str] = []
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")))  # type: ignore[union-attr]

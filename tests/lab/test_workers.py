@@ -193,7 +193,7 @@ def first(controller: Controller, bundles: dict[str, Path], database: Postgres) 
         text = f"[database]\nurl = {database.url}\n"
         host.run(f"cat > {DATABASE}; chmod 600 {DATABASE}", data=text)
     done = release(controller, bundles["lean"]).well()
-    return First(done.data, controller.run("--history", "--json").well().data["hosts"])
+    return First(done.data, controller.run("history", "--json").well().data["hosts"])
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def files_of(host: Host) -> dict[str, str]:
 def queue(controller: Controller, host: Host, *names: str) -> None:
     """Put things to pack into a host's queue, as the site does."""
     task = f"from shop.tasks import pack; [pack.delay(name) for name in {names}]"
-    controller.run("--hosts", host.address, "--exec", "--", "shell", "-v0", "-c", task).well()
+    controller.run("exec", "--hosts", host.address, "--", "shell", "-v0", "-c", task).well()
 
 
 def packed(host: Host) -> list[str]:
@@ -411,4 +411,4 @@ def test_a_line_less_in_the_procfile_is_a_unit_less_once_no_release_can_come_bac
     assert running(host) == processes
     del files["shop-mailer@.service"]
     assert files_of(host) == files
-    controller.run("--rollback", "--plan", "--json").well()
+    controller.run("rollback", "--plan", "--json").well()

@@ -91,7 +91,7 @@ def test_deploy_check_can_be_called_from_python(project: Path) -> None:
     assert finding["path"] == "deploykit.ini"
 
 
-@pytest.mark.parametrize("words", [["deploy_check"], ["release", "production", "--status"]])
+@pytest.mark.parametrize("words", [["deploy_check"], ["release", "production", "status"]])
 def test_a_command_reads_deploykit_ini_once(words: list[str], tmp_path: Path) -> None:
     hook = "lambda event, words: event == 'open' and print('open', words[0], file=sys.stderr)"
     (tmp_path / "manage.py").write_text(

@@ -108,7 +108,7 @@ def runs_as_root(subject: Subject) -> Iterator[Finding]:
     if os.getuid() == 0 and not subject.local:
         yield Finding(
             "the site runs as root",
-            "Let manage.py release --setup create its units, or run it as a user of its own.",
+            "Let `manage.py release ENVIRONMENT setup` create its units, or run it as a user of its own.",
         )
 
 

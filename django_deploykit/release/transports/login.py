@@ -192,7 +192,7 @@ class Login(Connection):  # type: ignore[misc]
             hint = "".join(f"Unlock it: ssh-add {path}\n" for path in identities.locked)
             return DeployKitError(
                 f"it does not let {destination.user} in; tried: {tried}",
-                f"{hint}Try by hand: {by_hand}. On a new host --setup makes the deploy user; "
+                f"{hint}Try by hand: {by_hand}. On a new host, setup makes the deploy user; "
                 "it connects as somebody else with --user.",
             )
         if "host key" in said.lower():  # what ssh says about a jump host that it refuses

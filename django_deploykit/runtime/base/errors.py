@@ -7,7 +7,7 @@ from typing import Sequence
 # Exit codes of every command, of ``manage.py release`` as well as of host verbs.
 LIVE = 0
 REFUSED = 1
-UNCHECKED = 2
+WRONG_USE = 2  # a wrong command line; deploy_check: it could not check
 LOCKED = 3
 TAKEN_BACK = 4
 HALF_DONE = 5

@@ -98,11 +98,11 @@ def load_site(root: Path) -> Site:
     except FileNotFoundError:
         raise DeployKitError(
             f"{path} is missing: this host is not set up for the project",
-            "Run `manage.py release ENVIRONMENT --setup` once, or `sudo ./BUNDLE deploykit setup` here;"
+            "Run `manage.py release ENVIRONMENT setup` once, or `sudo ./BUNDLE deploykit setup` here;"
             " for the environment local, `manage.py release` does it.",
         ) from None
     except (ValueError, RecursionError) as error:
-        raise DeployKitError(f"{path} is damaged: {error}", "Run --setup again.") from None
+        raise DeployKitError(f"{path} is damaged: {error}", "Run setup again.") from None
 
 
 def live_release(site: Site) -> Optional[str]:

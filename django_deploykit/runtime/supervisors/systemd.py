@@ -111,7 +111,7 @@ class SystemdSupervisor:
         if done.returncode:
             raise DeployKitError(
                 f"the configuration's option names cannot be read: {done.stderr.strip()}",
-                "Run --setup again.",
+                "Run setup again.",
             )
         return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
@@ -133,7 +133,7 @@ class SystemdSupervisor:
             names = ", ".join(template_name(self.site.app, name) for name in unknown)
             raise ProcessError(
                 f"this host has no {names}",
-                "The Procfile has changed: run --setup, then release again.",
+                "The Procfile has changed: run setup, then release again.",
             )
 
     def _validate_up(self, release: str, processes: Sequence[str]) -> None:
@@ -163,11 +163,11 @@ class SystemdSupervisor:
         if done.returncode == _UNSIGNED:
             raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
         if done.returncode == _REFUSED:
-            raise DeployKitError(done.stderr.strip(), "Run --setup again.")
+            raise DeployKitError(done.stderr.strip(), "Run setup again.")
         if done.returncode and done.stderr.startswith("sudo:"):
             raise DeployKitError(
                 f"this user may not manage {self.site.app} here: {done.stderr.strip()}",
-                "Connect as the deploy user that --setup made, or run --setup again.",
+                "Connect as the deploy user that setup made, or run setup again.",
             )
         return done
 

@@ -40,7 +40,7 @@ def test_other_options_are_comments_with_their_defaults() -> None:
 def test_the_head_says_how_a_change_takes_effect() -> None:
     head = written(project().declarations, "shop").split("\n\n")[0]
     assert "sudo systemctl restart 'shop-*@*'" in head
-    assert "manage.py release --stop, then manage.py release" in head
+    assert "manage.py release stop, then manage.py release" in head
     assert all(line.startswith("# ") and len(line) < 100 for line in head.splitlines())
 
 

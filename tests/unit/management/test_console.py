@@ -258,7 +258,7 @@ def test_the_display_is_gone_when_an_unexpected_error_ends_the_command() -> None
 
 def test_commands_stay_whole_where_prose_is_broken() -> None:
     command = (
-        "  - ./manage.py release production --exec -- migrate --database default shop 0001_initial"
+        "  - ./manage.py release production exec -- migrate --database default shop 0001_initial"
     )
     text = wrapped(f"error: nothing was changed and this is long\n{command}", 30)
     assert text.splitlines()[-1] == command

@@ -47,7 +47,7 @@ def test_refusals_name_the_command_that_sets_hosts_up(tmp_path: Path) -> None:
     host = Host(name="web1")
     session = MemorySession(tmp_path, host)
     host.setup = False
-    with pytest.raises(Problems, match=r"run `manage\.py release production --setup` once"):
+    with pytest.raises(Problems, match=r"run `manage\.py release production setup` once"):
         release(session, shop_bundle(tmp_path))
 
 

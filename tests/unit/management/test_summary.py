@@ -40,7 +40,7 @@ def test_a_release_says_where_what_how_much_how_long_and_the_way_back() -> None:
         "  sent 3.0 KiB; the bundle has 1.0 MiB",
         "  migrated web1: default",
         "  took 4.2 s (most of it: check 1.2, send 0.5)",
-        "  to go back: manage.py release production --rollback",
+        "  to go back: manage.py release production rollback",
     ]
 
 
@@ -103,7 +103,7 @@ def test_half_done_says_what_is_unknown_and_what_to_do() -> None:
     lines = words(outcome, Ending("production", 2.0))
     assert lines[0] == f"{NEW} failed and was not wholly taken back"
     assert lines[3].split() == ["web2", "unknown", OLD]
-    assert "release production --status" in lines[-1]
+    assert "release production status" in lines[-1]
 
 
 def test_what_is_said_of_many_hosts_stays_on_a_line() -> None:

@@ -10,6 +10,7 @@ import pytest
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project.inventory import (
+    ACTION_WORDS,
     Environment,
     as_user,
     choose,
@@ -101,6 +102,21 @@ def test_hosts_are_selected_and_get_another_user(tmp_path: Path) -> None:
         narrow(environment, "z")
     with pytest.raises(DeployKitError, match="'prodution'; did you mean 'production'"):
         choose({"production": environment}, "prodution")
+
+
+@pytest.mark.parametrize("word", ACTION_WORDS)
+def test_the_name_of_an_action_is_refused_with_another_name(tmp_path: Path, word: str) -> None:
+    with pytest.raises(Problems) as caught:
+        read(tmp_path, f"[environment:{word}]\nhosts = web1\n")
+    (problem,) = caught.value.problems
+    assert problem.endswith(
+        f"deploykit.ini:2: [environment:{word}] has the name of an action, so `manage.py release "
+        f"{word}` would be ambiguous; choose another name, such as {word}-site (hosts do not know it)"
+    )
+    assert set(read(tmp_path, f"[environment:{word}-site]\nhosts = web1\n")) == {
+        "local",
+        f"{word}-site",
+    }
 
 
 def test_all_mistakes_are_reported_with_their_lines(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def engine_for(
 
 
 def plan_of(facts: Mapping[str, HostFacts], choices: Choices = PLAIN) -> Plan:
-    expected = {host: Expected("manage.py release production --setup", 0.0) for host in facts}
+    expected = {host: Expected("manage.py release production setup", 0.0) for host in facts}
     return release_plan(new_manifest(), facts, choices, expected)
 
 

@@ -46,7 +46,7 @@ def test_older_code_is_refused_where_a_migration_broke_it_and_told_the_way_back(
         release(engine_for(host))
     assert host.live == OLD
     assert "nothing was switched" in caught.value.message
-    assert "production --exec -- migrate --database default shop 0002_note" in caught.value.message
+    assert "production exec -- migrate --database default shop 0002_note" in caught.value.message
 
 
 @pytest.mark.parametrize(

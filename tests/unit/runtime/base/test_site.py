@@ -41,7 +41,7 @@ def test_keys_of_later_versions_are_ignored(tmp_path: Path) -> None:
 def test_a_missing_site_says_how_to_set_it_up(tmp_path: Path) -> None:
     with pytest.raises(DeployKitError, match="not set up") as caught:
         load_site(tmp_path)
-    assert "--setup" in caught.value.hint
+    assert "manage.py release ENVIRONMENT setup" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from tests.unit.release.engines import HOOKS, PLAIN
 from tests.unit.release.fakes import LAYERS, NEW, OLD, Host, new_manifest
 
 ALL = frozenset(layer.sha256 for layer in LAYERS)
-SETUP = "manage.py release production --setup"
+SETUP = "manage.py release production setup"
 
 
 def facts(host: str = "web1", **changes: Any) -> dict[str, HostFacts]:

@@ -54,7 +54,7 @@ class Memory:
 
 
 def caller(**changes: Any) -> Caller:
-    command = "./manage.py release production --exec --"
+    command = "./manage.py release production exec --"
     return Caller(**{"refused": "Split it.", "command": lambda _: command, "note": str, **changes})
 
 
@@ -137,7 +137,7 @@ def refuse(row: dict[str, Any], breaks: dict[str, bool]) -> None:
 def test_an_older_release_is_refused_with_the_commands_that_reverse_its_migrations() -> None:
     with pytest.raises(Problems) as caught:
         refuse({"unknown": ["shop.0002_x"], "back": {"shop": "0001_initial"}}, {})
-    command = "./manage.py release production --exec -- migrate --database default shop"
+    command = "./manage.py release production exec -- migrate --database default shop"
     assert caught.value.problems == (f"{command} 0001_initial",)
 
 

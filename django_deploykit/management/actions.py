@@ -1,0 +1,215 @@
+"""The actions of ``manage.py release``: for each word its help, its options and what it runs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django_deploykit.errors import DeployKitError
+from django_deploykit.management.parser import GroupedParser
+from django_deploykit.runtime.base.errors import WRONG_USE
+from django_deploykit.runtime.base.names import valid_release_id
+
+if TYPE_CHECKING:
+    from django_deploykit.management.session import Session
+
+LIVE = ""  # no word: put a commit live
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a word after the environment does.
+
+    ``group`` is its place in the help. ``add`` declares its own options; ``run`` gets all options
+    by name and returns the exit code. An action that ``changes`` something has ``--plan``.
+    """
+
+    group: str
+    help: str
+    add: Callable[[GroupedParser], None]
+    run: Callable[[Session, Mapping[str, Any]], int]
+    changes: bool = False
+
+    def add_options(self, parser: GroupedParser) -> None:
+        """Declare the action's options, and those of every action."""
+        self.add(parser)
+        hosts = parser.add_argument_group("hosts")
+        hosts.add_argument(
+            "--hosts", default="", metavar="PATTERN", help="only these hosts: web*,db1"
+        )
+        hosts.add_argument("--user", default="", help="connect as this user")
+        if self.changes:
+            change = parser.add_argument_group("before anything changes")
+            change.add_argument(
+                "--plan", action="store_true", help="show what would be done; changes nothing"
+            )
+            change.add_argument("--noinput", "--no-input", action="store_true", help="never ask")
+        output = parser.add_argument_group("output")
+        output.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_source(parser: GroupedParser) -> None:
+    what = parser.add_argument_group("what to release")
+    what.add_argument("--rev", default="", help="release this commit; default: HEAD")
+    what.add_argument("--bundle", type=Path, metavar="FILE", help="release this bundle")
+    what.add_argument(
+        "--fresh", action="store_true", help="build again, and collect static files again"
+    )
+
+
+def _add_switch(parser: GroupedParser) -> None:
+    """Declare the options of the actions that put another release live."""
+    how = parser.add_argument_group("how to release")
+    how.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
+    )
+    how.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
+
+
+def _add_live(parser: GroupedParser) -> None:
+    parser.add_argument(
+        "environment", nargs="?", default="local", help="of deploykit.ini; default: local"
+    )
+    _add_source(parser)
+    _add_switch(parser)
+
+
+def _add_rollback(parser: GroupedParser) -> None:
+    parser.add_argument(
+        "id",
+        nargs="?",
+        default="",
+        type=_release_id,
+        metavar="ID",
+        help="default: the last good release",
+    )
+    _add_switch(parser)
+
+
+def _release_id(text: str) -> str:
+    if text and not valid_release_id(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a release id, such as 20261123T041500-ab12cd3;"
+            " an environment comes before the action"
+        )
+    return text
+
+
+def _add_logs(parser: GroupedParser) -> None:
+    which = parser.add_argument_group("which lines")
+    which.add_argument("--process", default="web", help="of the Procfile; default: web")
+    which.add_argument("--lines", type=_count, default=50, help="how many; default: 50")
+    which.add_argument("--follow", "-f", action="store_true", help="print new lines as they come")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines, 1 to 1000000")
+    return int(text)
+
+
+def _add_exec(parser: GroupedParser) -> None:
+    parser.add_argument(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="a Django command with its options",
+    )
+
+
+def _add_nothing(_: GroupedParser) -> None:
+    """Declare nothing: the action only has the options of every action."""
+
+
+def _put_live(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.releasing import release_built
+    from django_deploykit.management.reporting import reported
+
+    with reported(options["report"], session.record, session.console):
+        return release_built(session, lambda: _bundle(session, options))
+
+
+def _bundle(session: Session, options: Mapping[str, Any]) -> Path:
+    from django_deploykit.management.reusing import find_bundle
+
+    return find_bundle(session, options["bundle"], options["rev"], fresh=options["fresh"])
+
+
+def _set_up(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.setting_up import set_up
+
+    return set_up(session, lambda: _bundle(session, options))
+
+
+def _roll_back(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.reporting import reported
+    from django_deploykit.management.rolling_back import roll_back
+
+    session.record.action = "rollback"
+    with reported(options["report"], session.record, session.console):
+        return roll_back(session, options["id"])
+
+
+def _show_status(session: Session, _: Mapping[str, Any]) -> int:
+    from django_deploykit.management.operating import show_status
+
+    return show_status(session)
+
+
+def _show_history(session: Session, _: Mapping[str, Any]) -> int:
+    from django_deploykit.management.operating import show_history
+
+    return show_history(session)
+
+
+def _show_logs(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.operating import show_logs
+
+    return show_logs(session, options["process"], options["lines"], options["follow"])
+
+
+def _execute(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.operating import run_command
+
+    words = list(options["command"])
+    if words[:1] == ["--"]:
+        del words[0]
+    if not words:
+        raise DeployKitError(
+            "exec needs a Django command",
+            "For example: manage.py release production exec -- showmigrations",
+            WRONG_USE,
+        )
+    return run_command(session, words)
+
+
+def _stop(session: Session, _: Mapping[str, Any]) -> int:
+    from django_deploykit.management.operating import stop
+
+    return stop(session)
+
+
+# In the order of the help. `project.inventory` reserves the words: no environment has such a name.
+ACTIONS: dict[str, Action] = {
+    LIVE: Action("release", "put a commit live", _add_live, _put_live, changes=True),
+    "rollback": Action(
+        "go back", "put an earlier release live again", _add_rollback, _roll_back, changes=True
+    ),
+    "status": Action("look", "show what is live", _add_nothing, _show_status),
+    "history": Action("look", "show what happened", _add_nothing, _show_history),
+    "logs": Action("look", "show the last lines of a process's log", _add_logs, _show_logs),
+    "setup": Action("hosts", "make the hosts ready", _add_source, _set_up, changes=True),
+    "exec": Action(
+        "hosts",
+        "run a Django command with the site's configuration",
+        _add_exec,
+        _execute,
+        changes=True,
+    ),
+    "stop": Action(
+        "hosts", "stop the site of the environment local", _add_nothing, _stop, changes=True
+    ),
+}
