@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import dataclass
 from typing import List
 
+from .lazy_dataclass import lazy_dataclass
 
-@dataclass(frozen=True)
+
+@lazy_dataclass(frozen=True)
 class Response:
     """A response. ``status`` is 0 if there was none; ``problem`` then says why."""
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 from ..base.errors import DeployKitError
+from ..base.lazy_dataclass import lazy_dataclass
 from ..base.names import PROCESS_NAME, valid_app, valid_digest, valid_release_id
 
 FORMAT = 1
@@ -46,7 +47,7 @@ class FileEntry(NamedTuple):
     sha256: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Layer:
     """A layer as the manifest lists it: ``sha256`` is the tree digest, ``size`` the files' bytes."""
 
@@ -58,7 +59,7 @@ class Layer:
     files: int
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Process:
     """A line of the Procfile: a name and a shell command."""
 
@@ -66,7 +67,7 @@ class Process:
     command: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Manifest:
     """What a bundle contains; the same commit and lock file give the same manifest, byte for byte."""
 

@@ -28,12 +28,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.files import hash_file, read_regular, write_and_replace
+from ..base.lazy_dataclass import lazy_dataclass
 from ..base.site import Site
 from .manifest import Manifest
 
@@ -53,7 +53,7 @@ class SignatureError(DeployKitError):
     """A bundle without a signature that is valid on this host."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Statement:
     """The signed facts; digests are SHA-256 in hex, of ``manifest.json`` and of the whole file."""
 
@@ -70,7 +70,7 @@ class Statement:
         )
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Signature:
     """A statement and the signature of its text, in OpenSSH's armor."""
 

@@ -13,11 +13,12 @@ import signal
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from ..base.lazy_dataclass import lazy_dataclass
 from ..base.probe import ask, response_problem
 from ..base.site import Site, checked_path, live_release
 from ..bundle.manifest import Manifest
@@ -29,7 +30,7 @@ from ..wire.reader import IgnoresUnknownKeys, WireError, parse, plain
 from ..wire.reports import read_checked
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Change(IgnoresUnknownKeys):
     """A switch: the old release (if any), the new release, and who asked for it.
 

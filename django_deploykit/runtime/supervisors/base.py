@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Dict, List, Protocol, Sequence
 
 from ..base.errors import DeployKitError
+from ..base.lazy_dataclass import lazy_dataclass
 from ..base.processes import CommandLine
 
 # Lines of a failed process's log to show: enough for tracebacks of a worker and of its server.
@@ -16,7 +16,7 @@ class ProcessError(DeployKitError):
     """A process did not start, or it ended; the hint contains its last log lines."""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Running:
     """A process of a release, called an *instance*. ``restarts`` counts since its start."""
 

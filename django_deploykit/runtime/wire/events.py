@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Callable, ClassVar
+
+from ..base.lazy_dataclass import lazy_dataclass
 
 
 class Event:
@@ -18,7 +19,7 @@ class Event:
 Emit = Callable[[Event], None]
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Activity(Event):
     """Something starts or has happened, for people to read: ``start`` of ``web, worker``."""
 
@@ -30,7 +31,7 @@ class Activity(Event):
         return f"{self.what} {self.of}".rstrip()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Arriving(Event):
     """Part of the data has arrived: ``bytes`` so far; ``digest`` is the layer's, shortened."""
 
@@ -39,7 +40,7 @@ class Arriving(Event):
     digest: str = ""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class OutputLine(Event):
     """A line printed by a command of the project."""
 
@@ -50,7 +51,7 @@ class OutputLine(Event):
         return f"  {self.line}"
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class HostWarning(Event):
     """A problem that does not stop the verb, but that people should know about."""
 

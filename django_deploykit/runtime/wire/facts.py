@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import FrozenSet, Mapping, Optional, Tuple
 
+from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .events import Event
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class BaseLayer:
     """A layer that a delta can start from; ``kind`` is ``app`` or ``static``."""
 
@@ -18,7 +19,7 @@ class BaseLayer:
     release: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class LockOwner:
     """Who holds the deploy lock, and for what; ``time`` is in seconds since the epoch."""
 
@@ -27,7 +28,7 @@ class LockOwner:
     time: float = 0.0
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class HostFacts:
     """One host at one moment. ``free`` is in bytes, ``clock`` in seconds since the epoch.
 
@@ -59,7 +60,7 @@ class HostFacts:
     asks: bool = False  # whether the host requires signatures
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Held(Event):
     """The deploy lock is held; ``facts`` were collected at that moment, if they were requested."""
 
@@ -67,14 +68,14 @@ class Held(Event):
     facts: Optional[HostFacts] = None
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class HoldResult:
     """How holding the lock ended: ``released``, or ``silent`` if the controller stopped sending."""
 
     ended: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class PrepareResult:
     """The options that the configuration of a ``local`` site sets."""
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from ..base.lazy_dataclass import lazy_dataclass
 from .reader import IgnoresUnknownKeys, WireError, parse, plain
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class JournalRecord(IgnoresUnknownKeys):
     """An entry of the journal: ``result`` is ``live``, ``done`` or ``failed``.
 

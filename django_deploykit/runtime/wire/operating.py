@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Mapping, Optional, Tuple
 
+from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .events import Event
 from .facts import LockOwner
 from .journal import JournalRecord
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class BundleLayer:
     """A layer of a bundle; ``size`` is in bytes."""
 
@@ -22,7 +23,7 @@ class BundleLayer:
     sha256: str
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class BundleInfo:
     """A bundle's manifest; ``size`` is in bytes, ``required`` are names of options."""
 
@@ -38,7 +39,7 @@ class BundleInfo:
     layers: Tuple[BundleLayer, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class VerifyResult:
     """The bundle's path, its release and the number of its layers."""
 
@@ -47,7 +48,7 @@ class VerifyResult:
     layers: int
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class InstanceStatus:
     """A process that is kept running, and the number of its restarts."""
 
@@ -58,7 +59,7 @@ class InstanceStatus:
     pid: int = 0
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class HostStatus:
     """The state of a host; ``changed`` are paths and ``drift`` units that were changed by hand."""
 
@@ -73,21 +74,21 @@ class HostStatus:
     drift: Tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class HistoryResult:
     """The journal, oldest record first."""
 
     records: Tuple[JournalRecord, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class EndResult:
     """Whether anything was running."""
 
     ended: bool
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class SetupResult:
     """The steps of a setup as text, and what a person still has to do."""
 
@@ -99,7 +100,7 @@ class SetupResult:
     left: Tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Watching(Event):
     """The probe starts; ``now`` is the host's clock, in seconds since the epoch."""
 
@@ -107,7 +108,7 @@ class Watching(Event):
     now: float
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class WatchResult:
     """How the live site responded; times in seconds.
 

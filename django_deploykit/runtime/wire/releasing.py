@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .events import Event
 from .journal import JournalRecord
@@ -13,7 +13,7 @@ from .reader import long_text
 LIST_LIMIT = 1 << 28  # bytes of a layer's file list
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Arrived(Event):
     """All sent data has arrived and is being unpacked; ``again`` must be sent again as a whole."""
 
@@ -21,7 +21,7 @@ class Arrived(Event):
     again: Tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ReceiveResult:
     """The bytes received, and the digests of complete layers and of those to send again in full."""
 
@@ -30,14 +30,14 @@ class ReceiveResult:
     again: Tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ListResult:
     """A layer's file list, compressed by :func:`~.reader.deflate`."""
 
     list: str = long_text(1 << 26)
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class StageResult:
     """``again`` are the missing or damaged layers; if there are any, nothing is staged.
 
@@ -49,14 +49,14 @@ class StageResult:
     signer: str = ""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class MigrateResult:
     """The databases that were migrated, by alias."""
 
     databases: Tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class SettleResult:
     """``settled`` is the result of an interrupted switch, or None if there was none."""
 
@@ -64,7 +64,7 @@ class SettleResult:
     live: Optional[str] = None
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class PruneResult:
     """The removed releases, the kept ones, and the number of removed layers."""
 
@@ -73,7 +73,7 @@ class PruneResult:
     layers: int = 0
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class InstallResult:
     """The live release, whether it became live just now, and the removed releases."""
 

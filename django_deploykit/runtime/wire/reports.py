@@ -5,15 +5,16 @@ The report comes from the project's own django-deploykit, which may be another v
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Mapping, Optional, Tuple
 
+from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .reader import IgnoresUnknownKeys, WireError, parse
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ReportedFinding(IgnoresUnknownKeys):
     """A finding; ``level`` is ``ERROR``, ``WARNING`` or ``INFO``."""
 
@@ -35,7 +36,7 @@ class ReportedFinding(IgnoresUnknownKeys):
         return f"{self.id}: {place}{self.message}{hint}"
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ReportedOperation(IgnoresUnknownKeys):
     """An operation of a migration; ``why`` says how it breaks running code."""
 
@@ -44,7 +45,7 @@ class ReportedOperation(IgnoresUnknownKeys):
     why: str = ""
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ReportedMigration(IgnoresUnknownKeys):
     """A pending migration."""
 
@@ -53,7 +54,7 @@ class ReportedMigration(IgnoresUnknownKeys):
     operations: Tuple[ReportedOperation, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class ReportedDatabase(IgnoresUnknownKeys):
     """A database, by alias; ``place`` is equal for hosts that share a database.
 
@@ -68,7 +69,7 @@ class ReportedDatabase(IgnoresUnknownKeys):
     back: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class DeployCheckReport(IgnoresUnknownKeys):
     """The part of ``deploy_check --server --migrations --format json`` that a release needs."""
 
@@ -77,7 +78,7 @@ class DeployCheckReport(IgnoresUnknownKeys):
     migrations: Tuple[ReportedDatabase, ...] = ()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class CheckResult:
     """The report and exit code of ``deploy_check``: 0, or 1 if a finding stops a release."""
 
@@ -85,7 +86,7 @@ class CheckResult:
     report: DeployCheckReport
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class Checked(IgnoresUnknownKeys):
     """The results of a check that ``checked/RELEASE.json`` keeps for later steps.
 
@@ -106,7 +107,7 @@ def read_checked(path: Path) -> Checked:
         return Checked()
 
 
-@dataclass(frozen=True)
+@lazy_dataclass(frozen=True)
 class KinResult:
     """Whether a release has exactly the same migrations as the live one.
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.main import main, parse, verb_parser
 
 
@@ -45,6 +48,26 @@ def test_a_result_is_an_object_for_programs(
 ) -> None:
     assert main(["facts", "--root", str(tmp_path)], tmp_path / "x.pyz") == 0
     assert json.loads(capfd.readouterr().out)["result"]["setup"] is False
+
+
+def test_a_verb_completes_the_messages_that_it_uses_and_no_others(tmp_path: Path) -> None:
+    site = Site("shop", tmp_path, tmp_path / "etc", tmp_path / "data", "plain")
+    (tmp_path / "site.json").write_text(site.dumps())
+    code = """
+import sys
+from pathlib import Path
+from django_deploykit.runtime.cli.main import main
+code = main(sys.argv[1:], Path("x.pyz"))
+modules = [module for name, module in sys.modules.items() if ".runtime.wire." in name]
+classes = {cls for module in modules for cls in vars(module).values() if isinstance(cls, type)}
+complete = {cls.__name__ for cls in classes if "__dataclass_params__" in vars(cls)}
+print(*sorted(complete - {"Call"}), file=sys.stderr)
+sys.exit(code)
+"""
+    command = [sys.executable, "-c", code, "settle", "--root", str(tmp_path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert done.stderr.split() == ["SettleResult"]
 
 
 @pytest.mark.parametrize("verb", ["stage", "check", "kin", "migrate", "switch"])
