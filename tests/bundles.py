@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import zipfile
@@ -23,6 +24,13 @@ from django_deploykit.runtime.sources import sources
 
 Tree = Mapping[str, bytes | tuple[bytes, int]]
 EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@functools.cache
+def runtime() -> tuple[dict[str, bytes], str]:
+    """Return the runtime's sources and their digest, which hundreds of tests need."""
+    found = sources()
+    return found, runtime_digest(found)
 
 
 def entries_of(tree: Tree) -> list[FileEntry]:
@@ -66,7 +74,7 @@ def make_manifest(layers: tuple[Layer, ...], **changes: object) -> Manifest:
         "glibc": "",
         "layers": layers,
         "processes": (Process("web", "gunicorn shop.wsgi"),),
-        "runtime": runtime_digest(sources()),
+        "runtime": runtime()[1],
     }
     return Manifest(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -81,11 +89,11 @@ def write_bundle(
     text = manifest.dumps()
     members = {
         "manifest.json": text.encode(),
-        "__main__.py": main_text(text, sources()).encode(),
+        "__main__.py": main_text(text, runtime()[0]).encode(),
         "sample.ini": b"",
         "sbom.cdx.json": b"{}",
     }
-    for name, data in sources().items():
+    for name, data in runtime()[0].items():
         members[f"runtime/{name}"] = data
     for layer in manifest.layers:
         tree = trees[layer.name]

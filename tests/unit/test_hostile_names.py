@@ -120,12 +120,13 @@ FINE = {
 SAID = [word for word in WORDS if word == word.strip() and "\n" not in word and word[0] != "#"]
 
 
-@pytest.mark.parametrize(
-    ("key", "name"), [(key, name) for key in KEYS for name in SAID if (key, name) not in FINE]
-)
-def test_values_of_an_environment_are_judged(key: str, name: str, tmp_path: Path) -> None:
-    with pytest.raises(DeployKitError, match=r"deploykit\.ini"):
-        read_inventory(_environment(tmp_path, f"hosts = web1\n{key} = {name}"))
+@pytest.mark.parametrize("key", KEYS)
+def test_values_of_an_environment_are_judged(key: str, tmp_path: Path) -> None:
+    names = [name for name in SAID if (key, name) not in FINE]
+    assert names
+    for name in names:
+        with pytest.raises(DeployKitError, match=r"deploykit\.ini"):
+            read_inventory(_environment(tmp_path, f"hosts = web1\n{key} = {name}"))
 
 
 def _environment(tmp_path: Path, text: str) -> Any:
@@ -154,10 +155,10 @@ def test_a_manifest_names_processes_plainly(name: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["python", "commit", "project", "release_id", "static_root"])
-@pytest.mark.parametrize("text", [*HOSTILE, "x/y"])
-def test_what_becomes_a_path_is_judged_in_the_manifest(key: str, text: str) -> None:
-    with pytest.raises(ManifestError, match=key):
-        Manifest.loads(_with(**{key: text}))
+def test_what_becomes_a_path_is_judged_in_the_manifest(key: str) -> None:
+    for text in [*HOSTILE, "x/y"]:
+        with pytest.raises(ManifestError, match=key):
+            Manifest.loads(_with(**{key: text}))
 
 
 @pytest.mark.parametrize("text", ["3.11/../../../../tmp/x", "3", "3.", "4.1", "3.111", "3.1\n"])

@@ -8,7 +8,7 @@ import os
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,19 +37,23 @@ def room(path: Path) -> str:
     return path.parent.relative_to(PACKAGE).as_posix()
 
 
-def texts(source: str) -> Iterator[tuple[int, str]]:
-    """Yield line and text of every string and comment."""
-    for node in ast.walk(ast.parse(source)):
+def strings(tree: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every string."""
+    for node in tree:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every comment."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
 
 
-def names(source: str) -> Iterator[tuple[int, str]]:
+def names(tree: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield line and name of everything that is defined."""
-    for node in ast.walk(ast.parse(source)):
+    for node in tree:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.lineno, node.name
         elif isinstance(node, ast.arg):
@@ -60,12 +64,14 @@ def names(source: str) -> Iterator[tuple[int, str]]:
 
 def ruled_out(source: str) -> list[tuple[int, str]]:
     """Return line and word of each phrase or name that is ruled out."""
+    tree = list(ast.walk(ast.parse(source)))
+    texts = [*strings(tree), *(comments(source) if PHRASES.search(source) else ())]
     found = [
         (line + text[: match.start()].count("\n"), match[0])
-        for line, text in texts(source)
+        for line, text in texts
         for match in PHRASES.finditer(text)
     ]
-    return sorted([*found, *(one for one in names(source) if NAMES.search(one[1]))])
+    return sorted([*found, *(one for one in names(tree) if NAMES.search(one[1]))])
 
 
 def places() -> Iterator[tuple[str, str]]:

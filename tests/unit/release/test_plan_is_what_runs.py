@@ -100,17 +100,19 @@ class Case:
     rollback: bool
 
 
-def failures(verbs: Sequence[str]) -> st.SearchStrategy[dict[str, list[str]]]:
-    how = st.sampled_from(["", BEFORE, AFTER, REPORTED])
-    return st.one_of(
-        st.just({}),
-        st.dictionaries(st.sampled_from(verbs), st.lists(how, min_size=1, max_size=2), max_size=2),
-    )
+# Strategies that are made once: each one made in a test is analysed again for each example.
+VERBS = ("hold", "settle", "receive", "stage", "check", "kin", "migrate", "switch", "prune")
+HOW = st.lists(st.sampled_from(["", BEFORE, AFTER, REPORTED]), min_size=1, max_size=2)
+FAILURES: st.SearchStrategy[dict[str, list[str]]] = st.one_of(
+    st.just({}), st.dictionaries(st.sampled_from(VERBS), HOW, max_size=2)
+)
+SOME_NAMES = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True)
+MIGRATE_ON = st.lists(st.sampled_from(NAMES), max_size=2, unique=True)
+DAMAGED = st.lists(st.just(LAYERS[0].sha256), max_size=1)
 
 
 @st.composite
 def a_host(draw: st.DrawFn, name: str, *, rollback: bool) -> Host:
-    verbs = ("hold", "settle", "receive", "stage", "check", "kin", "migrate", "switch", "prune")
     live = draw(st.sampled_from([NEW] if rollback else [OLD, OLD, None, NEW]))
     return Host(
         name=name,
@@ -120,19 +122,19 @@ def a_host(draw: st.DrawFn, name: str, *, rollback: bool) -> Host:
         switching=draw(st.booleans()) if live else False,
         report=draw(st.sampled_from([{}, PENDING])) if not rollback else {},
         kin={"same": True},
-        fails=draw(failures(verbs)),
-        damaged=draw(st.lists(st.just(LAYERS[0].sha256), max_size=1)),
+        fails=draw(FAILURES),
+        damaged=draw(DAMAGED),
     )
 
 
 @st.composite
 def a_case(draw: st.DrawFn, *, rollback: bool) -> Case:
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))
+    names = draw(SOME_NAMES)
     hosts = tuple(draw(a_host(name, rollback=rollback)) for name in names)
     size = draw(st.integers(1, len(names)))
     batches = tuple(tuple(names[n : n + size]) for n in range(0, len(names), size))
     # `--hosts` may have left out hosts that migrate_on names.
-    migrate_on = tuple(draw(st.lists(st.sampled_from(NAMES), max_size=2, unique=True)))
+    migrate_on = tuple(draw(MIGRATE_ON))
     hooks = draw(st.sampled_from([{}, HOOKS]))
     choices = Choices(batches=batches, migrate_on=migrate_on, hooks=hooks)
     policy = Policy(on_failure=draw(st.sampled_from(["back", "stop", "continue"])))
