@@ -31,6 +31,10 @@ def main(argv: Sequence[str]) -> None:
         print(help_text())
     elif name in ("version", "--version"):
         print(f"django-deploykit {__version__}")
+    elif name == "init":
+        from django_deploykit.init.command import main as init
+
+        sys.exit(init(words[1:]))
     elif name in _WITHOUT_SETTINGS:
         _run_without_settings([argv[0], *words])
     elif problem := _typo(name):
@@ -47,6 +51,7 @@ def help_text() -> str:
     helps = [
         f"  {name:<14}{load_command_class('django_deploykit', name).help}" for name in COMMANDS
     ]
+    helps.append("  init          Prepare a project for its first release")
     return _HELP.format("\n".join(helps))
 
 

@@ -78,6 +78,12 @@ def _options(name: str) -> str:
     return table(("option", "meaning"), option_rows(command_parser(name)))
 
 
+def _init() -> str:
+    from django_deploykit.init.command import arguments
+
+    return table(("option", "meaning"), option_rows(arguments()))
+
+
 def _actions() -> str:
     """The actions of ``release``, without the options that all of them have."""
     from django_deploykit.management.actions import ACTIONS
@@ -189,6 +195,7 @@ def _verb_options(verb: str) -> str:
 
 _KINDS: dict[str, Callable[[str], str]] = {
     "options": _options,
+    "init": lambda _: _init(),
     "actions": lambda _: _actions(),
     "ini": _ini,
     "checks": _checks,

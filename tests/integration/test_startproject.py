@@ -1,10 +1,10 @@
-"""A stock ``django-admin startproject`` goes live with ten changed lines."""
+"""A stock ``django-admin startproject`` goes live with ten changed lines, which ``init`` makes."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
+import shutil
 import sys
 import urllib.request
 import zipfile
@@ -15,60 +15,32 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.integration.bundling import KEY, run_bundle
 from tests.ports import claim_port
-from tests.projects import IDENTITY, manage, run, start_repository, uv, vendor
-
-# What the README says, by the line of settings.py that it replaces or follows.
-CHANGES = {
-    "from pathlib import Path\n": "from pathlib import Path\nfrom django_deploykit.conf import Config\n",
-    "BASE_DIR = Path(__file__).resolve().parent.parent\n": "BASE_DIR = Path(__file__).resolve().parent.parent\n"
-    'config = Config("mysite")\n',
-    "SECRET_KEY = ": 'SECRET_KEY = config.secret("SECRET_KEY")\n',
-    "DEBUG = True\n": 'DEBUG = config.bool("DEBUG", default=False)\n',
-    "ALLOWED_HOSTS = []\n": 'ALLOWED_HOSTS = config.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])\n',
-    "INSTALLED_APPS = [\n": 'INSTALLED_APPS = [\n    "django_deploykit",\n',
-    "    'django.middleware.security.SecurityMiddleware',\n": "    'django.middleware.security.SecurityMiddleware',\n"
-    '    "whitenoise.middleware.WhiteNoiseMiddleware",\n',
-    "STATIC_URL = ": "STATIC_URL = 'static/'\nSTATIC_ROOT = BASE_DIR / \"staticfiles\"\n",
-}
-DATABASES = """DATABASES = {"default": config.database(default=f"sqlite:///{config.data / 'db.sqlite3'}")}\n"""
-LAST = "globals().update(config.production())\n"
-
-
-def change(text: str) -> str:
-    """Apply the changes to settings."""
-    lines = []
-    waiting = dict(CHANGES)
-    for line in text.splitlines(keepends=True):
-        found = next((start for start in waiting if line.startswith(start)), None)
-        lines.append(waiting.pop(found) if found else line)
-    assert not waiting, waiting
-    text = "".join([*lines, LAST])
-    return re.sub(r"(?ms)^DATABASES = \{.*?^\}\n", lambda _: DATABASES, text)
+from tests.projects import IDENTITY, manage, run, start_repository, wheel
 
 
 def changed_lines(project: Path) -> int:
     """Return how many lines differ from what was generated, of what was generated."""
-    rows = run("git", "diff", "--numstat", "HEAD~1", "HEAD", "--", "mysite", cwd=project)
-    return sum(int(row.split()[0]) for row in rows.splitlines())
+    words = ("diff", "-U0", "HEAD~1", "HEAD", "--", "mysite")
+    rows = run("git", *words, cwd=project).splitlines()
+    return sum(row.startswith("+") and not row.startswith("+++") and row != "+" for row in rows)
+
+
+def init(project: Path, python: str | Path = sys.executable) -> str:
+    """Commit a project, prepare it with ``init``, and commit again. Return what init printed."""
+    start_repository(project)
+    said = run(python, "-m", "django_deploykit", "init", "--noinput", cwd=project, **index())
+    run("git", "add", "-A", cwd=project)
+    run("git", "commit", "-qm", "Deploy", cwd=project, **IDENTITY)
+    return said
 
 
 def make(folder: Path) -> Path:
-    """Generate a project, commit it, change it, commit again."""
+    """Generate a project and prepare it. It keeps our wheel in ``vendor/``."""
     folder.mkdir()
     run(sys.executable, "-m", "django", "startproject", "mysite", folder)
-    (folder / "requirements.in").write_text(
-        f"django=={run(sys.executable, '-m', 'django', '--version').strip()}\n"
-        "gunicorn\npython-decouple\nwhitenoise\n"
-    )
-    words = ("pip", "compile", "-q", "--generate-hashes", "requirements.in")
-    run(uv(), *words, "-o", "requirements.txt", cwd=folder, **index())
-    (folder / ".gitignore").write_text("*.sqlite3\n")
-    start_repository(folder)
-    vendor(folder)
-    settings = folder / "mysite" / "settings.py"
-    settings.write_text(change(settings.read_text()))
-    run("git", "add", "-A", cwd=folder)
-    run("git", "commit", "-qm", "Deploy", cwd=folder, **IDENTITY)
+    (folder / "vendor").mkdir()
+    shutil.copy(wheel(), folder / "vendor")
+    init(folder)
     return folder
 
 
@@ -79,15 +51,11 @@ def index() -> dict[str, str]:
     return uv_environment(dict(os.environ), pip_settings())
 
 
-def pass_through(
-    project: Path, folder: Path, port: int, health: str = "/", python: str = sys.executable
-) -> None:
+def pass_through(project: Path, folder: Path, port: int, python: str = sys.executable) -> None:
     """Check, bundle, run and release a project; the site answers at the end."""
     ini = project / "deploykit.ini"
-    if not ini.exists():
-        ini.write_text(f"[environment:local]\nlisten = 127.0.0.1:{port}\nhealth = {health}\n")
-        run("git", "add", "-A", cwd=project)
-        run("git", "commit", "-qm", "Listen elsewhere", cwd=project, **IDENTITY)
+    ini.write_text(ini.read_text().replace(":8000", f":{port}"))
+    run("git", "commit", "-qam", "Listen elsewhere", cwd=project, **IDENTITY)
     done = manage(project, "deploy_check", "--fail-level", "error", python=python)
     assert done.returncode == 0, done.stdout + done.stderr
     done = manage(project, "bundle", "--json", python=python)
@@ -111,8 +79,13 @@ def pass_through(
         manage(project, "release", "stop", python=python, **state)
 
 
-def test_ten_changed_lines_are_enough(tmp_path: Path) -> None:
+def test_ten_changed_lines_are_enough_and_init_makes_them(tmp_path: Path) -> None:
     project = make(tmp_path / "site")
     assert changed_lines(project) <= 10
-    # It has no page at /, so another one is its health path.
-    pass_through(project, tmp_path, claim_port(), health="/admin/login/")
+    pass_through(project, tmp_path, claim_port())
+    again = (sys.executable, "-m", "django_deploykit", "init")
+    assert run(*again, cwd=project) == "nothing to change\n"
+    dev = {"MYSITE_CONFIG": "dev.ini", "PYTHONPATH": ""}
+    settings = "from django.conf import settings; print(settings.DEBUG, settings.EMAIL_BACKEND)"
+    shown = manage(project, "shell", "-v0", "-c", settings, **dev)
+    assert shown.stdout.split()[0] == "True", shown.stderr

@@ -1,0 +1,1 @@
+"""``python -m django_deploykit init``: prepares a project for its first release."""

@@ -1,0 +1,222 @@
+"""``python -m django_deploykit init``: shows what a project lacks for its first release, and adds it."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import django
+
+from django_deploykit.bundle.run_uv import run_uv
+from django_deploykit.errors import DeployKitError, ProjectError
+from django_deploykit.init.plan import Known, Plan, make_plan
+from django_deploykit.management.console import Console, run_command
+from django_deploykit.project import Project, default_settings, find_project
+from django_deploykit.runtime.base.files import write_and_replace
+
+_VENDOR = "vendor"
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(prog="python -m django_deploykit init", description=__doc__)
+    parser.add_argument("--plan", action="store_true", help="only show the changes")
+    parser.add_argument("--noinput", action="store_true", help="do not ask before the changes")
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command in the current folder. Return the exit code."""
+    options = arguments().parse_args(argv)
+    console = Console()
+    return run_command(lambda: _run(find_project(Path.cwd()), options, console), console)
+
+
+def _run(project: Project, options: argparse.Namespace, console: Console) -> int:
+    wheel = own_wheel(project.root)
+    plan = plan_for(project, wheel)
+    for line in shown(plan):
+        console.print(line)
+    for note in plan.notes:
+        console.print(f"* {note}")
+    if plan.empty:
+        console.print("nothing to change", "good")
+        return 0
+    if options.plan:
+        return 0
+    if not options.noinput:
+        if not sys.stdin.isatty():
+            raise DeployKitError("nothing was changed", "Confirm the changes with --noinput.", 2)
+        if not console.ask("Make these changes?"):
+            console.print("nothing was changed")
+            return 1
+    with console.step("change"):
+        apply(project.root, plan, wheel)
+    console.print("changed " + ", ".join(sorted({*plan.files, *plan.locking.locked})), "good")
+    for line in next_steps(plan):
+        console.print(line)
+    return 0
+
+
+def plan_for(project: Project, wheel: Path | None) -> Plan:
+    """Return the plan for a project. ``wheel`` is where we were installed from, if not an index.
+
+    Raise :class:`ProjectError` if the settings cannot be read.
+    """
+    used = default_settings(project.root)
+    if not project.settings:
+        raise ProjectError(
+            "manage.py names no settings module",
+            "Name it in deploykit.ini: settings = shop.settings, below [project].",
+        )
+    known = Known(
+        name=project.name,
+        named=project.ini.sections.get("project", {}).get("name") is not None
+        or project.name == re.sub(r"[^a-z0-9]+", "-", project.settings.partition(".")[0].lower()),
+        settings=project.settings,
+        used=used,
+        requirement=f"./{_VENDOR}/{wheel.name}" if wheel else "django-deploykit",
+        django=".".join(map(str, django.VERSION[:2])) + ".0",
+        python=".".join(map(str, sys.version_info[:2])),
+        servers=_servers(project),
+        ignored=lambda path: _ignored(project.root, path),
+        new_key=lambda: secrets.token_urlsafe(50),
+    )
+    try:
+        return make_plan(known, lambda path: _text(project.root / path))
+    except SyntaxError as error:
+        raise ProjectError(
+            f"{project.settings} is not Python: line {error.lineno}: {error.msg}"
+        ) from None
+    except LookupError as error:
+        raise ProjectError(f"there is no settings module {error}") from None
+
+
+def shown(plan: Plan) -> Iterator[str]:
+    """Yield the lines of a unified diff. The content of files with secrets is left out."""
+    for path, text in sorted(plan.files.items()):
+        if path in plan.hidden:
+            yield f"+++ {path}  (new; a key for development, which git ignores)"
+            continue
+        old = plan.before.get(path)
+        name = path if old is not None else os.devnull
+        lines = difflib.unified_diff(
+            (old or "").splitlines(), text.splitlines(), name, path, n=1, lineterm=""
+        )
+        yield from lines
+    if plan.locking.arguments:
+        yield f"$ uv {' '.join(plan.locking.arguments)}"
+
+
+def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
+    """Write the files and lock. If something fails, everything is as it was before."""
+    paths = [*plan.files, *plan.locking.locked]
+    before = {path: _bytes(root / path) for path in paths}
+    vendored = root / _VENDOR / wheel.name if wheel and plan.locking.arguments else None
+    had_wheel = vendored is not None and vendored.exists()
+    try:
+        for path, text in plan.files.items():
+            _write(root / path, text.encode(), private=path in plan.hidden)
+        if vendored is not None and wheel is not None and not had_wheel:
+            vendored.parent.mkdir(exist_ok=True)
+            shutil.copyfile(wheel, vendored)
+        if plan.locking.arguments:
+            run_uv(plan.locking.arguments, root, "locking the dependencies")
+    except BaseException:
+        for path, content in before.items():
+            if content is None:
+                (root / path).unlink(missing_ok=True)
+            else:
+                _write(root / path, content)
+        if vendored is not None and not had_wheel:
+            vendored.unlink(missing_ok=True)
+            with suppress(OSError):  # it holds other wheels
+                vendored.parent.rmdir()
+        raise
+
+
+def next_steps(plan: Plan) -> Iterator[str]:
+    """Yield what the user does next."""
+    yield "Next:"
+    if plan.development:
+        yield f"  {plan.development}=dev.ini python manage.py runserver    # development, from now on"
+    yield '  git add -A && git commit -m "Prepare for releases"'
+    yield "  python manage.py deploy_check                    # is it fit for production?"
+    yield "  python manage.py release                         # live on this machine"
+
+
+def own_wheel(root: Path) -> Path | None:
+    """Return the wheel that the project takes us from, or None for a package index.
+
+    It is the one in ``vendor/``, or else the file or folder that we were installed from; a folder
+    is built into a wheel.
+    Source: the ``direct_url.json`` of PyPA's "Recording the Direct URL Origin".
+    """
+    if kept := sorted((root / _VENDOR).glob("django_deploykit-*.whl")):
+        return kept[-1]
+    text = distribution("django-deploykit").read_text("direct_url.json")
+    url = urlsplit(json.loads(text)["url"] if text else "")
+    path = Path(unquote(url.path))
+    if url.scheme != "file" or not path.exists():
+        return None
+    return path if path.is_file() else _built(path)
+
+
+def _built(folder: Path) -> Path:
+    out = Path(tempfile.mkdtemp(prefix="deploykit-wheel-"))
+    run_uv(
+        ["build", "-q", "--wheel", "--out-dir", str(out), str(folder)], folder, "building the wheel"
+    )
+    return next(out.glob("*.whl"))
+
+
+def _servers(project: Project) -> tuple[str, ...]:
+    """Return the paths of wsgi.py and asgi.py if they name the settings."""
+    root = project.root
+    found = (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py"))
+    naming = [one for one in found if project.settings in (_text(one) or "")]
+    return tuple(one.relative_to(root).as_posix() for one in naming)
+
+
+def _ignored(root: Path, path: str) -> bool:
+    """Whether git ignores a path, or .gitignore has it literally if this is not a repository."""
+    words = ["git", "check-ignore", "-q", "--no-index", path.strip("/")]
+    done = subprocess.run(words, cwd=root, capture_output=True)
+    if done.returncode in (0, 1):
+        return done.returncode == 0
+    lines = (_text(root / ".gitignore") or "").splitlines()
+    return path.strip("/") in {line.strip().strip("/") for line in lines}
+
+
+def _write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file, through a link, with the mode that it has."""
+    path = path.resolve()
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600 if private else None
+    path.parent.mkdir(exist_ok=True)
+    write_and_replace(path, data, mode)
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _text(path: Path) -> str | None:
+    """Return a file's text with its line ends, or None if it is no file."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,102 @@
+"""The files next to the settings that a project needs: deploykit.ini, dev.ini, .gitignore (pure)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from django_deploykit.init.chain import Chain, Files, module_path
+from django_deploykit.init.source import Source, text_of
+
+DEV_INI = "dev.ini"
+_DEVELOPMENT = ("dev", "development", "local", "base")
+_PRODUCTION = ("production", "prod")
+_IGNORED = (".venv/", "__pycache__/")
+
+
+def production_module(settings: str, files: Files) -> str:
+    """Return the settings module for production: a sibling of one that is for development.
+
+    >>> production_module("shop.settings.dev", {"shop/settings/production.py": ""}.get)
+    'shop.settings.production'
+    """
+    package, _, last = settings.rpartition(".")
+    if last in _DEVELOPMENT:
+        for name in _PRODUCTION:
+            if module_path(f"{package}.{name}", files):
+                return f"{package}.{name}"
+    return settings
+
+
+def deploykit_ini(name: str, settings: str, health: str) -> str:
+    """Return a new deploykit.ini. Empty values are left out."""
+    project = [
+        f"{key} = {value}" for key, value in (("name", name), ("settings", settings)) if value
+    ]
+    local = ["[environment:local]", "listen = 127.0.0.1:8000"]
+    if health:
+        local += [
+            "; The site has no page at /. A release asks for this one before it goes live.",
+            f"health = {health}",
+        ]
+    hosts = [
+        "; [environment:production]",
+        "; hosts = deploy@web1.example.com",
+        *([f"; health = {health}"] if health else []),
+    ]
+    blocks = [*([["[project]", *project]] if project else []), local, hosts]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def dev_ini(key: str, *, mail: bool) -> str:
+    """Return a configuration for development. ``mail``: the settings read where mail goes."""
+    lines = [
+        "; Configuration for development. Git ignores this file.",
+        "[django]",
+        "debug = yes",
+        f"secret_key = {key}",
+    ]
+    if mail:
+        lines += ["", "[mail]", "url = console://"]
+    return "\n".join(lines) + "\n"
+
+
+def gitignore(text: str | None, paths: tuple[str, ...]) -> str:
+    """Return .gitignore with these paths at its end.
+
+    A new file also has what every project ignores.
+    """
+    if text is None:
+        return "\n".join([*_IGNORED, *paths]) + "\n"
+    eol = "\r\n" if "\r\n" in text else "\n"
+    start = text if not text or text.endswith("\n") else text + eol
+    return start + "".join(path + eol for path in paths)
+
+
+def health_page(chain: Chain, files: Files) -> str | None:
+    """Return a page to ask for before a release goes live, if the site seems to have none at ``/``.
+
+    An empty string means that ``/`` will do. None means that there is no page that we know of.
+    """
+    found = chain.assignment("ROOT_URLCONF")
+    name = text_of(found.value) if found is not None else None
+    path = module_path(name, files) if name else ""
+    if not path:
+        return ""
+    try:
+        routes = list(_routes(Source(path, files(path) or "")))
+    except SyntaxError:
+        return ""
+    if any(route in ("", "^$", "^") for route, _ in routes):
+        return ""
+    admin = [route for route, target in routes if target == "admin.site.urls"]
+    return f"/{admin[0]}login/" if admin and admin[0].endswith("/") else None
+
+
+def _routes(source: Source) -> Iterator[tuple[str, str]]:
+    """Yield the route and the view of each pattern, wherever it is in the file."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("path", "re_path", "url"):
+            route = text_of(node.args[0]) if len(node.args) > 1 else None
+            if route is not None:
+                yield route, ast.unparse(node.args[1])

@@ -1,0 +1,143 @@
+"""``init`` on real folders: what it shows, asks, writes, and leaves as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from django_deploykit.errors import DeployKitError, ProjectError
+from django_deploykit.init.command import apply, main, own_wheel, plan_for, shown
+from django_deploykit.init.dependencies import Locking
+from django_deploykit.project import find_project
+
+# Locked with us, so that nothing asks a package index.
+LOCK = "django-deploykit==1 \\\n    --hash=sha256:0\n"
+ASK = "from django.conf import settings as s; import json; print(json.dumps([s.DEBUG, s.SECRET_KEY, s.MIDDLEWARE[1], s.STATIC_ROOT.name, s.INSTALLED_APPS[-1]]))"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return what ``startproject`` of this Django writes, with a lock file, as current folder."""
+    call_command("startproject", "shop", str(tmp_path))
+    (tmp_path / "requirements.txt").write_text(LOCK, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    return tmp_path
+
+
+def content(root: Path) -> dict[str, bytes]:
+    files = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_stock_project_loads_afterwards_and_needs_nothing_more(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--noinput"]) == 0
+    out = capsys.readouterr().out
+    assert "+++ dev.ini  (new; a key for development, which git ignores)" in out
+    assert "SHOP_CONFIG=dev.ini python manage.py runserver" in out
+    key = (project / "dev.ini").read_text().partition("secret_key = ")[2].strip()
+    assert len(key) > 50
+    assert key not in out
+    assert (project / "dev.ini").stat().st_mode & 0o777 == 0o600
+    env = {**os.environ, "SHOP_CONFIG": "dev.ini", "DJANGO_SETTINGS_MODULE": "shop.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=project, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    whitenoise = "whitenoise.middleware.WhiteNoiseMiddleware"
+    assert json.loads(done.stdout) == [True, key, whitenoise, "staticfiles", "django_deploykit"]
+    before = content(project)
+    assert main([]) == 0
+    assert capsys.readouterr().out == "nothing to change\n"
+    assert content(project) == before
+
+
+def test_a_plan_only_shows(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = content(project)
+    assert main(["--plan"]) == 0
+    out = capsys.readouterr().out
+    assert '+SECRET_KEY = config.secret("SECRET_KEY")' in out
+    assert content(project) == before
+
+
+def test_nobody_to_ask_is_no_consent(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content(project)
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        assert main([]) == 2
+    assert "--noinput" in capsys.readouterr().err
+    assert content(project) == before
+
+
+def test_everything_is_as_before_if_locking_fails(project: Path, tmp_path: Path) -> None:
+    wheel = tmp_path / "elsewhere" / "django_deploykit-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    wheel.write_bytes(b"zip")
+    plan = plan_for(find_project(project), wheel)
+    bad = Locking(arguments=("pip", "--no-such-option"), locked=("requirements.txt", "new.txt"))
+    (project / "shop/settings.py").chmod(0o640)
+    before = content(project)
+    with pytest.raises(DeployKitError, match="locking the dependencies failed"):
+        apply(project, replace(plan, locking=bad), wheel)
+    assert content(project) == before
+    assert (project / "shop/settings.py").stat().st_mode & 0o777 == 0o640
+    assert not (project / "vendor").exists()
+
+
+def test_a_file_is_written_through_its_link(project: Path) -> None:
+    settings = project / "shop/settings.py"
+    settings.rename(project / "real.py")
+    settings.symlink_to("../real.py")
+    plan = plan_for(find_project(project), None)
+    apply(project, plan, None)
+    assert settings.is_symlink()
+    assert "Config(" in (project / "real.py").read_text()
+
+
+def test_settings_that_are_not_python_are_one_error(project: Path) -> None:
+    (project / "shop/settings.py").write_text("DEBUG = (\n")
+    with pytest.raises(ProjectError, match=r"shop\.settings is not Python: line 1"):
+        plan_for(find_project(project), None)
+    (project / "shop/settings.py").unlink()
+    with pytest.raises(ProjectError, match=r"there is no settings module shop\.settings"):
+        plan_for(find_project(project), None)
+
+
+def test_a_project_without_settings_is_an_error(project: Path) -> None:
+    (project / "manage.py").write_text("")
+    (project / "shop/wsgi.py").unlink()
+    (project / "shop/asgi.py").unlink()
+    with pytest.raises(ProjectError, match="names no settings module") as raised:
+        plan_for(find_project(project), None)
+    assert "deploykit.ini" in raised.value.hint
+
+
+def test_a_wheel_that_the_project_keeps_is_used(project: Path) -> None:
+    (project / "vendor").mkdir()
+    kept = project / "vendor/django_deploykit-9-py3-none-any.whl"
+    kept.touch()
+    assert own_wheel(project) == kept
+    (project / "requirements.txt").unlink()
+    plan = plan_for(find_project(project), kept)
+    assert "./vendor/django_deploykit-9-py3-none-any.whl" in plan.files["requirements.in"]
+    assert [one for one in shown(plan) if one.startswith("$ uv pip compile ")]
+
+
+def test_git_is_asked_what_it_ignores(project: Path) -> None:
+    (project / ".gitignore").write_text("*.ini\n/staticfiles\n")
+    plan = plan_for(find_project(project), None)
+    assert "/dev.ini" in plan.files[".gitignore"]  # not a repository: only literal lines count
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    plan = plan_for(find_project(project), None)
+    assert plan.files[".gitignore"] == "*.ini\n/staticfiles\n/db.sqlite3\n"

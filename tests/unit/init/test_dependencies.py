@@ -1,0 +1,90 @@
+"""How a project comes to a lock file with us in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_deploykit.init.dependencies import Locking, plan_locking
+
+OURS = "./vendor/django_deploykit-1-py3-none-any.whl"
+COMPILE = ("pip", "compile", "-q", "--universal", "--generate-hashes", "requirements.in", "-o")
+HASHED = "django==5.2 \\\n    --hash=sha256:0\n"
+
+
+def planned(**files: str) -> Locking:
+    """Return the plan for a project with files: ``requirements_txt`` is ``requirements.txt``."""
+    names = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
+    return plan_locking(names.get, OURS, "5.2.0", "3.12")
+
+
+def test_a_project_without_dependencies_gets_the_running_django() -> None:
+    found = planned()
+    assert found.files == {"requirements.in": f"django~=5.2.0\n{OURS}\n"}
+    assert found.arguments == (*COMPILE, "requirements.txt", "--python-version", "3.12")
+    assert found.locked == ("requirements.txt",)
+
+
+@pytest.mark.parametrize("text", ["django>=5\n", "django>=5"])
+def test_requirements_without_hashes_become_the_source(text: str) -> None:
+    found = planned(requirements_txt=text)
+    assert found.files == {"requirements.in": f"django>=5\n{OURS}\n"}
+    assert found.locked == ("requirements.txt",)
+
+
+def test_a_source_that_is_there_gets_a_line() -> None:
+    found = planned(requirements_in="django\r\n", requirements_txt=HASHED)
+    assert found.files == {"requirements.in": f"django\r\n{OURS}\r\n"}
+
+
+def test_a_compiled_file_without_its_source_is_left_to_the_user() -> None:
+    found = planned(requirements_txt=HASHED)
+    assert found == Locking(advice=f"requirements.txt: add {OURS} to its source, and lock again")
+
+
+def test_a_folder_of_requirements_is_locked_into_one_file() -> None:
+    found = planned(requirements__base_txt="django\n", requirements__production_txt="-r base.txt\n")
+    assert found.files == {"requirements.in": f"-r requirements/production.txt\n{OURS}\n"}
+    assert found.locked == ("requirements.lock",)
+
+
+@pytest.mark.parametrize("lock", [{"uv_lock": ""}, {}])
+def test_uv_adds_us_itself(lock: dict[str, str]) -> None:
+    found = planned(pyproject_toml="[project]\nname = 'shop'\n", **lock)
+    assert found.arguments == ("add", "--no-sync", OURS)
+    assert found.locked == ("pyproject.toml", "uv.lock")
+
+
+def test_a_pyproject_of_tools_only_is_not_a_list_of_dependencies() -> None:
+    assert planned(pyproject_toml="[tool.ruff]\n").locked == ("requirements.txt",)
+
+
+@pytest.mark.parametrize("lock", ["poetry_lock", "pdm_lock", "pylock_toml", "requirements_lock"])
+def test_locks_of_other_tools_are_left_to_them(lock: str) -> None:
+    found = planned(**{lock: "", "requirements_txt": "django\n"})
+    assert not found.arguments
+    assert found.advice.startswith(lock.replace("_", ".") + ": ")
+    assert OURS in found.advice
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"requirements_in": f"django\n{OURS}\n", "requirements_txt": HASHED},
+        {"requirements_in": "Django_Deploykit>=1\n", "requirements_txt": HASHED},
+        {"requirements_txt": HASHED + "django-deploykit==1 --hash=sha256:0\n"},
+        {
+            "pyproject_toml": '[project]\ndependencies = [\n  "django-deploykit>=1",\n]\n',
+            "uv_lock": 'name = "django-deploykit"\n',
+        },
+        {"poetry_lock": 'name = "django-deploykit"\n'},
+        {"requirements_lock": "django-deploykit==1 --hash=sha256:0\n"},
+    ],
+)
+def test_a_project_that_has_us_needs_nothing(files: dict[str, str]) -> None:
+    assert planned(**files) == Locking()
+
+
+def test_requirements_that_name_us_but_are_not_locked_are_locked() -> None:
+    found = planned(requirements_txt="django\ndjango-deploykit\n")
+    assert found.files == {"requirements.in": "django\ndjango-deploykit\n"}
+    assert found.locked == ("requirements.txt",)
