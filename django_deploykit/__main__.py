@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from django_deploykit import __version__
-from django_deploykit.project import default_settings, nearest
+from django_deploykit.project import default_settings, nearest, read_project
 
 COMMANDS = ("deploy_check", "bundle", "release")
 # They read commits and hosts, so they start without the settings. That is twice as fast, and a
@@ -78,8 +78,15 @@ def _run_with_settings(argv: list[str]) -> None:
     from django_deploykit.conf.errors import show_without_traceback
 
     show_without_traceback(argv[1:])
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", default_settings(Path.cwd()))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", _settings_for(argv[1]))
     execute_from_command_line(argv)
+
+
+def _settings_for(command: str) -> str:
+    """Return the settings to load: those that serve the site if they are checked."""
+    here = Path.cwd()
+    production = read_project(here).settings if command == "deploy_check" else ""
+    return production or default_settings(here)
 
 
 if __name__ == "__main__":

@@ -31,13 +31,17 @@ Function = Callable[[Subject], Iterable[Finding]]
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its id (``deploykit.E101``), the parts of its docstring, and its topic."""
+    """One check: its id (``deploykit.E101``), the parts of its docstring, and its topic.
+
+    One that is ``on_request`` only runs if ``--only`` names its id.
+    """
 
     id: str
     title: str
     text: str
     tag: str
     function: Function
+    on_request: bool = False
 
     @property
     def number(self) -> str:
@@ -55,27 +59,22 @@ class Check:
         return self.tag == "server"
 
     def run(self, subject: Subject) -> Iterator[Finding]:
-        """Yield findings with id, level and place. An exception is reported as a finding."""
-        for found in self._run(subject):
+        """Yield findings with id, level and place.
+
+        :class:`Undecided` is raised if the check cannot decide here. Unusual settings may raise
+        anything; the runner reports it.
+        """
+        for found in self.function(subject):
             path, line = found.path, found.line
             if not path and found.setting:
                 path, line = subject.place(found.setting)
             yield replace(found, id=self.id, level=self.level, path=path, line=line)
 
-    def _run(self, subject: Subject) -> Iterator[Finding]:
-        try:
-            yield from self.function(subject)
-        except Exception as error:  # noqa: BLE001 - unusual settings may raise anything
-            yield Finding(
-                f"this check failed ({self.title}): {type(error).__name__}: {error}",
-                "Check that the settings that it reads have the types that Django expects.",
-            )
-
 
 _CATALOGUE: dict[str, Check] = {}
 
 
-def check(number: str) -> Callable[[Function], Function]:
+def check(number: str, *, on_request: bool = False) -> Callable[[Function], Function]:
     """Register a function as the check with a number such as ``E101``.
 
     The first line of its docstring is the check's title, and the rest explains it. The letter of
@@ -90,7 +89,7 @@ def check(number: str) -> Callable[[Function], Function]:
         other = _CATALOGUE.get(key)
         if other and other.function.__qualname__ != function.__qualname__:
             raise ValueError(f"{key} is already the number of {other.function.__qualname__}")
-        _CATALOGUE[key] = Check(key, title.rstrip("."), "\n".join(lines), tag, function)
+        _CATALOGUE[key] = Check(key, title.rstrip("."), "\n".join(lines), tag, function, on_request)
         return function
 
     return register

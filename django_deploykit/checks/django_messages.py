@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 
 from django.core import checks as django_checks
 from django.core.checks.registry import registry
+from django.db import connections
 
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.options import Topology
+from django_deploykit.checks.project_settings import has_no_value
 from django_deploykit.checks.subject import Subject
 
 TAG = "deploykit"  # of our own checks in Django's registry
@@ -34,20 +38,55 @@ _LEVELS = {
 }
 
 
-def django_findings(subject: Subject, tags: Iterable[str] = ()) -> Iterator[Finding]:
-    """Run the checks of Django and of installed apps, or only the ones with one of ``tags``.
+def iter_django_checks(
+    subject: Subject, tags: Iterable[str] = ()
+) -> Iterator[tuple[str, Callable[[], Iterator[Finding]]]]:
+    """Yield the name and the work of each check of Django and of installed apps.
 
-    The checks are called one by one, because ``run_checks`` would run our own checks again.
+    With ``tags``, only of those that have one of them. They are called one by one, because
+    ``run_checks`` would run our own checks again, and would connect to the databases since
+    Django 6.1.
     """
     wanted = set(tags)
-    unneeded = {*irrelevant_ids(subject.topology), *COVERED}
-    for function in registry.get_checks(include_deployment_checks=True):
+    databases = _databases(subject)
+    functions = registry.get_checks(include_deployment_checks=True)
+    for name, function in sorted(((_full_name(one), one) for one in functions), key=itemgetter(0)):
         found = set(getattr(function, "tags", ()))
-        if TAG in found or (wanted and not wanted & found):
+        if TAG not in found and (not wanted or wanted & found):
+            yield name, partial(_run, function, subject, databases)
+
+
+def _full_name(function: Callable[..., object]) -> str:
+    return f"{function.__module__}.{getattr(function, '__qualname__', repr(function))}"
+
+
+def _databases(subject: Subject) -> list[str]:
+    """Return the databases that checks may connect to: none without ``--server``."""
+    if not subject.server:
+        return []
+    from django_deploykit.checks.server.services import unreachable
+
+    return [alias for alias in connections if alias not in unreachable(subject)]
+
+
+def _run(
+    function: Callable[..., Iterable[django_checks.CheckMessage]],
+    subject: Subject,
+    databases: list[str],
+) -> Iterator[Finding]:
+    unneeded = {*irrelevant_ids(subject.topology), *COVERED}
+    for message in function(app_configs=None, databases=databases):
+        if message.is_silenced() or message.id in unneeded:
             continue
-        for message in function(app_configs=None, databases=None):
-            if not message.is_silenced() and message.id not in unneeded:
-                yield add_place(from_message(message), subject)
+        if message.id == "security.W020" and subject.in_tree:
+            _skip_without_value("ALLOWED_HOSTS", subject)
+        yield add_place(from_message(message), subject)
+
+
+def _skip_without_value(name: str, subject: Subject) -> None:
+    """Raise :class:`Undecided` if a setting is read from a configuration that lacks it here."""
+    if has_no_value(subject.root, name):
+        raise Undecided(f"{name} has no value here; hosts configure it")
 
 
 def irrelevant_ids(topology: Topology) -> tuple[str, ...]:
@@ -74,8 +113,8 @@ def _name(obj: object) -> str:
 
 
 def add_place(finding: Finding, subject: Subject) -> Finding:
-    """Return Django's finding with the place of the first project setting in its text."""
-    for word in re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", finding.message):
+    """Return a finding with the place of the first project setting in its text."""
+    for word in re.findall(r"\b[A-Z][A-Z_]{3,}\b", finding.message):
         path, line = subject.place(word)
         if path:
             return replace(finding, path=path, line=line)

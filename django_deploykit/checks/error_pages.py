@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
+from django_deploykit.checks.offline import no_connections
 from django_deploykit.runtime.base.probe import usable_host
 
 _UNAVAILABLE = ("Connection", "Timeout", "DisallowedHost")
-
-
-class _DatabaseUsedError(Exception):
-    """The page queries a database, so it cannot be checked here."""
 
 
 def why_page_fails(name: str, template: Any) -> str:
@@ -29,7 +24,7 @@ def why_page_fails(name: str, template: Any) -> str:
     request = _request() if name == "404.html" else None
     context = {"request_path": "/nothing", "exception": "Not found"} if request else {}
     try:
-        with _no_database():
+        with no_connections():
             template.render(context, request)
     except ValueError as error:
         return "" if "manifest" in str(error) else str(error)
@@ -51,28 +46,10 @@ def _request() -> HttpRequest:
     return request
 
 
-@contextmanager
-def _no_database() -> Iterator[None]:
-    """Make every query fail, because a check without ``--server`` must not connect to anything."""
-    from django.db.backends.base.base import BaseDatabaseWrapper
-
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise _DatabaseUsedError
-
-    kept = {name: getattr(BaseDatabaseWrapper, name) for name in ("cursor", "chunked_cursor")}
-    for name in kept:
-        setattr(BaseDatabaseWrapper, name, refuse)
-    try:
-        yield
-    finally:
-        for name, method in kept.items():
-            setattr(BaseDatabaseWrapper, name, method)
-
-
 def _lacks_service(error: BaseException | None, request: HttpRequest | None) -> bool:
     """Whether the cause is a missing service, or an attribute that other middleware adds."""
     while error is not None:
-        if isinstance(error, (_DatabaseUsedError, OSError)):
+        if isinstance(error, OSError):
             return True
         if any(word in type(error).__name__ for word in _UNAVAILABLE):
             return True

@@ -39,3 +39,27 @@ class Finding:
     def reaches(self, level: str) -> bool:
         """Whether the finding is at or above a level."""
         return LEVELS.index(self.level) >= LEVELS.index(level)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A finding that does not count, or a silenced check (``finding`` is None), and the reason."""
+
+    id: str
+    reason: str
+    finding: Finding | None = None
+
+    def __str__(self) -> str:
+        return f"{self.id} skipped: {self.reason}"
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """The id of a check that gave no result, and why. It did not pass, and it did not fail."""
+
+    id: str
+    reason: str
+
+
+class Undecided(Exception):
+    """A check cannot decide here. The text says why, and what it would need."""

@@ -6,13 +6,19 @@ import ast
 import functools
 import ipaddress
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_deploykit.conf.secret import HIDDEN, StandIn
+
+_IN_URL = re.compile(r"(\w://[^\s:/@]*:)[^\s@]+@")
+_CONFIGURATION = re.compile(r"env|config|^decouple$", re.IGNORECASE)
 Assignment = ast.Assign | ast.AnnAssign
 
 
@@ -28,6 +34,23 @@ def secret_key() -> str | bytes:
         return settings.SECRET_KEY
     except ImproperlyConfigured:
         return ""
+
+
+def without_secrets(text: str) -> str:
+    """Return the first line of an error's text, without passwords in URLs or of the settings."""
+    line = next(iter(text.strip().splitlines()), "")
+    for secret in _secrets():
+        line = line.replace(secret, HIDDEN)
+    return _IN_URL.sub(rf"\1{HIDDEN}@", line)
+
+
+def _secrets() -> list[str]:
+    with warnings.catch_warnings():  # Django 6.1 deprecates EMAIL_HOST_PASSWORD
+        warnings.simplefilter("ignore")
+        values = [secret_key(), getattr(settings, "EMAIL_HOST_PASSWORD", "")]
+    for entry in (getattr(settings, "DATABASES", None) or {}).values():
+        values.append(entry.get("PASSWORD", "") if isinstance(entry, dict) else "")
+    return [str(one) for one in values if one and len(str(one)) > 3]
 
 
 def is_private_host(host: str) -> bool:
@@ -51,6 +74,29 @@ def find_assignment(root: Path, name: str) -> Assignment | None:
     """Return the assignment that sets a setting, or None."""
     found = (assignments(path).get(name) for path in settings_files(root))
     return next((node for node in found if node is not None), None)
+
+
+def has_no_value(root: Path, name: str) -> bool:
+    """Whether a setting is empty here, but is read from the environment or a configuration.
+
+    That is how settings look where a project is checked, as in CI: only hosts have the value.
+    """
+    value = getattr(settings, name, None) if name != "SECRET_KEY" else secret_key()
+    if isinstance(value, StandIn):
+        return True
+    node = find_assignment(root, name)
+    empty = not value or (isinstance(value, (list, tuple)) and not any(value))
+    return empty and node is not None and reads_configuration(node)
+
+
+def reads_configuration(node: ast.AST) -> bool:
+    """Whether an expression uses something that is named for the environment or a configuration.
+
+    >>> reads_configuration(ast.parse("os.environ['A']")), reads_configuration(ast.parse("[]"))
+    (True, False)
+    """
+    names = (getattr(one, "attr", getattr(one, "id", "")) for one in ast.walk(node))
+    return any(_CONFIGURATION.search(str(name)) for name in names)
 
 
 def settings_files(root: Path) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, cast
 
 from django.conf import settings
 
@@ -17,6 +18,8 @@ from django_deploykit.project import Project, nearest_root
 from django_deploykit.project.procfile import parse_procfile
 from django_deploykit.runtime.bundle.manifest import Process
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -26,7 +29,8 @@ class Subject:
     true on a host, ``local`` in the environment ``local``, and ``released`` in a release.
     ``places`` has the file and line of each setting. ``ask`` is the path or URL that the site
     should answer, or an empty string. ``refusals`` has what ``bundle`` and ``release`` would
-    refuse, by the number of the check that reports it.
+    refuse, by the number of the check that reports it. ``limit`` is the time for each check with
+    ``--server``, in seconds. ``known`` keeps what :meth:`once` found out.
     """
 
     project: Project
@@ -40,6 +44,8 @@ class Subject:
     ask: str = ""
     released: bool = False
     refusals: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    limit: float = 20.0
+    known: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def root(self) -> Path:
@@ -50,6 +56,12 @@ class Subject:
     def in_tree(self) -> bool:
         """Whether this is the working copy of a project, not a release."""
         return not (self.server or self.released)
+
+    def once(self, name: str, find: Callable[[], T]) -> T:
+        """Return what ``find`` returns, called only once for all checks of this subject."""
+        if name not in self.known:
+            self.known[name] = find()
+        return cast("T", self.known[name])
 
     def place(self, setting: str) -> tuple[str, int]:
         """Return the file, relative to the project, and the line that sets a setting."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 from django.conf import settings
 
 from django_deploykit.checks.catalogue import TOPICS, Check, catalogue
-from django_deploykit.checks.formats import FORMATS
+from django_deploykit.checks.formats import FORMATS, github
+from django_deploykit.checks.limits import NoAnswerError, within
 from django_deploykit.checks.runner import (
     DJANGO_TAGS,
     CheckReport,
@@ -22,11 +24,24 @@ from django_deploykit.checks.runner import (
     run_checks,
 )
 from django_deploykit.checks.server.migrations import read_states
+from django_deploykit.checks.server.services import unreachable
 from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.preflight import add_refusals
 from django_deploykit.project import Project, default_settings, nearest
 from django_deploykit.runtime.wire.reader import plain
+from django_deploykit.runtime.wire.reports import ReportedDatabase
+
+# What a release does not need to know: its plan has the migrations.
+NOT_FOR_RELEASES = ("W404", "W406")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A format of the report, and the file that it is written to. None is standard output."""
+
+    format: str
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -35,37 +50,124 @@ class CheckRequest:
 
     project: Project
     choice: Choice
-    format: str = "text"
+    outputs: tuple[Output, ...] = (Output("text"),)
     server: bool = False
     ask: str = ""
     migrations: bool = False
+    baseline: Path | None = None
+
+
+def read_outputs(format: str, given: Iterable[str] | Path) -> tuple[Output, ...]:  # noqa: A002 - the option's name
+    """Return where to write the report, and in which format, for ``--format`` and ``--output``.
+
+    ``FILE`` is instead of standard output, ``FORMAT=FILE`` in addition to it.
+    """
+    main, others = Output(format), []
+    for word in output_words(given):
+        name, equals, file = word.partition("=")
+        if equals and name in FORMATS:
+            others.append(Output(name, Path(file)))
+        elif main.path is None:
+            main = Output(format, Path(word))
+        else:
+            raise DeployKitError(
+                f"--output is given twice without a format: {main.path} and {word}",
+                "Write --output FORMAT=FILE for more than one file: --output sarif=check.sarif.",
+                2,
+            )
+    return (main, *others)
 
 
 def check_project(request: CheckRequest) -> CheckReport:
     """Run the requested checks. Raises :class:`DeployKitError` if the request is wrong."""
     known = catalogue()
     validate_choice(request.choice, known)
-    if request.migrations and request.format != "json":
+    if request.migrations and request.outputs[0].format != "json":
         raise DeployKitError("--migrations requires --format json", exit_code=2)
     subject = add_refusals(read_subject(request.project, server=request.server))
     validate_skips(subject, known)
+    known_before = read_baseline(request.baseline) if request.baseline else frozenset()
+    reason = f"the baseline {request.baseline} contains it"
     if not request.migrations:
-        return run_checks(replace(subject, ask=request.ask), request.choice)
-    states = read_states()
+        report = run_checks(replace(subject, ask=request.ask), request.choice)
+        return report.without(known_before, reason)
+    states = _read_states(subject)
     # Before a release migrates, pending migrations are expected, and a page may fail because a
     # column is missing.
     ask = "" if any(row.pending for row in states) else request.ask
-    choice = replace(request.choice, skip=(*request.choice.skip, "W404", "W406"))
+    choice = replace(request.choice, skip=(*request.choice.skip, *NOT_FOR_RELEASES))
     hosts = [str(host) for host in settings.ALLOWED_HOSTS]
     report = run_checks(replace(subject, ask=ask), choice)
+    report = report.without(known_before, reason)
     return replace(report, facts={"allowed_hosts": hosts, "migrations": plain(states)})
 
 
-def render(report: CheckReport, request: CheckRequest) -> str:
-    """Return the report in the requested format."""
-    chosen = FORMATS[request.format]
-    prefix = _repository_prefix(request.project.root) if chosen.repository_paths else ""
-    return chosen.render(report.below(prefix))
+def _read_states(subject: Subject) -> list[ReportedDatabase]:
+    """Return the state of the migrations, or [] if a database cannot be read in time."""
+    if unreachable(subject):
+        return []
+    try:
+        return within(subject.limit, read_states)
+    except NoAnswerError:
+        return []
+
+
+def output_words(given: Iterable[str] | Path) -> list[str]:
+    """Return the words of ``--output``. Python code may give one path instead of a list."""
+    return [str(given)] if isinstance(given, (str, Path)) else list(given)
+
+
+def read_baseline(path: Path) -> frozenset[str]:
+    """Return the fingerprints of the findings in a report of the format ``json``."""
+    hint = f"Write it: manage.py deploy_check --format json --output {path}"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        return frozenset(str(one["fingerprint"]) for one in rows)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except (ValueError, KeyError, TypeError):
+        problem = "is not a report of deploy_check --format json"
+    raise DeployKitError(f"--baseline: {path} {problem}", hint, 2)
+
+
+def write_outputs(report: CheckReport, request: CheckRequest) -> str:
+    """Write the report's files, and return what goes to standard output."""
+    texts = []
+    for one in request.outputs:
+        text = render(report, one.format, request.project.root)
+        if one.path is None:
+            texts.append(text)
+        else:
+            _write(one.path, text)
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page and any(one.format == "github" for one in request.outputs):
+        _write(Path(page), github.render_summary(_located(report, request.project.root)), "a")
+    return "".join(texts)
+
+
+def render(report: CheckReport, name: str, root: Path) -> str:
+    """Return the report in a format."""
+    chosen = FORMATS[name]
+    return chosen.render(_located(report, root) if chosen.repository_paths else report)
+
+
+def _located(report: CheckReport, root: Path) -> CheckReport:
+    """Return the report with paths from the repository."""
+    return report.below(_repository_prefix(root))
+
+
+def _write(path: Path, text: str, mode: str = "w") -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        problem = f"--output: {path} cannot be written: {error.strerror}"
+        raise DeployKitError(problem, exit_code=2) from None
+
+
+def exit_code(report: CheckReport) -> int:
+    """Return 2 if a check could not run, 1 if the report fails, else 0."""
+    return 2 if report.incomplete else int(report.failed)
 
 
 def _repository_prefix(root: Path) -> str:
@@ -136,16 +238,17 @@ def other_settings(project: Project) -> str:
     """Return the production settings if others are loaded by default, else an empty string.
 
     manage.py often names development settings. wsgi.py or ``[project] settings`` name those for
-    production.
+    production; the latter also come before an exported DJANGO_SETTINGS_MODULE.
     """
     loaded = getattr(settings, "SETTINGS_MODULE", "")
-    if not loaded or loaded != default_settings(project.root):
+    written = project.ini.sections.get("project", {}).get("settings")
+    if not loaded or not (written or loaded == default_settings(project.root)):
         return ""  # the user chose other settings
     return project.settings if project.settings != loaded else ""
 
 
-def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[str, bool]:
-    """Run ``deploy_check`` with other settings; return its report and whether it failed.
+def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[str, int]:
+    """Run ``deploy_check`` with other settings; return its output and its exit code.
 
     It runs in its own process, because Django only loads settings once (see decision 0038). It
     imports from the same folders as this process, because manage.py may have added some.
@@ -154,6 +257,4 @@ def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[st
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environ["DJANGO_SETTINGS_MODULE"] = name
     done = subprocess.run(argv, cwd=root, env=environ, stdout=subprocess.PIPE, text=True)
-    if done.returncode not in (0, 1) or not done.stdout:
-        raise SystemExit(2)  # its error is on standard error
-    return done.stdout, done.returncode == 1
+    return done.stdout, done.returncode if done.returncode in (0, 1) else 2

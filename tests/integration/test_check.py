@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ def test_clean_projects_report_nothing(clean: Path, stock: Path) -> None:
     for project in (clean, stock):
         assert check(project)["findings"] == []
     done = manage(stock, *DEPLOY_CHECK)
-    assert done.stdout.startswith("no problems found by ")
+    assert done.stdout.splitlines()[-1].startswith("no problems found by ")
+    assert "not checked: deploykit.E102: SECRET_KEY has no value here" in done.stdout
 
 
 def test_what_stops_a_release_has_exit_code_1(clean: Path, tmp_path: Path) -> None:
@@ -115,6 +117,74 @@ def test_connects_to_no_database_without_server(clean: Path, tmp_path: Path) -> 
     url = f"sqlite:///{tmp_path}/db.sqlite3"
     here = check(project, "--server", "--only", "E403", SECRET_KEY=KEY, DATABASE_URL=url)
     assert "a check used the database" in here["findings"][0]["message"]
+
+
+# A database that is never reached: what opens it waits for an answer that does not come.
+HANGING = """
+import socket
+from django.db.backends.sqlite3.base import DatabaseWrapper as Base
+
+class DatabaseWrapper(Base):
+    def get_new_connection(self, conn_params):
+        with socket.create_connection(("127.0.0.1", int(conn_params["database"]))) as waiting:
+            waiting.recv(1)
+"""
+MODELS = """
+from django.db import models
+
+class Page(models.Model):
+    data = models.JSONField(default=dict)
+    number = models.IntegerField(default=0)
+    if hasattr(models, "GeneratedField"):
+        twice = models.GeneratedField(
+            expression=models.F("number") * 2, output_field=models.IntegerField(), db_persist=True
+        )
+"""
+
+
+@pytest.mark.parametrize("engine", ["django.db.backends.sqlite3", "hanging"])
+def test_without_server_no_database_needs_to_answer(
+    engine: str, clean: Path, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        name = silent.getsockname()[1] if engine == "hanging" else "/nowhere/at/all.sqlite3"
+        lines = (
+            f"DATABASES['default'].update(ENGINE='{engine}', NAME='{name}')",
+            "INSTALLED_APPS += ['pages']",
+        )
+        project = copy(clean, tmp_path, "\n".join(lines))
+        for folder, file, text in (("hanging", "base", HANGING), ("pages", "models", MODELS)):
+            (project / folder).mkdir()
+            (project / folder / "__init__.py").write_text("", encoding="utf-8")
+            (project / folder / f"{file}.py").write_text(text, encoding="utf-8")
+        assert ids(check(project)) <= {"deploykit.E401"}
+        silent.settimeout(0)
+        with pytest.raises(BlockingIOError):  # nobody connected
+            silent.accept()
+
+
+BROKEN = {
+    "CACHES": "{'default': {'BACKEND': 'no.such.Backend'}}",
+    "ROOT_URLCONF": "'no_such_urls'",
+    "TEMPLATES": "[{'BACKEND': 'no_such_engine.Engine'}]",
+}
+
+
+def test_a_check_that_cannot_run_is_one_finding_of_a_whole_report(
+    clean: Path, tmp_path: Path
+) -> None:
+    lines = [f"{name} = {value}" for name, value in BROKEN.items()]
+    project = copy(clean, tmp_path, "\n".join([*lines, "ALLOWED_HOSTS = ['*']"]))
+    out = tmp_path / "report.json"
+    done = manage(project, *DEPLOY_CHECK, "--output", f"json={out}")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stdout + done.stderr
+    data = json.loads(out.read_text(encoding="utf-8"))
+    broken = [one["message"] for one in data["findings"] if one["id"] == "deploykit.E800"]
+    for text in ("no.such.Backend", "no_such_urls", "no_such_engine"):
+        assert sum(text in one for one in broken) == 1, broken
+    assert "deploykit.W201" in ids(data)  # the others ran
+    assert done.stdout.count("could not run") == len(broken)
 
 
 def test_server_checks_the_host(clean: Path, tmp_path: Path) -> None:

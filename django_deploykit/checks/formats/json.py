@@ -14,6 +14,7 @@ def render(report: CheckReport) -> str:
     data = {
         "schema_version": SCHEMA_VERSION,
         "failed": report.failed,
+        "incomplete": report.incomplete,
         "fail_level": report.fail_level,
         "checks_run": len(report.checks),
         "findings": [
@@ -28,7 +29,9 @@ def render(report: CheckReport) -> str:
             }
             for one in report.findings
         ],
-        "skipped": list(report.skipped),
+        "passed": sorted({one.id for one in report.checks} - {one.id for one in report.findings}),
+        "not_checked": [{"id": one.id, "reason": one.reason} for one in report.not_checked],
+        "skipped": [str(one) for one in report.skipped],
         **report.facts,
     }
     return json.dumps(data, indent=2) + "\n"

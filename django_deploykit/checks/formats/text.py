@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django_deploykit.checks.runner import CheckReport
 
 
 def render(report: CheckReport) -> str:
-    """Return a line for each finding and for each skip, and then the summary."""
+    """Return a line for each finding, for each skip, and for what was not checked; a summary."""
     lines = []
     for one in report.findings:
         where = f"{one.where}: " if one.where else ""
         lines.append(f"{one.level:<7} {one.id}  {where}{one.message}")
         if one.hint:
             lines.append(f"        {one.hint}")
-    lines += report.skipped
+    lines += map(str, report.skipped)
+    lines += not_checked_lines(report)
     lines.append(summary(report))
     return "\n".join(lines) + "\n"
+
+
+def not_checked_lines(report: CheckReport) -> Iterator[str]:
+    """Yield a line for each reason why checks that were asked for gave no result."""
+    reasons: dict[str, list[str]] = {}
+    for one in report.worth_saying:
+        reasons.setdefault(one.reason, []).append(one.id)
+    for reason, ids in reasons.items():
+        yield f"not checked: {', '.join(ids)}: {reason}"
 
 
 def summary(report: CheckReport) -> str:

@@ -6,33 +6,62 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.utils import NotSupportedError
 
 from django_deploykit.checks.catalogue import check
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.limits import within
+from django_deploykit.checks.project_settings import without_secrets
 from django_deploykit.checks.server.migrations import read_states
 from django_deploykit.checks.subject import Subject
+
+
+def unreachable(subject: Subject) -> dict[str, str]:
+    """Return why databases cannot be reached, by alias. Each is tried once for all checks."""
+    return subject.once("unreachable databases", lambda: _try_databases(subject.limit / 2))
+
+
+def _try_databases(limit: float) -> dict[str, str]:
+    found = {}
+    for alias in _aliases():
+        try:
+            within(limit, lambda alias=alias: connections[alias].ensure_connection())  # type: ignore[misc]
+        except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
+            found[alias] = without_secrets(str(error)) or type(error).__name__
+    return found
+
+
+def _aliases() -> list[str]:
+    """Return the aliases of the databases. A project may have none."""
+    engines = {alias: str(connections[alias].settings_dict["ENGINE"]) for alias in connections}
+    return [alias for alias, engine in engines.items() if not engine.endswith("dummy")]
+
+
+def _require(subject: Subject, *aliases: str) -> None:
+    """Raise :class:`Undecided` if one of these databases, or of all, cannot be reached."""
+    for alias in unreachable(subject):
+        if not aliases or alias in aliases:
+            raise Undecided(f"DATABASES[{alias!r}] cannot be reached (E403)")
 
 
 @check("E403")
 def unreachable_database(subject: Subject) -> Iterator[Finding]:
     """A database cannot be reached."""
-    for alias in connections:
-        try:
-            connections[alias].ensure_connection()
-        except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
-            yield Finding(
-                f"DATABASES[{alias!r}] cannot be reached: {_first_line(error)}",
-                "Check that the database runs, and that the URL and the password are right.",
-                "DATABASES",
-            )
+    for alias, why in unreachable(subject).items():
+        yield Finding(
+            f"DATABASES[{alias!r}] cannot be reached: {why}",
+            "Check that the database runs, and that the URL and the password are right.",
+            "DATABASES",
+        )
 
 
 @check("E416")
 def database_too_old(subject: Subject) -> Iterator[Finding]:
     """A database server is older than Django supports."""
-    for alias in connections:
+    for alias in _aliases():
+        if alias in unreachable(subject):
+            continue
         try:
             connections[alias].ensure_connection()
             connections[alias].check_database_version_supported()
@@ -42,8 +71,7 @@ def database_too_old(subject: Subject) -> Iterator[Finding]:
                 "Upgrade the database server.",
                 "DATABASES",
             )
-        except Exception:  # noqa: BLE001, S112 - E403 reports it
-            continue
+    _require(subject)
 
 
 @check("W404")
@@ -52,6 +80,7 @@ def unapplied_migrations(subject: Subject) -> Iterator[Finding]:
 
     A release applies them before the switch, so that there are none afterwards.
     """
+    _require(subject)
     for row in read_states():
         if row.pending:
             names = [f"{one.app}.{one.name}" for one in row.pending]
@@ -68,6 +97,7 @@ def unknown_migrations(subject: Subject) -> Iterator[Finding]:
 
     The code is older than the database, or comes from another branch.
     """
+    _require(subject)
     for row in read_states():
         if row.unknown:
             yield Finding(
@@ -83,8 +113,7 @@ def unusable_cache(subject: Subject) -> Iterator[Finding]:
         if str(entry.get("BACKEND", "")).endswith("DummyCache"):
             continue
         try:
-            caches[alias].set("deploykit.check", "kept", 10)
-            kept = caches[alias].get("deploykit.check") == "kept"
+            kept = within(subject.limit / 2, lambda alias=alias: _keeps_values(alias))  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             if "no such table" not in str(error) and "does not exist" not in str(error):
                 yield Finding(
@@ -101,16 +130,19 @@ def unusable_cache(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _keeps_values(alias: str) -> bool:
+    caches[alias].set("deploykit.check", "kept", 10)
+    return bool(caches[alias].get("deploykit.check") == "kept")
+
+
 @check("E505")
 def no_cache_table(subject: Subject) -> Iterator[Finding]:
     """The table of a database cache is missing."""
     for alias, entry in settings.CACHES.items():
         if not str(entry.get("BACKEND", "")).endswith("db.DatabaseCache"):
             continue
-        try:
-            exists = entry.get("LOCATION") in connection.introspection.table_names()
-        except Exception:  # noqa: BLE001, S112 - E403 reports it
-            continue
+        _require(subject, DEFAULT_DB_ALIAS)
+        exists = entry.get("LOCATION") in connection.introspection.table_names()
         if not exists:
             yield Finding(
                 f"CACHES[{alias!r}]: the table {entry.get('LOCATION')} does not exist",
@@ -120,4 +152,4 @@ def no_cache_table(subject: Subject) -> Iterator[Finding]:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return without_secrets(str(error)) or type(error).__name__

@@ -13,7 +13,6 @@ from django_deploykit.checks.catalogue import catalogue
 from django_deploykit.checks.finding import LEVELS
 from django_deploykit.checks.formats import FORMATS
 from django_deploykit.checks.runner import Choice
-from django_deploykit.errors import DeployKitError
 from django_deploykit.management import checking
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import run_command
@@ -29,7 +28,19 @@ class Command(ProjectCommand):
         """Declare the command line."""
         add = parser.add_argument
         add("--format", choices=list(FORMATS), default="text", help="default: text")
-        add("--output", type=Path, metavar="FILE", help="write the report to a file")
+        add(
+            "--output",
+            action="append",
+            default=[],
+            metavar="[FORMAT=]FILE",
+            help="write the report to a file; with FORMAT= in that format too, more than once",
+        )
+        add(
+            "--baseline",
+            type=Path,
+            metavar="FILE",
+            help="leave out the findings of an earlier report, written with --format json",
+        )
         add(
             "--fail-level",
             type=str.upper,
@@ -77,16 +88,13 @@ class Command(ProjectCommand):
             self.stdout.write(checking.explain_check(catalogue(), options["explain"]))
             return 0
         project = read_project(nearest_root(self.start) or self.start)
-        text, failed = self._check(project, options)
-        if options["output"]:
-            write(options["output"], text)
-        else:
-            self.stdout.write(text, ending="")
+        text, code = self._check(project, options)
+        self.stdout.write(text, ending="")
         self.checked = True
-        return 1 if failed else 0
+        return code
 
-    def _check(self, project: Project, options: Mapping[str, Any]) -> tuple[str, bool]:
-        """Return the report's text and whether the check failed."""
+    def _check(self, project: Project, options: Mapping[str, Any]) -> tuple[str, int]:
+        """Write the report's files; return the text for standard output, and the exit code."""
         chosen = options["server"] or options["settings"]
         other = "" if chosen else checking.other_settings(project)
         if other:
@@ -101,30 +109,30 @@ class Command(ProjectCommand):
         request = checking.CheckRequest(
             project,
             choice,
-            options["format"],
+            checking.read_outputs(options["format"], options["output"]),
             options["server"],
             options["ask"],
             options["migrations"],
+            options["baseline"],
         )
         report = checking.check_project(request)
-        return checking.render(report, request), report.failed
+        return checking.write_outputs(report, request), checking.exit_code(report)
 
 
 def arguments(options: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the options for what to check and how to report it, as command-line arguments."""
+    """Yield the options for what to check and how to report it, as command-line arguments.
+
+    Paths are absolute, as the other process runs in another folder.
+    """
     for name in ("format", "fail_level", "ask"):
         yield f"--{name.replace('_', '-')}={options[name]}"
     for name in ("only", "skip", "tag"):
         yield from (f"--{name}={one}" for one in options[name])
+    for one in checking.output_words(options["output"]):
+        name, equals, file = one.partition("=")
+        named = f"{name}=" if equals and name in FORMATS else ""
+        yield f"--output={named}{Path(file if named else one).absolute()}"
+    if options["baseline"]:
+        yield f"--baseline={options['baseline'].absolute()}"
     if options["migrations"]:
         yield "--migrations"
-
-
-def write(path: Path, text: str) -> None:
-    """Write a report to a file."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DeployKitError(
-            f"--output: {path} cannot be written: {error.strerror}", exit_code=2
-        ) from None

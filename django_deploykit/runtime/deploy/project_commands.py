@@ -33,7 +33,8 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", url]
     code, out, errors = capture(inside(site, release, program, command))
     report = read_report(out)
-    if code not in (0, 1) or report is None:
+    # 2 with a report: some checks could not run, which is one of its findings.
+    if code not in (0, 1, 2) or report is None:
         text = (errors or out).strip()
         raise DeployKitError(
             f"deploy_check cannot run in {release}", "\n".join(text.splitlines()[-20:])
@@ -41,6 +42,7 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     path = checked_path(site, release)
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {**read_checked(path).migrations, **_breaking(report)}
+    code = min(code, 1)
     checked = Checked(usable_host(list(report.allowed_hosts)), code, known)
     temporary = path.with_suffix(f".{os.getpid()}")
     temporary.write_text(json.dumps(plain(checked)), encoding="utf-8")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from django_deploykit.checks.attempts import NEEDS_SERVER
 from django_deploykit.checks.catalogue import catalogue
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, NotChecked, Skipped
 from django_deploykit.checks.runner import CheckReport
 
 ERROR = Finding(
@@ -21,6 +24,14 @@ ODD = Finding(
 CHECKS = tuple(one for one in catalogue().values() if one.number in ("E101", "W201", "W310"))
 REPORT = CheckReport((ERROR, WARNING), (), CHECKS, "ERROR")
 SKIPPED = CheckReport(
-    (ERROR, ERROR, ODD), ("deploykit.W310 skipped: long & wide",), CHECKS, "WARNING"
+    (ERROR, ERROR, ODD), (Skipped("deploykit.W310", "long & wide"),), CHECKS, "WARNING"
 )
 EMPTY = CheckReport((), (), CHECKS)
+UNKNOWN = CheckReport(
+    (replace(ERROR, id="deploykit.E800"),),
+    checks=CHECKS[:1],
+    not_checked=(
+        NotChecked("deploykit.E102", "SECRET_KEY has no value here"),
+        NotChecked("deploykit.E403", NEEDS_SERVER),
+    ),
+)

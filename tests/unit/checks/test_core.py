@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 from django_deploykit.checks import core
+from django_deploykit.checks.finding import Undecided
 from tests.unit.checks.cases import (
     KEY,
     TEMPLATES,
@@ -25,6 +26,7 @@ from tests.unit.checks.cases import (
     setting,
 )
 
+CHOSEN = "[project]\nsettings = {}\n"
 CASES: Cases = {
     "E101": (
         [setting(DEBUG=True), setting(DEBUG="False"), setting(DEBUG=0)],
@@ -60,6 +62,22 @@ CASES: Cases = {
                     "mysite/asgi.py": WSGI.format("mysite.b"),
                 },
             ),
+            Case({}, {"elsewhere/wsgi.py": WSGI.format("mysite.settings.dev")}),
+            Case({}, {"deploykit.ini": CHOSEN.format("mysite.settings.local")}),
+            Case(
+                {},
+                {
+                    "deploykit.ini": CHOSEN.format("mysite.settings.live"),
+                    "mysite/wsgi.py": 'os.environ["DJANGO_SETTINGS_MODULE"] = "mysite.other"\n',
+                },
+            ),
+            Case(
+                {},
+                {
+                    "Procfile": "web: gunicorn mysite.live_wsgi:application\n",
+                    "mysite/live_wsgi.py": WSGI.format("mysite.settings.dev"),
+                },
+            ),
         ],
         [
             Case(
@@ -68,7 +86,14 @@ CASES: Cases = {
                     "mysite/wsgi.py": WSGI.format("mysite.settings"),
                     "manage.py": WSGI.format("mysite.settings.dev"),
                 },
-            )
+            ),
+            Case(  # a release sets DJANGO_SETTINGS_MODULE before wsgi.py runs
+                {},
+                {
+                    "mysite/wsgi.py": WSGI.format("mysite.settings.dev"),
+                    "deploykit.ini": CHOSEN.format("mysite.settings.live"),
+                },
+            ),
         ],
     ),
     "E107": (
@@ -142,6 +167,8 @@ def test_finds_a_key_that_every_process_makes(
     write_settings(f"{head}SECRET_KEY = {call}\n")
     found = run_check("E103", project)
     assert [(one.path, one.line) for one in found] == [("own_settings.py", 4)]
+    with pytest.raises(Undecided, match="E103"):  # what is wrong with it differs, too
+        run_check("E102", project)
     assert run_check("E104", project) == []
 
 
@@ -155,6 +182,21 @@ def test_finds_a_key_in_the_code_with_its_line(
     assert [(one.path, one.line) for one in found] == [("own_settings.py", 3)]
     assert "abc" not in found[0].message
     assert run_check("E103", project) == []
+
+
+@pytest.mark.parametrize("text", ["os.environ.get('NO_KEY_HERE', '')", "config('KEY')"])
+def test_a_key_without_a_value_is_not_checked_here(
+    text: str,
+    project: Path,
+    write_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_settings(f"import os\nconfig = lambda name: ''\nSECRET_KEY = {text}\n")
+    monkeypatch.setattr(settings, "SECRET_KEY", "")
+    with pytest.raises(Undecided, match="SECRET_KEY has no value here"):
+        run_check("E102", project)
+    (found,) = run_check("E102", project, server=True)
+    assert found.message == "SECRET_KEY is empty"
 
 
 def test_accepts_a_key_that_is_read(project: Path, write_settings: Callable[..., None]) -> None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import checks as django_checks
 from django.core.checks.registry import registry
 from django.test import override_settings
 
 from django_deploykit.checks.django_messages import (
     add_place,
-    django_findings,
     from_message,
     irrelevant_ids,
+    iter_django_checks,
     to_message,
 )
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.options import Topology
 from django_deploykit.checks.subject import Subject
 from django_deploykit.project import Project
@@ -29,6 +30,11 @@ from django_deploykit.project import Project
 @pytest.fixture
 def subject(tmp_path: Path) -> Subject:
     return Subject(Project(tmp_path, "shop", tmp_path / "deploykit.ini"))
+
+
+def found(subject: Subject, *tags: str) -> list[Finding]:
+    """Return what Django's checks with these tags find."""
+    return [one for _, work in iter_django_checks(subject, tags) for one in work()]
 
 
 @pytest.fixture
@@ -50,7 +56,7 @@ def test_runs_checks_of_other_apps_but_not_those_that_ours_replace(
     throw_away: None, subject: Subject
 ) -> None:
     placed = replace(subject, places={"SECURE_SSL_HOST": ("shop/settings.py", 3)})
-    assert list(django_findings(placed, ["shop"])) == [
+    assert found(placed, "shop") == [
         Finding(
             "SECURE_SSL_HOST is odd",
             path="shop/settings.py",
@@ -60,18 +66,48 @@ def test_runs_checks_of_other_apps_but_not_those_that_ours_replace(
         )
     ]
     with override_settings(SILENCED_SYSTEM_CHECKS=["shop.W001"]):
-        assert list(django_findings(placed, ["shop"])) == []
+        assert found(placed, "shop") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "server", "expected"),
+    [
+        ("os.environ.get('NO_HOSTS_HERE', '').split()", False, "ALLOWED_HOSTS has no value here"),
+        ("os.environ.get('NO_HOSTS_HERE', '').split()", True, ""),
+        ("[]", False, ""),
+    ],
+)
+def test_hosts_without_a_value_are_not_decided_here(
+    value: str,
+    server: bool,
+    expected: str,
+    project: Path,
+    write_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_settings(f"import os\nALLOWED_HOSTS = {value}\n")
+    subject = Subject(Project(project, "shop", project / "deploykit.ini"), server=server)
+    (work,) = (
+        work
+        for name, work in iter_django_checks(subject, ["security"])
+        if name.endswith("check_allowed_hosts")
+    )
+    monkeypatch.setattr(settings, "ALLOWED_HOSTS", [])
+    if expected:
+        with pytest.raises(Undecided, match=expected):
+            list(work())
+    else:
+        assert [one.id for one in work()] == ["security.W020"]
 
 
 def test_never_runs_ours_a_second_time(subject: Subject) -> None:
     assert "deploykit" in registry.tags_available(deployment_checks=True)
-    assert list(django_findings(subject, ["deploykit"])) == []
+    assert found(subject, "deploykit") == []
 
 
 def test_runs_deployment_checks(subject: Subject) -> None:
     with override_settings(SECURE_SSL_REDIRECT=False, MIDDLEWARE=[]):
-        found = {one.id for one in django_findings(subject, ["security"])}
-    assert "security.W001" in found
+        assert "security.W001" in {one.id for one in found(subject, "security")}
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core import checks as django_checks
+from django.core.checks.registry import registry
+from django.db import connection
 from django.test import override_settings
 
+from django_deploykit.checks.attempts import NEEDS_SERVER
 from django_deploykit.checks.catalogue import catalogue
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Skipped
 from django_deploykit.checks.options import Skip
 from django_deploykit.checks.runner import (
     CheckReport,
@@ -74,7 +79,7 @@ def test_runs_ours_and_djangos_and_skips_with_a_reason(subject: Subject) -> None
     ):
         report = run_checks(skipping, choice)
         assert [one.id for one in report.findings] == ["deploykit.E101", "security.W001"]
-        assert report.skipped == ("deploykit.W310 skipped: a demo",)
+        assert [str(one) for one in report.skipped] == ["deploykit.W310 skipped: a demo"]
         assert [one.number for one in report.checks] == ["E101", "W310"]
         with override_settings(SILENCED_SYSTEM_CHECKS=["deploykit.E101", "security.W001"]):
             assert run_checks(skipping, choice).findings == ()
@@ -119,7 +124,7 @@ def test_a_skip_ends_after_its_last_day() -> None:
     skips = (Skip("W201", "behind a VPN", "2027-01-31", "deploykit.ini:3"),)
     assert apply_skips([ERROR, WARNING], skips, "2027-01-31") == (
         [ERROR],
-        ["deploykit.W201 skipped: behind a VPN"],
+        [Skipped("deploykit.W201", "behind a VPN", WARNING)],
     )
     assert apply_skips([ERROR, WARNING], skips, "2027-02-01") == ([ERROR, WARNING], [])
 
@@ -132,6 +137,58 @@ def test_ids_that_no_check_has_are_reported() -> None:
     problems = list(iter_id_problems(wrong, known))
     assert len(problems) == len(wrong)
     assert problems[1] == "securty.W004 is not the id of a check; did you mean 'security'?"
+
+
+def test_a_check_that_cannot_run_is_reported_and_the_others_run(subject: Subject) -> None:
+    choice = Choice(only=("E101", "W305", "security.W001", "E304"))
+    with override_settings(DEBUG=True, PASSWORD_HASHERS=1, INSTALLED_APPS=APPS):
+        report = run_checks(subject, choice)
+        (broken,) = [one for one in report.findings if one.id == "deploykit.E800"]
+        assert broken.message.startswith("deploykit.E304 could not run: TypeError")
+        assert {"deploykit.E101", "deploykit.W305"} <= {one.id for one in report.findings}
+        assert (report.incomplete, report.failed) == (True, True)
+        assert "E304" not in {one.number for one in report.checks}
+        assert not run_checks(subject, replace(choice, skip=("E800",))).incomplete
+
+
+def test_checks_are_in_one_of_three_states(subject: Subject) -> None:
+    choice = Choice(tags=("accounts", "server"))
+    with override_settings(SESSION_COOKIE_AGE=10**9, SILENCED_SYSTEM_CHECKS=["deploykit.E301"]):
+        report = run_checks(subject, choice)
+    states = [one.id for one in report.checks]
+    states += [one.id for one in report.not_checked] + [one.id for one in report.skipped]
+    wanted = {one.id for one in catalogue().values() if one.tag in choice.tags}
+    assert sorted(states) == sorted(wanted)
+    reasons = {one.id: one.reason for one in report.not_checked}
+    assert reasons["deploykit.E403"] == NEEDS_SERVER
+    assert report.worth_saying == ()
+
+
+def test_nothing_connects_without_server(subject: Subject, registry_check: list[str]) -> None:
+    report = run_checks(subject, Choice(tags=("security",)))
+    assert registry_check == ["asked"]
+    assert ("it connects to a service: --server") in [one.reason for one in report.not_checked]
+
+
+@pytest.fixture
+def registry_check() -> Iterator[list[str]]:
+    """A check of an app that queries the database; returns what it did."""
+    done: list[str] = []
+
+    def query(**_: Any) -> list[django_checks.CheckMessage]:
+        done.append("asked")
+        connection.cursor()
+        return []
+
+    django_checks.register(query, "security")
+    yield done
+    registry.registered_checks.discard(query)
+
+
+def test_known_findings_can_be_left_out() -> None:
+    report = CheckReport((ERROR, WARNING)).without({ERROR.fingerprint}, "the baseline")
+    assert report.findings == (WARNING,)
+    assert report.skipped == (Skipped(ERROR.id, "the baseline", ERROR),)
 
 
 def test_check_deploy_shows_ours(

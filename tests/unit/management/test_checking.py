@@ -16,13 +16,18 @@ from django_deploykit.checks.runner import CheckReport, Choice
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.management.checking import (
     CheckRequest,
+    Output,
     check_project,
     check_with_settings,
+    exit_code,
     explain_check,
     list_checks,
     other_settings,
+    read_baseline,
+    read_outputs,
     render,
     validate_choice,
+    write_outputs,
 )
 from django_deploykit.project import read_project
 from tests.projects import start_repository
@@ -63,7 +68,9 @@ def test_migrations_are_facts_that_only_json_shows(project: Path) -> None:
         check_project(request(project, "accounts", migrations=True))
     assert caught.value.exit_code == 2
     with override_settings(ALLOWED_HOSTS=["shop.example.org"]):
-        report = check_project(request(project, "accounts", migrations=True, format="json"))
+        report = check_project(
+            request(project, "accounts", migrations=True, outputs=(Output("json"),))
+        )
     assert report.facts == {"allowed_hosts": ["shop.example.org"], "migrations": []}
 
 
@@ -87,11 +94,73 @@ def test_ci_services_get_paths_relative_to_the_repository(tmp_path: Path) -> Non
     project.mkdir()
     (project / "manage.py").write_text("")
     report = CheckReport((Finding("x", path="a.py", id="deploykit.E101", level="ERROR"),))
-    asked = request(project, format="github")
-    assert "file=a.py" in render(report, asked)  # without a repository
+    assert "file=a.py" in render(report, "github", project)  # without a repository
     start_repository(tmp_path)
-    assert "file=src/a.py" in render(report, asked)
-    assert "src/a.py" not in render(report, replace(asked, format="text"))
+    assert "file=src/a.py" in render(report, "github", project)
+    assert "src/a.py" not in render(report, "text", project)
+
+
+def test_outputs_are_files_and_standard_output() -> None:
+    assert read_outputs("json", []) == (Output("json"),)
+    assert read_outputs("text", ["a.txt", "sarif=b=c.sarif"]) == (
+        Output("text", Path("a.txt")),
+        Output("sarif", Path("b=c.sarif")),
+    )
+    assert read_outputs("text", ["no=format"]) == (Output("text", Path("no=format")),)
+    with pytest.raises(DeployKitError, match="given twice without a format: a and b"):
+        read_outputs("text", ["a", "b"])
+
+
+def test_a_baseline_leaves_out_what_was_known(project: Path) -> None:
+    asked = request(project, "accounts")
+    with override_settings(SESSION_COOKIE_AGE=10**9):
+        report = check_project(asked)
+        (project / "old.json").write_text(render(report, "json", project))
+        again = check_project(replace(asked, baseline=project / "old.json"))
+    assert (len(report.findings), again.findings) == (1, ())
+    assert again.skipped[0].id == "deploykit.W310"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [(None, "cannot be read: No such file"), ("[]", "is not a report"), ("{", "is not a report")],
+)
+def test_a_baseline_that_is_none_is_refused(text: str | None, problem: str, project: Path) -> None:
+    if text is not None:
+        (project / "old.json").write_text(text)
+    with pytest.raises(DeployKitError, match=problem) as caught:
+        read_baseline(project / "old.json")
+    assert caught.value.exit_code == 2
+    assert "--format json --output" in caught.value.hint
+
+
+def test_the_summary_of_a_github_job_is_appended_to(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = project / "summary.md"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    report = CheckReport((Finding("x", path="a.py", id="deploykit.E101", level="ERROR"),))
+    write_outputs(report, request(project))
+    assert page.read_text() == "before\n"
+    write_outputs(report, request(project, outputs=(Output("github"),)))
+    assert page.read_text().startswith("before\n### deploy_check\n")
+    assert "| error | deploykit.E101 | a.py | x |" in page.read_text()
+
+
+def test_exit_codes() -> None:
+    finding = Finding("x", id="deploykit.E101", level="ERROR")
+    assert exit_code(CheckReport(())) == 0
+    assert exit_code(CheckReport((finding,))) == 1
+    assert exit_code(CheckReport((finding, replace(finding, id="deploykit.E800")))) == 2
+
+
+def test_settings_of_deploykit_ini_come_before_exported_ones(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SETTINGS_MODULE", "site_.exported", raising=False)
+    (project / "deploykit.ini").write_text("[project]\nsettings = site_.live\n")
+    assert other_settings(read_project(project)) == "site_.live"
 
 
 def test_lists_and_explains_checks() -> None:
@@ -127,11 +196,7 @@ def test_other_settings_are_checked_in_a_process_of_their_own(project: Path) -> 
         "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django_deploykit']\nSESSION_COOKIE_AGE = 10**9\n"
     )
     words = ["--only=W310", "--fail-level=WARNING"]
-    text, failed = check_with_settings("other", project, words)
-    assert ("deploykit.W310  other.py:3: SESSION_COOKIE_AGE is 11574 days" in text, failed) == (
-        True,
-        True,
-    )
-    with pytest.raises(SystemExit) as caught:
-        check_with_settings("other", project, ["--only=E999"])
-    assert caught.value.code == 2
+    text, code = check_with_settings("other", project, words)
+    assert "deploykit.W310  other.py:3: SESSION_COOKIE_AGE is 11574 days" in text
+    assert code == 1
+    assert check_with_settings("other", project, ["--only=E999"]) == ("", 2)

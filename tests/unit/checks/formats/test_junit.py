@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 
 from django_deploykit.checks.formats.junit import render
-from tests.unit.checks.reports import EMPTY, REPORT, SKIPPED
+from tests.unit.checks.reports import EMPTY, REPORT, SKIPPED, UNKNOWN
 
 
 def test_has_a_case_for_each_check() -> None:
@@ -37,3 +37,14 @@ def test_characters_that_xml_cannot_hold_are_replaced() -> None:
 
 def test_a_report_without_findings_has_no_failures() -> None:
     assert ElementTree.fromstring(render(EMPTY)).get("failures") == "0"
+
+
+def test_what_was_not_checked_is_skipped_and_what_could_not_run_is_an_error() -> None:
+    tree = ElementTree.fromstring(render(UNKNOWN))
+    assert (tree.get("errors"), tree.get("failures"), tree.get("skipped")) == ("1", "0", "2")
+    assert {case.get("name"): [child.tag for child in case] for case in tree} == {
+        "deploykit.E101": [],
+        "deploykit.E102": ["skipped"],
+        "deploykit.E403": ["skipped"],
+        "deploykit.E800": ["error"],
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from django.core.cache import CacheHandler
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 
+from django_deploykit.checks.finding import Undecided
 from django_deploykit.checks.server import services
 from django_deploykit.runtime.wire.reports import ReportedDatabase, ReportedMigration
 from tests.unit.checks.cases import run_check
@@ -33,7 +36,53 @@ def test_a_database_that_cannot_be_reached_is_found(connect: Connect, tmp_path: 
     connect(default=tmp_path / "db.sqlite3", other=tmp_path / "no" / "folder.sqlite3")
     (found,) = run_check("E403", tmp_path)
     assert found.message == "DATABASES['other'] cannot be reached: unable to open database file"
-    assert run_check("E416", tmp_path) == []  # left to E403
+    with pytest.raises(Undecided, match=r"DATABASES\['other'\] cannot be reached"):
+        run_check("E416", tmp_path)
+
+
+def test_a_database_that_does_not_answer_is_found_in_time(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(default=tmp_path / "db.sqlite3")
+    release = threading.Event()
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", lambda _: release.wait(60))
+    known: dict[str, object] = {}
+    (found,) = run_check("E403", tmp_path, limit=0.1, known=known)
+    assert found.message == "DATABASES['default'] cannot be reached: no answer within 0.05 s"
+    for key in ("E416", "W404", "W406"):  # they do not wait once more
+        with pytest.raises(Undecided):
+            run_check(key, tmp_path, known=known)
+    release.set()
+
+
+def test_a_project_without_a_database_has_no_problem(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect()
+    monkeypatch.setitem(
+        connections.settings, "default", {"ENGINE": "django.db.backends.dummy", "NAME": ""}
+    )
+    assert run_check("E403", tmp_path) + run_check("E416", tmp_path) == []
+
+
+def test_a_cache_that_does_not_answer_is_found_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "caches", CacheHandler())
+    with cache(f"{__name__}.HangingCache", "hanging"):
+        (found,) = run_check("E504", tmp_path, limit=0.1)
+    HangingCache.release.set()
+    assert found.message == "CACHES['default'] cannot be used: no answer within 0.05 s"
+
+
+class HangingCache(LocMemCache):
+    """A cache that does not answer until the test is over."""
+
+    release = threading.Event()
+
+    def set(self, *_: Any, **__: Any) -> None:
+        """Wait."""
+        self.release.wait(60)
 
 
 def test_a_database_that_is_too_old_is_found(

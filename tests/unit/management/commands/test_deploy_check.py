@@ -90,6 +90,8 @@ def test_options_become_a_command_line_again() -> None:
         "only": ["E101", "security"],
         "skip": [],
         "tag": ["core"],
+        "output": ["report.json", "sarif=x=1.sarif"],
+        "baseline": Path("/old.json"),
         "migrations": True,
     }
     assert list(arguments(options)) == [
@@ -99,5 +101,8 @@ def test_options_become_a_command_line_again() -> None:
         "--only=E101",
         "--only=security",
         "--tag=core",
+        f"--output={Path.cwd()}/report.json",
+        f"--output=sarif={Path.cwd()}/x=1.sarif",
+        "--baseline=/old.json",
         "--migrations",
     ]

@@ -1,0 +1,62 @@
+"""Checks without ``--server`` connect to nothing: whatever tries gets an error."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NoReturn
+
+from django_deploykit.checks.finding import Undecided
+
+_DATABASE = ("connect", "ensure_connection", "cursor", "chunked_cursor")
+_SOCKET = ("connect", "connect_ex")
+
+
+class ConnectionNeededError(OSError):
+    """Code of the project or of a library connects to a database, a cache or another service."""
+
+
+@contextmanager
+def no_connections() -> Iterator[None]:
+    """Make every connection of a database, and of a socket, fail at once."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise ConnectionNeededError("deploy_check connects to nothing without --server")
+
+    with ExitStack() as stack:
+        for owner, names in ((BaseDatabaseWrapper, _DATABASE), (socket.socket, _SOCKET)):
+            for name in names:
+                stack.enter_context(_replaced(owner, name, refuse))
+        yield
+
+
+@contextmanager
+def _replaced(owner: type, name: str, function: Callable[..., NoReturn]) -> Iterator[None]:
+    own = vars(owner).get(name)
+    setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        if own is None:  # it was inherited
+            delattr(owner, name)
+        else:
+            setattr(owner, name, own)
+
+
+def needs_connection(error: BaseException | None) -> bool:
+    """Whether the cause of an error is a connection that :func:`no_connections` refused."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ConnectionNeededError):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def raise_if_offline(error: BaseException) -> None:
+    """Raise :class:`Undecided` if an error shows only that nothing may be connected to here."""
+    if needs_connection(error):
+        raise Undecided("it connects to a service: it needs --server") from error
