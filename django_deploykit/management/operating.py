@@ -53,7 +53,7 @@ def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:
     words = ["--process", process, "--lines", str(lines), *(["--follow"] if follow else [])]
     if session.console.out.isatty() and not session.console.as_json:
         words.append("--visible")  # the host may have no terminal to detect this by
-    return _attach(session, "log", *words)
+    return _attach(session, "logs", *words)
 
 
 def run_command(session: Session, words: Sequence[str]) -> int:

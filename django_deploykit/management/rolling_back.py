@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from django_deploykit.management.concluding import conclude, show_plan
 from django_deploykit.management.session import Session, local_site
 from django_deploykit.release.execution import Errand, execute
-from django_deploykit.release.rollback_targets import rollback_targets
 from django_deploykit.runtime.deploy.plan import Plan, lock_plan, rollback_plan
+from django_deploykit.runtime.deploy.rollback_targets import rollback_targets
 from django_deploykit.runtime.wire.facts import HostFacts
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, Mapping, Sequence
 
-from .base.errors import DeployKitError
+from .base.errors import WRONG_USE, DeployKitError
 from .base.machine import validate_target
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ def main(argv: Sequence[str]) -> int:
     path, arguments = Path(argv[0]).resolve(), argv[1:]
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
-            return _explain(path)
+            from .cli.banner import print_banner
+
+            return print_banner(path)
         if arguments[0] == "deploykit":
             from .cli.main import main as run_verb
 
             return run_verb(list(arguments[1:]), path)
         if arguments[0] == "run" and len(arguments) < 2:
-            return _explain(path)
+            raise _process_missing(path)
         release = ensure(path)
     except DeployKitError as error:
         print(f"error: {error.message}", file=sys.stderr)
@@ -161,27 +163,11 @@ def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
     return status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
-def _explain(path: Path) -> int:
+def _process_missing(path: Path) -> DeployKitError:
     from .bundle.reader import BundleFile
-    from .cli.verbs import all_verbs
 
     with BundleFile(path) as bundle:
-        manifest = bundle.manifest
-    name = path.name
-    when = manifest.release_id[:15]
-    print(f"{manifest.project} {manifest.release_id} (commit {manifest.commit[:12]}, {when} UTC)")
-    print(
-        f"Python {manifest.python}, {manifest.platform}, {len(manifest.layers)} layers, {manifest.size >> 20} MiB"
+        names = [process.name for process in bundle.manifest.processes]
+    return DeployKitError(
+        "run needs the name of a process", f"This bundle has: {', '.join(names)}", WRONG_USE
     )
-    print("\nCommands:")
-    print(f"  ./{name} check                  any Django command of the project")
-    for process in manifest.processes:
-        print(f"  ./{name} run {process.name:<18} {process.command}")
-    print(
-        f"  ./{name} deploykit VERB         on a host: {', '.join(verb.name for verb in all_verbs() if verb.listed)}"
-    )
-    if manifest.required:
-        print("\nRequired configuration, from an INI file or the environment:")
-        for key in manifest.required:
-            print(f"  {key}")
-    return 0

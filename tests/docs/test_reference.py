@@ -39,8 +39,7 @@ def test_every_table_of_the_code_has_its_place() -> None:
         "init",
         "readers",
         "verbs",
-        "verb:setup",
-        "verb:install",
+        *(f"verb:{name}" for name in ("setup", "remove", "install", "rollback")),
     }
     found = [
         name for path in pages() for name, _ in tables.places(path.read_text(encoding="utf-8"))

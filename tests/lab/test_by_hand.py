@@ -86,3 +86,63 @@ def test_comes_back_after_a_reboot(host: Host) -> None:
     before = live(host)
     host.reboot()
     assert serves(host) == before
+
+
+def test_goes_back_by_hand(host: Host, bundles: Bundles) -> None:
+    for name in ("one", "two"):
+        host.run(f"./{name}.pyz deploykit install", "ann")
+    host.run("./two.pyz deploykit rollback", "ann")
+    assert live(host) == serves(host) == bundles.id("one")
+
+
+SNAPSHOT = (
+    "cat /etc/passwd /etc/group; find /etc /usr/local /srv /run /tmp /home /root -xdev"
+    " -not -path '/run/systemd/*' -not -path '/run/user/*' -not -path '/run/log/*'"
+    " -not -path '/run/sudo/*' -not -path '/run/credentials*' -not -path '/run/lock/*'"
+    " -not -path '*/systemd-private-*' -not -name '*.pyz' -not -path '/run/utmp*'"
+    r" -not -regex '/etc/\(passwd\|group\|shadow\|gshadow\|subuid\|subgid\)-?' | sort"
+)
+DEPLOY = "--user deploy --health /up"
+
+
+def test_removes_everything_and_can_be_set_up_again(boot_host: BootHost, bundles: Bundles) -> None:
+    made = with_ann(boot_host, bundles)
+    before = made.run(SNAPSHOT)
+    setup = f"sudo ./one.pyz deploykit setup {DEPLOY} --listen {made.address}:{PORT}"
+    assert "copied from ann and root: who can log in as ann and root now can" in made.run(
+        setup, "ann"
+    )
+    fill_in(made)
+    made.run("cp ~ann/one.pyz ~deploy/ && chown deploy: ~deploy/one.pyz")
+    made.run("./one.pyz deploykit install", "deploy")
+    assert serves(made) == bundles.id("one")
+    made.run("./one.pyz check > /dev/null || true", "deploy")  # fills the cache
+    # What the deploy user put there must not lead root anywhere.
+    made.run("mkdir /etc/precious && touch /etc/precious/file")
+    made.run(
+        "ln -s /etc/precious /srv/shop/store/link; rm -rf ~/.cache; ln -s /etc ~/.cache", "deploy"
+    )
+
+    plan = made.run("sudo ./one.pyz deploykit remove --plan", "ann")
+    assert "remove the account and its home folder: deploy" in plan
+    refused = made.try_run("sudo ./one.pyz deploykit remove < /dev/null", "ann")
+    assert refused.returncode == 1
+    assert serves(made) == bundles.id("one")
+
+    made.run("sudo ./one.pyz deploykit remove --noinput", "ann")
+    assert made.run("ls /etc/precious") == "file\n"
+    assert made.run("stat -c '%U %a' /var/lib/shop /etc/shop/shop.ini") == "root 700\nroot 600\n"
+    assert '"plan": []' in made.run("sudo ./one.pyz deploykit remove --noinput", "ann")
+
+    made.run(setup, "ann")
+    made.run("cp ~ann/one.pyz ~deploy/ && chown deploy: ~deploy/one.pyz")
+    made.run("./one.pyz deploykit install", "deploy")
+    assert serves(made) == bundles.id("one")
+    assert made.run("stat -c %U /var/lib/shop") == "shop\n"
+
+    made.run("sudo ./one.pyz deploykit remove --noinput --data", "ann")
+    made.run("rm -r /etc/precious")
+    after = made.run(SNAPSHOT)
+    assert sorted(set(after.splitlines()) - set(before.splitlines())) == []
+    units = made.run("systemctl list-units --all --no-legend --plain 'shop*'; ls /var/lib")
+    assert "shop" not in units

@@ -10,6 +10,7 @@ from typing import Optional
 
 from .errors import DeployKitError
 from .files import read_regular
+from .hints import is_by_hand, setup_command
 from .names import valid_app
 from .site_options import SiteOptions, values_of
 
@@ -98,11 +99,11 @@ def load_site(root: Path) -> Site:
     except FileNotFoundError:
         raise DeployKitError(
             f"{path} is missing: this host is not set up for the project",
-            "Run `manage.py release ENVIRONMENT setup` once, or `sudo ./BUNDLE deploykit setup` here;"
-            " for the environment local, `manage.py release` does it.",
+            f"Run `{setup_command()}` once."
+            + ("" if is_by_hand() else " For the environment local, `manage.py release` does it."),
         ) from None
     except (ValueError, RecursionError) as error:
-        raise DeployKitError(f"{path} is damaged: {error}", "Run setup again.") from None
+        raise DeployKitError(f"{path} is damaged: {error}", f"Run `{setup_command()}`.") from None
 
 
 def live_release(site: Site) -> Optional[str]:

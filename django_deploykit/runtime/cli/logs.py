@@ -10,7 +10,7 @@ from typing import List
 from ..base.printable import printable
 from ..supervisors.base import Supervisor
 
-_WINDOW = 500  # lines read each time
+_WINDOW = 500  # lines that are read each time, unless more are requested
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
@@ -28,11 +28,12 @@ def follow(
     ``escaped`` (the caller has a terminal). Pipes and files get the log unchanged.
     """
     shown = visible if escaped or sys.stdout.isatty() else str
-    seen = supervisor.log(release, process, _WINDOW)
+    window = max(_WINDOW, lines)
+    seen = supervisor.log(release, process, window)
     print("\n".join(shown(line) for line in seen[-lines:]), flush=True)
     try:
         while forever and not unread(sys.stdout.fileno(), 0.5):
-            now = supervisor.log(release, process, _WINDOW)
+            now = supervisor.log(release, process, window)
             for line in new_lines(seen, now):
                 print(shown(line), flush=True)
             seen = now

@@ -9,6 +9,7 @@ from typing import Sequence
 
 from ..base import deploy_lock
 from ..base.errors import TAKEN_BACK, DeployKitError
+from ..base.hints import by_hand, program_hint
 from ..base.interruption import listen_for_interrupts
 from ..wire.events import Activity
 from ..wire.voice import Voice
@@ -21,7 +22,11 @@ def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int
 
     ``path`` is the file that this process runs from: a bundle, or a runtime archive.
     """
-    options = parse(arguments, in_bundle=in_bundle)
+    with by_hand(path if in_bundle else None):
+        return _main(parse(arguments, in_bundle=in_bundle), path)
+
+
+def _main(options: argparse.Namespace, path: Path) -> int:
     verb = find_verb(options.verb)
     assert verb is not None
     # Keep errors out of the output of a verb that prints text.
@@ -40,7 +45,8 @@ def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int
         return 130
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        voice.error(DeployKitError(f"{verb.name} failed:{where} {error.strerror or error}"))
+        what = f"{verb.name} failed:{where} {error.strerror or error}"
+        voice.error(DeployKitError(what, program_hint(error)))
         return 1
 
 

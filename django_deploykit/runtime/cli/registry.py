@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 from ..base.errors import DeployKitError
 from ..base.names import valid_digest, valid_release_id
 from ..base.site import Site, load_site
+from ..base.site_options import read_count, read_seconds
 from ..bundle.reader import BundleFile
 from ..supervisors.local import program_of
 from ..wire.calls import Call
@@ -23,6 +24,7 @@ from ..wire.voice import Voice
 
 T = TypeVar("T")
 Argument = Callable[[argparse.ArgumentParser], object]
+_MOST_LINES = 99999  # as root's helper accepts
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,30 @@ def digest(text: str) -> str:
     return text
 
 
+def line_count(text: str) -> int:
+    """Return a number of log lines, from 1 to 99999; raise argparse's error for anything else."""
+    try:
+        found = read_count(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if found > _MOST_LINES:
+        raise argparse.ArgumentTypeError(f"must be at most {_MOST_LINES}, not {text!r}")
+    return found
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds; raise argparse's error if the text is not one."""
+    try:
+        return read_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 RELEASE = argument("--release", type=release_id, required=True, help="a release id")
 SOME_RELEASE = argument("--release", type=release_id, help="a release id")
+WAIT = argument(
+    "--wait", type=seconds, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
+)
 OWNER = argument("--owner", default="", help="who asks, for the journal")
 PYTHON = argument("--python", default="", help="the version that a bundle needs, X.Y")
 

@@ -150,5 +150,5 @@ def validate_root(root: Path) -> None:
     if not os.access(root, os.W_OK):
         raise DeployKitError(
             f"this user cannot write to {root}",
-            "Connect as the deploy user that setup created.",
+            "Use the deploy user that setup created: " + _user_name(owner),
         )

@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import time
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import (
-    Callable,
-    ContextManager,
-    Dict,
-    Iterator,
-    Optional,
-    Protocol,
-    Sequence,
-    TypeVar,
-    Union,
-)
+from typing import Callable, ContextManager, Dict, Protocol, Sequence, TypeVar, Union
 
-from ..base import deploy_lock
 from ..base.errors import DeployKitError
-from ..base.site import Site, live_release, load_site
+from ..base.hints import setup_command, verb_command
+from ..base.site import Site, load_site
 from ..bundle import signature
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..bundle.seal import validate_seal
 from ..storage import layers, prune
-from ..supervisors import supervisor_of
-from ..supervisors.local import program_of
 from ..wire.events import Activity
 from ..wire.facts import HostFacts
 from ..wire.releasing import InstallResult
-from ..wire.reports import CheckResult, KinResult
 from ..wire.voice import Voice
-from . import facts, project_commands
-from .plan import Choices, Plan, Step, lock_plan, release_plan, walk
+from . import facts
+from .here import Errand, Here, locked_plan, run_on, run_steps
+from .plan import Choices, Plan, Step, release_plan
 from .readiness import Expected
-from .stages import UNSWITCHED, Caller, StageHost, Stages, host_problems
-from .switch import Change, settle, switch
+from .stages import Caller, StageHost, Stages
 
 T = TypeVar("T")
 
@@ -50,9 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
         "--plan", action="store_true", help="show what would be done; changes nothing"
-    )
-    parser.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
     )
     parser.add_argument(
         "--allow-breaking-migrations",
@@ -89,14 +70,14 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[Inst
         manifest = bundle.manifest
     site = load_site(options.root or Path("/srv") / manifest.project)
     facts.validate_root(site.root)
-    here = Here(site, path, manifest, options.wait, voice)
-    expected = Expected(f"sudo ./{path.name} deploykit setup", time.time())
+    here = BundleHere(site, path, manifest, options.wait, voice)
+    expected = Expected(setup_command(), time.time())
     make_plan = partial(_plan, manifest, here, expected)
     if options.plan:
         return show_plan(make_plan(), voice)
     caller = Caller(
         refused="Split the change over two releases, or use --allow-breaking-migrations.",
-        command=lambda _: f"./{path.name} deploykit exec --",
+        command=lambda _: verb_command("exec --"),
         note=lambda text: voice.emit(Activity(text)),
         allow_breaking=options.allow_breaking_migrations,
     )
@@ -139,19 +120,10 @@ class Installation:
 
     def run(self) -> None:
         """Run the steps after the lock."""
-        walk(self.plan.split("lock")[1], dict.fromkeys(self._work, self._carry_out))
-
-    def _carry_out(self, step: Step) -> None:
-        self.caller.note(step.kind)
-        idle = self._work[step.kind](step)
-        if idle:
-            self.caller.note(f"{step.kind}: nothing to do, {idle}")
+        run_steps(self.plan, self._work, self.caller.note)
 
     def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
-        try:
-            return {host: work(self.here) for host in hosts}
-        except DeployKitError as error:
-            raise host_problems(UNSWITCHED, {self.here.name: error}) from error
+        return run_on(self.here, hosts, work)
 
     def _send(self, step: Step) -> str:
         self._on_hosts(step.hosts, lambda _: self.here.add_layers())
@@ -178,54 +150,26 @@ class Installation:
 
 def carry_out(here: Target, make_plan: Callable[[], Plan], caller: Caller) -> InstallResult:
     """Take the deploy lock, make the plan, and run it."""
-    with ExitStack() as stack:
-
-        def lock(_: Step) -> None:
-            stack.enter_context(here.lock())
-
-        walk(lock_plan("install", [here.name]).steps, {"lock": lock})
-        plan = make_plan()
+    with locked_plan("install", here.name, here.lock(), make_plan) as plan:
         installation = Installation(here, plan, caller)
         installation.run()
     return InstallResult(plan.release, bool(plan.steps), tuple(installation.removed))
 
 
-class Here:
-    """This host. It calls the functions that a controller calls as verbs."""
+class BundleHere(Here):
+    """This host, with the bundle that is installed on it."""
 
     def __init__(
         self, site: Site, path: Path, manifest: Manifest, wait: float, voice: Voice
     ) -> None:
-        self.site, self.path, self.manifest = site, path, manifest
-        self.name = os.uname().nodename
-        self._owner = f"{getpass.getuser()}@{self.name}"
-        self._wait, self._voice = wait, voice
-        self._program = program_of(path)
-        self._supervisor = supervisor_of(site, self._program)
+        what = f"installing {manifest.commit[:12]}"
+        super().__init__(site, path, Errand("release", what, wait), voice)
+        self.manifest = manifest
         self._signature = find_signature(path, site, manifest)
 
     def facts(self) -> HostFacts:
         """Return what a plan needs to know."""
-        return facts.facts(self.site.root, self.manifest.python, self._program)
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the deploy lock. No other process changes the site in the meantime."""
-        owner = {"owner": self._owner, "what": f"installing {self.manifest.commit[:12]}"}
-
-        def show(text: str) -> None:
-            self._voice.emit(Activity("wait", text))
-
-        with (
-            deploy_lock.hold(self.site.root / "lock", owner, self._wait),
-            deploy_lock.exclusive(self.site.root, "install", show),
-        ):
-            yield
-
-    def settle(self) -> Optional[str]:
-        """Finish or revert an interrupted switch; return the release that is live."""
-        settle(self.site, self._supervisor, self._voice.emit)
-        return live_release(self.site)
+        return facts.facts(self.site.root, self.manifest.python, self.program)
 
     def add_layers(self) -> None:
         """Extract the bundle's layers that are missing from the store."""
@@ -243,30 +187,10 @@ class Here:
         """Build the release; return the layers that are damaged or missing."""
         from .staging import stage_release
 
-        again = stage_release(self.site, self.manifest, self._voice.emit).again
+        again = stage_release(self.site, self.manifest, self.voice.emit).again
         if self._signature and not again:
             signature.store(self.site.releases / self.manifest.release_id, self._signature)
         return again
-
-    def check(self, release: str) -> CheckResult:
-        """Run deploy_check in a release."""
-        return project_commands.check(self.site, release, self._program)
-
-    def kin(self, release: str) -> KinResult:
-        """Compare a release's migrations with the live release's."""
-        return project_commands.kin(self.site, live_release(self.site) or "", release)
-
-    def migrate(self, release: str, databases: Sequence[str]) -> None:
-        """Run a release's migrations, and journal it."""
-        project_commands.migrate(
-            self.site, release, databases, self._program, self._owner, self._voice.emit
-        )
-
-    def switch(self, release: str) -> None:
-        """Switch to the release."""
-        live = live_release(self.site)
-        change = Change(release, live, "release", self._owner, self.manifest.commit)
-        switch(self.site, self._supervisor, change, self._voice.emit)
 
     def prune(self) -> Sequence[str]:
         """Remove old releases; return their ids."""

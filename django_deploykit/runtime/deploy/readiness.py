@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, Mapping, Tuple
 
+from ..base.hints import sign_command
 from ..base.machine import target_problem
 from ..base.option_names import missing_keys
 from ..bundle.manifest import Layer, Manifest
@@ -61,7 +62,7 @@ def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected)
             yield f"lacks {', '.join(lacking)} in {_ini_path(manifest, facts)}: set it there"
         yield from _setup_problems(manifest, facts, expected)
     if facts.asks and not expected.signed:
-        yield "requires signed bundles, and this bundle is not signed: manage.py bundle --sign KEY"
+        yield f"requires signed bundles, and this bundle is not signed: {sign_command()}"
     if abs(facts.clock - expected.now) > _SKEW:
         yield f"its clock is wrong by {abs(facts.clock - expected.now) / 3600:.0f} hours"
 

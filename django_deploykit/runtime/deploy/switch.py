@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from ..base.hints import change_option
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.probe import ask, response_problem
 from ..base.site import Site, checked_path, live_release
@@ -160,7 +161,7 @@ def _drain(
         emit(
             HostWarning(
                 f"{name} of {release} did not finish within {site.drain:g} s and was killed; "
-                "raise `drain` in deploykit.ini to wait longer"
+                f"to wait longer, {change_option('drain', 'SECONDS')}"
             )
         )
 

@@ -1,4 +1,4 @@
-"""Makes the changes that setup planned, as root, but as the deploy user in that user's folders.
+"""Makes the changes that setup or remove planned, as root, but as the deploy user in that user's folders.
 
 The deploy user can put a link anywhere in its own folders. So root never writes to them; a process
 of the deploy user does.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
+import stat
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
@@ -136,6 +138,40 @@ def _remove(action: Action, effects: Effects) -> None:
     Path(action.target).unlink(missing_ok=True)
 
 
+def _tree(action: Action, effects: Effects) -> None:
+    """Remove a folder; a link in it is removed, not followed."""
+    path = Path(action.target)
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DeployKitError(
+            f"{error.filename or path} cannot be removed: {error.strerror}",
+            "End what uses it, then run the same command again.",
+        ) from None
+
+
+def _cache(action: Action, effects: Effects) -> None:
+    effects.run_as(action.owner, 'rm -rf -- "$1"', "", action.target)
+
+
+def _line(action: Action, effects: Effects) -> None:
+    """Remove a line from a file of root's."""
+    path = Path(action.target)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    left = "".join(line for line in lines if line.strip() != action.text)
+    write_and_replace(path, left, stat.S_IMODE(path.stat().st_mode), sync=True)
+
+
+def _empty(action: Action, effects: Effects) -> None:
+    with suppress(OSError):
+        os.rmdir(action.target)
+
+
 _CHANGES: Dict[str, Callable[[Action, Effects], None]] = {
     "folder": _folder,
     "file": _file,
@@ -143,10 +179,23 @@ _CHANGES: Dict[str, Callable[[Action, Effects], None]] = {
     "own": _own,
     "keys": _keys,
     "remove": _remove,
+    "tree": _tree,
+    "cache": _cache,
+    "line": _line,
+    "empty": _empty,
 }
+
+
+def _tolerant(*command: str) -> Sequence[str]:
+    """Return a command that never fails: what it is for may not be there."""
+    return ("/bin/sh", "-c", '"$@" || true', "sh", *command)
+
+
 _SYSTEM_ACCOUNT = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", NOLOGIN)
 _COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
-    "login": lambda one: [("useradd", "--create-home", "--shell", "/bin/bash", one.target)],
+    "login": lambda one: [
+        ("useradd", "--create-home", "--shell", "/bin/bash", "--comment", one.text, one.target)
+    ],
     "account": lambda one: [(*_SYSTEM_ACCOUNT, "--home-dir", one.text, one.target)],
     "reload": lambda _: [("systemctl", "daemon-reload")],
     # A socket cannot start while its service runs, so everything is stopped first.
@@ -156,4 +205,19 @@ _COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
     ],
     "enable": lambda one: [("systemctl", "--quiet", "enable", one.target)],
     "up": lambda one: [("systemctl", "start", one.target)],
+    "halt": lambda one: [
+        ("systemctl", "stop", *one.text.split("\n")),
+        _tolerant("systemctl", "--quiet", "reset-failed", *one.text.split("\n")),
+    ],
+    "disable": lambda one: [("systemctl", "--quiet", "disable", one.target)],
+    "refresh": lambda one: [_tolerant("systemctl", "try-reload-or-restart", one.target)],
+    "keep": lambda one: [
+        ("chown", "--recursive", "--no-dereference", "root:root", one.target),
+        ("chmod", "0700", one.target),
+    ],
+    "unuser": lambda one: [("userdel", one.target)],
+    "unlogin": lambda one: [
+        _tolerant("systemctl", "stop", f"user-{one.text}.slice"),
+        ("userdel", "--remove", one.target),
+    ],
 }

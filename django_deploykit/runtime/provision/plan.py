@@ -31,7 +31,7 @@ class SetupRequest:
     """A request for setup.
 
     ``sample`` is the commented INI. ``keys`` are public keys for logging in as the deploy user
-    ``user``. ``required`` are options without a default.
+    ``user``, copied from the accounts ``keys_of``. ``required`` are options without a default.
     """
 
     site: Site
@@ -40,7 +40,7 @@ class SetupRequest:
     sample: str = ""
     required: Tuple[str, ...] = ()
     keys: Tuple[str, ...] = ()
-    python: str = ""
+    keys_of: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class State:
 class Action:
     """A change to make.
 
-    ``kind`` is a key in ``apply.py``, ``target`` what changes, ``text`` its new content.
+    ``kind`` is a key in ``apply.py``, ``target`` what changes, ``text`` its new content. ``note``
+    says more about it to people.
     """
 
     kind: str
@@ -91,6 +92,7 @@ class Action:
     text: str = ""
     mode: int = 0o644
     owner: str = "root"
+    note: str = ""
 
     def __str__(self) -> str:
         verb = {
@@ -100,14 +102,24 @@ class Action:
             "file": "write",
             "secret": "create once, readable only by root:",
             "own": "write",
-            "keys": "add keys for logging in as",
+            "keys": "add SSH keys for logging in as",
             "remove": "remove",
             "reload": "reload the units of systemd",
             "rebind": "restart the site, which listens on a new address:",
             "enable": "start at boot",
             "up": "start",
+            "halt": "stop the processes and sockets of",
+            "disable": "no longer start at boot",
+            "tree": "remove with everything in it",
+            "cache": f"remove, as {self.owner},",
+            "line": f"remove the line `{self.text}` from",
+            "refresh": "reload the web server",
+            "keep": "keep, readable only by root:",
+            "unuser": "remove the account",
+            "unlogin": "remove the account and its home folder:",
+            "empty": "remove the empty folder",
         }[self.kind]
-        return f"{verb} {self.target}".rstrip()
+        return f"{verb} {self.target}{self.note}".rstrip()
 
 
 def iter_problems(request: SetupRequest, state: State) -> Iterator[str]:
@@ -156,9 +168,9 @@ def iter_site_problems(site: Site) -> Iterator[str]:
     if not valid_app(site.app):
         yield f"{site.app!r} is not a project name"
         return
-    root = str(site.root)
-    if not _PATH.match(root) or root.startswith(_HIDDEN) or root.count("/") < 2:
-        yield f"{site.root} cannot be the site's folder; the usual one is /srv/{site.app}"
+    problem = folder_problem(str(site.root))
+    if problem:
+        yield f"{site.root} {problem}; the usual one is /srv/{site.app}"
     problem = listen_problem(site.listen)
     if problem:
         yield problem
@@ -168,6 +180,17 @@ def iter_site_problems(site: Site) -> Iterator[str]:
     for role in site.roles:
         if not PROCESS_NAME.match(role):
             yield f"{role!r} is not the name of a process"
+
+
+def folder_problem(root: str) -> str:
+    """Return why a folder cannot be a site's, or an empty string."""
+    good = _PATH.match(root) and not root.startswith(_HIDDEN) and root.count("/") >= 2
+    return "" if good else "cannot be the site's folder"
+
+
+def deploy_comment(app: str) -> str:
+    """Return the comment of a deploy user's account, by which `remove` knows that setup made it."""
+    return f"deploys {app} with django-deploykit"
 
 
 def listen_problem(listen: str) -> str:
@@ -224,7 +247,7 @@ def plan(request: SetupRequest, state: State) -> Tuple[Action, ...]:
 def _accounts(request: SetupRequest, state: State) -> Iterator[Action]:
     site = request.site
     if request.user not in state.accounts:
-        yield Action("login", request.user)
+        yield Action("login", request.user, deploy_comment(site.app))
     if site.app not in state.accounts:
         yield Action("account", site.app, str(site.data))
 
@@ -273,7 +296,17 @@ def _own(request: SetupRequest, state: State) -> Iterator[Action]:
         yield Action("own", path, site.dumps(), 0o644, user)
     lacking = [key for key in request.keys if _bare(key) not in {_bare(one) for one in state.keys}]
     if lacking:
-        yield Action("keys", user, "".join(key + "\n" for key in lacking), 0o600, user)
+        text = "".join(key + "\n" for key in lacking)
+        yield Action("keys", user, text, 0o600, user, _keys_note(request, len(lacking)))
+
+
+def _keys_note(request: SetupRequest, count: int) -> str:
+    """Return whose keys may log in from now on, because this gives people access."""
+    keys = "1 key" if count == 1 else f"{count} keys"
+    if not request.keys_of:
+        return f" ({keys} of the request)"
+    owners = " and ".join(request.keys_of)
+    return f", copied from {owners}: who can log in as {owners} now can log in as {request.user} too ({keys})"
 
 
 def _bare(key: str) -> Tuple[str, ...]:

@@ -19,12 +19,14 @@ import os
 import pwd
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 from ..base.configuration import configured_keys, only_local_hosts
-from ..base.errors import DeployKitError
+from ..base.errors import DeployKitError, Problems
+from ..base.hints import as_root, setup_command
 from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
 from ..base.site import Site, load_site
@@ -32,13 +34,14 @@ from ..base.site_options import SITE_OPTIONS, OptionValue, SiteOption, values_of
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..storage.prune import staged_manifests
-from ..storage.virtualenv import require_python
+from ..storage.virtualenv import find_python
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
 from ..wire.events import Activity
 from ..wire.operating import SetupResult
 from ..wire.voice import Voice
 from .apply import apply
 from .plan import Action, SetupRequest, State, authorized, iter_problems, plan
+from .pythons import is_packaged, python_problem
 from .state import look
 
 
@@ -74,18 +77,24 @@ def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
 
 @dataclass(frozen=True)
 class SetupEffects:
-    """The functions of the host that setup uses: validating it, reading its state, changing it."""
+    """The functions of the host that setup uses: validating it, reading its state, changing it.
+
+    ``python`` returns the path of a Python version, ``packaged`` says whether a package exists.
+    """
 
     validate: Callable[[], None]
     look: Callable[[SetupRequest], State] = look
     apply: Callable[[Action], None] = apply
+    python: Callable[[str], str] = find_python
+    packaged: Callable[[str], bool] = is_packaged
 
 
 def validate_host() -> None:
     """Raise :class:`DeployKitError` unless this process is root and the host has all tools."""
     if os.geteuid() != 0:
         raise DeployKitError(
-            "setup needs root, once; releases do not", "Call it with sudo, or connect as root."
+            "setup needs root, once; releases do not",
+            f"Run `{setup_command()}`, or log in as root.",
         )
     _require_tools()
 
@@ -101,12 +110,10 @@ def setup(
     manifest, sample, data = _asked(options, path)
     request = _request(options, manifest, sample, data)
     state = host.look(request)
-    problems = list(iter_problems(request, state))
+    lacks_python = python_problem(manifest.python, host.python, host.packaged)
+    problems = [*iter_problems(request, state), *filter(None, [lacks_python])]
     if problems:
-        lines = [f"  - {problem}" for problem in problems]
-        raise DeployKitError(
-            "\n".join(["this host cannot be set up; nothing was changed:", *lines])
-        )
+        raise Problems("this host cannot be set up; nothing was changed:", problems)
     steps = plan(request, state)
     words = [str(step) for step in steps]
     voice.emit(Activity("plan", ", ".join(words)))
@@ -131,7 +138,9 @@ def _require_tools() -> None:
         lacking.append("python3")
     if lacking:
         names = " ".join(lacking)
-        raise DeployKitError(f"this host lacks {names}", f"Run: apt-get install {names}")
+        raise DeployKitError(
+            f"this host lacks {names}", f"Run: {as_root(f'apt-get install {names}')}"
+        )
     if not Path("/run/systemd/system").is_dir():
         raise DeployKitError("this host does not run systemd", "Setup needs a booted systemd.")
 
@@ -155,14 +164,15 @@ def _request(
     root = options.root or Path("/srv") / manifest.project
     site = _site(options, manifest.project, root, dict(data.get("site", {})))
     user = options.user or str(data.get("user", "")) or _usual_user(root)
+    keys, keys_of = _keys(user, [str(key).strip() for key in data.get("keys", [])])
     return SetupRequest(
         site=site,
         kinds=_kinds(manifest, site),
         user=user,
         sample=sample,
         required=manifest.required,
-        keys=_keys(user, [str(key).strip() for key in data.get("keys", [])]),
-        python=manifest.python,
+        keys=keys,
+        keys_of=keys_of,
     )
 
 
@@ -209,22 +219,26 @@ def _usual_user(root: Path) -> str:
     return next((name for name in (owner, caller) if name != "root"), "deploy")
 
 
-def _keys(user: str, given: List[str]) -> Tuple[str, ...]:
-    """Return login keys: the given ones, or for a new account the ones of sudo's caller."""
+def _keys(user: str, given: List[str]) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+    """Return login keys, and the accounts that they are copied from.
+
+    They are the given ones, or for a new account the ones of sudo's caller and of root.
+    """
     if given:
-        return tuple(given)
-    try:
+        return tuple(given), ()
+    with suppress(KeyError):
         pwd.getpwnam(user)
-    except KeyError:
-        texts = []
-        for name in (os.environ.get("SUDO_USER", ""), "root"):
-            try:
-                home = pwd.getpwnam(name).pw_dir if name else "/nonexistent"
-                texts.append(Path(home, ".ssh", "authorized_keys").read_text(encoding="utf-8"))
-            except (OSError, KeyError, UnicodeDecodeError):
-                continue
-        return authorized(texts)
-    return ()
+        return (), ()
+    found: Dict[str, Tuple[str, ...]] = {}
+    for name in (os.environ.get("SUDO_USER", ""), "root"):
+        try:
+            home = pwd.getpwnam(name).pw_dir if name else "/nonexistent"
+            text = Path(home, ".ssh", "authorized_keys").read_text(encoding="utf-8")
+        except (OSError, KeyError, UnicodeDecodeError):
+            continue
+        found[name] = authorized([text])
+    keys = tuple(dict.fromkeys(key for keys in found.values() for key in keys))
+    return keys, tuple(name for name, keys in found.items() if keys)
 
 
 HOSTS = "[django] allowed_hosts"
@@ -243,8 +257,4 @@ def _left(request: SetupRequest, manifest: Manifest, state: State) -> List[str]:
         left.append(f"set {HOSTS} in {site.ini}: the site's host names")
     if site.ini.exists() and site.ini.stat().st_mode & 0o077:
         left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")
-    try:
-        require_python(manifest.python)
-    except DeployKitError:
-        left.append(f"install Python {manifest.python}: apt-get install python{manifest.python}")
     return left

@@ -14,6 +14,7 @@ from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
+from ..base.hints import install_command, setup_command
 from ..base.processes import CommandLine
 from ..base.site import Site
 from .base import LAST_LINES, ProcessError, Running
@@ -111,7 +112,7 @@ class SystemdSupervisor:
         if done.returncode:
             raise DeployKitError(
                 f"the configuration's option names cannot be read: {done.stderr.strip()}",
-                "Run setup again.",
+                f"Run `{setup_command()}`.",
             )
         return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
@@ -133,7 +134,7 @@ class SystemdSupervisor:
             names = ", ".join(template_name(self.site.app, name) for name in unknown)
             raise ProcessError(
                 f"this host has no {names}",
-                "The Procfile has changed: run setup, then release again.",
+                f"The Procfile has changed: run `{setup_command()}`, then `{install_command()}`.",
             )
 
     def _validate_up(self, release: str, processes: Sequence[str]) -> None:
@@ -163,11 +164,11 @@ class SystemdSupervisor:
         if done.returncode == _UNSIGNED:
             raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
         if done.returncode == _REFUSED:
-            raise DeployKitError(done.stderr.strip(), "Run setup again.")
+            raise DeployKitError(done.stderr.strip(), f"Run `{setup_command()}`.")
         if done.returncode and done.stderr.startswith("sudo:"):
             raise DeployKitError(
                 f"this user may not manage {self.site.app} here: {done.stderr.strip()}",
-                "Connect as the deploy user that setup made, or run setup again.",
+                f"Use the deploy user that setup made, or run `{setup_command()}`.",
             )
         return done
 

@@ -18,6 +18,12 @@ WEBSERVERS: Dict[str, Callable[[Website], List[str]]] = {
 _NAME = re.compile(r"(?:\*\.|\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\Z")
 
 
+def website_places(app: str) -> Dict[str, str]:
+    """Return where the site's file for each web server belongs, as its first line says."""
+    heads = {name: lines(Website(app, "", ("",)))[0] for name, lines in WEBSERVERS.items()}
+    return {name: head.rpartition(": ")[2] for name, head in heads.items()}
+
+
 def website(
     site: Site,
     server: str,

@@ -101,6 +101,15 @@ class SetupResult:
 
 
 @lazy_dataclass(frozen=True)
+class RemoveResult:
+    """The steps of a removal as text, and the paths of data and configuration that stay."""
+
+    changed: bool
+    plan: Tuple[str, ...] = ()
+    kept: Tuple[str, ...] = ()
+
+
+@lazy_dataclass(frozen=True)
 class Watching(Event):
     """The probe starts; ``now`` is the host's clock, in seconds since the epoch."""
 
@@ -129,4 +138,5 @@ STATUS = Call("status", HostStatus)
 HISTORY = Call("history", HistoryResult)
 END = Call("end", EndResult)
 SETUP = Call("setup", SetupResult)
+REMOVE = Call("remove", RemoveResult)
 WATCH = Call("watch", WatchResult)

@@ -11,10 +11,10 @@ from django_deploykit.release.engine import Engine
 from django_deploykit.release.execution import Errand, execute
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import ReleaseRequest
-from django_deploykit.release.rollback_targets import rollback_targets
 from django_deploykit.release.upload import Sender
 from django_deploykit.runtime.deploy.plan import Choices, Plan, release_plan, rollback_plan
 from django_deploykit.runtime.deploy.readiness import Expected
+from django_deploykit.runtime.deploy.rollback_targets import rollback_targets
 from django_deploykit.runtime.wire.facts import HostFacts
 from tests.unit.release.fakes import NEW, FakeSender, FakeTransport, Host, new_manifest
 

@@ -20,10 +20,10 @@ from django_deploykit.release.engine import Engine
 from django_deploykit.release.execution import Errand, execute
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import ReleaseRequest
-from django_deploykit.release.rollback_targets import rollback_targets
 from django_deploykit.release.upload import Sender
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Choices, Plan, Step, rollback_plan
+from django_deploykit.runtime.deploy.rollback_targets import rollback_targets
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.facts import HostFacts

@@ -30,16 +30,37 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["--version"], ["run"]])
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["--version"]])
 def test_without_a_command_it_explains_the_bundle(
-    bundle: Path, cache: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+    bundle: Path,
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
 ) -> None:
+    monkeypatch.chdir(bundle.parent)
     assert bootstrap.main([str(bundle), *arguments]) == 0
     out = capsys.readouterr().out
     assert out.startswith("shop 20261123T041500-ab12cd3 (commit ab12cd300000")
-    for part in ("./shop.pyz check", "./shop.pyz run web", "deploykit VERB", "[django] secret_key"):
+    for part in (
+        "./shop.pyz check",
+        "./shop.pyz run web",
+        "deploykit setup",
+        "[django] secret_key",
+    ):
         assert part in out
     assert not cache.exists()
+
+
+def test_run_without_a_process_is_a_wrong_use(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bootstrap.main([str(bundle), "run"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.splitlines()) == (
+        "",
+        ["error: run needs the name of a process", "This bundle has: web"],
+    )
 
 
 def test_an_error_is_shown_with_its_hint(

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from ...base.hints import is_by_hand
 from ...bundle.reader import BundleFile
 from ...wire.calls import Call
 from ...wire.operating import (
     INFO,
+    REMOVE,
     SETUP,
     VERIFY,
     BundleInfo,
     BundleLayer,
+    RemoveResult,
     SetupResult,
     VerifyResult,
 )
-from ..registry import Invocation, verb
+from ..registry import WAIT, Invocation, argument, release_id, verb
 
-_INSTALL = Call("install", object)  # only people call it, so no code reads the answer
+# Only people call these, so no code reads the answers.
+_INSTALL, _ROLLBACK = Call("install", object), Call("rollback", object)
 
 
 @verb(INFO, "show what this bundle contains")
@@ -65,15 +70,65 @@ def setup(run: Invocation) -> SetupResult:
     return set_up(run.options, run.path, run.voice)
 
 
+def _remove_arguments(parser: argparse.ArgumentParser) -> None:
+    from ...provision.remove import add_arguments
+
+    add_arguments(parser)
+
+
+@verb(REMOVE, "take the site off this host (as root)", _remove_arguments, own_input=True)
+def remove(run: Invocation) -> RemoveResult:
+    """Remove everything that setup and releases made."""
+    from ...provision.remove import remove as remove_site
+    from ...webservers import website_places
+
+    app = app_of(run)
+    root = run.options.root or Path("/srv") / app
+    return remove_site(app, root, website_places(app), run.options, run.voice)
+
+
+def app_of(run: Invocation) -> str:
+    """Return the project's name: the bundle's, else the name of the site's folder."""
+    if is_by_hand():
+        with BundleFile(run.path) as bundle:
+            return bundle.manifest.project
+    return Path(run.options.root).name
+
+
 def _install_arguments(parser: argparse.ArgumentParser) -> None:
     from ...deploy.install import add_arguments
 
     add_arguments(parser)
 
 
-@verb(_INSTALL, "put this bundle live on this host, by hand", _install_arguments)
+@verb(_INSTALL, "put this bundle live on this host, by hand", _install_arguments, WAIT)
 def install(run: Invocation) -> object:
     """Stage, check, migrate and switch without a controller."""
     from ...deploy.install import install as install_bundle
 
     return install_bundle(run.options, run.path, run.voice)
+
+
+def _rollback_arguments(parser: argparse.ArgumentParser) -> None:
+    from ...deploy.rollback import add_arguments
+
+    add_arguments(parser)
+
+
+@verb(
+    _ROLLBACK,
+    "go back to a release that is staged on this host, by hand",
+    argument(
+        "release",
+        nargs="?",
+        type=release_id,
+        help="a release id; default: the release that was live before",
+    ),
+    _rollback_arguments,
+    WAIT,
+)
+def rollback(run: Invocation) -> object:
+    """Go back without a controller."""
+    from ...deploy.rollback import roll_back
+
+    return roll_back(run.root, run.options.release or "", run.options, run.path, run.voice)

@@ -27,7 +27,7 @@ from ...wire.operating import (
     InstanceStatus,
     WatchResult,
 )
-from ..registry import SOME_RELEASE, Invocation, argument, live_of, text_verb, verb
+from ..registry import SOME_RELEASE, Invocation, argument, line_count, live_of, text_verb, verb
 
 
 @verb(
@@ -81,16 +81,16 @@ def watch(run: Invocation) -> WatchResult:
 
 
 @text_verb(
-    "log",
+    "logs",
     "print the last lines of a process's log",
     SOME_RELEASE,
     argument("--process", default="web", help="a process of the Procfile; default: web"),
-    argument("--lines", type=int, default=50, help="how many lines; default: 50"),
+    argument("--lines", type=line_count, default=50, help="how many lines; default: 50"),
     argument("--follow", "-f", action="store_true", help="print new lines as they come"),
     argument("--visible", action="store_true", help="escape control characters in pipes too"),
     own_input=True,
 )
-def log(run: Invocation) -> int:
+def logs(run: Invocation) -> int:
     """Print a process's log."""
     from ..logs import follow
 
@@ -106,14 +106,12 @@ def log(run: Invocation) -> int:
     "exec",
     "run a Django command with this host's configuration",
     SOME_RELEASE,
-    argument("argv", nargs="*", metavar="COMMAND", help="the command and its arguments, after --"),
+    argument("argv", nargs="+", metavar="COMMAND", help="the command and its arguments, after --"),
     own_input=True,
 )
 def execute(run: Invocation) -> int:
     """Run a command of the release."""
     site, argv = run.site, list(run.options.argv)
-    if not argv:
-        raise DeployKitError("no command is given", "For example: exec -- showmigrations")
     release = live_of(site, run.options.release)
     return run_command(supervisor_of(site, run.program).command(release, argv, {}))
 

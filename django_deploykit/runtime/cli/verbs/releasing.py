@@ -9,15 +9,15 @@ from dataclasses import replace
 
 from ...base import deploy_lock
 from ...base.errors import DeployKitError
+from ...base.hints import is_by_hand
 from ...base.patience import SILENCE, Patient, has_ended, wait_for_end
 from ...base.site import live_release, site_from_json
 from ...bundle import signature
 from ...bundle.manifest import Manifest
 from ...deploy import facts as host_facts
+from ...deploy.staged import switch_to_staged
 from ...deploy.staging import stage_release
-from ...deploy.switch import Change
 from ...deploy.switch import settle as settle_switch
-from ...deploy.switch import switch as switch_release
 from ...storage import prune as pruning
 from ...storage.virtualenv import load_release
 from ...supervisors import supervisor_of
@@ -49,6 +49,7 @@ from ..registry import (
     argument,
     digest,
     live_of,
+    seconds,
     verb,
 )
 
@@ -65,7 +66,7 @@ def facts(run: Invocation) -> HostFacts:
     argument("--owner", default="somebody", help="who holds it"),
     argument("--what", default="a release", help="what for"),
     argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for the lock"
+        "--wait", type=seconds, default=0.0, metavar="SECONDS", help="how long to wait for the lock"
     ),
     argument("--facts", action="store_true", help="show the facts once it is held"),
     PYTHON,
@@ -188,18 +189,15 @@ def migrate(run: Invocation) -> MigrateResult:
 def switch(run: Invocation) -> JournalRecord:
     """Switch to a staged release."""
     site, options = run.site, run.options
-    supervisor = supervisor_of(site, run.program)
-    settle_switch(site, supervisor, run.voice.emit)
-    manifest = load_release(site.releases / options.release)
-    signature.verify_release(site, options.release, manifest)
-    if options.action == "rollback" and not site.host:
-        from ...deploy.project_commands import refresh
+    if is_by_hand():  # a controller has checked it on all hosts before
+        from ...deploy.here import Errand, Here
+        from ...deploy.rollback import validate_compatible
 
-        refresh(site, options.release, run.program)
-    change = Change(
-        options.release, live_release(site), options.action, options.owner, manifest.commit
+        errand = Errand(options.action, "switching", 0.0)
+        validate_compatible(Here(site, run.path, errand, run.voice), options.release)
+    return switch_to_staged(
+        site, options.release, options.action, options.owner, run.program, run.voice.emit
     )
-    return switch_release(site, supervisor, change, run.voice.emit)
 
 
 @verb(SETTLE, "finish or revert an interrupted switch", changes_site=True)

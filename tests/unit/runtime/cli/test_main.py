@@ -13,6 +13,10 @@ import pytest
 
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.main import main, parse, verb_parser
+from django_deploykit.runtime.cli.verbs import all_verbs
+from tests.bundles import make_manifest, write_bundle
+
+RELEASE = "20261101T000000-aaaaaaa"
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +27,7 @@ def silent_input(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("argv", [["log"], ["exec", "--", "check"], ["webserver", "nginx"]])
+@pytest.mark.parametrize("argv", [["logs"], ["exec", "--", "check"], ["webserver", "nginx"]])
 def test_errors_of_verbs_that_print_text_stay_out_of_it(
     argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,7 +36,9 @@ def test_errors_of_verbs_that_print_text_stay_out_of_it(
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"error: {tmp_path}/site.json is missing: this host is not set up")
-    assert "for the environment local, `manage.py release` does" in err
+    assert err.endswith(
+        "deploykit setup` once.\n" if os.geteuid() == 0 else "deploykit setup'` once.\n"
+    )
 
 
 def test_errors_of_other_verbs_are_objects_for_programs(
@@ -70,14 +76,65 @@ sys.exit(code)
     assert done.stderr.split() == ["SettleResult"]
 
 
-@pytest.mark.parametrize("verb", ["stage", "check", "kin", "migrate", "switch"])
-def test_a_release_that_is_not_named_is_a_wrong_use(
-    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+NEEDED = {
+    **dict.fromkeys(("stage", "check", "kin", "migrate", "switch"), "--release"),
+    "exec": "COMMAND",
+    "list": "digest",
+    "prepare": "--site",
+    "webserver": "server",
+}
+CHANGES_THE_HOST = ("setup", "remove", "local-daemon")
+
+
+@pytest.mark.parametrize("verb", [one.name for one in all_verbs()])
+def test_a_verb_without_its_arguments_is_a_wrong_use_and_never_a_crash(
+    verb: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if verb in CHANGES_THE_HOST:
+        assert parse([verb]).verb == verb
+        return
+    path = write_bundle(tmp_path / "x.pyz", make_manifest(()), {})
+    if verb not in NEEDED:
+        assert main([verb, "--root", str(tmp_path)], path) in (0, 1)
+        return
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--root", str(tmp_path)], path)
+    assert caught.value.code == 2
+    assert f"the following arguments are required: {NEEDED[verb]}" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["logs", "--lines", "0"],
+        ["logs", "--lines", "-5"],
+        ["logs", "--lines", "100000"],
+        ["hold", "--wait", "nan"],
+        ["install", "--wait", "-1"],
+        ["rollback", "latest"],
+    ],
+)
+def test_a_value_that_makes_no_sense_is_a_wrong_use(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        main([verb, "--root", str(tmp_path)], tmp_path / "x.pyz")
+        parse(argv)
     assert caught.value.code == 2
-    assert "the following arguments are required: --release" in capsys.readouterr().err
+    assert "error: argument" in capsys.readouterr().err
+
+
+def test_a_program_that_the_host_lacks_is_named_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "site.json").write_text(
+        Site("shop", tmp_path, tmp_path, tmp_path, supervisor="systemd").dumps()
+    )
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert main(["exec", "--root", str(tmp_path), "--release", RELEASE, "check"], tmp_path) == 1
+    err = capfd.readouterr().err
+    assert err.startswith("error: exec failed: sudo No such file or directory")
+    assert "apt-get install sudo" in err
 
 
 @pytest.mark.parametrize("verb", ["facts", "hold", "status", "local-daemon"])

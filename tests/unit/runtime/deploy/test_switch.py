@@ -235,7 +235,8 @@ def test_an_old_process_that_had_to_be_killed_is_told(site: Site) -> None:
     assert told == [
         (
             f"worker of {OLD} did not finish within 30 s and was killed; "
-            "raise `drain` in deploykit.ini to wait longer"
+            "to wait longer, set `drain` in deploykit.ini, "
+            "then run `manage.py release ENVIRONMENT setup`"
         )
     ]
     assert sorted(supervisor.running) == serving(NEW)

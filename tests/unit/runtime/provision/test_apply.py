@@ -44,7 +44,10 @@ class Recorded(Effects):
 @pytest.mark.parametrize(
     ("action", "commands"),
     [
-        (Action("login", "ann"), ["useradd --create-home --shell /bin/bash ann"]),
+        (
+            Action("login", "ann", "deploys shop"),
+            ["useradd --create-home --shell /bin/bash --comment deploys shop ann"],
+        ),
         (
             Action("account", "shop", "/var/lib/shop"),
             [
@@ -58,6 +61,15 @@ class Recorded(Effects):
         ),
         (Action("enable", "shop.socket"), ["systemctl --quiet enable shop.socket"]),
         (Action("up", "shop.socket"), ["systemctl start shop.socket"]),
+        (Action("disable", "shop.socket"), ["systemctl --quiet disable shop.socket"]),
+        (
+            Action("keep", "/var/lib/shop"),
+            [
+                "chown --recursive --no-dereference root:root /var/lib/shop",
+                "chmod 0700 /var/lib/shop",
+            ],
+        ),
+        (Action("unuser", "shop"), ["userdel shop"]),
     ],
 )
 def test_commands_of_root(action: Action, commands: list[str]) -> None:
@@ -154,6 +166,60 @@ def test_a_file_is_removed(tmp_path: Path) -> None:
     for _ in range(2):
         apply(Action("remove", str(path)), Recorded())
         assert not path.exists()
+
+
+def test_a_folder_is_removed_and_links_in_it_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("")
+    folder = tmp_path / "shop"
+    (folder / "releases").mkdir(parents=True)
+    (folder / "current").symlink_to(outside)
+    (folder / "releases" / "file").symlink_to(outside / "kept")
+    for _ in range(2):
+        apply(Action("tree", str(folder)), Recorded())
+    assert [path.name for path in tmp_path.rglob("*")] == ["outside", "kept"]
+    (tmp_path / "link").symlink_to(outside)
+    apply(Action("tree", str(tmp_path / "link")), Recorded())
+    assert (outside / "kept").exists()
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_a_cache_is_removed_as_its_owner(tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    effects = Recorded()
+    apply(Action("cache", str(tmp_path / "cache"), owner="ann"), effects)
+    assert effects.users == ["ann"]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_line_is_removed_and_the_rest_stays(tmp_path: Path) -> None:
+    path = tmp_path / "Caddyfile"
+    path.write_text("{\n}\nimport shop.caddy\nimport shop.caddy.old\n")
+    path.chmod(0o644)
+    apply(Action("line", str(path), "import shop.caddy"), Recorded())
+    assert path.read_text() == "{\n}\nimport shop.caddy.old\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_only_an_empty_folder_of_roots_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "libexec").mkdir()
+    (tmp_path / "libexec" / "other").write_text("")
+    apply(Action("empty", str(tmp_path / "libexec")), Recorded())
+    assert (tmp_path / "libexec").exists()
+    (tmp_path / "libexec" / "other").unlink()
+    apply(Action("empty", str(tmp_path / "libexec")), Recorded())
+    assert not (tmp_path / "libexec").exists()
+
+
+def test_what_is_not_there_does_not_stop_a_removal() -> None:
+    effects = Recorded()
+    apply(Action("halt", "shop", "shop.service\nshop-web@*.service"), effects)
+    apply(Action("refresh", "nginx"), effects)
+    stop, *tolerant = effects.commands
+    assert stop == ("systemctl", "stop", "shop.service", "shop-web@*.service")
+    assert all("|| true" in command[2] for command in tolerant)
+    run(*tolerant[-1][:4], "false")
 
 
 def test_a_failed_command_shows_its_output() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Dict, Mapping
 
-from django_deploykit.errors import Problems
-from django_deploykit.runtime.wire.facts import HostFacts
+from ..base.errors import Problems
+from ..wire.facts import HostFacts
 
 
-def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> dict[str, str]:
+def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> Dict[str, str]:
     """Return the release that each host goes back to: ``release``, or its last good one if empty.
 
     Hosts that already serve that release are left out. Raises :class:`Problems` if a host has no

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from django_deploykit.errors import Problems
-from django_deploykit.release.rollback_targets import rollback_targets
+from django_deploykit.runtime.deploy.rollback_targets import rollback_targets
 from django_deploykit.runtime.wire.facts import HostFacts
 from tests.unit.release.fakes import NEW, OLD, Host
 

@@ -1,0 +1,99 @@
+"""The commands that hints name, as the reader can run them.
+
+A person who runs a bundle by hand has the bundle and this host. Everyone else gets the answers of
+verbs from ``manage.py release`` and has the project and its ``deploykit.ini``.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Optional
+
+_bundles: List[Optional[Path]] = [None]  # the innermost one counts
+
+
+@contextmanager
+def by_hand(bundle: Optional[Path]) -> Iterator[None]:
+    """Let hints name commands of this bundle during the block; without one, ``manage.py release``."""
+    _bundles.append(bundle)
+    try:
+        yield
+    finally:
+        _bundles.pop()
+
+
+def is_by_hand() -> bool:
+    """Whether the reader runs a bundle by hand."""
+    return _bundles[-1] is not None
+
+
+def bundle_command(bundle: Path) -> str:
+    """Return how a person calls a bundle from the current folder, quoted for a shell."""
+    try:
+        here = Path.cwd().resolve() == bundle.parent.resolve()
+    except OSError:  # the current folder was removed
+        here = False
+    return shlex.quote(f"./{bundle.name}" if here else str(bundle))
+
+
+def verb_command(verb: str) -> str:
+    """Return the command that runs a host verb by hand."""
+    bundle = _bundles[-1]
+    return f"{bundle_command(bundle) if bundle else './BUNDLE'} deploykit {verb}"
+
+
+def as_root(command: str) -> str:
+    """Return the command that runs another as root, with what this host has."""
+    if os.geteuid() == 0:
+        return command
+    return f"sudo {command}" if has_program("sudo") else f"su -c {shlex.quote(command)}"
+
+
+def has_program(name: str) -> bool:
+    """Whether this host has a program, also if it is only in root's PATH."""
+    folders = os.environ.get("PATH", os.defpath).split(":")
+    places = (*folders, "/usr/local/sbin", "/usr/sbin", "/sbin")
+    return any(os.access(os.path.join(folder, name), os.X_OK) for folder in places if folder)
+
+
+def setup_command(options: str = "") -> str:
+    """Return the command that sets this host up again."""
+    if _bundles[-1] is None:
+        return "manage.py release ENVIRONMENT setup"
+    return as_root(verb_command(f"setup {options}".rstrip()))
+
+
+def change_option(name: str, value: str) -> str:
+    """Return the instruction to change an option of the site, such as ``drain``."""
+    if _bundles[-1] is None:
+        return f"set `{name}` in deploykit.ini, then run `{setup_command()}`"
+    return f"run `{setup_command(f'--{name} {value}')}`"
+
+
+def install_command(options: str = "") -> str:
+    """Return the command that puts a release live."""
+    if _bundles[-1] is None:
+        return "manage.py release ENVIRONMENT"
+    return verb_command(f"install {options}".rstrip())
+
+
+def sign_command() -> str:
+    """Return the instruction to sign a bundle, which needs the project."""
+    if _bundles[-1] is None:
+        return "sign the bundle: manage.py bundle --sign KEY"
+    return "ask the people who built this bundle to sign it: manage.py bundle --sign KEY"
+
+
+_PACKAGES = {"systemctl": "systemd", "journalctl": "systemd", "ssh-keygen": "openssh-client"}
+
+
+def program_hint(error: OSError) -> str:
+    """Return the hint for a program that this host lacks, or an empty string for other errors."""
+    program = str(error.filename or "")
+    if not isinstance(error, FileNotFoundError) or not program or "/" in program:
+        return ""
+    package = _PACKAGES.get(program, program)
+    return f"Install {program} on this host: {as_root(f'apt-get install {package}')}"

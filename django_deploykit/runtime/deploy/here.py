@@ -1,0 +1,120 @@
+"""The host that a verb runs on, as a release by hand uses it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, ContextManager, Dict, Iterator, Mapping, Optional, Sequence, TypeVar
+
+from ..base import deploy_lock
+from ..base.errors import DeployKitError
+from ..base.site import Site, live_release
+from ..supervisors import supervisor_of
+from ..supervisors.local import program_of
+from ..wire.events import Activity
+from ..wire.reports import CheckResult, KinResult
+from ..wire.voice import Voice
+from . import project_commands
+from .plan import Plan, Step, lock_plan, walk
+from .staged import switch_to_staged
+from .stages import UNSWITCHED, StageHost, host_problems
+from .switch import settle
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Why this host is changed: ``what`` for people who wait for the deploy lock.
+
+    ``action`` is the word for the journal, ``wait`` how many seconds to wait for the lock.
+    """
+
+    action: str
+    what: str
+    wait: float
+
+
+class Here:
+    """This host. It calls the functions that a controller calls as verbs."""
+
+    def __init__(self, site: Site, path: Path, errand: Errand, voice: Voice) -> None:
+        """``path`` is the bundle or runtime archive that runs."""
+        self.site, self.path, self.errand, self.voice = site, path, errand, voice
+        self.name = os.uname().nodename
+        self.owner = f"{getpass.getuser()}@{self.name}"
+        self.program = program_of(path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the deploy lock. No other process changes the site in the meantime."""
+        owner = {"owner": self.owner, "what": self.errand.what}
+
+        def show(text: str) -> None:
+            self.voice.emit(Activity("wait", text))
+
+        with (
+            deploy_lock.hold(self.site.root / "lock", owner, self.errand.wait),
+            deploy_lock.exclusive(self.site.root, self.errand.action, show),
+        ):
+            yield
+
+    def settle(self) -> Optional[str]:
+        """Finish or revert an interrupted switch; return the release that is live."""
+        settle(self.site, supervisor_of(self.site, self.program), self.voice.emit)
+        return live_release(self.site)
+
+    def check(self, release: str) -> CheckResult:
+        """Run deploy_check in a release."""
+        return project_commands.check(self.site, release, self.program)
+
+    def kin(self, release: str) -> KinResult:
+        """Compare a release's migrations with the live release's."""
+        return project_commands.kin(self.site, live_release(self.site) or "", release)
+
+    def migrate(self, release: str, databases: Sequence[str]) -> None:
+        """Run a release's migrations, and journal it."""
+        project_commands.migrate(
+            self.site, release, databases, self.program, self.owner, self.voice.emit
+        )
+
+    def switch(self, release: str) -> None:
+        """Switch to a staged release."""
+        switch_to_staged(
+            self.site, release, self.errand.action, self.owner, self.program, self.voice.emit
+        )
+
+
+def run_on(here: StageHost, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
+    """Run work on the only host of a plan by hand; return its result by host."""
+    try:
+        return {host: work(here) for host in hosts}
+    except DeployKitError as error:
+        raise host_problems(UNSWITCHED, {here.name: error}) from error
+
+
+@contextmanager
+def locked_plan(
+    action: str, name: str, lock: ContextManager[None], make_plan: Callable[[], Plan]
+) -> Iterator[Plan]:
+    """Take the deploy lock, and make the plan while it is held."""
+    with ExitStack() as stack:
+        walk(lock_plan(action, [name]).steps, {"lock": lambda _: stack.enter_context(lock)})
+        yield make_plan()
+
+
+def run_steps(
+    plan: Plan, work: Mapping[str, Callable[[Step], str]], note: Callable[[str], None]
+) -> None:
+    """Run the steps of a plan after its lock, and print each."""
+
+    def carry_out(step: Step) -> None:
+        note(step.kind)
+        idle = work[step.kind](step)
+        if idle:
+            note(f"{step.kind}: nothing to do, {idle}")
+
+    walk(plan.split("lock")[1], dict.fromkeys(work, carry_out))

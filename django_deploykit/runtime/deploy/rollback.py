@@ -1,0 +1,73 @@
+"""Rolls this host back by hand: the steps and refusals of a rollback over SSH."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Union
+
+from ..base.hints import verb_command
+from ..base.site import load_site
+from ..wire.events import Activity
+from ..wire.releasing import InstallResult
+from ..wire.voice import Voice
+from . import facts
+from .here import Errand, Here, locked_plan, run_on, run_steps
+from .install import show_plan
+from .plan import Choices, Plan, Step, rollback_plan
+from .rollback_targets import rollback_targets
+from .stages import Caller, Stages, find_blocking, refuse_blocking
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument(
+        "--plan", action="store_true", help="show what would be done; changes nothing"
+    )
+
+
+def roll_back(
+    root: Path, release: str, options: argparse.Namespace, path: Path, voice: Voice
+) -> Union[InstallResult, Plan]:
+    """Go back to ``release``, or if empty to the last good one; with ``--plan`` return the plan."""
+    site = load_site(root)
+    facts.validate_root(site.root)
+    here = Here(site, path, Errand("rollback", "rolling back", options.wait), voice)
+
+    def make_plan() -> Plan:
+        found = {here.name: facts.facts(site.root, "", here.program)}
+        return rollback_plan(rollback_targets(found, release), found, Choices())
+
+    if options.plan:
+        return show_plan(make_plan(), voice)
+    with locked_plan("rollback", here.name, here.lock(), make_plan) as plan:
+        carry_out(here, plan, hand_caller(voice))
+    return InstallResult(plan.release, changed=True)
+
+
+def carry_out(here: Here, plan: Plan, caller: Caller) -> None:
+    """Run the steps of a rollback."""
+    stages = Stages(plan, lambda hosts, work: run_on(here, hosts, work), caller, dict(plan.live))
+
+    def switch(step: Step) -> str:
+        here.switch(step.release)
+        return ""
+
+    work = {"settle": stages.settle, "compatibility": stages.compatibility, "switch": switch}
+    run_steps(plan, work, caller.note)
+
+
+def hand_caller(voice: Voice) -> Caller:
+    """Return the texts of a rollback by hand."""
+    return Caller(
+        refused="",
+        command=lambda _: verb_command("exec --"),
+        note=lambda text: voice.emit(Activity(text)),
+        again="run the same command again",
+        unchanged="nothing was changed",
+    )
+
+
+def validate_compatible(here: Here, release: str) -> None:
+    """Raise an error if applied migrations break a staged release."""
+    refuse_blocking({here.name: find_blocking(here, release)}, hand_caller(here.voice))

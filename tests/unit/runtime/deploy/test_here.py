@@ -1,0 +1,71 @@
+"""This host in a release by hand."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.runtime.base import deploy_lock
+from django_deploykit.runtime.base.errors import LOCKED, DeployKitError, Problems
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.deploy.here import Errand, Here, locked_plan, run_on, run_steps
+from django_deploykit.runtime.deploy.plan import Plan, Step, lock_plan
+from django_deploykit.runtime.deploy.stages import StageHost
+from django_deploykit.runtime.wire.voice import Voice
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    site = Site("shop", tmp_path, tmp_path, tmp_path, supervisor="plain", listen=":0")
+    return Here(site, tmp_path / "x.pyz", Errand("rollback", "rolling back", 0.0), Voice(False))
+
+
+def test_the_lock_says_who_holds_it_and_what_for(here: Here) -> None:
+    with here.lock():
+        held = deploy_lock.holder(here.site.root / "lock")
+        assert held is not None
+        assert (held["what"], held["owner"]) == ("rolling back", f"{getpass.getuser()}@{here.name}")
+        with pytest.raises(DeployKitError) as caught, here.lock():
+            pass
+        assert caught.value.exit_code == LOCKED
+    assert here.settle() is None
+
+
+def test_an_error_names_the_host_and_what_stays_live(here: Here) -> None:
+    def fail(_: StageHost) -> None:
+        raise DeployKitError("the disk is full", "Free some space.")
+
+    with pytest.raises(Problems) as caught:
+        run_on(here, [here.name], fail)
+    assert caught.value.problems == (f"{here.name}: the disk is full",)
+    assert "what is live stays live" in caught.value.message
+    assert caught.value.hint == "Free some space."
+
+
+def test_the_plan_is_made_under_the_lock() -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        said.append("lock")
+        yield
+        said.append("unlock")
+
+    def make_plan() -> Plan:
+        said.append("plan")
+        return lock_plan("rollback", ["web1"])
+
+    with locked_plan("rollback", "web1", lock(), make_plan):
+        said.append("work")
+    assert said == ["lock", "plan", "work", "unlock"]
+
+
+def test_steps_after_the_lock_run_and_say_what_they_skip() -> None:
+    steps = (*lock_plan("rollback", ["web1"]).steps, Step("settle", ("web1",), "settle it"))
+    notes: list[str] = []
+    run_steps(Plan("rollback", "", steps, {}), {"settle": lambda _: "all is well"}, notes.append)
+    assert notes == ["settle", "settle: nothing to do, all is well"]
