@@ -13,6 +13,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.project_settings import is_private_host
 from django_deploykit.checks.subject import Subject
+from django_deploykit.conf.serving import is_asgi
 
 _GUESSABLE = {
     "",
@@ -179,7 +180,7 @@ def persistent_under_asgi(subject: Subject) -> Iterator[Finding]:
     Each request may run in another thread, which cannot reuse a persistent connection, so
     connections leak.
     """
-    if subject.topology.server != "asgi":
+    if subject.topology.server != "asgi" and not is_asgi(subject.root):
         return
     for alias, entry, _ in _databases():
         if entry.get("CONN_MAX_AGE", 0) != 0:

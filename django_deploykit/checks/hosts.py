@@ -39,10 +39,10 @@ def host_never_matches(subject: Subject) -> Iterator[Finding]:
 
     Django does not remove scheme, port, path, quotes or spaces, so every request gets a 400.
     """
-    for host in settings.ALLOWED_HOSTS:
+    for number, host in enumerate(settings.ALLOWED_HOSTS, 1):
         problem = host_problem(str(host), debug=True)
         if problem:
-            yield Finding(f"ALLOWED_HOSTS: {problem}", "", "ALLOWED_HOSTS")
+            yield Finding(f"ALLOWED_HOSTS: name {number} {problem}", "", "ALLOWED_HOSTS")
 
 
 @check("W203")

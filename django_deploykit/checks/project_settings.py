@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from django_deploykit.conf.secret import HIDDEN, StandIn
+from django_deploykit.conf.secret import HIDDEN, PLACEHOLDER
 
 _IN_URL = re.compile(r"(\w://[^\s:/@]*:)[^\s@]+@")
 _CONFIGURATION = re.compile(r"env|config|^decouple$", re.IGNORECASE)
@@ -82,7 +82,7 @@ def has_no_value(root: Path, name: str) -> bool:
     That is how settings look where a project is checked, as in CI: only hosts have the value.
     """
     value = getattr(settings, name, None) if name != "SECRET_KEY" else secret_key()
-    if isinstance(value, StandIn):
+    if value == PLACEHOLDER:
         return True
     node = find_assignment(root, name)
     empty = not value or (isinstance(value, (list, tuple)) and not any(value))

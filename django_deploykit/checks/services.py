@@ -15,7 +15,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.project_settings import is_overridden, is_private_host
 from django_deploykit.checks.subject import Subject
-from django_deploykit.conf.services import StandInBackend
+from django_deploykit.conf.services import PLACEHOLDER_CACHE, PLACEHOLDER_MAIL
 
 _LOCAL_CACHES = ("LocMemCache", "DummyCache")
 _NO_DELIVERY = ("console", "file", "filebased", "locmem", "dummy")
@@ -35,12 +35,12 @@ _CACHE_PACKAGES = {
 def _cache_class(alias: str) -> str:
     """Return the class name of a cache's backend, or an empty string for a build placeholder."""
     backend = settings.CACHES.get(alias, {}).get("BACKEND", "")
-    return "" if isinstance(backend, StandInBackend) else str(backend).rpartition(".")[2]
+    return "" if backend == PLACEHOLDER_CACHE else str(backend).rpartition(".")[2]
 
 
 def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
     """Return the setting, backend and options of each mailer, except for build placeholders."""
-    return [row for row in _all_mailers() if not isinstance(row[1], StandInBackend)]
+    return [row for row in _all_mailers() if row[1] != PLACEHOLDER_MAIL]
 
 
 def _all_mailers() -> list[tuple[str, str, dict[str, Any]]]:

@@ -7,9 +7,19 @@ from collections.abc import Sequence
 from django_deploykit.conf.config import Config, configs
 from django_deploykit.conf.declarations import Declaration
 from django_deploykit.conf.errors import ConfigError
+from django_deploykit.conf.schemes import register
 from django_deploykit.conf.secret import Secret
 
-__all__ = ["Config", "ConfigError", "Declaration", "Secret", "configs", "declared", "sample"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Declaration",
+    "Secret",
+    "configs",
+    "declared",
+    "register",
+    "sample",
+]
 
 
 def declared() -> tuple[Declaration, ...]:

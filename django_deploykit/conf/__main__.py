@@ -1,4 +1,4 @@
-"""``python -m django_deploykit.conf``: a sample file, the origin of values, and how to move here."""
+"""``python -m django_deploykit.conf``: print a sample INI file or the origin of each value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.conf.replacements import options_of, replacements
-from django_deploykit.conf.secret import HIDDEN, has_password
+from django_deploykit.conf.secret import HIDDEN, holds_secret
 from django_deploykit.conf.settings_module import default_settings
 from django_deploykit.conf.sources import Value
 from django_deploykit.runtime.base.option_names import environment_name, key_of, prefix
@@ -26,7 +26,8 @@ def arguments() -> argparse.ArgumentParser:
     commands.add_parser("explain", help="print where every value comes from; hides secrets")
     commands.add_parser("check", help="print the problems; exit code 1 if there are any")
     diff = commands.add_parser(
-        "diff", help="print the options that a file lacks, and those that nothing reads"
+        "diff",
+        help="compare a file with the settings: missing options, and options that nothing reads",
     )
     diff.add_argument("file", type=Path)
     move = commands.add_parser(
@@ -119,11 +120,10 @@ def explain(config: Config) -> list[str]:
             found = config.sources.all(one.env)
         counted = config.sources.find(one.env)
         if counted is None:
-            lines.append(
-                f"{one.env}: {'missing' if one.required else 'default ' + repr(one.default)}"
-            )
+            shown = HIDDEN if one.secret else repr(one.default)
+            lines.append(f"{one.env}: {'missing' if one.required else 'default ' + shown}")
             continue
-        hidden = one.secret or has_password(counted.text)
+        hidden = one.secret or holds_secret(counted.text)
         value = HIDDEN if hidden else repr(counted.text)
         also = [
             other.where for other in found if other is not counted and other.where != counted.where
@@ -155,19 +155,15 @@ def compare(
     path: Path, declarations: tuple[Declaration, ...]
 ) -> tuple[list[Declaration], list[str]]:
     """Return the declared settings that a file lacks, and the file's options that nothing reads."""
-    app = configs()[0].app if configs() else ""
-    own = prefix(app)
+    own = prefix(configs()[0].app if configs() else "")
     names = {
-        environment_name(app, section, option): entry.where
+        environment_name(section, option): entry.where
         for section, options in read_ini(path).sections.items()
         for option, entry in options.items()
     }
-    known = {name for one in declarations for name in (one.env, one.env.removeprefix(own))}
-    new = [
-        one
-        for one in declarations
-        if one.env not in names and one.env.removeprefix(own) not in names
-    ]
+    read_as = {one: {one.env.upper(), own + one.env.upper()} for one in declarations}
+    known = set().union(*read_as.values())
+    new = [one for one in declarations if not read_as[one] & set(names)]
     return new, [
         f"{where}: nothing reads {name}" for name, where in names.items() if name not in known
     ]

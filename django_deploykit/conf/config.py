@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django_deploykit.conf import production, readers
-from django_deploykit.conf.declarations import Declaration, as_text, place
+from django_deploykit.conf.declarations import Declaration, declaration, place
 from django_deploykit.conf.decouple import MISSING
 from django_deploykit.conf.errors import ConfigError, ProblemList, show_without_traceback
 from django_deploykit.conf.loading import (
+    caller,
     caller_folder,
-    caller_line,
     checks_for_production,
     command_line,
     is_building,
     loading_settings,
     never_serve,
 )
-from django_deploykit.conf.secret import HIDDEN
-from django_deploykit.conf.services import Entry
-from django_deploykit.conf.sources import Sources, Value, load_sources
+from django_deploykit.conf.sources import Sources, load_sources
 from django_deploykit.conf.typed import Readers
 from django_deploykit.runtime.base.option_names import key_of, prefix
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+T = TypeVar("T")
 _configs: list[Config] = []
 
 
@@ -59,18 +57,19 @@ class Config(Readers):
         etc: Path | str | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", app):
+        if not (app[:1].isalpha() and app.isascii() and _is_name(app.replace("-", "_"))):
             raise ValueError(f"Config({app!r}): expected a name of letters, digits, - and _")
         self.app = app
         self._environ = os.environ if environ is None else environ
         self._folder = caller_folder()
-        where = Path(packaged) if packaged else self._folder / "defaults.ini"
-        self._etc = Path(etc) if etc else Path("/etc") / app
+        where = os.fspath(packaged or os.path.join(self._folder, "defaults.ini"))
+        self._etc = os.fspath(etc or os.path.join("/etc", app))
         self._sources = load_sources(app, self._environ, where, self._etc)
         self._problems = ProblemList(list(self._sources.problems))
-        if packaged and not where.is_file():
+        if packaged and not os.path.isfile(where):
             self._problems.certain.append(f"Config(packaged=...): there is no file {where}")
-        self._declared: dict[str, Declaration] = {}
+        # For each name: the reader, default, help, and the file and line that read it.
+        self._reads: dict[str, tuple[str, object, str, str, int]] = {}
         command = command_line()
         self.building = is_building(self._environ, command)
         self._checks_for_production = checks_for_production(command)
@@ -79,7 +78,7 @@ class Config(Readers):
         _configs.append(self)
         show_without_traceback(command)
         if self._problems.certain:
-            self._schedule()
+            _schedule(self)
 
     def __repr__(self) -> str:
         return f"Config({self.app!r})"
@@ -97,21 +96,21 @@ class Config(Readers):
         if state:
             return Path(state)
         on_a_host = self.building or self._checks_for_production
-        return Path("/var/lib") / self.app if on_a_host else self._folder.parent
+        return Path("/var/lib", self.app) if on_a_host else Path(self._folder).parent
 
     @property
     def local(self) -> bool:
         """Whether this is a release in the built-in environment ``local``: this machine, no TLS."""
         return self._environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
 
-    def logging(self, level: str = "INFO") -> Entry:
+    def logging(self, level: str = "INFO") -> readers.Entry:
         """Return LOGGING to standard error. Errors are also mailed to ADMINS.
 
         Requests do not wait for the mail.
         """
         return production.logging(level)
 
-    def production(self) -> Entry:
+    def production(self) -> readers.Entry:
         """Return settings for a site behind a TLS proxy: ``globals().update(config.production())``.
 
         They set LOGGING, HTTPS only, secure cookies and HSTS for an hour. With DEBUG on, or in the
@@ -143,7 +142,10 @@ class Config(Readers):
     @property
     def declarations(self) -> tuple[Declaration, ...]:
         """The settings that were read so far."""
-        return tuple(self._declared.values())
+        return tuple(
+            declaration(self.app, kind, name, default, help_text, f"{file}:{line}")
+            for name, (kind, default, help_text, file, line) in self._reads.items()
+        )
 
     @property
     def sources(self) -> Sources:
@@ -159,8 +161,8 @@ class Config(Readers):
         """Whether DEBUG is on. It is read from the sources if settings.py has not read it yet."""
         if self._debug is None:
             try:
-                found = self._sources.find("DEBUG")
-                return found is not None and readers.read_bool(found.text)
+                text = self._sources.text("DEBUG")
+                return text is not None and readers.read_bool(text)
             except (OSError, ValueError):
                 return False
         return self._debug
@@ -175,41 +177,45 @@ class Config(Readers):
         placeholder: object,
         problem_of: readers.Problem | None = None,
         *,
-        secret: bool = False,
         parse_default: bool = True,
     ) -> Any:
         """Return a value.
 
         ``problem_of`` returns what is wrong with a value that is only allowed with DEBUG on.
         """
-        if not _NAME.match(name):
-            raise ValueError(f"config.{kind}({name!r}): expected a name as DATABASE_URL")
-        name = name.upper()
-        self._declare(kind, name, default, help, secret)
-        # Problems are raised outside of the except clauses, because an exception's context has
-        # frames, and their locals have the value, which may be a secret.
+        if name not in self._reads:
+            if not _is_name(name):
+                raise ValueError(f"config.{kind}({name!r}): expected a name such as DATABASE_URL")
+            frame = caller(2)
+            file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
+            self._reads[name] = (kind, default, help, file, line)
+        # Problems are raised outside of the except clauses and without the text, because frames
+        # and the context of an exception have their locals, and the text may be a secret.
         problem = ""
         try:
-            found = self._sources.find(name)
+            text = self._sources.text(name)
         except (OSError, UnicodeDecodeError) as error:
-            found = None
             reason = getattr(error, "strerror", None) or "is not UTF-8"
-            problem = f"{name}_FILE: the file cannot be read: {reason}"
+            text, problem = None, f"{name}_FILE: the file cannot be read: {reason}"
         if problem:
             return self._problem(problem, placeholder)
-        if found is None:
-            return self._default(kind, name, default, read, placeholder, problem_of, parse_default)
+        if text is None:
+            return self._absent(kind, name, default, read, placeholder, problem_of, parse_default)
+        kept = _Kept()
         try:
-            value = read(found.text)
+            kept.value = read(text)
+            if problem_of is None or not (problem := problem_of(kept.value)):
+                return kept.value
+            allowed = True
         except ValueError as error:
-            problem = _placed(found, str(error), secret)
-        if problem:
-            return self._problem(problem, placeholder)
-        if problem_of and (problem := problem_of(value)):
-            self._problem(_placed(found, problem, secret), None, unless_debug=True)
-        return value
+            problem, allowed = str(error), False
+            kept.value = placeholder
+        del text
+        found = self._sources.find(name)
+        where = found.where if found else name
+        return self._problem(f"{where}: {problem}", kept, unless_debug=allowed).value
 
-    def _default(
+    def _absent(
         self,
         kind: str,
         name: str,
@@ -219,16 +225,11 @@ class Config(Readers):
         problem_of: readers.Problem | None,
         parse: bool,
     ) -> object:
+        """Return the default of a setting that no source has, or its placeholder."""
         if default is MISSING:
             if self.building:
                 return placeholder
-            key = key_of(*place(self.app, name))
-            return self._problem(
-                f"{name} is not set: expected {_article(kind)}; set {key} in "
-                f"{self._etc}/{self.app}.ini or the file that {prefix(self.app)}CONFIG names, "
-                f"or {name} in the environment",
-                placeholder,
-            )
+            return self._problem(_is_not_set(self, kind, name), placeholder)
         value, problem = default, ""
         if parse and isinstance(default, str):
             try:
@@ -242,42 +243,45 @@ class Config(Readers):
             self._problem(text, None, unless_debug=True)
         return value
 
-    def _declare(self, kind: str, name: str, default: object, help: str, secret: bool) -> None:
-        if name in self._declared:
-            return
-        section, option = place(self.app, name)
-        required = default is MISSING
-        text = "" if required or secret else as_text(default)
-        where = caller_line()
-        self._declared[name] = Declaration(
-            section, option, name, kind, required, secret, text, help, where
-        )
-
-    def _problem(self, text: str, placeholder: object, *, unless_debug: bool = False) -> object:
+    def _problem(self, text: str, returned: T, *, unless_debug: bool = False) -> T:
+        """Add a problem and return ``returned``, or raise the problem if no settings are loaded."""
         self._problems.add(text, unless_debug=unless_debug)
-        self._schedule()
-        return placeholder
+        _schedule(self)
+        return returned
 
-    def _schedule(self) -> None:
-        """Raise the problems at the end of the settings module, or at once if none is being loaded.
 
-        Django calls ``dir(module)`` as soon as it has imported the settings, and a module may
-        define ``__dir__`` (PEP 562). By then all problems and DEBUG are known. For the reasons
-        against other ways, see docs/decisions/0030.
-        """
-        modules = loading_settings()
-        if not modules:
-            self.check()
-        for names in modules:
-            names["__dir__"] = partial(self._at_the_end, names)
+@dataclass
+class _Kept:
+    """A value that frames do not show, because it may be a secret."""
 
-    def _at_the_end(self, names: dict[str, object]) -> list[str]:
-        debug = names.get("DEBUG") is True
-        problems = [one for config in _configs for one in config._problems.all(debug=debug)]  # noqa: SLF001 - our own class
-        if problems:
-            raise ConfigError(self.app, problems)
-        names.pop("__dir__", None)
-        return list(names)
+    value: Any = field(default=None, repr=False)
+
+
+def _is_name(name: str) -> bool:
+    return name.isascii() and name.isidentifier() and name[0] != "_"
+
+
+def _schedule(config: Config) -> None:
+    """Raise the problems at the end of the settings module, or at once if none is being loaded.
+
+    Django calls ``dir(module)`` as soon as it has imported the settings, and a module may define
+    ``__dir__`` (PEP 562). By then all problems and DEBUG are known. For the reasons against other
+    ways, see docs/decisions/0030.
+    """
+    modules = loading_settings()
+    if not modules:
+        config.check()
+    for names in modules:
+        names["__dir__"] = partial(_at_the_end, config.app, names)
+
+
+def _at_the_end(app: str, names: dict[str, object]) -> list[str]:
+    debug = names.get("DEBUG") is True
+    problems = [one for config in _configs for one in config._problems.all(debug=debug)]  # noqa: SLF001 - our own class
+    if problems:
+        raise ConfigError(app, problems)
+    names.pop("__dir__", None)
+    return list(names)
 
 
 def configs() -> tuple[Config, ...]:
@@ -285,11 +289,16 @@ def configs() -> tuple[Config, ...]:
     return tuple(_configs)
 
 
-def _placed(value: Value, message: str, secret: bool) -> str:
-    """Return a message with the value's place. A secret value is hidden in it."""
-    if secret and value.text and value.text in message:
-        message = message.replace(value.text, HIDDEN)
-    return f"{value.where}: {message}"
+def _is_not_set(config: Config, kind: str, name: str) -> str:
+    """Return the problem of a required setting that no source has."""
+    key = key_of(*place(config.app, name))
+    etc = config._etc  # noqa: SLF001 - our own class
+    text = (
+        f"{name} is not set: expected {_article(kind)}; set {key} in {etc}/{config.app}.ini or the "
+        f"file that {prefix(config.app)}CONFIG names, or {name} in the environment"
+    )
+    similar = config.sources.similar(name, [one.env for one in config.declarations])
+    return f"{text}. Is it {similar}, misspelled?" if similar else text
 
 
 def _article(kind: str) -> str:
@@ -298,8 +307,8 @@ def _article(kind: str) -> str:
         "bool": "true or false",
         "int": "a whole number",
         "list": "a list",
-        "database": "a URL as postgres://user:password@host/name",
-        "cache": "a URL as redis://host:6379/0",
-        "email": "a URL as submission://user:password@host:587",
+        "database": "a URL such as postgres://user:password@host/name",
+        "cache": "a URL such as redis://host:6379/0",
+        "email": "a URL such as submission://user:password@host:587",
     }
     return name.get(kind, f"a {kind}" if kind[0] not in "aeiou" else f"an {kind}")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django_deploykit.conf.decouple import MISSING
+from django_deploykit.conf.secret import holds_secret, is_secret
 from django_deploykit.runtime.base.option_names import place_of
 
 
@@ -13,8 +15,8 @@ from django_deploykit.runtime.base.option_names import place_of
 class Declaration:
     """One setting that settings.py reads: its place in an INI file, and what it must be.
 
-    ``default`` is the default as text for an INI file. ``where`` is the line that reads the
-    setting.
+    ``default`` is the default as text for an INI file; it is empty if it is secret. ``where`` is
+    the line that reads the setting.
     """
 
     section: str
@@ -26,6 +28,19 @@ class Declaration:
     default: str
     help: str
     where: str
+
+
+def declaration(
+    app: str, kind: str, name: str, default: object, help_text: str, where: str
+) -> Declaration:
+    """Return the declaration of a setting that is read as ``kind`` (a reader's name)."""
+    section, option = place(app, name)
+    required = default is MISSING
+    text = "" if required else as_text(default, kind)
+    secret = is_secret(kind, name) or holds_secret(text)
+    return Declaration(
+        section, option, name, kind, required, secret, "" if secret else text, help_text, where
+    )
 
 
 def place(app: str, name: str) -> tuple[str, str]:
@@ -44,8 +59,12 @@ def is_django(name: str) -> bool:
     return hasattr(global_settings, name)
 
 
-def as_text(value: object) -> str:
+def as_text(value: object, kind: str = "") -> str:
     """Return a default as text for an INI file."""
+    if kind == "json" and not isinstance(value, str):
+        import json  # slow to load, and rarely needed
+
+        return json.dumps(value, default=str)
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -86,9 +105,9 @@ _HELP = {
     "DEBUG": "Shows settings and source code to visitors; for development only",
     "SECRET_KEY": "Signs sessions and links; different on every site",
     "ALLOWED_HOSTS": "The site's host names, separated by commas: www.example.com, example.com",
-    "database": "A URL as postgres://user:password@host:5432/name",
-    "cache": "A URL as redis://host:6379/0",
-    "email": "A URL as submission://user:password@host:587",
+    "database": "A URL such as postgres://user:password@host:5432/name",
+    "cache": "A URL such as redis://host:6379/0",
+    "email": "A URL such as submission://user:password@host:587",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django_deploykit.conf import readers
+from django_deploykit.conf.secret import PLACEHOLDER
 
 
 class _Missing:
@@ -75,7 +76,7 @@ def placeholder(convert: Callable[[str], object]) -> object:
     """Return a harmless value of the type that a cast returns."""
     if convert is as_bool:
         return False
-    for text in ("placeholder", "1", ""):
+    for text in (PLACEHOLDER, "1", ""):
         try:
             return convert(text)
         except Exception:  # noqa: BLE001, S112 - whatever a foreign cast raises
@@ -94,4 +95,4 @@ def _key_problem(value: object) -> str:
 
 def _hosts_problem(value: object) -> str:
     names = value if isinstance(value, (list, tuple)) else []
-    return "; ".join(filter(None, (readers.host_problem(str(name)) for name in names)))
+    return readers.hosts_problem([str(name) for name in names])

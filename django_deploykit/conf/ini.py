@@ -37,7 +37,8 @@ def read_ini(path: Path) -> Ini:
     :class:`OSError` if the file cannot be read.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open(path, encoding="utf-8-sig", newline="") as file:  # CR may be part of a value
+            text = file.read()
     except UnicodeDecodeError as error:
         return Ini(problems=(f"{path}: is not UTF-8 (byte {error.start})",))
     return parse_ini(text, path)

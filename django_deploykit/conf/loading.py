@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 
 # Commands that load the settings but serve no requests. Required values may be missing for them.
@@ -17,6 +16,8 @@ _BUILDING = (
     "compilemessages",
     "makemessages",
 )
+
+_PACKAGE = "django_deploykit.conf"
 
 
 def command_line() -> Sequence[str]:
@@ -62,25 +63,19 @@ def _frames() -> list[FrameType]:
     return found
 
 
-def _outside() -> FrameType | None:
-    """Return the nearest calling frame outside of this package."""
-    for frame in _frames():
-        if not frame.f_globals.get("__name__", "").startswith("django_deploykit.conf"):
-            return frame
-    return None
+def caller(depth: int) -> FrameType | None:
+    """Return the nearest calling frame outside of this package, ``depth`` frames up or further."""
+    frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001 - there is no other way to it
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
 
 
-def caller_folder() -> Path:
+def caller_folder() -> str:
     """Return the folder of the module that creates the Config."""
-    frame = _outside()
+    frame = caller(2)
     file = frame.f_globals.get("__file__") if frame else None
-    return Path(os.path.dirname(os.path.abspath(file))) if file else Path.cwd()
-
-
-def caller_line() -> str:
-    """Return the line of the caller that is being executed, as ``settings.py:14``."""
-    frame = _outside()
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""
+    return os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
 
 
 def loading_settings() -> list[dict[str, object]]:

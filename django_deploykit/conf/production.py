@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_deploykit.conf.services import Entry
+from django_deploykit.conf.readers import Entry
 
 
 def logging(level: str = "INFO") -> Entry:

@@ -7,15 +7,16 @@ The message never contains the text itself, which may be a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django_deploykit.conf.secret import Secret, has_password
 from django_deploykit.runtime.base.ini import FALSE, TRUE
 
+# An entry of Django's settings. Its possible keys depend on the backend.
+Entry = dict[str, Any]
 # Returns what is wrong with a value, or an empty string. The value is what its reader returns.
 Problem = Callable[[Any], str]
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -59,21 +60,34 @@ def read_duration(text: str) -> timedelta:
     """
     word = text.strip().replace(" ", "")
     if re.fullmatch(r"\d+(\.\d+)?", word):
-        return timedelta(seconds=float(word))
+        return _span(float(word))
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", word)
     if not parts or "".join(number + unit for number, unit in parts) != word:
-        raise ValueError("expected a duration as 90, 500ms, 30s, 5m, 1h30m or 2d")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+        raise ValueError("expected a duration such as 90, 500ms, 30s, 5m, 1h30m or 2d")
+    return _span(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def _span(seconds: float) -> timedelta:
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        pass
+    raise ValueError(f"expected a duration of at most {timedelta.max.days} days")
 
 
 def read_list(text: str) -> list[str]:
     """Return the items between commas or newlines, without surrounding whitespace."""
-    return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
+    return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
 
 
 def read_path(text: str) -> Path:
     """Return an absolute path. ``~`` is the user's home folder."""
-    path = Path(text.strip()).expanduser()
+    if "\0" in text:
+        raise ValueError("expected a path without NUL characters")
+    try:
+        path = Path(text.strip()).expanduser()
+    except RuntimeError:
+        path = Path()
     if not path.is_absolute():
         raise ValueError("expected an absolute path: the working folder differs between commands")
     return path
@@ -81,14 +95,16 @@ def read_path(text: str) -> Path:
 
 def read_url(text: str) -> str:
     """Return an absolute URL with a scheme and a host."""
+    from urllib.parse import urlsplit  # slow to load
+
     word = text.strip()
     try:
         parts = urlsplit(word)
         _ = parts.port
     except ValueError:
-        raise ValueError("expected a URL as https://example.com/path") from None
+        raise ValueError("expected a URL such as https://example.com/path") from None
     if not parts.scheme or not parts.netloc or re.search(r"\s", word):
-        raise ValueError("expected a URL as https://example.com/path")
+        raise ValueError("expected a URL such as https://example.com/path")
     return Secret(word) if has_password(word) else word
 
 
@@ -100,52 +116,65 @@ def read_json(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
+    except RecursionError:
+        place = "lists and objects in each other, too deep to read"
+    except ValueError:
+        place = "a number has too many digits"
     raise ValueError(f"expected JSON ({place})")  # outside: the context would have the text
 
 
 def read_hosts(text: str) -> list[str]:
     """Return names for ALLOWED_HOSTS, each as Django compares it with the Host header.
 
-    Host names are not secret, so the error message contains the invalid ones. ``*`` is validated by
-    :func:`star_problem`.
+    ``*`` is validated by :func:`star_problem`.
     """
     names = [part for part in re.split(r"[,\s]+", text) if part]
-    problems = [problem for name in names if (problem := host_problem(name, debug=True))]
-    if problems:
-        raise ValueError("; ".join(problems))
+    problem = hosts_problem(names, debug=True)
+    if problem:
+        raise ValueError(problem)
     return [name.lower() for name in names]
 
 
 def star_problem(names: list[str]) -> str:
     """Return what is wrong with hosts if they contain ``*``, or else an empty string."""
-    return "; ".join(host_problem(name) for name in names if name == "*")
+    return hosts_problem([name for name in names if name == "*"])
+
+
+def hosts_problem(names: Sequence[str], *, debug: bool = False) -> str:
+    """Return what is wrong with the names for ALLOWED_HOSTS, or an empty string.
+
+    Names are counted, not quoted, because a secret may have been pasted there.
+
+    >>> hosts_problem(["example.com", "https://example.com"])
+    'name 2 has a scheme; write only the host, such as www.example.com'
+    """
+    found = [(number, host_problem(name, debug=debug)) for number, name in enumerate(names, 1)]
+    return "; ".join(f"name {number} {problem}" for number, problem in found if problem)
 
 
 def host_problem(name: str, *, debug: bool = False) -> str:
     """Return what is wrong with a name for ALLOWED_HOSTS, or an empty string.
 
-    >>> host_problem("https://example.com")
-    "'https://example.com' has a scheme; write example.com"
+    >>> host_problem("example.com:8000")
+    'has a port; write only the host, such as www.example.com'
     """
-    bare = name.strip("\"'[]")
     if name == "*":
-        return "" if debug else "'*' accepts every Host header; name the site's hosts"
+        return "" if debug else "is '*', which accepts every Host header; name the site's hosts"
+    if re.search(r"[\"'\s]", name):
+        return f"has quotes or spaces, which never match; {_ONLY_HOST}"
     if "://" in name:
-        return f"{name!r} has a scheme; write {urlsplit(name).hostname or 'only the host'}"
-    if name != name.strip() or re.search(r"[\"'\s]", name):
-        return f"{name!r} has quotes or spaces, which never match; write {bare.strip()}"
+        return f"has a scheme; {_ONLY_HOST}"
     if "/" in name:
-        return f"{name!r} has a path; write {name.partition('/')[0]}"
+        return f"has a path; {_ONLY_HOST}"
     if re.fullmatch(r"\[[0-9A-Fa-f:.]+\]", name):
         return ""
     if ":" in name:
-        return f"{name!r} has a port; write {name.partition(':')[0]}"
+        return f"has a port; {_ONLY_HOST}"
     labels = name.removeprefix(".").removesuffix(".").split(".")
-    if not all(_LABEL.match(label) for label in labels):
-        return f"{name!r} is not a host name"
-    return ""
+    return "" if all(_LABEL.match(label) for label in labels) else "is not a host name"
 
 
+_ONLY_HOST = "write only the host, such as www.example.com"
 _PLACEHOLDER = re.compile(
     r"(change[-_ ]?(me|this|it)|replace[-_ ]?(me|this)|your[-_ ]|example|placeholder|dummy"
     r"|insecure|secret[-_ ]?key|x{4,}|todo|fixme|<.*>|\{.*\}|\.\.\.|not[-_ ]?secret|s3cr3t)",

@@ -1,12 +1,21 @@
-"""Strings that are hidden in reprs, tracebacks and Django's debug page."""
+"""Which settings are secret, and strings that are hidden in reprs, tracebacks and debug pages."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-_NAMES = re.compile(r"TOKEN|SECRET|PASS|SIGNATURE|PRIVATE|CREDENTIAL|DSN|(^|_)KEY$", re.IGNORECASE)
+# Django's rules for its debug page, and more: service accounts, salts, plural keys.
+_NAMES = re.compile(
+    "TOKEN|SECRET|PASS|PWD|SIGNATURE|PRIVATE|CREDENTIAL|DSN|SALT|SERVICE_?ACCOUNT|API_?KEY"
+    "|WEBHOOK|_AUTH_|_KEYS?_(?!PREFIX_|FUNCTION_)|_PIN_|_CERT_"
+)
+_KINDS = ("secret", "database", "cache", "email")
 _PASSWORD = re.compile(r"\w[\w+.-]*://[^/?#]*:[^/?#]*@")
+_ASSIGNED = re.compile(r"\b([\w-]+)[\"']?\s*[:=]\s*[\"'\w]")
 HIDDEN = "**********"
+# What a required secret is while building. It is never used to serve requests.
+PLACEHOLDER = "placeholder for building, never for serving " * 2
 
 
 class Secret(str):
@@ -18,17 +27,39 @@ class Secret(str):
         return f"'{HIDDEN}'"
 
 
-class StandIn(Secret):
-    """The placeholder for a required secret while building. It is never used to serve requests."""
-
-    __slots__ = ()
-
-
 def looks_secret(name: str) -> bool:
-    """Whether a setting's name suggests a secret, by the rules of Django's debug page."""
-    return _NAMES.search(name) is not None
+    """Whether a setting's name suggests a secret, by rules such as those of Django's debug page."""
+    return _NAMES.search(f"_{name.upper()}_") is not None
+
+
+def is_secret(kind: str, name: str) -> bool:
+    """Whether a setting is secret, by its reader and its name."""
+    return kind in _KINDS or looks_secret(name)
 
 
 def has_password(url: str) -> bool:
     """Whether a URL contains a password."""
     return _PASSWORD.match(url.strip()) is not None
+
+
+def holds_secret(text: str) -> bool:
+    """Whether a text contains a secret, whatever the setting's name is.
+
+    That is a login in a URL, a private key, or a value with the name of a secret, as in JSON.
+    """
+    if re.search(r"://\S*@|-----BEGIN", text):
+        return True
+    return any(looks_secret(name) for name in _ASSIGNED.findall(text))
+
+
+def hide(value: Any, *, everything: bool) -> Any:
+    """Return a JSON value with hidden strings: all of them, or those with the name of a secret."""
+    if isinstance(value, str):
+        return Secret(value) if everything else value
+    if isinstance(value, list):
+        return [hide(one, everything=everything) for one in value]
+    if isinstance(value, dict):
+        return {
+            key: hide(one, everything=everything or looks_secret(key)) for key, one in value.items()
+        }
+    return value

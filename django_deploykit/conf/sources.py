@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,14 +38,49 @@ class Source:
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
 class Sources:
-    """All sources, the strongest first, and the problems found while reading them."""
+    """All sources: ``files``, the strongest first, the environment, and problems in the files.
 
-    app: str
-    files: tuple[Source, ...]
-    environ: Mapping[str, str] = field(repr=False)
-    problems: tuple[str, ...] = ()
+    The names of variables are kept from one setting to the next, because each access to
+    ``os.environ`` costs as much as a whole setting. They are read again when their number changes.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        files: tuple[Source, ...],
+        environ: Mapping[str, str],
+        problems: tuple[str, ...] = (),
+    ) -> None:
+        self.files = files
+        self.environ = environ
+        self.problems = problems
+        self._own = prefix(app)
+        self._variables: frozenset[str] = frozenset()
+        self._stored: dict[str, tuple[int, Value]] = {}
+        for rank, source in reversed(list(enumerate(files))):
+            self._stored.update(
+                {name: (rank, one) for name, one in source.values.items() if one.text}
+            )
+
+    def __repr__(self) -> str:
+        return f"Sources({', '.join(source.name for source in self.files)})"
+
+    def text(self, name: str) -> str | None:
+        """Return the text that :meth:`find` finds. This is the short way for most settings."""
+        self._look()
+        own = self._own + name
+        if own not in self._variables:
+            if name in self._variables:
+                return self.environ[name]
+            found = self.find(name)
+            return None if found is None else found.text
+        return self.environ[own]
+
+    def _look(self) -> None:
+        """Read the names of the variables again if their number has changed."""
+        if len(self.environ) != len(self._variables):
+            self._variables = frozenset(self.environ)
 
     def all(self, name: str) -> tuple[Value, ...]:
         """Return the values of a setting from all sources, the strongest first.
@@ -52,7 +88,11 @@ class Sources:
         ``name`` is the name of its environment variable. Raise :class:`OSError` if ``NAME_FILE``
         names a file that cannot be read.
         """
-        return tuple(self._values(name))
+        spellings = self._spellings(name)
+        files = [
+            one for source in self.files for name in spellings if (one := source.values.get(name))
+        ]
+        return (*self._from_environment(spellings), *files)
 
     def find(self, name: str) -> Value | None:
         """Return the value of the strongest source, or None if no source has one.
@@ -60,71 +100,105 @@ class Sources:
         Empty values are ignored, except in the environment. Raise :class:`OSError` as :meth:`all`
         does, unless a stronger source has a value.
         """
-        for value in self._values(name):
+        spellings = self._spellings(name)
+        for value in self._from_environment(spellings):
             if value.text or value.source == "environment":
                 return value
-        return None
+        stored = [self._stored[one] for one in spellings if one in self._stored]
+        return min(stored, key=lambda one: one[0])[1] if stored else None
 
-    def _values(self, name: str) -> Iterator[Value]:
-        spellings = (prefix(self.app) + name, name)
+    def similar(self, name: str, known: Collection[str]) -> str:
+        """Return the place of an option or variable whose name is nearly ``name``, or "".
+
+        Names that are ``known``, because the settings read them, are not similar.
+        """
+        import difflib  # slow to load, and only needed for a problem
+
+        own = self._own
+        places = {one: f"the variable {one}" for one in self.environ}
+        for source in self.files:
+            for one in source.options:
+                places[one] = source.values[one].where
+        left = {one.removeprefix(own): place for one, place in places.items() if one not in known}
+        wanted = name.upper().removeprefix(own)
+        left.pop(wanted, None)
+        found = difflib.get_close_matches(wanted, left, 1, 0.85)
+        return left[found[0]] if found else ""
+
+    def _spellings(self, name: str) -> tuple[str, ...]:
+        """Return the names that a setting is looked for under, the strongest first.
+
+        They are the name as written, and in upper case, as INI files have it.
+        """
+        upper = name.upper()
+        written = (self._own + name, name)
+        return written if upper == name else (*written, self._own + upper, upper)
+
+    def _from_environment(self, spellings: tuple[str, ...]) -> Iterator[Value]:
+        self._look()
+        variables = self._variables
         for one in spellings:
-            if one in self.environ:
+            if one in variables:
                 yield Value(self.environ[one], one, "environment")
         for one in spellings:
-            if self.environ.get(f"{one}_FILE"):
-                yield _from_file(self.environ[f"{one}_FILE"], f"{one}_FILE", "file")
-        # In an INI file, [shop] is the prefix: [shop] currency is CURRENCY and SHOP_CURRENCY.
-        bare = name.removeprefix(prefix(self.app))
-        for source in self.files:
-            for one in dict.fromkeys((*spellings, bare)):
-                if one in source.values:
-                    yield source.values[one]
+            if f"{one}_FILE" in variables and (path := self.environ[f"{one}_FILE"]):
+                yield _from_file(path, f"{one}_FILE", "file")
 
 
-def load_sources(app: str, environ: Mapping[str, str], packaged: Path | None, etc: Path) -> Sources:
+def load_sources(
+    app: str, environ: Mapping[str, str], packaged: str | Path | None, etc: str | Path
+) -> Sources:
     """Read all sources. A missing file is a problem only if it was named explicitly."""
     problems: list[str] = []
     weakest_first: list[Source] = []
 
-    def add(path: Path, name: str) -> None:
-        weakest_first.append(_ini_source(app, path, name, problems))
+    def add(path: str, name: str) -> None:
+        weakest_first.append(_ini_source(path, name, problems))
 
-    if packaged is not None and packaged.is_file():
-        add(packaged, "packaged")
+    if packaged is not None and os.path.isfile(packaged):
+        add(os.fspath(packaged), "packaged")
     if environ.get("DEPLOYKIT_BUILD") != "1":  # a build must not depend on its machine
-        for path in (etc / f"{app}.ini", *_listed(etc / "conf.d", problems)):
+        for path in (
+            os.path.join(etc, f"{app}.ini"),
+            *_listed(os.path.join(etc, "conf.d"), problems),
+        ):
             if _exists(path):
                 add(path, "etc")
         weakest_first += _credentials(app, environ, problems)
         named = environ.get(prefix(app) + "CONFIG", "")
-        if named and Path(named).is_file():
-            add(Path(named), "config")
+        if named and os.path.isfile(named):
+            add(named, "config")
         elif named:
             problems.append(f"{prefix(app)}CONFIG: there is no file {named}")
     return Sources(app, tuple(reversed(weakest_first)), environ, tuple(problems))
 
 
-def _exists(path: Path) -> bool:
+def _exists(path: str) -> bool:
     try:
-        return path.is_file()
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError:
         return True  # its folder is not accessible; reading the file reports that
 
 
-def _listed(folder: Path, problems: list[str]) -> list[Path]:
+def _listed(folder: str, problems: list[str]) -> list[str]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".ini")
+        return sorted(
+            os.path.join(folder, one) for one in os.listdir(folder) if one.endswith(".ini")
+        )
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        if folder.parent.is_dir() and os.access(folder.parent, os.X_OK):
+        above = os.path.dirname(folder)
+        if os.path.isdir(above) and os.access(above, os.X_OK):
             problems.append(f"{folder}: cannot be read: {error.strerror}")
         return []  # reading the main file reports it
 
 
-def _ini_source(app: str, path: Path, name: str, problems: list[str]) -> Source:
+def _ini_source(path: str | Path, name: str, problems: list[str]) -> Source:
     try:
-        ini = read_ini(path)
+        ini = read_ini(Path(path))
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return Source(name, {})
@@ -133,7 +207,7 @@ def _ini_source(app: str, path: Path, name: str, problems: list[str]) -> Source:
     options: dict[str, tuple[str, str]] = {}
     for section, entries in ini.sections.items():
         for option, entry in entries.items():
-            key = environment_name(app, section, option)
+            key = environment_name(section, option)
             if key in values:
                 problems.append(
                     f"{entry.where}: [{section}] {option} and {values[key].where} are both {key}"
@@ -155,7 +229,7 @@ def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> l
         return []
     main = [path for path in paths if path.name == f"{app}.ini"]
     others = [path for path in paths if path.suffix == ".ini" and path not in main]
-    sources = [_ini_source(app, path, "credentials", problems) for path in main + others]
+    sources = [_ini_source(path, "credentials", problems) for path in main + others]
     values = {}
     for path in paths:
         if path.suffix != ".ini":
@@ -171,5 +245,9 @@ def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> l
 
 def _from_file(path: str, where: str, source: str) -> Value:
     """Return a file's text without the newline that editors and ``echo`` add at the end."""
-    text = Path(path).read_text(encoding="utf-8-sig")
-    return Value(text.removesuffix("\n").removesuffix("\r"), f"{where} ({path})", source)
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        text = file.read()
+    shorter = text.removesuffix("\n")
+    return Value(
+        shorter.removesuffix("\r") if shorter != text else text, f"{where} ({path})", source
+    )

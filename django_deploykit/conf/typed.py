@@ -13,21 +13,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from django_deploykit.conf import decouple, readers, services
+from django_deploykit.conf import decouple, readers
 from django_deploykit.conf.decouple import MISSING
-from django_deploykit.conf.readers import Problem
-from django_deploykit.conf.secret import Secret, StandIn, has_password, looks_secret
-from django_deploykit.conf.services import Entry
+from django_deploykit.conf.readers import Entry, Problem
+from django_deploykit.conf.secret import PLACEHOLDER, Secret, hide, looks_secret
 
 D = TypeVar("D")
 _GENERATE = "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
-_PLACEHOLDER = StandIn("placeholder for building, never for serving " * 2)
 
 
 class Readers(ABC):
-    """Typed readers over the texts that ``_read`` finds. ``_debug`` is DEBUG once it was read."""
+    """Typed readers over the texts that ``_read`` finds.
+
+    ``_debug`` is DEBUG once it was read. ``_folder`` is the folder of the settings.
+    """
 
     _debug: _Bool | None = None
+    _folder: _Str
 
     @abstractmethod
     def _read(
@@ -40,7 +42,6 @@ class Readers(ABC):
         placeholder: object,
         problem_of: Problem | None = None,
         *,
-        secret: _Bool = False,
         parse_default: _Bool = True,
     ) -> Any:
         """Return a value.
@@ -54,8 +55,9 @@ class Readers(ABC):
     def str(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def str(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return the text unchanged. A name such as ``SMTP_PASSWORD`` gives it a hidden repr."""
-        read = Secret if looks_secret(name) else _Str
-        return self._read("str", name, default, help, read, "", secret=looks_secret(name))
+        if looks_secret(name):
+            return self._read("str", name, default, help, Secret, PLACEHOLDER)
+        return self._read("str", name, default, help, _Str, "")
 
     @overload
     def bool(self, name: _Str, *, help: _Str = ...) -> _Bool: ...
@@ -101,7 +103,8 @@ class Readers(ABC):
     def list(self, name: _Str, *, default: D, help: _Str = ...) -> _List[_Str] | D: ...
     def list(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return a list of the items between commas or newlines."""
-        return self._read("list", name, default, help, readers.read_list, [])
+        read = _secrets if looks_secret(name) else readers.read_list
+        return self._read("list", name, default, help, read, [])
 
     @overload
     def choice(self, name: _Str, choices: Sequence[_Str], *, help: _Str = ...) -> _Str: ...
@@ -117,7 +120,7 @@ class Readers(ABC):
         def read(text: _Str) -> _Str:
             if text not in choices:
                 raise ValueError(f"expected one of {', '.join(choices)}")
-            return text
+            return Secret(text) if looks_secret(name) else text
 
         return self._read("choice", name, default, help, read, choices[0])
 
@@ -137,13 +140,17 @@ class Readers(ABC):
     def url(self, name: _Str, *, default: D, help: _Str = ...) -> _Str | D: ...
     def url(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> object:
         """Return an absolute URL. A URL with a password has a hidden repr."""
-        hidden = looks_secret(name) or (isinstance(default, _Str) and has_password(default))
         placeholder = "https://example.invalid/"
-        return self._read("url", name, default, help, readers.read_url, placeholder, secret=hidden)
+        return self._read("url", name, default, help, readers.read_url, placeholder)
 
     def json(self, name: _Str, *, default: object = MISSING, help: _Str = "") -> Any:
         """Return any JSON value. A ``default`` is the value, or JSON text if it is a string."""
-        return self._read("json", name, default, help, readers.read_json, None)
+        secret = looks_secret(name)
+
+        def read(text: _Str) -> object:
+            return hide(readers.read_json(text), everything=secret)
+
+        return self._read("json", name, default, help, read, {})
 
     @overload
     def secret(self, name: _Str, *, help: _Str = ...) -> _Str: ...
@@ -162,9 +169,7 @@ class Readers(ABC):
             problem = readers.secret_problem(value, signing=name.upper() == "SECRET_KEY")
             return f"{problem}. Make one: {_GENERATE}" if problem else ""
 
-        return self._read(
-            "secret", name, default, help, Secret, _PLACEHOLDER, problem_of, secret=True
-        )
+        return self._read("secret", name, default, help, Secret, PLACEHOLDER, problem_of)
 
     @overload
     def hosts(self, name: _Str, *, help: _Str = ...) -> _List[_Str]: ...
@@ -177,41 +182,72 @@ class Readers(ABC):
             "hosts", name, default, help, readers.read_hosts, [], readers.star_problem
         )
 
+    @overload
+    def database(self, name: _Str = ..., *, help: _Str = ...) -> Entry: ...
+    @overload
+    def database(self, name: _Str = ..., *, default: _Str, help: _Str = ...) -> Entry: ...
+    @overload
+    def database(self, name: _Str = ..., *, default: D, help: _Str = ...) -> Entry | D: ...
     def database(
         self, name: _Str = "DATABASE_URL", *, default: object = MISSING, help: _Str = ""
-    ) -> Entry:
-        """Return an entry of DATABASES for a URL; see :func:`services.database`."""
-        placeholder = {"ENGINE": "django.db.backends.dummy"}
-        read = services.database
-        entry: Entry = self._read("database", name, default, help, read, placeholder, secret=True)
-        return entry
+    ) -> object:
+        """Return an entry of DATABASES for a URL; see :func:`services.database`.
 
+        Connections are kept for a minute, unless the Procfile serves the project with ASGI. A
+        relative path of an SQLite file is relative to the project, and only allowed with DEBUG on.
+        """
+        from django_deploykit.conf import services, serving
+
+        project = Path(self._folder).parent
+
+        def read(url: _Str) -> Entry:
+            keep = 0 if serving.is_asgi(project) else services.KEEP
+            return services.database(url, project, keep)
+
+        placeholder = {"ENGINE": services.PLACEHOLDER_DATABASE}
+        problem_of = services.relative_problem
+        return self._read("database", name, default, help, read, placeholder, problem_of)
+
+    @overload
+    def cache(self, name: _Str = ..., *, help: _Str = ...) -> Entry: ...
+    @overload
+    def cache(self, name: _Str = ..., *, default: _Str, help: _Str = ...) -> Entry: ...
+    @overload
+    def cache(self, name: _Str = ..., *, default: D, help: _Str = ...) -> Entry | D: ...
     def cache(
         self, name: _Str = "CACHE_URL", *, default: object = MISSING, help: _Str = ""
-    ) -> Entry:
+    ) -> object:
         """Return an entry of CACHES for a URL; see :func:`services.cache`."""
-        placeholder = {"BACKEND": services.StandInBackend(services.CACHES["dummy"])}
-        entry: Entry = self._read(
-            "cache", name, default, help, services.cache, placeholder, secret=True
-        )
-        return entry
+        from django_deploykit.conf import services
 
+        placeholder = {"BACKEND": services.PLACEHOLDER_CACHE}
+        return self._read("cache", name, default, help, services.cache, placeholder)
+
+    @overload
+    def email(self, name: _Str = ..., *, help: _Str = ...) -> Entry: ...
+    @overload
+    def email(self, name: _Str = ..., *, default: _Str, help: _Str = ...) -> Entry: ...
+    @overload
+    def email(self, name: _Str = ..., *, default: D, help: _Str = ...) -> Entry | D: ...
     def email(
         self, name: _Str = "EMAIL_URL", *, default: object = MISSING, help: _Str = ""
-    ) -> Entry:
+    ) -> object:
         """Return the mail settings for a URL: ``globals().update(config.email())``.
 
         They are ``MAILERS`` for Django 6.1 and later, and ``EMAIL_*`` for earlier versions.
         """
-        read = _mailers if _has_mailers() else services.email
-        backend = services.StandInBackend(services.MAILERS["dummy"])
-        placeholder = (
-            {"MAILERS": {"default": {"BACKEND": backend}}}
-            if _has_mailers()
-            else {"EMAIL_BACKEND": backend}
-        )
-        entry: Entry = self._read("email", name, default, help, read, placeholder, secret=True)
-        return entry
+        from django_deploykit.conf import services
+
+        backend = services.PLACEHOLDER_MAIL
+        if not _has_mailers():
+            placeholder: Entry = {"EMAIL_BACKEND": backend}
+            return self._read("email", name, default, help, services.email, placeholder)
+
+        def read(url: _Str) -> Entry:
+            return {"MAILERS": services.mailers(url)}
+
+        placeholder = {"MAILERS": {"default": {"BACKEND": backend}}}
+        return self._read("email", name, default, help, read, placeholder)
 
     def __call__(self, name: _Str, default: object = MISSING, cast: Any = MISSING) -> Any:
         """Return a value as python-decouple's ``config`` does.
@@ -230,7 +266,6 @@ class Readers(ABC):
             Secret if hidden else decouple.quiet(convert),
             decouple.placeholder(convert),
             decouple.problem_for(key),
-            secret=hidden,
             parse_default=False,
         )
         if key == "DEBUG":
@@ -238,12 +273,12 @@ class Readers(ABC):
         return value
 
 
-def _has_mailers() -> bool:
+def _secrets(text: _Str) -> _List[_Str]:
+    return [Secret(item) for item in readers.read_list(text)]
+
+
+def _has_mailers() -> _Bool:
     """Whether this version of Django has MAILERS. It is not in Django's default settings yet."""
     import django
 
     return django.VERSION >= (6, 1)
-
-
-def _mailers(url: str) -> Entry:
-    return {"MAILERS": services.mailers(url)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import List, Set
 
@@ -17,10 +19,34 @@ def configured_keys(etc: Path, app: str) -> List[str]:
     for path in [etc / f"{app}.ini", *sorted((etc / "conf.d").glob("*.ini"))]:
         try:
             # If a byte is not UTF-8, the settings do not load, and their error names the file.
-            found |= keys_with_value(path.read_text(encoding="utf-8-sig", errors="replace"))
+            with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+                found |= keys_with_value(file.read())
         except FileNotFoundError:
             continue
     return sorted(found)
+
+
+def is_unwritten(path: Path) -> bool:
+    """Return whether there is no configuration yet: no file, or one with nothing but white space.
+
+    A release of settings that declare nothing leaves such a file.
+    """
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > 4096:
+            return False
+        return not path.read_bytes().strip()
+    except FileNotFoundError:
+        return True
+
+
+def create(path: Path, text: str, mode: int = 0o600) -> None:
+    """Create a configuration, with new random keys. Only a file with nothing in it is replaced."""
+    if is_unwritten(path):
+        path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(fill(text))
 
 
 def only_local_hosts(sample: str) -> bool:

@@ -11,15 +11,18 @@ from typing import Dict, List, Optional, Set, Tuple
 # The texts of truth values.
 TRUE = ("true", "yes", "on", "1", "y", "t")
 FALSE = ("false", "no", "off", "0", "n", "f")
-_SECTION = re.compile(r"\[([^\[\]]+)\]\s*\Z")
-_OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z")
+_SECTION = re.compile(r"\[([^\[\]]+)\]\Z", re.DOTALL)
+_OPTION = re.compile(r"([^\s=:\[#;][^=:]*?)\s*[=:](.*)\Z", re.DOTALL)
+_BLANK = " \t"
 
 
 def parse(text: str) -> Tuple[Dict[str, Dict[str, Tuple[str, int]]], List[Tuple[int, str]]]:
     """Return options by section and name (in lower case), as value and line, and problems by line.
 
-    Values keep ``#``, ``;``, ``%``, ``$`` and quotes. A comment needs its own line. Indented lines
-    continue a value and are joined with newlines. Lines are counted from 1.
+    Values keep ``#``, ``;``, ``%``, ``$``, quotes and control characters. Indented lines continue a
+    value and are joined with newlines, whatever they begin with; a comment begins a line that is
+    not indented. Lines end with LF or CRLF, or with CR in a text without LF. They are counted
+    from 1.
 
     >>> parse("[django]\\nallowed_hosts =\\n  a.example\\n  b.example\\n")
     ({'django': {'allowed_hosts': ('\\na.example\\nb.example', 2)}}, [])
@@ -28,22 +31,30 @@ def parse(text: str) -> Tuple[Dict[str, Dict[str, Tuple[str, int]]], List[Tuple[
     problems: List[Tuple[int, str]] = []
     section: Optional[Dict[str, Tuple[str, int]]] = None
     name, gap = "", "\n"
-    for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        stripped = line.strip()
+    for number, line in enumerate(_lines(text), 1):
+        stripped = line.strip(_BLANK)
         if not stripped:
             gap += "\n"
             continue
-        if stripped[0] in "#;":
-            continue
-        if line[0] in " \t" and section and name:
+        indented = line[0] in _BLANK
+        if indented and section and name:
             value, first = section[name]
             section[name] = (value + gap + stripped, first)
+        elif stripped[0] in "#;":
+            continue
         else:
             section, name, problem = _start(stripped, number, sections, section)
             if problem:
                 problems.append((number, problem))
         gap = "\n"
     return sections, problems
+
+
+def _lines(text: str) -> List[str]:
+    """Return the lines without their ends. A lone CR belongs to a value, except in a text without LF."""
+    if "\n" not in text:
+        return text.split("\r")
+    return [line[:-1] if line.endswith("\r") else line for line in text.split("\n")]
 
 
 def _start(
@@ -61,9 +72,9 @@ def _start(
     option = _OPTION.match(line)
     if not option:
         return section, "", "expected a [section], an option = value, or a comment"
-    name = option.group(1).strip().lower()
+    name = option.group(1).lower()
     problem = f"{name} is set twice, first at line {section[name][1]}" if name in section else ""
-    section[name] = (option.group(2).strip(), number)
+    section[name] = (option.group(2).strip(_BLANK), number)
     return section, name, problem
 
 

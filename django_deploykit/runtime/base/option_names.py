@@ -1,9 +1,11 @@
 """Maps an option's place in an INI, ``[database] url``, to its environment name, ``DATABASE_URL``.
 
-Each name has one place (:func:`place_of`), and the option at that place has that name
-(:func:`environment_name`). Every name may start with the application's prefix:
-``SHOP_DATABASE_URL``. In an INI the section ``[shop]`` stands for that prefix, so ``CURRENCY`` and
-``SHOP_CURRENCY`` are the same option in an INI.
+The section ``[django]`` contains names as they are, and every other section is the start of a name:
+``[shop] currency`` is ``SHOP_CURRENCY``. Each name has one place (:func:`place_of`), and the option
+at that place has that name (:func:`environment_name`), whatever the application is called.
+
+Settings are looked for under their name and under their name after the application's prefix, such
+as ``SHOP_DATABASE_URL`` for ``DATABASE_URL``, in INI files as in the environment.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Callable, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 # First words of names that are sections of their own, even if Django has such a setting.
 _SECTIONS = ("database", "cache", "email", "redis", "celery", "sentry", "storage", "aws")
+_VERBATIM = "django"
 
 
 def prefix(app: str) -> str:
@@ -20,13 +23,13 @@ def prefix(app: str) -> str:
     return _name(app) + "_"
 
 
-def environment_name(app: str, section: str, option: str) -> str:
+def environment_name(section: str, option: str) -> str:
     """Return the environment name of an INI option.
 
-    >>> environment_name("shop", "database", "url"), environment_name("shop", "django", "debug")
+    >>> environment_name("database", "url"), environment_name("django", "debug")
     ('DATABASE_URL', 'DEBUG')
     """
-    return _name(option if section in ("django", app) else f"{section}_{option}")
+    return _name(option if section == _VERBATIM else f"{section}_{option}")
 
 
 def _name(text: str) -> str:
@@ -39,17 +42,14 @@ def place_of(app: str, name: str, is_django: Callable[[str], bool]) -> Tuple[str
     >>> [place_of("shop", name, "DEBUG".__eq__) for name in ("DEBUG", "STRIPE_KEY", "SHOP_LOGO")]
     [('django', 'debug'), ('stripe', 'key'), ('shop', 'logo')]
     """
-    lower = name.lower()
-    first, _, rest = lower.partition("_")
-    own = name[len(prefix(app)) :] if name.startswith(prefix(app)) else ""
-    if own:
-        return app, own.lower()
-    if rest and first in _SECTIONS:
+    name = name.upper()
+    own = prefix(app)
+    if app != _VERBATIM and name.startswith(own) and name != own:
+        return app, name[len(own) :].lower()
+    first, _, rest = name.lower().partition("_")
+    if rest and (first in _SECTIONS or not (first == _VERBATIM or is_django(name))):
         return first, rest
-    if is_django(name):
-        return "django", lower
-    # [django] contains Django's settings without a prefix, so DJANGO_... cannot be put into it.
-    return (first, rest) if rest and first != "django" else (app, lower)
+    return _VERBATIM, name.lower()
 
 
 def key_of(section: str, option: str) -> str:
@@ -68,10 +68,10 @@ def missing_keys(
     The settings look for the name in the environment, so another key with the same name counts too.
     """
     own = prefix(app)
-    names = {_name_of(app, key) for key in keys} | set(environ or ())
-    return [key for key in required if not names & {_name_of(app, key), own + _name_of(app, key)}]
+    names = {_name_of(key) for key in keys} | set(environ or ())
+    return [key for key in required if not names & {_name_of(key), own + _name_of(key)}]
 
 
-def _name_of(app: str, key: str) -> str:
+def _name_of(key: str) -> str:
     section, _, option = key[1:].partition("] ")
-    return environment_name(app, section, option)
+    return environment_name(section, option)

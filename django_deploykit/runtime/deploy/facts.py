@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 from ..base import deploy_lock
-from ..base.configuration import configured_keys, fill
+from ..base.configuration import configured_keys, create, is_unwritten
 from ..base.errors import DeployKitError
 from ..base.machine import here_glibc, here_platform
 from ..base.site import Site, live_release, load_site
@@ -113,10 +113,8 @@ def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:
     """Create the folders and files of a ``local`` site; return the options that have a value."""
     for folder in (site.root, site.releases, site.store, site.etc, site.data, site.root / "log"):
         folder.mkdir(parents=True, exist_ok=True)
-    if not site.ini.exists():
-        fd = os.open(site.ini, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            file.write(fill(sample))
+    if is_unwritten(site.ini):
+        create(site.ini, sample)
     path = site.root / "site.json"
     if not path.exists() or path.read_text(encoding="utf-8") != site.dumps():
         temporary = path.with_suffix(f".{os.getpid()}")

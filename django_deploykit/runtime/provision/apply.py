@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Sequence
 
-from ..base.configuration import fill
+from ..base.configuration import create
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
 from .plan import NOLOGIN, SUDOERS, Action
@@ -118,11 +118,7 @@ def _file(action: Action, effects: Effects) -> None:
 
 def _secret(action: Action, effects: Effects) -> None:
     """Create the configuration, only once, with new secret keys."""
-    handle = os.open(
-        action.target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, action.mode
-    )
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(fill(action.text))
+    create(Path(action.target), action.text, action.mode)
 
 
 def _own(action: Action, effects: Effects) -> None:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
-from ..base.configuration import configured_keys, only_local_hosts
+from ..base.configuration import configured_keys, is_unwritten, only_local_hosts
 from ..base.errors import DeployKitError, Problems
 from ..base.hints import as_root, setup_command
 from ..base.ini import keys_with_value
@@ -247,7 +247,7 @@ HOSTS = "[django] allowed_hosts"
 def _left(request: SetupRequest, manifest: Manifest, state: State) -> List[str]:
     """Return what a person must do before a release can run."""
     site, left = request.site, []
-    if str(site.ini) in state.present or site.ini.exists():
+    if not is_unwritten(site.ini):
         keys = configured_keys(site.etc, site.app)
     else:
         keys = sorted(keys_with_value(request.sample))

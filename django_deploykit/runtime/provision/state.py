@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from ..base.configuration import is_unwritten
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..supervisors.systemd_units import FOLDER, read_units
@@ -43,13 +44,20 @@ def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
         accounts=accounts,
         folders=_folders(list(folders(request))),
         files=files,
-        present=frozenset(str(path) for path in (site.ini,) if os.path.lexists(path)),
+        present=_present(request),
         running=units("is-active", "active", names),
         enabled=units("is-enabled", "enabled", names),
         keys=_keys(accounts.get(request.user)),
         unsafe=_unsafe((*site.root.parents, site.etc, site.etc / "conf.d", *_above(request))),
         taken=_taken(request),
     )
+
+
+def _present(request: SetupRequest) -> FrozenSet[str]:
+    """Return the configuration if it is there, and has options unless the sample has none."""
+    ini = request.site.ini
+    there = os.path.lexists(ini) and not (request.sample and is_unwritten(ini))
+    return frozenset([str(ini)] if there else [])
 
 
 def _accounts(names: Sequence[str]) -> Dict[str, Account]:

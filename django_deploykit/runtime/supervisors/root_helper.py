@@ -279,7 +279,7 @@ def keys(words):
         more = []
     for path in [ETC + "/" + APP + ".ini"] + [ETC + "/conf.d/" + name for name in more]:
         try:
-            with open(path, encoding="utf-8-sig", errors="replace") as file:
+            with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
                 found |= keys_with_value(file.read())
         except FileNotFoundError:
             pass

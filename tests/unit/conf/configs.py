@@ -16,7 +16,7 @@ KEY = secrets.token_urlsafe(50)
 def make(tmp_path: Path, ini: str = "", **environ: str) -> Config:
     """Return a Config whose ``/etc`` is ``tmp_path``."""
     etc = tmp_path / "etc"
-    etc.mkdir(exist_ok=True)
+    etc.mkdir(parents=True, exist_ok=True)
     if ini:
         (etc / "shop.ini").write_text(textwrap.dedent(ini), encoding="utf-8")
     return Config("shop", etc=etc, environ=environ)

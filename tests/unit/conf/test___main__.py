@@ -56,8 +56,8 @@ def test_diff_shows_what_a_file_lacks_and_what_nothing_reads(tmp_path: Path) -> 
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         "+ [django] secret_key  (secret, required)",
-        "+ [shop] colour  (str)",
-        "? shop.ini:2: nothing reads COLOR",
+        "+ [django] colour  (str)",
+        "? shop.ini:2: nothing reads SHOP_COLOR",
     ]
 
 

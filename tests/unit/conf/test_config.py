@@ -118,4 +118,4 @@ def test_debug_counts_for_settings_above_it(tmp_path: Path) -> None:
     done = run_settings(tmp_path, body.format(debug="False"), "check", **env)
     assert "2 problems" in done.stderr
     assert "SECRET_KEY: is a placeholder" in done.stderr
-    assert "'*' accepts every Host header" in done.stderr
+    assert "'*', which accepts every Host header" in done.stderr

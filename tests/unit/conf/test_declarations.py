@@ -66,7 +66,7 @@ def test_settings_without_help_are_described() -> None:
     config.database()
     text = sample(config.declarations)
     assert (
-        "# A URL as postgres://user:password@host:5432/name. (database, required, DATABASE_URL)"
+        "# A URL such as postgres://user:password@host:5432/name. (database, required, DATABASE_URL)"
         in text
     )
     assert "# The site's host names, separated by commas:" in text

@@ -82,13 +82,32 @@ def test_a_json_error_has_the_place_but_not_the_text() -> None:
     assert "hus" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["99999999999d", "9" * 400, "1e9", "9999999999"])
+def test_refuses_durations_that_python_cannot_hold(text: str) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        readers.read_duration(text * 3)
+
+
+@pytest.mark.parametrize("text", ["~nobody-of-this-name/x", "/a\0b"])
+def test_refuses_paths_that_do_not_exist_anywhere(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a"):
+        readers.read_path(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000, "[" + "9" * 20_000 + "]"])
+def test_refuses_json_that_python_cannot_read(text: str) -> None:
+    with pytest.raises(ValueError, match="expected JSON"):
+        readers.read_json(text)
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("https://example.com", "has a scheme; write example.com"),
-        ("example.com:8000", "has a port; write example.com"),
-        ("example.com/shop", "has a path; write example.com"),
-        ("'example.com'", "has quotes or spaces, which never match; write example.com"),
+        ("https://example.com", "has a scheme; write only the host"),
+        ("https://[example.com", "has a scheme; write only the host"),
+        ("example.com:8000", "has a port; write only the host"),
+        ("example.com/shop", "has a path; write only the host"),
+        ("'example.com'", "has quotes or spaces, which never match; write only the host"),
         ("*", "accepts every Host header"),
         ("exa mple.com", "quotes or spaces"),
         ("-example.com", "is not a host name"),

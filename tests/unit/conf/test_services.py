@@ -58,7 +58,9 @@ def test_reads_sqlite_paths() -> None:
     "url",
     [
         "sqlite:///db.sqlite3",
+        "sqlite://db.sqlite3",
         "postgres://db/",
+        "postgres://db//name",
         "foo://x/y",
         "db.sqlite3",
         "postgres://db:port/x",
@@ -88,7 +90,7 @@ def test_reads_caches() -> None:
     [("smtp", 25, False, False), ("submission", 587, True, False), ("smtps", 465, False, True)],
 )
 def test_reads_mail_servers(scheme: str, port: int, tls: bool, ssl: bool) -> None:
-    found = services.email(f"{scheme}://ann:p%40w@mail.example.com")
+    found = services.email(f"{scheme}://ann:p%40w@localhost")
     assert (found["EMAIL_PORT"], found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (port, tls, ssl)
     assert str(found["EMAIL_HOST_PASSWORD"]) == "p@w"
     assert found["EMAIL_TIMEOUT"] == 10
@@ -218,6 +220,22 @@ def test_reports_what_is_wrong_with_a_database_url(url: str, says: str) -> None:
     assert "u:p" not in str(caught.value)
 
 
+def test_a_pool_keeps_connections_itself() -> None:
+    entry = services.database("postgres://u:p@h/d?pool=true")
+    assert (entry["CONN_MAX_AGE"], entry["OPTIONS"]) == (0, {"pool": True})
+
+
+def test_a_cache_that_never_expires(tmp_path: Path) -> None:
+    from django.core.cache.backends.locmem import LocMemCache
+
+    for text, seconds in (("none", None), ("None", None), ("0.5", 0.5), ("60", 60)):
+        params = services.cache(f"locmem://?timeout={text}")
+        assert params["TIMEOUT"] == seconds
+        assert (LocMemCache(str(tmp_path), params).default_timeout is None) == (seconds is None)
+    assert services.cache("redis://h/0?socket_timeout=0.5")["OPTIONS"] == {"socket_timeout": 0.5}
+    assert services.database("sqlite:////x?timeout=0.5")["OPTIONS"]["timeout"] == 0.5
+
+
 def test_a_typo_in_a_mail_url_is_reported() -> None:
-    with pytest.raises(ValueError, match="the query has timout; only timeout is known"):
+    with pytest.raises(ValueError, match="the query has timout; known are timeout, tls and ssl"):
         services.email("smtp://mail.example.com?timout=5")

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.conf import Config, ConfigError
+from django_deploykit.runtime.base.configuration import configured_keys
+from django_deploykit.runtime.base.option_names import key_of, missing_keys, prefix
 from tests.unit.conf.configs import KEY, make
 
 
@@ -118,6 +120,83 @@ def test_an_overridden_file_need_not_be_readable(tmp_path: Path) -> None:
 def test_a_file_is_read_without_its_last_newline(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xef\xbb\xbf a#b \n\n")
     assert make(tmp_path, TOKEN_FILE=str(tmp_path / "token")).str("TOKEN") == " a#b \n"
+
+
+def test_files_with_one_value_keep_their_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "pem").write_bytes(b"one\r\ntwo\rthree\r\n")
+    assert make(tmp_path, PEM_FILE=str(tmp_path / "pem")).str("PEM") == "one\r\ntwo\rthree"
+
+
+# Names that begin like a section, a prefix or Django's own.
+NAMES = ["DJANGO_SECRET_KEY", "DJANGO_DEBUG", "DJANGO_", "DATABASE_URL", "MAIL_HOST", "EMAIL_HOST"]
+NAMES += ["SHOP_ADMIN_URL", "ADMIN_URL", "GREETING", "SHOP_GREETING", "URL", "A__B", "HOST", "x_Y"]
+
+
+@pytest.mark.parametrize("app", ["shop", "my-shop", "django", "database", "mail", "email", "Shop"])
+def test_every_setting_is_read_where_the_sample_has_it(app: str, tmp_path: Path) -> None:
+    building = Config(app, etc=tmp_path, environ={"DEPLOYKIT_BUILD": "1"})
+    for name in NAMES:
+        building.str(name)
+    assert len({(one.section, one.option) for one in building.declarations}) == len(NAMES)
+    lines = [f"[{one.section}]\n{one.option} = {one.env}" for one in building.declarations]
+    path = tmp_path / f"{app}.ini"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    required = [key_of(one.section, one.option) for one in building.declarations]
+    assert missing_keys(required, app, configured_keys(tmp_path, app)) == []
+    for name in NAMES:
+        config = Config(app, etc=tmp_path, environ={})
+        # A name with the prefix is also the stronger spelling of the name without it.
+        prefixed = prefix(app) + name
+        assert config.str(name) == (prefixed if prefixed in NAMES else name)
+
+
+def test_the_nearest_source_wins_over_the_prefix(tmp_path: Path) -> None:
+    (tmp_path / "defaults.ini").write_text("[shop]\ndebug = yes\n", encoding="utf-8")
+    (tmp_path / "shop.ini").write_text("[django]\ndebug = no\n", encoding="utf-8")
+    packaged = tmp_path / "defaults.ini"
+    assert Config("shop", packaged=packaged, etc=tmp_path, environ={}).bool("DEBUG") is False
+
+
+@pytest.mark.parametrize("name", ["myKey", "my_key", "My_Key"])
+def test_names_are_found_as_written(name: str, tmp_path: Path) -> None:
+    assert make(tmp_path, **{name: "written", "MY_KEY": "upper"}).str(name) == "written"
+    assert make(tmp_path, **{f"SHOP_{name}": "written"}).str(name) == "written"
+    assert make(tmp_path, **{name.upper(): "upper"}).str(name) == "upper"
+    assert make(tmp_path, "[my]\nkey = ini\n[django]\nmykey = ini\n").str(name) == "ini"
+    with pytest.raises(ConfigError, match=f"{name} is not set"):
+        make(tmp_path / "other", OTHER="x").str(name)
+
+
+def test_variables_that_are_set_later_are_found(tmp_path: Path) -> None:
+    environ = {"A": "1"}
+    config = Config("shop", etc=tmp_path, environ=environ)
+    assert config.str("B", default="") == ""
+    environ["B"] = "2"
+    assert config.str("B", default="") == "2"
+    environ["B"] = "3"
+    assert config.str("B") == "3"
+
+
+@pytest.mark.parametrize(
+    ("ini", "environ", "says"),
+    [
+        ("[databse]\nurl = x\n", {}, r"Is it .*shop\.ini:2 \[databse\] url, misspelled\?"),
+        ("", {"DATABSE_URL": "x"}, "Is it the variable DATABSE_URL, misspelled"),
+        ("", {"SHOP_DATABASE_ULR": "x"}, "Is it the variable SHOP_DATABASE_ULR, misspelled"),
+    ],
+)
+def test_a_missing_setting_names_the_option_that_looks_like_it(
+    ini: str, environ: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"DATABASE_URL is not set.*{says}"):
+        make(tmp_path, ini, **environ).database()
+
+
+@pytest.mark.parametrize("ini", ["", "[database]\nurl =\n", "[celery]\nurl = x\n"])
+def test_other_options_are_not_misspelled(ini: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(tmp_path, ini).database()
+    assert "misspelled" not in str(caught.value)
 
 
 def test_reports_credentials_that_are_not_utf_8(tmp_path: Path) -> None:

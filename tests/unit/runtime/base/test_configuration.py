@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.base.configuration import configured_keys, fill, only_local_hosts
+from django_deploykit.runtime.base.configuration import (
+    configured_keys,
+    create,
+    fill,
+    is_unwritten,
+    only_local_hosts,
+)
 
 
 def test_reads_all_files_of_a_site(tmp_path: Path) -> None:
@@ -19,6 +25,35 @@ def test_reads_all_files_of_a_site(tmp_path: Path) -> None:
 
 def test_a_site_without_files_has_no_keys(tmp_path: Path) -> None:
     assert configured_keys(tmp_path / "none", "shop") == []
+
+
+@pytest.mark.parametrize("before", [None, b"", b" \n\n"])
+def test_a_configuration_with_nothing_in_it_is_created_again(
+    before: bytes | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.ini"
+    if before is not None:
+        path.write_bytes(before)
+    assert is_unwritten(path)
+    create(path, "[django]\nsecret_key = x\n")
+    assert path.read_text() == "[django]\nsecret_key = x\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("before", ["[django]\n", "# mine\n", " " * 5000])
+def test_a_configuration_is_never_replaced(before: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop.ini"
+    path.write_text(before)
+    assert not is_unwritten(path)
+    with pytest.raises(FileExistsError):
+        create(path, "[other]\n")
+    assert path.read_text() == before
+
+
+def test_a_link_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("")
+    (tmp_path / "shop.ini").symlink_to("other")
+    assert not is_unwritten(tmp_path / "shop.ini")
 
 
 def test_fills_every_key_with_another_one() -> None:

@@ -87,6 +87,27 @@ def test_every_bad_line_is_reported_and_the_others_are_read() -> None:
     ]
 
 
+def test_an_indented_line_continues_a_value_whatever_it_begins_with() -> None:
+    text = "[a]\n  # a comment: there is no value yet\nb = 1\n  # 2\n\t; 3\n; a comment\n  [c]\n  d = 4\n"
+    assert parse(text) == ({"a": {"b": ("1\n# 2\n; 3\n[c]\nd = 4", 3)}}, [])
+
+
+CHARACTERS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))
+VALUES = CHARACTERS.map(lambda text: text.strip(" \t\r"))
+
+
+@settings(deadline=None)
+@given(st.lists(VALUES.filter(bool), min_size=1), st.sampled_from(["\n", "\r\n"]))
+def test_every_character_survives(lines: list[str], newline: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shop.ini"
+        text = newline.join(["[x]", f"y = {lines[0]}", *(f"  {line}" for line in lines[1:]), ""])
+        path.write_bytes(text.encode())
+        sources = load_sources("shop", {}, path, "/nonexistent")
+    assert sources.problems == ()
+    assert sources.text("X_Y") == "\n".join(lines)
+
+
 def test_only_options_with_a_value_have_a_key() -> None:
     text = "[django]\nsecret_key = x\nDEBUG: yes\nempty =\nblank =   \n[db]\nurl=sqlite:///x\n"
     assert keys_with_value(text) == {"[django] secret_key", "[django] debug", "[db] url"}

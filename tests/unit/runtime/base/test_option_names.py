@@ -10,26 +10,28 @@ from django_deploykit.runtime.base.option_names import (
     environment_name,
     missing_keys,
     place_of,
-    prefix,
 )
 
 DJANGOS = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "EMAIL_HOST"}
-apps = st.sampled_from(["shop", "my-shop", "my_shop", "Shop", "database", "django", "a"])
+apps = st.sampled_from(
+    ["shop", "my-shop", "my_shop", "Shop", "database", "django", "Django", "email", "mail", "a"]
+)
 words = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
-prefixes = ["", "DATABASE_", "DJANGO_", "SHOP_", "MY_", "EMAIL_"]
+prefixes = ["", "DATABASE_", "DJANGO_", "SHOP_", "MY_", "MY_SHOP_", "EMAIL_", "MAIL_", "A_", "A__"]
 names = st.sampled_from(sorted(DJANGOS)) | st.builds(str.__add__, st.sampled_from(prefixes), words)
 
 
 @given(apps, names)
 def test_each_name_has_one_place_and_each_place_that_name(app: str, name: str) -> None:
     place = place_of(app, name, DJANGOS.__contains__)
-    found = environment_name(app, *place)
-    own = prefix(app)
-    if name.startswith(own) and name != own:  # the section [shop] is the prefix
-        assert found == name[len(own) :]
-    else:
-        assert found == name
-        assert place_of(app, found, DJANGOS.__contains__) == place
+    assert environment_name(*place) == name
+    assert place == (place[0], place[1].lower())
+
+
+@given(apps, names, names)
+def test_two_names_have_two_places(app: str, one: str, other: str) -> None:
+    places = {place_of(app, name, DJANGOS.__contains__) for name in (one, other)}
+    assert len(places) == len({one, other})
 
 
 @pytest.mark.parametrize(
@@ -39,9 +41,10 @@ def test_each_name_has_one_place_and_each_place_that_name(app: str, name: str) -
         ("DATABASE_URL", ("database", "url")),
         ("EMAIL_HOST", ("email", "host")),
         ("STRIPE_ACCOUNT_ID", ("stripe", "account_id")),
-        ("COLOUR", ("shop", "colour")),
+        ("COLOUR", ("django", "colour")),
         ("SHOP_COLOUR", ("shop", "colour")),
-        ("DJANGO_LOG_LEVEL", ("shop", "django_log_level")),
+        ("DJANGO_SECRET_KEY", ("django", "django_secret_key")),
+        ("DJANGO_LOG_LEVEL", ("django", "django_log_level")),
     ],
 )
 def test_names_have_their_place(name: str, place: tuple[str, str]) -> None:
@@ -52,12 +55,13 @@ def test_names_have_their_place(name: str, place: tuple[str, str]) -> None:
     ("section", "option", "name"),
     [
         ("django", "secret_key", "SECRET_KEY"),
-        ("shop", "colour", "COLOUR"),
+        ("shop", "colour", "SHOP_COLOUR"),
+        ("database", "url", "DATABASE_URL"),
         ("mail-out", "api-key", "MAIL_OUT_API_KEY"),
     ],
 )
 def test_options_have_their_name(section: str, option: str, name: str) -> None:
-    assert environment_name("shop", section, option) == name
+    assert environment_name(section, option) == name
 
 
 @pytest.mark.parametrize(

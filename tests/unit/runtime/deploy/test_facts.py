@@ -87,6 +87,12 @@ def test_a_change_can_start_from_layers_of_staged_releases(site: Site) -> None:
     assert (found.kind, found.digest, found.release) == ("app", app.sha256, release)
 
 
+def test_preparing_writes_what_earlier_settings_did_not_declare(site: Site) -> None:
+    site.ini.write_text("")  # by a release before the settings used Config
+    prepare_local(site, "")
+    assert prepare_local(site, "[other]\nx = 1\n") == ("[other] x",)
+
+
 def test_preparing_again_keeps_the_configuration(site: Site) -> None:
     before = site.ini.read_text()
     assert "{generate}" not in before
