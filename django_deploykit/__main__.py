@@ -10,13 +10,14 @@ from pathlib import Path
 from django_deploykit import __version__
 from django_deploykit.project import default_settings, nearest, read_project
 
+PROGRAM = "python -m django_deploykit"
 COMMANDS = ("deploy_check", "bundle", "release")
 # They read commits and hosts, so they start without the settings. That is twice as fast, and a
 # broken working copy does not stop them.
 _WITHOUT_SETTINGS = ("bundle", "release")
-_HELP = """usage: python -m django_deploykit COMMAND [OPTIONS]
+_HELP = f"""usage: {PROGRAM} COMMAND [OPTIONS]
 
-{}
+{{}}
 
 COMMAND --help shows a command's options. Other commands are those of manage.py."""
 
@@ -36,12 +37,12 @@ def main(argv: Sequence[str]) -> None:
 
         sys.exit(init(words[1:]))
     elif name in _WITHOUT_SETTINGS:
-        _run_without_settings([argv[0], *words])
+        _run_without_settings([PROGRAM, *words])
     elif problem := _typo(name):
         print(problem, file=sys.stderr)
         sys.exit(2)
     else:
-        _run_with_settings([argv[0], *words])
+        _run_with_settings([PROGRAM, *words])
 
 
 def help_text() -> str:

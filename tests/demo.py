@@ -115,10 +115,10 @@ def release(project: Path, name: str, port: int, *argv: str, load: bool = False)
     begun = time.monotonic()
     if load:
         with Load(port, "/up") as visitors:
-            out = manage(project, "release", "--noinput", "--json", *argv)
+            out = manage(project, "release", *argv, "--noinput", "--json")
         requests = f"{visitors.sent} sent, {len(visitors.failed)} failed"
     else:
-        out, requests = manage(project, "release", "--noinput", "--json", *argv), ""
+        out, requests = manage(project, "release", *argv, "--noinput", "--json"), ""
     seconds = time.monotonic() - begun
     facts = json.loads(out)
     bytes_sent = sum(facts.get("bytes", {}).values())

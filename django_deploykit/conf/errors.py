@@ -46,13 +46,15 @@ class ProblemList:
 def show_without_traceback(command: Sequence[str]) -> None:
     """Let an uncaught :class:`ConfigError` end the program with its message, without a traceback.
 
+    If Django does not know the command because of that, and its name is close to one that exists,
+    that is the message. It has to be corrected first.
     While ``deploy_check`` runs, this also holds for any other error that prevents the project from
     loading, and the exit code is 2. ``command`` is the command line without the program. If another
     package has set ``sys.excepthook``, that hook stays. For the reasons against other ways, see
     docs/decisions/0029.
     """
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = partial(_show, checking=list(command[:1]) == ["deploy_check"])
+        sys.excepthook = partial(_show, name=command[0] if command else "")
 
 
 def _show(
@@ -60,9 +62,12 @@ def _show(
     error: BaseException,
     trace: TracebackType | None,
     *,
-    checking: bool,
+    name: str,
 ) -> None:
-    message = str(error) if isinstance(error, ConfigError) else ""
+    checking = name == "deploy_check"
+    message = ""
+    if isinstance(error, ConfigError):
+        message = _why_unknown(name, trace) or str(error)
     if checking and not message and isinstance(error, Exception):
         message = why_settings_fail(error, trace)
     if not message:
@@ -73,6 +78,18 @@ def _show(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(2)  # "could not check"; an exception would end with 1, which means findings
+
+
+def _why_unknown(name: str, trace: TracebackType | None) -> str:
+    """Return an error if Django looked for a command with a misspelled name, or an empty string."""
+    while trace is not None and trace.tb_frame.f_code.co_name != "fetch_command":
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    from django_deploykit.conf.commands import misspelt
+
+    settings = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
+    return misspelt(name, getattr(settings, "INSTALLED_APPS", ()))
 
 
 def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:

@@ -20,12 +20,18 @@ _BUILDING = (
 _PACKAGE = "django_deploykit.conf"
 
 
+# What only prints help, or a version.
+_HELP = ("help", "--help", "-h", "version", "--version")
+
+
 def command_line() -> Sequence[str]:
     """Return the command that this process runs, with its options.
 
     Django loads the settings before any command runs, so only the command line says which command
     it will be. Only this function reads it. See docs/decisions/0029.
     """
+    if len(sys.argv) == 1 and os.path.basename(sys.argv[0]) == "manage.py":
+        return ("help",)
     return sys.argv[1:]
 
 
@@ -33,7 +39,17 @@ def is_building(environ: Mapping[str, str], command: Sequence[str]) -> bool:
     """Whether this process only builds or checks. Required values may be missing then."""
     if environ.get("DEPLOYKIT_BUILD") == "1":
         return True
-    return bool(command) and command[0] in _BUILDING and "--server" not in command
+    if not command or asks_for_help(command):
+        return bool(command)
+    return command[0] in _BUILDING and "--server" not in command
+
+
+def asks_for_help(command: Sequence[str]) -> bool:
+    """Whether a command only prints help or a version, which works before anything is set.
+
+    Only the word behind a command counts: later ones may belong to another command.
+    """
+    return command[0] in _HELP or list(command[1:2]) in (["--help"], ["-h"])
 
 
 def checks_for_production(command: Sequence[str]) -> bool:

@@ -64,7 +64,7 @@ def _add_switch(parser: GroupedParser) -> None:
     """Declare the options of the actions that put another release live."""
     how = parser.add_argument_group("how to release")
     how.add_argument(
-        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
+        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
     )
     how.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
 
@@ -101,14 +101,20 @@ def _release_id(text: str) -> str:
 def _add_logs(parser: GroupedParser) -> None:
     which = parser.add_argument_group("which lines")
     which.add_argument("--process", default="web", help="of the Procfile; default: web")
-    which.add_argument("--lines", type=_count, default=50, help="how many; default: 50")
+    which.add_argument("--lines", type=_line_count, default=50, help="how many; default: 50")
     which.add_argument("--follow", "-f", action="store_true", help="print new lines as they come")
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of lines, 1 to 1000000")
-    return int(text)
+def _line_count(text: str) -> int:
+    from django_deploykit.runtime.cli.registry import line_count
+
+    return line_count(text)
+
+
+def _seconds(text: str) -> float:
+    from django_deploykit.runtime.cli.registry import seconds
+
+    return seconds(text)
 
 
 def _add_exec(parser: GroupedParser) -> None:

@@ -88,13 +88,16 @@ class Console:
         self.board.advance(host, done, total)
 
     def at(self, host: str, step: str, state: str, detail: str = "") -> None:
-        """Show a host's state. A plain log shows failures, and with ``-v 2`` every change."""
+        """Show a host's state. A plain log shows failures, and with ``-v 2`` every change.
+
+        Why a host failed is part of the error at the end, with what to do.
+        """
         detail = printable(detail, "")
         self.board.at(host, step, state, detail, time.monotonic())
         if self._display or not self.verbosity:
             return
         if state == FAILED:
-            self._say(f"{step:<13} {host} failed: {detail}")
+            self._say(f"{step:<13} {host} failed")
         elif self.verbosity > 1:
             self._say(f"{step:<13} {host} {detail or state}")
 

@@ -1,4 +1,4 @@
-"""The extra ``deploy``: packages that only building and releasing need."""
+"""What only building and releasing need: the extra ``deploy``, and a system like Unix."""
 
 from __future__ import annotations
 
@@ -18,4 +18,13 @@ def need_extra(command: str, modules: tuple[str, ...]) -> None:
     if missing:
         raise DeployKitError(
             f"{command} needs {' and '.join(missing)}: pip install 'django-deploykit[deploy]'"
+        )
+
+
+def need_posix(command: str, system: str = sys.platform) -> None:
+    """Raise :class:`DeployKitError` on Windows, for a command that does not run there."""
+    if system == "win32":
+        raise DeployKitError(
+            f"{command} does not run on Windows: there, deploy_check works without --server,"
+            " and WSL (Windows Subsystem for Linux) runs everything else"
         )

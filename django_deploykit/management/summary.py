@@ -35,7 +35,10 @@ class Ending:
 
 
 def summary(outcome: Outcome, ending: Ending) -> list[Line]:
-    """Return the lines about a release's end: what is live where, what changed, how to go back."""
+    """Return the lines about a release's end: what is live where, what changed, how to go back.
+
+    Errors are not among them: they are printed once, in full.
+    """
     if outcome.code == LIVE:
         head = (f"{outcome.release} is live on {_where(outcome, ending)}", "good")
     elif outcome.code == HALF_DONE:
@@ -43,10 +46,6 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
     else:
         head = (f"{outcome.release} failed and was taken back", "bad")
     lines = [head, *((f"  {line}", "") for line in _table(outcome))]
-    lines += [
-        (f"  {cut(f'{host}: {_first(error)}', _WIDTH - 2)}", "bad")
-        for host, error in outcome.errors.items()
-    ]
     if outcome.code == LIVE:
         lines += [(f"  {line}", "") for line in ending.commits]
     lines += [(f"  {line}", "") for line in _figures(outcome, ending)]

@@ -24,6 +24,19 @@ def test_help_has_a_line_for_each_of_our_commands(
     assert all(len(line.split()) > 3 for line in lines[2:5])
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_s_help_names_the_way_it_was_called(name: str, tmp_path: Path) -> None:
+    (tmp_path / "shop_settings.py").write_text('INSTALLED_APPS = ["django_deploykit"]\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "django_deploykit", name, "--help"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "shop_settings"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith(f"usage: python -m django_deploykit {name} [-h]")
+
+
 @pytest.mark.parametrize("word", ["--version", "version"])
 def test_the_version_is_ours(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["x", word])

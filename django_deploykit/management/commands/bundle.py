@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import Console, console_of, last_act, run_command
-from django_deploykit.management.extra import BUILDING, need_extra
+from django_deploykit.management.extra import BUILDING, need_extra, need_posix
+from django_deploykit.management.parser import GroupedParser
 
 
 class Command(ProjectCommand):
@@ -18,35 +17,41 @@ class Command(ProjectCommand):
 
     help = "Bundle a clean git commit: code, locked dependencies, static files, the server, in one file."
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_options(self, parser: GroupedParser) -> None:
         """Declare the options."""
         from django_deploykit.bundle.formats import DEFAULT, FORMATS
 
-        parser.add_argument(
+        what = parser.add_argument_group("what to bundle")
+        what.add_argument(
             "--rev", default="", help="bundle this commit; default: HEAD, which must be clean"
         )
-        parser.add_argument(
-            "--output", "-o", metavar="FILE_OR_DIR", help="default: .deploykit/bundles/"
+        what.add_argument(
+            "--fresh", action="store_true", help="collect static files again, even if unchanged"
         )
-        parser.add_argument(
-            "--format", choices=sorted(FORMATS), default=DEFAULT, help="the bundle's format"
-        )
-        parser.add_argument(
+        target = parser.add_argument_group("where it runs")
+        target.add_argument(
             "--python", default="", metavar="X.Y", help="the Python that runs it; default: this one"
         )
-        parser.add_argument(
+        target.add_argument(
             "--platform", default="", metavar="TAG", help="as linux-x86_64; default: this machine's"
         )
-        parser.add_argument(
+        output = parser.add_argument_group("output")
+        output.add_argument(
+            "--output", "-o", metavar="FILE_OR_DIR", help="default: .deploykit/bundles/"
+        )
+        output.add_argument(
+            "--format",
+            choices=sorted(FORMATS),
+            default=DEFAULT,
+            help=f"the bundle's format; default: {DEFAULT}",
+        )
+        output.add_argument(
             "--sign",
             default="",
             metavar="KEY",
             help="sign it with this SSH key, to FILE.sig; default: DEPLOYKIT_SIGN, else unsigned",
         )
-        parser.add_argument(
-            "--fresh", action="store_true", help="collect static files again, even if unchanged"
-        )
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        output.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run, and let the process end quickly afterwards."""
@@ -61,6 +66,7 @@ class Command(ProjectCommand):
             sys.exit(code)
 
     def _run(self, options: dict[str, Any], console: Console) -> int:
+        need_posix("bundle")
         need_extra("bundle", BUILDING)
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import as_json, previous, sign_built, summary

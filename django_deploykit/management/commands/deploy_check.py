@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from django_deploykit.checks.catalogue import catalogue
 from django_deploykit.checks.finding import LEVELS
 from django_deploykit.checks.formats import FORMATS
@@ -16,6 +14,8 @@ from django_deploykit.checks.runner import Choice
 from django_deploykit.management import checking
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import run_command
+from django_deploykit.management.extra import need_posix
+from django_deploykit.management.parser import GroupedParser
 from django_deploykit.project import Project, nearest_root, read_project
 
 
@@ -24,36 +24,15 @@ class Command(ProjectCommand):
 
     help = "Check whether this project is fit for production."
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_options(self, parser: GroupedParser) -> None:
         """Declare the command line."""
-        add = parser.add_argument
-        add("--format", choices=list(FORMATS), default="text", help="default: text")
-        add(
-            "--output",
-            action="append",
-            default=[],
-            metavar="[FORMAT=]FILE",
-            help="write the report to a file; with FORMAT= in that format too, more than once",
-        )
-        add(
-            "--baseline",
-            type=Path,
-            metavar="FILE",
-            help="leave out the findings of an earlier report, written with --format json",
-        )
-        add(
-            "--fail-level",
-            type=str.upper,
-            choices=LEVELS,
-            default="ERROR",
-            help="exit with 1 for findings of this level or above; default: ERROR",
-        )
-        add(
+        what = parser.add_argument_group("what to check")
+        what.add_argument(
             "--server",
             action="store_true",
             help="on a host: also check its database, cache, files and configuration",
         )
-        add(
+        what.add_argument(
             "--ask",
             default="",
             metavar="URL",
@@ -64,14 +43,42 @@ class Command(ProjectCommand):
             ("--skip", "ID", "skip these checks"),
             ("--tag", "TAG", "run only checks of this topic"),
         ):
-            add(name, action="append", default=[], metavar=meta, help=text)
-        add("--list", action="store_true", help="list all checks")
-        add("--explain", metavar="ID", help="explain a check")
-        add(
+            what.add_argument(name, action="append", default=[], metavar=meta, help=text)
+        output = parser.add_argument_group("output")
+        output.add_argument(
+            "--format",
+            choices=list(FORMATS),
+            default="text",
+            help="how to write the report; default: text, for people",
+        )
+        output.add_argument(
+            "--output",
+            action="append",
+            default=[],
+            metavar="[FORMAT=]FILE",
+            help="write the report to a file; with FORMAT= in that format too, more than once",
+        )
+        output.add_argument(
+            "--baseline",
+            type=Path,
+            metavar="FILE",
+            help="leave out the findings of an earlier report, written with --format json",
+        )
+        output.add_argument(
+            "--fail-level",
+            type=str.upper,
+            choices=LEVELS,
+            default="ERROR",
+            help="exit with 1 for findings of this level or above; default: ERROR",
+        )
+        output.add_argument(
             "--migrations",
             action="store_true",
             help="with --format json: also report unapplied migrations",
         )
+        about = parser.add_argument_group("about the checks")
+        about.add_argument("--list", action="store_true", help="list all checks")
+        about.add_argument("--explain", metavar="ID", help="explain a check")
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run. Exit with 1 for findings at or above the level, or with 2 if checking failed."""
@@ -87,6 +94,8 @@ class Command(ProjectCommand):
         if options["explain"]:
             self.stdout.write(checking.explain_check(catalogue(), options["explain"]))
             return 0
+        if options["server"]:
+            need_posix("deploy_check --server")
         project = read_project(nearest_root(self.start) or self.start)
         text, code = self._check(project, options)
         self.stdout.write(text, ending="")

@@ -10,7 +10,7 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.actions import ACTIONS
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import Console, console_of, last_act, run_command
-from django_deploykit.management.extra import SHIPPING, need_extra
+from django_deploykit.management.extra import SHIPPING, need_extra, need_posix
 from django_deploykit.management.release_parser import ReleaseParser
 from django_deploykit.project import find_project
 from django_deploykit.runtime.base.errors import WRONG_USE
@@ -46,6 +46,7 @@ class Command(ProjectCommand):
 
     def _run(self, options: dict[str, Any], console: Console) -> int:
         validate([*self._parser.iter_foreign(options), *iter_exclusive(options)])
+        need_posix("release")
         need_extra("release", SHIPPING)
         from django_deploykit.management.session import Options, Session
         from django_deploykit.project.inventory import as_user, choose, narrow

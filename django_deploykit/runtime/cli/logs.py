@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import select
 import sys
-from typing import List
+from typing import List, Sequence
 
+from ..base.errors import DeployKitError
 from ..base.printable import printable
 from ..supervisors.base import Supervisor
 
@@ -40,6 +41,15 @@ def follow(
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def validate_process(process: str, release: str, known: Sequence[str]) -> None:
+    """Raise :class:`DeployKitError` unless the process is one of those that run on this host."""
+    if process not in known:
+        raise DeployKitError(
+            f"there is no process {process!r} of {release} on this host",
+            f"Its processes here: {', '.join(known) or 'none'}",
+        )
 
 
 def visible(line: str) -> str:

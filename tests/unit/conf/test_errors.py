@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,62 @@ def test_a_syntax_error_has_its_own_place(tmp_path: Path, monkeypatch: pytest.Mo
     except SyntaxError as error:
         line = why_settings_fail(error, error.__traceback__)
     assert line == "the project does not start: settings.py:2: SyntaxError: invalid syntax"
+
+
+@pytest.fixture
+def unconfigured(tmp_path: Path) -> Path:
+    """A project whose settings require what is not set."""
+    (tmp_path / "manage.py").write_text(
+        "import os, sys\n"
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop_settings")\n'
+        "from django.core.management import execute_from_command_line\n"
+        "execute_from_command_line(sys.argv)\n"
+    )
+    (tmp_path / "shop_settings.py").write_text(
+        "from django_deploykit.conf import Config\n"
+        'config = Config("shop")\n'
+        'SECRET_KEY = config.secret("SECRET_KEY")\n'
+        'INSTALLED_APPS = ["django_deploykit"]\n'
+    )
+    return tmp_path
+
+
+def manage(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=project,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"]])
+def test_help_lists_our_commands_before_anything_is_set(
+    unconfigured: Path, words: list[str]
+) -> None:
+    done = manage(unconfigured, *words)
+    shown = done.stdout.partition("[django_deploykit]")[2].split()
+    assert shown[:3] == ["bundle", "deploy_check", "release"]
+    assert "not properly configured" not in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["migrate", "--help"], ["runserver", "-h"], ["help", "migrate"], ["release", "--help"]],
+)
+def test_a_command_s_help_needs_nothing_that_is_set(unconfigured: Path, words: list[str]) -> None:
+    done = manage(unconfigured, *words)
+    assert done.stdout.startswith("usage: manage.py")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_misspelled_command_is_answered_before_what_is_not_set(unconfigured: Path) -> None:
+    done = manage(unconfigured, "relase")
+    assert done.stderr == "error: there is no command 'relase'; did you mean 'release'?\n"
+    assert done.returncode == 1
+    for name in ("migrate", "teach_elephants"):
+        done = manage(unconfigured, name)
+        assert "SECRET_KEY is not set" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -91,8 +91,11 @@ def test_the_flag_of_an_action_is_refused_with_its_word(word: str) -> None:
         ("production statsu", "did you mean 'status'?"),
         ("production rollback x", "'x' is not a release id, such as 20261123T041500-ab12cd3"),
         ("rollback production", "an environment comes before the action"),
-        ("logs --lines -5", "'-5' is not a number of lines"),
-        ("logs --lines 0", "'0' is not a number of lines"),
+        ("logs --lines -5", "argument --lines: must be a whole number of at least 1"),
+        ("logs --lines 0", "argument --lines: must be a whole number of at least 1"),
+        ("logs --lines 100000", "argument --lines: must be at most 99999"),
+        ("--wait nan", "argument --wait: "),
+        ("rollback --wait -5", "argument --wait: "),
     ],
 )
 def test_what_belongs_elsewhere_is_refused_with_its_place(line: str, expected: str) -> None:

@@ -10,7 +10,7 @@ from ...base.errors import DeployKitError
 from ...base.processes import run as run_command
 from ...base.site import live_release
 from ...deploy.facts import drift, lock_owner
-from ...deploy.switch import probe_host, probe_hosts
+from ...deploy.switch import probe_host, probe_hosts, processes_of
 from ...storage import prune
 from ...storage.virtualenv import changed_files, load_release
 from ...supervisors import supervisor_of
@@ -92,11 +92,13 @@ def watch(run: Invocation) -> WatchResult:
 )
 def logs(run: Invocation) -> int:
     """Print a process's log."""
-    from ..logs import follow
+    from ..logs import follow, validate_process
 
     site, options = run.site, run.options
     supervisor = supervisor_of(site, run.program)
     release = live_of(site, options.release)
+    known = processes_of(site, load_release(site.releases / release))
+    validate_process(options.process, release, known)
     return follow(
         supervisor, release, options.process, options.lines, options.follow, options.visible
     )

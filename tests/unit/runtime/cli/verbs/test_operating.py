@@ -8,6 +8,7 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.webservers import WEBSERVERS, website
 from django_deploykit.runtime.wire.journal import JournalRecord, append
 from django_deploykit.runtime.wire.operating import (
@@ -16,6 +17,7 @@ from django_deploykit.runtime.wire.operating import (
     HostStatus,
     WatchResult,
 )
+from tests.bundles import make_manifest
 from tests.unit.runtime.cli.verbs.conftest import Invoke
 
 
@@ -39,6 +41,28 @@ def test_nothing_live_needs_a_release_that_is_named(invoke: Invoke, argv: list[s
     with pytest.raises(DeployKitError, match="nothing is live here") as caught:
         invoke(*argv)
     assert caught.value.hint == "Name a release with --release."
+
+
+@pytest.fixture
+def live(site: Site) -> str:
+    """A release that is live; returns its id."""
+    manifest = make_manifest((), processes=(Process("web", "gunicorn"), Process("worker", "work")))
+    folder = site.releases / manifest.release_id
+    folder.mkdir()
+    (folder / "manifest.json").write_text(manifest.dumps())
+    site.current.symlink_to(f"releases/{manifest.release_id}")
+    return manifest.release_id
+
+
+def test_logs_of_a_process_that_is_not_there_name_those_that_are(
+    invoke: Invoke, site: Site, live: str
+) -> None:
+    with pytest.raises(DeployKitError, match="no process 'wrb' of") as caught:
+        invoke("logs", "--process", "wrb")
+    assert caught.value.hint == "Its processes here: web, worker"
+    (site.root / "site.json").write_text(replace(site, roles=("web",)).dumps())
+    with pytest.raises(DeployKitError, match=f"no process 'worker' of {live} on this host"):
+        invoke("logs", "--process", "worker")
 
 
 def test_ending_what_does_not_run_is_no_error(invoke: Invoke) -> None:
