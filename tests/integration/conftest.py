@@ -11,6 +11,7 @@ import pytest
 from tests.integration.bundling import built_shop, caches, links, stage
 from tests.integration.checking import clean, stock
 from tests.integration.sites import Shop, Workshop
+from tests.sshd import sshd, start_sshd
 
 __all__ = [
     "built_shop",
@@ -19,7 +20,9 @@ __all__ = [
     "links",
     "live_shop",
     "shop",
+    "sshd",
     "stage",
+    "start_sshd",
     "stock",
     "workshop",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import os
 import re
@@ -74,18 +75,20 @@ def ruled_out(source: str) -> list[tuple[int, str]]:
     return sorted([*found, *(one for one in names(tree) if NAMES.search(one[1]))])
 
 
-def places() -> Iterator[tuple[str, str]]:
-    """Yield room and place of each phrase that is ruled out."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for line, word in ruled_out(path.read_text(encoding="utf-8")):
-            yield room(path), f"{path.relative_to(PACKAGE)}:{line}: {word}"
+@functools.cache
+def places() -> list[tuple[str, str]]:
+    """Return room and place of each phrase that is ruled out."""
+    return [
+        (room(path), f"{path.relative_to(PACKAGE)}:{line}: {word}")
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, word in ruled_out(path.read_text(encoding="utf-8"))
+    ]
 
 
 def test_no_room_has_more_of_what_is_ruled_out() -> None:
-    found = list(places())
-    counts = Counter(room for room, _ in found)
+    counts = Counter(room for room, _ in places())
     more = {room for room, count in counts.items() if count > LEFT.get(room, 0)}
-    assert [place for room, place in found if room in more] == []
+    assert [place for room, place in places() if room in more] == []
 
 
 @pytest.mark.skipif(not os.environ.get("CI"), reason="rows are brought up to date before a merge")

@@ -17,8 +17,19 @@ from django_deploykit.bundle.environment import TargetPython, find_target
 from django_deploykit.runtime.sources import sources
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a build cache with the compiled runtime, which takes a while to make."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPLOYKIT_BUILD_CACHE", str(folder))
+        runtime_files.files(find_target("", ""))
+    return folder
+
+
 @pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TargetPython:
+def target(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TargetPython:
+    shutil.copytree(compiled, tmp_path / "cache", symlinks=True)
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
     return find_target("", "")
 

@@ -23,7 +23,7 @@ from django_deploykit.release.transports.hostkeys import (
     validate_host_key,
 )
 from django_deploykit.release.transports.openssh import Destination
-from tests.unit.release.transports.sshd import keygen, public, sign
+from tests.sshd import keygen, public, sign
 
 BLOB = base64.b64encode(b"a key").decode()
 OTHER = base64.b64encode(b"another key").decode()

@@ -11,7 +11,6 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.transports import openssh
 from django_deploykit.release.transports.openssh import Destination, read_options, resolve
-from tests.unit.release.transports.sshd import Sshd
 
 BASE = {"hostname": ["10.0.0.5"], "port": ["22"], "user": ["deploy"]}
 
@@ -128,23 +127,3 @@ def test_openssh_must_be_installed(config: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(DeployKitError, match="OpenSSH's client is needed"):
         resolve(parse_host("web1"))
-
-
-def test_a_command_runs_with_this_process_s_streams(
-    sshd: Sshd, capfd: pytest.CaptureFixture[str]
-) -> None:
-    # What a configuration may ask for beside a login must not get in the way of a command.
-    sshd.write_config("RemoteCommand echo another\nLocalForward 127.0.0.1:1 127.0.0.1:1")
-    code = resolve(parse_host("web")).run("echo out; echo err >&2; exit 7")
-    assert code == 7
-    shown = capfd.readouterr()
-    assert (shown.out, shown.err) == ("out\n", "err\n")
-
-
-def test_a_command_runs_on_no_unknown_host(sshd: Sshd, capfd: pytest.CaptureFixture[str]) -> None:
-    sshd.known_hosts.write_text("")
-    sshd.write_config("StrictHostKeyChecking no\nNoHostAuthenticationForLocalhost yes")
-    assert resolve(parse_host("web")).run("echo out") == 255
-    shown = capfd.readouterr()
-    assert shown.out == ""
-    assert "Host key verification failed" in shown.err

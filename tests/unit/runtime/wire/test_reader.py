@@ -197,19 +197,28 @@ def _any(kind: Any) -> st.SearchStrategy[object]:
     return st.booleans() if kind is bool else st.text()
 
 
+def trees(kind: type) -> st.SearchStrategy[object]:
+    """Return JSON that may have a dataclass's names, and anything."""
+    keys = st.sampled_from([one.name for one in fields(kind)]) | st.text(max_size=3)
+    return st.dictionaries(keys, JSON, max_size=4) | JSON
+
+
+# Made once: each strategy that is made in a test is analysed again for each example.
+VALUES = {call.name: values(call.answer) for call in CALLS}
+TREES = {call.name: trees(call.answer) for call in CALLS}
+
+
 @settings(max_examples=100, deadline=None)
 @given(call=st.sampled_from(CALLS), data=st.data())
 def test_every_answer_reads_back_equal(call: Call[object], data: st.DataObject) -> None:
-    made = data.draw(values(call.answer))
+    made = data.draw(VALUES[call.name])
     assert parse(call.answer, json.dumps(plain(made)), call.name) == made
 
 
 @settings(max_examples=200, deadline=None)
 @given(call=st.sampled_from(CALLS), data=st.data())
 def test_anything_else_is_refused_with_one_error(call: Call[object], data: st.DataObject) -> None:
-    names = [one.name for one in fields(call.answer)]  # type: ignore[arg-type]
-    keys = st.sampled_from(names) | st.text(max_size=3)
-    tree = data.draw(st.dictionaries(keys, JSON, max_size=4) | JSON)
+    tree = data.draw(TREES[call.name])
     try:
         found = read(call.answer, tree, call.name)
     except WireError:

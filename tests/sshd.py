@@ -8,11 +8,14 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pytest
 
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.transports.login import Login
-from django_deploykit.release.transports.openssh import resolve
+from django_deploykit.release.transports.openssh import CONFIG_VARIABLE, resolve
 from tests.ports import claim_port
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -108,3 +111,28 @@ def say(host: str = "web") -> str:
         channel = login.transport.open_session()
         channel.exec_command("echo here")
         return bytes(channel.makefile("rb").read()).decode().strip()
+
+
+@pytest.fixture
+def start_sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sshd]]:
+    """Return ``start_sshd(options="", profile="")``: a server that ssh's configuration names ``web``."""
+    if SSHD is None:
+        pytest.skip("OpenSSH's server is not installed: apt-get install openssh-server")
+    started: list[Sshd] = []
+
+    def start(options: str = "", profile: str = "") -> Sshd:
+        server = Sshd(tmp_path / f"sshd{len(started)}", options, profile)
+        started.append(server)
+        monkeypatch.setenv(CONFIG_VARIABLE, str(server.config))
+        return server
+
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def sshd(start_sshd: Callable[..., Sshd]) -> Sshd:
+    """A server as it is by default."""
+    return start_sshd()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.errors import DeployKitError
-from tests.unit.release.transports.sshd import Sshd, keygen, say, sign
+from tests.sshd import Sshd, keygen, say, sign
 
 Start = Callable[..., Sshd]
 

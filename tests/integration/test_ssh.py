@@ -12,9 +12,10 @@ import pytest
 
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.release.transports.ssh import Ssh
 from django_deploykit.runtime.wire.facts import FACTS, HOLD
-from tests.unit.release.transports.sshd import Sshd
+from tests.sshd import Sshd
 
 Start = Callable[..., Sshd]
 
@@ -72,3 +73,23 @@ def test_exec_runs_on_the_streams_of_this_process(
 ) -> None:
     assert ssh.attach("facts", "--json") == 0
     assert '"setup": false' in capfd.readouterr().out
+
+
+def test_a_command_runs_with_this_process_s_streams(
+    sshd: Sshd, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # What a configuration may ask for beside a login must not get in the way of a command.
+    sshd.write_config("RemoteCommand echo another\nLocalForward 127.0.0.1:1 127.0.0.1:1")
+    code = resolve(parse_host("web")).run("echo out; echo err >&2; exit 7")
+    assert code == 7
+    shown = capfd.readouterr()
+    assert (shown.out, shown.err) == ("out\n", "err\n")
+
+
+def test_a_command_runs_on_no_unknown_host(sshd: Sshd, capfd: pytest.CaptureFixture[str]) -> None:
+    sshd.known_hosts.write_text("")
+    sshd.write_config("StrictHostKeyChecking no\nNoHostAuthenticationForLocalhost yes")
+    assert resolve(parse_host("web")).run("echo out") == 255
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert "Host key verification failed" in shown.err

@@ -9,7 +9,7 @@ import pytest
 
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.hostkeys import HostKeyError
-from tests.unit.release.transports.sshd import Sshd, keygen, public, say, sign
+from tests.sshd import Sshd, keygen, public, say, sign
 
 Start = Callable[..., Sshd]
 
