@@ -28,6 +28,12 @@ __all__ = [
 ]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, so that the other workers do not wait for it in the end."""
+    items.sort(key=lambda item: "test_benchmarks" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """Bundles of the shop in several states, shared by all workers of pytest."""
