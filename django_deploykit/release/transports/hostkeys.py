@@ -8,9 +8,10 @@ import os
 import re
 import shlex
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import (
@@ -22,7 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.release.transports.openssh import Destination
+from django_deploykit.release.transports.openssh import Destination, expand_tokens
+
+_KRL = b"SSHKRL\n\0"  # the first bytes of a key revocation list
 
 
 class HostKeyError(DeployKitError):
@@ -46,12 +49,43 @@ class KnownKey:
 def known_keys(destination: Destination) -> list[KnownKey]:
     """Return the keys for a host in known_hosts files, as ``ssh-keygen`` reads them."""
     files = [file for file in destination.known_hosts if os.path.isfile(file)]
-    found = [key for file in files for key in _look_up(file, destination.key_name)]
+    return [key for file in files for key in _look_up_host(file, destination)]
+
+
+def keys_of_command(destination: Destination, kind: str = "", blob: str = "") -> list[KnownKey]:
+    """Return what the configuration's KnownHostsCommand knows about a host.
+
+    Like ssh, a release runs it before it connects, to know which kinds of keys to ask for, and
+    again with the host's key. Raises :class:`HostKeyError` if it fails.
+    """
+    if not destination.known_hosts_command:
+        return []
+    tokens = {"%": "%", "H": destination.key_name, "I": "HOSTNAME" if blob else "ORDER"}
+    tokens |= {"t": kind or "NONE", "K": blob or "NONE", "f": fingerprint(blob) if blob else "NONE"}
+    command = [expand_tokens(word, tokens) for word in destination.known_hosts_command]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        problem = f"ended with {done.returncode}" if done.returncode else ""
+        said = done.stderr.decode("utf-8", "replace").strip()
+    except OSError as error:
+        problem, said = f"cannot be run: {error.strerror}", ""
+    if problem:
+        raise HostKeyError(
+            f"the KnownHostsCommand of ssh's configuration {problem}",
+            said or f"Try: {shlex.join(command)}",
+        )
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(done.stdout)
+        file.flush()
+        found = list(_look_up_host(file.name, destination))
+        return [replace(key, where=key.where.replace(file.name, command[0])) for key in found]
+
+
+def _look_up_host(file: str, destination: Destination) -> Iterator[KnownKey]:
+    yield from _look_up(file, destination.key_name)
     if destination.port != 22 and not destination.alias:
         # As in ssh, authorities and revoked keys for the host's name apply to every port.
-        keys = [key for file in files for key in _look_up(file, destination.hostname)]
-        found += [key for key in keys if key.marker]
-    return found
+        yield from (key for key in _look_up(file, destination.hostname) if key.marker)
 
 
 def _look_up(file: str, name: str) -> Iterator[KnownKey]:
@@ -81,9 +115,14 @@ def read_found(text: str, file: str) -> Iterator[KnownKey]:
             yield KnownKey(f"{file}:{number}", words[1], words[2], marker)
 
 
+def public_line(key: object) -> str:
+    """Return a public key of the cryptography library as OpenSSH writes it: type and base64."""
+    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()  # type: ignore[attr-defined,no-any-return]
+
+
 def public_text(key: object) -> str:
     """Return a public key of the cryptography library in base64."""
-    return key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[1].decode()  # type: ignore[attr-defined,no-any-return]
+    return public_line(key).split()[1]
 
 
 def read_certificate(data: bytes) -> SSHCertificate | None:
@@ -104,9 +143,12 @@ def validate_host_key(
 ) -> None:
     """Raise :class:`HostKeyError`, with the command that adds the key, unless known_hosts has it.
 
-    ``blob`` is the key in base64. A host certificate is accepted instead if known_hosts has its
+    The configuration's KnownHostsCommand and RevokedHostKeys count, too. ``blob`` is the key in base64. A host certificate is accepted instead if known_hosts has its
     authority.
     """
+    if destination.revoked_keys:
+        _validate_not_revoked(destination.revoked_keys, f"{kind} {blob}", certificate)
+    known = [*known, *keys_of_command(destination, kind, blob)]
     revoked = {one.blob for one in known if one.marker == "REVOKED"}
     if blob in revoked:
         raise HostKeyError(f"its host key {fingerprint(blob)} is revoked in known_hosts")
@@ -123,6 +165,50 @@ def validate_host_key(
             return
     if not any(one.blob == blob and not one.marker for one in known):
         raise _unknown(known, kind, blob, destination)
+
+
+def _validate_not_revoked(file: str, line: str, certificate: SSHCertificate | None) -> None:
+    """Raise :class:`HostKeyError` if a host's key is in the file of the option RevokedHostKeys.
+
+    ``line`` is the key in OpenSSH's format. The authority of a certificate must not be revoked
+    either. As in ssh, no key is accepted if the file cannot be read.
+    """
+    lines = [line]
+    if certificate is not None:
+        lines += [certificate.public_bytes().decode(), public_line(certificate.signature_key())]
+    try:
+        with open(file, "rb") as opened:
+            data = opened.read()
+    except OSError as error:
+        raise HostKeyError(
+            f"the RevokedHostKeys of ssh's configuration cannot be read: {file}: {error.strerror}",
+            "As in ssh, no host key is accepted without it. Create the file, or remove the option.",
+        ) from None
+    if data.startswith(_KRL):
+        revoked = any(_in_revocation_list(file, line) for line in lines)
+    else:
+        rows = data.decode("utf-8", "replace").splitlines()
+        listed = {word for row in rows if not row.startswith("#") for word in row.split()}
+        revoked = any(line.split()[1] in listed for line in lines)
+    if revoked:
+        raise HostKeyError(f"its host key is revoked in {file}")
+
+
+def _in_revocation_list(file: str, line: str) -> bool:
+    """Whether a key revocation list, which is a binary file, has a key."""
+    with tempfile.NamedTemporaryFile("w") as key:
+        key.write(line + "\n")
+        key.flush()
+        done = subprocess.run(
+            ["ssh-keygen", "-Q", "-f", file, key.name],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+    if done.returncode and "REVOKED" not in done.stdout:
+        raise HostKeyError(f"ssh-keygen cannot read {file}: {done.stderr.strip()}")
+    return done.returncode != 0
 
 
 def certificate_problem(certificate: SSHCertificate, name: str, now: float) -> str:

@@ -27,6 +27,7 @@ from django_deploykit.release.transports.channels import start_thread
 from django_deploykit.release.transports.hostkeys import (
     HostKeyError,
     KnownKey,
+    keys_of_command,
     known_keys,
     order_algorithms,
     read_certificate,
@@ -99,6 +100,15 @@ class _Proxy:
                 start_new_session=True,  # Ctrl-C must reach the host's verbs through it
             )
 
+    def receive(self, seconds: float) -> None:
+        """Take the connected socket that a command with ProxyUseFdpass passes on."""
+        self.socket.settimeout(seconds)
+        with self.socket as passing:
+            _, descriptors, _, _ = socket.recv_fds(passing, 1, 1)
+            if not descriptors:
+                raise ConnectionError("the ProxyCommand passed no connection on")
+            self.socket = socket.socket(fileno=descriptors[0])
+
     def end(self) -> str:
         """Wait until it ends, kill it if that takes too long, and return the errors it printed."""
         self.socket.close()
@@ -121,14 +131,15 @@ class Login(Connection):  # type: ignore[misc]
 
     def __init__(self, destination: Destination) -> None:
         # Fabric refuses to set attributes that its class does not declare.
-        self._set(destination=destination, known=known_keys(destination))
+        known = [*known_keys(destination), *keys_of_command(destination)]
+        self._set(destination=destination, known=known)
         super().__init__(
             host=destination.hostname,
             user=destination.user,
             port=destination.port,
             # ``ssh -G`` has read OpenSSH's configuration. Fabric must not read it again.
             config=Config(lazy=True, ssh_config=paramiko.SSHConfig()),
-            gateway=destination.proxy_command or None,
+            gateway="open_gateway",  # any text: Fabric gets the socket from there
             connect_timeout=int(destination.timeout),
         )
         self.client.set_missing_host_key_policy(self._policy())
@@ -169,9 +180,14 @@ class Login(Connection):  # type: ignore[misc]
         start_thread(_watch, self.transport)
 
     def open_gateway(self) -> socket.socket:
-        """Start the proxy command and return its socket."""
-        proxy = _Proxy(self.destination.proxy_command)
+        """Connect, or start the proxy command; return the socket."""
+        destination = self.destination
+        if not destination.proxy_command:
+            return dial(destination)
+        proxy = _Proxy(destination.proxy_command)
         self._set(proxy=proxy)
+        if destination.proxy_passes:
+            proxy.receive(destination.timeout)
         return proxy.socket
 
     def close(self) -> None:
@@ -207,6 +223,26 @@ class Login(Connection):  # type: ignore[misc]
         )
 
 
+def dial(destination: Destination) -> socket.socket:
+    """Return a TCP connection to the first address of a host that accepts one."""
+    host, port = destination.hostname, destination.port
+    found = socket.getaddrinfo(host, port, destination.family, socket.SOCK_STREAM)
+    problems: list[str] = []
+    for family, kind, protocol, _, address in found:
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(destination.timeout)
+            if destination.bind:
+                made.bind((destination.bind, 0))
+            made.connect(address)
+        except OSError as error:
+            made.close()
+            problems.append(_reason(error))
+        else:
+            return made
+    raise ConnectionError("; ".join(dict.fromkeys(problems)))
+
+
 def _pulse(transport: paramiko.Transport) -> None:
     """Send keepalive requests. A host that is gone, or whose sshd hangs, does not answer."""
     while transport.is_active():
@@ -234,10 +270,6 @@ def fastest_first(ciphers: Sequence[str]) -> tuple[str, ...]:
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return "there is no such name"
-    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
-        return "; ".join(
-            dict.fromkeys(getattr(one, "strerror", "") or str(one) for one in error.errors.values())
-        )
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return str(error) or type(error).__name__
+    return getattr(error, "strerror", "") or str(error) or type(error).__name__

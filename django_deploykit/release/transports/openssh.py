@@ -26,6 +26,7 @@ from django_deploykit.project.inventory import Host
 CONFIG_VARIABLE = "DEPLOYKIT_SSH_CONFIG"
 _CONNECT = 10.0  # seconds, if the configuration sets no timeout
 _INSTALL = "Run: apt-get install openssh-client"
+_FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}
 # ssh uses the first value that it reads, and passes `-F` on to the ssh of each jump host.
 _STRICT = """\
 StrictHostKeyChecking yes
@@ -46,7 +47,10 @@ class Destination:
 
     ``agent`` is the agent's socket, or empty for none. ``alias`` is the host's name in known_hosts
     if it differs. ``proxy_command`` is a shell command whose streams are the connection, or empty
-    for TCP. ``words`` are the arguments for ``ssh``. ``timeout`` is in seconds.
+    for TCP; with ``proxy_passes`` it passes a connected socket to its caller and ends. ``bind`` is
+    the local address of a TCP connection. ``known_hosts_command`` prints lines of known_hosts; its
+    words still have the tokens of a host key. ``revoked_keys`` is a file of revoked host keys.
+    ``words`` are the arguments for ``ssh``. ``timeout`` is in seconds.
     """
 
     name: str
@@ -60,6 +64,11 @@ class Destination:
     known_hosts: tuple[str, ...] = ()
     alias: str = ""
     proxy_command: str = ""
+    proxy_passes: bool = False
+    family: socket.AddressFamily = socket.AF_UNSPEC
+    bind: str = ""
+    known_hosts_command: tuple[str, ...] = ()
+    revoked_keys: str = ""
     words: tuple[str, ...] = ()
     timeout: float = _CONNECT
 
@@ -140,7 +149,12 @@ def read_options(
     path = functools.partial(_expand_path, tokens=tokens, env=env)
     known = f"{one('userknownhostsfile')} {one('globalknownhostsfile')}"
     agent, timeout = one("identityagent", "SSH_AUTH_SOCK"), one("connecttimeout")
-    proxy_command = _expand_tokens(one("proxycommand"), tokens)
+    proxy_command = expand_tokens(one("proxycommand"), tokens)
+    if one("bindinterface") and not proxy_command:
+        raise DeployKitError(
+            f"ssh's configuration sets BindInterface for {name}, which a release does not support",
+            "Set BindAddress to the address of that interface instead.",
+        )
     if jumps := one("proxyjump"):
         proxy_command = _jump_command(jumps, f"[{hostname}]:{port}")
     return Destination(
@@ -158,6 +172,11 @@ def read_options(
         known_hosts=tuple(path(file) for file in re.split(r" +(?=[/~])", known.strip()) if file),
         alias=alias,
         proxy_command=proxy_command,
+        proxy_passes=one("proxyusefdpass") == "yes" and bool(one("proxycommand")),
+        family=_FAMILIES.get(one("addressfamily"), socket.AF_UNSPEC),
+        bind=one("bindaddress"),
+        known_hosts_command=_command_words(one("knownhostscommand"), tokens, env),
+        revoked_keys=path(one("revokedhostkeys")),
         words=tuple(words),
         timeout=float(timeout) if timeout.isdigit() and int(timeout) else _CONNECT,
     )
@@ -200,11 +219,27 @@ def _own_tokens() -> dict[str, str]:
     }
 
 
-def _expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
+def expand_tokens(text: str, tokens: Mapping[str, str]) -> str:
     """Expand ``%h`` and the like. ``$VAR`` in a command is left to its shell."""
     return re.sub(r"%([%\w])", lambda match: tokens.get(match[1], match[0]), text)
 
 
 def _expand_path(text: str, tokens: Mapping[str, str], env: Mapping[str, str]) -> str:
-    filled = re.sub(r"\$\{(\w+)\}", lambda match: env.get(match[1], match[0]), text)
-    return os.path.expanduser(_expand_tokens(filled, tokens))
+    return os.path.expanduser(expand_tokens(_expand_variables(text, env), tokens))
+
+
+def _expand_variables(text: str, env: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda match: env.get(match[1], match[0]), text)
+
+
+def _command_words(text: str, tokens: Mapping[str, str], env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the words of a command that ssh runs without a shell, when a host key is known."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise DeployKitError(
+            f"ssh's configuration has a KnownHostsCommand that cannot be read: {error}",
+            f"Correct its quotes: {text}",
+        ) from None
+    later = {**tokens, "%": "%%"}  # they are expanded once more
+    return tuple(expand_tokens(_expand_variables(word, env), later) for word in words)

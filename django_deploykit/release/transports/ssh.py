@@ -234,6 +234,8 @@ class Ssh:
         """Start a verb and return its answer, or what the host lacks to run it."""
         try:
             return self._running.run(begin(), verb, stream, on_event)
+        except LostError as error:
+            raise (sudo_problem(error.hint) if self._as_root else None) or error from None
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
 
@@ -267,6 +269,21 @@ class Ssh:
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise LostError(f"the connection was lost: {error}") from error
         return channel
+
+
+def sudo_problem(said: str) -> DeployKitError | None:
+    """Return the error for what sudo printed when it did not run a verb, or None for other text."""
+    if "must have a tty" in said:
+        return DeployKitError(
+            "sudo on the host only works on a terminal (requiretty)",
+            "Let the login user do without one: a line `Defaults:USER !requiretty` in a file of /etc/sudoers.d.",
+        )
+    if said.startswith("sudo:") and "password is required" in said:
+        return DeployKitError(
+            "sudo on the host asks for a password",
+            "Log in as root with --user root, or let the login user run sudo without a password.",
+        )
+    return None
 
 
 def _first_need(verbs: Multiplexer) -> Need | None:

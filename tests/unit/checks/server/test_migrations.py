@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def test_reads_what_each_database_needs(
     (state,) = read_states()
     (first,) = state.pending
     assert (first.name, [one.breaks for one in first.operations]) == ("m0001", [False])
-    with sqlite3.connect(project / "db.sqlite3") as database:
+    with closing(sqlite3.connect(project / "db.sqlite3")) as database, database:
         database.execute("create table django_migrations (id integer, app, name, applied)")
         for name in ("m0001", "m0009_newer"):
             row = (first.app, name, "2026-11-23 04:15:00")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,6 @@ def test_a_missing_cache_table_is_found(connect: Connect, tmp_path: Path) -> Non
     with cache("django.core.cache.backends.db.DatabaseCache", "cache_rows"):
         (found,) = run_check("E505", tmp_path)
         assert found.message == "CACHES['default']: the table cache_rows does not exist"
-        with sqlite3.connect(tmp_path / "db.sqlite3") as database:
+        with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database, database:
             database.execute("create table cache_rows (x)")
         assert run_check("E505", tmp_path) == []

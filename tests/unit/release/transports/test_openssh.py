@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,29 @@ def test_openssh_must_be_installed(config: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(DeployKitError, match="OpenSSH's client is needed"):
         resolve(parse_host("web1"))
+
+
+def test_a_command_that_knows_hosts_keeps_the_tokens_of_a_key() -> None:
+    found = read(
+        {"TOOLS": "/opt/my tools"}, knownhostscommand=['"${TOOLS}/known" %H "%n %%h" %t --for=%r']
+    )
+    words = ("/opt/my tools/known", "%H", "web1 %%h", "%t", "--for=deploy")
+    assert found.known_hosts_command == words
+    with pytest.raises(DeployKitError, match="KnownHostsCommand that cannot be read"):
+        read(knownhostscommand=['"/opt/known'])
+
+
+def test_how_to_connect() -> None:
+    found = read(addressfamily=["inet6"], bindaddress=["::1"], revokedhostkeys=["~/revoked keys"])
+    assert (found.family, found.bind) == (socket.AF_INET6, "::1")
+    assert found.revoked_keys == os.path.expanduser("~/revoked keys")
+    assert (read().family, read().bind, read().revoked_keys) == (socket.AF_UNSPEC, "", "")
+    assert read(proxycommand=["nc -F %h %p"], proxyusefdpass=["yes"]).proxy_passes
+    assert not read(proxyjump=["gate"], proxyusefdpass=["yes"]).proxy_passes
+
+
+def test_an_interface_is_refused_unless_a_command_connects() -> None:
+    with pytest.raises(DeployKitError, match="BindInterface for web1") as caught:
+        read(bindinterface=["eth1"])
+    assert "BindAddress" in caught.value.hint
+    assert read(bindinterface=["eth1"], proxycommand=["nc %h %p"]).proxy_command

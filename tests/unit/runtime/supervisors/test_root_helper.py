@@ -340,4 +340,7 @@ def test_prints_names_of_options_and_no_values(
 
 def test_sudo_lets_one_user_run_one_program() -> None:
     lines = [line for line in sudoers("shop", "deploy").splitlines() if not line.startswith("#")]
-    assert lines == ["deploy ALL=(root) NOPASSWD: /usr/local/libexec/deploykit-shop"]
+    assert lines == [
+        "Defaults!/usr/local/libexec/deploykit-shop !requiretty",  # verbs have no terminal
+        "deploy ALL=(root) NOPASSWD: /usr/local/libexec/deploykit-shop",
+    ]
