@@ -105,15 +105,16 @@ def no_health_route(subject: Subject) -> Iterator[Finding]:
         option = options.get("health")
         if option is None or not section.startswith(("environment:", "host:")):
             continue
-        try:
-            resolve(option.value)
-        except Resolver404:
-            yield Finding(
-                f"health = {option.value} is not a URL of the site",
-                "Use a page that returns 200 without a login.",
-                path="deploykit.ini",
-                line=option.line,
-            )
+        for page in option.value.split():
+            try:
+                resolve(page.partition("?")[0])
+            except Resolver404:
+                yield Finding(
+                    f"health = {page} is not a URL of the site",
+                    "Use a page that returns 200 without a login.",
+                    path="deploykit.ini",
+                    line=option.line,
+                )
 
 
 @check("E819")

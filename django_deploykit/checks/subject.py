@@ -27,10 +27,11 @@ class Subject:
 
     ``tracked`` lists the files that git tracks, or is None if git cannot list them. ``server`` is
     true on a host, ``local`` in the environment ``local``, and ``released`` in a release.
-    ``places`` has the file and line of each setting. ``ask`` is the path or URL that the site
-    should answer, or an empty string. ``refusals`` has what ``bundle`` and ``release`` would
-    refuse, by the number of the check that reports it. ``limit`` is the time for each check with
-    ``--server``, in seconds. ``known`` keeps what :meth:`once` found out.
+    ``places`` has the file and line of each setting. ``ask`` are the paths or URLs that the site
+    should answer, separated by spaces. ``unmigrated``: migrations are pending, as is expected.
+    ``refusals`` has what ``bundle`` and ``release`` would refuse, by the number of the check that
+    reports it. ``limit`` is the time for each check with ``--server``, in seconds. ``known`` keeps
+    what :meth:`once` found out.
     """
 
     project: Project
@@ -42,6 +43,7 @@ class Subject:
     local: bool = False
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     ask: str = ""
+    unmigrated: bool = False
     released: bool = False
     refusals: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     limit: float = 20.0

@@ -94,10 +94,10 @@ def check_project(request: CheckRequest) -> CheckReport:
     states = _read_states(subject)
     # Before a release migrates, pending migrations are expected, and a page may fail because a
     # column is missing.
-    ask = "" if any(row.pending for row in states) else request.ask
+    unmigrated = any(row.pending for row in states)
     choice = replace(request.choice, skip=(*request.choice.skip, *NOT_FOR_RELEASES))
     hosts = [str(host) for host in settings.ALLOWED_HOSTS]
-    report = run_checks(replace(subject, ask=ask), choice)
+    report = run_checks(replace(subject, ask=request.ask, unmigrated=unmigrated), choice)
     report = report.without(known_before, reason)
     return replace(report, facts={"allowed_hosts": hosts, "migrations": plain(states)})
 

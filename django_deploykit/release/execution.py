@@ -133,7 +133,8 @@ class _Execution:
             if not self.switching.before or not self._unswitched():
                 raise
             self.switching.interrupted = True
-        except DeployKitError:
+        except DeployKitError as error:
+            self.stages.add_databases(error)
             self._after_failure()
             raise
         if self.switching.interrupted:

@@ -7,14 +7,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
+from django.db import Error as DatabaseErrors
+from django.db import connections
 
 from django_deploykit.checks.catalogue import check
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.subject import Subject
 from django_deploykit.runtime.base.probe import Response, response_problem, usable_host
 
@@ -23,14 +27,23 @@ _TIMEOUT = 20.0  # seconds
 
 @check("E814")
 def unhealthy(subject: Subject) -> Iterator[Finding]:
-    """The site's health path does not return a good response.
+    """A health page of the site does not return a good response.
 
     It is requested inside the checking process, through the site's own middleware, so that an
-    unhealthy release is found before it listens anywhere.
+    unhealthy release is found before it listens anywhere. Before migrations, only a response that
+    needed no database counts.
     """
-    problem = request_problem(parse_request(subject.ask)) if subject.ask else ""
-    if problem:
-        yield Finding(problem, "No visitor saw this: the checking process made the request.")
+    undecided: Undecided | None = None
+    for url in subject.ask.split():
+        try:
+            problem = request_problem(parse_request(url), unmigrated=subject.unmigrated)
+        except Undecided as error:
+            undecided = error
+            continue
+        if problem:
+            yield Finding(problem, "No visitor saw this: the checking process made the request.")
+    if undecided is not None:
+        raise undecided
 
 
 @dataclass(frozen=True)
@@ -55,48 +68,78 @@ def parse_request(url: str) -> HealthRequest:
     return HealthRequest(path, host, parts.scheme or "http")
 
 
-def request_problem(request: HealthRequest, timeout: float = _TIMEOUT) -> str:
+def request_problem(
+    request: HealthRequest, timeout: float = _TIMEOUT, *, unmigrated: bool = False
+) -> str:
     """Make the request in this process.
 
-    Return what is wrong with the response, or an empty string.
+    Return what is wrong with the response, or an empty string. ``unmigrated``: migrations are
+    pending. A response that asked a database may be different after them, which raises
+    :class:`Undecided`.
     """
-    found: list[tuple[Response, str]] = []
+    found: list[tuple[Response, str, bool]] = []
     thread = threading.Thread(target=lambda: found.append(_respond(request)), daemon=True)
     thread.start()
     thread.join(timeout)
     if not found:
-        return f"GET {request.path} was not answered within {timeout:.0f} s"
-    answer, raised = found[0]
+        problem = f"GET {request.path} was not answered within {timeout:.0f} s"
+        if unmigrated:  # it may wait for a database
+            raise Undecided(f"{problem}, and migrations are pending")
+        return problem
+    answer, raised, queried = found[0]
+    if queried and unmigrated:
+        raise Undecided(f"GET {request.path} asked a database, and migrations are pending")
     problem = response_problem(answer, request.path, request.host)
     return f"{problem}: {raised}" if problem and raised else problem
 
 
-def _respond(request: HealthRequest) -> tuple[Response, str]:
-    """Return the response and the exception that the site raised, or an empty string."""
+def _respond(request: HealthRequest) -> tuple[Response, str, bool]:
+    """Return the response, the exception that the site raised or "", and if a database was asked."""
     from django.core.handlers.wsgi import WSGIHandler
     from django.core.signals import got_request_exception
 
     raised: list[str] = []
+    queries: list[object] = []
 
     def note(**_: object) -> None:
-        raised.append(_describe(sys.exc_info()[1]))
+        error = sys.exc_info()[1]
+        raised.append(_describe(error))
+        if _comes_from_database(error):
+            queries.append(error)
+
+    def count(execute: Any, *arguments: Any) -> Any:
+        queries.append(arguments[0])
+        return execute(*arguments)
 
     heads: list[tuple[str, list[tuple[str, str]]]] = []
     got_request_exception.connect(note)
     try:
-        response = WSGIHandler()(
-            _environ(request), lambda status, rows: heads.append((status, rows))
-        )
-        for _ in response:
-            pass
-        response.close()
+        with ExitStack() as stack:
+            for connection in connections.all():
+                stack.enter_context(connection.execute_wrapper(count))
+            response = WSGIHandler()(
+                _environ(request), lambda status, rows: heads.append((status, rows))
+            )
+            for _ in response:
+                pass
+            response.close()
     except Exception as error:  # noqa: BLE001 - middleware may raise anything when it is loaded
-        return Response(500), _describe(error)
+        return Response(500), _describe(error), bool(queries) or _comes_from_database(error)
     finally:
         got_request_exception.disconnect(note)
     status, rows = heads[0]
     location = next((value for name, value in rows if name.lower() == "location"), "")
-    return Response(int(status.split()[0]), location), raised[-1] if raised else ""
+    answer = Response(int(status.split()[0]), location)
+    return answer, raised[-1] if raised else "", bool(queries)
+
+
+def _comes_from_database(error: BaseException | None) -> bool:
+    """Whether an exception is a database's, or was caused by one."""
+    while error is not None:
+        if isinstance(error, DatabaseErrors):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _environ(request: HealthRequest) -> dict[str, object]:

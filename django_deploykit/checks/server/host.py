@@ -15,6 +15,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
+from django_deploykit.runtime.base.hints import setup_command
 
 
 @check("E606")
@@ -108,7 +109,7 @@ def runs_as_root(subject: Subject) -> Iterator[Finding]:
     if os.getuid() == 0 and not subject.local:
         yield Finding(
             "the site runs as root",
-            "Let `manage.py release ENVIRONMENT setup` create its units, or run it as a user of its own.",
+            f"Let `{setup_command()}` create its units, or run it as a user of its own.",
         )
 
 

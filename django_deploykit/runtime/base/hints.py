@@ -7,12 +7,16 @@ verbs from ``manage.py release`` and has the project and its ``deploykit.ini``.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
-_bundles: List[Optional[Path]] = [None]  # the innermost one counts
+_VARIABLE = "DEPLOYKIT_BUNDLE"  # for commands of a release that a verb by hand runs
+_PASSED = re.compile(r"[A-Za-z0-9._:/@+-]{1,200}\Z")  # as root's helper accepts
+_named = os.environ.get(_VARIABLE)
+_bundles: List[Optional[Path]] = [Path(_named) if _named else None]  # the last one counts
 
 
 @contextmanager
@@ -23,6 +27,15 @@ def by_hand(bundle: Optional[Path]) -> Iterator[None]:
         yield
     finally:
         _bundles.pop()
+
+
+def environment() -> Dict[str, str]:
+    """Return the variables for a command of a release, so that its hints have the same reader."""
+    bundle = _bundles[-1]
+    if bundle is None:
+        return {}
+    path = str(bundle.absolute())
+    return {_VARIABLE: path if _PASSED.match(path) else "BUNDLE"}
 
 
 def is_by_hand() -> bool:

@@ -6,6 +6,7 @@ import socket
 import time
 from typing import List
 
+from .hints import change_option
 from .lazy_dataclass import lazy_dataclass
 
 
@@ -74,7 +75,7 @@ def response_problem(response: Response, path: str, host: str) -> str:
     if response.status == 400:
         return f"GET {path} answered 400: is {host!r} in ALLOWED_HOSTS?"
     if response.status == 404:
-        return f"GET {path} answered 404: `health` in deploykit.ini must name a page of the site"
+        return f"GET {path} answered 404: to name a page of the site, {change_option('health', 'PATH')}"
     if response.status >= 400:
         return f"GET {path} answered {response.status}"
     return ""

@@ -18,11 +18,14 @@ T = TypeVar("T", bound=OptionValue)
 S = TypeVar("S", bound="SiteOptions")
 
 
-def read_path(text: str) -> str:
-    """Return the path of a URL; like all readers here, raise :class:`ValueError` if invalid."""
-    if not text.startswith("/") or any(char.isspace() for char in text):
-        raise ValueError(f"must be a path such as /up, not {text!r}")
-    return text
+def read_pages(text: str) -> str:
+    """Return paths with a space between; like all readers, raise :class:`ValueError` if invalid."""
+    words = text.split()
+    if not words or not all(word.startswith("/") for word in words):
+        raise ValueError(
+            f"must be a path such as /up, or several with spaces between, not {text!r}"
+        )
+    return " ".join(words)
 
 
 def read_listen(text: str) -> str:
@@ -123,9 +126,9 @@ class SiteOptions:
     )
     health: str = _option(
         "/",
-        read_path,
+        read_pages,
         "PATH",
-        "the path that is requested before a release takes over",
+        "the pages that are requested before a release takes over, separated by spaces",
         per_host=True,
     )
     host: str = _option(
@@ -149,6 +152,11 @@ class SiteOptions:
     proxied: bool = _option(
         True, read_switch, "yes|no", "no if no proxy in front handles TLS", switch="--no-proxy"
     )
+
+    @property
+    def pages(self) -> Tuple[str, ...]:
+        """The paths in ``health``; the first one is requested again and again during a switch."""
+        return tuple(self.health.split())
 
     def site_values(self) -> Dict[str, OptionValue]:
         """Return the options by name."""

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import getpass
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, ContextManager, Dict, Iterator, Mapping, Optional, Sequence, TypeVar
+from typing import (
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    TypeVar,
+)
 
 from ..base import deploy_lock
-from ..base.errors import DeployKitError
+from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from ..base.site import Site, live_release
 from ..supervisors import supervisor_of
 from ..supervisors.local import program_of
 from ..wire.events import Activity
+from ..wire.journal import JournalRecord, append
 from ..wire.reports import CheckResult, KinResult
 from ..wire.voice import Voice
 from . import project_commands
 from .plan import Plan, Step, lock_plan, walk
 from .staged import switch_to_staged
-from .stages import UNSWITCHED, StageHost, host_problems
+from .stages import UNSWITCHED, StageHost, Stages, host_problems
 from .switch import settle
 
 T = TypeVar("T")
@@ -36,6 +47,13 @@ class Errand:
     action: str
     what: str
     wait: float
+
+
+class Journaled(StageHost, Protocol):
+    """A host with a journal of failures."""
+
+    def failed(self, release: str, why: str) -> None:
+        """Write to the journal that a release was refused or could not go live."""
 
 
 class Here:
@@ -81,6 +99,12 @@ class Here:
             self.site, release, databases, self.program, self.owner, self.voice.emit
         )
 
+    def failed(self, release: str, why: str) -> None:
+        """Write to the journal that a release was refused or could not go live."""
+        record = JournalRecord(self.errand.action, release, "failed", self.owner, why=why)
+        with suppress(OSError):  # a full disk must not hide the error
+            append(self.site.journal, record)
+
     def switch(self, release: str) -> None:
         """Switch to a staged release."""
         switch_to_staged(
@@ -106,10 +130,12 @@ def locked_plan(
         yield make_plan()
 
 
-def run_steps(
-    plan: Plan, work: Mapping[str, Callable[[Step], str]], note: Callable[[str], None]
-) -> None:
-    """Run the steps of a plan after its lock, and print each."""
+def run_steps(here: Journaled, stages: Stages, work: Mapping[str, Callable[[Step], str]]) -> None:
+    """Run the steps of a plan after its lock, and print each.
+
+    An error says what the databases have now, and is written to the journal.
+    """
+    plan, note = stages.plan, stages.caller.note
 
     def carry_out(step: Step) -> None:
         note(step.kind)
@@ -117,4 +143,13 @@ def run_steps(
         if idle:
             note(f"{step.kind}: nothing to do, {idle}")
 
-    walk(plan.split("lock")[1], dict.fromkeys(work, carry_out))
+    try:
+        walk(plan.split("lock")[1], dict.fromkeys(work, carry_out))
+    except DeployKitError as error:
+        stages.add_databases(error)
+        if error.exit_code not in (TAKEN_BACK, HALF_DONE):  # the switch has written it already
+            here.failed(plan.release, error.message)
+        raise
+    except KeyboardInterrupt:
+        here.failed(plan.release, "it was interrupted")
+        raise

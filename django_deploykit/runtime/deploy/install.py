@@ -22,7 +22,7 @@ from ..wire.facts import HostFacts
 from ..wire.releasing import InstallResult
 from ..wire.voice import Voice
 from . import facts
-from .here import Errand, Here, locked_plan, run_on, run_steps
+from .here import Errand, Here, Journaled, locked_plan, run_on, run_steps
 from .plan import Choices, Plan, Step, release_plan
 from .readiness import Expected
 from .stages import Caller, StageHost, Stages
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class Target(StageHost, Protocol):
+class Target(Journaled, Protocol):
     """The host that a bundle is installed on."""
 
     def facts(self) -> HostFacts:
@@ -120,7 +120,7 @@ class Installation:
 
     def run(self) -> None:
         """Run the steps after the lock."""
-        run_steps(self.plan, self._work, self.caller.note)
+        run_steps(self.here, self._stages, self._work)
 
     def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
         return run_on(self.here, hosts, work)

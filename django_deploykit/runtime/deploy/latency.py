@@ -23,21 +23,23 @@ def usable(site: Site, hosts: Sequence[str]) -> str:
     """Return the first Host header that gets a good response, or the first one if none does."""
     for host in hosts[:3]:
         if not response_problem(
-            ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT), site.health, host
+            ask(site.listen, site.pages[0], host, site.proxied, timeout=_TIMEOUT),
+            site.pages[0],
+            host,
         ):
             return host
     return hosts[0]
 
 
 def watch(site: Site, host: str, until: int, emit: Emit) -> WatchResult:
-    """Request the health path through the live address until the descriptor ``until`` closes."""
+    """Request the first health page through the live address until the descriptor ``until`` closes."""
     rows: List[Row] = []
-    begun = time.monotonic()
+    begun, page = time.monotonic(), site.pages[0]
     emit(Watching(time.time()))
     while time.monotonic() - begun < _LONGEST:
         moment, started = time.time(), time.monotonic()
-        answer = ask(site.listen, site.health, host, site.proxied, timeout=_TIMEOUT)
-        rows.append((moment, answer.seconds, not response_problem(answer, site.health, host)))
+        answer = ask(site.listen, page, host, site.proxied, timeout=_TIMEOUT)
+        rows.append((moment, answer.seconds, not response_problem(answer, page, host)))
         if _closed(until, max(0.0, _PAUSE - (time.monotonic() - started))):
             break
     return summary(rows)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
+from ..base import hints
 from ..base.errors import DeployKitError
 from ..base.probe import usable_host
 from ..base.processes import CommandLine, capture
@@ -29,8 +30,9 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     Raises :class:`DeployKitError` if the check could not run.
     """
     # A broken release must be found before it listens, because visitors can reach it from then on.
-    url = f"{'https' if site.proxied else 'http'}://{site.host}{site.health}"
-    command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", url]
+    start = f"{'https' if site.proxied else 'http'}://{site.host}"
+    urls = " ".join(start + page for page in site.pages)
+    command = ["deploy_check", "--server", "--migrations", "--format", "json", "--ask", urls]
     code, out, errors = capture(inside(site, release, program, command))
     report = read_report(out)
     # 2 with a report: some checks could not run, which is one of its findings.
@@ -171,4 +173,4 @@ def migrate_commands(manifest: Manifest, databases: Sequence[str]) -> List[List[
 
 def inside(site: Site, release: str, program: Sequence[str], argv: Sequence[str]) -> CommandLine:
     """Return the command that runs ``argv`` as the site's user, in the site's sandbox."""
-    return supervisor_of(site, program).command(release, argv, {})
+    return supervisor_of(site, program).command(release, argv, hints.environment())

@@ -54,7 +54,7 @@ def carry_out(here: Here, plan: Plan, caller: Caller) -> None:
         return ""
 
     work = {"settle": stages.settle, "compatibility": stages.compatibility, "switch": switch}
-    run_steps(plan, work, caller.note)
+    run_steps(here, stages, work)
 
 
 def hand_caller(voice: Voice) -> Caller:

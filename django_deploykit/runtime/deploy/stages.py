@@ -34,6 +34,7 @@ from .migrations import (
 from .plan import Plan, Step
 
 T = TypeVar("T")
+_MOST = 10  # migrations that an error names
 NOT_SWITCHED = "nothing was switched"
 UNSWITCHED = f"{NOT_SWITCHED}; what is live stays live:"
 
@@ -112,6 +113,8 @@ class Stages:
     migrated: List[str] = field(default_factory=list)
     databases: Dict[str, Tuple[Database, ...]] = field(default_factory=dict)
     work: Dict[str, Tuple[Database, ...]] = field(default_factory=dict)
+    begun: List[str] = field(default_factory=list)  # migrations, as ``shop.0002_x on default``
+    applied: List[str] = field(default_factory=list)
 
     def settle(self, step: Step) -> str:
         """Finish or revert interrupted switches."""
@@ -153,14 +156,20 @@ class Stages:
     def migrate(self, step: Step) -> str:
         """Run the pending migrations, once for each database."""
         for host in step.hosts:
-            names = [row.alias for row in self.work.get(host, ())]
+            rows = self.work.get(host, ())
+            names = [row.alias for row in rows]
             if not names:
                 continue
+            pending = [
+                f"{one.app}.{one.name} on {row.alias}" for row in rows for one in row.pending
+            ]
+            self.begun += pending
             self.on_hosts(
                 [host],
                 lambda one, names=names: one.migrate(self.plan.release, names),  # type: ignore[misc]
             )
             self.migrated += [f"{host}: {name}" for name in names]
+            self.applied += pending
         return "" if self.work else "no migrations are pending"
 
     def recheck(self, step: Step) -> str:
@@ -171,6 +180,19 @@ class Stages:
         return self.check(
             Step(step.kind, serving, step.what), f"the migrations ran, but {NOT_SWITCHED}"
         )
+
+    def add_databases(self, error: DeployKitError) -> None:
+        """Add to an error what the databases have now, if migrations ran before it."""
+        cut = [one for one in self.begun if one not in self.applied]
+        if self.applied:
+            error.message += (
+                f"\nThe database was changed, and stays so: {_few(self.applied)} applied."
+            )
+        if cut:
+            error.message += (
+                f"\nThe migrations did not end well: {_few(cut)} may be applied or not."
+                " `showmigrations` lists what is."
+            )
 
     def _refuse_pending(self) -> None:
         """Refuse if migrations are pending and no host of the plan may run them."""
@@ -207,6 +229,12 @@ class Stages:
             self.caller.note(f"breaks running code: {danger}")
         if not self.caller.confirm("Run these migrations anyway?"):
             raise refusal
+
+
+def _few(names: Sequence[str]) -> str:
+    """Return at most ten names and the number of the others."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def find_blocking(

@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from ..base.hints import change_option
@@ -29,6 +29,8 @@ from ..wire.events import Activity, Emit, HostWarning
 from ..wire.journal import JournalRecord, append
 from ..wire.reader import IgnoresUnknownKeys, WireError, parse, plain
 from ..wire.reports import read_checked
+
+_PATIENCE = 10.0  # seconds for a response of the live site
 
 
 @lazy_dataclass(frozen=True)
@@ -188,14 +190,12 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
         left = end - time.monotonic()
         if left <= 0:
             break
-        answer = ask(
-            address, site.health, host, site.proxied, timeout=min(patience, max(left, 0.5))
-        )
-        problem = response_problem(answer, site.health, host) or _foreign(address)
+        status, problem = ask_pages(site, address, host, min(patience, max(left, 0.5)))
+        problem = problem or _foreign(address)
         if not problem:
             break
         _require_alive(supervisor, release)
-        if answer.status and answer.status not in (502, 503):
+        if status and status not in (502, 503):
             break
         patience = min(10.0, patience * 2)
         time.sleep(0.05)
@@ -207,6 +207,19 @@ def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
     return running
 
 
+def ask_pages(site: Site, address: str, host: str, timeout: float) -> Tuple[int, str]:
+    """Request the site's pages; return the status and problem of the first bad response, if any.
+
+    ``timeout`` is in seconds for each.
+    """
+    for page in site.pages:
+        answer = ask(address, page, host, site.proxied, timeout=timeout)
+        problem = response_problem(answer, page, host)
+        if problem:
+            return answer.status, problem
+    return 200, ""
+
+
 def _foreign(address: str) -> str:
     """Return a problem if the socket's path is a link to another release's, or an empty string."""
     linked = address.startswith("/") and Path(address).is_symlink()
@@ -216,7 +229,7 @@ def _foreign(address: str) -> str:
 def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
     """Send a request to the live socket, on which only the new instance answers now."""
     host = probe_host(site, release)
-    problem = response_problem(ask(site.listen, site.health, host, site.proxied), site.health, host)
+    _, problem = ask_pages(site, site.listen, host, _PATIENCE)
     if problem:
         raise ProcessError(
             f"the site does not answer on {site.listen}: {problem}",

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.test import override_settings
 from django.urls import path
 
+from django_deploykit.checks.finding import Undecided
 from django_deploykit.checks.server.health import HealthRequest, parse_request, request_problem
 from tests.unit.checks.cases import run_check
+from tests.unit.checks.conftest import Connect
 
 release = threading.Event()
 
@@ -40,7 +43,24 @@ def hanging(_: HttpRequest) -> HttpResponse:
     return HttpResponse("late")
 
 
+def querying(_: HttpRequest) -> HttpResponse:
+    """Fail with the database's answer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    raise LookupError("no row")
+
+
+def without_table(_: HttpRequest) -> HttpResponse:
+    """Fail as a query on a table that is missing does."""
+    try:
+        raise OperationalError("no such table")
+    except OperationalError as error:
+        raise LookupError("no row") from error
+
+
 urlpatterns = [
+    path("querying", querying),
+    path("without-table", without_table),
     path("up", healthy),
     path("broken", broken),
     path("redirecting", redirecting),
@@ -66,6 +86,31 @@ def test_the_check_requests_what_it_is_given(tmp_path: Path) -> None:
     assert run_check("E814", tmp_path) == run_check("E814", tmp_path, ask="/up") == []
     (found,) = run_check("E814", tmp_path, ask="/broken")
     assert found.message.startswith("GET /broken answered 500")
+
+
+def test_the_check_requests_every_page(tmp_path: Path) -> None:
+    found = run_check("E814", tmp_path, ask="/up /missing http://www.example.com/broken")
+    assert [one.message.partition(":")[0] for one in found] == [
+        "GET /missing answered 404",
+        "GET /broken answered 500",
+    ]
+
+
+@pytest.mark.parametrize("page", ["/querying", "/without-table"])
+def test_before_migrations_a_page_that_asked_the_database_may_fail(
+    page: str, connect: Connect, tmp_path: Path
+) -> None:
+    connect(default=tmp_path / "db.sqlite3")
+    request = HealthRequest(page, "www.example.com", "https")
+    assert "answered 500" in request_problem(request)
+    with pytest.raises(Undecided, match="migrations are pending"):
+        request_problem(request, unmigrated=True)
+
+
+@pytest.mark.parametrize("page", ["/broken", "/missing"])
+def test_before_migrations_a_page_that_needs_no_database_must_be_good(page: str) -> None:
+    request = HealthRequest(page, "www.example.com", "https")
+    assert request_problem(request, unmigrated=True) != ""
 
 
 def test_a_page_that_responds_is_fine() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from django_deploykit.runtime.base.hints import (
     bundle_command,
     by_hand,
     change_option,
+    environment,
     install_command,
     program_hint,
     setup_command,
@@ -45,6 +48,18 @@ def test_a_reader_by_hand_has_the_bundle() -> None:
         assert change_option("health", "PATH").endswith("deploykit setup --health PATH`")
         assert "manage.py release" not in sign_command()
     assert verb_command("status") == "./BUNDLE deploykit status"
+
+
+def test_commands_of_a_release_have_the_same_reader() -> None:
+    assert environment() == {}
+    with by_hand(Path("/media/usb/shop.pyz")):
+        assert environment() == {"DEPLOYKIT_BUNDLE": "/media/usb/shop.pyz"}
+        code = "from django_deploykit.runtime.base.hints import *; print(setup_command())"
+        env = {**os.environ, **environment()}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.endswith("/media/usb/shop.pyz deploykit setup\n")
+    with by_hand(BUNDLE):  # root's helper takes no spaces
+        assert environment() == {"DEPLOYKIT_BUNDLE": "BUNDLE"}
 
 
 def test_a_bundle_is_called_as_it_is_from_this_folder(

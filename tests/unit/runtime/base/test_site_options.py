@@ -32,6 +32,7 @@ def test_sites_environments_and_their_keys_have_every_option() -> None:
         ("listen", "127.0.0.1:8000", "127.0.0.1:8000"),
         ("listen", "{address}:8000", "{address}:8000"),
         ("health", "/up", "/up"),
+        ("health", "\n/\n/admin/login/", "/ /admin/login/"),
         ("host", "www.example.com", "www.example.com"),
         ("keep", "3", 3),
         ("boot", "90", 90.0),

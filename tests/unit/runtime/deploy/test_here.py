@@ -14,8 +14,11 @@ from django_deploykit.runtime.base.errors import LOCKED, DeployKitError, Problem
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.here import Errand, Here, locked_plan, run_on, run_steps
 from django_deploykit.runtime.deploy.plan import Plan, Step, lock_plan
-from django_deploykit.runtime.deploy.stages import StageHost
+from django_deploykit.runtime.deploy.stages import Caller, StageHost, Stages
+from django_deploykit.runtime.wire.journal import read_journal
 from django_deploykit.runtime.wire.voice import Voice
+
+OLD = "20261101T000000-aaaaaaa"
 
 
 @pytest.fixture
@@ -64,8 +67,26 @@ def test_the_plan_is_made_under_the_lock() -> None:
     assert said == ["lock", "plan", "work", "unlock"]
 
 
-def test_steps_after_the_lock_run_and_say_what_they_skip() -> None:
+def stages(notes: list[str]) -> Stages:
     steps = (*lock_plan("rollback", ["web1"]).steps, Step("settle", ("web1",), "settle it"))
+    caller = Caller("", lambda _: "", notes.append)
+    return Stages(Plan("rollback", OLD, steps, {}), lambda hosts, work: {}, caller, {})
+
+
+def test_steps_after_the_lock_run_and_say_what_they_skip(here: Here) -> None:
     notes: list[str] = []
-    run_steps(Plan("rollback", "", steps, {}), {"settle": lambda _: "all is well"}, notes.append)
+    run_steps(here, stages(notes), {"settle": lambda _: "all is well"})
     assert notes == ["settle", "settle: nothing to do, all is well"]
+    assert not here.site.journal.exists()
+
+
+def test_a_refusal_is_in_the_journal(here: Here) -> None:
+    def refuse(_: Step) -> str:
+        raise Problems("nothing was changed:", ["a column is missing"])
+
+    with pytest.raises(Problems):
+        run_steps(here, stages([]), {"settle": refuse})
+    (record,) = read_journal(here.site.journal)
+    assert (record.action, record.release, record.result) == ("rollback", OLD, "failed")
+    assert record.why == "nothing was changed:\n  - a column is missing"
+    assert record.owner == here.owner

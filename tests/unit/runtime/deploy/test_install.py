@@ -45,9 +45,10 @@ class Memory:
         self.reports: list[dict[str, Any]] = []
         self.kin_result = KinResult(same=False, live=OLD)
         self.damaged: list[str] = []
-        self.fails: dict[str, DeployKitError] = {}
+        self.fails: dict[str, BaseException] = {}
         self.calls: list[str] = []
         self.notes: list[str] = []
+        self.failures: list[str] = []
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -90,6 +91,9 @@ class Memory:
 
     def switch(self, release: str) -> None:
         self._called(f"switch {release}")
+
+    def failed(self, release: str, why: str) -> None:
+        self.failures.append(f"{release}: {why}")
 
     def prune(self) -> Sequence[str]:
         self._called("prune")
@@ -173,8 +177,11 @@ def test_breaking_migrations_are_refused_unless_they_are_allowed() -> None:
 def test_a_release_that_is_sick_behind_its_migrations_is_not_switched_to() -> None:
     here = Memory()
     here.reports = [pending(), {"findings": [SICK]}]
-    with pytest.raises(Problems, match="the migrations ran, but nothing was switched"):
+    with pytest.raises(Problems, match="the migrations ran, but nothing was switched") as caught:
         install(here)
+    said = "The database was changed, and stays so: shop.0002_x on default applied."
+    assert caught.value.message.endswith(said)
+    assert here.failures == [f"{NEW}: {caught.value.message}"]
     assert "migrate default" in here.calls
     assert f"switch {NEW}" not in here.calls
 
@@ -210,3 +217,26 @@ def test_a_failure_of_the_switch_keeps_its_words_and_its_exit_code() -> None:
         install(here)
     assert (caught.value.message, caught.value.exit_code) == ("web is not healthy", TAKEN_BACK)
     assert "prune" not in here.calls
+    assert here.failures == []  # the switch writes it
+
+
+def test_a_failure_after_migrations_says_what_the_database_has_now() -> None:
+    for fails, said in (
+        (f"switch {NEW}", "stays so: shop.0002_x on default applied."),
+        ("migrate default", "shop.0002_x on default may be applied or not."),
+    ):
+        here = Memory(live=None, serving=())
+        here.reports = [pending()]
+        here.fails[fails] = DeployKitError("it failed", "", TAKEN_BACK if "switch" in fails else 1)
+        with pytest.raises(DeployKitError) as caught:
+            install(here)
+        assert said in caught.value.message
+        assert len(here.failures) == int("migrate" in fails)
+
+
+def test_an_interrupt_is_in_the_journal() -> None:
+    here = Memory()
+    here.fails["stage"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        install(here)
+    assert here.failures == [f"{NEW}: it was interrupted"]

@@ -21,7 +21,7 @@ from django_deploykit.runtime.deploy.rollback import (
     validate_compatible,
 )
 from django_deploykit.runtime.wire.facts import HostFacts
-from django_deploykit.runtime.wire.journal import JournalRecord, append
+from django_deploykit.runtime.wire.journal import JournalRecord, append, read_journal
 from django_deploykit.runtime.wire.reader import read
 from django_deploykit.runtime.wire.reports import CheckResult, KinResult
 from django_deploykit.runtime.wire.voice import Voice
@@ -80,6 +80,7 @@ def test_a_dropped_column_is_refused_with_the_commands_that_bring_it_back(site: 
     with by_hand(here.path), pytest.raises(Problems) as caught:
         carry_out(here, plan_for(here), hand_caller(VOICE))
     assert here.switched == []
+    assert read_journal(site.journal)[-1].why.startswith("nothing was changed: applied migrations")
     assert caught.value.message.startswith("nothing was changed: applied migrations break")
     command = "/media/shop.pyz deploykit exec -- migrate --database default shop 0002_note"
     assert caught.value.problems == (command,)

@@ -94,6 +94,16 @@ def test_a_shared_database_is_migrated_once_and_every_serving_host_checked_again
     assert found.pending == ["shop.0002_x on default", "    Add x"]
 
 
+def test_an_error_after_migrations_names_some_of_many() -> None:
+    found = stages(Memory())
+    error = DeployKitError("it failed")
+    found.add_databases(error)
+    assert error.message == "it failed"
+    found.begun = found.applied = [f"shop.{number:04} on default" for number in range(12)]
+    found.add_databases(error)
+    assert error.message.endswith("shop.0009 on default and 2 more applied.")
+
+
 def test_a_stage_with_nothing_to_do_returns_why() -> None:
     host = Memory()
     assert run(stages(host), *WAY) == ["", "", "no migrations are pending", "no migrations ran"]

@@ -54,6 +54,17 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Response]:
     return queue
 
 
+def test_every_page_must_answer_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {"/": 200, "/admin/login/": 200}
+    monkeypatch.setattr(switching, "ask", lambda _, path, *__, **___: Response(pages[path]))
+    several = replace(site, health="/admin/login/ /")
+    switch(several, FakeSupervisor(serving(OLD)), CHANGE, silent)
+    pages["/"] = 500
+    with pytest.raises(DeployKitError, match="GET / answered 500"):
+        switch(several, FakeSupervisor(serving(NEW)), Change(OLD, NEW, "release"), silent)
+    assert live_release(site) == NEW
+
+
 def serving(release: str) -> list[tuple[str, str]]:
     return [(release, "web"), (release, "worker")]
 
