@@ -34,6 +34,7 @@ def release_built(session: Session, build: Callable[[], Path]) -> int:
     if session.environment.local:
         return release(session, _timed(session, build))
     python = session.project.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    session.validate_logins()
     prefetch = Prefetch(session.transports, python)
     try:
         path = _timed(session, build)

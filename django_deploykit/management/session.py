@@ -21,6 +21,7 @@ from django_deploykit.release.latency import ProbedTransport
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports import transport_to
 from django_deploykit.release.transports.base import Transport
+from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.plan import Choices
@@ -103,7 +104,23 @@ class Session:
         if self.environment.local:
             root = local_site(self.project, self.environment).root
             return [transport_to(root)]
+        self.validate_logins()
         return ssh_transports(self.project, self.environment.hosts)
+
+    def validate_logins(self) -> None:
+        """Raise :class:`DeployKitError` if a host would be entered as root, which only setup does.
+
+        The deploy user could not replace the files that root leaves in the site's folder.
+        """
+        hosts = self.environment.hosts
+        names = [one.name for one in hosts if (one.user or resolve(one).user) == "root"]
+        if names:
+            section, word = f"[environment:{self.environment.name}]", self.environment.name
+            raise DeployKitError(
+                f"root must not release, and is the login user of {', '.join(names)}",
+                f"Name the deploy user in {section} of deploykit.ini: hosts = deploy@ADDRESS. "
+                f"`manage.py release {word} setup --user root` creates that user.",
+            )
 
     @contextmanager
     def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Engine]:

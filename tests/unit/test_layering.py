@@ -29,6 +29,52 @@ def imported(path: Path) -> Iterator[str]:
             yield (node.module or "").partition(".")[0] if not node.level else "."
 
 
+# Modules of the runtime that open files by other means than base/opening.py, and which files.
+OPENERS = {
+    "base/opening.py": "all others",
+    "base/configuration.py": "operations' own, in /etc",
+    "base/files.py": "a file that its user names, to hash it",
+    "base/workers.py": "pipes",
+    "bundle/reader.py": "the bundle, where its user keeps it, and its members",
+    "bundle/seal.py": "the bundle",
+    "bundle/signature.py": "a temporary file of its own",
+    "provision/apply.py": "a folder of root's, without links, and a web server's file",
+    "provision/installed.py": "root's own, of sudo and of web servers",
+    "provision/ownership.py": "the kernel's, and folders, without links",
+    "sources.py": "the runtime's own sources",
+    "storage/layers.py": "new files in a new folder, without links",
+    "storage/virtualenv.py": "a folder, to write it to the disk",
+    "supervisors/local_daemon.py": "/dev/null",
+    "supervisors/systemd_units.py": "units, in root's folder",
+    "wire/voice.py": "/dev/null",
+}
+_OPENING = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "touch"}
+
+
+def opens_files(path: Path) -> bool:
+    """Whether a file has a call of open() or of a method of Path that opens files."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        if name in _OPENING and name not in own:
+            return True
+    return False
+
+
+def test_files_are_opened_in_one_place() -> None:
+    """Below a folder of the deploy user no link may be followed, and no pipe waited for."""
+    found = {
+        path.relative_to(PACKAGE / "runtime").as_posix() for path in RUNTIME if opens_files(path)
+    }
+    assert found == set(OPENERS)
+
+
 def oldest_python() -> str:
     """Return the oldest Python of hosts on this machine; a file of that name may be a version manager's."""
     name = "python{}.{}".format(*OLDEST)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
 from .errors import LOCKED, DeployKitError
+from .files import open_file, read_bytes
 
 _LONGEST_WORK = 3600.0  # seconds
 
@@ -45,7 +46,7 @@ def hold(
 
     Waiting also ends when ``gone`` returns True because the caller has disconnected.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = open_file(path, os.O_RDWR | os.O_CREAT, 0o644)
     end = time.monotonic() + max(wait, 0.5)  # holder() also takes the lock for a moment
     try:
         while not _taken(fd):
@@ -89,7 +90,7 @@ def _taken(fd: int) -> bool:
 def read_owner(path: Path) -> Dict[str, Any]:
     """Return what the holder wrote about itself into the lock file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_bytes(path))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
@@ -98,7 +99,7 @@ def read_owner(path: Path) -> Dict[str, Any]:
 def holder(path: Path) -> Optional[Dict[str, Any]]:
     """Return what the current holder wrote about itself, or None if nobody holds the lock."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_file(path)
     except OSError:
         return None
     try:

@@ -1,19 +1,42 @@
-"""Reads files that other users can replace, writes files atomically, and hashes files."""
+"""Reads files that other users can replace, writes files atomically, and hashes files.
+
+``top`` is the folder above which the path is trusted, such as a site's folder; by default the
+folder of the file. Below it no link is followed (:mod:`.opening`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from pathlib import Path
 from typing import BinaryIO, Callable, Optional, Union
 
 from .errors import DeployKitError
+from .opening import open_folder, open_regular
 
 _CHUNK = 1 << 20
 
 
-def read_regular(path: Path, limit: int) -> str:
+def open_file(
+    path: Path, flags: int = os.O_RDONLY, mode: int = 0o666, *, top: Optional[Path] = None
+) -> int:
+    """Return a descriptor of a regular file; raises :class:`OSError`, also for a link or a pipe."""
+    folder = top or path.parent
+    return open_regular(str(folder), os.path.relpath(path, folder), flags, mode)
+
+
+def validate_folder(path: Path, top: Path) -> None:
+    """Raise :class:`OSError` if a folder below ``top``, or one on the way to it, is a link."""
+    os.close(open_folder(str(top), os.path.relpath(path, top)))
+
+
+def read_bytes(path: Path, *, top: Optional[Path] = None) -> bytes:
+    """Return the content of a regular file; raises :class:`OSError`, also for a link or a pipe."""
+    with os.fdopen(open_file(path, top=top), "rb") as file:
+        return file.read()
+
+
+def read_regular(path: Path, limit: int, *, top: Optional[Path] = None) -> str:
     """Return the text of a regular file of at most ``limit`` bytes.
 
     This is for folders that other users can write to. Raises :class:`FileNotFoundError` if the file
@@ -21,15 +44,11 @@ def read_regular(path: Path, limit: int) -> str:
     file is too long, not readable or not UTF-8.
     """
     try:
-        # O_NONBLOCK: opening a pipe must not block. O_NOFOLLOW: a link must not lead root elsewhere.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_file(path, top=top)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DeployKitError(f"{path} cannot be read: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise DeployKitError(f"{path} is not a regular file")
     with os.fdopen(handle, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -47,6 +66,7 @@ def write_and_replace(
     *,
     sync: bool = False,
     validate: Optional[Callable[[Path], None]] = None,
+    top: Optional[Path] = None,
 ) -> None:
     """Write a file so that readers see its old or its new content, never a part.
 
@@ -55,9 +75,28 @@ def write_and_replace(
     complete temporary file, which is in the same folder, and may raise an error.
     """
     # Code that lists the folder must not find this file, so it is hidden and has another suffix.
-    temporary = path.with_name(f".{path.name}-{os.urandom(6).hex()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(temporary, flags, 0o666 if mode is None else mode & 0o600)
+    name = f".{path.name}-{os.urandom(6).hex()}"
+    trusted = top or path.parent
+    below = os.path.relpath(path.parent, trusted) if path.parent != trusted else ""
+    folder = open_folder(str(trusted), below)
+    try:
+        _write_and_replace(path, folder, name, data, mode, sync, validate)
+    finally:
+        os.close(folder)
+
+
+def _write_and_replace(
+    path: Path,
+    folder: int,
+    name: str,
+    data: Union[str, bytes],
+    mode: Optional[int],
+    sync: bool,
+    validate: Optional[Callable[[Path], None]],
+) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    created = 0o666 if mode is None else mode & 0o600
+    handle = open_regular(str(path.parent), name, flags, created, inside=folder)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data.encode("utf-8") if isinstance(data, str) else data)
@@ -67,10 +106,10 @@ def write_and_replace(
             if sync:
                 os.fsync(handle)
         if validate:
-            validate(temporary)
-        os.replace(temporary, path)
+            validate(path.with_name(name))
+        os.replace(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        os.unlink(temporary)
+        os.unlink(name, dir_fd=folder)
         raise
 
 

@@ -35,3 +35,11 @@ def valid_app(text: str) -> bool:
 def valid_digest(text: str) -> bool:
     """Whether ``text`` is a SHA-256 in lower-case hexadecimal."""
     return bool(_DIGEST.match(text))
+
+
+HELPERS = "/usr/local/libexec"
+
+
+def helper_path(app: str, folder: str = HELPERS) -> str:
+    """Return the path of the helper that runs as root for the deploy user of a project."""
+    return f"{folder}/deploykit-{app}"

@@ -119,13 +119,15 @@ def release_signature_path(release: Path) -> Path:
 
 def store(release: Path, text: str) -> None:
     """Put a signature into a staged release."""
-    write_and_replace(release_signature_path(release), text, 0o644)
+    top = release.parent.parent
+    write_and_replace(release_signature_path(release), text, 0o644, top=top)
 
 
 def read_release_signature(release: Path) -> str:
     """Return the text of a staged release's signature, or an empty string if there is none."""
     try:
-        return read_regular(release_signature_path(release), LONGEST)
+        top = release.parent.parent
+        return read_regular(release_signature_path(release), LONGEST, top=top)
     except FileNotFoundError:
         return ""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Sequence
 
 from ..base import deploy_lock
+from ..base.accounts import become_owner
 from ..base.errors import TAKEN_BACK, DeployKitError
-from ..base.hints import by_hand, program_hint
+from ..base.hints import by_hand, program_hint, setup_command
 from ..base.interruption import listen_for_interrupts
 from ..wire.events import Activity
 from ..wire.voice import Voice
@@ -36,7 +39,11 @@ def _main(options: argparse.Namespace, path: Path) -> int:
         if not verb.own_input and not sys.stdin.isatty():
             listen_for_interrupts(sys.stdin.fileno())
         call_verb = lambda words: main(words, path, in_bundle=False)  # noqa: E731
-        return _run(verb, Invocation(options, path, voice, call_verb))
+        run = Invocation(options, path, voice, call_verb)
+        if os.geteuid() == 0 and not verb.keeps_root:
+            options.root = run.root
+            become_owner(run.root, (str(path), os.__file__))
+        return _run(verb, run)
     except DeployKitError as error:
         voice.error(error)
         return error.exit_code
@@ -45,9 +52,20 @@ def _main(options: argparse.Namespace, path: Path) -> int:
         return 130
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        what = f"{verb.name} failed:{where} {error.strerror or error}"
-        voice.error(DeployKitError(what, program_hint(error)))
+        text = f"{verb.name} failed:{where} {error.strerror or error}"
+        voice.error(DeployKitError(text, program_hint(error) or _hint(error)))
         return 1
+
+
+def _hint(error: OSError) -> str:
+    """Return what to do about a file of root's in the site's folder, which setup gives back."""
+    try:
+        owned = error.filename and os.lstat(error.filename).st_uid == 0
+    except OSError:
+        owned = False
+    if not owned or error.errno != errno.EACCES:
+        return ""
+    return f"It belongs to root. Give it back: {setup_command()}"
 
 
 def _run(verb: Verb, run: Invocation) -> int:

@@ -9,6 +9,7 @@ The function gets an :class:`Invocation`. Its decorator declares what callers se
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
@@ -41,11 +42,14 @@ class Invocation:
 
     @property
     def root(self) -> Path:
-        """The site's folder: the named one, else the folder of the bundle's project in /srv."""
+        """The site's folder: the named one, else where setup put the bundle's project."""
         if self.options.root:
-            return Path(self.options.root)
+            return Path(os.path.abspath(self.options.root))
+        from ..supervisors.root_helper import site_folder
+
         with BundleFile(self.path) as bundle:
-            return Path("/srv") / bundle.manifest.project
+            project = bundle.manifest.project
+        return site_folder(project) or Path("/srv") / project
 
     @property
     def site(self) -> Site:
@@ -65,6 +69,8 @@ class Verb:
     ``prints_text``: its standard output is its own text, and its result is an exit code.
     ``own_input``: the verb reads standard input. For other verbs, a line on standard input
     interrupts them. ``changes_site``: only one such verb runs at a time. ``listed``: people see it.
+    ``keeps_root``: it does not open anything in the site's folder. When root calls another verb,
+    the process first becomes the owner of that folder.
     """
 
     name: str
@@ -75,6 +81,7 @@ class Verb:
     own_input: bool = False
     changes_site: bool = False
     listed: bool = True
+    keeps_root: bool = False
 
 
 VERBS: Dict[str, Verb] = {}
@@ -87,6 +94,7 @@ def verb(
     own_input: bool = False,
     changes_site: bool = False,
     listed: bool = True,
+    keeps_root: bool = False,
 ) -> Callable[[Callable[[Invocation], T]], Callable[[Invocation], T]]:
     """Register a function as the verb that answers a call."""
 
@@ -99,6 +107,7 @@ def verb(
             own_input=own_input,
             changes_site=changes_site,
             listed=listed,
+            keeps_root=keeps_root,
         )
         return run
 
@@ -111,12 +120,20 @@ def text_verb(
     *arguments: Argument,
     own_input: bool = False,
     listed: bool = True,
+    keeps_root: bool = False,
 ) -> Callable[[Callable[[Invocation], int]], Callable[[Invocation], int]]:
     """Register a function as a verb that prints text and returns its exit code."""
 
     def register(run: Callable[[Invocation], int]) -> Callable[[Invocation], int]:
         VERBS[name] = Verb(
-            name, help_text, arguments, run, prints_text=True, own_input=own_input, listed=listed
+            name,
+            help_text,
+            arguments,
+            run,
+            prints_text=True,
+            own_input=own_input,
+            listed=listed,
+            keeps_root=keeps_root,
         )
         return run
 

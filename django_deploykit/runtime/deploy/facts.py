@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 from ..base import deploy_lock
+from ..base.accounts import owner_of, user_name
 from ..base.configuration import configured_keys, create, is_unwritten
 from ..base.errors import DeployKitError
+from ..base.files import read_bytes, write_and_replace
 from ..base.machine import here_glibc, here_platform
 from ..base.site import Site, live_release, load_site
 from ..bundle import signature
@@ -34,7 +36,7 @@ def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
         glibc=here_glibc(),
         clock=time.time(),
         hostname=os.uname().nodename,
-        user=os.environ.get("USER", str(os.getuid())),
+        user=user_name(os.geteuid()),
     )
     if not bare.setup:
         return bare
@@ -116,37 +118,15 @@ def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:
     if is_unwritten(site.ini):
         create(site.ini, sample)
     path = site.root / "site.json"
-    if not path.exists() or path.read_text(encoding="utf-8") != site.dumps():
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(site.dumps(), encoding="utf-8")
-        os.replace(temporary, path)
+    if not path.exists() or read_bytes(path) != site.dumps().encode("utf-8"):
+        write_and_replace(path, site.dumps())
     return tuple(configured_keys(site.etc, site.app))
 
 
-def _user_name(uid: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
 def validate_root(root: Path) -> None:
-    """Raise an error if this user cannot write to the site's folder.
-
-    Also raise one if the user is root and the folder is not root's, because root-owned files would
-    be left in it.
-    """
-    owner = root.stat().st_uid
-    if os.geteuid() == 0 and owner != 0:
-        name = _user_name(owner)
-        raise DeployKitError(
-            f"{root} belongs to {name}, who could not replace files that root writes there",
-            f"Run this as {name}: sudo -u {name} ...",
-        )
+    """Raise an error if this user cannot write to the site's folder."""
     if not os.access(root, os.W_OK):
         raise DeployKitError(
             f"this user cannot write to {root}",
-            "Use the deploy user that setup created: " + _user_name(owner),
+            f"Use the deploy user that setup created: {owner_of(root).name}",
         )

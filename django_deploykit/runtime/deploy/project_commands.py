@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import replace
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base import hints
 from ..base.errors import DeployKitError
+from ..base.files import write_and_replace
 from ..base.probe import usable_host
 from ..base.processes import CommandLine, capture
 from ..base.site import Site, checked_path
@@ -46,9 +46,7 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     known = {**read_checked(path).migrations, **_breaking(report)}
     code = min(code, 1)
     checked = Checked(usable_host(list(report.allowed_hosts)), code, known)
-    temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps(plain(checked)), encoding="utf-8")
-    os.replace(temporary, path)
+    write_and_replace(path, json.dumps(plain(checked)), top=site.root)
     return CheckResult(code, report)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from ..base.files import read_bytes, write_and_replace
 from ..base.hints import change_option
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.probe import ask, response_problem
@@ -341,7 +342,7 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     """
     path = site.root / "switching.json"
     try:
-        change = parse(Change, path.read_text(encoding="utf-8"), path.name)
+        change = parse(Change, read_bytes(path).decode("utf-8"), path.name)
     except FileNotFoundError:
         return None
     except (ValueError, WireError):
@@ -372,13 +373,8 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, emit: Em
 
 
 def _note(site: Site, change: Change, stage: str) -> None:
-    path = site.root / "switching.json"
-    temporary = path.with_suffix(f".{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(plain(replace(change, stage=stage))))
-        file.flush()
-        os.fsync(file.fileno())  # it must survive a power failure
-    os.replace(temporary, path)
+    text = json.dumps(plain(replace(change, stage=stage)))
+    write_and_replace(site.root / "switching.json", text, sync=True)  # survives a power failure
 
 
 def _forget(site: Site) -> None:

@@ -19,19 +19,21 @@ from typing import Callable, Dict, Sequence
 from ..base.configuration import create
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
+from .ownership import give_back, links_are_protected
 from .plan import NOLOGIN, SUDOERS, Action
 
 # Scripts for the deploy user: write standard input to site.json in the folder $1, or add it to
 # .ssh/authorized_keys in the home folder $1.
 _WRITE_SITE = """\
 set -e; umask 022; cd "$1"; mkdir -p releases store
-temporary=.site.json-$$; cat >"$temporary"; mv -f "$temporary" site.json
+temporary=$(mktemp .site.json-XXXXXXXX); chmod 644 "$temporary"
+cat >"$temporary"; mv -fT "$temporary" site.json
 """
 _ADD_KEYS = """\
-set -e; umask 077; mkdir -p "$1/.ssh"; cd "$1/.ssh"; temporary=.authorized_keys-$$
-if [ -e authorized_keys ]; then cat authorized_keys >"$temporary"; fi
+set -e; umask 077; mkdir -p "$1/.ssh"; cd "$1/.ssh"; temporary=$(mktemp .authorized_keys-XXXXXXXX)
+if [ -f authorized_keys ]; then cat authorized_keys >"$temporary"; fi
 if [ -n "$(tail -c1 "$temporary" 2>/dev/null)" ]; then echo >>"$temporary"; fi
-cat >>"$temporary"; mv -f "$temporary" authorized_keys
+cat >>"$temporary"; mv -fT "$temporary" authorized_keys
 """
 
 
@@ -116,6 +118,11 @@ def _file(action: Action, effects: Effects) -> None:
     write_and_replace(path, action.text, action.mode, sync=True, validate=validate)
 
 
+def _give(action: Action, effects: Effects) -> None:
+    account = pwd.getpwnam(action.owner)
+    give_back(Path(action.target), account.pw_uid, account.pw_gid, links_are_protected())
+
+
 def _secret(action: Action, effects: Effects) -> None:
     """Create the configuration, only once, with new secret keys."""
     create(Path(action.target), action.text, action.mode)
@@ -173,6 +180,7 @@ _CHANGES: Dict[str, Callable[[Action, Effects], None]] = {
     "file": _file,
     "secret": _secret,
     "own": _own,
+    "give": _give,
     "keys": _keys,
     "remove": _remove,
     "tree": _tree,

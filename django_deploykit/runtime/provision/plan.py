@@ -75,6 +75,7 @@ class State:
     running: FrozenSet[str] = frozenset()  # active units
     enabled: FrozenSet[str] = frozenset()  # units that start at boot
     keys: FrozenSet[str] = frozenset()  # lines of the deploy user's authorized_keys
+    strays: bool = False  # the site's folder contains files of root
     unsafe: Tuple[str, ...] = ()  # folders with root's files that other users can change
     taken: Tuple[str, ...] = ()  # the system's units with the name of one of ours
 
@@ -102,6 +103,7 @@ class Action:
             "file": "write",
             "secret": "create once, readable only by root:",
             "own": "write",
+            "give": f"give {self.owner} the files of root in",
             "keys": "add SSH keys for logging in as",
             "remove": "remove",
             "reload": "reload the units of systemd",
@@ -216,7 +218,10 @@ def _written_for(text: str, app: str) -> bool:
 def root_files(request: SetupRequest) -> Dict[str, Tuple[str, int]]:
     """Return the text and mode of root's files, by path."""
     site = request.site
-    found = {str(FOLDER / name): (text, 0o644) for name, text in units(site, request.kinds).items()}
+    found = {
+        str(FOLDER / name): (text, 0o644)
+        for name, text in units(site, request.kinds, request.user).items()
+    }
     found[str(helper_path(site.app))] = (helper(site, request.kinds), 0o755)
     found[str(SUDOERS / f"deploykit-{site.app}")] = (sudoers(site.app, request.user), 0o440)
     return found
@@ -257,6 +262,8 @@ def _folders(request: SetupRequest, state: State) -> Iterator[Action]:
         there = state.folders.get(path)
         if there is None or (there.owner != wanted.owner and there.owner == "root"):
             yield Action("folder", path, "", wanted.mode, wanted.owner)
+    if state.strays:
+        yield Action("give", str(request.site.root), owner=request.user)
 
 
 def _files(request: SetupRequest, state: State) -> Iterator[Action]:

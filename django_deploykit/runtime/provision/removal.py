@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, Mapping, Optional, Tuple
 
-from ..supervisors.systemd_units import FOLDER, HELPERS, helper_path, installed_kinds, unit_name
+from ..base.names import HELPERS
+from ..supervisors.systemd_units import FOLDER, helper_path, installed_kinds, unit_name
 from .plan import SUDOERS, Action
 
 _RELEASES = re.compile(r"^ExecStart=/bin/sh (/\S+)/releases/%i/bin/deploykit-run ", re.MULTILINE)
 # Folders that setup may have made for root's files.
-MADE = (str(HELPERS),)
+MADE = (HELPERS,)
 _TOKEN = "[0-9a-f]" * 16  # in the name of the unit of a management command
 
 

@@ -26,6 +26,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from ..base.configuration import configured_keys, is_unwritten, only_local_hosts
 from ..base.errors import DeployKitError, Problems
+from ..base.files import read_regular
 from ..base.hints import as_root, setup_command
 from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
@@ -43,6 +44,8 @@ from .apply import apply
 from .plan import Action, SetupRequest, State, authorized, iter_problems, plan
 from .pythons import is_packaged, python_problem
 from .state import look
+
+_LONGEST = 1 << 20  # bytes of a file with keys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -202,10 +205,13 @@ def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, ob
 def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
     """Return the processes of this bundle, and of every staged release, for rollbacks."""
     found = {kind.name: kind for kind in kinds_of(manifest.processes, site.roles)}
-    if site.releases.is_dir():
-        for one in staged_manifests(site):
-            for kind in kinds_of(one.processes, site.roles):
-                found.setdefault(kind.name, kind)
+    try:
+        manifests = staged_manifests(site)
+    except OSError as error:
+        raise DeployKitError(f"{error.filename} {error.strerror}", "Remove it.") from None
+    for one in manifests:
+        for kind in kinds_of(one.processes, site.roles):
+            found.setdefault(kind.name, kind)
     return tuple(sorted(found.values(), key=lambda kind: (kind.name != "web", kind.name)))
 
 
@@ -232,9 +238,9 @@ def _keys(user: str, given: List[str]) -> Tuple[Tuple[str, ...], Tuple[str, ...]
     found: Dict[str, Tuple[str, ...]] = {}
     for name in (os.environ.get("SUDO_USER", ""), "root"):
         try:
-            home = pwd.getpwnam(name).pw_dir if name else "/nonexistent"
-            text = Path(home, ".ssh", "authorized_keys").read_text(encoding="utf-8")
-        except (OSError, KeyError, UnicodeDecodeError):
+            home = Path(pwd.getpwnam(name).pw_dir if name else "/nonexistent")
+            text = read_regular(home / ".ssh" / "authorized_keys", _LONGEST, top=home)
+        except (OSError, KeyError, DeployKitError):
             continue
         found[name] = authorized([text])
     keys = tuple(dict.fromkeys(key for keys in found.values() for key in keys))

@@ -14,6 +14,7 @@ from ..base.configuration import is_unwritten
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..supervisors.systemd_units import FOLDER, read_units
+from .ownership import has_files_of_root, links_are_protected
 from .plan import Account, Folder, SetupRequest, State, folders, root_files
 
 UnitQuery = Callable[[str, str, Sequence[str]], FrozenSet[str]]
@@ -35,9 +36,9 @@ def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
     """Return the current state of everything that setup changes."""
     site, app = request.site, request.site.app
     own = str(site.root / "site.json")
-    files: Dict[str, Optional[str]] = {path: _text(path) for path in root_files(request)}
+    files: Dict[str, Optional[str]] = {path: _text(Path(path)) for path in root_files(request)}
     files.update({str(FOLDER / name): text for name, text in read_units(app).items()})
-    files[own] = _text(own)
+    files[own] = _text(Path(own))
     names = (f"{app}.socket", f"{app}.service")
     accounts = _accounts((request.user, app))
     return State(
@@ -48,6 +49,7 @@ def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
         running=units("is-active", "active", names),
         enabled=units("is-enabled", "enabled", names),
         keys=_keys(accounts.get(request.user)),
+        strays=has_files_of_root(site.root, links_are_protected()),
         unsafe=_unsafe((*site.root.parents, site.etc, site.etc / "conf.d", *_above(request))),
         taken=_taken(request),
     )
@@ -89,10 +91,10 @@ def _name(uid: int) -> str:
         return str(uid)
 
 
-def _text(path: str) -> Optional[str]:
+def _text(path: Path, top: Optional[Path] = None) -> Optional[str]:
     """Return a file's text: None if missing, an empty string if it is not a regular text file."""
     try:
-        return read_regular(Path(path), 1 << 20)
+        return read_regular(path, 1 << 20, top=top)
     except FileNotFoundError:
         return None
     except DeployKitError:
@@ -102,7 +104,8 @@ def _text(path: str) -> Optional[str]:
 def _keys(account: Optional[Account]) -> FrozenSet[str]:
     if account is None:
         return frozenset()
-    text = _text(str(Path(account.home, ".ssh", "authorized_keys"))) or ""
+    home = Path(account.home)
+    text = _text(home / ".ssh" / "authorized_keys", home) or ""
     return frozenset(line.strip() for line in text.splitlines())
 
 

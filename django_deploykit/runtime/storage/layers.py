@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.files import write_and_replace
+from ..base.files import read_bytes, validate_folder, write_and_replace
 from ..base.names import valid_digest
+from ..base.opening import open_folder, open_regular
 from ..base.workers import Background
 from ..bundle.manifest import FileEntry, Layer, dump_list, load_list
 from ..bundle.reader import BundleFile, Content
@@ -41,7 +42,12 @@ def is_stored(store: Path, digest: str) -> bool:
 
 def load_entries(store: Path, digest: str) -> List[FileEntry]:
     """Return the file list of a stored layer, verified against its digest."""
-    return load_list((store / f"{digest}.json").read_text(encoding="utf-8"), digest)
+    return load_list(list_text(store, digest), digest)
+
+
+def list_text(store: Path, digest: str) -> str:
+    """Return the text of a stored layer's file list, which is not verified."""
+    return read_bytes(store / f"{digest}.json", top=store.parent).decode("utf-8")
 
 
 def make_private_folder(parent: Path, prefix: str) -> Path:
@@ -55,6 +61,7 @@ def make_private_folder(parent: Path, prefix: str) -> Path:
 def incoming(store: Path) -> Iterator[Path]:
     """Yield a temporary folder in the store for building a tree, and remove it afterwards."""
     store.mkdir(parents=True, exist_ok=True)
+    validate_folder(store, store.parent)
     folder = make_private_folder(store, ".incoming-")
     os.chmod(folder, 0o755)
     try:
@@ -124,18 +131,14 @@ def add(
     """
     target = store / digest
     # A tree without a list is either incomplete, or another process is about to write its list.
-    if not is_stored(store, digest) and target.exists() and not _is_complete(target, entries):
+    if not is_stored(store, digest) and target.exists() and differing_files(target, entries):
         remove(store, digest)
     try:
         os.rename(folder, target)
     except OSError:
         if not target.is_dir():
             raise
-    write_and_replace(store / f"{digest}.json", text or dump_list(entries))
-
-
-def _is_complete(tree: Path, entries: Iterable[FileEntry]) -> bool:
-    return all(file_matches(str(tree), entry) for entry in entries)
+    write_and_replace(store / f"{digest}.json", text or dump_list(entries), top=store.parent)
 
 
 def set_folder_modes(folder: Path) -> None:
@@ -245,18 +248,60 @@ def _cost(layer: Layer) -> int:
 
 def damaged_files(store: Path, digest: str) -> List[str]:
     """Return the paths of a stored layer whose content or mode differs from its list."""
-    tree = os.path.join(store, digest)
-    return [entry.path for entry in load_entries(store, digest) if not file_matches(tree, entry)]
+    return differing_files(store / digest, load_entries(store, digest))
 
 
-def file_matches(tree: str, entry: FileEntry) -> bool:
-    """Whether the file below ``tree`` is a regular file of the listed size, content and mode."""
-    path = os.path.join(tree, entry.path)
+def differing_files(tree: Path, entries: Iterable[FileEntry]) -> List[str]:
+    """Return the paths that are not regular files of the listed size, content and mode.
+
+    ``tree`` is two levels below a folder that is trusted: ``store/<digest>`` or ``releases/<id>``.
+    """
+    reader = _TreeReader(str(tree.parent.parent), f"{tree.parent.name}/{tree.name}")
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        return [entry.path for entry in entries if not _matches(reader, entry)]
+    finally:
+        reader.close()
+
+
+class _TreeReader:
+    """Opens the files of a tree, and keeps the folders on the way open for the next file."""
+
+    def __init__(self, top: str, name: str) -> None:
+        self._top, self._name = top, name
+        self._names: List[str] = []  # folders below the tree
+        self._handles: List[int] = []  # of the tree and of these folders
+
+    def open(self, path: str) -> int:
+        """Return a descriptor of a file; raises :class:`OSError`, also for a link or a pipe."""
+        if not self._handles:
+            self._handles.append(open_folder(self._top, self._name))
+        *names, last = path.split("/")
+        same = 0
+        while same < len(names) and names[same : same + 1] == self._names[same : same + 1]:
+            same += 1
+        self._keep(same)
+        for name in names[same:]:
+            self._handles.append(open_folder(path, name, self._handles[-1]))
+            self._names.append(name)
+        return open_regular("", last, inside=self._handles[-1])
+
+    def _keep(self, count: int) -> None:
+        while len(self._handles) > count + 1:
+            os.close(self._handles.pop())
+        del self._names[count:]
+
+    def close(self) -> None:
+        """Close all folders."""
+        while self._handles:
+            os.close(self._handles.pop())
+
+
+def _matches(reader: _TreeReader, entry: FileEntry) -> bool:
+    try:
+        fd = reader.open(entry.path)
     except OSError:
         return False
-    with open(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file:
         status = os.fstat(fd)
         if status.st_size != entry.size or (status.st_mode & 0o111 != 0) != (entry.mode == 0o755):
             return False

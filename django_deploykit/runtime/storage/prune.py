@@ -14,6 +14,7 @@ from typing import Callable, List, Optional, Sequence, Set
 
 from ..base.errors import DeployKitError
 from ..base.names import release_in, valid_release_id
+from ..base.opening import open_folder
 from ..base.site import Site, live_release
 from ..bundle.manifest import Manifest
 from ..wire.journal import last_good, read_journal, successes
@@ -29,9 +30,13 @@ _UNUSED = 24 * 3600  # seconds after which unused ones are removed; no verb runs
 def staged_releases(site: Site) -> List[str]:
     """Return the ids of the releases on this host, sorted, so that the oldest commit is first."""
     try:
-        names = os.listdir(site.releases)
+        handle = open_folder(str(site.root), site.releases.name)
     except FileNotFoundError:
         return []
+    try:
+        names = os.listdir(handle)
+    finally:
+        os.close(handle)
     return sorted(name for name in names if valid_release_id(name))
 
 

@@ -20,6 +20,7 @@ The stream is not trusted: sizes have limits, and nothing grows beyond its decla
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -30,7 +31,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List
 
 from ..base.errors import DeployKitError
-from ..base.files import write_and_replace
+from ..base.files import open_file, read_bytes, write_and_replace
 from ..base.names import valid_digest, valid_release_id
 from ..base.workers import Pool
 from ..bundle import signature
@@ -87,6 +88,8 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, emit: Emit) -> Received
         finally:
             pool.finish()
     except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise DeployKitError(
             f"{folder} cannot receive files: {error.strerror}", "Free some space there."
         ) from None
@@ -200,7 +203,7 @@ def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
 
 def _write_to_inbox(inbox: Path, name: str, text: str) -> None:
     inbox.mkdir(parents=True, exist_ok=True)
-    write_and_replace(inbox / name, text)
+    write_and_replace(inbox / name, text, top=inbox.parent)
 
 
 def part_path(folder: Path, digest: str) -> Path:
@@ -210,7 +213,7 @@ def part_path(folder: Path, digest: str) -> Path:
 
 def partial_archives(folder: Path) -> Dict[str, int]:
     """Return the number of bytes received of each incomplete archive, by the layer's digest."""
-    return {path.name[6:]: path.stat().st_size for path in folder.glob(".part-*")}
+    return {path.name[6:]: path.lstat().st_size for path in folder.glob(".part-*")}
 
 
 def _layer(
@@ -249,9 +252,10 @@ def _layer(
 def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> None:
     """Append the rest of an archive to the part already received, and verify its digest."""
     offset = frame["offset"]
-    fits = offset <= (part.stat().st_size if part.exists() else 0)
     digest = hashlib.sha256()
-    with open(part, "r+b" if part.exists() else "w+b") as file:
+    opened = open_file(part, os.O_RDWR | os.O_CREAT, top=part.parent.parent)
+    with os.fdopen(opened, "r+b") as file:
+        fits = offset <= os.fstat(file.fileno()).st_size
         for piece in _pieces(file, offset if fits else 0):
             digest.update(piece)
         try:
@@ -278,7 +282,8 @@ def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:
     if store.is_stored(folder, digest):
         return
     entries = _entries(_inflate(listing, "a layer's list", _LONGEST_LIST), digest)
-    with store.incoming(folder) as place, part.open("rb") as archive:
+    opened = open_file(part, top=folder.parent)
+    with os.fdopen(opened, "rb") as archive, store.incoming(folder) as place:
         tree = place / "tree"
         tree.mkdir()
         store.write_files(tree, layer_files(archive, entries, f"layer {digest[:12]}"))
@@ -303,7 +308,7 @@ def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
             raise DamagedError(
                 f"layer {digest[:12]} is a delta of a layer that is not in the store"
             )
-        with payload.open("rb") as file:
+        with os.fdopen(open_file(payload), "rb") as file:
             tree = place / "tree"
             tree.mkdir()
             try:
@@ -316,7 +321,7 @@ def _delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -
 def _inflate_to(path: Path, stream: BinaryIO, size: int, limit: int) -> None:
     inflater = zlib.decompressobj()
     broken = False
-    with path.open("wb") as file:
+    with os.fdopen(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         for piece in _pieces(stream, size):
             left = piece
             while left and not broken:  # a piece may inflate to a thousand times its size
@@ -352,7 +357,7 @@ def _apply(file: BinaryIO, digest: str, folder: Path, base: str, tree: Path) -> 
     link_layer(folder / base, staying, tree)
     held = {entry.sha256: folder / base / entry.path for entry in before}
     _validate_contents(file, rows, held, digest)
-    store.write_files(tree, _contents(file, rows, held))
+    store.write_files(tree, _contents(file, rows, held, folder.parent))
     return entries
 
 
@@ -367,11 +372,13 @@ def _validate_contents(
     file.seek(at)
 
 
-def _contents(file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path]) -> Iterator[store.File]:
+def _contents(
+    file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path], top: Path
+) -> Iterator[store.File]:
     seen: Dict[str, bytes] = {}
     for row in rows:
         if row.sha256 in held:
-            data = held[row.sha256].read_bytes()
+            data = read_bytes(held[row.sha256], top=top)
         elif row.sha256 in seen:
             data = seen[row.sha256]
         else:

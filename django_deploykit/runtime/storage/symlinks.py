@@ -18,7 +18,7 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence
 
 from ..base.errors import DeployKitError
 from ..bundle.manifest import Layer
-from .layers import Folders
+from .layers import Folders, list_text
 from .virtualenv import link_file
 
 _COMPILED = re.compile(r"\.(?:so|dylib)[\".]")  # searched in the text of a layer's list
@@ -42,15 +42,14 @@ def place_layers(layers: Iterable[Layer], store: Path, folder: Path) -> None:
     for layer in layers:
         path = os.path.join(str(store), layer.sha256)
         if layer.kind == "distribution":
-            packages.append(SourceFolder(path, not _is_compiled(path)))
+            packages.append(SourceFolder(path, not _is_compiled(store, layer.sha256)))
         else:
             builder.merge([SourceFolder(path, False)], "")
     builder.merge(packages, "")  # last, because all distributions that share a folder must be known
 
 
-def _is_compiled(source: str) -> bool:
-    with open(source + ".json", encoding="utf-8") as file:
-        return bool(_COMPILED.search(file.read()))
+def _is_compiled(store: Path, digest: str) -> bool:
+    return bool(_COMPILED.search(list_text(store, digest)))
 
 
 class _Builder:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ..base.errors import DeployKitError
-from ..base.files import read_regular
+from ..base.files import open_file, read_regular, validate_folder, write_and_replace
 from ..bundle.manifest import LONGEST, FileEntry, Manifest
 from ..servers import SERVERS
 from . import layers
@@ -97,6 +97,7 @@ def stage(
         return
     python = require_python(manifest.python)
     target.parent.mkdir(parents=True, exist_ok=True)
+    validate_folder(target.parent, target.parent.parent)
     folder = layers.make_private_folder(target.parent, ".staging-")
     try:
         if place is None:
@@ -156,7 +157,7 @@ def link_file(source: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_LINK:
             raise
-        shutil.copy2(source, target)
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def link_hashed(source: Path, target: Path) -> None:
@@ -284,28 +285,30 @@ def _scripts(folder: Path) -> List[str]:
     """
     found = []
     for path in (folder / "bin").iterdir():
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                if file.read(len(_SEEKING)) == _SEEKING:
-                    found.append(path.name)
+        if path.is_file() and not path.is_symlink() and _is_seeking(path):
+            found.append(path.name)
     return found
 
 
+def _is_seeking(path: Path) -> bool:
+    with os.fdopen(open_file(path), "rb") as file:
+        return file.read(len(_SEEKING)) == _SEEKING
+
+
 def _executable(path: Path, lines: Sequence[str]) -> None:
-    path.unlink(missing_ok=True)
     _write(path, "\n".join(["#!/bin/sh", "# Written by django-deploykit.", *lines, ""]), 0o755)
 
 
 def _write(path: Path, text: str, mode: int = 0o644) -> None:
     """Write a file that everybody can read and only this user can write, whatever the umask."""
-    path.write_text(text, encoding="utf-8")
-    path.chmod(mode)
+    write_and_replace(path, text, mode)
 
 
 def load_release(root: Path) -> Manifest:
     """Return the manifest of a staged release."""
     try:
-        return Manifest.loads(read_regular(root / "manifest.json", LONGEST))
+        text = read_regular(root / "manifest.json", LONGEST, top=root.parent.parent)
+        return Manifest.loads(text)
     except FileNotFoundError:
         raise DeployKitError(
             f"there is no release at {root}", "`deploykit status` lists the staged releases."
@@ -318,5 +321,5 @@ def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:
     for layer in manifest.layers:
         if layers.is_stored(store, layer.sha256):
             entries = layers.load_entries(store, layer.sha256)
-            found += [entry.path for entry in entries if not layers.file_matches(str(root), entry)]
+            found += layers.differing_files(root, entries)
     return found

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from ..base.errors import DeployKitError
+from ..base.files import open_file
 from ..base.names import valid_digest
 from ..base.processes import CommandLine
 from ..base.site import Site, live_release
@@ -193,7 +194,7 @@ def exit_text(status: int) -> str:
 def tail(path: Path, lines: int) -> List[str]:
     """Return the last lines of a file; read at most 256 KiB of it."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path, top=path.parent.parent), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - (256 << 10)))
             text = file.read().decode("utf-8", "replace")

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from ..base.errors import DeployKitError
+from ..base.files import open_file
 from ..base.site import Site, load_site
 
 Key = Tuple[str, str]  # release, process
@@ -211,7 +212,12 @@ class Daemon:
         site = self.site
         release = site.releases / instance.release
         env = {**passed_environment(os.environ), **environment(site)}
-        files = self._file_actions(instance)
+        log = self._open_log(instance)
+        files = [
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ]
         if instance.process == "web":
             env["LISTEN_FDS"] = "2"
             env["PORT"] = site.listen.rpartition(":")[2]
@@ -221,26 +227,24 @@ class Daemon:
                 (os.POSIX_SPAWN_DUP2, probe, _FIRST_FD + 1),
             ]
         command = ["/bin/sh", str(release / "bin" / "deploykit-run"), instance.process]
-        instance.pid = os.posix_spawn(
-            "/bin/sh",
-            command,
-            env,
-            file_actions=files,
-            setpgroup=0,
-            setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGQUIT],
-        )
+        try:
+            instance.pid = os.posix_spawn(
+                "/bin/sh",
+                command,
+                env,
+                file_actions=files,
+                setpgroup=0,
+                setsigdef=[signal.SIGTERM, signal.SIGINT, signal.SIGQUIT],
+            )
+        finally:
+            os.close(log)
         instance.started, instance.again, instance.exit = time.monotonic(), 0.0, None
 
-    def _file_actions(self, instance: Instance) -> List[Any]:
-        log = log_path(self.site, instance.release, instance.process)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        rotate(log)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        return [
-            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o640),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ]
+    def _open_log(self, instance: Instance) -> int:
+        path = log_path(self.site, instance.release, instance.process)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rotate(path)
+        return open_log(path)
 
     def _probe(self, release: str) -> socket.socket:
         if release not in self.probes:
@@ -318,6 +322,13 @@ def log_path(site: Site, release: str, process: str) -> Path:
     return site.root / "log" / f"{process}-{release}.log"
 
 
+def open_log(path: Path) -> int:
+    """Return a descriptor that appends to a log, in blocking mode for the processes."""
+    log = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640, top=path.parent.parent)
+    os.set_blocking(log, True)
+    return log
+
+
 def rotate(path: Path, longest: int = _LONGEST_LOG) -> None:
     """If a log is too long, rename it to ``NAME.1``, replacing the previous one."""
     with suppress(FileNotFoundError):
@@ -358,7 +369,7 @@ def main(root: str) -> int:
     null = os.open(os.devnull, os.O_RDWR)
     path = daemon.site.root / "log" / "daemon.log"
     rotate(path)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+    log = open_log(path)
     for fd, source in ((0, null), (1, log), (2, log)):
         os.dup2(source, fd)
     os.chdir("/")

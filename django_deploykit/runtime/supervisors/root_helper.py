@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from typing import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Optional, Sequence
 
-from ..base import ini
+from ..base import ini, names, opening
+from ..base.files import read_regular
 from ..base.site import Site
 from ..bundle import signature
-from .systemd_units import Kind, enabled_path, helper_path, sandbox
+from .systemd_units import Kind, helper_path, sandbox
 
+_LONGEST = 1 << 20  # bytes of a helper
 _TEXT = r'''#!/usr/bin/python3 -IS
 # Written by django-deploykit for @APP@ (helper)
 """What the deploy user of @APP@ may do as root: only the commands below.
@@ -29,6 +33,7 @@ in one, except a release that runs already. `verify` checks a bundle before it i
 """
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -36,8 +41,8 @@ import sys
 import time
 
 APP = @APP!r@
-RELEASES = @RELEASES!r@
-ENABLED = @ENABLED!r@
+ROOT = @ROOT!r@
+RELEASES = ROOT + "/releases"
 ETC = @ETC!r@
 KINDS = @KINDS!r@
 PROPERTIES = @PROPERTIES!r@
@@ -121,14 +126,18 @@ def execute(*command):
     os.execvp(command[0], list(command))
 
 
-def read_regular(path, limit):
-    """Return a file's bytes and its time of change; any user may have put it there."""
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+@OPENING@
+
+
+def read_regular(top, name, limit):
+    """Return the bytes and the time of change of a file below a folder of any user."""
+    path = os.path.join(top, name)
+    handle = open_regular(top, name)
     status = os.fstat(handle)
     # Another link to it may be in a folder of root: some kernels let users link files of others.
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+    if status.st_nlink != 1:
         os.close(handle)
-        raise Refused("%s is not a regular file with one link" % path)
+        raise Refused("%s is a file with several links" % path)
     with os.fdopen(handle, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -143,14 +152,14 @@ def require_signature(release):
     names = units([release, *KINDS])
     if call("systemctl", "is-active", "--quiet", *names) == 0:
         return
-    path = "%s/%s/manifest.json" % (RELEASES, release)
+    name = "releases/%s/manifest.json" % release
     try:
-        signature, came = read_regular(path + ".sig", 1 << 16)
+        signature, came = read_regular(ROOT, name + ".sig", 1 << 16)
     except FileNotFoundError:
         raise Unsigned("%s is not signed, and %s requires signatures" % (release, SIGNERS))
     import hashlib  # slow to load, like the other modules that only signatures need
 
-    digest = hashlib.sha256(read_regular(path, 16 << 20)[0]).hexdigest()
+    digest = hashlib.sha256(read_regular(ROOT, name, 16 << 20)[0]).hexdigest()
     check_signature(signature, came, release=release, manifest=digest)
 
 
@@ -205,7 +214,8 @@ def verify(words):
         for piece in iter(lambda: file.read(1 << 20), b""):
             digest.update(piece)
     try:
-        signature = read_regular(path + ".sig", 1 << 16)[0]
+        folder, name = os.path.split(path + ".sig")
+        signature = read_regular(folder, name, 1 << 16)[0]
     except FileNotFoundError:
         raise Unsigned("%s.sig does not exist: the bundle is not signed" % path)
     name, said = check_signature(signature, time.time(), bundle=digest.hexdigest())
@@ -294,7 +304,7 @@ def boot(words):
     if SUDO:
         raise Refused("only systemd may call boot")
     try:
-        text = read_regular(ENABLED, 4096)[0].decode("ascii", "replace")
+        text = read_regular(ROOT, "enabled", 4096)[0].decode("ascii", "replace")
     except FileNotFoundError:
         return 0  # nothing was released yet
     wanted = text.split()
@@ -331,24 +341,37 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
     """Return the text of the helper for a site with these kinds of processes."""
     values = {
         "APP": site.app,
-        "RELEASES": str(site.releases),
-        "ENABLED": str(enabled_path(site)),
+        "ROOT": str(site.root),
         "ETC": str(site.etc),
         "KINDS": tuple(kind.name for kind in kinds),
         "PROPERTIES": tuple(f"{key}={value}" for key, value in run_properties(site)),
         "SIGNATURE": signature.PATTERN,
         "NAMESPACE": signature.NAMESPACE,
     }
-    text = _TEXT.replace("@INI@", ini_source())
+    text = _TEXT.replace("@INI@", source_of(ini)).replace("@OPENING@", source_of(opening))
     text = text.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
     for name, value in values.items():
         text = text.replace(f"@{name}!r@", repr(value))
     return text
 
 
-def ini_source() -> str:
-    """Return the INI parser's source without its imports, because typing would slow each call."""
-    source = pkgutil.get_data(ini.__name__.rpartition(".")[0], "ini.py") or b""
+def site_folder(app: str, helpers: str = names.HELPERS) -> Optional[Path]:
+    """Return the folder of the site that setup made for a project, or None if there is none.
+
+    Root's helper says it. Files of the deploy user could say anything.
+    """
+    try:
+        text = read_regular(Path(names.helper_path(app, helpers)), _LONGEST)
+    except FileNotFoundError:
+        return None
+    match = re.search(r"^ROOT = '(/[^'\\]+)'$", text, re.MULTILINE)
+    return Path(match[1] if match else f"/srv/{app}")
+
+
+def source_of(module: ModuleType) -> str:
+    """Return a module's source without its imports, because typing would slow each call."""
+    package, _, name = module.__name__.rpartition(".")
+    source = pkgutil.get_data(package, f"{name}.py") or b""
     body = source.decode("utf-8").partition("from __future__ import annotations\n")[2]
     return re.sub(r"(?m)^(import|from) .*\n", "", body).strip()
 

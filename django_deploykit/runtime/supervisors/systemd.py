@@ -12,8 +12,9 @@ import time
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, Sequence, Tuple
 
+from ..base.accounts import owner_of
 from ..base.errors import DeployKitError
-from ..base.files import write_and_replace
+from ..base.files import read_bytes, write_and_replace
 from ..base.hints import install_command, setup_command
 from ..base.processes import CommandLine
 from ..base.site import Site
@@ -120,10 +121,10 @@ class SystemdSupervisor:
         """Return the names of files from setup that were changed or are missing."""
         there = read_units(self.site.app)
         kinds = installed_kinds(self.site.app, there)
-        found = differing(units(self.site, kinds), there)
+        found = differing(units(self.site, kinds, owner_of(self.site.root).name), there)
         path = helper_path(self.site.app)
         try:
-            same = path.read_text(encoding="utf-8") == helper(self.site, kinds)
+            same = read_bytes(path).decode("utf-8", "replace") == helper(self.site, kinds)
         except OSError:
             same = False
         return found if same else [*found, path.name]

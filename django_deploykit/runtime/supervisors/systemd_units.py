@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ..base import names
 from ..base.site import Site
 from ..bundle.manifest import Process
 from ..servers import SERVERS, server_in
 
 FOLDER = Path("/etc/systemd/system")
-HELPERS = Path("/usr/local/libexec")
 _HEADER = "# Written by django-deploykit for {app} ({kind})"
 _WRITTEN = re.compile(r"# Written by django-deploykit for ([a-z][a-z0-9-]*) \(([A-Za-z0-9_-]+)\)")
 
@@ -77,7 +77,7 @@ def kinds_of(processes: Iterable[Process], roles: Sequence[str]) -> Tuple[Kind, 
 
 def helper_path(app: str) -> Path:
     """Return the path of the helper that runs as root for the deploy user."""
-    return HELPERS / f"deploykit-{app}"
+    return Path(names.helper_path(app))
 
 
 def enabled_path(site: Site) -> Path:
@@ -100,14 +100,14 @@ def probe_path(site: Site, release: str) -> str:
     return f"/run/{site.app}/probe-{release}.sock"
 
 
-def units(site: Site, kinds: Sequence[Kind]) -> Dict[str, str]:
-    """Return the units of a site by file name."""
+def units(site: Site, kinds: Sequence[Kind], user: str) -> Dict[str, str]:
+    """Return the units of a site by file name; ``user`` is the deploy user."""
     found = {f"{site.app}.service": umbrella(site)}
     for kind in kinds:
         found[template_name(site.app, kind.name)] = service(site, kind)
         if kind.name == "web":
             found[f"{site.app}.socket"] = live_socket(site)
-            found[f"{site.app}-probe@.socket"] = probe_socket(site)
+            found[f"{site.app}-probe@.socket"] = probe_socket(site, user)
     return found
 
 
@@ -158,8 +158,8 @@ def live_socket(site: Site) -> str:
     )
 
 
-def probe_socket(site: Site) -> str:
-    """Return the unit of the socket on which only one release responds, for probes."""
+def probe_socket(site: Site, user: str) -> str:
+    """Return the unit of the socket on which only one release responds, for probes of ``user``."""
     app = site.app
     return _unit(
         app,
@@ -173,7 +173,9 @@ def probe_socket(site: Site) -> str:
                 ("ListenStream", probe_path(site, "%i")),
                 ("Service", f"{app}-web@%i.service"),
                 ("FileDescriptorName", "probe"),
-                ("SocketMode", "0666"),
+                # No other account may ask a release that is not live. The process inherits it open.
+                ("SocketUser", user),
+                ("SocketMode", "0600"),
                 ("RemoveOnStop", "yes"),
             ],
         },

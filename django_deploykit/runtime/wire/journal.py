@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import List, Optional, Sequence
 
+from ..base.files import open_file, read_bytes
 from ..base.lazy_dataclass import lazy_dataclass
 from .reader import IgnoresUnknownKeys, WireError, parse, plain
 
@@ -38,9 +39,10 @@ def append(path: Path, record: JournalRecord) -> None:
     data = plain(replace(record, time=round(time.time(), 3)))
     kept = {key: value for key, value in data.items() if value not in (None, "")}
     line = json.dumps(kept, sort_keys=True) + "\n"
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        if os.fstat(fd).st_size and not _ends_whole(path):
+        size = os.fstat(fd).st_size
+        if size and os.pread(fd, 1, size - 1) != b"\n":
             line = "\n" + line  # a power failure left an incomplete line
         os.write(fd, line.encode("utf-8"))
         os.fsync(fd)
@@ -48,16 +50,10 @@ def append(path: Path, record: JournalRecord) -> None:
         os.close(fd)
 
 
-def _ends_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
-
-
 def read_journal(path: Path) -> List[JournalRecord]:
     """Return all records, oldest first; invalid lines, such as cut-off ones, are left out."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = read_bytes(path).decode("utf-8", "replace")
     except FileNotFoundError:
         return []
     records = []

@@ -9,6 +9,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Mapping, Optional, Tuple
 
+from ..base.files import read_bytes
 from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .reader import IgnoresUnknownKeys, WireError, parse
@@ -102,7 +103,8 @@ class Checked(IgnoresUnknownKeys):
 def read_checked(path: Path) -> Checked:
     """Return the results of a check, or defaults if the file is missing or not valid."""
     try:
-        return parse(Checked, path.read_text(encoding="utf-8"), path.name)
+        text = read_bytes(path, top=path.parent.parent).decode("utf-8")
+        return parse(Checked, text, path.name)
     except (OSError, ValueError, WireError):
         return Checked()
 

@@ -6,10 +6,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from django_deploykit.management.console import Console
 from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
-from django_deploykit.project.inventory import Environment
+from django_deploykit.project.inventory import Environment, parse_host
+from django_deploykit.runtime.base.errors import DeployKitError
 from tests.unit.management.sessions import MemorySession
 from tests.unit.release.fakes import Host
 
@@ -40,6 +43,21 @@ def test_servers_have_batches_and_no_site_of_the_controller(tmp_path: Path) -> N
     choices = session.choices()
     assert choices.batches == (("web1",), ("web2",))
     assert (choices.site, session.url()) == ("", "")
+
+
+@pytest.mark.parametrize("host", ["root@web1", "web2"])
+def test_root_must_not_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Whether deploykit.ini, ``--user`` or OpenSSH's configuration says that root logs in."""
+    config = tmp_path / "ssh_config"
+    config.write_text("Host web2\n  User root\nHost *\n  User deploy\n")
+    monkeypatch.setenv("DEPLOYKIT_SSH_CONFIG", str(config))
+    project = Project(tmp_path, "shop", tmp_path / "deploykit.ini")
+    hosts = (parse_host("deploy@web1"), parse_host(host), parse_host("web3"))
+    session = Session(project, Environment("live", hosts), Console(io.StringIO(), io.StringIO()))
+    with pytest.raises(DeployKitError, match=f"root must not release.* of {host}\n") as caught:
+        session.transports()
+    assert "hosts = deploy@ADDRESS" in caught.value.hint
+    assert "manage.py release live setup --user root" in caught.value.hint
 
 
 def test_nobody_is_asked_with_json_or_noinput(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from ..registry import WAIT, Invocation, argument, release_id, verb
 _INSTALL, _ROLLBACK = Call("install", object), Call("rollback", object)
 
 
-@verb(INFO, "show what this bundle contains")
+@verb(INFO, "show what this bundle contains", keeps_root=True)
 def info(run: Invocation) -> BundleInfo:
     """Return the contents of the manifest."""
     with BundleFile(run.path) as bundle:
@@ -47,7 +47,7 @@ def info(run: Invocation) -> BundleInfo:
     )
 
 
-@verb(VERIFY, "check every byte of this bundle against its digests")
+@verb(VERIFY, "check every byte of this bundle against its digests", keeps_root=True)
 def verify(run: Invocation) -> VerifyResult:
     """Read and verify the whole bundle."""
     with BundleFile(run.path) as bundle:
@@ -62,7 +62,13 @@ def _setup_arguments(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
-@verb(SETUP, "prepare this host for the project (as root)", _setup_arguments, own_input=True)
+@verb(
+    SETUP,
+    "prepare this host for the project (as root)",
+    _setup_arguments,
+    own_input=True,
+    keeps_root=True,
+)
 def setup(run: Invocation) -> SetupResult:
     """Create accounts, folders and units."""
     from ...provision.setup import setup as set_up
@@ -76,7 +82,13 @@ def _remove_arguments(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
-@verb(REMOVE, "take the site off this host (as root)", _remove_arguments, own_input=True)
+@verb(
+    REMOVE,
+    "take the site off this host (as root)",
+    _remove_arguments,
+    own_input=True,
+    keeps_root=True,
+)
 def remove(run: Invocation) -> RemoveResult:
     """Remove everything that setup and releases made."""
     from ...provision.remove import remove as remove_site

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from ...base import deploy_lock
 from ...base.errors import DeployKitError
+from ...base.files import read_bytes, read_regular
 from ...base.hints import is_by_hand
 from ...base.patience import SILENCE, Patient, has_ended, wait_for_end
 from ...base.site import live_release, site_from_json
 from ...bundle import signature
-from ...bundle.manifest import Manifest
+from ...bundle.manifest import LONGEST, Manifest
 from ...deploy import facts as host_facts
 from ...deploy.staged import switch_to_staged
 from ...deploy.staging import stage_release
@@ -111,7 +112,8 @@ def receive(run: Invocation) -> ReceiveResult:
 @verb(LIST, "print a layer's file list", argument("digest", type=digest))
 def file_list(run: Invocation) -> ListResult:
     """Return a layer's compressed file list."""
-    return ListResult(deflate((run.site.store / f"{run.options.digest}.json").read_bytes()))
+    site = run.site
+    return ListResult(deflate(read_bytes(site.store / f"{run.options.digest}.json", top=site.root)))
 
 
 @verb(STAGE, "build a release from its layers", RELEASE, changes_site=True)
@@ -124,12 +126,12 @@ def stage(run: Invocation) -> StageResult:
     if pruning.is_staged(site, release):
         manifest = load_release(target)
     elif inbox.exists():
-        manifest = Manifest.loads(inbox.read_text(encoding="utf-8"))
+        manifest = Manifest.loads(read_regular(inbox, LONGEST, top=site.root))
     else:
         raise DeployKitError(f"the manifest of {release} was not sent here")
     sent = inbox.with_suffix(".sig")
     text = (
-        sent.read_text(encoding="ascii")
+        read_regular(sent, signature.LONGEST, top=site.root)
         if sent.exists()
         else signature.read_release_signature(target)
     )

@@ -41,6 +41,21 @@ def test_is_free_before_and_after(tmp_path: Path) -> None:
     assert read_owner(path) == {}
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_lock_that_is_not_a_file_is_neither_held_nor_emptied(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "lock", tmp_path / "other"
+    other.write_text("kept")
+    if kind == "link":
+        path.symlink_to(other)
+    else:
+        os.mkfifo(path)
+    assert holder(path) is None
+    assert read_owner(path) == {}
+    with pytest.raises(OSError, match=r"is a link|not a regular file"), hold(path, {}):
+        pass
+    assert other.read_text() == "kept"
+
+
 def test_is_free_again_after_an_error_inside(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with pytest.raises(ZeroDivisionError), hold(path, {}):

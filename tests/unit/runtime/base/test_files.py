@@ -15,6 +15,7 @@ from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.files import (
     hash_file,
     hash_stream,
+    read_bytes,
     read_regular,
     write_and_replace,
 )
@@ -87,6 +88,26 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     write_and_replace(path, "new")
     assert not path.is_symlink()
     assert other.read_text() == "untouched"
+
+
+@pytest.mark.parametrize("place", ["a", "a/b"])
+def test_no_folder_below_the_trusted_one_may_be_a_link(tmp_path: Path, place: str) -> None:
+    top, elsewhere = tmp_path / "top", tmp_path / "elsewhere"
+    (elsewhere / "b").mkdir(parents=True)
+    top.mkdir()
+    if place == "a/b":
+        (top / "a").mkdir()
+    (top / place).symlink_to(elsewhere / place.removeprefix("a").removeprefix("/"))
+    (elsewhere / "b" / "file").write_text("secret")
+    path = top / "a" / "b" / "file"
+    with pytest.raises(DeployKitError, match=f"{path} cannot be read: is a link"):
+        read_regular(path, 10, top=top)
+    with pytest.raises(OSError, match="is a link"):
+        read_bytes(path, top=top)
+    with pytest.raises(OSError, match="is a link"):
+        write_and_replace(path, "new", top=top)
+    assert os.listdir(elsewhere / "b") == ["file"]
+    assert (elsewhere / "b" / "file").read_text() == "secret"
 
 
 def test_content_that_is_refused_changes_nothing(tmp_path: Path) -> None:

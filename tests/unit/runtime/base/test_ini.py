@@ -16,11 +16,12 @@ from django_deploykit.conf.declarations import place
 from django_deploykit.conf.ini import parse_ini
 from django_deploykit.conf.sources import load_sources
 from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.runtime.base import ini
 from django_deploykit.runtime.base.configuration import configured_keys
 from django_deploykit.runtime.base.ini import keys_with_value, parse
 from django_deploykit.runtime.base.option_names import key_of, missing_keys
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.supervisors.root_helper import helper, ini_source
+from django_deploykit.runtime.supervisors.root_helper import helper, source_of
 
 NAMES = ("ALLOWED_HOSTS", "DATABASE_URL", "SHOP", "COLOUR", "DJANGO_LEVEL", "A_B")
 LINES = [
@@ -145,11 +146,12 @@ def test_the_root_helper_gets_the_parser_from_the_archive_that_hosts_have(tmp_pa
     path = runtime_archive().write(tmp_path)
     script = (
         f"import sys; sys.path.insert(0, {str(path)!r}); "
-        "from runtime.supervisors.root_helper import ini_source; print(ini_source())"
+        "from runtime.base import ini; "
+        "from runtime.supervisors.root_helper import source_of; print(source_of(ini))"
     )
     done = subprocess.run([sys.executable, "-IS", "-c", script], capture_output=True, text=True)
-    assert done.stdout == f"{ini_source()}\n", done.stderr
-    assert "def keys_with_value(" in ini_source()
+    assert done.stdout == f"{source_of(ini)}\n", done.stderr
+    assert "def keys_with_value(" in source_of(ini)
 
 
 def test_the_root_helper_imports_little() -> None:
@@ -157,7 +159,7 @@ def test_the_root_helper_imports_little() -> None:
         line for line in helper(SITE, ()).splitlines() if line.startswith(("import", "from"))
     ]
     modules = {line.split()[1] for line in imports}
-    assert modules == {"__future__", "os", "re", "stat", "sys", "time"}
+    assert modules == {"__future__", "errno", "os", "re", "stat", "sys", "time"}
 
 
 def test_the_root_helper_prints_the_keys_that_a_release_looks_for(

@@ -100,20 +100,10 @@ def test_preparing_again_keeps_the_configuration(site: Site) -> None:
     assert site.ini.read_text() == before
 
 
-def test_a_folder_of_somebody_else_is_refused_to_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    validate_root(tmp_path)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    if tmp_path.stat().st_uid == 0:
-        os.chown(tmp_path, 12345, -1)
-    with pytest.raises(DeployKitError, match="who could not replace files that root writes"):
-        validate_root(tmp_path)
-
-
 def test_a_folder_that_cannot_be_written_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    validate_root(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(DeployKitError, match=f"this user cannot write to {tmp_path}"):
         validate_root(tmp_path)

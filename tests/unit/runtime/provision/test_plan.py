@@ -175,3 +175,11 @@ def test_what_lies_in_the_deploy_users_folder_is_written_as_that_user() -> None:
     for step in plan(REQUEST, State()):
         if step.target.startswith("/srv/shop/"):
             assert (step.kind, step.owner) == ("own", "deploy")
+
+
+def test_files_of_root_are_given_back_before_the_deploy_user_writes() -> None:
+    kinds = [one.kind for one in plan(REQUEST, State(strays=True))]
+    assert kinds.index("give") < kinds.index("own")
+    (give,) = (one for one in plan(REQUEST, State(strays=True)) if one.kind == "give")
+    assert str(give) == "give deploy the files of root in /srv/shop"
+    assert "give" not in [one.kind for one in plan(REQUEST, State())]

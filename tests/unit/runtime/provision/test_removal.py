@@ -21,7 +21,7 @@ SITE = Site(
 )
 FOUND = Installed(
     app="shop",
-    units=units(SITE, (Kind("web", True), Kind("worker"))),
+    units=units(SITE, (Kind("web", True), Kind("worker")), "deploy"),
     folder="/srv/shop",
     files=root_paths("shop"),
     trees=("/run/shop",),
@@ -87,7 +87,7 @@ def test_only_this_sites_units_are_stopped() -> None:
 def test_the_units_say_where_the_site_is() -> None:
     assert folder_of(FOUND.units) == "/srv/shop"
     elsewhere = replace(SITE, root=Path("/data/sites/shop"))
-    assert folder_of(units(elsewhere, (Kind("worker"),))) == "/data/sites/shop"
+    assert folder_of(units(elsewhere, (Kind("worker"),), "deploy")) == "/data/sites/shop"
     assert folder_of({}) is None
 
 

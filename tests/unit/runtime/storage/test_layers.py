@@ -266,6 +266,45 @@ def test_damage_in_the_store_is_found_and_set_aside(tmp_path: Path) -> None:
         assert holds(tmp_path / "store", APP)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link to the file", "link to its folder"])
+def test_what_is_no_file_of_a_layer_is_damage_and_is_not_opened(tmp_path: Path, kind: str) -> None:
+    send(bundle_of(tmp_path, APP), Wire(tmp_path))
+    digest = make_layer("app", "app", "", APP).sha256
+    path = tmp_path / "store" / digest / "app/shop/views.py"
+    moved = path.parent if kind.endswith("folder") else path
+    moved.rename(tmp_path / "moved")
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        moved.symlink_to(tmp_path / "moved")
+        assert path.read_bytes() == APP["app/shop/views.py"]
+    assert "app/shop/views.py" in store.damaged_files(tmp_path / "store", digest)
+
+
+@pytest.mark.parametrize("place", ["store", "inbox", "part", "list"])
+def test_nothing_is_received_through_a_link(tmp_path: Path, place: str) -> None:
+    root, elsewhere = tmp_path / "srv", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    digest = make_layer("app", "app", "", APP).sha256
+    (root / "store").mkdir()
+    target = elsewhere if place in ("store", "inbox") else elsewhere / "file"
+    name = {"part": f"store/.part-{digest}", "list": f"store/{digest}.json"}.get(place, place)
+    if place == "store":
+        (root / "store").rmdir()
+    (root / name).symlink_to(target)
+
+    def use() -> object:
+        if place == "list":
+            return store.load_entries(root / "store", digest)
+        return send(bundle_of(tmp_path, APP), Wire(root))
+
+    with pytest.raises((DeployKitError, OSError)) as caught:
+        use()
+    assert "is a link" in str(caught.value)
+    assert os.listdir(elsewhere) == []
+
+
 def test_an_archive_that_is_whole_is_not_sent_again(tmp_path: Path) -> None:
     wire = Wire(tmp_path)
     path = bundle_of(tmp_path, APP)

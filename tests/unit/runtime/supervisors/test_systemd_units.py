@@ -36,7 +36,7 @@ def options(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", ["shop-web@.service", "shop-worker@.service"])
 def test_every_process_runs_in_the_sandbox_as_the_sites_own_user(name: str) -> None:
-    found = options(units(SITE, KINDS)[name])
+    found = options(units(SITE, KINDS, "deploy")[name])
     for option in sandbox(SITE):
         assert option in found
     assert ("User", "shop") in found
@@ -51,13 +51,19 @@ def test_the_configuration_comes_as_a_credential_and_is_hidden_itself() -> None:
     assert ("TemporaryFileSystem", "/etc/shop:ro") in found
 
 
+def test_only_the_deploy_user_and_root_may_ask_a_release_that_is_not_live() -> None:
+    found = options(units(SITE, KINDS, "ann")["shop-probe@.socket"])
+    assert ("SocketUser", "ann") in found
+    assert ("SocketMode", "0600") in found
+
+
 def test_a_profile_of_apparmor_is_used_where_there_is_one() -> None:
     assert ("AppArmorProfile", "-deploykit-shop") in sandbox(SITE)
 
 
 def test_no_unit_runs_a_release_as_root() -> None:
     """The one command without a user of its own is root's helper."""
-    for name, text in units(SITE, KINDS).items():
+    for name, text in units(SITE, KINDS, "deploy").items():
         found = options(text)
         started = [value for key, value in found if key.startswith("Exec")]
         if ("User", "shop") not in found:
@@ -67,21 +73,21 @@ def test_no_unit_runs_a_release_as_root() -> None:
 
 
 def test_the_live_socket_is_where_the_unit_says() -> None:
-    assert listening("shop", units(SITE, KINDS)) == SITE.listen
+    assert listening("shop", units(SITE, KINDS, "deploy")) == SITE.listen
     there = replace(SITE, listen="127.0.0.1:8000")
-    assert listening("shop", units(there, KINDS)) == "127.0.0.1:8000"
+    assert listening("shop", units(there, KINDS, "deploy")) == "127.0.0.1:8000"
     assert listening("shop", {}) == ""
 
 
 def test_reads_no_units_that_were_written_for_another(tmp_path: Path) -> None:
-    for name, text in units(SITE, KINDS).items():
+    for name, text in units(SITE, KINDS, "deploy").items():
         (tmp_path / name).write_text(text)
     other = replace(SITE, app="shop-admin")
-    for name, text in units(other, KINDS).items():
+    for name, text in units(other, KINDS, "deploy").items():
         (tmp_path / name).write_text(text)
     (tmp_path / "shop-mine.service").write_text("[Service]\n")
     found = read_units("shop", tmp_path)
-    assert set(found) == set(units(SITE, KINDS))
+    assert set(found) == set(units(SITE, KINDS, "deploy"))
     assert installed_kinds("shop", found) == KINDS
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from django_deploykit.runtime.wire.journal import (
     JournalRecord,
@@ -31,6 +34,20 @@ def test_keeps_records_in_order_with_their_time(tmp_path: Path) -> None:
     assert (first.release, second.release) == ("a", "b")
     assert 0 < first.time <= second.time
     assert replace(second, time=0) == live("b", before="a")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_journal_that_is_not_a_file_is_refused(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "journal.jsonl", tmp_path / "other"
+    other.write_text("kept")
+    if kind == "link":
+        path.symlink_to(other)
+    else:
+        os.mkfifo(path)
+    for use in (lambda: append(path, live("a")), lambda: read_journal(path)):
+        with pytest.raises(OSError, match=r"is a link|not a regular file"):
+            use()
+    assert other.read_text() == "kept"
 
 
 def test_a_journal_that_is_not_there_is_empty(tmp_path: Path) -> None:

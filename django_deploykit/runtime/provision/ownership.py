@@ -1,0 +1,77 @@
+"""Gives the files of root in the deploy user's folder back to that user, as root.
+
+They are left by commands that ran as root there. The deploy user can put links into the folder
+and move things while this runs, so every change is made through a descriptor or to a link itself.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Iterator, Tuple
+
+from ..base.opening import open_regular
+
+_PROTECTED = Path("/proc/sys/fs/protected_hardlinks")
+
+
+def links_are_protected(path: Path = _PROTECTED) -> bool:
+    """Whether the kernel keeps users from making hard links to files of others.
+
+    If not, a file of root's in a user's folder may be a second name of any file of root's.
+    """
+    try:
+        return path.read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False
+
+
+def has_files_of_root(top: Path, protected: bool) -> bool:
+    """Whether :func:`give_back` would change something."""
+    return any(True for _ in _iter_files_of_root(top, protected))
+
+
+def give_back(top: Path, uid: int, gid: int, protected: bool) -> None:
+    """Change the owner of what belongs to root below ``top``. No link is followed."""
+    for folder, handle, name in _iter_files_of_root(top, protected):
+        with suppress(FileNotFoundError):
+            _give(folder, handle, name, uid, gid, protected)
+
+
+def _give(folder: str, handle: int, name: str, uid: int, gid: int, protected: bool) -> None:
+    mode = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
+    if stat.S_ISDIR(mode):
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        opened = os.open(name, flags, dir_fd=handle)
+    elif stat.S_ISREG(mode):
+        opened = open_regular(folder, name, inside=handle)
+    else:  # a link or a pipe: without protection it is not given, as it has no descriptor
+        os.chown(name, uid, gid, dir_fd=handle, follow_symlinks=False)
+        return
+    try:
+        if _is_given(os.fstat(opened), protected):
+            os.fchown(opened, uid, gid)
+    finally:
+        os.close(opened)
+
+
+def _iter_files_of_root(top: Path, protected: bool) -> Iterator[Tuple[str, int, str]]:
+    """Yield folders, their descriptors, and names in them; other file systems are left out."""
+    with suppress(FileNotFoundError):
+        device = os.lstat(top).st_dev
+        for folder, folders, names, handle in os.fwalk(top, follow_symlinks=False):
+            if os.fstat(handle).st_dev != device:
+                folders.clear()
+                continue
+            for name in (*folders, *names):
+                with suppress(FileNotFoundError):
+                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                    if _is_given(status, protected):
+                        yield folder, handle, name
+
+
+def _is_given(status: os.stat_result, protected: bool) -> bool:
+    single = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    return status.st_uid == 0 and (protected or single or stat.S_ISDIR(status.st_mode))
