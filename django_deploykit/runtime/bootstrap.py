@@ -11,18 +11,23 @@ import sys
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Callable, List, Mapping, Optional, Sequence
 
 from .base.errors import WRONG_USE, DeployKitError
 from .base.machine import validate_target
+from .base.names import HELPERS
 
 if TYPE_CHECKING:
     from .bundle.manifest import Layer
     from .bundle.reader import BundleFile
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the bundle ``argv[0]`` with the arguments after it; return the exit code."""
+def main(argv: Sequence[str], helpers: str = HELPERS) -> int:
+    """Run the bundle ``argv[0]`` with the arguments after it; return the exit code.
+
+    On a host that is set up for the project, root's helper is in the folder ``helpers``. Commands
+    then run as the site, because by themselves they would use another database.
+    """
     path, arguments = Path(argv[0]).resolve(), argv[1:]
     try:
         if not arguments or arguments[0] in ("-h", "--help", "--version"):
@@ -35,6 +40,11 @@ def main(argv: Sequence[str]) -> int:
             return run_verb(list(arguments[1:]), path)
         if arguments[0] == "run" and len(arguments) < 2:
             raise _process_missing(path)
+        site = set_up_here(path, helpers)
+        if site is not None:
+            from .cli.main import main as run_verb
+
+            return run_verb(["command", "--root", str(site), "--", *arguments], path)
         release = ensure(path)
     except DeployKitError as error:
         print(f"error: {error.message}", file=sys.stderr)
@@ -44,6 +54,17 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return become(release, list(arguments))
+
+
+def set_up_here(path: Path, helpers: str) -> Optional[Path]:
+    """Return the folder of the site that setup made here for a bundle's project, or None."""
+    if next(Path(helpers).glob("deploykit-*"), None) is None:
+        return None
+    from .bundle.reader import BundleFile
+    from .supervisors.root_helper import site_folder
+
+    with BundleFile(path) as bundle:
+        return site_folder(bundle.manifest.project, helpers)
 
 
 def become(release: Path, arguments: List[str]) -> int:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Mapping
 
+from ..base.names import helper_path
 from .manifest import FileEntry, tree_digest
 
 # Any Python, even 2, can parse it, so it can say which version is missing. Python runs this text
@@ -21,6 +22,7 @@ KEY = {key!r}
 PROJECT = {project!r}
 PYTHON = {python!r}
 RUNTIME = {runtime!r}
+HELPER = {helper!r}  # of root, if this host is set up for the project: commands then run as the site
 NAMES = {names!r}.split()
 
 
@@ -103,7 +105,8 @@ if __name__ == "__main__":
         refuse_old_python()
     check_self()
     if len(sys.argv) > 1 and sys.argv[1] not in ("deploykit", "-h", "--help", "--version"):
-        run_extracted(sys.argv[1:])
+        if not os.path.lexists(HELPER):
+            run_extracted(sys.argv[1:])
     check_runtime()
     from runtime.bootstrap import main
 
@@ -124,6 +127,7 @@ def main_text(manifest_text: str, runtime: Mapping[str, bytes]) -> str:
         release=manifest["release_id"],
         python=manifest["python"],
         runtime=runtime_digest(runtime),
+        helper=helper_path(manifest["project"]),
         names=" ".join(sorted(runtime)),
     )
     return "%s# sum %08x\n" % (text, binascii.crc32(text.encode("utf-8")))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.runtime import bootstrap
 from django_deploykit.runtime.base.errors import DeployKitError
+from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.main_script import cache_key
+from django_deploykit.runtime.supervisors.root_helper import helper
 from tests.bundles import Tree, make_layer, make_manifest, write_bundle
 
 TREE: Tree = {"app/manage.py": b"import sys; print('managed', *sys.argv[1:])\n"}
+SITE = Site("shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"))
 MANIFEST = make_manifest((make_layer("app", "app", "", TREE),), required=("[django] secret_key",))
 
 
@@ -85,6 +89,26 @@ def test_the_command_of_the_release_replaces_the_process(
         done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
         assert done.stdout == output
         assert ("unknown process none" in done.stderr) == (not output)
+
+
+def test_where_the_project_is_set_up_a_command_runs_as_the_site(
+    bundle: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    helpers = tmp_path / "helpers"
+    helpers.mkdir()
+    root = tmp_path / "site"
+    (helpers / "deploykit-shop").write_text(helper(replace(SITE, root=root), ()))
+    assert bootstrap.main([str(bundle), "migrate"], str(helpers)) == 1
+    assert f"{root}/site.json is missing" in capsys.readouterr().err
+    assert not cache.exists()
+
+
+def test_the_site_of_another_project_is_not_ones_own(bundle: Path, tmp_path: Path) -> None:
+    assert bootstrap.set_up_here(bundle, str(tmp_path)) is None
+    (tmp_path / "deploykit-blog").write_text(helper(replace(SITE, app="blog"), ()))
+    assert bootstrap.set_up_here(bundle, str(tmp_path)) is None
+    (tmp_path / "deploykit-shop").write_text(helper(replace(SITE, root=Path("/opt/x")), ()))
+    assert bootstrap.set_up_here(bundle, str(tmp_path)) == Path("/opt/x")
 
 
 def test_a_bundle_is_extracted_once(bundle: Path, cache: Path) -> None:

@@ -93,6 +93,28 @@ def test_an_extracted_release_runs_with_the_environment_of_its_commands(tmp_path
     }
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_where_the_project_is_set_up_the_runtime_decides(tmp_path: Path, there: bool) -> None:
+    """The cache has the release, whose settings would choose another database."""
+    release_in(tmp_path / "cache")
+    helper = tmp_path / "deploykit-shop"
+    text = TEXT.replace("/usr/local/libexec/deploykit-shop", str(helper))
+    assert text != TEXT
+    if there:
+        helper.symlink_to("nowhere")
+    script = tmp_path / "main.py"
+    body = text.rpartition("# sum ")[0].replace("check_self()\n", "pass\n")
+    script.write_text(body.replace("check_runtime()\n", "sys.exit('the runtime')\n"))
+    done = subprocess.run(
+        [sys.executable, str(script), "migrate"],
+        env={"DEPLOYKIT_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+    )
+    assert ("the runtime" in done.stderr) == there
+    assert ("FileNotFoundError" in done.stderr) == (not there)  # the release has no Python
+
+
 def test_a_process_runs_by_its_name(tmp_path: Path) -> None:
     release = release_in(tmp_path)
     with pytest.raises(Replaced) as caught:
