@@ -1,13 +1,16 @@
 """``tox -e demo``: the main job for real, from a commit to a live site and back.
 
 It takes ``testproject/`` as a repository of its own, checks, bundles and releases it to the
-environment ``local``, changes it under load, rolls back, and prints what each step took.
+environment ``local``, changes it while visitors ask for the changed page, rolls back, and prints what each step took.
+Commands run on a terminal, so that people see what users see; where nobody watches, the lines of
+the live table follow those that stay on the screen.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,8 +23,11 @@ from pathlib import Path
 from tests.load import Load
 from tests.ports import claim_port
 from tests.projects import IDENTITY, ROOT, commit, make_shop
+from tests.screens import Terminal, draw
 
 FOLDER = ROOT / ".deploykit" / "demo"
+WORKING = re.compile(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] (?P<what>.*?) +[0-9.]+ s.*")
+SENT = re.compile(r" *sent (.+); the bundle has (.+)")
 
 
 @dataclass(frozen=True)
@@ -44,14 +50,15 @@ def main() -> int:
     print(f"  {project}")
     rows = [step(project, "deploy_check", "deploy_check")]
     rows.append(step(project, "bundle", "bundle"))
-    rows.append(release(project, "first release", port))
-    print(f"  it answers: {title(port)}")
+    rows.append(step(project, "first release", "release"))
     step(project, "", "release", "exec", "--", "restock")
+    show_page(port)
     edit(project)
-    rows.append(release(project, "release under load", port, load=True))
-    print(f"  it answers: {title(port)}")
-    rows.append(release(project, "rollback under load", port, "rollback", load=True))
-    print(f"  it answers: {title(port)}")
+    rows.append(step(project, "release under load", "release", port=port))
+    show_page(port)
+    rows.append(step(project, "rollback under load", "release", "rollback", port=port))
+    show_page(port)
+    step(project, "", "release", "status")
     print()
     print("\n".join(table(rows)))
     print(f"\nAll of it took {time.monotonic() - begun:.0f} s.")
@@ -77,64 +84,83 @@ def free_port() -> int:
 def clean() -> None:
     """Stop and remove what an earlier demonstration left."""
     if (FOLDER / "shop" / "manage.py").exists():
-        manage(FOLDER / "shop", "release", "stop", quiet=True)
+        stop(FOLDER / "shop")
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
 
 
-def manage(project: Path, *argv: str, quiet: bool = False) -> str:
-    """Run manage.py and show what it says; returns its standard output."""
-    if not quiet:
-        say(f"$ ./manage.py {' '.join(argv)}")
+def environment() -> dict[str, str]:
+    """Return the environment of a person at a terminal."""
     env = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    done = subprocess.run(
-        [sys.executable, "manage.py", *argv],
+    return {**env, **IDENTITY, "TERM": "xterm-256color"}
+
+
+def stop(project: Path) -> None:
+    """Stop the site, without showing it."""
+    subprocess.run(
+        [sys.executable, "manage.py", "release", "stop"],
         cwd=project,
-        env={**env, **IDENTITY},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if quiet else sys.stdout,  # tox paints standard error red
-        text=True,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    if not quiet and "--json" not in argv:
-        print("".join(f"  {line}\n" for line in done.stdout.splitlines()), end="", flush=True)
-    if done.returncode and not quiet:
-        print(done.stdout)
-        raise SystemExit(f"error: that ended with {done.returncode}")
-    return done.stdout
 
 
-def step(project: Path, name: str, *argv: str) -> Row:
-    """Run a command and take its time."""
-    begun = time.monotonic()
-    manage(project, *argv)
-    return Row(name, time.monotonic() - begun)
+def manage(project: Path, *argv: str) -> list[str]:
+    """Run manage.py on a terminal and show it; returns the lines that it leaves there."""
+    say(f"$ ./manage.py {' '.join(argv)}")
+    watched, shown, live = sys.stdout.isatty(), 0, dict[str, str]()
+    with Terminal(columns=100, rows=40) as terminal:
+        process = terminal.start(
+            [sys.executable, "manage.py", *argv], cwd=project, env=environment()
+        )
+        while process.poll() is None:
+            time.sleep(0.05)
+            with contextlib.suppress(UnicodeDecodeError):  # half a character has arrived
+                raw = terminal.raw
+                live |= drawn(raw)
+                if watched:
+                    print(raw[shown:], end="", flush=True)
+                    shown = len(raw)
+    if watched:
+        print(terminal.raw[shown:], end="", flush=True)
+    else:
+        print("\n".join(f"  {line}" for line in terminal.screen), flush=True)
+        if live:
+            print("  While it ran, the live table showed one after the other:")
+            print("\n".join(f"    {line}" for line in live.values()), flush=True)
+    if process.returncode:
+        raise SystemExit(f"error: that ended with {process.returncode}")
+    return terminal.screen
 
 
-def release(project: Path, name: str, port: int, *argv: str, load: bool = False) -> Row:
-    """Release, with visitors where ``load`` says so."""
-    begun = time.monotonic()
-    if load:
-        with Load(port, "/up") as visitors:
-            out = manage(project, "release", *argv, "--noinput", "--json")
+def drawn(raw: str) -> dict[str, str]:
+    """Return the lines of the live table that are on the screen now, by host and step."""
+    found = [match for line in draw(raw, 100) if (match := WORKING.match(line))]
+    return {match["what"]: match[0] for match in found}
+
+
+def step(project: Path, name: str, *argv: str, port: int = 0) -> Row:
+    """Run a command and take its time, with visitors on the page if there is a port."""
+    begun, requests = time.monotonic(), ""
+    if port:
+        with Load(port, "/", pause=0.01) as visitors:
+            screen = manage(project, *argv)
         requests = f"{visitors.sent} sent, {len(visitors.failed)} failed"
     else:
-        out, requests = manage(project, "release", *argv, "--noinput", "--json"), ""
-    seconds = time.monotonic() - begun
-    facts = json.loads(out)
-    bytes_sent = sum(facts.get("bytes", {}).values())
-    sent = (
-        f"{bytes_sent / 1024:,.0f} KiB of {facts['bundle_size'] / 1024:,.0f}"
-        if facts.get("bundle_size")
-        else ""
-    )
-    return Row(name, seconds, sent, requests)
+        screen = manage(project, *argv)
+    sent = next((line.strip() for line in screen if SENT.match(line)), "")
+    return Row(name, time.monotonic() - begun, SENT.sub(r"\1 of \2", sent), requests)
 
 
-def title(port: int) -> str:
-    """Return the site's headline."""
+def show_page(port: int) -> None:
+    """Print what a visitor reads on the page."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
         page: str = answer.read().decode()
-    return page.partition("<h1>")[2].partition("</h1>")[0]
+    words = re.sub(r"<style.*?</style>|<[^>]*>", " ", page.partition("<main>")[2], flags=re.DOTALL)
+    lines = [" ".join(line.split()) for line in words.splitlines()]
+    print(f"\nhttp://127.0.0.1:{port}/ now:")
+    print("\n".join(f"  | {line}" for line in lines if line and line != "Order"), flush=True)
 
 
 def edit(project: Path) -> None:
@@ -150,9 +176,9 @@ def edit(project: Path) -> None:
 
 def table(rows: list[Row]) -> list[str]:
     """Return the table's lines."""
-    lines = [f"{'step':<22}{'seconds':>8}  {'bytes sent of the bundle':<26}requests"]
+    lines = [f"{'step':<22}{'seconds':>8}  {'sent of the bundle':<22}requests for the page"]
     for row in rows:
-        lines.append(f"{row.step:<22}{row.seconds:>8.1f}  {row.sent:<26}{row.requests}".rstrip())
+        lines.append(f"{row.step:<22}{row.seconds:>8.1f}  {row.sent:<22}{row.requests}".rstrip())
     return lines
 
 
@@ -163,7 +189,7 @@ def finish(project: Path, port: int) -> int:
         print(f"\nThe shop is live at http://127.0.0.1:{port}/. Stop it with")
         print(f"  cd {project} && {sys.executable} manage.py release stop")
         return 0
-    manage(project, "release", "stop", quiet=True)
+    stop(project)
     print("\nNobody watches, so the site was stopped.")
     return 0
 

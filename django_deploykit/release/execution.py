@@ -179,7 +179,8 @@ class _Execution:
 
     def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> dict[str, T]:
         owner, note = self.engine.request.owner, self.engine.progress.note
-        return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note)))
+        first = not any(self.plan.live.values())
+        return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note, first)))
 
     def _on_all(self, work: Callable[[Transport], None]) -> Work:
         def carry_out(step: Step) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from django_deploykit.release.transports.base import Transport
@@ -9,13 +11,22 @@ from django_deploykit.runtime.wire.events import Event, OutputLine
 from django_deploykit.runtime.wire.releasing import MIGRATE, SETTLE
 from django_deploykit.runtime.wire.reports import CHECK, KIN, CheckResult, KinResult
 
+# What Django's migrate prints for a migration that was applied.
+_APPLIED = re.compile(r"\s*Applying (?P<app>\w+)\.\w+\.\.\. OK\s*\Z")
+
 
 class RemoteHost:
     """A :class:`~django_deploykit.runtime.deploy.stages.StageHost` that calls verbs."""
 
-    def __init__(self, transport: Transport, owner: str, note: Callable[[str], None]) -> None:
-        """``owner`` is written to the host's journal; ``note`` gets the lines migrations print."""
+    def __init__(
+        self, transport: Transport, owner: str, note: Callable[[str], None], first: bool = False
+    ) -> None:
+        """``owner`` is written to the host's journal; ``note`` gets the lines migrations print.
+
+        In a ``first`` release, applied migrations are one line for each app.
+        """
         self._transport, self._owner, self._note = transport, owner, note
+        self._first = first
 
     @property
     def name(self) -> str:
@@ -37,10 +48,20 @@ class RemoteHost:
     def migrate(self, release: str, databases: Sequence[str]) -> None:
         """Run a release's migrations."""
         names = [part for name in databases for part in ("--database", name)]
-        self._transport.call(
-            MIGRATE, "--release", release, "--owner", self._owner, *names, on_event=self._show
-        )
+        applied: Counter[str] = Counter()
 
-    def _show(self, event: Event) -> None:
-        if isinstance(event, OutputLine):
-            self._note(f"  {event.line}")
+        def show(event: Event) -> None:
+            if isinstance(event, OutputLine):
+                match = _APPLIED.match(event.line) if self._first else None
+                if match:
+                    applied[match["app"]] += 1
+                else:
+                    self._note(f"  {event.line}")
+
+        try:
+            self._transport.call(
+                MIGRATE, "--release", release, "--owner", self._owner, *names, on_event=show
+            )
+        finally:
+            for app, count in applied.items():
+                self._note(f"    {app}: {count} applied")

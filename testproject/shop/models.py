@@ -16,6 +16,11 @@ class Product(models.Model):
     def __str__(self):
         return self.name
 
+    @property
+    def cost(self):
+        """The price as shops write it, 24.00."""
+        return f"{self.price // 100}.{self.price % 100:02}"
+
 
 class Order(models.Model):
     """An order of one product."""

@@ -77,14 +77,14 @@ def databases_to_migrate(
     return result
 
 
-def pending_lines(rows: Iterable[Database]) -> List[str]:
+def pending_lines(rows: Iterable[Database], first: bool = False) -> List[str]:
     """Return a line for each pending migration, or for each app if there are many.
 
-    There are many in a first release, when no table is in use yet.
+    In a ``first`` release, no table is in use yet, so a line for each app is enough.
     """
     lines = []
     for row in rows:
-        if len(row.pending) > _MOST:
+        if first or len(row.pending) > _MOST:
             apps = Counter(one.app for one in row.pending)
             lines += [f"{app}: {_counted(count)} on {row.alias}" for app, count in apps.items()]
             lines += [

@@ -214,7 +214,7 @@ class Stages:
         """Show the migrations that will run; ask for confirmation if any are breaking."""
         if not rows:
             return
-        self.pending += pending_lines(rows)
+        self.pending += pending_lines(rows, first=not any(self.live.values()))
         self.caller.note("migrations to run:")
         for line in self.pending:
             self.caller.note(f"  {line}")

@@ -24,3 +24,23 @@ def test_migrating_shows_the_lines_that_the_project_prints() -> None:
     RemoteHost(FakeTransport(host), "ann@laptop", notes.append).migrate(NEW, ["default"])
     assert host.migrated == ["default"]
     assert notes == ["  Applying shop.0002_note... OK"]
+
+
+def test_a_first_release_shows_a_line_for_each_app() -> None:
+    lines = [
+        "Running migrations:",
+        "  Applying auth.0001_initial... OK",
+        "  Applying shop.0001_initial... OK",
+        "  Applying auth.0002_alter_user... OK",
+        "three elephants were born",
+        "  Applying shop.0002_note...Traceback",
+    ]
+    host, notes = Host(tells={"migrate": [OutputLine(line) for line in lines]}), list[str]()
+    RemoteHost(FakeTransport(host), "ann@laptop", notes.append, True).migrate(NEW, ["default"])
+    assert notes == [
+        "  Running migrations:",
+        "  three elephants were born",
+        "    Applying shop.0002_note...Traceback",
+        "    auth: 2 applied",
+        "    shop: 1 applied",
+    ]

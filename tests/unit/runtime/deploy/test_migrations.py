@@ -63,6 +63,13 @@ def test_many_migrations_are_counted_by_app_and_those_that_break_named() -> None
     assert len(pending_lines(read_databases(report(row(pending=many))))) == 40
 
 
+def test_a_first_release_counts_them_by_app() -> None:
+    assert pending_lines(read_databases(report(row())), first=True) == [
+        "shop: 1 migration on default",
+        "    shop.0002_note: Remove field stock: it is used",
+    ]
+
+
 def test_names_what_breaks_once() -> None:
     rows = read_databases(report(row(), row(alias="other", place="elsewhere")))
     assert breaking_operations(rows) == ["shop.0002_note: Remove field stock: it is used"]
