@@ -12,6 +12,7 @@ from ..base.printable import printable
 from ..base.site import live_release, load_site
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
+from ..supervisors.root_helper import site_folder
 
 _WIDTH = 40  # columns of a command, in front of its explanation
 
@@ -30,7 +31,7 @@ def print_banner(path: Path) -> int:
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     with by_hand(path):
-        state = look(Path("/srv") / manifest.project)
+        state = look(site_folder(manifest.project) or Path("/srv") / manifest.project)
         print(printable("\n".join(banner_lines(manifest, bundle_command(path), state))))
     return 0
 
@@ -54,7 +55,7 @@ def banner_lines(manifest: Manifest, command: str, state: SiteState) -> List[str
     ]
     for title, rows in (
         (_title(manifest, state), host_commands(state)),
-        ("Without installing it:", _file_commands(manifest, command)),
+        (_file_title(state), _file_commands(manifest, command)),
     ):
         lines += ["", title]
         lines += [f"  {command:<{_WIDTH}} {text}".rstrip() for command, text in rows]
@@ -71,6 +72,12 @@ def _title(manifest: Manifest, state: SiteState) -> str:
     if state.problem:
         return f"On this host, which needs setup again ({state.problem}):"
     return f"On this host, where {state.live or 'nothing'} is live:"
+
+
+def _file_title(state: SiteState) -> str:
+    return (
+        "As the site, once this bundle is installed:" if state.setup else "Without installing it:"
+    )
 
 
 def host_commands(state: SiteState) -> Sequence[Tuple[str, str]]:

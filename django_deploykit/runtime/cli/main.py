@@ -40,7 +40,7 @@ def _main(options: argparse.Namespace, path: Path) -> int:
             listen_for_interrupts(sys.stdin.fileno())
         call_verb = lambda words: main(words, path, in_bundle=False)  # noqa: E731
         run = Invocation(options, path, voice, call_verb)
-        if os.geteuid() == 0 and not verb.keeps_root:
+        if not verb.keeps_root:
             options.root = run.root
             become_owner(run.root, (str(path), os.__file__))
         return _run(verb, run)

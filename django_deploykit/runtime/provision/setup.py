@@ -36,6 +36,7 @@ from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..storage.prune import staged_manifests
 from ..storage.virtualenv import find_python
+from ..supervisors.root_helper import site_folder
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
 from ..wire.events import Activity
 from ..wire.operating import SetupResult
@@ -164,7 +165,8 @@ def _asked(options: argparse.Namespace, path: Path) -> Tuple[Manifest, str, Dict
 def _request(
     options: argparse.Namespace, manifest: Manifest, sample: str, data: Dict[str, Any]
 ) -> SetupRequest:
-    root = options.root or Path("/srv") / manifest.project
+    app = manifest.project
+    root = options.root or site_folder(app) or Path("/srv") / app
     site = _site(options, manifest.project, root, dict(data.get("site", {})))
     user = options.user or str(data.get("user", "")) or _usual_user(root)
     keys, keys_of = _keys(user, [str(key).strip() for key in data.get("keys", [])])

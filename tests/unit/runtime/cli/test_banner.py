@@ -93,3 +93,10 @@ def test_a_bundle_prints_its_banner(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "This host is not set up for no-such-shop. In this order:" in out
     assert "./shop.pyz deploykit setup --plan " in out
     assert "./shop.pyz run web " in out
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_a_command_of_the_file_runs_as_depends_on_the_host(state: str) -> None:
+    text = "\n".join(banner_lines(MANIFEST, "./shop.pyz", STATES[state]))
+    assert ("Without installing it:" in text) == (state == "bare")
+    assert ("As the site, once this bundle is installed:" in text) == (state != "bare")

@@ -168,3 +168,28 @@ def test_a_verb_that_is_not_listed_explains_itself(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         parse(["local-daemon", "--help"])
     assert "keep the processes of a local site running" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("verb", ["status", "history", "facts", "hold", "settle", "logs"])
+def test_root_becomes_the_owner_of_the_folder_before_a_verb_runs(verb: str, tmp_path: Path) -> None:
+    """The owner cannot read this test's file, which is said before anything in the folder is read."""
+    tmp_path.chmod(0o700)
+    site, program = tmp_path / "site", tmp_path / "x.pyz"
+    site.mkdir()
+    program.touch()
+    os.chown(site, 54321, 54321)
+    code = (
+        "import sys; from pathlib import Path; from django_deploykit.runtime.cli.main import main; "
+        f"sys.exit(main([{verb!r}, '--root', {str(site)!r}], Path({str(program)!r}), in_bundle=False))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 1
+    assert f"54321, who cannot read {program}" in done.stdout + done.stderr
+
+
+def test_only_verbs_that_open_nothing_in_the_folder_keep_root() -> None:
+    keep = {one.name for one in all_verbs() if one.keeps_root}
+    assert keep == {"info", "verify", "setup", "remove", "serve"}
