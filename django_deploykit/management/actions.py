@@ -126,6 +126,12 @@ def _add_exec(parser: GroupedParser) -> None:
     )
 
 
+def _add_cancel(parser: GroupedParser) -> None:
+    parser.add_argument(
+        "id", nargs="?", default="", metavar="ID", help="the command's ID, as status shows it"
+    )
+
+
 def _add_nothing(_: GroupedParser) -> None:
     """Declare nothing: the action only has the options of every action."""
 
@@ -192,6 +198,16 @@ def _execute(session: Session, options: Mapping[str, Any]) -> int:
     return run_command(session, words)
 
 
+def _cancel(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.operating import cancel
+
+    if not options["id"]:
+        raise DeployKitError(
+            "cancel needs the ID of a command", "status shows those that run.", WRONG_USE
+        )
+    return cancel(session, options["id"])
+
+
 def _stop(session: Session, _: Mapping[str, Any]) -> int:
     from django_deploykit.management.operating import stop
 
@@ -215,6 +231,7 @@ ACTIONS: dict[str, Action] = {
         _execute,
         changes=True,
     ),
+    "cancel": Action("hosts", "end a command that still runs", _add_cancel, _cancel, changes=True),
     "stop": Action(
         "hosts", "stop the site of the environment local", _add_nothing, _stop, changes=True
     ),

@@ -61,7 +61,13 @@ def conclude(
     commits = brought(session.project.root, before, outcome.release)
     session.record.outcome, session.record.commits = outcome, commits
     ending = Ending(
-        environment.name, console.seconds(), size, session.url(), commits, session.built
+        environment.name,
+        console.seconds(),
+        size,
+        session.url(),
+        commits,
+        session.built,
+        session.record.action,
     )
     for line, mood in summary(outcome, ending):
         console.print(line, mood)

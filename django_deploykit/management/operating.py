@@ -10,14 +10,15 @@ from django_deploykit.management.captured import captured
 from django_deploykit.management.concluding import show_plan
 from django_deploykit.management.session import Session, local_site
 from django_deploykit.management.summary import history_line, status_lines
-from django_deploykit.runtime.base.errors import LIVE, WRONG_USE
+from django_deploykit.runtime.base.errors import LIVE, REFUSED, WRONG_USE
 from django_deploykit.runtime.deploy.plan import Plan, Step
-from django_deploykit.runtime.wire.operating import END, HISTORY, STATUS
+from django_deploykit.runtime.deploy.stages import host_problems
+from django_deploykit.runtime.wire.operating import CANCEL, END, HISTORY, STATUS
 from django_deploykit.runtime.wire.reader import plain
 
 
 def show_status(session: Session) -> int:
-    """Print what is live on every host; return the exit code."""
+    """Print what is live on every host; return the exit code, 1 if a site does not answer."""
     with session.opened() as engine:
         hosts = list(engine.transports)
         done, errors = engine.each(hosts, lambda one: one.call(STATUS))
@@ -30,7 +31,7 @@ def show_status(session: Session) -> int:
         )
         for line in lines:
             session.console.print(line)
-    return 1 if errors else LIVE
+    return LIVE if all(one.answers for one in done.values()) and not errors else REFUSED
 
 
 def show_history(session: Session) -> int:
@@ -83,6 +84,32 @@ def _attach(session: Session, verb: str, *arguments: str) -> int:
         {"environment": environment.name, "host": first.name, "code": code, "output": output}
     )
     return code
+
+
+def cancel(session: Session, command: str) -> int:
+    """End a command that runs on one of the hosts; return the exit code."""
+    with session.opened() as engine:
+        hosts = list(engine.transports)
+        if session.options.plan:
+            found, errors = engine.each(hosts, lambda one: one.call(STATUS, "--quick").commands)
+            steps = tuple(
+                Step("cancel", (host,), f"end `{one.name}` of {one.release}")
+                for host, rows in found.items()
+                for one in rows
+                if one.id == command
+            )
+            if errors:
+                raise host_problems("nothing was changed; these hosts did not answer:", errors)
+            plan = Plan("cancel", "", steps, {})
+            return show_plan(session, plan, f"no command {command} runs")
+        done, errors = engine.each(hosts, lambda one: one.call(CANCEL, command))
+    if not done:
+        raise host_problems("nothing was changed:", errors)
+    session.console.emit({"environment": session.environment.name, "canceled": plain(done)})
+    for host, result in done.items():
+        one = result.canceled
+        session.console.print(f"{host}: `{one.name}` of {one.release} was ended")
+    return LIVE
 
 
 def stop(session: Session) -> int:

@@ -23,7 +23,8 @@ class Ending:
     """What the lines about a release's end need besides its outcome.
 
     ``size`` is the bundle's size in bytes, or 0 for a rollback. ``commits`` are lines about added
-    and removed commits. ``built`` is how many of the ``seconds`` the build took.
+    and removed commits. ``built`` is how many of the ``seconds`` the build took. ``action`` is
+    ``release`` or ``rollback``.
     """
 
     environment: str
@@ -32,6 +33,7 @@ class Ending:
     url: str = ""
     commits: Sequence[str] = field(default=())
     built: float = 0.0
+    action: str = "release"
 
 
 def summary(outcome: Outcome, ending: Ending) -> list[Line]:
@@ -132,8 +134,7 @@ def _next(outcome: Outcome, ending: Ending) -> list[str]:
         ["manage.py release", *([ending.environment] if ending.environment != "local" else [])]
     )
     if outcome.code == LIVE:
-        back = any(one and one != outcome.release for one in outcome.before.values())
-        return [f"to go back: {command} rollback"] if back else []
+        return _way_back(outcome, ending, command)
     if outcome.code == HALF_DONE:
         return [f"see what is where: {command} status; then run the same command again"]
     lines = []
@@ -147,9 +148,25 @@ def _next(outcome: Outcome, ending: Ending) -> list[str]:
     return lines
 
 
+def _way_back(outcome: Outcome, ending: Ending, command: str) -> list[str]:
+    """Return the command that undoes a release or a rollback, if there is one."""
+    if ending.action == "release":
+        works = outcome.back and all(outcome.back.get(host) for host in outcome.live)
+        return [f"to go back: {command} rollback"] if works else []
+    # What was rolled back is still staged, but `rollback` by itself would go further back.
+    left = {outcome.before.get(host) for host, live in outcome.live.items()} - {outcome.release}
+    ids = [one for one in left if one]
+    return [f"to undo this: {command} rollback {ids[0]}"] if len(left) == len(ids) == 1 else []
+
+
 def status_lines(host: str, row: HostStatus) -> list[str]:
     """Return the lines of a host's status."""
-    lines = [f"{host}: {row.live or 'nothing'} is live on {row.listen}"]
+    if row.answers:
+        lines = [f"{host}: {row.live} is live on {row.listen}"]
+    elif row.live:
+        lines = [f"{host}: {row.live} does not answer on {row.listen}: {row.problem}"]
+    else:
+        lines = [f"{host}: nothing is live on {row.listen}"]
     for one in row.instances:
         state = "runs" if one.active else "does not run"
         again = f", restarted {one.restarts} times" if one.restarts else ""
@@ -161,6 +178,12 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
         lines.append("  a switch was interrupted; the next release settles it")
     if row.lock:
         lines.append(f"  locked by {row.lock.owner}: {row.lock.what}")
+    for command in row.commands:
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(command.since))
+        lines.append(
+            f"  `{command.name}` of {command.release} runs since {since};"
+            f" its ID for `cancel` is {command.id}"
+        )
     for path in row.changed[:20]:
         lines.append(f"  drift: {path} was changed by hand")
     lines += [f"  drift: {unit}" for unit in row.drift]

@@ -55,7 +55,9 @@ def execute(engine: Engine, plan: Plan, errand: Errand) -> Outcome | None:
 
         def lock(_: Step) -> str:
             request = engine.request
-            claim = Claim(request.owner, errand.what, request.wait, errand.python)
+            claim = Claim(
+                request.owner, errand.what, request.wait, errand.python, engine.progress.note
+            )
             around = lambda host: engine.timeline.span(host, "lock")  # noqa: E731
             locks.update(stack.enter_context(held(engine.transports, claim, around)))
             return ""
@@ -89,6 +91,7 @@ class _Execution:
             before=dict(plan.live),
             seconds=engine.outcome.seconds,
             spans=engine.timeline.spans,
+            back={host: one.last_good for host, one in facts.items()},
         )
         self.stages = Stages(
             plan,

@@ -15,7 +15,7 @@ from django_deploykit.release.fanout import each
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.errors import LOCKED
 from django_deploykit.runtime.deploy.stages import host_problems
-from django_deploykit.runtime.wire.events import Event
+from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.facts import HOLD, Held, HostFacts
 
 _HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
@@ -25,13 +25,15 @@ _HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
 class Claim:
     """Who takes the locks, and for what.
 
-    ``wait`` is in seconds. ``python`` is passed to the verb that collects facts.
+    ``wait`` is in seconds. ``python`` is passed to the verb that collects facts. ``show`` gets what
+    a host waits for once its lock is held: the work of a release that was interrupted.
     """
 
     owner: str
     what: str
     wait: float = 0.0
     python: str = ""
+    show: Callable[[str], None] = lambda _: None
 
 
 class DeployLock:
@@ -96,6 +98,8 @@ class DeployLock:
         if isinstance(event, Held):
             self.facts = event.facts or self.facts
             self._held.set()
+        elif isinstance(event, Activity):
+            self._claim.show(f"{self._transport.name}: {event}")
 
     def _beat(self) -> None:
         while not self._stopping.wait(_HEARTBEAT):

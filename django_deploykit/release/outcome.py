@@ -15,7 +15,8 @@ class Outcome:
     """How a release ended. Mappings are by host, but ``seconds`` is by step.
 
     ``live`` is the release that serves now, or None for nothing or unknown. ``before`` is the one
-    that served at the start. ``bytes`` is the number of bytes sent. ``pending`` has lines about the
+    that served at the start. ``back`` is the one that a rollback without an argument goes back to,
+    and ``answered`` the Host header that the site answered to. ``bytes`` is the number of bytes sent. ``pending`` has lines about the
     migrations that were due. ``warnings`` are what hosts reported without stopping the release.
     """
 
@@ -31,6 +32,8 @@ class Outcome:
     before: dict[str, str | None] = field(default_factory=dict)
     pending: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    back: dict[str, str | None] = field(default_factory=dict)
+    answered: dict[str, str] = field(default_factory=dict)
 
 
 def finding_line(finding: Mapping[str, Any]) -> str:

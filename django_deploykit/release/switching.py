@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import RUNS, Progress
@@ -13,7 +14,8 @@ from django_deploykit.release.transports.base import LostError, Transport
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Step
 from django_deploykit.runtime.wire.events import Emit, Event, HostWarning
-from django_deploykit.runtime.wire.releasing import SETTLE, SWITCH
+from django_deploykit.runtime.wire.operating import STATUS
+from django_deploykit.runtime.wire.releasing import SETTLE, SWITCH, SwitchResult
 
 _ATTEMPTS = 6  # to ask a host how its switch ended after the connection broke
 
@@ -48,7 +50,7 @@ class Switching:
         ]
         self.before.update({host: self.outcome.live.get(host) for host in step.hosts})
         done, errors = self._each(hosts, "switch", step.release, action)
-        self.outcome.live.update(dict.fromkeys(done, step.release))
+        self._record(done)
         for host, error in errors.items():
             self.outcome.errors[host] = str(error)
             if error.exit_code == HALF_DONE or isinstance(error, LostError):
@@ -82,7 +84,7 @@ class Switching:
         for release in sorted({one for one in targets.values() if one is not None}):
             hosts = [host for host, one in targets.items() if one == release]
             done, errors = self._each(hosts, "back", release, "rollback")
-            self.outcome.live.update(dict.fromkeys(done, release))
+            self._record(done)
             for host, problem in errors.items():
                 self._not_taken_back(host, f"could not be taken back: {problem}")
 
@@ -92,23 +94,32 @@ class Switching:
 
     def _each(
         self, hosts: Sequence[str], name: str, release: str, action: str
-    ) -> tuple[Mapping[str, object], Mapping[str, DeployKitError]]:
+    ) -> tuple[Mapping[str, SwitchResult], Mapping[str, DeployKitError]]:
         work = self.timeline.around(name, lambda one: self._switch_one(one, release, action))
         try:
             return each(self.transports, hosts, work)
         except Interruption as error:
             self.interrupted = True
-            return error.done, error.errors
+            return cast("Mapping[str, SwitchResult]", error.done), error.errors
         except KeyboardInterrupt:  # outside of the hosts' work, so their results are unknown
             self.interrupted = True
             return {}, {host: DeployKitError("interrupted", "", HALF_DONE) for host in hosts}
 
-    def _switch_one(self, transport: Transport, release: str, action: str) -> None:
+    def _record(self, done: Mapping[str, SwitchResult]) -> None:
+        for host, result in done.items():
+            self.outcome.live[host] = result.live
+            self.outcome.back[host] = result.last_good
+            self.outcome.answered[host] = result.host
+
+    def _switch_one(self, transport: Transport, release: str, action: str) -> SwitchResult:
         arguments = ("--release", release, "--action", action, "--owner", self.owner)
         try:
-            transport.call(SWITCH, *arguments, on_event=self._listener(transport.name))
+            return transport.call(SWITCH, *arguments, on_event=self._listener(transport.name))
         except LostError as error:
             find_out(transport, release, error, self._sleep)
+            if self.before.get(transport.name) == release:
+                require_answer(transport, release)
+            return SwitchResult(release)
 
     def _listener(self, host: str) -> Emit:
         def show(event: Event) -> None:
@@ -117,6 +128,17 @@ class Switching:
             self.progress.at(host, "switch", RUNS, str(event))
 
         return show
+
+
+def require_answer(transport: Transport, release: str) -> None:
+    """Raise :class:`DeployKitError` if a host does not answer; its live release was live before."""
+    status = transport.call(STATUS, "--quick")
+    if not status.answers:
+        raise DeployKitError(
+            f"the connection broke during the switch; {release} is live, but {status.problem}",
+            "",
+            TAKEN_BACK,
+        )
 
 
 def find_out(

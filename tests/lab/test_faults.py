@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
-from tests.lab.fleet import Controller, live
+from tests.lab.fleet import Controller, facts_of, live
 from tests.lab.hosts import Host
 from tests.lab.striking import (
     ALL,
@@ -28,6 +29,7 @@ from tests.lab.striking import (
     struck,
 )
 from tests.load import Load
+from tests.waiting import until
 
 PLACES = ("before", "during", "after")
 SWITCH = ("start", "verify", "drain", "switched")
@@ -100,6 +102,41 @@ def test_migrations_that_are_cut_off(
         check_outcome(controller, host, done, "grown", before)
     completes(controller, host, "grown")
     go_back(controller, host, before)
+
+
+@pytest.mark.parametrize("way", ["waited for", "ended"])
+def test_a_migration_whose_python_was_killed_runs_only_once(
+    controller: Controller, host: Host, flow: Load, way: str
+) -> None:
+    before = other(controller, host)
+    completes(controller, host, before)
+    verb = "kill -KILL $(sed -E 's/.*\"pid\": ([0-9]+).*/\\1/' /srv/shop/switch.lock)"
+    with file_on(host, "/var/lib/shop/slow"):
+        with struck(controller, "grown", "during:migrate") as one:
+            until(lambda: migrating(controller, host))
+            host.run(verb)
+            assert one.end().code == 1
+        (left,) = migrating(controller, host)
+        if way == "ended":
+            controller.run("cancel", left["id"], "--json").well()
+            assert migrating(controller, host) == []
+        else:
+            again = controller.start("--bundle", str(controller.bundles.path("grown")), "--noinput")
+            stream = again.stderr
+            assert stream is not None
+            until(lambda: left["id"] in stream.readline())
+            assert [one["id"] for one in migrating(controller, host)] == [left["id"]]
+    if way == "waited for":
+        _, errors = again.communicate(timeout=180)
+        assert again.returncode == 0, errors
+    completes(controller, host, "grown")
+    go_back(controller, host, before)
+
+
+def migrating(controller: Controller, host: Host) -> list[dict[str, Any]]:
+    """Return the migrations that run on a host."""
+    hosts = controller.run("status", "--json").data["hosts"]
+    return [one for one in facts_of(hosts, host)["commands"] if one["name"] == "migrate"]
 
 
 def go_back(controller: Controller, host: Host, name: str) -> None:

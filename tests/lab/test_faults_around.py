@@ -95,6 +95,40 @@ def test_a_disk_that_is_full(controller: Controller, host: Host, flow: Load, mom
         completes(controller, host, target)
 
 
+def test_a_rollback_on_a_full_disk(controller: Controller, host: Host, flow: Load) -> None:
+    before, target = live(host), other(controller, host)
+    completes(controller, host, target)
+    with small_disk(host, "20"):
+        host.run("cat /dev/zero > /srv/shop/filler || true", user="deploy")
+        done = controller.run("rollback", before, "--noinput", "--json").well()
+        assert serves(host) == before
+        assert (
+            done.data["warnings"]
+            == [
+                f"{name}: /srv/shop/journal.jsonl cannot be written: No space left on device"
+                for name in done.data["live"]
+            ]
+            or done.data["warnings"] == []
+        )  # a few bytes may be left in its last block
+        controller.run("rollback", controller.id(target), "--noinput", "--json").well()
+        assert serves(host) == controller.id(target)
+        assert controller.run("status").code == 0
+        host.run("rm /srv/shop/filler")
+        completes(controller, host, name_of(controller, before))
+
+
+def test_a_rollback_to_files_that_changed(controller: Controller, host: Host, flow: Load) -> None:
+    before, target = live(host), other(controller, host)
+    completes(controller, host, target)
+    name = host.run(f"find /srv/shop/releases/{before}/ -path '*/django/__init__.py'").strip()
+    host.run(f"printf X | dd of={name} bs=1 seek=100 conv=notrunc status=none", user="deploy")
+    done = controller.run("rollback", before, "--noinput", "--json")
+    assert done.code == 4
+    assert "django/__init__.py" in next(iter(done.data["errors"].values()))
+    assert serves(host) == controller.id(target)
+    completes(controller, host, name_of(controller, before))
+
+
 def test_a_layer_that_changes_on_the_wire(controller: Controller, host: Host, flow: Load) -> None:
     target = other(controller, host)
     forget(controller, host, target)

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
@@ -53,14 +53,18 @@ def hold(
             if time.monotonic() >= end or gone():
                 raise LockedError(read_owner(path))
             time.sleep(0.2)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps({"time": time.time(), **owner}).encode("utf-8"), 0)
+        _write(fd, json.dumps({"time": time.time(), **owner}))
         try:
             yield
         finally:
-            os.ftruncate(fd, 0)
+            _write(fd, "\n")
     finally:
         os.close(fd)
+
+
+def until(owner: Dict[str, Any]) -> str:
+    """Return what to wait for, as text."""
+    return f"until process {owner.get('pid', '?')} has ended: {owner.get('what')}"
 
 
 @contextmanager
@@ -72,9 +76,17 @@ def exclusive(root: Path, what: str, waiting: Callable[[str], None]) -> Iterator
     path = root / "switch.lock"
     other = holder(path)
     if other is not None:
-        waiting(f"until process {other.get('pid', '?')} has ended: {other.get('what')}")
+        waiting(until(other))
     with hold(path, {"what": what, "pid": os.getpid()}, _LONGEST_WORK):
         yield
+
+
+def _write(fd: int, text: str) -> None:
+    """Overwrite the file. It is never empty, so that it keeps its place on a full disk."""
+    data = text.encode("utf-8")
+    with suppress(OSError):  # the lock is held without a text, too
+        os.pwrite(fd, data, 0)
+        os.ftruncate(fd, len(data))
 
 
 def _taken(fd: int) -> bool:

@@ -6,15 +6,19 @@ folder of the file. Below it no link is followed (:mod:`.opening`).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 from pathlib import Path
-from typing import BinaryIO, Callable, Optional, Union
+from typing import BinaryIO, Callable, List, Optional, Union
 
 from .errors import DeployKitError
 from .opening import open_folder, open_regular
 
 _CHUNK = 1 << 20
+_BLOCK = 4096  # bytes; a file of this size keeps its place on the disk when it is overwritten
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}\Z")
 
 
 def open_file(
@@ -59,6 +63,40 @@ def read_regular(path: Path, limit: int, *, top: Optional[Path] = None) -> str:
         raise DeployKitError(f"{path} is not UTF-8") from None
 
 
+def temporary_path(path: Path) -> Path:
+    """Return a new name next to a path, for a file that will replace it.
+
+    Code that lists the folder must not find this file, so it is hidden and has another suffix.
+    """
+    return path.with_name(f".{path.name}-{os.urandom(6).hex()}")
+
+
+def temporary_files(folder: Path) -> List[Path]:
+    """Return the files of :func:`temporary_path` in a folder, left by killed processes."""
+    return [path for path in folder.glob(".*-*") if _TEMPORARY.match(path.name)]
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether an error means that the disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def write_in_place(path: Path, text: str) -> None:
+    """Overwrite a small file, and write it to the disk; a full disk has room for it if it exists.
+
+    It is padded with spaces to a block, so that later texts need no more room. Up to 512 bytes
+    are written as a whole even if the power fails.
+    """
+    data = text.encode("utf-8").ljust(_BLOCK)
+    handle = open_file(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.pwrite(handle, data, 0)
+        os.ftruncate(handle, len(data))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_and_replace(
     path: Path,
     data: Union[str, bytes],
@@ -74,8 +112,7 @@ def write_and_replace(
     writes the file to the disk first, to survive a power failure. ``validate`` gets the path of the
     complete temporary file, which is in the same folder, and may raise an error.
     """
-    # Code that lists the folder must not find this file, so it is hidden and has another suffix.
-    name = f".{path.name}-{os.urandom(6).hex()}"
+    name = temporary_path(path).name
     trusted = top or path.parent
     below = os.path.relpath(path.parent, trusted) if path.parent != trusted else ""
     folder = open_folder(str(trusted), below)

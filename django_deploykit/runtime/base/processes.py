@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import threading
@@ -16,18 +17,30 @@ from .lazy_dataclass import lazy_dataclass
 class CommandLine:
     """A command of a release, and how to end it.
 
-    ``cancel`` ends what a signal to the process does not reach.
+    ``cancel`` ends what a signal to the process does not reach. ``inherit`` are descriptors that
+    the process inherits; they are closed here as soon as it runs.
     """
 
     argv: Sequence[str]
     env: Optional[Mapping[str, str]] = None
     cwd: Optional[Path] = None
-    cancel: Callable[[], None] = lambda: None
+    cancel: Callable[[], object] = lambda: None
+    inherit: Tuple[int, ...] = ()
+
+    def start(self, **streams: Any) -> "subprocess.Popen[str]":
+        """Start the process."""
+        try:
+            return subprocess.Popen(
+                self.argv, env=self.env, cwd=self.cwd, pass_fds=self.inherit, **streams
+            )
+        finally:
+            for fd in self.inherit:
+                os.close(fd)
 
 
 def run(command: CommandLine) -> int:
     """Run a command with this process's standard streams; return its exit code."""
-    process = subprocess.Popen(command.argv, env=command.env, cwd=command.cwd)
+    process = command.start()
     try:
         return process.wait()
     except KeyboardInterrupt:
@@ -43,10 +56,7 @@ def capture(
 
     ``on_line`` gets each line of both as soon as the command writes it.
     """
-    process = subprocess.Popen(
-        command.argv,
-        env=command.env,
-        cwd=command.cwd,
+    process = command.start(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -79,7 +79,7 @@ def _run(verb: Verb, run: Invocation) -> int:
         assert isinstance(result, int)
         return result
     run.voice.result(result)
-    return 0
+    return verb.exit_code(result)
 
 
 def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Namespace:

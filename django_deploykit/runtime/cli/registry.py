@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 
-from ..base.errors import DeployKitError
+from ..base.errors import LIVE, DeployKitError
 from ..base.names import valid_digest, valid_release_id
 from ..base.site import Site, load_site
 from ..base.site_options import read_count, read_seconds
@@ -71,6 +71,7 @@ class Verb:
     interrupts them. ``changes_site``: only one such verb runs at a time. ``listed``: people see it.
     ``keeps_root``: it does not open anything in the site's folder. When root calls another verb,
     the process first becomes the owner of that folder.
+    ``exit_code`` derives the exit code from the result.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Verb:
     changes_site: bool = False
     listed: bool = True
     keeps_root: bool = False
+    exit_code: Callable[[Any], int] = lambda _: LIVE
 
 
 VERBS: Dict[str, Verb] = {}
@@ -95,6 +97,7 @@ def verb(
     changes_site: bool = False,
     listed: bool = True,
     keeps_root: bool = False,
+    exit_code: Callable[[T], int] = lambda _: LIVE,
 ) -> Callable[[Callable[[Invocation], T]], Callable[[Invocation], T]]:
     """Register a function as the verb that answers a call."""
 
@@ -108,6 +111,7 @@ def verb(
             changes_site=changes_site,
             listed=listed,
             keeps_root=keeps_root,
+            exit_code=exit_code,
         )
         return run
 

@@ -33,6 +33,7 @@ from .plan import Plan, Step, lock_plan, walk
 from .staged import switch_to_staged
 from .stages import UNSWITCHED, StageHost, Stages, host_problems
 from .switch import settle
+from .unfinished import wait_for_migrations
 
 T = TypeVar("T")
 
@@ -78,6 +79,7 @@ class Here:
             deploy_lock.hold(self.site.root / "lock", owner, self.errand.wait),
             deploy_lock.exclusive(self.site.root, self.errand.action, show),
         ):
+            wait_for_migrations(supervisor_of(self.site, self.program), show)
             yield
 
     def settle(self) -> Optional[str]:

@@ -19,18 +19,6 @@ _LONGEST = 900.0  # seconds; the probe ends then even if a lost caller never clo
 Row = Tuple[float, float, bool]  # Unix time, seconds until the response, whether it was good
 
 
-def usable(site: Site, hosts: Sequence[str]) -> str:
-    """Return the first Host header that gets a good response, or the first one if none does."""
-    for host in hosts[:3]:
-        if not response_problem(
-            ask(site.listen, site.pages[0], host, site.proxied, timeout=_TIMEOUT),
-            site.pages[0],
-            host,
-        ):
-            return host
-    return hosts[0]
-
-
 def watch(site: Site, host: str, until: int, emit: Emit) -> WatchResult:
     """Request the first health page through the live address until the descriptor ``until`` closes."""
     rows: List[Row] = []

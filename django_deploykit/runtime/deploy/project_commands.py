@@ -9,7 +9,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base import hints
 from ..base.errors import DeployKitError
-from ..base.files import write_and_replace
+from ..base.files import is_full, write_and_replace
 from ..base.probe import usable_host
 from ..base.processes import CommandLine, capture
 from ..base.site import Site, checked_path
@@ -17,11 +17,12 @@ from ..bundle.manifest import Manifest
 from ..storage import layers as store
 from ..storage.virtualenv import load_release
 from ..supervisors import supervisor_of
-from ..wire.events import Emit, OutputLine
+from ..wire.events import Activity, Emit, OutputLine
 from ..wire.journal import JournalRecord, append
 from ..wire.reader import WireError, parse, plain
 from ..wire.releasing import MigrateResult
 from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, read_checked
+from .unfinished import wait_for_migrations
 
 
 def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
@@ -46,7 +47,11 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     known = {**read_checked(path).migrations, **_breaking(report)}
     code = min(code, 1)
     checked = Checked(usable_host(list(report.allowed_hosts)), code, known)
-    write_and_replace(path, json.dumps(plain(checked)), top=site.root)
+    try:
+        write_and_replace(path, json.dumps(plain(checked)), top=site.root)
+    except OSError as error:
+        if not (is_full(error) and path.exists()):  # the results of an earlier check will do
+            raise
     return CheckResult(code, report)
 
 
@@ -60,7 +65,7 @@ def refresh(site: Site, release: str, program: Sequence[str]) -> None:
     except OSError:
         before = 0.0
     if _changed(site) > before:
-        with suppress(DeployKitError):
+        with suppress(DeployKitError, OSError):
             check(site, release, program)
 
 
@@ -135,6 +140,8 @@ def migrate(
 
     Runs the Procfile's ``release`` line if there is one, else ``migrate`` for each database.
     """
+    show = lambda text: emit(Activity("wait", text))  # noqa: E731
+    wait_for_migrations(supervisor_of(site, program), show)
     record = JournalRecord("migrate", release, "done", owner)
     try:
         for argv in migrate_commands(load_release(site.releases / release), databases):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List
 
+from ..base.errors import Problems
 from ..base.machine import validate_target
 from ..base.site import Site, live_release
 from ..base.workers import Background
 from ..bundle.manifest import Manifest
 from ..storage import layers, prune
-from ..storage.virtualenv import load_release, require_python, stage
-from ..wire.events import Activity, Emit
+from ..storage.virtualenv import changed_files, load_release, require_python, stage
+from ..wire.events import Activity, Emit, HostWarning
 from ..wire.releasing import StageResult
+
+_SHOWN = 20  # changed files to name, at most
 
 
 def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
@@ -23,7 +26,7 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
         one.sha256 for one in manifest.layers if not layers.is_stored(site.store, one.sha256)
     ]
     digests = [one.sha256 for one in manifest.layers if one.sha256 not in missing]
-    if not missing and target.exists() and load_release(target) != manifest:
+    if not missing and target.exists() and _must_be_built_again(site, manifest):
         prune.discard(target)
     # Files are hashed while they are linked. The release appears when both are done.
     found = Background(lambda: [one for one in digests if layers.damaged_files(site.store, one)])
@@ -42,6 +45,33 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
             prune.discard(target)
         return StageResult(again=(*missing, *bad))
     return StageResult(manifest.release_id)
+
+
+def _must_be_built_again(site: Site, manifest: Manifest) -> bool:
+    """Return whether the release that is staged is another, or its files were changed."""
+    target = site.releases / manifest.release_id
+    if load_release(target) != manifest:
+        return True
+    if live_release(site) == manifest.release_id:
+        return False  # its processes still need the files
+    return bool(changed_files(target, site.store, manifest))
+
+
+def validate_files(site: Site, manifest: Manifest, emit: Emit) -> None:
+    """Raise :class:`Problems` if files of a staged release differ from its layers."""
+    release = manifest.release_id
+    unknown = [one.name for one in manifest.layers if not layers.is_stored(site.store, one.sha256)]
+    if unknown:
+        names = ", ".join(unknown)
+        emit(HostWarning(f"the files of {names} in {release} cannot be verified: not in the store"))
+    changed = changed_files(site.releases / release, site.store, manifest)
+    if changed:
+        more = [f"and {len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
+        raise Problems(
+            f"nothing was switched; files of {release} differ from what was released:",
+            [*changed[:_SHOWN], *more],
+            f"Release its commit again, which replaces them: {manifest.commit[:12]}",
+        )
 
 
 class _DamagedLayersError(Exception):

@@ -15,23 +15,19 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
-from ..base.files import read_bytes, write_and_replace
+from ..base.files import read_bytes, temporary_path, write_in_place
 from ..base.hints import change_option
 from ..base.lazy_dataclass import lazy_dataclass
-from ..base.probe import ask, response_problem
-from ..base.site import Site, checked_path, live_release
-from ..bundle.manifest import Manifest
+from ..base.site import Site, live_release
 from ..storage.virtualenv import link_hashed_of_others, load_release
-from ..supervisors.base import LAST_LINES, ProcessError, Running, Supervisor
+from ..supervisors.base import Running, Supervisor
 from ..wire.events import Activity, Emit, HostWarning
 from ..wire.journal import JournalRecord, append
 from ..wire.reader import IgnoresUnknownKeys, WireError, parse, plain
-from ..wire.reports import read_checked
-
-_PATIENCE = 10.0  # seconds for a response of the live site
+from .probing import processes_of, verify, verify_live
 
 
 @lazy_dataclass(frozen=True)
@@ -49,17 +45,9 @@ class Change(IgnoresUnknownKeys):
     stage: str = ""
 
 
-def processes_of(site: Site, manifest: Manifest) -> List[str]:
-    """Return the processes of a release that run on this host, ``web`` first."""
-    names = [process.name for process in manifest.processes if process.name != "release"]
-    names = [name for name in names if not site.roles or name in site.roles]
-    return sorted(names, key=lambda name: (name != "web", name))
-
-
 def point(site: Site, release: str) -> None:
     """Make ``current`` point at a release, atomically."""
-    temporary = site.root / f".current-{os.getpid()}"
-    temporary.unlink(missing_ok=True)
+    temporary = temporary_path(site.current)
     os.symlink(f"releases/{release}", temporary)
     os.replace(temporary, site.current)
 
@@ -129,10 +117,11 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
         site.releases, change.to, manifest
     )  # WhiteNoise lists the files only once, at its start
     emit(Activity("start", ", ".join(web)))
+    before = supervisor.instances()
     supervisor.start(change.to, web)
     if web:
         emit(Activity("verify", site.health))
-        running = verify(site, supervisor, change.to)
+        running = verify(site, supervisor, change.to, before)
     else:
         running = supervisor.instances()
     old = old_processes(running, change.to)
@@ -153,7 +142,7 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
             emit(Activity("drain", f"web of {release}"))
             _drain(site, supervisor, release, ["web"], emit)
     if web:
-        _verify_live(site, supervisor, change.to)
+        verify_live(site, supervisor, change.to, before)
 
 
 def _drain(
@@ -178,106 +167,6 @@ def old_processes(running: Sequence[Running], new: str) -> Dict[str, List[str]]:
     return found
 
 
-def verify(site: Site, supervisor: Supervisor, release: str) -> List[Running]:
-    """Send requests to the new web instance's own socket until it responds well.
-
-    Returns the instances of all releases at that time. Raises :class:`ProcessError` if the response
-    stays bad or the instance dies.
-    """
-    address, host = supervisor.probe_address(release), probe_host(site, release)
-    end = time.monotonic() + site.boot
-    patience, problem = 2.0, ""
-    while True:
-        left = end - time.monotonic()
-        if left <= 0:
-            break
-        status, problem = ask_pages(site, address, host, min(patience, max(left, 0.5)))
-        problem = problem or _foreign(address)
-        if not problem:
-            break
-        _require_alive(supervisor, release)
-        if status and status not in (502, 503):
-            break
-        patience = min(10.0, patience * 2)
-        time.sleep(0.05)
-    running = _require_alive(supervisor, release)
-    if problem:
-        raise ProcessError(
-            f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
-        )
-    return running
-
-
-def ask_pages(site: Site, address: str, host: str, timeout: float) -> Tuple[int, str]:
-    """Request the site's pages; return the status and problem of the first bad response, if any.
-
-    ``timeout`` is in seconds for each.
-    """
-    for page in site.pages:
-        answer = ask(address, page, host, site.proxied, timeout=timeout)
-        problem = response_problem(answer, page, host)
-        if problem:
-            return answer.status, problem
-    return 200, ""
-
-
-def _foreign(address: str) -> str:
-    """Return a problem if the socket's path is a link to another release's, or an empty string."""
-    linked = address.startswith("/") and Path(address).is_symlink()
-    return f"{address} is a link: another release may have answered there" if linked else ""
-
-
-def _verify_live(site: Site, supervisor: Supervisor, release: str) -> None:
-    """Send a request to the live socket, on which only the new instance answers now."""
-    host = probe_host(site, release)
-    _, problem = ask_pages(site, site.listen, host, _PATIENCE)
-    if problem:
-        raise ProcessError(
-            f"the site does not answer on {site.listen}: {problem}",
-            _last_lines(supervisor, release),
-        )
-    _require_alive(supervisor, release)
-
-
-def _require_alive(supervisor: Supervisor, release: str) -> List[Running]:
-    running = supervisor.instances()
-    found = [one for one in running if one.release == release and one.process == "web"]
-    if not found or not found[0].active or found[0].restarts:
-        raise ProcessError(
-            f"web of {release} died during its verification", _last_lines(supervisor, release)
-        )
-    return running
-
-
-def _last_lines(supervisor: Supervisor, release: str) -> str:
-    lines = supervisor.log(release, "web", LAST_LINES)
-    return "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else ""
-
-
-def probe_hosts(site: Site, release: str) -> List[str]:
-    """Return Host headers to try on the live release: its own, then the ones from other checks.
-
-    Its own is out of date if the configuration changed after its check.
-    """
-    found = [probe_host(site, release)]
-    if not site.host:
-        with suppress(OSError):
-            paths = sorted(
-                checked_path(site, release).parent.glob("*.json"),
-                key=os.path.getmtime,
-                reverse=True,
-            )
-            found += [probe_host(site, path.stem) for path in paths]
-    return list(dict.fromkeys(found))
-
-
-def probe_host(site: Site, release: str) -> str:
-    """Return the Host header for probes: the site's, or the one that the release's check chose."""
-    if site.host:
-        return site.host
-    return read_checked(checked_path(site, release)).host
-
-
 def _take_back(
     site: Site, supervisor: Supervisor, change: Change, error: BaseException, emit: Emit
 ) -> None:
@@ -295,12 +184,16 @@ def _take_back(
         text = "; ".join(problems)
         raise DeployKitError(f"{why}\nReverting it failed too: {text}", hint, HALF_DONE) from error
     _forget(site)
-    serving = (
-        f"{change.before} serves as before"
-        if change.before
-        else "nothing was live before, nothing is now"
-    )
-    raise DeployKitError(f"{why}\n{serving}.", hint, TAKEN_BACK) from error
+    raise DeployKitError(f"{why}\n{_serving(change)}.", hint, TAKEN_BACK) from error
+
+
+def _serving(change: Change) -> str:
+    """Return what serves after a switch was reverted, as text."""
+    if change.before is None:
+        return "nothing was live before, nothing is now"
+    if change.before == change.to:
+        return f"{change.to} was live before and stays live; none of its processes were stopped"
+    return f"{change.before} serves as before"
 
 
 def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
@@ -320,7 +213,14 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
         )
     except DeployKitError as error:
         return [error.message.splitlines()[0]]
-    if change.before:
+    if change.before == change.to:
+        # The release is live: its processes are started if they have ended, but never stopped. If
+        # they do not start, the error of the switch says why.
+        with suppress(DeployKitError):
+            supervisor.start(change.to, old)
+        attempt(point, site, change.to)
+        attempt(supervisor.enable, change.to, old)
+    elif change.before:
         attempt(supervisor.start, change.before, [name for name in old if name == "web"])
         attempt(point, site, change.before)
         attempt(supervisor.stop, change.to, names)
@@ -346,7 +246,7 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     except FileNotFoundError:
         return None
     except (ValueError, WireError):
-        path.unlink()
+        _forget(site)
         return None
     if change.stage == "switched" and live_release(site) == change.to:
         return _settle_forward(site, supervisor, change, emit)
@@ -357,7 +257,10 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
             f"an interrupted switch cannot be reverted: {'; '.join(problems)}", "", HALF_DONE
         )
     record = JournalRecord(change.action, change.to, "failed", change.owner, why="interrupted")
-    append(site.journal, record)
+    try:
+        append(site.journal, record)
+    except OSError as error:
+        emit(HostWarning(f"{site.journal} cannot be written: {error.strerror}"))
     _forget(site)
     return change.before
 
@@ -373,9 +276,22 @@ def _settle_forward(site: Site, supervisor: Supervisor, change: Change, emit: Em
 
 
 def _note(site: Site, change: Change, stage: str) -> None:
+    """Record a switch, so that it survives a power failure, also on a full disk."""
+    path = site.root / "switching.json"
     text = json.dumps(plain(replace(change, stage=stage)))
-    write_and_replace(site.root / "switching.json", text, sync=True)  # survives a power failure
+    if path.exists():
+        write_in_place(path, text)
+    else:
+        spare = _spare(site)
+        write_in_place(spare, text)
+        os.replace(spare, path)
 
 
 def _forget(site: Site) -> None:
-    (site.root / "switching.json").unlink(missing_ok=True)
+    """Remove the record of a switch; its file stays under another name, for the next one."""
+    with suppress(FileNotFoundError):
+        os.replace(site.root / "switching.json", _spare(site))
+
+
+def _spare(site: Site) -> Path:
+    return site.root / "spare.json"

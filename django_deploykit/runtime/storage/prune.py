@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Set
 
 from ..base.errors import DeployKitError
+from ..base.files import temporary_files
 from ..base.names import release_in, valid_release_id
 from ..base.opening import open_folder
 from ..base.site import Site, live_release
@@ -131,8 +132,9 @@ def leftovers(site: Site) -> List[Path]:
     A later transfer resumes partial archives. The caller must hold the site's lock; otherwise a
     file may belong to a running process.
     """
-    found = [path for folder in (site.releases, site.store) for path in folder.glob(".*")]
-    found += [*site.root.glob(".current-*"), *(site.root / "inbox").glob(".*")]
+    own = (site.releases, site.store, site.root / "inbox")
+    found = [path for folder in own for path in folder.glob(".*")]
+    found += temporary_files(site.root) + temporary_files(site.root / "checked")
     return [path for path in found if not path.name.startswith(".part-")]
 
 

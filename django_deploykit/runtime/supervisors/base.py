@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Protocol, Sequence
+import time
+from typing import Dict, List, Optional, Protocol, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.lazy_dataclass import lazy_dataclass
@@ -25,6 +26,48 @@ class Running:
     active: bool
     restarts: int
     pid: int = 0
+
+
+@lazy_dataclass(frozen=True)
+class RunningCommand:
+    """A command of a release that runs, such as ``migrate``.
+
+    Its arguments are not shown, because they may be secret. ``since`` is in seconds since the
+    epoch.
+    """
+
+    id: str
+    release: str
+    name: str
+    since: float = 0.0
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since))
+        return f"`{self.name}` of {self.release}, which runs since {since},"
+
+
+def command_name(argv: Sequence[str]) -> str:
+    """Return the part of a command's arguments that names it.
+
+    >>> command_name(["migrate", "--noinput"]), command_name(["--process", "release"])
+    ('migrate', '--process release')
+    """
+    return " ".join(argv[: 2 if argv[:1] == ["--process"] else 1])
+
+
+def has_died(now: Optional[Running], before: Sequence[Running]) -> bool:
+    """Return whether an instance has ended since it was started.
+
+    ``before`` are the instances before the start: one that ran already may have been restarted
+    earlier, and one that waited for a restart has been restarted once more.
+    """
+    if now is None or not now.active:
+        return True
+    key = (now.release, now.process)
+    old = next((one for one in before if (one.release, one.process) == key), None)
+    if old is None:
+        return now.restarts > 0
+    return old.pid != now.pid if old.active else now.restarts > old.restarts + 1
 
 
 class Supervisor(Protocol):
@@ -63,3 +106,9 @@ class Supervisor(Protocol):
 
         It has the command's standard streams and exit code.
         """
+
+    def commands(self) -> List[RunningCommand]:
+        """Return the commands that run, also those whose caller was killed."""
+
+    def cancel(self, command: str) -> None:
+        """End a running command, named by its ID, and return when it has ended."""

@@ -16,8 +16,8 @@ from ..base.files import open_file
 from ..base.names import valid_digest
 from ..base.processes import CommandLine
 from ..base.site import Site, live_release
-from . import local_daemon
-from .base import LAST_LINES, ProcessError, Running
+from . import local_commands, local_daemon
+from .base import LAST_LINES, ProcessError, Running, RunningCommand, has_died
 
 _POLL = 0.05  # seconds
 _WEB_TRIAL = 0.0  # the switch probes it over HTTP
@@ -34,24 +34,14 @@ class LocalSupervisor:
         self.folder = local_daemon.run_folder(site.root)
 
     def instances(self) -> List[Running]:
-        reply = self._ask({"verb": "list"})
-        found = [] if reply is None else reply["instances"]
-        return [
-            Running(
-                one["release"],
-                one["process"],
-                bool(one["pid"]) and not one["stopping"],
-                one["restarts"],
-                one["pid"],
-            )
-            for one in found
-        ]
+        return [_running(one) for one in self._list()]
 
     def start(self, release: str, processes: Sequence[str]) -> None:
         self._start_daemon()
+        before = self.instances()
         self._demand({"verb": "start", "release": release, "processes": list(processes)})
         for process in processes:
-            self._wait_until_up(release, process)
+            self._wait_until_up(release, process, before)
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
         if self._ask({"verb": "stop", "release": release, "processes": list(processes)}) is None:
@@ -81,13 +71,21 @@ class LocalSupervisor:
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         site = self.site
-        words = [str(site.releases / release / "bin" / site.app), *argv]
+        path, held = local_commands.record(self.folder, release, argv)
+        script = site.releases / release / "bin" / site.app
+        words = [*local_commands.WRAPPER, str(path), str(script), *argv]
         full = {
             **local_daemon.passed_environment(os.environ),
             **local_daemon.environment(site),
             **env,
         }
-        return CommandLine(words, full, site.releases / release / "app")
+        return CommandLine(words, full, site.releases / release / "app", inherit=(held,))
+
+    def commands(self) -> List[RunningCommand]:
+        return local_commands.running(self.folder)
+
+    def cancel(self, command: str) -> None:
+        local_commands.end(self.folder, command, self.site.drain)
 
     def end(self) -> bool:
         """Stop every instance and the daemon; return False if the daemon did not run."""
@@ -103,7 +101,7 @@ class LocalSupervisor:
         if live_release(self.site) is None and not self._list():
             self.end()
 
-    def _wait_until_up(self, release: str, process: str) -> None:
+    def _wait_until_up(self, release: str, process: str, before: Sequence[Running]) -> None:
         """Wait until the instance has run for a while; a web instance is probed later."""
         begun = time.monotonic()
         while time.monotonic() < begun + self.site.boot:
@@ -112,7 +110,7 @@ class LocalSupervisor:
                 for one in self._list()
                 if (one["release"], one["process"]) == (release, process)
             ]
-            if not found or found[0]["exit"] is not None or found[0]["restarts"]:
+            if not found or has_died(_running(found[0]), before):
                 raise self._failure(release, process, found[0]["exit"] if found else None)
             if time.monotonic() > begun + (_WEB_TRIAL if process == "web" else _WORKER_TRIAL):
                 return
@@ -182,6 +180,12 @@ class LocalSupervisor:
             raise ProcessError(f"the daemon of {self.site.app} did not start") from None
         if "error" in answer:
             raise DeployKitError(answer["error"], answer.get("hint", ""))
+
+
+def _running(row: Dict[str, Any]) -> Running:
+    """Return an instance of the daemon's list."""
+    active = bool(row["pid"]) and not row["stopping"]
+    return Running(row["release"], row["process"], active, row["restarts"], row["pid"])
 
 
 def exit_text(status: int) -> str:

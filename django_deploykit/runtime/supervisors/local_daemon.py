@@ -199,6 +199,7 @@ class Daemon:
         if instance is None or instance.stopping:
             instance = self.instances[key] = self._replace(key)
         if not instance.pid:
+            instance.restarts = 0
             self._spawn(instance)
 
     def _replace(self, key: Key) -> Instance:

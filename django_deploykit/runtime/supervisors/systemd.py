@@ -14,11 +14,11 @@ from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..base.accounts import owner_of
 from ..base.errors import DeployKitError
-from ..base.files import read_bytes, write_and_replace
+from ..base.files import is_full, read_bytes, write_and_replace, write_in_place
 from ..base.hints import install_command, setup_command
 from ..base.processes import CommandLine
 from ..base.site import Site
-from .base import LAST_LINES, ProcessError, Running
+from .base import LAST_LINES, ProcessError, Running, RunningCommand, command_name, has_died
 from .root_helper import helper
 from .systemd_units import (
     enabled_path,
@@ -37,6 +37,13 @@ _REFUSED, _UNSIGNED = (
     65,
 )  # exit codes of the helper: it refuses the arguments; there is no valid signature
 _SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
+_COMMAND_SHOWN = (
+    "Id",
+    "ActiveState",
+    "WorkingDirectory",
+    "ExecStart",
+    "ExecMainStartTimestampMonotonic",
+)
 
 
 class SystemdSupervisor:
@@ -62,13 +69,15 @@ class SystemdSupervisor:
         if not processes:
             return
         self._validate_kinds(processes)
+        workers = [name for name in processes if name != "web"]
+        before = self.instances() if workers else []
         done = self._call_helper("start", release, *processes)
         if done.returncode:
-            raise self._failure(release, processes, done.stderr.strip())
-        workers = [name for name in processes if name != "web"]
+            raise self._failure(release, processes, before, done.stderr.strip())
         end = time.monotonic() + _TRIAL
         while workers and time.monotonic() < end:
-            self._validate_up(release, workers)
+            if self._died(release, workers, before):
+                raise self._failure(release, workers, before)
             time.sleep(0.1)
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
@@ -81,8 +90,13 @@ class SystemdSupervisor:
 
     def enable(self, release: str, processes: Sequence[str]) -> None:
         """Write the file that names the processes that ``<app>.service`` starts at boot."""
-        text = " ".join([release, *processes]) + "\n"
-        write_and_replace(enabled_path(self.site), text, sync=True)
+        path, text = enabled_path(self.site), " ".join([release, *processes]) + "\n"
+        try:
+            write_and_replace(path, text, sync=True)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            write_in_place(path, text)
 
     def probe_address(self, release: str) -> str:
         return probe_path(self.site, release)
@@ -104,8 +118,24 @@ class SystemdSupervisor:
         # The command runs under systemd and sudo as root: signals of this process reach neither.
         return CommandLine(words, cancel=lambda: self._cancel(token))
 
-    def _cancel(self, token: str) -> None:
-        self._call_helper("cancel", token)
+    def commands(self) -> List[RunningCommand]:
+        shown = ",".join(_COMMAND_SHOWN)
+        pattern = f"{self.site.app}-run-*.service"
+        done = _run(
+            ["systemctl", "show", "--all", "--no-pager", f"--property={shown}", "--", pattern]
+        )
+        if done.returncode:
+            raise ProcessError(f"systemctl failed: {done.stderr.strip()}")
+        booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+        return parse_commands(self.site.app, done.stdout, booted)
+
+    def cancel(self, command: str) -> None:
+        done = self._cancel(command)
+        if done.returncode:
+            raise ProcessError(f"the command {command} could not be ended", done.stderr.strip())
+
+    def _cancel(self, token: str) -> "subprocess.CompletedProcess[str]":
+        return self._call_helper("cancel", token)
 
     def keys(self) -> List[str]:
         """Return the names of options set in the configuration, which only root can read."""
@@ -138,20 +168,15 @@ class SystemdSupervisor:
                 f"The Procfile has changed: run `{setup_command()}`, then `{install_command()}`.",
             )
 
-    def _validate_up(self, release: str, processes: Sequence[str]) -> None:
+    def _died(self, release: str, processes: Sequence[str], before: Sequence[Running]) -> List[str]:
+        """Return the processes that have ended since they were started."""
         found = {one.process: one for one in self.instances() if one.release == release}
-        for name in processes:
-            if name not in found or not found[name].active or found[name].restarts:
-                raise self._failure(release, [name], "")
+        return [name for name in processes if has_died(found.get(name), before)]
 
-    def _failure(self, release: str, processes: Sequence[str], why: str) -> ProcessError:
-        found = {one.process: one for one in self.instances() if one.release == release}
-        down = [
-            name
-            for name in processes
-            if name not in found or not found[name].active or found[name].restarts
-        ]
-        name = (down or list(processes))[0]
+    def _failure(
+        self, release: str, processes: Sequence[str], before: Sequence[Running], why: str = ""
+    ) -> ProcessError:
+        name = (self._died(release, processes, before) or list(processes))[0]
         lines = self.log(release, name, LAST_LINES)
         hint = "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else why
         return ProcessError(f"{name} of {release} did not start", hint)
@@ -227,6 +252,27 @@ def parse_instances(app: str, kinds: Sequence[str], text: str) -> List[Running]:
                 pid=int(facts.get("MainPID") or 0),
             )
         )
+    return found
+
+
+def parse_commands(app: str, text: str, booted: float) -> List[RunningCommand]:
+    """Return the running commands in the output of ``systemctl show``.
+
+    ``booted`` is when systemd's monotonic clock was 0, in seconds since the epoch.
+    """
+    found = []
+    for block in text.split("\n\n"):
+        facts = dict(line.partition("=")[::2] for line in block.splitlines())
+        match = re.match(
+            re.escape(f"{app}-run-") + r"([0-9a-f]{16})\.service\Z", facts.get("Id", "")
+        )
+        if match is None or facts.get("ActiveState") in ("inactive", "failed"):
+            continue
+        # The arguments are: the shell, the release's script, and the words of the command.
+        argv = facts.get("ExecStart", "").partition("argv[]=")[2].split(" ; ")[0].split()[2:]
+        began = int(facts.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
+        release = os.path.basename(os.path.dirname(facts.get("WorkingDirectory", "")))
+        found.append(RunningCommand(match.group(1), release, command_name(argv), booted + began))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -44,7 +45,10 @@ def append(path: Path, record: JournalRecord) -> None:
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = "\n" + line  # a power failure left an incomplete line
-        os.write(fd, line.encode("utf-8"))
+        data = line.encode("utf-8")
+        if os.write(fd, data) < len(data):  # the disk is full
+            os.ftruncate(fd, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(fd)
     finally:
         os.close(fd)

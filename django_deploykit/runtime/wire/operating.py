@@ -60,8 +60,28 @@ class InstanceStatus:
 
 
 @lazy_dataclass(frozen=True)
+class CommandStatus:
+    """A command of a release that runs; ``since`` is in seconds since the epoch."""
+
+    id: str
+    release: str
+    name: str
+    since: float = 0.0
+
+
+@lazy_dataclass(frozen=True)
+class CancelResult:
+    """The command that was ended."""
+
+    canceled: CommandStatus
+
+
+@lazy_dataclass(frozen=True)
 class HostStatus:
-    """The state of a host; ``changed`` are paths and ``drift`` units that were changed by hand."""
+    """The state of a host; ``changed`` are paths and ``drift`` units that were changed by hand.
+
+    ``answers`` is whether the site answers now; if it does not, ``problem`` says why.
+    """
 
     live: Optional[str]
     listen: str
@@ -72,6 +92,9 @@ class HostStatus:
     interrupted: bool = False
     changed: Tuple[str, ...] = ()
     drift: Tuple[str, ...] = ()
+    commands: Tuple[CommandStatus, ...] = ()
+    answers: bool = False
+    problem: str = ""
 
 
 @lazy_dataclass(frozen=True)
@@ -136,6 +159,7 @@ INFO = Call("info", BundleInfo)
 VERIFY = Call("verify", VerifyResult)
 STATUS = Call("status", HostStatus)
 HISTORY = Call("history", HistoryResult)
+CANCEL = Call("cancel", CancelResult)
 END = Call("end", EndResult)
 SETUP = Call("setup", SetupResult)
 REMOVE = Call("remove", RemoveResult)

@@ -7,7 +7,6 @@ from typing import Optional, Tuple
 from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .events import Event
-from .journal import JournalRecord
 from .reader import long_text
 
 LIST_LIMIT = 1 << 28  # bytes of a layer's file list
@@ -57,6 +56,18 @@ class MigrateResult:
 
 
 @lazy_dataclass(frozen=True)
+class SwitchResult:
+    """The live release, and the one that a rollback without an argument goes back to.
+
+    ``host`` is the Host header that the site answered to; it is empty without a web process.
+    """
+
+    live: str
+    last_good: Optional[str] = None
+    host: str = ""
+
+
+@lazy_dataclass(frozen=True)
 class SettleResult:
     """``settled`` is the result of an interrupted switch, or None if there was none."""
 
@@ -86,6 +97,6 @@ RECEIVE = Call("receive", ReceiveResult)
 LIST = Call("list", ListResult)
 STAGE = Call("stage", StageResult)
 MIGRATE = Call("migrate", MigrateResult)
-SWITCH = Call("switch", JournalRecord)
+SWITCH = Call("switch", SwitchResult)
 SETTLE = Call("settle", SettleResult)
 PRUNE = Call("prune", PruneResult)

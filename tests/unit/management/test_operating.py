@@ -9,10 +9,12 @@ import pytest
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
-from django_deploykit.management.operating import run_command, show_logs
-from django_deploykit.management.session import Session
+from django_deploykit.management.operating import cancel, run_command, show_logs, show_status
+from django_deploykit.management.session import Options, Session
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
+from tests.unit.management.sessions import MemorySession
+from tests.unit.release.fakes import NEW, Host
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -32,3 +34,34 @@ def test_a_local_site_with_nothing_live_has_no_log_and_runs_nothing(
         work(session)
     assert "manage.py release" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("problem", "code"), [("", 0), ("no web process runs", 1)])
+def test_the_exit_code_of_status_says_whether_every_site_answers(
+    tmp_path: Path, problem: str, code: int
+) -> None:
+    session = MemorySession(tmp_path, Host(name="web1"), Host(name="web2", problem=problem))
+    assert show_status(session) == code
+    row = session.printed()["hosts"]["web2"]
+    assert (row["answers"], row["problem"]) == (not problem, problem)
+
+
+COMMAND = {"id": "0123", "release": NEW, "name": "migrate", "since": 1.0}
+
+
+def test_a_command_is_ended_on_the_host_where_it_runs(tmp_path: Path) -> None:
+    hosts = Host(name="web1"), Host(name="web2", commands=[COMMAND])
+    session = MemorySession(tmp_path, *hosts)
+    assert cancel(session, "0123") == 0
+    assert session.printed()["canceled"] == {"web2": {"canceled": COMMAND}}
+    with pytest.raises(DeployKitError, match="web1: no such command runs here"):
+        cancel(MemorySession(tmp_path, *hosts), "0123")
+
+
+@pytest.mark.parametrize(("command", "hosts"), [("0123", [["web2"]]), ("4567", [])])
+def test_a_plan_ends_no_command(tmp_path: Path, command: str, hosts: list[list[str]]) -> None:
+    host = Host(name="web2", commands=[COMMAND])
+    session = MemorySession(tmp_path, Host(name="web1"), host, options=Options(plan=True))
+    assert cancel(session, command) == 0
+    assert [step["hosts"] for step in session.printed()["plan"]["steps"]] == hosts
+    assert host.commands == [COMMAND]

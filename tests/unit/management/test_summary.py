@@ -9,7 +9,7 @@ from django_deploykit.release.outcome import Outcome
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
 from django_deploykit.runtime.wire.facts import LockOwner
 from django_deploykit.runtime.wire.journal import JournalRecord
-from django_deploykit.runtime.wire.operating import HostStatus, InstanceStatus
+from django_deploykit.runtime.wire.operating import CommandStatus, HostStatus, InstanceStatus
 
 OLD, NEW = "20261120T041500-929a762", "20261123T041500-ab12cd3"
 
@@ -23,6 +23,7 @@ def test_a_release_says_where_what_how_much_how_long_and_the_way_back() -> None:
         NEW,
         live={"web1": NEW, "web2": NEW},
         before={"web1": OLD, "web2": OLD},
+        back={"web1": OLD, "web2": OLD},
         bytes={"web1": 1024, "web2": 2048},
         seconds={"send": 0.5, "check": 1.25, "lock": 0.01},
         migrated=["web1: default"],
@@ -42,6 +43,36 @@ def test_a_release_says_where_what_how_much_how_long_and_the_way_back() -> None:
         "  took 4.2 s (most of it: check 1.2, send 0.5)",
         "  to go back: manage.py release production rollback",
     ]
+
+
+@pytest.mark.parametrize(
+    ("back", "shown"),
+    [({"web1": OLD, "web2": None}, False), ({"web1": OLD, "web2": OLD}, True), ({}, False)],
+)
+def test_a_way_back_is_only_shown_if_every_host_has_one(
+    back: dict[str, str | None], shown: bool
+) -> None:
+    outcome = Outcome(
+        NEW, live={"web1": NEW, "web2": NEW}, before={"web1": OLD, "web2": None}, back=back
+    )
+    lines = words(outcome, Ending("production", 1.0))
+    assert ("  to go back: manage.py release production rollback" in lines) is shown
+
+
+@pytest.mark.parametrize(
+    ("before", "last"),
+    [
+        ({"web1": NEW, "web2": NEW}, f"  to undo this: manage.py release rollback {NEW}"),
+        ({"web1": NEW, "web2": OLD}, f"  to undo this: manage.py release rollback {NEW}"),
+        ({"web1": NEW, "web2": "20261122T041500-0123456"}, "  took 1.0 s"),
+        ({"web1": NEW, "web2": None}, "  took 1.0 s"),
+    ],
+)
+def test_a_rollback_is_undone_by_the_release_that_it_left(
+    before: dict[str, str | None], last: str
+) -> None:
+    outcome = Outcome(OLD, live={"web1": OLD, "web2": OLD}, before=before, back={"web1": OLD})
+    assert words(outcome, Ending("local", 1.0, action="rollback"))[-1] == last
 
 
 def test_a_first_release_has_no_way_back_and_a_url() -> None:
@@ -142,6 +173,7 @@ def test_status_names_drift_locks_and_processes_that_do_not_run() -> None:
     row = HostStatus(
         live=NEW,
         listen="127.0.0.1:8000",
+        answers=True,
         instances=(InstanceStatus(NEW, "web", active=False, restarts=3),),
         staged=(OLD, NEW),
         interrupted=True,
@@ -158,6 +190,22 @@ def test_status_names_drift_locks_and_processes_that_do_not_run() -> None:
         "  drift: app/shop/views.py was changed by hand",
         "  drift: shop.socket is not as setup wrote it",
     ]
+
+
+def test_status_says_what_answers_now() -> None:
+    row = HostStatus(NEW, "127.0.0.1:8000", answers=False, problem="no web process runs")
+    assert status_lines("web1", row) == [
+        f"web1: {NEW} does not answer on 127.0.0.1:8000: no web process runs"
+    ]
+    row = HostStatus(None, "127.0.0.1:8000", problem="nothing is live")
+    assert status_lines("web1", row) == ["web1: nothing is live on 127.0.0.1:8000"]
+
+
+def test_status_names_commands_that_run() -> None:
+    commands = (CommandStatus("0123", NEW, "migrate", 1e9),)
+    row = HostStatus(NEW, "127.0.0.1:8000", answers=True, commands=commands)
+    line = f"  `migrate` of {NEW} runs since 2001-09-09 01:46:40 UTC; its ID for `cancel` is 0123"
+    assert status_lines("web1", row)[1:] == [line]
 
 
 def test_history_has_one_line_for_each_record() -> None:

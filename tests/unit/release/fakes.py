@@ -58,6 +58,8 @@ class Host:
     reverts_to: str | None = None  # what an interrupted switch is settled to
     kin: dict[str, Any] = field(default_factory=dict)
     reports: list[dict[str, Any]] = field(default_factory=list)  # what its next checks answer
+    commands: list[dict[str, Any]] = field(default_factory=list)  # those that run
+    problem: str = ""  # why the site does not answer
     tells: dict[str, list[Event]] = field(default_factory=dict)  # by verb: what it tells meanwhile
 
     def facts(self) -> HostFacts:
@@ -152,6 +154,8 @@ class FakeTransport:
         try:
             assert on_event is not None
             assert stream is not None
+            for event in self.host.tells.get("hold", []):
+                on_event(event)
             on_event(Held(self.host.facts()))
             self._holder = threading.current_thread()
             while not self._lost.is_set():
@@ -196,7 +200,22 @@ class FakeTransport:
     def _switch(self, words: dict[str, str]) -> dict[str, Any]:
         assert words["--release"] in self.host.staged
         self.host.live = words["--release"]
-        return {"action": "release", "release": self.host.live, "result": "live"}
+        return {"live": self.host.live, "last_good": self.host.facts().last_good}
+
+    def _status(self, words: dict[str, str]) -> dict[str, Any]:
+        problem = self.host.problem
+        return {
+            "live": self.host.live,
+            "listen": "",
+            "answers": not problem,
+            "problem": problem,
+            "commands": self.host.commands,
+        }
+
+    def _cancel(self, words: dict[str, str]) -> dict[str, Any]:
+        if not self.host.commands:
+            raise DeployKitError("no such command runs here")
+        return {"canceled": self.host.commands.pop()}
 
     def _prune(self, words: dict[str, str]) -> dict[str, Any]:
         return {"removed": []}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.release.host_locks import Claim, held
 from django_deploykit.runtime.base.errors import LOCKED
+from django_deploykit.runtime.wire.events import Activity
 from tests.unit.release.fakes import BEFORE, OLD, FakeTransport, Host
 
 CLAIM = Claim("ann@laptop", "releasing")
@@ -57,3 +59,11 @@ def test_a_lock_whose_connection_broke_is_lost() -> None:
     with held(opened, CLAIM, no_span) as locks:
         opened["web1"].lose_lock()
         assert locks["web1"].lost
+
+
+def test_what_a_host_waits_for_is_shown() -> None:
+    shown: list[str] = []
+    host = Host(name="web1", tells={"hold": [Activity("wait", "until `migrate` has ended")]})
+    with held(transports(host), replace(CLAIM, show=shown.append), no_span):
+        pass
+    assert shown == ["web1: wait until `migrate` has ended"]

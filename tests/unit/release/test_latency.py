@@ -12,13 +12,12 @@ from django_deploykit.release.latency import ProbedTransport
 from django_deploykit.release.report.timeline import Latency
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
-from django_deploykit.runtime.wire.journal import JournalRecord
 from django_deploykit.runtime.wire.operating import Watching, WatchResult
-from django_deploykit.runtime.wire.releasing import STAGE, SWITCH
+from django_deploykit.runtime.wire.releasing import STAGE, SWITCH, SwitchResult
 
 T = TypeVar("T")
 SEEN = WatchResult(2, 1, 0.1, 0.2, 0.2, ((10.0, 0.1, True), (10.1, 0.2, False)))
-DONE = JournalRecord("release", "x", "live")
+DONE = SwitchResult("x")
 
 
 class Fake:

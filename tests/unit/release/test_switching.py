@@ -74,3 +74,21 @@ def test_a_host_is_asked_with_growing_pauses_how_its_switch_ended() -> None:
     with pytest.raises(DeployKitError, match=f"broke during the switch; {OLD} is live") as caught:
         find_out(FakeTransport(host), NEW, LostError("gone"), pauses.append)
     assert caught.value.exit_code == TAKEN_BACK
+
+
+@pytest.mark.parametrize("problem", ["", "no web process runs"])
+def test_after_a_broken_connection_the_release_that_was_live_before_must_answer(
+    problem: str,
+) -> None:
+    host = staged("web1", live=NEW, problem=problem, fails={"switch": [BEFORE]})
+    found = switching(host)
+    found.switch(batch(host), "release")
+    errors = [f"the connection broke during the switch; {NEW} is live, but {problem}"]
+    assert list(found.outcome.errors.values()) == (errors if problem else [])
+
+
+def test_what_a_host_says_about_its_switch_is_kept() -> None:
+    host = staged("web1")
+    found = switching(host)
+    found.switch(batch(host), "release")
+    assert found.outcome.back == {"web1": OLD}

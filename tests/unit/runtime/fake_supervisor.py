@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from django_deploykit.runtime.base.processes import CommandLine
-from django_deploykit.runtime.supervisors.base import ProcessError, Running
+from django_deploykit.runtime.supervisors.base import ProcessError, Running, RunningCommand
 
 
 class FakeSupervisor:
@@ -17,6 +17,8 @@ class FakeSupervisor:
 
     def __init__(self, running: Sequence[tuple[str, str]] = ()) -> None:
         self.running = list(running)
+        self.works: list[RunningCommand] = []
+        self.restarted: dict[str, int] = {}  # how often a release's processes were restarted
         self.enabled: tuple[str, tuple[str, ...]] | None = None
         self.calls: list[str] = []
         self.stubborn: set[str] = set()  # what has to be killed
@@ -30,7 +32,10 @@ class FakeSupervisor:
         return self.fails == -1
 
     def instances(self) -> list[Running]:
-        return [Running(release, process, True, 0, 1) for release, process in self.running]
+        return [
+            Running(release, process, True, self.restarted.get(release, 0), 1)
+            for release, process in self.running
+        ]
 
     def start(self, release: str, processes: Sequence[str]) -> None:
         failing = self._step(f"start {release} {' '.join(processes)}")
@@ -66,6 +71,12 @@ class FakeSupervisor:
 
     def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> CommandLine:
         raise AssertionError(argv)
+
+    def commands(self) -> list[RunningCommand]:
+        return list(self.works)
+
+    def cancel(self, command: str) -> None:
+        self.works = [one for one in self.works if one.id != command]
 
 
 def stage_by_hand(root: Path, manifest_text: str, release: str) -> None:

@@ -6,21 +6,32 @@ import argparse
 import sys
 from typing import List
 
-from ...base.errors import DeployKitError
+from ...base.errors import LIVE, REFUSED, DeployKitError
 from ...base.processes import run as run_command
 from ...base.site import live_release
 from ...deploy.facts import drift, lock_owner
-from ...deploy.switch import probe_host, probe_hosts, processes_of
+from ...deploy.probing import (
+    answer_of,
+    probe_host,
+    probe_hosts,
+    processes_of,
+    processes_that_do_not_run,
+    site_problem,
+)
 from ...storage import prune
 from ...storage.virtualenv import changed_files, load_release
 from ...supervisors import supervisor_of
+from ...supervisors.base import Running
 from ...supervisors.local import LocalSupervisor
 from ...wire.journal import read_journal
 from ...wire.operating import (
+    CANCEL,
     END,
     HISTORY,
     STATUS,
     WATCH,
+    CancelResult,
+    CommandStatus,
     EndResult,
     HistoryResult,
     HostStatus,
@@ -32,11 +43,12 @@ from ..registry import SOME_RELEASE, Invocation, argument, line_count, live_of, 
 
 @verb(
     STATUS,
-    "show what is live on this host",
+    "show what is live on this host, and whether it answers",
     argument("--quick", action="store_true", help="do not look for changed files"),
+    exit_code=lambda found: LIVE if found.answers else REFUSED,
 )
 def status(run: Invocation) -> HostStatus:
-    """Return the live release, the running processes, and what was changed by hand."""
+    """Return the live release, the processes, and what was changed by hand."""
     site = run.site
     supervisor = supervisor_of(site, run.program)
     live = live_release(site)
@@ -44,19 +56,33 @@ def status(run: Invocation) -> HostStatus:
     changed: List[str] = []
     if live and manifest and not run.options.quick:
         changed = changed_files(site.releases / live, site.store, manifest)
+    running = supervisor.instances()
+    problem = site_problem(site, running, manifest) if manifest else "nothing is live"
+    down = processes_that_do_not_run(site, running, manifest) if manifest else []
+    known = {(one.release, one.process) for one in running}
     return HostStatus(
         live=live,
         listen=site.listen,
         commit=manifest.commit if manifest else "",
         instances=tuple(
             InstanceStatus(one.release, one.process, one.active, one.restarts, one.pid)
-            for one in supervisor.instances()
+            for one in (
+                *running,
+                *(
+                    Running(live or "", name, False, 0)
+                    for name in down
+                    if (live, name) not in known
+                ),
+            )
         ),
+        answers=not problem,
+        problem=problem,
         staged=tuple(prune.staged_releases(site)),
         lock=lock_owner(site),
         interrupted=(site.root / "switching.json").exists(),
         changed=tuple(changed),
         drift=drift(site, supervisor),
+        commands=tuple(CommandStatus(**vars(one)) for one in supervisor.commands()),
     )
 
 
@@ -69,14 +95,13 @@ def history(run: Invocation) -> HistoryResult:
 @verb(WATCH, "measure how the live site answers", own_input=True, listed=False)
 def watch(run: Invocation) -> WatchResult:
     """Send requests to the live site until standard input ends; does nothing if none is live."""
-    from ...deploy.latency import usable
     from ...deploy.latency import watch as watch_site
 
     site = run.site
     live = live_release(site)
     if live is None:
         return WatchResult()
-    host = usable(site, probe_hosts(site, live))
+    host, _ = answer_of(site, probe_hosts(site, live))
     return watch_site(site, host, sys.stdin.fileno(), run.voice.emit)
 
 
@@ -116,6 +141,21 @@ def execute(run: Invocation) -> int:
     site, argv = run.site, list(run.options.argv)
     release = live_of(site, run.options.release)
     return run_command(supervisor_of(site, run.program).command(release, argv, {}))
+
+
+@verb(
+    CANCEL,
+    "end a command that still runs",
+    argument("id", metavar="ID", help="its ID, as `status` shows it"),
+)
+def cancel(run: Invocation) -> CancelResult:
+    """End a command, such as a migration whose release was interrupted."""
+    supervisor, name = supervisor_of(run.site, run.program), run.options.id
+    found = next((one for one in supervisor.commands() if one.id == name), None)
+    if found is None:
+        raise DeployKitError(f"no command {name} runs here", "`status` shows those that run.")
+    supervisor.cancel(found.id)
+    return CancelResult(CommandStatus(**vars(found)))
 
 
 @verb(END, "stop a site that runs without systemd")

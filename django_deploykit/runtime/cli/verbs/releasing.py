@@ -19,11 +19,12 @@ from ...deploy import facts as host_facts
 from ...deploy.staged import switch_to_staged
 from ...deploy.staging import stage_release
 from ...deploy.switch import settle as settle_switch
+from ...deploy.unfinished import wait_for_migrations, wait_for_verbs
 from ...storage import prune as pruning
 from ...storage.virtualenv import load_release
 from ...supervisors import supervisor_of
+from ...wire.events import Activity
 from ...wire.facts import FACTS, HOLD, PREPARE, Held, HoldResult, HostFacts, PrepareResult
-from ...wire.journal import JournalRecord
 from ...wire.reader import deflate
 from ...wire.releasing import (
     LIST,
@@ -39,6 +40,7 @@ from ...wire.releasing import (
     ReceiveResult,
     SettleResult,
     StageResult,
+    SwitchResult,
 )
 from ...wire.reports import CHECK, KIN, CheckResult, KinResult
 from ..registry import (
@@ -78,7 +80,11 @@ def hold(run: Invocation) -> HoldResult:
     options, descriptor = run.options, sys.stdin.fileno()
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
     gone = lambda: has_ended(descriptor)  # noqa: E731
+    show = lambda text: run.voice.emit(Activity("wait", text))  # noqa: E731
     with deploy_lock.hold(run.root / "lock", owner, options.wait, gone):
+        if (run.root / "site.json").exists():
+            wait_for_verbs(run.root, show, gone)
+            wait_for_migrations(supervisor_of(run.site, run.program), show, gone)
         run.voice.emit(Held(facts(run) if options.facts else None))
         return HoldResult(wait_for_end(sys.stdin.buffer, SILENCE))
 
@@ -188,7 +194,7 @@ def migrate(run: Invocation) -> MigrateResult:
     OWNER,
     changes_site=True,
 )
-def switch(run: Invocation) -> JournalRecord:
+def switch(run: Invocation) -> SwitchResult:
     """Switch to a staged release."""
     site, options = run.site, run.options
     if is_by_hand():  # a controller has checked it on all hosts before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -15,9 +16,13 @@ from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.files import (
     hash_file,
     hash_stream,
+    is_full,
     read_bytes,
     read_regular,
+    temporary_files,
+    temporary_path,
     write_and_replace,
+    write_in_place,
 )
 
 
@@ -134,3 +139,35 @@ def test_a_file_and_the_start_of_a_stream_are_hashed(tmp_path: Path) -> None:
     assert hash_stream(file, 7) == hashlib.sha256(data[:7]).hexdigest()
     assert hash_stream(file) == hashlib.sha256(data[7:]).hexdigest()
     assert hash_stream(io.BytesIO(b"short"), 99) == hashlib.sha256(b"short").hexdigest()
+
+
+def test_a_file_that_is_overwritten_keeps_its_place_on_the_disk(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_in_place(path, "a long text " * 20)
+    before = path.stat()
+    write_in_place(path, "short")
+    after = path.stat()
+    assert path.read_text().rstrip() == "short"
+    assert (after.st_ino, after.st_size, after.st_blocks) == (before.st_ino, 4096, before.st_blocks)
+
+
+def test_no_link_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("kept")
+    (tmp_path / "file").symlink_to("other")
+    with pytest.raises(OSError):
+        write_in_place(tmp_path / "file", "new")
+    assert (tmp_path / "other").read_text() == "kept"
+
+
+def test_what_a_killed_process_left_is_found_by_its_name(tmp_path: Path) -> None:
+    left = temporary_path(tmp_path / "enabled")
+    for path in (left, tmp_path / "enabled", tmp_path / ".cache", tmp_path / ".my-file"):
+        path.write_text("")
+    assert temporary_files(tmp_path) == [left]
+    assert temporary_files(tmp_path / "away") == []
+
+
+def test_a_full_disk_and_a_full_quota_are_full() -> None:
+    assert is_full(OSError(errno.ENOSPC, "x"))
+    assert is_full(OSError(errno.EDQUOT, "x"))
+    assert not is_full(OSError(errno.EACCES, "x"))

@@ -78,6 +78,7 @@ sys.exit(code)
 
 NEEDED = {
     **dict.fromkeys(("stage", "check", "kin", "migrate", "switch"), "--release"),
+    "cancel": "ID",
     "exec": "COMMAND",
     "list": "digest",
     "prepare": "--site",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.deploy.latency import rank, summary, usable, watch
+from django_deploykit.runtime.deploy.latency import rank, summary, watch
 from django_deploykit.runtime.wire.operating import WatchResult
 
 
@@ -54,15 +54,6 @@ def site(tmp_path: Path, port: int) -> Site:
         listen=f"127.0.0.1:{port}",
         health="/up",
     )
-
-
-def test_takes_the_host_header_that_the_site_answers_well(
-    server: http.server.HTTPServer, tmp_path: Path
-) -> None:
-    Handler.asked = 2  # the next answer is a 500
-    hosts = ["localhost", "shop.example.com"]
-    assert usable(site(tmp_path, server.server_port), hosts) == "shop.example.com"
-    assert usable(site(tmp_path, server.server_port), hosts) == "localhost"
 
 
 def test_asks_until_the_caller_has_seen_enough(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import pytest
 
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
 from django_deploykit.runtime.base.probe import Response
-from django_deploykit.runtime.base.site import Site, checked_path, live_release
+from django_deploykit.runtime.base.site import Site, live_release
 from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.deploy import probing
 from django_deploykit.runtime.deploy import switch as switching
 from django_deploykit.runtime.deploy.switch import Change, settle, switch, without_interrupts
 from django_deploykit.runtime.wire.events import Event, HostWarning
@@ -49,14 +50,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Response]:
     """What probes get: the last answer again and again."""
     queue = [Response(200)]
     monkeypatch.setattr(
-        switching, "ask", lambda *_, **__: queue.pop(0) if len(queue) > 1 else queue[0]
+        probing, "ask", lambda *_, **__: queue.pop(0) if len(queue) > 1 else queue[0]
     )
     return queue
 
 
 def test_every_page_must_answer_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = {"/": 200, "/admin/login/": 200}
-    monkeypatch.setattr(switching, "ask", lambda _, path, *__, **___: Response(pages[path]))
+    monkeypatch.setattr(probing, "ask", lambda _, path, *__, **___: Response(pages[path]))
     several = replace(site, health="/admin/login/ /")
     switch(several, FakeSupervisor(serving(OLD)), CHANGE, silent)
     pages["/"] = 500
@@ -155,6 +156,90 @@ def test_a_death_at_any_step_is_settled_to_one_release(
     assert settle(site, supervisor, silent) is None
     switch(site, supervisor, replace(CHANGE, before=live), silent)
     assert sorted(supervisor.running) == serving(NEW)
+
+
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("running", [serving(OLD), [(OLD, "web")], []])
+def test_no_failure_stops_the_release_that_is_live(
+    site: Site, step: int, running: list[tuple[str, str]]
+) -> None:
+    supervisor = FakeSupervisor(running)
+    supervisor.fails = step
+    with pytest.raises(DeployKitError) as caught:
+        switch(site, supervisor, replace(CHANGE, to=OLD, action="rollback"), silent)
+    assert caught.value.exit_code == TAKEN_BACK
+    assert f"{OLD} was live before and stays live" in caught.value.message
+    assert "serves" not in caught.value.message
+    assert not [call for call in supervisor.calls if call.startswith("stop")]
+    assert sorted(supervisor.running) == serving(OLD)
+    assert live_release(site) == OLD
+    assert not (site.root / "switching.json").exists()
+
+
+def test_a_live_release_that_cannot_start_does_not_stand_in_the_way_of_the_next(
+    site: Site,
+) -> None:
+    supervisor = FakeSupervisor()
+    supervisor.start = _refuse  # type: ignore[method-assign]
+    with pytest.raises(DeployKitError, match="it does not start") as caught:
+        switch(site, supervisor, replace(CHANGE, to=OLD), silent)
+    assert caught.value.exit_code == TAKEN_BACK
+    del supervisor.start
+    switch(site, supervisor, CHANGE, silent)
+    assert sorted(supervisor.running) == serving(NEW)
+
+
+def _refuse(release: str, processes: Sequence[str]) -> None:
+    raise DeployKitError("it does not start")
+
+
+def test_the_record_of_a_switch_needs_no_new_file_the_next_time(site: Site) -> None:
+    switch(site, FakeSupervisor(serving(OLD)), CHANGE, silent)
+    spare = (site.root / "spare.json").stat()
+    switching._note(site, CHANGE, "started")
+    noted = (site.root / "switching.json").stat()
+    assert (noted.st_ino, noted.st_size) == (spare.st_ino, spare.st_size)
+    assert not (site.root / "spare.json").exists()
+
+
+def test_a_switch_leaves_no_temporary_file(site: Site) -> None:
+    switch(site, FakeSupervisor(serving(OLD)), CHANGE, silent)
+    assert sorted(path.name for path in site.root.iterdir()) == [
+        *("current", "journal.jsonl", "releases", "spare.json")
+    ]
+
+
+def test_an_interrupted_switch_is_settled_though_the_journal_cannot_be_written(
+    site: Site,
+) -> None:
+    site.journal.mkdir()  # nobody can write to it, not even root
+    switching._note(site, CHANGE, "started")
+    told: list[Event] = []
+    assert settle(site, FakeSupervisor(serving(OLD)), told.append) == OLD
+    assert isinstance(told[-1], HostWarning)
+    assert not (site.root / "switching.json").exists()
+
+
+def test_an_interrupted_switch_to_the_live_release_leaves_it_running(site: Site) -> None:
+    switching._note(site, replace(CHANGE, to=OLD), "started")
+    supervisor = FakeSupervisor([(OLD, "web")])
+    assert settle(site, supervisor, silent) == OLD
+    assert sorted(supervisor.running) == serving(OLD)
+
+
+def test_a_live_release_that_was_restarted_earlier_can_be_released_again(site: Site) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.restarted[OLD] = 3
+    switch(site, supervisor, replace(CHANGE, to=OLD), silent)
+    assert sorted(supervisor.running) == serving(OLD)
+
+
+def test_a_new_release_that_was_restarted_is_not_let_in(site: Site) -> None:
+    supervisor = FakeSupervisor(serving(OLD))
+    supervisor.restarted[NEW] = 1
+    with pytest.raises(DeployKitError, match="died during its verification"):
+        switch(site, supervisor, CHANGE, silent)
+    assert sorted(supervisor.running) == serving(OLD)
 
 
 def _die() -> None:
@@ -294,22 +379,3 @@ def test_only_the_processes_of_the_hosts_roles_run(site: Site) -> None:
     supervisor = FakeSupervisor([(OLD, "worker")])
     switch(replace(site, roles=("worker",)), supervisor, CHANGE, silent)
     assert supervisor.running == [(NEW, "worker")]
-
-
-def test_the_host_header_is_the_sites_or_what_the_check_found(site: Site) -> None:
-    assert switching.probe_host(site, NEW) == "localhost"
-    path = checked_path(site, NEW)
-    path.parent.mkdir()
-    path.write_text(json.dumps({"host": "shop.example.com"}))
-    assert switching.probe_host(site, NEW) == "shop.example.com"
-    assert switching.probe_host(replace(site, host="www.example.com"), NEW) == "www.example.com"
-
-
-def test_newer_checks_name_more_host_headers_to_try(site: Site) -> None:
-    for release, host, moment in ((OLD, "localhost", 1), (NEW, "shop.example.com", 2)):
-        path = checked_path(site, release)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"host": host}))
-        os.utime(path, (moment, moment))
-    assert switching.probe_hosts(site, OLD) == ["localhost", "shop.example.com"]
-    assert switching.probe_hosts(replace(site, host="www.example.com"), OLD) == ["www.example.com"]

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from django_deploykit.runtime.supervisors.base import ProcessError, Running, Supervisor
+from django_deploykit.runtime.supervisors.base import ProcessError, Running, Supervisor, has_died
 from django_deploykit.runtime.supervisors.local import LocalSupervisor
 from django_deploykit.runtime.supervisors.systemd import SystemdSupervisor
 from tests.unit.runtime.fake_supervisor import FakeSupervisor
@@ -27,3 +27,24 @@ def test_an_instance_may_have_no_process() -> None:
 
 def test_a_failed_process_shows_its_log() -> None:
     assert str(ProcessError("web did not start", "Traceback")) == "web did not start\nTraceback"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "died"),
+    [
+        (None, None, True),
+        (None, Running("r", "web", True, 0, 7), False),
+        (None, Running("r", "web", False, 0, 7), True),
+        (None, Running("r", "web", True, 1, 7), True),
+        (Running("r", "web", True, 3, 7), Running("r", "web", True, 3, 7), False),
+        (Running("r", "web", True, 3, 7), Running("r", "web", True, 4, 8), True),
+        (Running("r", "web", False, 3), Running("r", "web", True, 4, 8), False),
+        (Running("r", "web", False, 3), Running("r", "web", True, 0, 8), False),
+        (Running("r", "web", False, 3), Running("r", "web", True, 5, 9), True),
+        (Running("other", "web", True, 0, 7), Running("r", "web", True, 1, 7), True),
+    ],
+)
+def test_only_an_end_since_the_start_counts(
+    before: Running | None, now: Running | None, died: bool
+) -> None:
+    assert has_died(now, [before] if before else []) is died

@@ -163,6 +163,17 @@ def test_what_dies_comes_back_though_the_keepers_archive_is_gone(
     assert only(plain).pid != first
 
 
+def test_starting_what_was_restarted_earlier_and_runs_is_no_error(
+    site: Site, plain: LocalSupervisor
+) -> None:
+    plain.start(NEW, ["worker"])
+    os.kill(only(plain).pid, 9)
+    wait_for(lambda: only(plain).restarts == 1 and only(plain).active)
+    pid = only(plain).pid
+    plain.start(NEW, ["worker"])
+    assert only(plain).pid == pid
+
+
 def test_a_process_that_ends_at_once_is_told_with_its_last_lines(
     site: Site, plain: LocalSupervisor
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.supervisors import systemd
-from django_deploykit.runtime.supervisors.base import Running
+from django_deploykit.runtime.supervisors.base import Running, RunningCommand
 
 RELEASE, OTHER = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 
@@ -65,3 +65,30 @@ def test_instances_are_read_with_their_state_and_what_is_gone_is_left_out() -> N
         Running(RELEASE, "web", True, 2, 7),
         Running(OTHER, "worker", False, 0, 0),
     ]
+
+
+def test_commands_are_read_with_their_name_and_begin_but_not_their_arguments() -> None:
+    def block(token: str, state: str, *words: str) -> str:
+        script = f"/srv/shop/releases/{RELEASE}/bin/shop"
+        return (
+            f"Id=shop-run-{token}.service\nActiveState={state}\n"
+            f"WorkingDirectory=/srv/shop/releases/{RELEASE}/app\n"
+            f"ExecStart={{ path=/bin/sh ; argv[]=/bin/sh {script} {' '.join(words)} ; "
+            "ignore_errors=no ; start_time=[n/a] ; pid=7 }\n"
+            "ExecMainStartTimestampMonotonic=2500000\n"
+        )
+
+    shown = "\n".join(
+        [
+            block("0123456789abcdef", "active", "migrate", "--noinput"),
+            block("1123456789abcdef", "deactivating", "--process", "release"),
+            block("2123456789abcdef", "failed", "migrate"),
+            block("3123456789abcdef", "inactive", "migrate"),
+            block("elsewhere", "active", "migrate"),
+        ]
+    )
+    assert systemd.parse_commands("shop", shown, 1000.0) == [
+        RunningCommand("0123456789abcdef", RELEASE, "migrate", 1002.5),
+        RunningCommand("1123456789abcdef", RELEASE, "--process release", 1002.5),
+    ]
+    assert systemd.parse_commands("shop", "", 0.0) == []

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_deploykit.runtime.wire import facts, journal, operating, reader, releasing, reports
+from django_deploykit.runtime.wire import facts, operating, reader, releasing, reports
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.reader import (
     IgnoresUnknownKeys,
@@ -228,4 +228,4 @@ def test_anything_else_is_refused_with_one_error(call: Call[object], data: st.Da
 
 def test_hypothesis_sees_every_verb_that_answers() -> None:
     assert {one.name for one in CALLS} >= {"facts", "hold", "stage", "check", "status", "setup"}
-    assert journal.JournalRecord in {one.answer for one in CALLS}
+    assert releasing.SwitchResult in {one.answer for one in CALLS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -9,20 +10,48 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.manifest import Process
+from django_deploykit.runtime.cli.verbs import find_verb
+from django_deploykit.runtime.deploy.switch import point
+from django_deploykit.runtime.supervisors.local import LocalSupervisor
+from django_deploykit.runtime.supervisors.local_daemon import run_folder
 from django_deploykit.runtime.webservers import WEBSERVERS, website
 from django_deploykit.runtime.wire.journal import JournalRecord, append
 from django_deploykit.runtime.wire.operating import (
+    CancelResult,
     EndResult,
     HistoryResult,
     HostStatus,
+    InstanceStatus,
     WatchResult,
 )
 from tests.bundles import make_manifest
 from tests.unit.runtime.cli.verbs.conftest import Invoke
+from tests.unit.runtime.fake_supervisor import stage_by_hand
+from tests.waiting import until
+
+RELEASE = "20261101T000000-aaaaaaa"
 
 
 def test_a_site_without_a_release_has_a_status(invoke: Invoke) -> None:
-    assert invoke("status") == HostStatus(live=None, listen=":0")
+    found = HostStatus(live=None, listen=":0", answers=False, problem="nothing is live")
+    assert invoke("status") == found
+
+
+@pytest.mark.parametrize(("answers", "code"), [(True, 0), (False, 1)])
+def test_the_exit_code_of_status_says_whether_the_site_answers(answers: bool, code: int) -> None:
+    verb = find_verb("status")
+    assert verb is not None
+    assert verb.exit_code(HostStatus(live=RELEASE, listen=":0", answers=answers)) == code
+
+
+def test_processes_that_are_gone_are_in_the_status(invoke: Invoke, site: Site) -> None:
+    manifest = make_manifest((), release_id=RELEASE, processes=(Process("web", "gunicorn"),))
+    stage_by_hand(site.root, manifest.dumps(), RELEASE)
+    point(site, RELEASE)
+    found = invoke("status")
+    assert isinstance(found, HostStatus)
+    assert found.instances == (InstanceStatus(RELEASE, "web", active=False),)
+    assert (found.answers, found.problem) == (False, "no web process runs")
 
 
 def test_history_is_the_journal(invoke: Invoke, site: Site) -> None:
@@ -63,6 +92,29 @@ def test_logs_of_a_process_that_is_not_there_name_those_that_are(
     (site.root / "site.json").write_text(replace(site, roles=("web",)).dumps())
     with pytest.raises(DeployKitError, match=f"no process 'worker' of {live} on this host"):
         invoke("logs", "--process", "worker")
+
+
+def test_a_command_that_runs_is_in_the_status_and_can_be_ended(invoke: Invoke, site: Site) -> None:
+    script = site.releases / RELEASE / "bin" / "shop"
+    script.parent.mkdir(parents=True)
+    (site.releases / RELEASE / "app").mkdir()
+    script.write_text("#!/bin/sh\nexec sleep 600\n")
+    script.chmod(0o755)
+    supervisor = LocalSupervisor(site, [])
+    with supervisor.command(RELEASE, ["migrate"], {}).start() as process:
+        status = invoke("status")
+        assert isinstance(status, HostStatus)
+        (one,) = status.commands
+        assert (one.release, one.name) == (RELEASE, "migrate")
+        until(lambda: len(record_lines(site, one.id)) == 2)
+        assert invoke("cancel", one.id) == CancelResult(one)
+        assert process.wait() == -signal.SIGTERM
+    with pytest.raises(DeployKitError, match=f"no command {one.id} runs here"):
+        invoke("cancel", one.id)
+
+
+def record_lines(site: Site, command: str) -> list[str]:
+    return (run_folder(site.root) / f"command-{command}").read_text().splitlines()
 
 
 def test_ending_what_does_not_run_is_no_error(invoke: Invoke) -> None:
