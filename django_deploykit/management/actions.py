@@ -118,6 +118,13 @@ def _seconds(text: str) -> float:
 
 
 def _add_exec(parser: GroupedParser) -> None:
+    parser.add_argument_group("which release").add_argument(
+        "--release",
+        default="",
+        type=_release_id,
+        metavar="ID",
+        help="a staged release, before it is live; default: the live one",
+    )
     parser.add_argument(
         "command",
         nargs=argparse.REMAINDER,
@@ -195,7 +202,7 @@ def _execute(session: Session, options: Mapping[str, Any]) -> int:
             "For example: manage.py release production exec -- showmigrations",
             WRONG_USE,
         )
-    return run_command(session, words)
+    return run_command(session, words, options["release"])
 
 
 def _cancel(session: Session, options: Mapping[str, Any]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from django_deploykit.management.commits import brought
-from django_deploykit.management.session import Session
+from django_deploykit.management.session import LOCAL_LISTEN, Session
 from django_deploykit.management.summary import Ending, summary
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.runtime.base.errors import LIVE
@@ -44,13 +44,14 @@ def conclude(
     ``size`` is the bundle's size in bytes, or 0 for a rollback.
     """
     console, environment = session.console, session.environment
+    session.record.url = session.url() if any(outcome.live.values()) else ""
     data = {
         "environment": environment.name,
         "commit": commit,
         "bundle_size": size,
         "total_seconds": round(seconds, 3),
         "changed": outcome.code == LIVE,
-        "url": session.url(),
+        "url": session.record.url,
         "latency": [one.as_json() for one in session.record.latencies],
         **asdict(outcome),
     }
@@ -64,11 +65,21 @@ def conclude(
         environment.name,
         console.seconds(),
         size,
-        session.url(),
+        session.record.url,
         commits,
         session.built,
         session.record.action,
+        _where_it_answers(session, outcome),
     )
     for line, mood in summary(outcome, ending):
         console.print(line, mood)
     return outcome.code
+
+
+def _where_it_answers(session: Session, outcome: Outcome) -> str:
+    """Return where the site of ``local`` answers, if no browser on this machine can show it."""
+    host = outcome.answered.get("local")
+    if not session.environment.local or session.record.url or not host:
+        return ""
+    listen = session.environment.listen or LOCAL_LISTEN
+    return f"it answers on {listen} to the host name {host}, as a proxy in front would ask"

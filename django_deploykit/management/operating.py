@@ -57,21 +57,23 @@ def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:
     return _attach(session, "logs", *words)
 
 
-def run_command(session: Session, words: Sequence[str]) -> int:
-    """Run a Django command on the first host; return its exit code."""
+def run_command(session: Session, words: Sequence[str], release: str = "") -> int:
+    """Run a Django command on the first host; return its exit code.
+
+    It runs in the staged ``release``, or in the live one if that is empty.
+    """
     if session.options.plan:
         hosts = tuple(host.name for host in session.environment.hosts[:1]) or ("local",)
         return show_plan(session, one_step("exec", hosts, f"run {shlex.join(words)}"))
-    return _attach(session, "exec", "--", *words)
+    which = ("--release", release) if release else ()
+    return _attach(session, "exec", *which, "--", *words)
 
 
 def _attach(session: Session, verb: str, *arguments: str) -> int:
     """Run a verb on the first host, on the user's terminal; return its exit code."""
     console, environment = session.console, session.environment
-    if (
-        environment.local
-        and not (local_site(session.project, environment).root / "current").exists()
-    ):
+    needed = "releases" if "--release" in arguments[:1] else "current"
+    if environment.local and not (local_site(session.project, environment).root / needed).exists():
         raise DeployKitError("nothing is live on local", "Release first: manage.py release")
     with session.opened() as engine:
         first = next(iter(engine.transports.values()))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django_deploykit.management.address import answering_url
 from django_deploykit.management.console import Console
 from django_deploykit.management.reporting import Record
 from django_deploykit.project import Project
@@ -70,7 +71,7 @@ class Session:
         self.project, self.environment, self.console = project, environment, console
         self.options = options
         self.built = 0.0  # seconds that the bundle took
-        self.record = Record(project.name, environment.name, owner(), url=self.url())
+        self.record = Record(project.name, environment.name, owner())
         self.hook_facts: dict[str, str] = {
             "environment": environment.name,
             "project": project.name,
@@ -79,9 +80,11 @@ class Session:
         }
 
     def url(self) -> str:
-        """Return the URL of the environment ``local``, or an empty string for others."""
-        listen = self.environment.listen or LOCAL_LISTEN
-        return f"http://{listen}/" if self.environment.local and not listen.startswith("/") else ""
+        """Return a URL that the environment ``local`` answers now; an empty string for others."""
+        if not self.environment.local:
+            return ""
+        site = local_site(self.project, self.environment)
+        return answering_url(site.listen, site.pages[0])
 
     def hook(self, name: str, facts: Mapping[str, str] | None = None) -> None:
         """Run a hook's commands."""

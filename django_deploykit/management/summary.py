@@ -24,7 +24,8 @@ class Ending:
 
     ``size`` is the bundle's size in bytes, or 0 for a rollback. ``commits`` are lines about added
     and removed commits. ``built`` is how many of the ``seconds`` the build took. ``action`` is
-    ``release`` or ``rollback``.
+    ``release`` or ``rollback``. ``url`` answers in a browser; without one, ``elsewhere`` says where
+    the site answers.
     """
 
     environment: str
@@ -34,6 +35,7 @@ class Ending:
     commits: Sequence[str] = field(default=())
     built: float = 0.0
     action: str = "release"
+    elsewhere: str = ""
 
 
 def summary(outcome: Outcome, ending: Ending) -> list[Line]:
@@ -52,8 +54,8 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
         lines += [(f"  {line}", "") for line in ending.commits]
     lines += [(f"  {line}", "") for line in _figures(outcome, ending)]
     lines += [(f"  {line}", "bad") for line in _warnings(outcome)]
-    if ending.url and outcome.code == LIVE:
-        lines.append((f"  {ending.url}", "head"))
+    if outcome.code == LIVE and (ending.url or ending.elsewhere):
+        lines.append((f"  {ending.url or ending.elsewhere}", "head"))
     return [*lines, *((f"  {line}", "") for line in _next(outcome, ending))]
 
 

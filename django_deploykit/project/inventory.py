@@ -107,10 +107,18 @@ def parse_host(text: str) -> Host:
         or not 0 < int(match["port"] or 22) < 65536
         or not _is_address(match["address"])
     ):
-        raise DeployKitError(
-            f"{text!r} is not a host", "Write user@host:port; user and port are optional."
-        )
+        raise DeployKitError(f"{text!r} is not a host", _host_hint(text))
     return Host(text, match["address"].strip("[]"), match["user"] or "", int(match["port"] or 0))
+
+
+def _host_hint(text: str) -> str:
+    """Return how to write a host."""
+    user, at, address = text.rpartition("@")
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return "Write user@host:port; user and port are optional."
+    return f"An IPv6 address needs brackets, because a port may follow: {user}{at}[{address}]"
 
 
 def _is_address(text: str) -> bool:
@@ -127,7 +135,7 @@ def _hosts(text: str) -> tuple[Host, ...]:
         try:
             found.append(parse_host(word))
         except DeployKitError as error:
-            raise ValueError(f"{error.message}; write user@host:port") from None
+            raise ValueError(f"{error.message}. {error.hint}") from None
     names = [host.name for host in found]
     double = {name for name in names if names.count(name) > 1}
     if double:

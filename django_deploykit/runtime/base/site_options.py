@@ -30,10 +30,12 @@ def read_pages(text: str) -> str:
 
 def read_listen(text: str) -> str:
     """Return a socket's path or an address with a port; its host may be ``{address}``."""
-    _, colon, port = text.rpartition(":")
+    address, colon, port = text.rpartition(":")
     spaces = any(char.isspace() for char in text)
     if text.startswith("/") and not spaces:
         return text
+    if ":" in address and not (address.startswith("[") and address.endswith("]")):
+        raise ValueError(f"must have an IPv6 address in brackets, such as [::1]:8000, not {text!r}")
     if not colon or not port.isdigit() or not 0 < int(port) < 65536 or spaces:
         raise ValueError(
             f"must be a path below /run or an address such as 127.0.0.1:8000, not {text!r}"

@@ -11,7 +11,8 @@ from typing import List, Sequence, Tuple
 from ..base.probe import ask, response_problem
 from ..base.site import Site, checked_path
 from ..bundle.manifest import Manifest
-from ..supervisors.base import LAST_LINES, ProcessError, Running, Supervisor, has_died
+from ..supervisors.base import ProcessError, Running, Supervisor, has_died
+from ..supervisors.process_log import READ_LINES, process_error
 from ..wire.reports import read_checked
 
 _PATIENCE = 10.0  # seconds for a response of a release that has just gone live
@@ -90,9 +91,7 @@ def verify(
         time.sleep(0.05)
     running = _require_alive(supervisor, release, before)
     if problem:
-        raise ProcessError(
-            f"web of {release} is not healthy: {problem}", _last_lines(supervisor, release)
-        )
+        raise _failure(f"web of {release} is not healthy: {problem}", supervisor, release)
     return running
 
 
@@ -122,10 +121,8 @@ def verify_live(
     host = probe_host(site, release)
     _, problem = ask_pages(site, site.listen, host, _PATIENCE)
     if problem:
-        raise ProcessError(
-            f"the site does not answer on {site.listen}: {problem}",
-            _last_lines(supervisor, release),
-        )
+        text = f"the site does not answer on {site.listen}: {problem}"
+        raise _failure(text, supervisor, release)
     _require_alive(supervisor, release, before)
 
 
@@ -135,15 +132,12 @@ def _require_alive(
     running = supervisor.instances()
     found = [one for one in running if one.release == release and one.process == "web"]
     if has_died(found[0] if found else None, before):
-        raise ProcessError(
-            f"web of {release} died during its verification", _last_lines(supervisor, release)
-        )
+        raise _failure(f"web of {release} died during its verification", supervisor, release)
     return running
 
 
-def _last_lines(supervisor: Supervisor, release: str) -> str:
-    lines = supervisor.log(release, "web", LAST_LINES)
-    return "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else ""
+def _failure(text: str, supervisor: Supervisor, release: str) -> ProcessError:
+    return process_error(text, supervisor.log(release, "web", READ_LINES))
 
 
 def probe_hosts(site: Site, release: str) -> List[str]:

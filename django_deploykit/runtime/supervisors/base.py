@@ -9,9 +9,6 @@ from ..base.errors import DeployKitError
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.processes import CommandLine
 
-# Lines of a failed process's log to show: enough for tracebacks of a worker and of its server.
-LAST_LINES = 60
-
 
 class ProcessError(DeployKitError):
     """A process did not start, or it ended; the hint contains its last log lines."""

@@ -17,7 +17,8 @@ from ..base.names import valid_digest
 from ..base.processes import CommandLine
 from ..base.site import Site, live_release
 from . import local_commands, local_daemon
-from .base import LAST_LINES, ProcessError, Running, RunningCommand, has_died
+from .base import ProcessError, Running, RunningCommand, has_died
+from .process_log import READ_LINES, process_error
 
 _POLL = 0.05  # seconds
 _WEB_TRIAL = 0.0  # the switch probes it over HTTP
@@ -115,20 +116,16 @@ class LocalSupervisor:
             if time.monotonic() > begun + (_WEB_TRIAL if process == "web" else _WORKER_TRIAL):
                 return
             time.sleep(_POLL)
-        raise ProcessError(
+        raise process_error(
             f"{process} of {release} did not start within {self.site.boot:.0f} s",
-            self._last_lines(release, process),
+            self.log(release, process, READ_LINES),
         )
 
     def _failure(self, release: str, process: str, status: Optional[int]) -> ProcessError:
         how = "ended" if status is None else exit_text(status)
-        return ProcessError(
-            f"{process} of {release} {how} while it was started", self._last_lines(release, process)
-        )
-
-    def _last_lines(self, release: str, process: str) -> str:
-        return "\n".join(
-            ["Its last lines:", *("  " + line for line in self.log(release, process, LAST_LINES))]
+        return process_error(
+            f"{process} of {release} {how} while it was started",
+            self.log(release, process, READ_LINES),
         )
 
     def _list(self) -> List[Dict[str, Any]]:

@@ -18,7 +18,8 @@ from ..base.files import is_full, read_bytes, write_and_replace, write_in_place
 from ..base.hints import install_command, setup_command
 from ..base.processes import CommandLine
 from ..base.site import Site
-from .base import LAST_LINES, ProcessError, Running, RunningCommand, command_name, has_died
+from .base import ProcessError, Running, RunningCommand, command_name, has_died
+from .process_log import READ_LINES, process_error
 from .root_helper import helper
 from .systemd_units import (
     enabled_path,
@@ -177,9 +178,8 @@ class SystemdSupervisor:
         self, release: str, processes: Sequence[str], before: Sequence[Running], why: str = ""
     ) -> ProcessError:
         name = (self._died(release, processes, before) or list(processes))[0]
-        lines = self.log(release, name, LAST_LINES)
-        hint = "\n".join(["Its last lines:", *("  " + line for line in lines)]) if lines else why
-        return ProcessError(f"{name} of {release} did not start", hint)
+        lines = self.log(release, name, READ_LINES)
+        return process_error(f"{name} of {release} did not start", lines, why)
 
     def _helper_command(self) -> List[str]:
         path = str(helper_path(self.site.app))

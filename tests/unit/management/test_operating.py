@@ -10,7 +10,7 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
 from django_deploykit.management.operating import cancel, run_command, show_logs, show_status
-from django_deploykit.management.session import Options, Session
+from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
 from tests.unit.management.sessions import MemorySession
@@ -65,3 +65,22 @@ def test_a_plan_ends_no_command(tmp_path: Path, command: str, hosts: list[list[s
     assert cancel(session, command) == 0
     assert [step["hosts"] for step in session.printed()["plan"]["steps"]] == hosts
     assert host.commands == [COMMAND]
+
+
+@pytest.mark.parametrize(("release", "words"), [("", ()), (NEW, ("--release", NEW))])
+def test_a_command_runs_in_the_named_release(
+    tmp_path: Path, release: str, words: tuple[str, ...]
+) -> None:
+    session = MemorySession(tmp_path, Host(name="web1"))
+    with pytest.raises(AssertionError) as caught:  # as the fake transport has no terminal
+        run_command(session, ["check"], release)
+    assert caught.value.args == (("exec", (*words, "--", "check")),)
+
+
+def test_a_local_site_with_nothing_live_runs_commands_of_a_staged_release(tmp_path: Path) -> None:
+    project = Project(tmp_path, "shop", tmp_path / "deploykit.ini")
+    session = Session(project, Environment("local"), Console(as_json=True))
+    with pytest.raises(DeployKitError, match="nothing is live on local"):
+        run_command(session, ["check"], NEW)
+    (local_site(project, session.environment).root / "releases").mkdir(parents=True)
+    assert run_command(session, ["check"], NEW) == 1  # it is not staged

@@ -13,6 +13,7 @@ from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment, parse_host
 from django_deploykit.runtime.base.errors import DeployKitError
+from tests.ports import claim_port
 from tests.unit.management.sessions import MemorySession
 from tests.unit.release.fakes import Host
 
@@ -33,8 +34,8 @@ def test_a_local_site_is_below_the_project(tmp_path: Path) -> None:
     assert session.choices().batches == ()
 
 
-def test_the_url_of_local_is_known_unless_it_listens_on_a_path(tmp_path: Path) -> None:
-    assert local_session(tmp_path).url() == "http://127.0.0.1:8000/"
+def test_a_local_site_that_does_not_answer_has_no_url(tmp_path: Path) -> None:
+    assert local_session(tmp_path, listen=f"127.0.0.1:{claim_port()}").url() == ""
     assert local_session(tmp_path, listen="/run/web.sock").url() == ""
 
 

@@ -82,6 +82,12 @@ def test_a_first_release_has_no_way_back_and_a_url() -> None:
     assert lines[2].split() == ["local", NEW, "nothing"]
 
 
+def test_a_site_that_no_browser_here_can_open_says_where_it_answers() -> None:
+    outcome = Outcome(NEW, live={"local": NEW}, before={"local": None})
+    lines = words(outcome, Ending("local", 1.0, elsewhere="it answers on 127.0.0.1:8000"))
+    assert lines[-1] == "  it answers on 127.0.0.1:8000"
+
+
 def test_what_the_hosts_checks_warn_of_is_told_once() -> None:
     finding = {
         "id": "deploykit.W203",

@@ -53,6 +53,16 @@ def test_hosts_have_a_user_an_address_and_a_port(text: str, parts: tuple[str, st
     assert host.name == text
 
 
+@pytest.mark.parametrize("text", ["2001:db8::5", "deploy@2001:db8::5", "deploy@::1", "fe80::1:22"])
+def test_an_ipv6_address_needs_brackets_and_the_error_shows_them(text: str) -> None:
+    user, at, address = text.rpartition("@")
+    with pytest.raises(DeployKitError, match="is not a host") as caught:
+        parse_host(text)
+    assert "needs brackets" in caught.value.hint
+    assert caught.value.hint.endswith(f": {user}{at}[{address}]")
+    assert parse_host(f"{user}{at}[{address}]").address == address
+
+
 @pytest.mark.parametrize("text", ["", "a b", "-web", "web:0", "web:65536", "[web]", "u@@web", "ü"])
 def test_texts_that_are_not_hosts_are_refused(text: str) -> None:
     with pytest.raises(DeployKitError, match="is not a host"):

@@ -140,6 +140,9 @@ def execute(run: Invocation) -> int:
     """Run a command of the release."""
     site, argv = run.site, list(run.options.argv)
     release = live_of(site, run.options.release)
+    if release not in prune.staged_releases(site):
+        staged = ", ".join(prune.staged_releases(site)) or "nothing"
+        raise DeployKitError(f"{release} is not staged here", f"Staged: {staged}.")
     return run_command(supervisor_of(site, run.program).command(release, argv, {}))
 
 

@@ -53,6 +53,7 @@ def test_texts_are_read(name: str, text: str, value: OptionValue) -> None:
     [
         ("listen", "8000", "must be a path below /run or an address"),
         ("listen", "127.0.0.1:65536", "must be a path below /run or an address"),
+        ("listen", "::1:8000", "must have an IPv6 address in brackets"),
         ("listen", "/run/a b", "must be a path below /run or an address"),
         ("health", "up", "must be a path such as /up"),
         ("health", "/a b", "must be a path such as /up"),

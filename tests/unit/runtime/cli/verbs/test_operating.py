@@ -29,7 +29,7 @@ from tests.unit.runtime.cli.verbs.conftest import Invoke
 from tests.unit.runtime.fake_supervisor import stage_by_hand
 from tests.waiting import until
 
-RELEASE = "20261101T000000-aaaaaaa"
+RELEASE, OTHER = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 
 
 def test_a_site_without_a_release_has_a_status(invoke: Invoke) -> None:
@@ -142,3 +142,10 @@ def test_webserver_prints_a_site(
 def test_static_files_are_served_directly_where_a_release_has_some(invoke: Invoke) -> None:
     with pytest.raises(DeployKitError, match="no release with static files is live here"):
         invoke("webserver", "nginx", "--static", "direct")
+
+
+def test_a_command_needs_a_release_that_is_staged(invoke: Invoke, site: Site) -> None:
+    stage_by_hand(site.root, make_manifest((), release_id=OTHER).dumps(), OTHER)
+    with pytest.raises(DeployKitError, match=f"{RELEASE} is not staged here") as caught:
+        invoke("exec", "--release", RELEASE, "--", "check")
+    assert caught.value.hint == f"Staged: {OTHER}."
