@@ -110,4 +110,8 @@ if __name__ == "__main__":
         from benchmarks import releases
 
         sys.exit(releases.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["configuration"]:
+        from benchmarks import configuration
+
+        sys.exit(configuration.main(sys.argv[2:]))
     sys.exit(main())

@@ -163,7 +163,7 @@ ROWS = (
         "import of `django_deploykit.conf` over `django.conf`",
         ("import of the settings helpers", "ours"),
         None,
-        15,
+        10,
         unit="ms",
     ),
 )

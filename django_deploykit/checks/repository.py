@@ -69,11 +69,11 @@ def unknown_option(subject: Subject) -> Iterator[Finding]:
     Otherwise a typo there is silent.
     """
     for config in configs():
-        known = {one.env for one in config.declarations}
+        known = {one.env.upper() for one in config.declarations}
         own = prefix(config.app)
         for source in config.sources.files:
             for key, (section, option) in source.options.items():
-                if {key, key.removeprefix(own), own + key} & known:
+                if {key, key.removeprefix(own)} & known:
                     continue
                 names = [f"[{one.section}] {one.option}" for one in config.declarations]
                 path, _, line = source.values[key].where.partition(" [")[0].rpartition(":")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import CodeType
 from typing import Any, TypeVar
 
 from django_deploykit.conf import production, readers
@@ -14,11 +15,11 @@ from django_deploykit.conf.declarations import Declaration, declaration, place
 from django_deploykit.conf.decouple import MISSING
 from django_deploykit.conf.errors import ConfigError, ProblemList, show_without_traceback
 from django_deploykit.conf.loading import (
-    caller,
     caller_folder,
     checks_for_production,
     command_line,
     is_building,
+    line_of,
     loading_settings,
     never_serve,
 )
@@ -27,6 +28,7 @@ from django_deploykit.conf.typed import Readers
 from django_deploykit.runtime.base.option_names import key_of, prefix
 
 T = TypeVar("T")
+_OWN = globals()
 _configs: list[Config] = []
 
 
@@ -68,8 +70,8 @@ class Config(Readers):
         self._problems = ProblemList(list(self._sources.problems))
         if packaged and not os.path.isfile(where):
             self._problems.certain.append(f"Config(packaged=...): there is no file {where}")
-        # For each name: the reader, default, help, and the file and line that read it.
-        self._reads: dict[str, tuple[str, object, str, str, int]] = {}
+        # For each name: the reader, default, help, and the code and instruction that read it.
+        self._reads: dict[str, tuple[str, object, str, CodeType, int]] = {}
         command = command_line()
         self.building = is_building(self._environ, command)
         self._checks_for_production = checks_for_production(command)
@@ -143,8 +145,8 @@ class Config(Readers):
     def declarations(self) -> tuple[Declaration, ...]:
         """The settings that were read so far."""
         return tuple(
-            declaration(self.app, kind, name, default, help_text, f"{file}:{line}")
-            for name, (kind, default, help_text, file, line) in self._reads.items()
+            declaration(self.app, kind, name, default, help_text, line_of(code, instruction))
+            for name, (kind, default, help_text, code, instruction) in self._reads.items()
         )
 
     @property
@@ -184,11 +186,10 @@ class Config(Readers):
         ``problem_of`` returns what is wrong with a value that is only allowed with DEBUG on.
         """
         if name not in self._reads:
-            if not _is_name(name):
-                raise ValueError(f"config.{kind}({name!r}): expected a name such as DATABASE_URL")
-            frame = caller(2)
-            file, line = (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
-            self._reads[name] = (kind, default, help, file, line)
+            frame = sys._getframe(2)  # noqa: SLF001 - the line that reads the setting
+            if frame.f_globals is _OWN:
+                frame = frame.f_back or frame
+            self._reads[name] = (kind, default, help, frame.f_code, frame.f_lasti)
         # Problems are raised outside of the except clauses and without the text, because frames
         # and the context of an exception have their locals, and the text may be a secret.
         problem = ""
@@ -201,19 +202,20 @@ class Config(Readers):
             return self._problem(problem, placeholder)
         if text is None:
             return self._absent(kind, name, default, read, placeholder, problem_of, parse_default)
-        kept = _Kept()
         try:
-            kept.value = read(text)
-            if problem_of is None or not (problem := problem_of(kept.value)):
-                return kept.value
-            allowed = True
+            value = read(text)
+            if problem_of is None or not (problem := problem_of(value)):
+                return value
+            kept = _Kept(value)
+            del value
         except ValueError as error:
-            problem, allowed = str(error), False
-            kept.value = placeholder
+            problem, kept = str(error), None
         del text
         found = self._sources.find(name)
         where = found.where if found else name
-        return self._problem(f"{where}: {problem}", kept, unless_debug=allowed).value
+        if kept is None:
+            return self._problem(f"{where}: {problem}", placeholder)
+        return self._problem(f"{where}: {problem}", kept, unless_debug=True).value
 
     def _absent(
         self,
@@ -226,10 +228,14 @@ class Config(Readers):
         parse: bool,
     ) -> object:
         """Return the default of a setting that no source has, or its placeholder."""
+        if not _is_name(name):
+            raise ValueError(f"config.{kind}({name!r}): expected a name such as DATABASE_URL")
         if default is MISSING:
             if self.building:
                 return placeholder
             return self._problem(_is_not_set(self, kind, name), placeholder)
+        if read is str and problem_of is None:
+            return default
         value, problem = default, ""
         if parse and isinstance(default, str):
             try:
@@ -250,11 +256,11 @@ class Config(Readers):
         return returned
 
 
-@dataclass
 class _Kept:
     """A value that frames do not show, because it may be a secret."""
 
-    value: Any = field(default=None, repr=False)
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 def _is_name(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from types import FrameType
+from types import CodeType, FrameType
 
 # Commands that load the settings but serve no requests. Required values may be missing for them.
 _BUILDING = (
@@ -87,11 +87,24 @@ def caller(depth: int) -> FrameType | None:
     return frame
 
 
+def line_of(code: CodeType, instruction: int) -> str:
+    """Return the line of an instruction (its offset), as ``settings.py:14``.
+
+    To look it up takes longer than to read a setting, so it is done only where it is shown.
+    """
+    lines = [line for start, end, line in code.co_lines() if start <= instruction < end]
+    return f"{code.co_filename}:{lines[0] if lines else code.co_firstlineno}"
+
+
 def caller_folder() -> str:
     """Return the folder of the module that creates the Config."""
     frame = caller(2)
     file = frame.f_globals.get("__file__") if frame else None
-    return os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
+    return (
+        os.path.dirname(file if os.path.isabs(file) else os.path.abspath(file))
+        if file
+        else os.getcwd()
+    )
 
 
 def loading_settings() -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ Entry = dict[str, Any]
 # Returns what is wrong with a value, or an empty string. The value is what its reader returns.
 Problem = Callable[[Any], str]
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
 
 
 def read_bool(text: str) -> bool:
@@ -171,14 +171,13 @@ def host_problem(name: str, *, debug: bool = False) -> str:
     if ":" in name:
         return f"has a port; {_ONLY_HOST}"
     labels = name.removeprefix(".").removesuffix(".").split(".")
-    return "" if all(_LABEL.match(label) for label in labels) else "is not a host name"
+    return "" if all(re.fullmatch(_LABEL, label) for label in labels) else "is not a host name"
 
 
 _ONLY_HOST = "write only the host, such as www.example.com"
-_PLACEHOLDER = re.compile(
-    r"(change[-_ ]?(me|this|it)|replace[-_ ]?(me|this)|your[-_ ]|example|placeholder|dummy"
-    r"|insecure|secret[-_ ]?key|x{4,}|todo|fixme|<.*>|\{.*\}|\.\.\.|not[-_ ]?secret|s3cr3t)",
-    re.IGNORECASE,
+_PLACEHOLDER = (
+    r"(?i)(change[-_ ]?(me|this|it)|replace[-_ ]?(me|this)|your[-_ ]|example|placeholder|dummy"
+    r"|insecure|secret[-_ ]?key|x{4,}|todo|fixme|<.*>|\{.*\}|\.\.\.|not[-_ ]?secret|s3cr3t)"
 )
 _WORDS = {"secret", "password", "passwd", "key", "test", "none", "null", "admin", "123456"}
 
@@ -195,10 +194,10 @@ def secret_problem(text: str, *, signing: bool = False) -> str:
     if word.lower() in _WORDS:
         return "is a placeholder"
     if not signing:
-        return "is a placeholder" if _PLACEHOLDER.fullmatch(word) or _is_filler(word) else ""
+        return "is a placeholder" if re.fullmatch(_PLACEHOLDER, word) or _is_filler(word) else ""
     if word.startswith("django-insecure-"):
         return "starts with django-insecure-: startproject wrote it into the repository"
-    if _is_filler(word) or (_PLACEHOLDER.search(word) and len(set(word)) < 30):
+    if _is_filler(word) or (re.search(_PLACEHOLDER, word) and len(set(word)) < 30):
         return "is a placeholder"
     if len(word) < 50 or len(set(word)) < 5 or _repeats(word):
         return "is too weak: 50 random characters are expected"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# Django's rules for its debug page, and more: service accounts, salts, plural keys.
-_NAMES = re.compile(
-    "TOKEN|SECRET|PASS|PWD|SIGNATURE|PRIVATE|CREDENTIAL|DSN|SALT|SERVICE_?ACCOUNT|API_?KEY"
-    "|WEBHOOK|_AUTH_|_KEYS?_(?!PREFIX_|FUNCTION_)|_PIN_|_CERT_"
+# Django's rules for its debug page, and more: service accounts, salts, plural keys. Patterns are
+# compiled when they are first needed, because that takes longer than to import this module.
+_PARTS = (
+    *("TOKEN", "SECRET", "PASS", "PWD", "SIGNATURE", "PRIVATE", "CREDENTIAL", "DSN", "SALT"),
+    *("SERVICE_ACCOUNT", "SERVICEACCOUNT", "APIKEY", "API_KEY", "WEBHOOK"),
 )
+_WORDS = ("KEY", "AUTH", "PIN", "CERT")
+_WHOLE_WORD = "_AUTH_|_KEYS?_(?!PREFIX_|FUNCTION_)|_PIN_|_CERT_"
 _KINDS = ("secret", "database", "cache", "email")
-_PASSWORD = re.compile(r"\w[\w+.-]*://[^/?#]*:[^/?#]*@")
-_ASSIGNED = re.compile(r"\b([\w-]+)[\"']?\s*[:=]\s*[\"'\w]")
+_LOGIN = r"\w[\w+.-]*://[^/?#]*:[^/?#]*@"
+_ASSIGNED = r"\b([\w-]+)[\"']?\s*[:=]\s*[\"'\w]"
 HIDDEN = "**********"
 # What a required secret is while building. It is never used to serve requests.
 PLACEHOLDER = "placeholder for building, never for serving " * 2
@@ -29,7 +32,14 @@ class Secret(str):
 
 def looks_secret(name: str) -> bool:
     """Whether a setting's name suggests a secret, by rules such as those of Django's debug page."""
-    return _NAMES.search(f"_{name.upper()}_") is not None
+    upper = name.upper()
+    for part in _PARTS:
+        if part in upper:
+            return True
+    for word in _WORDS:
+        if word in upper:
+            return re.search(_WHOLE_WORD, f"_{upper}_") is not None
+    return False
 
 
 def is_secret(kind: str, name: str) -> bool:
@@ -39,7 +49,7 @@ def is_secret(kind: str, name: str) -> bool:
 
 def has_password(url: str) -> bool:
     """Whether a URL contains a password."""
-    return _PASSWORD.match(url.strip()) is not None
+    return re.match(_LOGIN, url.strip()) is not None
 
 
 def holds_secret(text: str) -> bool:
@@ -49,7 +59,7 @@ def holds_secret(text: str) -> bool:
     """
     if re.search(r"://\S*@|-----BEGIN", text):
         return True
-    return any(looks_secret(name) for name in _ASSIGNED.findall(text))
+    return any(looks_secret(name) for name in re.findall(_ASSIGNED, text))
 
 
 def hide(value: Any, *, everything: bool) -> Any:

@@ -10,24 +10,27 @@ import os
 import re
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.runtime.base.option_names import environment_name, prefix
 
 
-@dataclass(frozen=True)
-class Value:
+# Named tuples, because they are made in a fraction of the time that dataclasses take to import.
+class Value(NamedTuple):
     """A value's text and its place. The text is not in the repr, because it may be a secret."""
 
-    text: str = field(repr=False)
+    text: str
     where: str
     source: str
 
+    def __repr__(self) -> str:
+        return f"Value(where={self.where!r})"
 
-@dataclass(frozen=True)
-class Source:
+
+class Source(NamedTuple):
     """One file or folder, with its values by the name of the environment variable.
 
     ``options`` have the spelling of the INI file.
@@ -35,7 +38,7 @@ class Source:
 
     name: str
     values: Mapping[str, Value]
-    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class Sources:
@@ -57,6 +60,7 @@ class Sources:
         self.problems = problems
         self._own = prefix(app)
         self._variables: frozenset[str] = frozenset()
+        self._named: frozenset[str] = frozenset()  # NAME for each variable NAME_FILE
         self._stored: dict[str, tuple[int, Value]] = {}
         for rank, source in reversed(list(enumerate(files))):
             self._stored.update(
@@ -68,19 +72,25 @@ class Sources:
 
     def text(self, name: str) -> str | None:
         """Return the text that :meth:`find` finds. This is the short way for most settings."""
-        self._look()
         own = self._own + name
-        if own not in self._variables:
+        try:
+            if own in self._variables:
+                return self.environ[own]
             if name in self._variables:
                 return self.environ[name]
-            found = self.find(name)
-            return None if found is None else found.text
-        return self.environ[own]
+        except KeyError:  # it was there when the names were read
+            self._look()
+        known = len(self.environ) == len(self._variables) and name.isupper()
+        if known and not self._stored and name not in self._named and own not in self._named:
+            return None  # no file, and no other spelling
+        found = self.find(name)
+        return None if found is None else found.text
 
     def _look(self) -> None:
-        """Read the names of the variables again if their number has changed."""
+        """Read the names of the variables again."""
         if len(self.environ) != len(self._variables):
             self._variables = frozenset(self.environ)
+            self._named = frozenset([one[:-5] for one in self._variables if one[-5:] == "_FILE"])
 
     def all(self, name: str) -> tuple[Value, ...]:
         """Return the values of a setting from all sources, the strongest first.
@@ -158,12 +168,10 @@ def load_sources(
     if packaged is not None and os.path.isfile(packaged):
         add(os.fspath(packaged), "packaged")
     if environ.get("DEPLOYKIT_BUILD") != "1":  # a build must not depend on its machine
-        for path in (
-            os.path.join(etc, f"{app}.ini"),
-            *_listed(os.path.join(etc, "conf.d"), problems),
-        ):
-            if _exists(path):
-                add(path, "etc")
+        if _exists(etc):
+            for path in (f"{etc}/{app}.ini", *_listed(f"{etc}/conf.d", problems)):
+                if _exists(path):
+                    add(path, "etc")
         weakest_first += _credentials(app, environ, problems)
         named = environ.get(prefix(app) + "CONFIG", "")
         if named and os.path.isfile(named):
@@ -173,9 +181,11 @@ def load_sources(
     return Sources(app, tuple(reversed(weakest_first)), environ, tuple(problems))
 
 
-def _exists(path: str) -> bool:
+def _exists(path: str | Path) -> bool:
+    """Whether there is a file or a folder, but not a device or a pipe, which could block."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
+        return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
@@ -212,8 +222,8 @@ def _ini_source(path: str | Path, name: str, problems: list[str]) -> Source:
                 problems.append(
                     f"{entry.where}: [{section}] {option} and {values[key].where} are both {key}"
                 )
-            values[key] = Value(entry.value, f"{entry.where} [{section}] {option}", name)
             options[key] = (section, option)
+            values[key] = Value(entry.value, f"{entry.where} [{section}] {option}", name)
     return Source(name, values, options)
 
 

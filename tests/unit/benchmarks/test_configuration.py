@@ -1,0 +1,44 @@
+"""The comparison of settings helpers: all read the same, and the table says who is faster."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from benchmarks import configuration
+from benchmarks.configuration import environment, ours, settings, table
+
+
+def test_sixty_settings_are_half_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = settings()
+    assert (len(rows), len(environment(rows))) == (60, 30)
+    for name, text in environment(rows).items():
+        monkeypatch.setenv(name, text)
+    found = ours(rows)
+    assert isinstance(found, list)
+    assert found[0] == "text"
+    assert found[1] == "x"
+
+
+@pytest.mark.parametrize("name", ["python-decouple", "django-environ"])
+def test_the_others_read_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [one for one in settings() if one.kind != "list"]
+    for variable, text in environment(rows).items():
+        monkeypatch.setenv(variable, text)
+    assert configuration.OTHERS[name][1](rows) == ours(rows)
+
+
+def test_the_table_compares_with_the_fastest() -> None:
+    text = table({"ours": 80.0, "a": 100.0, "b": 200.0}, 7.0)
+    assert "| a | 100 µs | 0.80 of it |" in text
+    assert "At most 0.9 of the fastest: 0.80, yes." in text
+    assert "at most 10 ms: 7.0 ms, yes." in text
+    assert "0.95, **no**" in table({"ours": 95.0, "a": 100.0}, 11.0)
+    assert "11.0 ms, **no**" in table({"ours": 95.0, "a": 100.0}, 11.0)
+
+
+def test_measuring_leaves_medians_of_all_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(configuration, "readers", lambda: {"ours": ours})
+    assert set(configuration.measure(2)) == {"ours"}
