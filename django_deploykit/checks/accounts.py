@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.conf import settings
+from django.urls import Resolver404, resolve
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
@@ -109,6 +110,46 @@ def every_origin_allowed(subject: Subject) -> Iterator[Finding]:
             "allow every site to act for visitors",
             "List the trusted origins in CORS_ALLOWED_ORIGINS instead.",
             "CORS_ALLOW_ALL_ORIGINS",
+        )
+
+
+@check("W313")
+def every_origin_may_read(subject: Subject) -> Iterator[Finding]:
+    """django-cors-headers allows every site to read responses.
+
+    That is right for a public API only. Without cookies other sites read what anybody can read, but
+    also what this server shows because of where a visitor is, as inside a company.
+    """
+    everyone = getattr(
+        settings, "CORS_ALLOW_ALL_ORIGINS", getattr(settings, "CORS_ORIGIN_ALLOW_ALL", False)
+    )
+    if not subject.installed("corsheaders") or not everyone:
+        return
+    if not getattr(settings, "CORS_ALLOW_CREDENTIALS", False):  # E307 reports it
+        name = "CORS_ALLOW_ALL_ORIGINS"
+        yield Finding(
+            f"{name} lets every site read responses",
+            "List the origins in CORS_ALLOWED_ORIGINS, or skip this check for a public API.",
+            name if subject.place(name)[0] else "CORS_ORIGIN_ALLOW_ALL",
+        )
+
+
+@check("W308", on_request=True)
+def admin_at_its_usual_place(subject: Subject) -> Iterator[Finding]:
+    """The admin is at /admin/, where scanners look for it.
+
+    Another path keeps them away from its login; it is no protection by itself.
+    """
+    if not subject.installed("django.contrib.admin"):
+        return
+    try:
+        found = resolve("/admin/")
+    except Resolver404:
+        return
+    if "admin" in found.app_names:
+        yield Finding(
+            "the admin is at /admin/",
+            "Give it another path in the URLconf, or limit who reaches it.",
         )
 
 

@@ -13,10 +13,12 @@ from django_deploykit.checks.subject import Subject
 TOPICS = (
     "core",
     "hosts",
+    "responses",
     "accounts",
     "database",
     "services",
     "staticfiles",
+    "uploads",
     "logs",
     "processes",
     "repository",

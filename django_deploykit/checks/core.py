@@ -19,7 +19,12 @@ from django_deploykit.checks.catalogue import catalogue, check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.fresh_settings import key_changes
 from django_deploykit.checks.offline import raise_if_offline
-from django_deploykit.checks.project_settings import find_assignment, has_no_value, secret_key
+from django_deploykit.checks.project_settings import (
+    find_assignment,
+    has_no_value,
+    is_overridden,
+    secret_key,
+)
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.readers import secret_problem
 
@@ -32,6 +37,19 @@ PYTHON_ENDS = {
     (3, 10): "2026-10-31", (3, 11): "2027-10-31", (3, 12): "2028-10-31",
     (3, 13): "2029-10-31", (3, 14): "2030-10-31",
 }  # fmt: skip
+# Settings that Django no longer reads: since when, and what it reads instead.
+REMOVED_SETTINGS: dict[str, tuple[tuple[int, int], str]] = {
+    "DEFAULT_FILE_STORAGE": ((5, 1), "STORAGES"),
+    "STATICFILES_STORAGE": ((5, 1), "STORAGES"),
+    "PASSWORD_RESET_TIMEOUT_DAYS": ((4, 0), "PASSWORD_RESET_TIMEOUT"),
+    "MIDDLEWARE_CLASSES": ((2, 0), "MIDDLEWARE"),
+    "TEMPLATE_DIRS": ((1, 10), "TEMPLATES"),
+    "TEMPLATE_LOADERS": ((1, 10), "TEMPLATES"),
+    "TEMPLATE_CONTEXT_PROCESSORS": ((1, 10), "TEMPLATES"),
+    "DATABASE_ENGINE": ((1, 4), "DATABASES"),
+    "CACHE_BACKEND": ((1, 5), "CACHES"),
+    "AUTH_PROFILE_MODULE": ((1, 7), "AUTH_USER_MODEL"),
+}
 DEVELOPMENT_APPS = {
     "debug_toolbar": "django-debug-toolbar",
     "silk": "django-silk",
@@ -245,8 +263,12 @@ def debugging_settings(subject: Subject) -> Iterator[Finding]:
     """Debugging settings are on.
 
     DEBUG_PROPAGATE_EXCEPTIONS bypasses the 500 page; string_if_invalid and the debug option of
-    templates show internals to visitors.
+    templates show internals to visitors. WHITENOISE_AUTOREFRESH looks for files at every request,
+    and template loaders without the cached one read and compile templates at every request.
     """
+    for name in ("WHITENOISE_AUTOREFRESH", "WHITENOISE_USE_FINDERS"):
+        if getattr(settings, name, False) and not settings.DEBUG:
+            yield Finding(f"{name} is on, which is only for development", "Remove it.", name)
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:
         yield Finding(
             "DEBUG_PROPAGATE_EXCEPTIONS is on: errors bypass Django's error handling and 500 page",
@@ -259,6 +281,16 @@ def debugging_settings(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 "TEMPLATES sets string_if_invalid, which visitors see for missing variables",
                 "Remove it.",
+                "TEMPLATES",
+            )
+        loaders = [
+            str(one[0] if isinstance(one, (list, tuple)) else one)
+            for one in options.get("loaders") or ()
+        ]
+        if loaders and not any(one.endswith("cached.Loader") for one in loaders):
+            yield Finding(
+                "TEMPLATES sets loaders without the cached one: templates are compiled at every request",
+                "Remove the option loaders, or wrap them in django.template.loaders.cached.Loader.",
                 "TEMPLATES",
             )
         if options.get("debug") and not settings.DEBUG:
@@ -288,6 +320,23 @@ def development_apps(subject: Subject) -> Iterator[Finding]:
     for name in settings.MIDDLEWARE:
         if name.startswith(_DEVELOPMENT_MIDDLEWARE):
             yield Finding(f"MIDDLEWARE contains {name}, a development tool", hint, "MIDDLEWARE")
+
+
+@check("E114")
+def ignored_settings(subject: Subject) -> Iterator[Finding]:
+    """The settings set something that this version of Django ignores.
+
+    It does not complain. Without DEFAULT_FILE_STORAGE, for example, uploads go to the local disk.
+    """
+    for name, (since, instead) in REMOVED_SETTINGS.items():
+        if django.VERSION[:2] < since or not hasattr(settings, name):
+            continue
+        if is_overridden(name) and not is_overridden(instead):
+            yield Finding(
+                f"{name} is ignored since Django {since[0]}.{since[1]}",
+                f"Set {instead} instead.",
+                name,
+            )
 
 
 @check("W110")

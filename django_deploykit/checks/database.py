@@ -221,6 +221,25 @@ def persistent_with_pool(subject: Subject) -> Iterator[Finding]:
             )
 
 
+@check("W412")
+def cursors_through_pgbouncer(subject: Subject) -> Iterator[Finding]:
+    """PostgreSQL is reached through PgBouncer, but server-side cursors are on.
+
+    In transaction mode the next query of a cursor may go to another connection, and iterator()
+    fails with "cursor does not exist".
+    """
+    for alias, entry, engine in _databases():
+        if engine not in ("postgresql", "postgis"):
+            continue
+        bouncer = "bouncer" in str(entry.get("HOST", "")) or str(entry.get("PORT", "")) == "6432"
+        if bouncer and not entry.get("DISABLE_SERVER_SIDE_CURSORS", False):
+            yield Finding(
+                f"DATABASES[{alias!r}]: PgBouncer in transaction mode breaks server-side cursors",
+                "Set DISABLE_SERVER_SIDE_CURSORS = True (in a URL: ?disable_server_side_cursors=true).",
+                "DATABASES",
+            )
+
+
 @check("W414")
 def remote_without_tls(subject: Subject) -> Iterator[Finding]:
     """PostgreSQL runs on a public host, but the connection does not require TLS.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.http.request import validate_host
 from django.utils.http import is_same_domain
 
 from django_deploykit.checks.catalogue import check
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.readers import host_problem
 
@@ -181,6 +185,69 @@ def preload_is_rejected(subject: Subject) -> Iterator[Finding]:
             "and SECURE_HSTS_INCLUDE_SUBDOMAINS = True.",
             "SECURE_HSTS_PRELOAD",
         )
+
+
+@check("W212")
+def long_hsts_at_once(subject: Subject) -> Iterator[Finding]:
+    """Strict-Transport-Security starts with a year at once.
+
+    Browsers then refuse HTTP for that long, for every subdomain too, whatever the site does later.
+    """
+    if settings.SECURE_HSTS_SECONDS < _YEAR or not subject.in_tree:
+        return
+    path, _ = subject.place("SECURE_HSTS_SECONDS")
+    if path and subject.tracked is not None and path in subject.tracked:
+        recent = changed_lately(subject.root, path, "SECURE_HSTS_SECONDS")
+        if recent:
+            yield Finding(
+                f"SECURE_HSTS_SECONDS is {settings.SECURE_HSTS_SECONDS} "
+                "in the first commits that have it",
+                "Begin with 3600, and raise it step by step while everything works over HTTPS.",
+                "SECURE_HSTS_SECONDS",
+            )
+
+
+def changed_lately(root: Path, path: str, word: str) -> bool:
+    """Whether git's history has had a word in a file for less than a month, and in one commit only.
+
+    Raise :class:`Undecided` if the history is not here, as in CI.
+    """
+    if git(root, "rev-parse", "--is-shallow-repository").strip() != "false":
+        raise Undecided("the history of the repository is not here")
+    times = git(root, "log", "--format=%ct", f"-G{word}", "--", path).split()
+    month = datetime.timedelta(days=30).total_seconds()
+    now = datetime.datetime.now(tz=datetime.timezone.utc).timestamp()
+    return len(times) <= 1 and all(now - int(one) < month for one in times)
+
+
+def git(root: Path, *words: str) -> str:
+    """Return the output of git, or an empty string if it fails."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+@check("E216")
+def www_is_no_host(subject: Subject) -> Iterator[Finding]:
+    """PREPEND_WWW redirects to a host that ALLOWED_HOSTS does not have.
+
+    Visitors are redirected to www., and get a 400 there.
+    """
+    if not settings.PREPEND_WWW:
+        return
+    hosts = [str(host).lower() for host in settings.ALLOWED_HOSTS]
+    bare = [host for host in hosts if host not in _LOCAL and not host.startswith((".", "www."))]
+    for host in bare:
+        if host != "*" and not validate_host(f"www.{host}", hosts):
+            yield Finding(
+                f"PREPEND_WWW redirects to www.{host}, which ALLOWED_HOSTS does not have",
+                f"Add www.{host} to ALLOWED_HOSTS.",
+                "PREPEND_WWW",
+            )
 
 
 @check("W215")

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.project_settings import is_overridden
 from django_deploykit.checks.subject import Subject
 
 _TRACKERS = (
@@ -109,6 +110,23 @@ def rotating_by_workers(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 f"LOGGING: {name} rotates its file in every worker, so lines are lost",
                 "Log to standard error, or use WatchedFileHandler with logrotate.",
+                "LOGGING",
+            )
+
+
+@check("W710")
+def mail_to_nobody(subject: Subject) -> Iterator[Finding]:
+    """LOGGING mails errors to ADMINS, but ADMINS is empty.
+
+    Nobody hears of errors, although the settings look as if somebody did.
+    """
+    if settings.ADMINS or _has_tracker() or not is_overridden("LOGGING"):
+        return
+    for name, handler in _handlers().items():
+        if str(handler.get("class", "")) == "django.utils.log.AdminEmailHandler":
+            yield Finding(
+                f"LOGGING: {name} mails errors to ADMINS, which is empty",
+                'Write ADMINS = [("Name", "name@example.com")].',
                 "LOGGING",
             )
 

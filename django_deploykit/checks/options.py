@@ -16,6 +16,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "tls": (("proxy", "django", "none"), "what terminates TLS; `none` for a site without HTTPS"),
     "hsts": (("django", "proxy"), "what sends Strict-Transport-Security"),
     "server": (("wsgi", "asgi"), "how the site is served"),
+    "static": (("site", "proxy"), "what serves static files; `proxy` for a web server in front"),
     "skip": (
         (),
         "ids to skip, one a line with a reason: `deploykit.W310 the reason, until 2027-01-31`",
@@ -30,6 +31,7 @@ class Topology:
     tls: str = "proxy"
     hsts: str = "django"
     server: str = "wsgi"
+    static: str = "site"
 
 
 @dataclass(frozen=True)

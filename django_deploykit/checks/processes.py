@@ -7,8 +7,10 @@ import importlib.util
 import re
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.urls import Resolver404, resolve
 
+from django_deploykit import health
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
@@ -106,6 +108,8 @@ def no_health_route(subject: Subject) -> Iterator[Finding]:
         if option is None or not section.startswith(("environment:", "host:")):
             continue
         for page in option.value.split():
+            if _is_health_endpoint(page):
+                continue
             try:
                 resolve(page.partition("?")[0])
             except Resolver404:
@@ -115,6 +119,12 @@ def no_health_route(subject: Subject) -> Iterator[Finding]:
                     path="deploykit.ini",
                     line=option.line,
                 )
+
+
+def _is_health_endpoint(path: str) -> bool:
+    """Whether our middleware answers the path, before a URLconf is asked."""
+    endpoint = health.read_health()
+    return health.MIDDLEWARE in settings.MIDDLEWARE and path in (endpoint.live, endpoint.ready)
 
 
 @check("E819")

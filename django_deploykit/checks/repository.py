@@ -6,15 +6,20 @@ import ast
 import datetime
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
-from django_deploykit.checks.project_settings import settings_sources
+from django_deploykit.checks.project_settings import assignments, settings_sources
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
+from django_deploykit.conf.readers import secret_problem
 from django_deploykit.conf.replacements import replacements
+from django_deploykit.conf.secret import has_password, looks_secret
 from django_deploykit.project import nearest
 from django_deploykit.runtime.base.option_names import prefix
 
@@ -23,6 +28,13 @@ _SECRET_FILES = re.compile(
     r"|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|keystore)|\.netrc|\.pgpass"
     r"|.*\.(dump|sql\.gz|bak)|credentials\.json|service[-_]account.*\.json)$"
 )
+# Names that look like a secret's, but are not.
+_NO_SECRET = re.compile(
+    r"PUBLIC|PUBLISHABLE|SITE_?KEY|NAME|HEADER|FIELD|URL|PREFIX|ALGORITHM|BACKEND|CLASS|VALIDAT|HASHER"
+    r"|MODEL|SERIALIZER|TIMEOUT|LIFETIME|EXPIR|TYPE|AGE$|PATH|FILE|USE_|_ID$|TEMPLATE|MODULE|FUNCTION",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"(?![\w]+(\.\w+)+$)[^\s]{4,}")  # no spaces, and no dotted name of Python
 _HARMLESS = re.compile(
     r"(^|/)(tests?|fixtures|examples?|docs)/|(cacert|ca[-_]bundle|public|pub)[^/]*\.(pem|key)$"
 )
@@ -35,13 +47,111 @@ def tracked_secrets(subject: Subject) -> Iterator[Finding]:
     They are in every clone and every bundle.
     """
     for name in subject.tracked or ():
-        if _SECRET_FILES.search(name) and not _HARMLESS.search(name):
+        if not _SECRET_FILES.search(name) or _HARMLESS.search(name):
+            continue
+        if not _is_harmless(subject.root / name):
             yield Finding(
                 f"git tracks {name}, which looks like a secret or data",
                 f"Run git rm --cached {name}, add it to .gitignore, and replace the secret, "
                 "because the history still contains it.",
                 path=name,
             )
+
+
+def _is_harmless(path: Path) -> bool:
+    """Whether a file has no secret although its name suggests one: its text shows it."""
+    if not path.name.startswith(".env") and path.suffix not in (".pem", ".key"):
+        return False
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    if not path.name.startswith(".env"):  # a certificate, or a public key
+        return "-----BEGIN" in text and "PRIVATE KEY" not in text
+    return not any(map(_has_secret, text.splitlines()))
+
+
+def _has_secret(line: str) -> bool:
+    """Whether a line of a .env file sets a secret to a real value."""
+    name, _, value = line.strip().removeprefix("export ").partition("=")
+    value = value.strip().strip("\"'")
+    if not name or name.startswith("#") or not value or value.startswith(("$", "%")):
+        return False
+    if not looks_secret(name.strip()):
+        return has_password(value)
+    return not secret_problem(value)
+
+
+@check("E115")
+def password_in_code(subject: Subject) -> Iterator[Finding]:
+    """A password or a key of a service is in settings that git tracks.
+
+    Anyone who can read the repository, now or later, can use the database, the storage or the mail
+    account.
+    """
+    for path in settings_sources(subject.root):
+        name = os.path.relpath(path, subject.root)
+        if subject.tracked is not None and name not in subject.tracked:
+            continue
+        for setting, node in assignments(path).items():
+            if setting in ("SECRET_KEY", "SECRET_KEY_FALLBACKS") or node.value is None:
+                continue  # E104 reports it
+            for what, line in literal_secrets(
+                setting, node.value, getattr(settings, setting, None)
+            ):
+                yield Finding(
+                    f"{what} is written in the settings",
+                    "Change it, because this one is known, and read it: config.secret(…), "
+                    "or config.database() for a database.",
+                    path=name,
+                    line=line,
+                )
+
+
+def literal_secrets(name: str, node: ast.expr, value: object) -> Iterator[tuple[str, int]]:
+    """Yield a name and a line for each secret that an expression contains and ``value`` uses."""
+    used = set(_strings(value))
+    if isinstance(node, ast.Constant):
+        if _is_literal_secret(name, node.value) and node.value in used:
+            yield name, node.lineno
+        return
+    for one in ast.walk(node):
+        pairs: list[tuple[object, ast.expr]] = []
+        if isinstance(one, ast.Dict):
+            keys = (getattr(key, "value", None) for key in one.keys)
+            pairs = list(zip(keys, one.values, strict=True))
+        elif isinstance(one, ast.Call):
+            pairs = [(keyword.arg, keyword.value) for keyword in one.keywords]
+        for key, item in pairs:
+            text = getattr(item, "value", None) if isinstance(item, ast.Constant) else None
+            if _is_literal_secret(str(key), text) and text in used:
+                yield f"{name}[…][{key!r}]", item.lineno
+
+
+def _is_literal_secret(name: str, value: object) -> bool:
+    if not isinstance(value, str) or not value:
+        return False
+    if has_password(value):
+        return not is_local(value)
+    if not looks_secret(name) or _NO_SECRET.search(name):
+        return False
+    return bool(_WORD.fullmatch(value)) and not secret_problem(value)
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL is of this machine, as those for development are."""
+    return (urlsplit(url).hostname or "localhost") in ("localhost", "127.0.0.1", "::1")
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _strings(one)
 
 
 @check("W801")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import django
 from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
@@ -102,6 +103,54 @@ def sessions_of_one_process(subject: Subject) -> Iterator[Finding]:
             "Use cached_db, or a cache that workers share.",
             "SESSION_ENGINE",
         )
+
+
+@check("W503")
+def shared_cache_without_prefix(subject: Subject) -> Iterator[Finding]:
+    """A Redis database is used for several things, or may be used by several sites.
+
+    Their keys collide, and clear() empties the whole Redis database, including a broker's queue.
+    """
+    users: dict[str, list[tuple[str, bool]]] = {}
+    for alias, entry in settings.CACHES.items():
+        prefixed = bool(entry.get("KEY_PREFIX") or entry.get("KEY_FUNCTION"))
+        location = entry.get("LOCATION", "")
+        for one in location if isinstance(location, (list, tuple)) else [location]:
+            if place := _redis_place(str(one)):
+                users.setdefault(place, []).append((f"CACHES[{alias!r}]", prefixed))
+    for name in ("CELERY_BROKER_URL", "BROKER_URL"):
+        place = _redis_place(str(getattr(settings, name, "")))
+        if place in users:
+            users[place].append((name, False))
+    for place, rows in users.items():
+        names = " and ".join(name for name, _ in rows)
+        distinct = len(rows) == 1 or all(prefixed for _, prefixed in rows)
+        shared = _is_default_database(place) and not rows[0][1]
+        if not distinct or (len(rows) == 1 and shared):
+            why = "use one Redis database" if len(rows) > 1 else "may share a Redis database"
+            yield Finding(
+                f"{names} {why} without a KEY_PREFIX",
+                "Give each its own number at the end of the URL, or each cache its KEY_PREFIX.",
+                "CACHES",
+            )
+
+
+def _redis_place(url: str) -> str:
+    """Return the host, port and number of a Redis database, or an empty string.
+
+    >>> _redis_place("redis://:pw@cache.example.com/1")
+    'cache.example.com:6379/1'
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        return ""
+    return f"{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or '0'}"
+
+
+def _is_default_database(place: str) -> bool:
+    """Whether it is number 0 of another machine, the default."""
+    host = place.partition(":")[0]
+    return place.endswith("/0") and host not in ("localhost", "127.0.0.1") and "." in host
 
 
 @check("W506")
@@ -223,6 +272,24 @@ def mail_encryption(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 f"{name}: port 587 requires TLS, not SSL", "Set EMAIL_USE_TLS = True.", setting
             )
+
+
+@check("E713")
+def malformed_admins(subject: Subject) -> Iterator[Finding]:
+    """ADMINS or MANAGERS has an entry of a form that this Django does not accept.
+
+    Until Django 6.0 an entry is a pair of a name and an address. Sending mail about an error then
+    raises an error itself, and nobody hears of either.
+    """
+    for name in ("ADMINS", "MANAGERS"):
+        for entry in getattr(settings, name, None) or []:
+            pair = isinstance(entry, (list, tuple)) and len(entry) == 2
+            if not pair and not (isinstance(entry, str) and django.VERSION >= (6, 0)):
+                yield Finding(
+                    f"{name} has an entry that is no pair of a name and an address",
+                    f'Write {name} = [("Name", "name@example.com")].',
+                    name,
+                )
 
 
 @check("E705")

@@ -5,19 +5,38 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import FileSystemStorage
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines, loader
+from django.urls import Resolver404, resolve
+from django.utils.module_loading import import_string
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.error_pages import why_page_fails
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.subject import Subject
 
 _STATIC_TAG = re.compile(r"{%\s*static\s+(['\"])(?P<name>[^'\"{}]+)\1")
+_COMMENT = re.compile(
+    r"{#.*?#}|{%\s*comment\b.*?%}.*?{%\s*endcomment\s*%}|{%\s*verbatim\b.*?{%\s*endverbatim\b",
+    re.DOTALL,
+)
+# Of middleware and of wrappers of the application.
+_STATIC_SERVERS = ("whitenoise", "servestatic", "dj_static", "static3", "staticfileshandler")
+# Configuration of web servers in a repository, and what in it serves files from a folder.
+_SERVER_FILE = re.compile(
+    r"(nginx|uwsgi|caddy|apache|httpd|lighttpd|traefik)|\.(vhost|nginx)\b", re.I
+)
+_SERVES = re.compile(
+    r"static-map|location\s+[^{]*static|alias\s+\S*static|file_server|^\s*Alias\s+\S*static|alias\.url",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FOREIGN = ("node_modules", "site-packages", "cookiecutter", "bower_components", "__pycache__")
 _ERROR_PAGES = ("404.html", "500.html")
 
 
@@ -42,13 +61,22 @@ def _manifest(subject: Subject) -> dict[str, Any] | None:
         return {} if subject.server else None
 
 
+def _is_remote() -> bool:
+    """Whether static files go to a storage that is no folder, such as S3."""
+    try:
+        backend = import_string(_static_backend())
+    except ImportError:
+        return False  # Django's own checks report it
+    return isinstance(backend, type) and not issubclass(backend, FileSystemStorage)
+
+
 @check("E601")
 def no_static_root(subject: Subject) -> Iterator[Finding]:
     """STATIC_ROOT is not set.
 
     collectstatic does not know where to put the files, and the site has no styles.
     """
-    if _uses_staticfiles(subject) and not settings.STATIC_ROOT:
+    if _uses_staticfiles(subject) and not settings.STATIC_ROOT and not _is_remote():
         yield Finding(
             "STATIC_ROOT is not set, so collectstatic fails",
             'Write STATIC_ROOT = BASE_DIR / "staticfiles".',
@@ -74,27 +102,62 @@ def no_static_manifest(subject: Subject) -> Iterator[Finding]:
 def static_name_unknown(subject: Subject) -> Iterator[Finding]:
     """A template uses a static file that does not exist.
 
-    With a manifest the page returns a 500, without one the file is missing.
+    With a manifest the page returns a 500, without one the file is missing. Files that a front-end
+    build writes are only known when it has run.
     """
     if not _uses_staticfiles(subject):
         return
-    from django.contrib.staticfiles import finders
-
     manifest = _manifest(subject) or {}
+    missing = [one for one in _static_names(subject) if not _is_static_file(one.message, manifest)]
+    if missing and not manifest and (why := _why_built_later(subject)):
+        raise Undecided(f"{len(missing)} names of static files, {missing[0].message} first: {why}")
+    for one in missing:
+        text = f"{{% static {one.message!r} %}}: there is no such static file"
+        yield replace(one, message=text, hint="Correct the name, or add the file.")
+
+
+def _static_names(subject: Subject) -> Iterator[Finding]:
+    """Yield each name in a {% static %} tag once, as a message with its place."""
     seen: set[str] = set()
     for path, text in _templates(subject):
-        for match in _STATIC_TAG.finditer(text):
+        plain = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+        for match in _STATIC_TAG.finditer(plain):
             name = match["name"]
-            if name in seen or name.endswith("/"):
-                continue
-            seen.add(name)
-            if name not in manifest and not finders.find(name):
-                yield Finding(
-                    f"{{% static {name!r} %}}: there is no such static file",
-                    "Correct the name, or add the file.",
-                    path=os.path.relpath(path, subject.root),
-                    line=text.count("\n", 0, match.start()) + 1,
-                )
+            if name not in seen and not name.endswith("/"):
+                seen.add(name)
+                line = text.count("\n", 0, match.start()) + 1
+                yield Finding(name, path=os.path.relpath(path, subject.root), line=line)
+
+
+def _is_static_file(name: str, manifest: Mapping[str, Any]) -> bool:
+    from django.contrib.staticfiles import finders
+
+    return name in manifest or bool(finders.find(name))
+
+
+def _why_built_later(subject: Subject) -> str:
+    """Return why static files may be missing here, or an empty string."""
+    if subject.project.build:
+        return "[bundle] build may write them"
+    for folder in map(_folder_of, settings.STATICFILES_DIRS):
+        if not folder.is_dir():
+            return f"STATICFILES_DIRS has {folder.name}, which does not exist here"
+    for folder in (subject.root, *subject.root.parents[:2]):
+        if _has_build_script(folder / "package.json"):
+            return "the build of package.json may write them"
+    return ""
+
+
+def _folder_of(entry: Any) -> Path:
+    return Path(entry[1] if isinstance(entry, (tuple, list)) else entry)
+
+
+def _has_build_script(path: Path) -> bool:
+    try:
+        scripts = json.loads(path.read_text(encoding="utf-8")).get("scripts", {})
+    except (OSError, ValueError, AttributeError):
+        return False
+    return any("build" in str(name) for name in scripts)
 
 
 @check("E605")
@@ -125,18 +188,53 @@ def media_in_release(subject: Subject) -> Iterator[Finding]:
 def no_static_server(subject: Subject) -> Iterator[Finding]:
     """Nothing serves static files if DEBUG is off.
 
-    Django's own view is only for development, so the site has no styles.
+    Django's own view is only for development, so the site has no styles. A web server in front that
+    serves them is known by its configuration in the repository, or by `static = proxy` in [check].
     """
     if not _uses_staticfiles(subject) or not settings.STATIC_URL:
         return
-    remote = settings.STATIC_URL.startswith(("http://", "https://", "//"))
-    noise = any("whitenoise" in name.lower() for name in settings.MIDDLEWARE)
-    if not remote and not noise and "static-map" not in subject.command("web"):
+    remote = settings.STATIC_URL.startswith(("http://", "https://", "//")) or _is_remote()
+    served = remote or subject.topology.static == "proxy" or _site_serves_static(subject)
+    if not served and not _server_serves_static(subject):
         yield Finding(
             "nothing serves static files if DEBUG is off",
-            'Add "whitenoise.middleware.WhiteNoiseMiddleware" directly after SecurityMiddleware.',
+            'Add "whitenoise.middleware.WhiteNoiseMiddleware" directly after SecurityMiddleware, '
+            "or write `static = proxy` in [check] of deploykit.ini.",
             "MIDDLEWARE",
         )
+
+
+def _site_serves_static(subject: Subject) -> bool:
+    """Whether middleware, a URL pattern or a wrapper of the application serves static files."""
+    names = " ".join(settings.MIDDLEWARE).lower()
+    if any(word in names for word in _STATIC_SERVERS):
+        return True
+    prefix = "/" + str(settings.STATIC_URL).lstrip("/")
+    try:
+        route = resolve(f"{prefix}deploy-check.css").route
+    except (Resolver404, ImportError, AttributeError):  # or there is no URLconf that loads
+        route = ""
+    if prefix.strip("/") not in route:
+        module = str(settings.WSGI_APPLICATION or "").rpartition(".")[0]
+        path = subject.root.joinpath(*module.split(".")).with_suffix(".py")
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return any(word in text.lower() for word in _STATIC_SERVERS)
+    return True
+
+
+def _server_serves_static(subject: Subject) -> bool:
+    """Whether uWSGI, or a web server whose configuration git tracks, serves static files."""
+    web = subject.command("web")
+    if "static-map" in web:
+        return True
+    names = [*(subject.tracked or ()), *re.findall(r"\S+\.(?:ini|ya?ml|json|toml)", web)]
+    for name in dict.fromkeys(names):
+        if _SERVER_FILE.search(name):
+            path = subject.root / name
+            text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+            if _SERVES.search(text):
+                return True
+    return False
 
 
 @check("E608")
@@ -145,21 +243,26 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
 
     Pages that use it return a 500.
     """
-    engine = next((one for one in engines.all() if hasattr(one, "engine")), None)
-    if engine is None:
-        return
     for path, text in _templates(subject):
-        try:
-            engine.from_string(text)
-        except TemplateSyntaxError as error:
-            token = getattr(error, "token", None)
+        problems = [_syntax_problem(engine, text) for engine in _engines_of(path)]
+        if problems and all(problems):
+            message, line = problems[0] or ("", 0)
             yield Finding(
-                f"the template does not compile: {error}",
+                f"the template does not compile: {message}",
                 path=os.path.relpath(path, subject.root),
-                line=getattr(token, "lineno", 0) or 1,
+                line=line,
             )
-        except Exception:  # noqa: BLE001, S112 - a library's own tag, not a mistake in the syntax
-            continue
+
+
+def _syntax_problem(engine: Any, text: str) -> tuple[str, int] | None:
+    """Return the error in a template's syntax and its line, or None."""
+    try:
+        engine.from_string(text)
+    except TemplateSyntaxError as error:
+        return str(error), getattr(getattr(error, "token", None), "lineno", 0) or 1
+    except Exception:  # noqa: BLE001 - a library's own tag, not a mistake in the syntax
+        return None
+    return None
 
 
 @check("E609")
@@ -210,20 +313,25 @@ def no_error_pages(subject: Subject) -> Iterator[Finding]:
 
 @check("W610")
 def uncompiled_translations(subject: Subject) -> Iterator[Finding]:
-    """The repository has a .po file without its .mo file, and no build command compiles it.
+    """The repository has .po files without their .mo files, and no build command compiles them.
 
     The site is not translated.
     """
     if not settings.USE_I18N or subject.tracked is None or _compiles_messages(subject):
         return
-    for name in subject.tracked:
-        compiled = name[:-3] + ".mo"
-        if name.endswith("LC_MESSAGES/django.po") and compiled not in subject.tracked:
-            yield Finding(
-                f"{name} is not compiled: {os.path.basename(compiled)} is not in the repository",
-                "Add `build = python manage.py compilemessages` to [bundle] of deploykit.ini.",
-                path=name,
-            )
+    tracked = set(subject.tracked)
+    missing = [
+        name
+        for name in subject.tracked
+        if re.search(r"LC_MESSAGES/django(js)?\.po$", name) and name[:-3] + ".mo" not in tracked
+    ]
+    if missing:
+        more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
+        yield Finding(
+            f"{missing[0]}{more} not compiled: the .mo file is not in the repository",
+            "Add `build = python manage.py compilemessages` to [bundle] of deploykit.ini.",
+            path=missing[0],
+        )
 
 
 def _compiles_messages(subject: Subject) -> bool:
@@ -232,13 +340,44 @@ def _compiles_messages(subject: Subject) -> bool:
 
 
 def _templates(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of each of the project's templates that Django's loaders find."""
-    for engine in engines.all():
-        if not hasattr(engine, "engine"):
-            continue
-        for folder in engine.template_dirs:
-            if not subject.inside(folder) or "site-packages" in str(folder):
+    """Yield the path and text of each of the project's templates that Django's loaders find.
+
+    Folders of templates may overlap, or be the project itself: each file is yielded once, and what
+    other tools keep in a project is not.
+    """
+    seen: set[Path] = set()
+    for engine in _django_engines():
+        for folder in map(Path, engine.template_dirs):
+            if not subject.inside(folder) or "site-packages" in folder.parts:
                 continue
-            for path in sorted(Path(folder).rglob("*")):
-                if path.suffix in (".html", ".txt", ".xml", ".svg") and path.is_file():
+            for path in sorted(folder.rglob("*")):
+                if path not in seen and _is_template(path, folder):
+                    seen.add(path)
                     yield str(path), path.read_text(encoding="utf-8", errors="replace")
+
+
+def _is_template(path: Path, folder: Path) -> bool:
+    if path.suffix not in (".html", ".txt", ".xml", ".svg") or not path.is_file():
+        return False
+    parts = path.relative_to(folder).parts
+    if any(part.startswith(".") or part in _FOREIGN for part in parts):
+        return False
+    if "templates" in folder.parts[-2:] or not (folder / "manage.py").exists():
+        return True
+    return "templates" in parts  # the project's own folder is in DIRS
+
+
+def _django_engines() -> list[Any]:
+    return [one for one in engines.all() if hasattr(one, "engine")]
+
+
+def _engines_of(path: str) -> list[Any]:
+    """Return the engines that load a template: those with the nearest folder above it."""
+    found: dict[int, list[Any]] = {}
+    for engine in engines.all():
+        above = [one for one in engine.template_dirs if Path(path).is_relative_to(one)]
+        if above:
+            found.setdefault(max(len(Path(one).parts) for one in above), []).append(engine)
+    nearest = found[max(found)] if found else []
+    # A template of Jinja2 has another syntax.
+    return nearest if all(hasattr(one, "engine") for one in nearest) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -101,7 +101,7 @@ def read_subject(project: Project, *, server: bool = False) -> Subject:
     local = os.environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
     return Subject(
         project,
-        Topology("none", topology.hsts, topology.server) if local else topology,
+        replace(topology, tls="none") if local else topology,
         skips,
         parse_procfile(text),
         None if server else tracked_files(root),

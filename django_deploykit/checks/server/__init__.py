@@ -1,5 +1,13 @@
 """Checks that need the host: its database, its cache, its files."""
 
-from django_deploykit.checks.server import health, host, services
+from django_deploykit.checks.server import (
+    configured,
+    content,
+    health,
+    host,
+    network,
+    postgresql,
+    services,
+)
 
-__all__ = ["health", "host", "services"]
+__all__ = ["configured", "content", "health", "host", "network", "postgresql", "services"]

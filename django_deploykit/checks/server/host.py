@@ -47,7 +47,7 @@ def log_not_writable(subject: Subject) -> Iterator[Finding]:
 @check("E803")
 def readable_configuration(subject: Subject) -> Iterator[Finding]:
     """Other users can read or write a configuration file that contains secrets."""
-    for path in _files():
+    for path in configuration_files():
         mode = path.stat().st_mode
         if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
             yield Finding(
@@ -60,7 +60,7 @@ def readable_configuration(subject: Subject) -> Iterator[Finding]:
 @check("E804")
 def configuration_in_release(subject: Subject) -> Iterator[Finding]:
     """A configuration file is inside the release, and the next release does not have it."""
-    for path in _files():
+    for path in configuration_files():
         if subject.inside(path) and path.name != "defaults.ini":
             yield Finding(f"{path} is inside the release", "Move it to /etc.", path=str(path))
 
@@ -113,7 +113,7 @@ def runs_as_root(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _files() -> list[Path]:
+def configuration_files() -> list[Path]:
     """Return the INI files that the settings read, except the packaged file and credentials."""
     places = [
         value.where.partition(" [")[0].rpartition(":")[0]

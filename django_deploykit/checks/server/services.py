@@ -11,10 +11,10 @@ from django.db.utils import NotSupportedError
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
-from django_deploykit.checks.limits import within
 from django_deploykit.checks.project_settings import without_secrets
 from django_deploykit.checks.server.migrations import read_states
 from django_deploykit.checks.subject import Subject
+from django_deploykit.limits import within
 
 
 def unreachable(subject: Subject) -> dict[str, str]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.http import HttpResponse
 from django.test import override_settings
+from django.urls import include, path
 
 from tests.unit.checks.cases import (
     HTTPS,
@@ -20,7 +22,19 @@ from tests.unit.checks.cases import (
     setting,
 )
 
+ADMIN = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.admin"]
+urlpatterns = [
+    path("admin/", include(([path("", lambda _: HttpResponse())], "admin"), namespace="admin"))
+]
+
 CASES: Cases = {
+    "W308": (
+        [setting(INSTALLED_APPS=ADMIN, ROOT_URLCONF="tests.unit.checks.test_accounts")],
+        [
+            setting(INSTALLED_APPS=[], ROOT_URLCONF="tests.unit.checks.test_accounts"),
+            setting(INSTALLED_APPS=ADMIN, ROOT_URLCONF="tests.unit.checks.urls"),
+        ],
+    ),
     "E301": (
         [setting(SESSION_COOKIE_SAMESITE="None")],
         [setting(SESSION_COOKIE_SAMESITE="None", SESSION_COOKIE_SECURE=True)],
@@ -88,3 +102,16 @@ def test_finds_an_open_api(tmp_path: Path) -> None:
         assert run_check("E307", tmp_path) == []
         settings.CORS_ALLOW_CREDENTIALS = True
         assert run_check("E307", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL"])
+def test_finds_that_every_site_may_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "INSTALLED_APPS", ["corsheaders"])
+    monkeypatch.setattr(settings, name, True, raising=False)
+    assert [one.id for one in run_check("W313", tmp_path)] == ["deploykit.W313"]
+    monkeypatch.setattr(settings, "CORS_ALLOW_CREDENTIALS", True, raising=False)
+    assert run_check("W313", tmp_path) == []  # E307 says more
+    monkeypatch.setattr(settings, name, False, raising=False)
+    assert run_check("W313", tmp_path) == []

@@ -26,8 +26,26 @@ from tests.unit.checks.cases import (
     setting,
 )
 
+FROM_FOLDERS = "django.template.loaders.filesystem.Loader"
+CACHED = "django.template.loaders.cached.Loader"
 CHOSEN = "[project]\nsettings = {}\n"
 CASES: Cases = {
+    "E114": (
+        [
+            setting(**{name: "x"})
+            for name, (since, _) in core.REMOVED_SETTINGS.items()
+            if django.VERSION[:2] >= since
+        ],
+        [
+            setting(),
+            setting(PASSWORD_RESET_TIMEOUT_DAYS=3, PASSWORD_RESET_TIMEOUT=3 * 86400),
+            *(
+                [setting(DEFAULT_FILE_STORAGE="x", STORAGES={})]
+                if django.VERSION >= (5, 1)
+                else [setting(DEFAULT_FILE_STORAGE="django.core.files.storage.FileSystemStorage")]
+            ),
+        ],
+    ),
     "E101": (
         [setting(DEBUG=True), setting(DEBUG="False"), setting(DEBUG=0)],
         [setting(DEBUG=False)],
@@ -108,8 +126,16 @@ CASES: Cases = {
             setting(DEBUG_PROPAGATE_EXCEPTIONS=True),
             setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"string_if_invalid": "??"}}]),
             setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"debug": True}}]),
+            setting(WHITENOISE_AUTOREFRESH=True, DEBUG=False),
+            setting(WHITENOISE_USE_FINDERS=True, DEBUG=False),
+            setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"loaders": [FROM_FOLDERS]}}]),
+            setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"loaders": [(FROM_FOLDERS, ["x"])]}}]),
         ],
-        [setting(TEMPLATES=[TEMPLATES])],
+        [
+            setting(TEMPLATES=[TEMPLATES]),
+            setting(WHITENOISE_AUTOREFRESH=False),
+            setting(TEMPLATES=[{**TEMPLATES, "OPTIONS": {"loaders": [(CACHED, [FROM_FOLDERS])]}}]),
+        ],
     ),
     "E109": (
         [

@@ -27,6 +27,18 @@ from tests.unit.checks.cases import (
 )
 
 CASES: Cases = {
+    "W412": (
+        [
+            databases(POSTGRES, PORT="6432"),
+            databases(POSTGRES, PORT=6432),
+            databases(POSTGRES, HOST="pgbouncer"),
+        ],
+        [
+            databases(POSTGRES, PORT="6432", DISABLE_SERVER_SIDE_CURSORS=True),
+            databases(POSTGRES, PORT="5432"),
+            databases(SQLITE),
+        ],
+    ),
     "E401": (
         [
             databases(SQLITE, NAME="db.sqlite3"),
@@ -122,3 +134,22 @@ def test_conflicting_migrations_are_found(project: Path, migrate: Callable[..., 
     (found,) = run_check("E407", project)
     assert found.message.endswith(" has several leaf migrations: m0002_a, m0002_b")
     assert run_check("E405", project) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("uvicorn shop.asgi:application", True),
+        ("gunicorn -k uvicorn.workers.UvicornWorker shop.asgi", True),
+        ("exec daphne shop.asgi:application", True),
+        ("gunicorn shop.wsgi", False),
+    ],
+)
+def test_finds_kept_connections_under_an_asgi_server(
+    command: str, found: bool, tmp_path: Path
+) -> None:
+    case = Case(
+        {"DATABASES": {"default": {**POSTGRES, "CONN_MAX_AGE": 60}}},
+        {"Procfile": f"web: {command}\n"},
+    )
+    assert bool(run_case("E409", case, tmp_path)) is found

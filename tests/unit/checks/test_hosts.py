@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
+from django_deploykit.checks.finding import Undecided
+from django_deploykit.checks.hosts import changed_lately
+from tests.projects import commit, start_repository
 from tests.unit.checks.cases import (
     Case,
     Cases,
@@ -14,10 +19,20 @@ from tests.unit.checks.cases import (
     good,
     procfile,
     run_case,
+    run_check,
     setting,
 )
 
 CASES: Cases = {
+    "E216": (
+        [setting(PREPEND_WWW=True, ALLOWED_HOSTS=["example.com"])],
+        [
+            setting(PREPEND_WWW=True, ALLOWED_HOSTS=["example.com", "www.example.com"]),
+            setting(PREPEND_WWW=True, ALLOWED_HOSTS=[".example.com"]),
+            setting(PREPEND_WWW=True, ALLOWED_HOSTS=["localhost", "*"]),
+            setting(PREPEND_WWW=False, ALLOWED_HOSTS=["example.com"]),
+        ],
+    ),
     "W201": ([setting(ALLOWED_HOSTS=["*"])], [setting(ALLOWED_HOSTS=["shop.example.org"])]),
     "E202": (
         [
@@ -112,3 +127,22 @@ def test_finds(key: str, case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("key", "case"), good(CASES))
 def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
     assert run_case(key, case, tmp_path) == []
+
+
+def test_a_year_of_hsts_at_once_is_found(
+    project: Path, write_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_settings("SECURE_HSTS_SECONDS = 31536000\n")
+    monkeypatch.setattr(settings, "SECURE_HSTS_SECONDS", 31536000)
+    start_repository(project)
+    tracked = ("own_settings.py",)
+    (found,) = run_check("W212", project, tracked=tracked)
+    assert found.message == "SECURE_HSTS_SECONDS is 31536000 in the first commits that have it"
+    write_settings("SECURE_HSTS_SECONDS = 31536000 * 1\n")
+    commit(project)
+    assert run_check("W212", project, tracked=tracked) == []
+
+
+def test_without_the_history_the_first_value_is_not_known(project: Path) -> None:
+    with pytest.raises(Undecided, match="the history of the repository is not here"):
+        changed_lately(project, "own_settings.py", "SECURE_HSTS_SECONDS")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit.conf import production
 from tests.unit.checks.cases import (
     CONSOLE,
     Case,
@@ -19,6 +20,19 @@ from tests.unit.checks.cases import (
 )
 
 CASES: Cases = {
+    "W710": (
+        [
+            setting(ADMINS=[], LOGGING=log({"class": "django.utils.log.AdminEmailHandler"})),
+        ],
+        [
+            setting(
+                ADMINS=[("A", "a@example.org")],
+                LOGGING=log({"class": "django.utils.log.AdminEmailHandler"}),
+            ),
+            setting(ADMINS=[], LOGGING=CONSOLE),
+            setting(ADMINS=[], LOGGING=production.logging()),
+        ],
+    ),
     "E707": (
         [
             Case(),

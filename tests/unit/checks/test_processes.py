@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit import health
 from tests.unit.checks.cases import (
     Case,
     Cases,
@@ -48,7 +49,11 @@ CASES: Cases = {
             Case(
                 {"ROOT_URLCONF": "tests.unit.checks.urls"},
                 {"deploykit.ini": "[environment:production]\nhosts = a\nhealth = /up\n"},
-            )
+            ),
+            Case(
+                {"ROOT_URLCONF": "tests.unit.checks.urls", "MIDDLEWARE": [health.MIDDLEWARE]},
+                {"deploykit.ini": "[environment:production]\nhosts = a\nhealth = /readyz\n"},
+            ),
         ],
     ),
     "E819": (

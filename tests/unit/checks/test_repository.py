@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from django_deploykit.checks import repository
 from django_deploykit.conf import Config
@@ -21,8 +22,25 @@ CASES: Cases = {
         [
             Case(subject={"tracked": (name,)})
             for name in (".env", "db.sqlite3", "conf/id_rsa", "backup.sql.gz", "tls/site.key")
+        ]
+        + [
+            Case(files={name: text}, subject={"tracked": (name,)})
+            for name, text in (
+                (".env", "A=1\nAPI_TOKEN=7c2f9a\n"),
+                (".env.production", "export DATABASE_URL='postgres://shop:7c2f@db/shop'\n"),
+                ("site.pem", "-----BEGIN CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----\n"),
+            )
         ],
         [
+            Case(files={name: text}, subject={"tracked": (name,)})
+            for name, text in (
+                (".env", "COMPOSE_PROJECT_NAME=shop\nDEBUG=1\n# SECRET_KEY=7c2f9a\n"),
+                (".env", "SECRET_KEY=change-me\nAPI_TOKEN=\nPASSWORD=$OTHER\n"),
+                ("site.pem", "-----BEGIN CERTIFICATE-----\n"),
+                ("jwt.key", "-----BEGIN PUBLIC KEY-----\n"),
+            )
+        ]
+        + [
             Case(subject={"tracked": ("shop/settings.py", ".env.example", "tests/data/key.pem")}),
             Case(),
         ],
@@ -107,3 +125,52 @@ def test_settings_without_configuration_have_nothing_to_move(
     monkeypatch.setattr(repository, "configs", lambda: ())
     write_settings("import os\nDEBUG = False\nHERE = os.path.dirname(__file__)\n")
     assert run_check("I818", project) == run_check("W817", project) == []
+
+
+SECRETS = """
+AWS_SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG"
+EMAIL_HOST_PASSWORD = "7c2f9a11"
+DATABASES = {"default": {"NAME": "shop", "PASSWORD": "b81d77e0"}}
+CELERY_BROKER_URL = "amqp://shop:9f00aa@mq.example.net/"
+"""
+NO_SECRETS = """
+import os
+AWS_ACCESS_KEY_ID = "AKIAEXAMPLE"
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+DATABASES = {"default": {"NAME": "shop", "PASSWORD": ""}}
+CELERY_BROKER_URL = "amqp://guest:guest@localhost/"
+RECAPTCHA_PUBLIC_KEY = "6Lc_aXkUAAAA"
+API_TOKEN_HEADER = "X-Shop-Token"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+TOKEN_MODEL = SECRET_BACKEND = "shop.models.Token"
+STRIPE_SECRET_KEY = "change-me"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"), [(SECRETS, {2, 3, 4, 5}), (NO_SECRETS, set())], ids=["secrets", "none"]
+)
+def test_finds_passwords_in_the_settings(
+    text: str,
+    lines: set[int],
+    project: Path,
+    write_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_settings(text)
+    module = sys.modules["own_settings"]
+    for name in dir(module):
+        if name.isupper():
+            monkeypatch.setattr(settings, name, getattr(module, name), raising=False)
+    found = run_check("E115", project)
+    assert {one.line for one in found} == lines
+    assert not any(secret in str(found) for secret in ("7c2f9a11", "b81d77e0", "9f00aa", "wJal"))
+    assert run_check("E115", project, tracked=("another.py",)) == []
+
+
+def test_a_password_that_is_overridden_later_is_not_in_use(
+    project: Path, write_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_settings("EMAIL_HOST_PASSWORD = '7c2f9a11'\n")
+    monkeypatch.setattr(settings, "EMAIL_HOST_PASSWORD", "from the environment", raising=False)
+    assert run_check("E115", project) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import django
 import pytest
 from django.test import override_settings
 
@@ -25,6 +26,42 @@ from tests.unit.checks.cases import (
 )
 
 CASES: Cases = {
+    "W503": (
+        [
+            setting(CACHES={"default": REDIS["default"], "other": REDIS["default"]}),
+            setting(
+                CACHES={"default": {**REDIS["default"], "KEY_PREFIX": "shop"}},
+                CELERY_BROKER_URL="redis://cache/1",
+            ),
+            setting(
+                CACHES={
+                    "default": {**REDIS["default"], "LOCATION": "redis://cache.example.com:6379"}
+                }
+            ),
+        ],
+        [
+            setting(CACHES=REDIS, CELERY_BROKER_URL="redis://cache:6379/2"),
+            setting(
+                CACHES={
+                    "default": {**REDIS["default"], "KEY_PREFIX": "shop"},
+                    "other": {**REDIS["default"], "KEY_PREFIX": "other"},
+                }
+            ),
+            setting(CACHES=LOCMEM),
+            setting(CACHES={"default": {**REDIS["default"], "LOCATION": "redis://localhost:6379"}}),
+        ],
+    ),
+    "E713": (
+        [
+            setting(ADMINS=[("only",)]),
+            setting(MANAGERS=[3]),
+            *([] if django.VERSION >= (6, 0) else [setting(ADMINS=["a@example.org"])]),
+        ],
+        [
+            setting(ADMINS=[("A", "a@example.org")], MANAGERS=[["B", "b@example.org"]]),
+            *([setting(ADMINS=["a@example.org"])] if django.VERSION >= (6, 0) else []),
+        ],
+    ),
     "W501": ([setting(CACHES=LOCMEM)], [setting(CACHES=REDIS), Case()]),
     "E502": (
         [setting(SESSION_ENGINE="django.contrib.sessions.backends.cache", CACHES=LOCMEM)],

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.template.backends.base import BaseEngine
+from django.urls import re_path
+from django.views.static import serve
 
+from django_deploykit.checks.finding import Undecided
 from tests.unit.checks.cases import (
     TEMPLATES,
     Case,
@@ -16,6 +21,51 @@ from tests.unit.checks.cases import (
     run_case,
     setting,
 )
+
+STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
+REMOTE = "django.core.files.storage.InMemoryStorage"
+LOCAL = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+STATIC = {
+    "INSTALLED_APPS": ["django.contrib.staticfiles"],
+    "STATIC_URL": "/static/",
+    "MIDDLEWARE": [],
+}
+# Servers in front, and what else serves static files.
+SERVED: list[dict[str, str]] = [
+    {"Procfile": "web: uwsgi --static-map /static=/srv/static\n"},
+    {"Procfile": "web: uwsgi --ini uwsgi.ini\n", "uwsgi.ini": "static-map = /static=/srv/x\n"},
+    {"deploykit.ini": "[check]\nstatic = proxy\n"},
+]
+SERVER_FILES = {
+    "deploy/nginx/site.conf": "location /static/ { alias /srv/static/; }",
+    "Caddyfile": "handle /static/* { file_server }",
+    "conf/apache.conf": "Alias /static/ /srv/static/",
+}
+# The project's own folder, and folders inside each other, one of them for Jinja2.
+OVERLAPPING = [
+    {**TEMPLATES, "DIRS": ["{root}", "{root}/shop/templates"]},
+    {
+        "BACKEND": "tests.unit.checks.test_staticfiles.OtherTemplates",
+        "NAME": "other",
+        "DIRS": ["{root}/shop/templates/jinja2"],
+        "APP_DIRS": False,
+        "OPTIONS": {},
+    },
+]
+
+
+class OtherTemplates(BaseEngine):
+    """An engine with another syntax, as Jinja2 is."""
+
+    app_dirname = "jinja2"
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        """Take what Django gives to an engine."""
+        params.pop("OPTIONS")
+        super().__init__(params)
+
+
+urlpatterns = [re_path(r"^static/(?P<path>.*)$", serve)]
 
 CASES: Cases = {
     "E601": (
@@ -79,7 +129,18 @@ CASES: Cases = {
                     "templates/a.html": "{% load static %}{% static 'a.css' %}{% static name %}",
                     "assets/a.css": "",
                 },
-            )
+            ),
+            Case(
+                {
+                    "INSTALLED_APPS": ["django.contrib.staticfiles"],
+                    "TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}],
+                    "STATIC_URL": "static/",
+                },
+                {
+                    "templates/a.html": "{# {% static 'no.css' %} #}{% comment %}\n"
+                    "{% static 'no.css' %}{% endcomment %}"
+                },
+            ),
         ],
     ),
     "E605": (
@@ -97,7 +158,12 @@ CASES: Cases = {
         [
             setting(
                 INSTALLED_APPS=["django.contrib.staticfiles"], STATIC_URL="/static/", MIDDLEWARE=[]
-            )
+            ),
+            Case(
+                STATIC, {"nginx.conf": "location / { proxy_pass x; }"}, {"tracked": ("nginx.conf",)}
+            ),
+            Case({**STATIC, "ROOT_URLCONF": "tests.unit.checks.urls"}),
+            Case({**STATIC, "STORAGES": {**STORAGES, "staticfiles": {"BACKEND": LOCAL}}}),
         ],
         [
             setting(
@@ -110,6 +176,13 @@ CASES: Cases = {
                 STATIC_URL="https://cdn.example.org/",
                 MIDDLEWARE=[],
             ),
+            *(Case(STATIC, files) for files in SERVED),
+            *(
+                Case(STATIC, {name: text}, {"tracked": (name,)})
+                for name, text in SERVER_FILES.items()
+            ),
+            Case({**STATIC, "ROOT_URLCONF": __name__}),
+            Case({**STATIC, "STORAGES": {**STORAGES, "staticfiles": {"BACKEND": REMOTE}}}),
         ],
     ),
     "E608": (
@@ -117,13 +190,23 @@ CASES: Cases = {
             Case(
                 {"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]},
                 {"templates/a.html": "{% if %}"},
-            )
+            ),
+            Case({"TEMPLATES": OVERLAPPING}, {"shop/templates/a.html": "{% if %}"}),
         ],
         [
             Case(
+                {"TEMPLATES": OVERLAPPING},
+                {
+                    "shop/templates/a.html": "fine",
+                    "node_modules/x/templates/a.html": "{% if %}",
+                    "docs/page.html": "{% raw %}",
+                    "shop/templates/jinja2/b.html": "{% set x = 1 %}",
+                },
+            ),
+            Case(
                 {"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]},
                 {"templates/a.html": "{% if a %}{% endif %}"},
-            )
+            ),
         ],
     ),
     "E609": (
@@ -183,3 +266,38 @@ def test_finds(key: str, case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("key", "case"), good(CASES))
 def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
     assert run_case(key, case, tmp_path) == []
+
+
+UNBUILT = {"templates/a.html": "{% load static %}{% static 'dist/app.js' %}"}
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "why"),
+    [
+        ({"package.json": '{"scripts": {"build": "vite build"}}'}, {}, "the build of package.json"),
+        ({"deploykit.ini": "[bundle]\nbuild = npm run build\n"}, {}, r"\[bundle\] build"),
+        ({}, {"STATICFILES_DIRS": ["{root}/dist"]}, "STATICFILES_DIRS has dist"),
+    ],
+)
+def test_files_that_a_build_writes_are_not_decided(
+    files: dict[str, str], settings: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    usual = {
+        "INSTALLED_APPS": ["django.contrib.staticfiles"],
+        "TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}],
+        "STATIC_URL": "static/",
+    }
+    with pytest.raises(Undecided, match=f"1 names of static files, dist/app.js first: {why}"):
+        run_case("E603", Case({**usual, **settings}, {**UNBUILT, **files}), tmp_path)
+
+
+def test_many_translations_are_one_finding(tmp_path: Path) -> None:
+    names = tuple(f"locale/{code}/LC_MESSAGES/django.po" for code in ("de", "fr", "it"))
+    (found,) = run_case("W610", Case(subject={"tracked": names}), tmp_path)
+    assert found.message.startswith("locale/de/LC_MESSAGES/django.po and 2 more are not compiled")
+
+
+def test_a_remote_storage_needs_no_folder(tmp_path: Path) -> None:
+    storages = {**STORAGES, "staticfiles": {"BACKEND": REMOTE}}
+    case = setting(**{**STATIC, "STATIC_ROOT": None, "STORAGES": storages})
+    assert run_case("E601", case, tmp_path) == []

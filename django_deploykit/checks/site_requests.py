@@ -1,0 +1,95 @@
+"""Requests that the site answers in this process, through its own middleware, without a server."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from wsgiref.util import setup_testing_defaults
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import got_request_exception
+
+from django_deploykit.checks.finding import Undecided
+from django_deploykit.checks.offline import needs_connection
+from django_deploykit.runtime.base.probe import usable_host
+
+
+@dataclass(frozen=True)
+class SiteResponse:
+    """What the site answered."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def site_host() -> str:
+    """Return a Host header that the site accepts. Raise :class:`Undecided` if there is none."""
+    names = [str(one) for one in settings.ALLOWED_HOSTS]
+    if not any(names):
+        raise Undecided("ALLOWED_HOSTS has no value here, so no request can be made")
+    return usable_host(names)
+
+
+def site_request(
+    path: str, host: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> WSGIRequest:
+    """Return a request over HTTPS as a server gets it from a proxy.
+
+    The proxy sets X-Forwarded-Proto, and the header that SECURE_PROXY_SSL_HEADER names.
+    """
+    environ: dict[str, object] = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "SERVER_NAME": host.partition(":")[0],
+        "HTTP_HOST": host,
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_X_FORWARDED_PROTO": "https",
+        "HTTP_USER_AGENT": "django-deploykit",
+        "wsgi.errors": sys.stderr,
+        "wsgi.input": io.BytesIO(),
+        **(headers or {}),
+    }
+    trusted = settings.SECURE_PROXY_SSL_HEADER
+    if isinstance(trusted, (tuple, list)) and len(trusted) == 2:
+        environ[str(trusted[0])] = str(trusted[1])
+    setup_testing_defaults(environ)
+    return WSGIRequest(environ)
+
+
+def ask_site(request: WSGIRequest) -> SiteResponse:
+    """Return the site's response to a request.
+
+    The handler's signals are not sent: no connection is closed, and settings that refuse to serve
+    because they were loaded for building can be asked, too. :class:`Undecided` is raised if the
+    middleware needs a service.
+    """
+    errors: list[BaseException | None] = []
+
+    def note(**_: object) -> None:
+        errors.append(sys.exc_info()[1])
+
+    got_request_exception.connect(note)
+    try:
+        with _no_logs():
+            response = WSGIHandler().get_response(request)
+    finally:
+        got_request_exception.disconnect(note)
+    if response.status_code >= 500 and any(needs_connection(one) for one in errors):
+        raise Undecided("the site's answer needs a service: --server")
+    return SiteResponse(response.status_code, dict(response.items()))
+
+
+@contextmanager
+def _no_logs() -> Iterator[None]:
+    """Keep errors of the request out of the logs, and out of mail to ADMINS."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
