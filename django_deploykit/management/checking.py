@@ -84,6 +84,8 @@ def check_project(request: CheckRequest) -> CheckReport:
     validate_choice(request.choice, known)
     if request.migrations and request.outputs[0].format != "json":
         raise DeployKitError("--migrations requires --format json", exit_code=2)
+    if request.ask and not request.server:
+        raise DeployKitError("--ask requires --server", exit_code=2)
     subject = add_refusals(read_subject(request.project, server=request.server))
     validate_skips(subject, known)
     known_before = read_baseline(request.baseline) if request.baseline else frozenset()

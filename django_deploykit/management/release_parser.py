@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -20,21 +21,30 @@ class ReleaseParser(GroupedParser):
 
     def __init__(self, base: CommandParser) -> None:
         super().__init__(base)
+        self._base = base
         ACTIONS[LIVE].add_options(self)
         self.set_defaults(action=LIVE)
-        self.actions: dict[str, GroupedParser] = {LIVE: self}
-        for name, action in ACTIONS.items():
-            if name:
-                prog = f"{base.prog} [ENVIRONMENT] {name}"
-                parser = GroupedParser(base, prog, f"{action.help[:1].upper()}{action.help[1:]}.")
-                action.add_options(parser)
-                parser.set_defaults(action=name, environment="local")
-                self.actions[name] = parser
+
+    def action_parser(self, name: str) -> GroupedParser:
+        """Return the parser of an action. It is made when it is needed, as each costs time."""
+        if name == LIVE:
+            return self
+        action = ACTIONS[name]
+        prog = f"{self.prog} [ENVIRONMENT] {name}"
+        parser = GroupedParser(self._base, prog, f"{action.help[:1].upper()}{action.help[1:]}.")
+        action.add_options(parser)
+        parser.set_defaults(action=name, environment="local")
+        return parser
+
+    @cached_property
+    def actions(self) -> dict[str, GroupedParser]:
+        """The parsers of all actions, by name."""
+        return {name: self.action_parser(name) for name in ACTIONS}
 
     def parse_args(self, args: Sequence[str], namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse a command line with the parser of its action."""
         environment, action, rest = split(args)
-        parser = self.actions[action]
+        parser = self.action_parser(action)
         options, unknown = parser.parse_known_args(rest, namespace)
         if environment:
             options.environment = environment
@@ -77,8 +87,9 @@ class ReleaseParser(GroupedParser):
         ``call_command`` takes options by name, without this parser.
         """
         action = options["action"]
-        known = self.actions[action].names | {"environment"}
-        for name in sorted((self.all_names - known) & set(options)):
+        known = {"action", "environment", *self.action_parser(action).names}
+        others = set(options) - known
+        for name in sorted(others & self.all_names) if others else ():
             yield f"{name} is not an option of release{f' {action}' if action else ''}"
 
     def format_help(self) -> str:

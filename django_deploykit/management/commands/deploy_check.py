@@ -11,6 +11,7 @@ from django_deploykit.checks.catalogue import catalogue
 from django_deploykit.checks.finding import LEVELS
 from django_deploykit.checks.formats import FORMATS
 from django_deploykit.checks.runner import Choice
+from django_deploykit.errors import DeployKitError
 from django_deploykit.management import checking
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import run_command
@@ -88,6 +89,8 @@ class Command(ProjectCommand):
             sys.exit(code if code == 1 and self.checked else 2)
 
     def _run(self, options: Mapping[str, Any]) -> int:
+        if options["list"] and options["explain"]:
+            raise DeployKitError("--list and --explain cannot be combined", exit_code=2)
         if options["list"]:
             self.stdout.write("\n".join(checking.list_checks(catalogue().values())))
             return 0

@@ -27,8 +27,9 @@ class Command(ProjectCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> ReleaseParser:
         """Return the parser of the command line and of all actions."""
         parser = ReleaseParser(super().create_parser(prog_name, subcommand, **kwargs))
-        # call_command only knows the options of the parser that it gets.
-        self.stealth_options = tuple(parser.all_names)
+        if not parser.called_from_command_line:
+            # call_command only knows the options of the parser that it gets.
+            self.stealth_options = tuple(parser.all_names)
         self._parser = parser
         return parser
 

@@ -74,6 +74,12 @@ def test_migrations_are_facts_that_only_json_shows(project: Path) -> None:
     assert report.facts == {"allowed_hosts": ["shop.example.org"], "migrations": []}
 
 
+def test_a_page_is_only_requested_on_a_host(project: Path) -> None:
+    with pytest.raises(DeployKitError, match="--ask requires --server") as caught:
+        check_project(request(project, "accounts", ask="/up"))
+    assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("choice", "problem"),
     [

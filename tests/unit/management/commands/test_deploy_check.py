@@ -55,6 +55,8 @@ def test_exit_codes(words: tuple[str, ...], code: int) -> None:
         ("--explain E1O1", "E1O1 is not one of our checks"),
         ("--output no/such/folder/report", "--output: no/such/folder/report cannot be written: "),
         ("--migrations", "--migrations requires --format json"),
+        ("--ask /up", "--ask requires --server"),
+        ("--list --explain E101", "--list and --explain cannot be combined"),
     ],
 )
 def test_what_is_wrong_goes_to_standard_error(
