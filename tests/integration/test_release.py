@@ -150,6 +150,8 @@ def test_logs_follow_what_the_site_writes(live_shop: Shop) -> None:
 
 
 def test_stop_ends_the_site_and_a_release_brings_it_back(live_shop: Shop) -> None:
+    assert live_shop.run("stop", "--plan").out.split() == ["stop", "local:", "stop", "web"]
+    assert live_shop.answers()
     assert live_shop.run("stop").out.strip() == "stopped"
     assert not live_shop.answers()
     status = live_shop.run("status", "--json")
@@ -157,6 +159,7 @@ def test_stop_ends_the_site_and_a_release_brings_it_back(live_shop: Shop) -> Non
     assert (status.code, row["live"], row["answers"]) == (1, live_shop.live, False)
     assert "does not answer" in live_shop.run("status").out
     assert "nothing was running" in live_shop.run("stop").out
+    assert "nothing is running" in live_shop.run("stop", "--plan").out
     done = live_shop.release("first")
     assert done.code == 0, done.err
     assert live_shop.answers()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
-from django_deploykit.management.operating import cancel, run_command, show_logs, show_status
+from django_deploykit.management.operating import cancel, run_command, show_logs, show_status, stop
 from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
+from django_deploykit.release.transports.base import Transport
 from tests.unit.management.sessions import MemorySession
-from tests.unit.release.fakes import NEW, Host
+from tests.unit.release.fakes import NEW, FakeTransport, Host
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -84,3 +86,28 @@ def test_a_local_site_with_nothing_live_runs_commands_of_a_staged_release(tmp_pa
         run_command(session, ["check"], NEW)
     (local_site(project, session.environment).root / "releases").mkdir(parents=True)
     assert run_command(session, ["check"], NEW) == 1  # it is not staged
+
+
+class Running(FakeTransport):
+    """A local site with processes."""
+
+    def _status(self, _: dict[str, str]) -> dict[str, Any]:
+        names = ("web", "worker")
+        rows = [{"process": name, "release": NEW, "active": True, "restarts": 0} for name in names]
+        return {"live": NEW, "listen": ":0", "instances": rows}
+
+
+class LocalSession(Session):
+    def transports(self) -> list[Transport]:
+        self.site = Running(Host(name="local"))
+        return [self.site]
+
+
+def test_a_plan_of_stop_names_the_processes_and_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = Project(tmp_path, "shop", tmp_path / "deploykit.ini")
+    session = LocalSession(project, Environment("local"), Console(), Options(plan=True))
+    assert stop(session) == 0
+    assert capsys.readouterr().out == "stop           local: stop web, worker\n"
+    assert session.site.host.calls == ["status"]
