@@ -60,13 +60,14 @@ def _add_source(parser: GroupedParser) -> None:
     )
 
 
-def _add_switch(parser: GroupedParser) -> None:
+def _add_switch(parser: GroupedParser) -> argparse._ArgumentGroup:
     """Declare the options of the actions that put another release live."""
     how = parser.add_argument_group("how to release")
     how.add_argument(
         "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="wait for the deploy lock"
     )
     how.add_argument("--report", type=Path, metavar="FILE", help="write an HTML report")
+    return how
 
 
 def _add_live(parser: GroupedParser) -> None:
@@ -74,7 +75,11 @@ def _add_live(parser: GroupedParser) -> None:
         "environment", nargs="?", default="local", help="of deploykit.ini; default: local"
     )
     _add_source(parser)
-    _add_switch(parser)
+    _add_switch(parser).add_argument(
+        "--older",
+        action="store_true",
+        help="release what is older than what was live, where hosts require signatures",
+    )
 
 
 def _add_rollback(parser: GroupedParser) -> None:

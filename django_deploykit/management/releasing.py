@@ -95,11 +95,15 @@ def expected(session: Session, path: Path, manifest: Manifest) -> dict[str, Expe
     """Return what each host's facts are checked against, by host."""
     environment, signed = session.environment, bool(fitting_signature(path, manifest))
     if environment.local:
-        return {"local": Expected("", time.time(), signed)}
+        return {"local": Expected("", time.time(), signed, older=session.options.older)}
     setup = f"manage.py release {environment.name} setup"
     return {
         host.name: Expected(
-            setup, time.time(), signed, site_values(environment, host, session.project.name)
+            setup,
+            time.time(),
+            signed,
+            site_values(environment, host, session.project.name),
+            session.options.older,
         )
         for host in environment.hosts
     }

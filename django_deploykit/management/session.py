@@ -39,6 +39,7 @@ class Options:
     wait: float = 0.0
     plan: bool = False
     report: Path | None = None
+    older: bool = False
 
 
 def owner() -> str:

@@ -56,8 +56,8 @@ def copy(controller: Controller, name: str, key: Path | None = None) -> Path:
     return path
 
 
-def release(controller: Controller, path: Path) -> Done:
-    return controller.run("--bundle", str(path), "--noinput", "--json")
+def release(controller: Controller, path: Path, *words: str) -> Done:
+    return controller.run("--bundle", str(path), "--noinput", "--json", *words)
 
 
 @pytest.fixture
@@ -131,7 +131,11 @@ def test_root_starts_no_release_that_lost_its_signature(
     """As a controller would that knows nothing of signatures, or somebody with the deploy key."""
     host = signed
     release(controller, copy(controller, "two", keys / "ann")).well()
-    release(controller, copy(controller, "one", keys / "ann")).well()
+    older = release(controller, copy(controller, "one", keys / "ann"))
+    assert older.code == 1
+    assert f"has had {controller.id('two')} live" in older.data["error"]["message"]
+    assert live(host) == controller.id("two")
+    release(controller, copy(controller, "one", keys / "ann"), "--older").well()
     two = f"/srv/shop/releases/{controller.id('two')}"
     start = f"sudo -n {HELPER} start {controller.id('two')} web"
     run = f"sudo -n {HELPER} run {controller.id('two')} 0123456789abcdef -- check"

@@ -68,6 +68,7 @@ class Command(ProjectCommand):
             options.get("wait", 0.0),
             options.get("plan", False),
             options.get("report"),
+            options.get("older", False),
         )
         session = Session(project, environment, console, chosen)
         return ACTIONS[options["action"]].run(session, options)

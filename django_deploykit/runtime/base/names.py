@@ -17,6 +17,15 @@ def valid_release_id(text: str) -> bool:
     return bool(_RELEASE_ID.match(text))
 
 
+def is_older(release: str, other: str) -> bool:
+    """Return whether a release's commit was made before another's; both are release ids.
+
+    >>> is_older("20261101T000000-bbbbbbb", "20261102T000000-aaaaaaa")
+    True
+    """
+    return release.partition("-")[0] < other.partition("-")[0]
+
+
 def release_in(name: str) -> str:
     """Return the release id in a file's name, or an empty string.
 

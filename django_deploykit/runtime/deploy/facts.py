@@ -21,7 +21,7 @@ from ..storage.virtualenv import find_python
 from ..supervisors import supervisor_of
 from ..supervisors.base import Supervisor
 from ..wire.facts import BaseLayer, HostFacts, LockOwner
-from ..wire.journal import last_good, read_journal
+from ..wire.journal import last_good, read_journal, successes
 
 
 def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
@@ -53,7 +53,7 @@ def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFact
     """Add the facts of a site that is set up."""
     status = os.statvfs(site.root)
     staged = prune.staged_releases(site)
-    live = live_release(site)
+    live, records = live_release(site), read_journal(site.journal)
     return replace(
         bare,
         free=status.f_bavail * status.f_frsize + prune.reclaimable(site),
@@ -63,7 +63,8 @@ def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFact
         parts=receive.partial_archives(site.store),
         live=live,
         staged=tuple(staged),
-        last_good=last_good(read_journal(site.journal), live, staged),
+        last_good=last_good(records, live, staged),
+        newest=max([*successes(records), live or ""]),
         serving=tuple(sorted({one.release for one in supervisor.instances() if one.active})),
         switching=(site.root / "switching.json").exists(),
         lock=lock_owner(site),

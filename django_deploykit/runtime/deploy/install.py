@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plan", action="store_true", help="show what would be done; changes nothing"
     )
     parser.add_argument(
+        "--older", action="store_true", help="if it is older than what was live and signed"
+    )
+    parser.add_argument(
         "--allow-breaking-migrations",
         action="store_true",
         help="run migrations that break the running code",
@@ -71,7 +74,7 @@ def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[Inst
     site = load_site(options.root or Path("/srv") / manifest.project)
     facts.validate_root(site.root)
     here = BundleHere(site, path, manifest, options.wait, voice)
-    expected = Expected(setup_command(), time.time())
+    expected = Expected(setup_command(), time.time(), older=options.older)
     make_plan = partial(_plan, manifest, here, expected)
     if options.plan:
         return show_plan(make_plan(), voice)

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, Mapping, Tuple
 
 from ..base.hints import sign_command
 from ..base.machine import target_problem
+from ..base.names import is_older
 from ..base.option_names import missing_keys
 from ..bundle.manifest import Layer, Manifest
 from ..wire.facts import HostFacts
@@ -21,7 +22,8 @@ class Expected:
     """The expectations that a host is checked against.
 
     ``setup`` is the command that sets hosts up; it is empty if a release prepares the site itself.
-    ``now`` is the caller's clock. ``signed`` is whether the bundle has a valid signature. ``site``
+    ``now`` is the caller's clock. ``older`` allows a release that is older than what was live.
+    ``signed`` is whether the bundle has a valid signature. ``site``
     are the site's options in deploykit.ini.
     """
 
@@ -29,6 +31,7 @@ class Expected:
     now: float
     signed: bool = True
     site: Mapping[str, Any] = field(default_factory=dict)
+    older: bool = False
 
 
 def missing_layers(manifest: Manifest, facts: HostFacts) -> Tuple[Layer, ...]:
@@ -63,8 +66,19 @@ def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected)
         yield from _setup_problems(manifest, facts, expected)
     if facts.asks and not expected.signed:
         yield f"requires signed bundles, and this bundle is not signed: {sign_command()}"
+    if facts.asks and not expected.older:
+        yield from _age_problems(manifest, facts)
     if abs(facts.clock - expected.now) > _SKEW:
         yield f"its clock is wrong by {abs(facts.clock - expected.now) / 3600:.0f} hours"
+
+
+def _age_problems(manifest: Manifest, facts: HostFacts) -> Iterator[str]:
+    """Yield a problem if the bundle is older than what was live: a signature has no end."""
+    if manifest.release_id != facts.live and is_older(manifest.release_id, facts.newest):
+        yield (
+            f"has had {facts.newest} live, which is newer than this bundle: roll back to a release"
+            " that was live there, or use --older"
+        )
 
 
 def _site(facts: HostFacts) -> Dict[str, Any]:

@@ -18,6 +18,7 @@ from django_deploykit.runtime.deploy.facts import (
     validate_root,
 )
 from django_deploykit.runtime.storage import layers as store
+from django_deploykit.runtime.wire.journal import JournalRecord, append
 from tests.bundles import entries_of, make_layer, make_manifest
 
 PROGRAM = ["false"]
@@ -50,6 +51,20 @@ def test_a_site_that_is_set_up_has_all_of_them(site: Site) -> None:
     assert found.keys == ("[django] secret_key",)
     assert found.processes is None
     assert found.free > 0
+
+
+def test_the_newest_release_that_was_live_counts_also_after_a_rollback(site: Site) -> None:
+    old, new, newer = (f"2026110{day}T000000-aaaaaaa" for day in (1, 2, 3))
+    assert facts(site.root, "", PROGRAM).newest == ""
+    for action, release, result in (
+        ("release", old, "live"),
+        ("release", new, "live"),
+        ("release", newer, "failed"),
+        ("rollback", old, "live"),
+    ):
+        append(site.journal, JournalRecord(action, release, result))
+    site.current.symlink_to(f"releases/{old}")
+    assert facts(site.root, "", PROGRAM).newest == new
 
 
 def test_the_configuration_is_read_for_a_bundle_only(site: Site) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from django_deploykit.runtime.bundle.manifest import Manifest, Process
 from django_deploykit.runtime.deploy.readiness import Expected, iter_host_problems
 from django_deploykit.runtime.wire.facts import HostFacts
@@ -72,3 +74,25 @@ def test_a_host_that_requires_signed_bundles_refuses_an_unsigned_one() -> None:
     (line,) = iter_host_problems(manifest(), facts(asks=True), expected)
     assert line.startswith("requires signed bundles, and this bundle is not signed")
     assert list(iter_host_problems(manifest(), facts(), expected)) == []
+
+
+RELEASE = manifest().release_id
+NEWER, OLDER = "20991101T000000-aaaaaaa", "19991101T000000-aaaaaaa"
+
+
+@pytest.mark.parametrize(
+    "newest", [NEWER, OLDER, RELEASE, RELEASE.partition("-")[0] + "-fffffff", ""]
+)
+def test_a_signed_bundle_that_is_older_than_what_was_live_is_refused(newest: str) -> None:
+    lines = problems(asks=True, newest=newest)
+    assert [NEWER in line and "--older" in line for line in lines] == [True] * (newest == NEWER)
+
+
+def test_an_older_bundle_is_taken_where_it_is_asked_for_or_no_signature_is() -> None:
+    expected = Expected("", NOW, older=True)
+    assert list(iter_host_problems(manifest(), facts(asks=True, newest=NEWER), expected)) == []
+    assert problems(newest=NEWER) == []
+
+
+def test_what_is_live_may_be_released_again_after_a_rollback() -> None:
+    assert problems(asks=True, newest=NEWER, live=RELEASE) == []
