@@ -56,13 +56,13 @@ LINKS = {
     "checked": "/root/folder",
     "inbox": "/root/folder",
 }
-PIPES = ("journal.jsonl", "lock", "switching.json", f"releases/{SECOND}/manifest.json")
+PIPES = ("inbox", "journal.jsonl", "lock", "switching.json", f"releases/{SECOND}/manifest.json")
 HOSTILE = [
     *((place, f"ln -s {target}") for place, target in LINKS.items()),
     *((place, "mkfifo") for place in PIPES),
 ]
 VERBS = """\
-for verb in "status --quick" history hold install "switch --release @FIRST@ --action rollback"; do
+for verb in "status --quick" history hold prune install "switch --release @FIRST@ --action rollback"; do
     timeout 60 /tmp/shop-2.pyz deploykit $verb </dev/null || [ $? -lt 124 ] || echo "HUNG: $verb"
 done""".replace("@FIRST@", FIRST)
 

@@ -396,4 +396,7 @@ def remove_parts(folder: Path) -> None:
 
 def remove_inbox(inbox: Path) -> None:
     """Remove received manifests and signatures."""
-    shutil.rmtree(inbox, ignore_errors=True)
+    if inbox.is_dir() and not inbox.is_symlink():
+        shutil.rmtree(inbox, ignore_errors=True)
+    else:  # rmtree would wait for a pipe
+        inbox.unlink(missing_ok=True)

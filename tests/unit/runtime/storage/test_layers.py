@@ -305,6 +305,23 @@ def test_nothing_is_received_through_a_link(tmp_path: Path, place: str) -> None:
     assert os.listdir(elsewhere) == []
 
 
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "missing"])
+def test_an_inbox_of_any_kind_is_removed(tmp_path: Path, kind: str) -> None:
+    inbox, other = tmp_path / "inbox", tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    if kind == "folder":
+        inbox.mkdir()
+        (inbox / "file").touch()
+    elif kind == "pipe":
+        os.mkfifo(inbox)
+    elif kind == "link":
+        inbox.symlink_to(other)
+    receive.remove_inbox(inbox)
+    assert not os.path.lexists(inbox)
+    assert os.listdir(other) == ["kept"]
+
+
 def test_an_archive_that_is_whole_is_not_sent_again(tmp_path: Path) -> None:
     wire = Wire(tmp_path)
     path = bundle_of(tmp_path, APP)
