@@ -14,6 +14,7 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.session import Session
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project
+from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.bundle.seal import validate_seal
 
@@ -24,8 +25,9 @@ def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool =
     With ``fresh``, nothing that was built before is reused.
     """
     if given is not None:
-        with BundleFile(given):  # raises an error if it is not a bundle at all
+        with BundleFile(given) as bundle:  # raises an error if it is not a bundle at all
             validate_seal(given)
+            validate_project(given, bundle.manifest, session.project)
         return given
     from django_deploykit.bundle.build import BuildRequest, build
     from django_deploykit.management.bundling import sign_again, sign_built
@@ -39,6 +41,15 @@ def find_bundle(session: Session, given: Path | None, rev: str, *, fresh: bool =
     sign_built(built, "")
     session.hook("after_build", {"bundle": str(built.path)})
     return built.path
+
+
+def validate_project(path: Path, manifest: Manifest, project: Project) -> None:
+    """Raise :class:`DeployKitError` if a bundle is of another project."""
+    if manifest.project != project.name:
+        raise DeployKitError(
+            f"{path} is a bundle of {manifest.project}, not of {project.name}",
+            f"Name a bundle of {project.name}, or set name in [project] of deploykit.ini.",
+        )
 
 
 def built_before(project: Project, rev: str, progress: Progress) -> Path | None:

@@ -22,14 +22,20 @@ LONGEST = 16 << 20  # bytes of a manifest, many times the size for a large proje
 KINDS = ("distribution", "app", "static")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 _ODD_PARTS = frozenset(("", ".", ".."))
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*\Z")
-_ODD_CHARACTER = re.compile(r"[\x00-\x1f\x7f\\]")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}\Z")
+# Controls of the direction of text, separators of lines, and what UTF-8 cannot encode.
+_INVISIBLE = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_ODD_CHARACTER = re.compile(f"[\x00-\x1f\x7f-\x9f\\\\{_INVISIBLE}]")
+_LONGEST_NAME = 255  # bytes, as file systems have it
+_LONGEST_PATH = 1024  # bytes
+_SHORT = 60  # characters, which are at most 240 bytes
+_DEEPEST = 100  # parts of a path, whose folders are made by recursion
 _PYTHON = re.compile(r"3\.[0-9]{1,2}\Z")
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_INVISIBLE}]")
 _LARGEST = 1 << 40  # bytes of one file; a larger size is an attack
 # Files that staging writes into every release. It would overwrite a layer's file through its link.
 _RESERVED = re.compile(
-    r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json(?:\.sig)?|lib64(?:/.*)?)\Z",
+    r"(?:bin/(?:python[0-9.]*|activate|deploykit-run)|pyvenv\.cfg|manifest\.json(?:\.sig)?|lib64)(?:/.*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -254,8 +260,9 @@ def load_list(text: str, digest: str) -> List[FileEntry]:
 def validate_entries(entries: Iterable[FileEntry], digest: str) -> None:
     """Raise :class:`ManifestError` for hostile trees.
 
-    A path must not be absolute, duplicate, reserved, or both a file and a folder. It must not
-    contain ``..``, backslashes or control characters. Modes must be 0644 or 0755.
+    A path must not be absolute, duplicate, reserved, too long or too deep, or both a file and a
+    folder. It must not contain ``..``, backslashes, or characters that control a terminal or the
+    direction of text. Modes must be 0644 or 0755.
     """
     seen: Set[str] = set()
     folders: Set[str] = set()  # valid, and not files: entries are sorted, so a file comes first
@@ -263,6 +270,7 @@ def validate_entries(entries: Iterable[FileEntry], digest: str) -> None:
         folder, _, name = entry.path.rpartition("/")
         bad = (
             not ((folder in folders and _PLAIN_NAME.match(name)) or is_valid_path(entry.path))
+            or len(entry.path) > _LONGEST_PATH
             or entry.mode not in (0o644, 0o755)
             or not 0 <= entry.size < _LARGEST
             or not valid_digest(entry.sha256)
@@ -293,4 +301,11 @@ def is_valid_path(path: str) -> bool:
         or ":" in parts[0]
         or path in ("app", "bin", "lib")
         or _RESERVED.match(path)
+        or len(parts) > _DEEPEST
+        or (len(path) > _SHORT and _is_long(parts))
     )
+
+
+def _is_long(parts: List[str]) -> bool:
+    sizes = [len(part.encode("utf-8")) for part in parts]
+    return max(sizes) > _LONGEST_NAME or sum(sizes) + len(parts) > _LONGEST_PATH

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import stat
 import struct
 import zipfile
@@ -19,6 +20,7 @@ from .seal import DamagedError, validate_seal
 
 _SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
 _DEPTHS = {"layers": (2,), "runtime": (2, 3, 4)}  # allowed number of parts of a path, by the first
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 _CHUNK = 1 << 20
 _IN_MEMORY = 32 << 20  # bytes; a larger archive of a layer is not read into memory
 _LARGE = 8 << 20  # bytes; a larger file is read in pieces
@@ -298,9 +300,10 @@ def _validate_names(path: Path, archive: zipfile.ZipFile) -> None:
         name = info.filename
         parts = name.split("/")
         known = name in _SINGLES or len(parts) in _DEPTHS.get(parts[0], ())
+        plain = all(map(_PART.match, parts))
         if name in seen:
             raise DamagedError(f"{path} contains {name!r} twice")
-        if not known or ".." in parts or "" in parts or "\\" in name or "\0" in name:
+        if not (known and plain):
             raise DamagedError(f"{path} contains {name!r}, which is not part of a bundle")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise DamagedError(f"{path} contains {name!r} as a link")

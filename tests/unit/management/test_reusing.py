@@ -28,6 +28,13 @@ def test_a_given_bundle_is_taken_as_it_is(tmp_path: Path) -> None:
     assert find_bundle(MemorySession(tmp_path, Host(name="web1")), bundle, "") == bundle
 
 
+def test_a_bundle_of_another_project_is_refused(tmp_path: Path) -> None:
+    session = MemorySession(tmp_path, Host(name="web1"))
+    bundle = write_bundle(tmp_path / "blog.pyz", make_manifest((), project="blog"), {})
+    with pytest.raises(DeployKitError, match="is a bundle of blog, not of shop"):
+        find_bundle(session, bundle, "")
+
+
 @pytest.mark.parametrize("keep", [8, -1])
 def test_a_given_bundle_that_is_damaged_is_refused(keep: int, tmp_path: Path) -> None:
     bundle = shop_bundle(tmp_path)

@@ -232,6 +232,18 @@ def test_refuses_a_damaged_list(text: str) -> None:
         "lib64/x",
         "~/x",
         "C:/x",
+        "manifest.json/x",
+        "pyvenv.cfg/x",
+        "bin/python/x",
+        "app/\x9b2J",
+        "app/a\u202egnp.py",
+        "app/\u2028",
+        "app/\u2066x",
+        "app/" + "x" * 256,
+        "app/" + "ä" * 128,
+        "app" + "/x" * 2000,
+        "app/x/" * 150 + "x",
+        "app/" + "/".join(["x" * 200] * 6),
     ],
 )
 def test_refuses_a_path_that_leaves_the_release_or_replaces_a_part_of_it(path: str) -> None:
@@ -271,3 +283,5 @@ def test_accepts_the_folders_of_a_virtualenv() -> None:
         validate_entries([FileEntry(f"{top}/x y", 0o755, 0, H)], H)
     validate_entries([FileEntry("lib/python3.11/site-packages/ä.py", 0o644, 0, H)], H)
     validate_entries([FileEntry("LICENSE", 0o644, 0, H)], H)  # a data file of a distribution
+    for name in ("x" * 255, "ä" * 127, "x/" * 90 + "x"):
+        validate_entries([FileEntry(f"app/{name}", 0o644, 0, H)], H)

@@ -101,7 +101,18 @@ def test_an_archive_contains_exactly_what_is_listed(tmp_path: Path, tree: Tree) 
 
 
 @pytest.mark.parametrize(
-    "name", ["evil", "layers/a/b", "runtime/a/b/c/d.py", "../x", "layers/..", "runtime//x"]
+    "name",
+    [
+        "evil",
+        "layers/a/b",
+        "runtime/a/b/c/d.py",
+        "../x",
+        "layers/..",
+        "runtime//x",
+        "manifest.json/x",
+        "runtime/\x9b",
+        f"layers/{'x' * 300}",
+    ],
 )
 def test_unknown_members_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DamagedError, match="not part of a bundle"):
