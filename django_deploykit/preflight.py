@@ -11,17 +11,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.discovery import (
     find_lock,
     missing_lock,
     read_lock,
     reader_of,
+    validate_deploykit,
     validate_lock,
 )
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.project import Project
+from django_deploykit.project import NAME_HINT, NO_NAME, Project
+from django_deploykit.project.naming import repository_of
 
 _PLACE = re.compile(r"(?P<path>[^:\s][^:]*):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
 
@@ -34,7 +37,7 @@ def add_refusals(subject: Subject) -> Subject:
     refusals = {"E821": tuple(_iter_mistakes(project))}
     place = _find_lock(project, subject.tracked)
     if place is None:
-        names = (path.name for path in subject.root.iterdir())
+        names = _names_above(subject.root)
         error = missing_lock(project, names, "the project")
         refusals["E823"] = (Finding(error.message, error.hint),)
     else:
@@ -46,9 +49,18 @@ def add_refusals(subject: Subject) -> Subject:
     return replace(subject, refusals=refusals)
 
 
+def _names_above(root: Path) -> set[str]:
+    """Return the names of the files next to manage.py, and in folders above in its repository."""
+    top = repository_of(root)
+    folders = [one for one in (root, *root.parents) if one.is_relative_to(top)]
+    return {path.name for folder in folders for path in folder.iterdir()}
+
+
 def _iter_mistakes(project: Project) -> Iterator[Finding]:
     """Yield the mistakes in sections of deploykit.ini that the checks do not read themselves."""
     yield from place_problems(project.problems, project.root)
+    if not (project.name or project.problems):
+        yield Finding(NO_NAME, NAME_HINT, path="deploykit.ini")
     try:
         _ = project.inventory
     except Problems as error:
@@ -97,10 +109,12 @@ def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Find
     start = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(project.root)))
     files: list[str] = []
     try:
-        lock = read_lock(folder, name, project.extras)
+        wanted = Wanted(project.extras, project.groups, repository_of(project.root), project.root)
+        lock = read_lock(folder, name, wanted)
         local = [one.target.partition("#")[0] for one in lock.requirements if one.local]
         files = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in local]
         validate_lock(lock, allow_unhashed=project.allow_unhashed)
+        validate_deploykit(lock, project.root, project.settings)
     except Problems as error:
         first, *others = place_problems(error.problems, folder, error.hint.replace("\n", " "))
         more = f", and {len(others)} more are not locked" if others else ""

@@ -10,6 +10,7 @@ import pytest
 
 from django_deploykit.bundle import static_cache
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
+from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.static_cache import CollectedStatic, collect, keep
 from django_deploykit.project import Project
 
@@ -42,7 +43,8 @@ def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Builder:
             settings = f"SECRET_KEY = 'x'\nOUTSIDE = {str(tmp_path)!r}\nSTATIC_URL = '/s/'\n{code}"
             (folder / "tiny_settings.py").write_text(settings)
             project = Project(folder, "tiny", folder / "deploykit.ini", settings="tiny_settings")
-            collected = collect(project, environment, TARGET, folder)
+            exported = Exported(folder.parent, folder, folder, frozenset())
+            collected = collect(project, environment, TARGET, exported)
             keep(collected, None)
             return collected
 

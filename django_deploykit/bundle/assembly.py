@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle import runtime_files
-from django_deploykit.bundle.commands import files_below
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
+from django_deploykit.bundle.files import Exported, all_files, choose_files
 from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.locks.base import LockFile
 from django_deploykit.bundle.packing import Tree, pack_all
@@ -19,20 +19,24 @@ from django_deploykit.bundle.source import Commit
 from django_deploykit.bundle.static_cache import CollectedStatic
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
-from django_deploykit.project.procfile import default_web, parse_procfile
+from django_deploykit.project.procfile import default_web, read_procfile
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, is_valid_path
 from django_deploykit.runtime.servers import SERVERS
 
 
-def own_layers(collected: CollectedStatic, folder: Path, target: TargetPython) -> list[Layer]:
+def own_layers(
+    collected: CollectedStatic, exported: Exported, target: TargetPython
+) -> tuple[list[Layer], list[str]]:
     """Pack the project's own files: one layer for the export, another for collected static files.
 
     If the static files are reused, so is their layer. The runtime is packed in the same run if it
-    is not cached.
+    is not cached. Return also the names of files and folders that are left out.
     """
+    folder = exported.folder
     static = static_folder(collected.answer.facts, folder)
     stray = set(collected.answer.stray)
-    paths = [path for path in files_below(folder) if path not in stray]
+    present = (path for path in all_files(folder) if path not in stray)
+    paths, left_out = choose_files(present, exported.committed, static)
     validate_paths(paths, folder)
     rows: tuple[list[tuple[str, str]], list[tuple[str, str]]] = (
         [],
@@ -48,7 +52,7 @@ def own_layers(collected: CollectedStatic, folder: Path, target: TargetPython) -
     packed = pack_all([*trees, runtime] if runtime else trees, target.executable)
     if runtime:
         runtime_files.remember(packed.pop(), target)
-    return [*packed, collected.static] if collected.static else packed
+    return [*packed, *([collected.static] if collected.static else [])], left_out
 
 
 def validate_paths(paths: Sequence[str], folder: Path) -> None:
@@ -146,8 +150,7 @@ def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Pr
 
     ``names`` are the names of the locked distributions.
     """
-    procfile = folder / "Procfile"
-    found = parse_procfile(procfile.read_text(encoding="utf-8-sig")) if procfile.is_file() else ()
+    found = read_procfile(folder / "Procfile")
     if not any(process.name == "web" for process in found):
         web = default_web(facts["wsgi"], facts["asgi"], names)
         found = (*((web,) if web else ()), *found)

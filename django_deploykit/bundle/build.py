@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle import build_cache, formats, stores
 from django_deploykit.bundle.assembly import make_content, make_manifest, own_layers
@@ -19,12 +20,21 @@ from django_deploykit.bundle.environment import (
     ensure_environment,
     find_target,
 )
+from django_deploykit.bundle.export import bring, export
+from django_deploykit.bundle.files import Exported, all_files, remove_others
 from django_deploykit.bundle.formats.base import Content
-from django_deploykit.bundle.locks.base import LockFile
-from django_deploykit.bundle.locks.discovery import locate_lock, read_lock, validate_lock
+from django_deploykit.bundle.links import materialise_links
+from django_deploykit.bundle.locks.base import LockFile, Wanted
+from django_deploykit.bundle.locks.discovery import (
+    locate_lock,
+    paths_above,
+    read_lock,
+    validate_deploykit,
+    validate_lock,
+)
 from django_deploykit.bundle.locks.markers import resolve
 from django_deploykit.bundle.scratch import scratch
-from django_deploykit.bundle.source import Commit, export, find_commit, materialise_links
+from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import collect, keep
 from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.errors import BundleError
@@ -102,14 +112,14 @@ def build(request: BuildRequest, progress: Progress) -> Built:
 def _build(request: BuildRequest, timed: _Timed) -> Built:
     commit, untracked = find_commit(request.project.root, request.rev)
     if untracked:
-        timed.note(f"untracked files are not in the bundle: {_some(untracked)}")
+        timed.note(f"untracked files are not in the bundle: {some(untracked)}")
     with scratch() as place:
-        folder = place / "export"
         with timed.step("export"):
-            export(commit, folder)
-        project = _exported_project(folder, request.project)
+            project, exported, notes = _exported(commit, place)
+        for text in notes:
+            timed.note(text)
         target = find_target(request.python or project.python, request.platform or project.platform)
-        content = _assemble(request, project, commit, target, folder, timed)
+        content = _assemble(request, project, commit, target, exported, timed)
         path = _output(request, content.manifest)
         with timed.step("write"):
             sha256, size = write(content, path, request.format)
@@ -120,13 +130,47 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
     return Built(path, content.manifest, sha256, size, timed.seconds, notes, commit.tag)
 
 
-def _exported_project(folder: Path, project: Project) -> Project:
-    """Return the project in the export, with the commit's deploykit.ini."""
+def _exported(commit: Commit, place: Path) -> tuple[Project, Exported, tuple[str, ...]]:
+    """Export a commit below ``place``. Return its project, the export, and notes.
+
+    The project has the commit's deploykit.ini, which names what else of the repository is needed.
+    """
+    top = place / "export"
+    folder = top / commit.prefix
+    notes = export(commit, top)
     if not (folder / "manage.py").is_file():
         raise BundleError("the commit has no manage.py", "Add it: git add manage.py && git commit")
-    exported = load_project(folder)
-    named = exported.ini.sections.get("project", {}).get("name")
-    return exported if named else replace(exported, name=project.name)
+    above = [str(one / "pyproject.toml") for one in PurePosixPath(commit.prefix).parents]
+    bring(commit, above, top)  # one of them may have the project's name
+    project = load_project(folder, top)
+    named = [path for text in project.build for path in paths_above(text, commit.prefix)]
+    notes += bring(commit, named, top)
+    for text in project.include:
+        notes += _include(text, commit, top)
+    return project, Exported(place, top, folder, frozenset(all_files(folder))), notes
+
+
+def _include(text: str, commit: Commit, top: Path) -> tuple[str, ...]:
+    """Copy a file or folder of the repository into the project's folder of the export."""
+    path = os.path.normpath(os.path.join(commit.prefix, text))
+    target = top / commit.prefix / os.path.basename(path)
+    problem = ""
+    notes: tuple[str, ...] = ()
+    if path.startswith(("..", "/")) or f"{path}/".startswith(commit.prefix or "/"):
+        problem = "is not beside the project's folder in its repository"
+    elif os.path.lexists(target):
+        problem = f"has the name of {target.name} in the project's folder"
+    else:
+        notes = bring(commit, [path], top)
+        if not (top / path).exists():
+            problem = "is not in the commit"
+    if problem:
+        raise BundleError(f"include in [bundle] of deploykit.ini: {text} {problem}")
+    if (top / path).is_dir():
+        shutil.copytree(top / path, target)
+    else:
+        shutil.copy2(top / path, target)
+    return notes
 
 
 def _assemble(
@@ -134,27 +178,18 @@ def _assemble(
     project: Project,
     commit: Commit,
     target: TargetPython,
-    folder: Path,
+    exported: Exported,
     timed: _Timed,
 ) -> Content:
-    where, name = locate_lock(project, commit, folder, folder.parent)
-    lock = read_lock(where, name, project.extras)
-    validate_lock(lock, allow_unhashed=project.allow_unhashed)
-    lock, notes = resolve(lock, target.python, target.platform)
-    environment = ensure_environment(lock, target, where, timed)
-    native = environment  # the one that runs on this machine
-    if target.foreign:
-        here = find_target(target.python, "")
-        native = ensure_environment(lock, here, where, timed, packed=False)
-    for text in (*notes, *_environment_notes(environment, lock)):
-        timed.note(text)
+    folder = exported.folder
+    environment, native, lock = _install(project, commit, target, exported, timed)
     for command in project.build:
         with timed.step(f"build: {command}"):
             run_build(command, project, native, folder)
     if project.build:
-        materialise_links(folder)
+        materialise_links(folder, exported.top)
     with timed.step("collectstatic"):
-        collected = collect(project, native, target, folder, fresh=request.fresh)
+        collected = collect(project, native, target, exported, fresh=request.fresh)
     if collected.reused:
         timed.note("settings and static files unchanged; reusing them")
     answer = collected.answer
@@ -162,8 +197,10 @@ def _assemble(
     for text in _answer_notes(answer):
         timed.note(text)
     with timed.step("layers"):
-        own = own_layers(collected, folder, target)
+        own, left_out = own_layers(collected, exported, target)
         keep(collected, next((one for one in own if one.kind == "static"), None))
+    if left_out:
+        timed.note(f"written by the build, and not in the bundle: {some(left_out)}")
     layers = (*environment.layers, *own)
     manifest = make_manifest(
         project, commit, target, environment, lock, answer.facts, layers, folder
@@ -171,11 +208,49 @@ def _assemble(
     return make_content(manifest, target, lock, answer.facts["sample"])
 
 
+def _install(
+    project: Project,
+    commit: Commit,
+    target: TargetPython,
+    exported: Exported,
+    timed: _Timed,
+) -> tuple[InstalledEnvironment, InstalledEnvironment, LockFile]:
+    """Return the environment of the lock file, the one that runs on this machine, and the lock."""
+    where, name = locate_lock(project, commit, exported.top)
+    wanted = Wanted(project.extras, project.groups, exported.top, exported.folder)
+    lock = read_lock(where, name, wanted)
+    validate_lock(lock, allow_unhashed=project.allow_unhashed)
+    lock, notes = resolve(lock, target.python, target.platform)
+    validate_deploykit(lock, exported.folder, project.settings)
+    environment = ensure_environment(lock, target, where, timed)
+    native = environment
+    if target.foreign:
+        here = find_target(target.python, "")
+        native = ensure_environment(lock, here, where, timed, packed=False)
+    remove_others(exported)  # building a folder of the repository leaves files in it
+    validate_scripts(environment, project.name)
+    for text in (*notes, *_environment_notes(environment, lock)):
+        timed.note(text)
+    return environment, native, lock
+
+
+def validate_scripts(environment: InstalledEnvironment, name: str) -> None:
+    """Refuse a distribution's program that has the name of the release's own command."""
+    if (environment.folder / "venv" / "bin" / name).exists():
+        raise BundleError(
+            f"a locked distribution installs bin/{name}, which is the release's own command",
+            "Set another name in [project] of deploykit.ini, or remove the distribution.",
+        )
+
+
 def _environment_notes(environment: InstalledEnvironment, lock: LockFile) -> Iterator[str]:
     if environment.built:
         yield f"built from source on this machine: {', '.join(environment.built)}"
     for line in environment.missing:
         yield f"the lock file is incomplete: {line}"
+    if environment.unlisted:
+        names = some(environment.unlisted)
+        yield f"installed files are not in the bundle, because no RECORD lists them: {names}"
     for line in environment.shared:
         yield f"several distributions have the same file: {line}"
     if lock.unhashed:
@@ -195,14 +270,15 @@ def validate_name(answer: ProjectAnswer, name: str) -> None:
 
 def _answer_notes(answer: ProjectAnswer) -> Iterator[str]:
     if answer.stray:
-        yield f"files written while the settings were loaded are not in the bundle: {_some(answer.stray)}"
-    if answer.facts["staticfiles"] and not answer.facts["static_root"]:
+        yield f"files written while the settings were loaded are not in the bundle: {some(answer.stray)}"
+    if answer.facts["remote_static"]:
+        yield (
+            f"the static files are not in a folder but in {answer.facts['remote_static']}: nothing "
+            "was collected or uploaded. Upload them with each release, for example with "
+            '"$DEPLOYKIT_BUNDLE" collectstatic --noinput as the hook before_switch'
+        )
+    elif answer.facts["staticfiles"] and not answer.facts["static_root"]:
         yield "STATIC_ROOT is not set: no static files were collected"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
 
 
 def _output(request: BuildRequest, manifest: Manifest) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.environment import InstalledEnvironment
+from django_deploykit.bundle.files import all_files
 from django_deploykit.bundle.project_side import ask_project_traced
 from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
@@ -90,14 +91,22 @@ def run_build(
         )
 
 
-def ask(project: Project, environment: InstalledEnvironment, folder: Path) -> ProjectAnswer:
-    """Load the project once with the locked environment, to collect its static files and facts."""
-    answer, trace = folder.parent / "answer.json", folder.parent / "trace.json"
-    before = set(files_below(folder))
-    command = [environment.python, str(Path(ask_project_traced.__file__)), str(answer), str(trace)]
+def ask(
+    project: Project, environment: InstalledEnvironment, folder: Path, place: Path
+) -> ProjectAnswer:
+    """Load the project once with the locked environment, to collect its static files and facts.
+
+    ``place`` is a temporary folder in which the export is. The project may only write there.
+    """
+    answer, trace, temporary = (place / name for name in ("answer.json", "trace.json", "tmp"))
+    temporary.mkdir(exist_ok=True)
+    before = set(all_files(folder))
+    command = [environment.python, str(Path(ask_project_traced.__file__))]
+    command += [str(answer), str(trace), str(place.resolve())]
     env = command_environment(project, environment)
     # An export is not in a repository, even if the temporary folder is.
-    env["GIT_CEILING_DIRECTORIES"] = str(folder.parent.resolve())
+    env["GIT_CEILING_DIRECTORIES"] = str(place.resolve())
+    env["TMPDIR"] = str(temporary)
     done = run_program(command, folder, env, merge=True)
     try:
         facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
@@ -110,7 +119,7 @@ def ask(project: Project, environment: InstalledEnvironment, folder: Path) -> Pr
     static = facts["static_root"] and os.path.relpath(facts["static_root"], folder.resolve())
     stray = [
         path
-        for path in files_below(folder)
+        for path in all_files(folder)
         if path not in before and not (static and path.startswith(f"{static}/"))
     ]
     return ProjectAnswer(facts, tuple(stray), _trace(trace))
@@ -124,29 +133,15 @@ def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:
     return tuple((event, name) for event, name in rows)
 
 
-def files_below(folder: Path) -> list[str]:
-    """Return the sorted paths of the files that may be bundled, relative to the export.
-
-    Bytecode is left out because it is compiled again. ``node_modules`` is left out because a
-    release does not need it.
-    """
-    found = []
-    for path, names, files in os.walk(folder):
-        names[:] = [one for one in names if one not in ("__pycache__", ".git", "node_modules")]
-        base = os.path.relpath(path, folder)
-        found += [
-            os.path.normpath(os.path.join(base, name))
-            for name in files
-            if not name.endswith(".pyc")
-        ]
-    return sorted(found)
-
-
 def _tail(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines()[-_TAIL:])
 
 
 _STAGES = {
+    "manage.py": (
+        "manage.py cannot be run with the locked dependencies",
+        "Does the lock file have everything that manage.py imports?",
+    ),
     "settings": (
         "the settings do not import",
         "They must import without secrets: DEPLOYKIT_BUILD=1 is set while building.",

@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,8 @@ def _read(info: Path) -> Distribution:
     wheel = info / "WHEEL"
     tags = wheel.read_text(encoding="utf-8", errors="replace") if wheel.exists() else ""
     built = (info / "uv_build.json").exists() or f"-linux_{os.uname().machine}" in tags
-    kept = tuple(row for row in rows if _belongs(row[0], info.name))
+    sources = {row[0] for row in rows if row[0].endswith(".py")}
+    kept = tuple(row for row in rows if _belongs(row[0], info.name, sources))
     return Distribution(info, name, version, built, kept)
 
 
@@ -80,11 +81,40 @@ def _name_and_version(info: Path) -> tuple[str, str]:
     return normal_name(name), version
 
 
-def _belongs(path: str, info: str) -> bool:
+def _belongs(path: str, info: str, sources: Collection[str]) -> bool:
+    """Whether a file is bundled. Bytecode is, if there is no source from which it is compiled."""
     folder, _, name = path.rpartition("/")
-    return not (
-        path.endswith(".pyc") or "__pycache__/" in path or (folder == info and name in _DROPPED)
-    )
+    if folder == info and name in _DROPPED:
+        return False
+    return not path.endswith(".pyc") or _source_of(path) not in sources
+
+
+def _source_of(path: str) -> str:
+    """Return the source of a file of bytecode.
+
+    >>> _source_of("a/__pycache__/b.cpython-311.pyc"), _source_of("a/b.pyc")
+    ('a/b.py', 'a/b.py')
+    """
+    folder, _, name = path.rpartition("/")
+    folder = folder.removesuffix("__pycache__")
+    return os.path.join(folder, name.partition(".")[0] + ".py")
+
+
+def iter_unlisted(found: Sequence[Distribution], site: Path) -> Iterator[str]:
+    """Yield the installed files that no RECORD lists, relative to site-packages.
+
+    Files of the virtualenv itself, and bytecode that was compiled here, are left out.
+    """
+    known = {os.path.normpath(row[0]) for one in found for row in one.rows}
+    for folder, names, files in os.walk(site):
+        names[:] = sorted(set(names) - {"__pycache__"})
+        base = os.path.relpath(folder, site)
+        for name in sorted(files):
+            path = os.path.normpath(os.path.join(base, name))
+            own = base == "." and name.startswith("_virtualenv.")
+            dropped = base.endswith(".dist-info") and name in _DROPPED
+            if not (path in known or own or dropped or name.endswith(".pyc")):
+                yield path
 
 
 def shared_files(found: Sequence[Distribution]) -> dict[str, list[Distribution]]:

@@ -21,6 +21,7 @@ from django_deploykit.bundle.distributions import (
     Distribution,
     differs,
     disputed,
+    iter_unlisted,
     platform_of,
     read_distributions,
     shared_files,
@@ -29,6 +30,7 @@ from django_deploykit.bundle.distributions import (
     wheel_tags,
 )
 from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
+from django_deploykit.bundle.locks.requirements import local_option
 from django_deploykit.bundle.packing import pack_all
 from django_deploykit.bundle.run_uv import find_uv, run_uv
 from django_deploykit.bundle.scratch import scratch
@@ -76,6 +78,7 @@ class InstalledEnvironment:
     built: tuple[str, ...]  # distributions that were built from source
     missing: tuple[str, ...]  # requirements of distributions that the lock file lacks
     shared: tuple[str, ...]  # files that differ between the distributions that have them
+    unlisted: tuple[str, ...] = ()  # installed files that no distribution's RECORD lists
 
     @property
     def python(self) -> str:
@@ -126,7 +129,7 @@ def ensure_environment(
     os.utime(folder)
     data = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     layers = tuple(Layer(**row) for row in data.pop("layers"))
-    lists = {name: tuple(data[name]) for name in ("built", "missing", "shared")}
+    lists = {name: tuple(data[name]) for name in ("built", "missing", "shared", "unlisted")}
     return InstalledEnvironment(folder, layers, data["platform"], data["glibc"], **lists)
 
 
@@ -177,6 +180,7 @@ def _install(
             _fill(venv, lock, target, export, place)
         site = site_packages(venv)
         found, shared = _settle_shared(venv, site, lock, target, export, place)
+        unlisted = list(iter_unlisted(found, site))
         trees = list(split(found, site, venv, shared))
         layers: list[Layer] = []
         if packed:
@@ -188,6 +192,7 @@ def _install(
             "platform": platform,
             "glibc": glibc,
             "built": [one.title for one in found if one.built],
+            "unlisted": unlisted,
             "missing": _missing(venv, export) if not target.foreign else [],
             "shared": [
                 f"{path} is from {owners[0].name}, not from {', '.join(one.name for one in owners[1:])}"
@@ -255,9 +260,12 @@ def _fill(
     for name, requirements, flag in parts:
         if requirements:
             path = place / f"{name}.txt"
-            lines = [*lock.options, *(one.line() for one in requirements)]
+            options = [local_option(line, str(export)) for line in lock.options]
+            lines = [*options, *(one.line() for one in requirements)]
             path.write_text("\n".join([*lines, ""]), encoding="utf-8")
             words = [*base, *more, flag, "-r", str(path)]
+            if any("index" in line for line in options):
+                words += ["--index-strategy", "unsafe-best-match"]  # the hashes decide
             run_uv(words, export, f"installing {lock.path}")
 
 

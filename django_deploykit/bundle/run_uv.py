@@ -102,7 +102,7 @@ def pip_settings() -> dict[str, str]:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read([os.path.expanduser(path) for path in paths if path], encoding="utf-8")
-    except configparser.Error:
+    except (configparser.Error, UnicodeDecodeError):
         return {}
     return dict(parser["global"]) if parser.has_section("global") else {}
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from django_deploykit.bundle.build_cache import cache_key, cached_text, is_cached, keep_text
 from django_deploykit.bundle.commands import ProjectAnswer, ask, command_environment
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
+from django_deploykit.bundle.files import Exported
 from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
@@ -44,10 +45,11 @@ Status = tuple[int, int, int]  # mode, size, nanoseconds of the last change
 class Question:
     """The export before the project is loaded.
 
-    ``before`` is the status of each file by its path. ``key`` is the cache key, or an empty string
-    if the answer must not be cached.
+    ``place`` is the temporary folder in which it is. ``before`` is the status of each file by its
+    path. ``key`` is the cache key, or an empty string if the answer must not be cached.
     """
 
+    place: Path
     folder: Path
     before: Mapping[str, Status]
     key: str
@@ -73,7 +75,7 @@ def collect(
     project: Project,
     environment: InstalledEnvironment,
     target: TargetPython,
-    folder: Path,
+    exported: Exported,
     *,
     fresh: bool = False,
 ) -> CollectedStatic:
@@ -81,18 +83,23 @@ def collect(
 
     Nothing is reused with ``fresh``, or while ``CI`` is set in the environment.
     """
-    question = make_question(project, environment, target, folder)
+    place, folder = exported.place, exported.folder
+    question = make_question(project, environment, target, place, folder)
     in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
     found = None if fresh or in_ci else recall(question)
     if found:
         return found
     watch(question)
-    answer = ask(project, environment, folder)
+    answer = ask(project, environment, folder, place)
     return CollectedStatic(question, answer, sources=sources_of(question, answer))
 
 
 def make_question(
-    project: Project, environment: InstalledEnvironment, target: TargetPython, folder: Path
+    project: Project,
+    environment: InstalledEnvironment,
+    target: TargetPython,
+    place: Path,
+    folder: Path,
 ) -> Question:
     """Return the question.
 
@@ -106,7 +113,7 @@ def make_question(
     machine = (*os.uname(), str(os.getuid()))
     # Build commands read more than the export, so their results cannot be reused.
     key = "" if project.build else cache_key(*words, *machine, *names)
-    return Question(folder, before, key)
+    return Question(place, folder, before, key)
 
 
 def _tree(folder: str, prefix: str) -> Iterator[tuple[str, Status]]:
@@ -153,10 +160,10 @@ def sources_of(question: Question, answer: ProjectAnswer) -> dict[str, str] | No
 
     It must be called before anything else reads the export.
     """
-    if not question.key or answer.trace is None or not _reading_shows(question.folder.parent):
+    if not question.key or answer.trace is None or not _reading_shows(question.place):
         return None
     top = os.path.realpath(question.folder)
-    named, read = _named(answer.trace, top), _read(question, answer, top)
+    named, read = _named(answer.trace, top, question.place), _read(question, answer, top)
     if named is None or read is None:
         return None
     paths = {path for path in named if os.path.isabs(path) or path in question.before} | read
@@ -172,23 +179,26 @@ def _reading_shows(folder: Path) -> bool:
     return probe.stat().st_atime_ns > 0
 
 
-def _named(trace: Iterable[tuple[str, str]], top: str) -> set[str] | None:
+def _named(trace: Iterable[tuple[str, str]], top: str, place: Path) -> set[str] | None:
     """Return the paths of files in the trace. Paths below ``top`` are relative to it.
 
     Return None if the trace has anything else than files and harmless programs.
     """
     found: set[str] = set()
+    own = [str(place.resolve() / name) for name in ("answer.json", "trace.json", "tmp")]
     for event, name in trace:
         if event == "subprocess.Popen" and name in _PROGRAMS:
             found.update(_PROGRAMS[name])
             continue
         real = os.path.realpath(name)
+        if event in _FILES and real.startswith(tuple(own)):
+            continue
         if event in _FILES and f"{real}/".startswith(f"{top}/"):
             found.add(real[len(top) + 1 :])
         elif event == "open" and not real.startswith(_KERNEL) and not os.path.isdir(real):
-            # The answer is written next to the export.
-            if not real.startswith(f"{os.path.dirname(top)}/"):
-                found.add(name)
+            if real.startswith(f"{place.resolve()}/"):
+                return None  # another part of the repository
+            found.add(name)
         elif event != "open" or real not in _HARMLESS:
             return None
     return found

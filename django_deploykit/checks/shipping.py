@@ -75,7 +75,7 @@ def different_name(subject: Subject) -> Iterator[Finding]:
     if not names or not subject.in_tree:
         return
     project = subject.project
-    if project.name not in names and not project.problems:  # E821 reports the problems
+    if project.name and project.name not in names and not project.problems:  # E821 has these
         path, line = _config_place(subject, names[0])
         yield Finding(
             f"Config({names[0]!r}) reads /etc/{names[0]}/{names[0]}.ini, "

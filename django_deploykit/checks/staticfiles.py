@@ -52,7 +52,7 @@ def _static_backend() -> str:
 
 def _manifest(subject: Subject) -> dict[str, Any] | None:
     """Return the paths in the static manifest, None if none is expected, or {} if unreadable."""
-    if "Manifest" not in _static_backend() or not settings.STATIC_ROOT:
+    if "Manifest" not in _static_backend() or not settings.STATIC_ROOT or _is_remote():
         return None
     path = Path(settings.STATIC_ROOT) / "staticfiles.json"
     try:

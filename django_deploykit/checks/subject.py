@@ -15,7 +15,7 @@ from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.options import Skip, Topology, read_options
 from django_deploykit.checks.project_settings import setting_places, settings_files
 from django_deploykit.project import Project, nearest_root
-from django_deploykit.project.procfile import parse_procfile
+from django_deploykit.project.procfile import read_procfile
 from django_deploykit.runtime.bundle.manifest import Process
 
 T = TypeVar("T")
@@ -96,14 +96,12 @@ def read_subject(project: Project, *, server: bool = False) -> Subject:
     """Return the subject of a project. Raise :class:`Problems` for mistakes in its files."""
     root = project.root
     topology, skips = read_options(project.ini)
-    procfile = root / "Procfile"
-    text = procfile.read_text(encoding="utf-8", errors="replace") if procfile.is_file() else ""
     local = os.environ.get("DEPLOYKIT_ENVIRONMENT") == "local"
     return Subject(
         project,
         replace(topology, tls="none") if local else topology,
         skips,
-        parse_procfile(text),
+        read_procfile(root / "Procfile"),
         None if server else tracked_files(root),
         server,
         local,

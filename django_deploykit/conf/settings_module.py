@@ -14,7 +14,12 @@ def default_settings(root: Path) -> str:
 
     If it names none, return DJANGO_SETTINGS_MODULE, or an empty string if that is not set.
     """
-    return _named_in(root / "manage.py") or os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    return managed_settings(root) or os.environ.get("DJANGO_SETTINGS_MODULE", "")
+
+
+def managed_settings(root: Path) -> str:
+    """Return the settings module that manage.py names, or an empty string."""
+    return _named_in(root / "manage.py")
 
 
 def served_settings(root: Path) -> str:

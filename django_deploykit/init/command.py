@@ -6,7 +6,6 @@ import argparse
 import difflib
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -25,6 +24,7 @@ from django_deploykit.errors import DeployKitError, ProjectError
 from django_deploykit.init.plan import Known, Plan, make_plan
 from django_deploykit.management.console import Console, run_command
 from django_deploykit.project import Project, default_settings, find_project
+from django_deploykit.project.naming import as_name
 from django_deploykit.runtime.base.files import write_and_replace
 
 _VENDOR = "vendor"
@@ -42,7 +42,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the command in the current folder. Return the exit code."""
     options = arguments().parse_args(argv)
     console = Console()
-    return run_command(lambda: _run(find_project(Path.cwd()), options, console), console)
+    return run_command(
+        lambda: _run(find_project(Path.cwd(), named=False), options, console), console
+    )
 
 
 def _run(project: Project, options: argparse.Namespace, console: Console) -> int:
@@ -83,9 +85,8 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
             "Name it in deploykit.ini: settings = shop.settings, below [project].",
         )
     known = Known(
-        name=project.name,
-        named=project.ini.sections.get("project", {}).get("name") is not None
-        or project.name == re.sub(r"[^a-z0-9]+", "-", project.settings.partition(".")[0].lower()),
+        name=project.name or as_name(project.root.resolve().name) or "shop",
+        named=bool(project.name),
         settings=project.settings,
         used=used,
         requirement=f"./{_VENDOR}/{wheel.name}" if wheel else "django-deploykit",

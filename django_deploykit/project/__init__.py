@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.conf.ini import Ini, read_ini
-from django_deploykit.conf.settings_module import default_settings, served_settings
+from django_deploykit.conf.settings_module import (
+    default_settings,
+    managed_settings,
+    served_settings,
+)
 from django_deploykit.errors import Problems, ProjectError
 from django_deploykit.project.inventory import Environment, read_inventory
+from django_deploykit.project.naming import committed_name, repository_of
 from django_deploykit.project.values import Keys, nearest, read_lines, read_section
 from django_deploykit.runtime.base.names import valid_app
 from django_deploykit.runtime.base.site_options import read_switch, read_words
 
 __all__ = [
+    "NAME_HINT",
+    "NO_NAME",
     "OPTIONS",
     "Project",
     "default_settings",
@@ -66,9 +73,16 @@ OPTIONS: dict[str, Keys] = {
             str,
             "the platform that the bundle is for, as linux-x86_64; default: this machine's",
         ),
-        "extras": (read_words, "extras of a uv.lock's project, separated by commas"),
+        "extras": (read_words, "extras of a uv.lock or pylock.toml, separated by commas"),
+        "groups": (
+            read_words,
+            "dependency groups of a uv.lock or pylock.toml, besides default ones",
+        ),
+        "include": (read_lines, "what else of the repository is copied into the project's folder"),
     },
 }
+NO_NAME = "no committed file says the project's name"
+NAME_HINT = "Write one line, name = shop, in [project] of deploykit.ini."
 ELSEWHERE = ("check", "environment", "host")
 
 
@@ -76,7 +90,8 @@ ELSEWHERE = ("check", "environment", "host")
 class Project:
     """A Django project: ``root`` is the folder of manage.py, ``path`` is its deploykit.ini.
 
-    ``problems`` are the mistakes in [project] and [bundle]. Invalid values are left out.
+    ``problems`` are the mistakes in [project] and [bundle]. Invalid values are left out. ``name``
+    is an empty string if no committed file says it.
     """
 
     root: Path
@@ -90,6 +105,8 @@ class Project:
     python: str = ""
     platform: str = ""
     extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @cached_property
@@ -108,11 +125,11 @@ class Project:
         return folder
 
 
-def find_project(start: Path) -> Project:
+def find_project(start: Path, *, named: bool = True) -> Project:
     """Return the project whose manage.py is in ``start`` or the nearest folder above.
 
     Raise :class:`ProjectError` if there is none, and :class:`Problems` if deploykit.ini has
-    mistakes.
+    mistakes. With ``named``, its name must be known.
     """
     root = nearest_root(start)
     if root is None:
@@ -120,7 +137,7 @@ def find_project(start: Path) -> Project:
             f"there is no manage.py in {start} or above",
             "Run this in the folder of your Django project.",
         )
-    return load_project(root)
+    return load_project(root, named=named)
 
 
 def nearest_root(start: Path) -> Path | None:
@@ -141,39 +158,36 @@ def starting_folder(program: str, here: Path) -> Path:
     return path.parent.resolve() if program and path.name == "manage.py" else here
 
 
-def load_project(root: Path) -> Project:
-    """Return the project in ``root``. Raise :class:`Problems` if deploykit.ini has mistakes."""
-    project = read_project(root)
+def load_project(root: Path, top: Path | None = None, *, named: bool = True) -> Project:
+    """Return the project in ``root``, in the repository or export ``top``.
+
+    Raise :class:`Problems` if deploykit.ini has mistakes. With ``named``, also raise
+    :class:`ProjectError` if no committed file says the project's name.
+    """
+    project = read_project(root, top)
     if project.problems:
         raise Problems(f"{project.path.name} has mistakes:", project.problems)
+    if named and not project.name:
+        raise ProjectError(NO_NAME, NAME_HINT)
     return project
 
 
-def read_project(root: Path) -> Project:
-    """Return the project in ``root``, with mistakes in its ``problems`` instead of an exception."""
+def read_project(root: Path, top: Path | None = None) -> Project:
+    """Return the project in ``root``, with mistakes in its ``problems`` instead of an exception.
+
+    If no committed file says the project's name, it is an empty string.
+    """
     path = root / "deploykit.ini"
     ini = read_ini(path) if path.is_file() else Ini()
     values, problems = _values(ini)
-    default = default_settings(root)
+    served = served_settings(root)
+    modules = (str(values.get("settings", "")), managed_settings(root), served)
     defaults = {
-        "name": default_name(root, default),
-        "settings": served_settings(root) or default,
+        "name": committed_name(root, top or repository_of(root), modules),
+        "settings": served or default_settings(root),
     }
     given = {key: value for key, value in values.items() if value != ""}
     return Project(root, path=path, ini=ini, problems=problems, **{**defaults, **given})
-
-
-def default_name(root: Path, settings: str) -> str:
-    """Return a valid name derived from the settings' package, or from the folder.
-
-    >>> default_name(Path("/x/My Shop"), "")
-    'my-shop'
-    """
-    source = settings.partition(".")[0] if "." in settings else ""
-    if source in ("", "config", "conf", "settings", "project", "core"):
-        source = root.name
-    name = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")[:31]
-    return name if valid_app(name) else f"app-{name}".strip("-")[:31]
 
 
 def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:

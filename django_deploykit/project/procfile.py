@@ -1,9 +1,10 @@
-"""The Procfile, which lists the processes that a project runs (pure)."""
+"""The Procfile, which lists the processes that a project runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 
 from django_deploykit.errors import Problems
 from django_deploykit.runtime.base.names import PROCESS_NAME
@@ -11,6 +12,21 @@ from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.servers import SERVERS
 
 _LINE = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?P<command>\S.*)\Z")
+
+
+def read_procfile(path: Path) -> tuple[Process, ...]:
+    """Return the processes of a Procfile, none if there is no such file.
+
+    Raise :class:`Problems` if it is not UTF-8 or has lines that are not valid.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        return parse_procfile(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"{path.name}:{line}: byte {error.object[error.start]:#04x} is not UTF-8"
+        raise Problems("the Procfile has mistakes:", [problem], "Save it as UTF-8.") from None
 
 
 def parse_procfile(text: str) -> tuple[Process, ...]:

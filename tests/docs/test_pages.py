@@ -120,7 +120,7 @@ def test_blocks_of_deploykit_ini_are_accepted(path: Path, tmp_path: Path) -> Non
             folder = tmp_path / str(block.line)
             folder.mkdir()
             (folder / "deploykit.ini").write_text(block.text, encoding="utf-8")
-            project = load_project(folder)
+            project = load_project(folder, named=False)
             read_inventory(project.ini)
             read_options(project.ini)
 

@@ -20,6 +20,7 @@ from django_deploykit.bundle.environment import (
     find_target,
 )
 from django_deploykit.bundle.formats.base import Content
+from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.discovery import read_lock, validate_lock
 from django_deploykit.bundle.locks.markers import apply_markers
 from django_deploykit.progress import Quiet
@@ -126,7 +127,7 @@ def build_environment(
     """Install the lock of a folder."""
     project = replace(Project(folder, "tiny", folder / "deploykit.ini"), **options)
     target = find_target(project.python, project.platform)
-    lock = read_lock(folder, name, project.extras)
+    lock = read_lock(folder, name, Wanted(project.extras, project.groups))
     validate_lock(lock, allow_unhashed=project.allow_unhashed)
     rows, _ = apply_markers(lock.requirements, target.python, target.platform)
     return ensure_environment(replace(lock, requirements=tuple(rows)), target, folder, Quiet())

@@ -16,7 +16,7 @@ from django_deploykit.bundle.build import BuildRequest, build
 from django_deploykit.bundle.formats import FORMATS
 from django_deploykit.bundle.formats.base import Content, Format
 from django_deploykit.bundle.locks import READERS, requirements
-from django_deploykit.bundle.locks.base import LockFile, Reader
+from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted
 from django_deploykit.bundle.stores import STORES
 from django_deploykit.bundle.stores.base import Store
 from django_deploykit.progress import Quiet
@@ -42,7 +42,7 @@ def bundle(*argv: str) -> dict[str, Any]:
 
 
 def test_a_made_up_lock_file(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:
+    def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
         text = (folder / name).read_text().removeprefix("MADE 1\n")
         rows = requirements.parse_requirements(text, name).requirements
         return LockFile(name, tuple(rows))

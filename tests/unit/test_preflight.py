@@ -17,6 +17,7 @@ from django_deploykit.preflight import add_refusals
 from django_deploykit.project import read_project
 
 HASH = "--hash=sha256:" + "0" * 64
+MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 LOCKED = f"django==5.2 {HASH}\n"
 
 
@@ -24,7 +25,7 @@ LOCKED = f"django==5.2 {HASH}\n"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project in a repository that can be bundled; without the Config objects of other tests."""
     monkeypatch.setattr(config, "_configs", [])
-    write(tmp_path, "manage.py", "")
+    write(tmp_path, "manage.py", MANAGE)
     write(tmp_path, "requirements.txt", LOCKED)
     git(tmp_path, "init", "-q")
     return tmp_path
@@ -63,6 +64,22 @@ def test_a_project_that_can_be_bundled_has_no_findings(project: Path) -> None:
     assert found(project) == []
 
 
+def test_a_project_without_a_name_in_its_commit_is_asked_for_one_line(project: Path) -> None:
+    write(project, "manage.py", MANAGE.replace("shop.", "config."))
+    (one,) = found(project)
+    assert (one.id, one.where) == ("deploykit.E821", "deploykit.ini")
+    assert "name = shop" in one.hint
+    write(project, "pyproject.toml", "[project]\nname = 'Shop'\n")
+    assert found(project) == []
+
+
+def test_settings_that_use_us_need_us_in_the_lock_file(project: Path) -> None:
+    write(project, "shop/settings.py", "from django_deploykit.conf import Config\n")
+    (one,) = found(project)
+    assert one.id == "deploykit.E823"
+    assert one.message.startswith("shop/settings.py:1 uses django_deploykit, but requirements.txt")
+
+
 def test_every_section_of_deploykit_ini_is_read(project: Path) -> None:
     write(
         project,
@@ -87,7 +104,7 @@ def test_every_section_of_deploykit_ini_is_read(project: Path) -> None:
 
 
 def test_a_project_without_a_repository_cannot_be_bundled(tmp_path: Path) -> None:
-    write(tmp_path, "manage.py", "")
+    write(tmp_path, "manage.py", MANAGE)
     write(tmp_path, "requirements.txt", LOCKED)
     assert [one[0] for one in shown(found(tmp_path, "W822", "E823", "E824", add=()))] == ["W822"]
 
@@ -139,7 +156,7 @@ def test_unhashed_requirements_can_be_allowed(project: Path) -> None:
 
 def test_a_lock_file_above_the_project_is_found(tmp_path: Path, project: Path) -> None:
     inner = project / "src" / "site"
-    write(inner, "manage.py", "")
+    write(inner, "manage.py", MANAGE)
     assert found(inner) == []
     write(project, "requirements.txt", "django\n")
     assert [one.where for one in found(inner)] == ["../../requirements.txt:1"]

@@ -18,3 +18,11 @@ READERS: dict[str, Reader] = {
     "*.toml": pylock.READER,
     "*": requirements.READER,
 }
+
+# Lock files that have no reader, and the command that exports each to a file that has one.
+OTHERS = {
+    "poetry.lock": "poetry export -f requirements.txt -o requirements.txt "
+    "(with the plugin poetry-plugin-export)",
+    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
+    "pdm.lock": "pdm export --prod -f requirements -o requirements.txt",
+}

@@ -116,11 +116,25 @@ class LockFile:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a project takes from a lock file.
+
+    ``top`` is the folder of the repository, which included files must not leave, and ``project``
+    is the project's folder. By default, both are the folder of the lock file.
+    """
+
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()  # dependency groups, besides the default ones
+    top: Path | None = None
+    project: Path | None = None
+
+
+@dataclass(frozen=True)
 class Reader:
     """How to read one kind of lock file, and how a user creates one."""
 
-    # Called with the folder, the file's name in it, and the extras to include.
-    read: Callable[[Path, str, tuple[str, ...]], LockFile]
+    # Called with the folder, the file's name in it, and what the project takes from it.
+    read: Callable[[Path, str, Wanted], LockFile]
     command: str  # creates the file; {name} is its path, {stem} its path without the suffix
     name: str  # what the file is usually called
     source: str = ""  # the file written by hand that the command reads

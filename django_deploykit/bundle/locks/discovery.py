@@ -6,17 +6,25 @@ All file names and hints come from ``READERS``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from django_deploykit.bundle.locks import READERS
-from django_deploykit.bundle.locks.base import LockFile, Reader, iter_lock_problems
-from django_deploykit.bundle.source import Commit, export, git
+from django_deploykit.bundle.export import bring
+from django_deploykit.bundle.locks import OTHERS, READERS
+from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, iter_lock_problems
+from django_deploykit.bundle.locks.completeness import deploykit_problem
+from django_deploykit.bundle.source import Commit, git
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
 
+_ABOVE = re.compile(r"(?<![\w./-])\.\./[^\s\"',;:&|()#\]]*")
+_INCLUDED = re.compile(r"^\s*(?:-r|--requirement)[ =]*(\S+)", re.MULTILINE)
+_OUTSIDE = (
+    "Build a wheel into the repository, pip wheel --no-deps -w vendor PATH, "
+    "and require ./vendor/NAME.whl in place of the path."
+)
 _UNHASHED = "\nOr set `allow_unhashed = yes` in [bundle] of deploykit.ini to accept pinned versions without hashes."
 
 
@@ -49,54 +57,108 @@ def _names() -> list[str]:
 def missing_lock(project: Project, names: Iterable[str], where: str) -> BundleError:
     """Return the error for a project without a lock file.
 
-    ``names`` are the names of the files next to manage.py. ``where`` describes the place that was
-    searched.
+    ``names`` are the names of the files next to manage.py and above. ``where`` describes the place
+    that was searched.
     """
     if project.lock:
         what, looked = f"the lock file {project.lock} is not in {where}", ""
     else:
         what, looked = f"there is no lock file in {where}", f"; looked for {', '.join(_names())}"
     there = set(names)
+    other = next((name for name in OTHERS if name in there), "")
+    if other:
+        text = f"{what} that a bundle can be made from, only {other}{looked}"
+        return BundleError(text, f"Export it, and commit the result: {OTHERS[other]}")
     rows = (reader for reader in READERS.values() if reader.source in there)
     known = next(rows, None)
     written = "" if known else "Write what the project needs to requirements.in, one name a line. "
     return BundleError(what + looked, written + (known or READERS["requirements.txt"]).hint())
 
 
-def locate_lock(project: Project, commit: Commit, folder: Path, place: Path) -> tuple[Path, str]:
-    """Return the folder of the lock file, and the file's path in this folder.
+def locate_lock(project: Project, commit: Commit, top: Path) -> tuple[Path, str]:
+    """Return the folder of the lock file in the export ``top``, and the file's name in it.
 
-    ``folder`` is the exported project. If the lock file is above the project's folder, the whole
-    repository is exported below ``place``, because the lock file may refer to packages in it.
+    What the lock file names outside of the project's folder is exported, too. If the lock file is
+    above the project's folder, that is the whole repository.
     """
 
     def in_commit(path: str) -> bool:
         if path.startswith(commit.prefix):
-            return (folder / path.removeprefix(commit.prefix)).is_file()
+            return (top / path).is_file()
         return bool(git(commit.top, "ls-tree", commit.sha, path, fail=False))
 
     path = find_lock(project, commit.prefix, in_commit)
     if not path:
-        raise missing_lock(project, (one.name for one in folder.iterdir()), "the commit")
-    if path.startswith(commit.prefix):
-        return folder, path.removeprefix(commit.prefix)
-    whole = place / "repository"
-    export(replace(commit, prefix=""), whole)
-    return (whole / path).parent, os.path.basename(path)
+        raise missing_lock(project, _beside(commit, in_commit), "the commit")
+    if not path.startswith(commit.prefix):
+        bring(commit, [""], top)
+        return (top / path).parent, os.path.basename(path)
+    seen: set[str] = set()
+    while wanted := set(_iter_named(top, path)) - seen:
+        bring(commit, sorted(wanted), top)
+        seen |= wanted
+    return top / commit.prefix, path.removeprefix(commit.prefix)
 
 
-def read_lock(folder: Path, name: str, extras: tuple[str, ...] = ()) -> LockFile:
-    """Read the lock file ``name`` in ``folder``.
+def _beside(commit: Commit, exists: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the known files next to manage.py or above that dependencies are written in."""
+    names = {*OTHERS, *(reader.source for reader in READERS.values() if reader.source)}
+    for folder in (commit.prefix, *map(str, PurePosixPath(commit.prefix).parents)):
+        yield from (
+            name
+            for name in sorted(names)
+            if exists(os.path.normpath(folder + "/" + name).lstrip("/"))
+        )
 
-    The project's ``extras`` are included if this kind of lock file has extras.
+
+def _iter_named(top: Path, path: str) -> Iterator[str]:
+    """Yield the paths that a lock file, or a file that it includes, names with ``..``."""
+    queue, seen = [path], set[str]()
+    while queue:
+        one = queue.pop()
+        if one in seen or not (top / one).is_file():
+            continue
+        seen.add(one)
+        text = (top / one).read_text(encoding="utf-8", errors="replace")
+        folder = os.path.dirname(one)
+        yield from paths_above(text, folder)
+        queue += [os.path.normpath(os.path.join(folder, name)) for name in _INCLUDED.findall(text)]
+
+
+def paths_above(text: str, folder: str) -> Iterator[str]:
+    """Yield the paths that start with ``../`` in a text of a file in ``folder``.
+
+    They are relative to the repository. Paths that leave it are left out.
+
+    >>> list(paths_above("cd ../frontend && npm ci; cat ../../x", "web"))
+    ['frontend']
     """
-    return reader_of(name).read(folder, name, extras)
+    for match in _ABOVE.finditer(text):
+        path = os.path.normpath(os.path.join(folder, match[0]))
+        if not path.startswith(".."):
+            yield "" if path == "." else path
+
+
+def read_lock(folder: Path, name: str, wanted: Wanted | None = None) -> LockFile:
+    """Read what is ``wanted`` of the lock file ``name`` in ``folder``."""
+    return reader_of(name).read(folder, name, wanted or Wanted())
 
 
 def validate_lock(lock: LockFile, *, allow_unhashed: bool) -> None:
-    """Raise :class:`Problems` if anything is not locked, with the command that locks it."""
+    """Raise :class:`Problems` if anything is not locked, with what to do about it."""
     problems = list(iter_lock_problems(lock, allow_unhashed=allow_unhashed))
     if problems:
         more = _UNHASHED if any(one.endswith("has no hash") for one in problems) else ""
         hint = reader_of(lock.path).hint(lock.path) + more
+        if any(one.outside and not one.hashes for one in lock.requirements):
+            hint = f"{_OUTSIDE} {hint}"  # locking again without this gives the same lock file
         raise Problems(f"{lock.path} is not a lock file:", problems, hint)
+
+
+def validate_deploykit(lock: LockFile, root: Path, settings: str) -> None:
+    """Raise :class:`BundleError` if the settings use this package and the lock file lacks it."""
+    problem = deploykit_problem(lock, root, settings)
+    if problem:
+        raise BundleError(
+            problem, f"Add django-deploykit to it. {reader_of(lock.path).hint(lock.path)}"
+        )

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, read_toml
+from django_deploykit.bundle.locks.base import (
+    LockFile,
+    Reader,
+    Requirement,
+    Wanted,
+    normal_name,
+    read_toml,
+)
+from django_deploykit.errors import BundleError
+
+_DEFAULT = "https://pypi.org/simple"
+_CHOICE = re.compile(
+    r"(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\s*(?P<no>not\s+)?in\s+(?P<kind>extras|dependency_groups)\b"
+)
 
 
-def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:  # noqa: ARG001 - pylock.toml is written for chosen extras
+def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     """Return a ``pylock.toml`` as a lock file."""
-    rows = read_toml(folder / name).get("packages", [])
-    return LockFile(name, tuple(_requirement(package, name) for package in rows))
+    data = read_toml(folder / name)
+    rows = data.get("packages", [])
+    groups = {*data.get("default-groups", []), *wanted.groups}
+    unknown = set(wanted.groups) - {*(data.get("dependency-groups") or wanted.groups)}
+    if unknown:
+        raise BundleError(f"{name} has no dependency group {sorted(unknown)[0]!r}")
+    chosen = {"extras": set(wanted.extras), "dependency_groups": groups}
+    return LockFile(
+        name,
+        tuple(_requirement(package, name, chosen) for package in rows),
+        tuple(_indexes(rows)),
+    )
 
 
 READER = Reader(
@@ -20,9 +45,41 @@ READER = Reader(
 )
 
 
-def _requirement(package: Mapping[str, Any], name: str) -> Requirement:
+def _indexes(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield an option for each index of the packages that is not the default one, or a folder."""
+    found: dict[str, None] = {}
+    for row in rows:
+        index = str(row.get("index", "")).rstrip("/")
+        if index not in ("", _DEFAULT):
+            found[f"--extra-index-url {row['index']}"] = None
+        for file in (*row.get("wheels", []), *([row["sdist"]] if "sdist" in row else [])):
+            if "version" in row and "path" in file:
+                found[f"--find-links {os.path.dirname(file['path']) or '.'}"] = None
+    yield from found
+
+
+def settle_marker(marker: str, chosen: Mapping[str, Collection[str]]) -> str:
+    """Return a marker in which questions about ``extras`` and ``dependency_groups`` are answered.
+
+    A requirements file has neither, so a comparison that is always or never true takes their place.
+
+    >>> settle_marker("'default' in dependency_groups", {"dependency_groups": ["default"]})
+    "python_version >= '3'"
+    """
+
+    def answer(match: re.Match[str]) -> str:
+        has = normal_name(match["name"]) in map(normal_name, chosen.get(match["kind"], ()))
+        return f"python_version {'<' if has == bool(match['no']) else '>='} '3'"
+
+    return _CHOICE.sub(answer, marker)
+
+
+def _requirement(
+    package: Mapping[str, Any], name: str, chosen: Mapping[str, Collection[str]]
+) -> Requirement:
     where = f"{name}: {package.get('name')}"
-    marker = f" ; {package['marker']}" if package.get("marker") else ""
+    found = settle_marker(str(package.get("marker", "")), chosen)
+    marker = f" ; {found}" if found else ""
     title = str(package["name"])
     if "vcs" in package:
         vcs = package["vcs"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement
+from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, Wanted
 from django_deploykit.errors import BundleError, Problems
 
 _INDEXES = (
@@ -20,6 +20,10 @@ _INDEXES = (
     "--no-index",
     "--no-binary",
     "--only-binary",
+)
+# Options that may have a path.
+_PLACE = re.compile(
+    r"(?P<option>-i|-f|--index-url|--extra-index-url|--find-links)(?P<sign>\s+|=)(?P<place>\S.*)"
 )
 _FRAGMENT = re.compile(r"#(?:[^\s;]*&)?(sha256)=([0-9a-f]{64})[^\s;]*")
 
@@ -33,10 +37,10 @@ class Parsed:
     options: list[str]
 
 
-def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:  # noqa: ARG001 - a requirements file has no extras
+def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     """Return a requirements file and the files that it includes as one lock file."""
     options: list[str] = []
-    requirements = _with_includes(folder, name, set(), options)
+    requirements = _with_includes(folder, name, wanted.top or folder, set(), options)
     return LockFile(name, tuple(requirements), tuple(options))
 
 
@@ -49,24 +53,24 @@ READER = Reader(
 
 
 def _with_includes(
-    folder: Path, name: str, seen: set[str], options: list[str]
+    folder: Path, name: str, top: Path, seen: set[str], options: list[str]
 ) -> list[Requirement]:
     if name in seen:
         return []
     seen.add(name)
     path = folder / name
-    if not path.is_file() or not path.resolve().is_relative_to(folder.resolve()):
+    if not path.is_file() or not path.resolve().is_relative_to(top.resolve()):
         raise BundleError(f"{name} is included but not in the commit")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BundleError(f"{name} is not UTF-8: {error.reason} at byte {error.start}") from None
     parsed = parse_requirements(text, name)
-    options += parsed.options
+    options += [local_option(line, os.path.dirname(name)) for line in parsed.options]
     found = parsed.requirements
     for other in parsed.included:
         inner = os.path.normpath(os.path.join(os.path.dirname(name), other))
-        found += _with_includes(folder, inner, seen, options)
+        found += _with_includes(folder, inner, top, seen, options)
     return found
 
 
@@ -93,6 +97,19 @@ def parse_requirements(text: str, name: str) -> Parsed:
             "Lock the project without editable requirements.",
         )
     return parsed
+
+
+def local_option(line: str, folder: str) -> str:
+    """Return an index option of a file in ``folder``; a path in it becomes relative to the lock file.
+
+    >>> local_option("-f ./wheels", "requirements"), local_option("-i https://x.org/simple", "a")
+    ('-f requirements/wheels', '-i https://x.org/simple')
+    """
+    match = _PLACE.match(line)
+    if match is None or re.match(r"[\w+.-]+://|[/~$]", match["place"]):
+        return line
+    path = match["place"].removeprefix("file:")
+    return f"{match['option']}{match['sign']}{os.path.normpath(os.path.join(folder, path))}"
 
 
 def _joined(text: str) -> Iterator[tuple[int, str]]:

@@ -4,43 +4,98 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
-from django_deploykit.bundle.locks.base import LockFile, Reader
+from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, normal_name, read_toml
 from django_deploykit.bundle.locks.requirements import parse_requirements
 from django_deploykit.bundle.run_uv import find_uv, run_uv
 
-_EXPORT = "export --quiet --format requirements-txt --frozen --no-dev --no-emit-project --no-editable --no-header --no-annotate"
+_EXPORT = "export --quiet --format requirements-txt --frozen --no-default-groups --no-emit-project --no-editable --no-header --no-annotate"
+_FILES = ("pyproject.toml", "uv.toml")
 
 
-def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:
-    """Return a ``uv.lock`` as a lock file, with the given extras of its project."""
+def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
+    """Return a ``uv.lock`` as a lock file, with what is wanted of the project's own package."""
     where = folder / os.path.dirname(name)
-    words = [*_EXPORT.split(), *(word for extra in extras for word in ("--extra", extra))]
-    key = _key(where, words)
+    words = [*_EXPORT.split(), *_member(where, wanted.project or where)]
+    words += [word for extra in wanted.extras for word in ("--extra", extra)]
+    words += [word for group in wanted.groups for word in ("--group", group)]
+    folders = [where, *(where / one for one in _local(where))]
+    key = _key(where, words, folders)
     text = cached_text("locks", key)
     if text is None:
         text = run_uv(words, where, f"reading {name}")
         if str(where) not in text:
             keep_text("locks", key, text)
-    return LockFile(name, tuple(parse_requirements(text, name).requirements))
+    options = tuple(_indexes(where, folders))
+    return LockFile(name, tuple(parse_requirements(text, name).requirements), options)
 
 
 READER = Reader(read, "uv lock", name="uv.lock", source="pyproject.toml", needs_tool=True)
 
 
-def _key(where: Path, words: list[str]) -> str:
-    """Return the cache key of uv's answer, a digest of everything that uv reads.
+def _member(where: Path, project: Path) -> list[str]:
+    """Return the option that selects the workspace member to which the project belongs."""
+    folders = [one for one in (project, *project.parents) if one.is_relative_to(where)]
+    near = next((one for one in folders if (one / "pyproject.toml").is_file()), where)
+    if near == where:
+        return []
+    name = normal_name(str(_table(near / "pyproject.toml", "project").get("name", "")))
+    return (
+        ["--package", name]
+        if name in _table(where / "uv.lock", "manifest").get("members", [])
+        else []
+    )
 
-    uv reads the pyproject.toml of the project, and of each member that uv.lock names.
+
+def _indexes(where: Path, folders: list[Path]) -> Iterator[str]:
+    """Yield options for the indexes of uv.lock that the project declares.
+
+    uv does not look in an index that is explicit, or that a member declares, unless it is named.
     """
-    lock = _text(where / "uv.lock")
-    names = sorted({"", *re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', lock)})
-    files = [_text(where / one / end) for one in names for end in ("pyproject.toml", "uv.toml")]
+    declared = set()
+    for path in (folder / name for folder in folders for name in _FILES):
+        tool = _table(path, "tool").get("uv", {}) if path.name == "pyproject.toml" else _toml(path)
+        declared |= {str(one.get("url", "")) for one in tool.get("index", [])}
+    known = {_plain(url) for url in declared}
+    sources = re.findall(r'source = \{ registry = "([^"]+)"', _text(where / "uv.lock"))
+    for one in dict.fromkeys(sources):
+        if _plain(one) in known or "://" not in one:
+            yield f"{'--extra-index-url' if '://' in one else '--find-links'} {one}"
+
+
+def _plain(url: str) -> str:
+    """Return an index without what may differ from its name in uv.lock: password, end, ``./``."""
+    if "://" not in url:
+        return os.path.normpath(url)
+    return re.sub(r"//[^/@]*@", "//", url).rstrip("/")
+
+
+def _local(where: Path) -> list[str]:
+    """Return the folders of the packages that uv.lock takes from the repository."""
+    found = re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', _text(where / "uv.lock"))
+    return sorted(set(found) - {"."})
+
+
+def _key(where: Path, words: list[str], folders: list[Path]) -> str:
+    """Return the cache key of uv's answer, a digest of everything that uv reads."""
+    files = [_text(folder / name) for folder in folders for name in _FILES]
     settings = [f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith("UV_")]
     program = os.stat(find_uv())
+    lock = _text(where / "uv.lock")
     return cache_key(f"{program.st_size} {program.st_mtime_ns}", lock, *files, *words, *settings)
+
+
+def _table(path: Path, name: str) -> dict[str, Any]:
+    found = _toml(path).get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    return read_toml(path) if path.is_file() else {}
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,8 @@
 """Loads the project once, collects its static files, and writes facts about it.
 
-Usage: ``python ask_project.py ANSWER``, with the locked environment's Python, in the export. ANSWER
-is the JSON file to write. This file imports only Django and the standard library.
+Usage: ``python ask_project.py ANSWER PLACE``, with the locked environment's Python, in the export.
+ANSWER is the JSON file to write. PLACE is the build's temporary folder, outside of which collecting
+static files writes nothing. This file imports only Django and the standard library.
 """
 
 import importlib
@@ -9,35 +10,115 @@ import io
 import json
 import os
 import re
+import runpy
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
+
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_UPLOAD = (
+    "Collecting is only for files below STATIC_ROOT. Upload them with each release, for example "
+    'with "$DEPLOYKIT_BUNDLE" collectstatic --noinput as the hook before_switch.'
+)
 
 
 class Refusal(Exception):
     """A mistake in the project, with a message and a hint."""
 
 
-def main(answer: str) -> None:
+class Inside:
+    """While it is ``on``, code of the project can neither write outside of ``place`` nor connect."""
+
+    def __init__(self, place: str) -> None:
+        self.place = os.path.join(os.path.realpath(place), "")
+        self.on = False
+        self.left = ""  # the first attempt, in case the project catches the exception
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if not self.on:
+            return
+        what = ""
+        if event == "socket.connect":
+            what = self._connected(args[1])
+        elif event in ("os.rename", "os.remove") or (event == "open" and (args[2] or 0) & _WRITES):
+            what = self._written(args[1] if event == "os.rename" else args[0])
+        if what:
+            self.left = self.left or what
+            raise Refusal(what, _UPLOAD)
+
+    def _connected(self, address: Any) -> str:
+        if isinstance(address, (str, bytes)):
+            return self._written(address) and f"it connects to {os.fsdecode(address)}"
+        return f"it connects to {address[0]}:{address[1]}"
+
+    def _written(self, path: Any) -> str:
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            return ""  # a file descriptor
+        name = os.path.realpath(os.fsdecode(path))
+        allowed = name.startswith((self.place, "/dev/", "/proc/"))
+        return "" if allowed else f"it writes {name}, outside the project"
+
+
+def main(answer: str, place: str) -> None:
     """Collect static files and facts, and write the answer."""
     sys.path[0] = os.getcwd()  # in place of this file's folder
-    facts: dict[str, Any] = {"stage": "settings", "problem": "", "where": ""}
-    try:
-        collect(facts)
-    except Refusal as error:
-        facts["problem"], facts["hint"] = error.args
-    except SystemExit as error:
-        facts["problem"] = f"the project exited with {error.code!r}"
-    except BaseException as error:  # noqa: BLE001 - a project may raise anything
-        facts["problem"] = f"{type(error).__name__}: {error}"
-        facts["where"] = place_of(error)
-        facts["trace"] = traceback.format_exc()
+    facts: dict[str, Any] = {"stage": "manage.py", "problem": "", "where": ""}
+    inside = Inside(place)
+    recorded(facts, lambda: as_manage_py(lambda: recorded(facts, lambda: collect(facts, inside))))
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(facts, file)
 
 
-def collect(facts: dict[str, Any]) -> None:
+def recorded(facts: dict[str, Any], work: Callable[[], None]) -> None:
+    """Do some work. If it raises an exception, write the reason to the facts."""
+    try:
+        work()
+    except Refusal as error:
+        facts["problem"], facts["hint"] = error.args
+    except SystemExit as error:
+        if facts["stage"] != "done" and not facts["problem"]:
+            facts["problem"] = f"the project exited with {error.code!r}"
+    except BaseException as error:  # noqa: BLE001 - a project may raise anything
+        facts["problem"] = facts["problem"] or f"{type(error).__name__}: {error}"
+        facts["where"] = facts["where"] or place_of(error)
+        facts["trace"] = traceback.format_exc()
+
+
+def as_manage_py(work: Callable[[], None]) -> None:
+    """Do some work in place of the command that manage.py runs.
+
+    So everything that manage.py does before, for example to ``sys.path``, is done.
+    """
+    from django.core.management import ManagementUtility
+
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE")
+    execute = ManagementUtility.execute
+    done = []
+
+    def instead(self: ManagementUtility) -> None:  # noqa: ARG001 - a method
+        ManagementUtility.execute = execute  # type: ignore[method-assign]
+        if settings:  # manage.py may name those of another environment
+            os.environ["DJANGO_SETTINGS_MODULE"] = settings
+        done.append(True)
+        work()
+
+    path = os.path.abspath("manage.py")
+    if os.path.exists(path):
+        ManagementUtility.execute = instead  # type: ignore[method-assign]
+        arguments, sys.argv = sys.argv, [path, "collectstatic", "--noinput"]
+        try:
+            runpy.run_path(path, run_name="__main__")
+        finally:
+            sys.argv = arguments
+    if not done:
+        work()
+
+
+def collect(facts: dict[str, Any], inside: Inside) -> None:
     """Collect the facts, stage by stage."""
+    facts["stage"] = "settings"
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise RuntimeError(
             "manage.py names no DJANGO_SETTINGS_MODULE; set it in [project] settings of deploykit.ini"
@@ -48,16 +129,19 @@ def collect(facts: dict[str, Any]) -> None:
     settings.INSTALLED_APPS  # noqa: B018 - loads the settings
     facts["stage"] = "setup"
     django.setup()
+    facts["stage"] = "facts"
+    staticfiles = "django.contrib.staticfiles" in settings.INSTALLED_APPS
+    remote = remote_storage() if staticfiles else ""
     facts.update(
-        stage="facts",
         settings_module=settings.SETTINGS_MODULE,
         wsgi=callable_of(settings.WSGI_APPLICATION, "wsgi", settings.SETTINGS_MODULE),
         asgi=callable_of(
             getattr(settings, "ASGI_APPLICATION", None), "asgi", settings.SETTINGS_MODULE
         ),
-        static_root=os.path.abspath(settings.STATIC_ROOT) if settings.STATIC_ROOT else "",
+        static_root="" if remote else static_root(staticfiles),
+        remote_static=remote,
         static_url=settings.STATIC_URL or "",
-        staticfiles="django.contrib.staticfiles" in settings.INSTALLED_APPS,
+        staticfiles=staticfiles,
         deploykit="django_deploykit" in settings.INSTALLED_APPS,
         django=django.get_version(),
         required=[],
@@ -68,9 +152,53 @@ def collect(facts: dict[str, Any]) -> None:
     if facts["staticfiles"] and facts["static_root"]:
         facts["stage"] = "collectstatic"
         validate_root(facts["static_root"])
-        collect_static()
+        inside.on = True
+        try:
+            collect_static()
+        finally:
+            inside.on = False
+        if inside.left:
+            raise Refusal(inside.left, _UPLOAD)
         forget_times(facts["static_root"])
     facts["stage"] = "done"
+
+
+def remote_storage() -> str:
+    """Return the class of the staticfiles storage if it is not a folder, else an empty string.
+
+    An object of it is only made if the class does not show that.
+    """
+    from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.files.storage import Storage
+    from django.utils.module_loading import import_string
+
+    name = str(settings.STORAGES.get("staticfiles", {}).get("BACKEND", ""))
+    if name and getattr(import_string(name), "path", None) is Storage.path:
+        return name
+    try:
+        staticfiles_storage.path("")
+    except NotImplementedError:
+        return name
+    except ImproperlyConfigured:  # STATIC_ROOT is not set
+        pass
+    return ""
+
+
+def static_root(staticfiles: bool) -> str:
+    """Return the folder of collected files, the storage's own if it has one. It may be empty."""
+    from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.exceptions import ImproperlyConfigured
+
+    root = settings.STATIC_ROOT
+    if staticfiles:
+        try:
+            root = staticfiles_storage.path("")
+        except ImproperlyConfigured:
+            root = ""
+    return os.path.abspath(root) if root else ""
 
 
 def validate_root(root: str) -> None:
@@ -88,6 +216,7 @@ def collect_static() -> None:
     from django.contrib.staticfiles.storage import staticfiles_storage
     from django.core.management import call_command
 
+    validate_manifest(staticfiles_storage)
     errors = io.StringIO()
     try:
         call_command(
@@ -110,6 +239,19 @@ def collect_static() -> None:
             "Add the missing file, or remove the reference to it.",
         ) from error
     order_manifest(staticfiles_storage)
+
+
+def validate_manifest(storage: Any) -> None:
+    """Raise :class:`Refusal` if the storage writes its manifest to a place that is no folder."""
+    place = getattr(storage, "manifest_storage", None) or storage
+    try:
+        place.path("x")
+    except NotImplementedError:
+        name = f"{type(place).__module__}.{type(place).__qualname__}"
+        raise Refusal(
+            f"the manifest of the static files is written to {name}, which is not a folder",
+            "Remove manifest_storage: then it is in STATIC_ROOT, and in the bundle.",
+        ) from None
 
 
 def forget_times(root: str) -> None:
@@ -179,4 +321,4 @@ def place_of(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """Runs ``ask_project`` and records what it accesses.
 
-Usage: ``python ask_project_traced.py ANSWER TRACE``, with the locked environment's Python, in the
+Usage: ``python ask_project_traced.py ANSWER TRACE PLACE``, with the locked environment's Python, in the
 export. This file needs only the standard library. The trace is a JSON list of ``[event, name]``. It
 has files outside of the environment and the standard library, and everything else that the answer
 may depend on.
@@ -43,7 +43,7 @@ _RECORDED = frozenset(
 _OBJECTS = 50_000  # new objects between two garbage collections; most are code that stays
 
 
-def main(answer: str, trace: str) -> None:
+def main(answer: str, trace: str, place: str) -> None:
     """Run ``ask_project``, then write the trace."""
     gc.set_threshold(_OBJECTS)
     installed = [sys.prefix, *sys.path]  # the environment, the standard library, this file's folder
@@ -76,7 +76,7 @@ def main(answer: str, trace: str) -> None:
 
     del sys.modules["ask_project"]  # a project may have a module of that name
     sys.addaudithook(hook)
-    ask_project.main(answer)
+    ask_project.main(answer, place)
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     if children and not any(event == "subprocess.Popen" for event, _ in seen):
         seen.add(("child process", ""))  # multiprocessing starts some processes without an event

@@ -26,6 +26,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNCHECKED = (0b01).to_bytes(4, "little")  # PEP 552
 _BYTECODE_LEVEL = 1  # higher levels hardly make bytecode smaller
 _PIECE = 1 << 20
+_LONGEST_NAME = 255  # bytes of a file's name
 # Files that are compressed already. They are stored as they are.
 STORED = (
     ".gz",
@@ -62,9 +63,10 @@ def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> 
     """
     contents: Contents = dict(tree["files"])
     for path, source in tree["files"]:
-        if path.endswith(".py") and not path.startswith("bin/"):
+        if path.endswith(".py") and not path.startswith("bin/") and tree["kind"] != "static":
             code = bytecode(path, source)
-            if code is not None:
+            named = os.path.basename(cached_path(path)).encode("utf-8", "surrogateescape")
+            if code is not None and len(named) <= _LONGEST_NAME:
                 # Written bytecode is read again later, not kept in memory: Django's takes 8 MB.
                 written = beside and write_beside(cached_path(source), code)
                 contents[cached_path(path)] = cached_path(source) if written else code

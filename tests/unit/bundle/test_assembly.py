@@ -19,6 +19,7 @@ from django_deploykit.bundle.assembly import (
 )
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython, find_target
+from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.locks.base import LockFile, Requirement
 from django_deploykit.bundle.source import Commit
 from django_deploykit.bundle.static_cache import CollectedStatic, Question
@@ -55,11 +56,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def collected(folder: Path) -> CollectedStatic:
     answer = ProjectAnswer(facts_of(folder), ("debug.log",))
-    return CollectedStatic(Question(folder, {}, ""), answer)
+    return CollectedStatic(Question(folder.parent, folder, {}, ""), answer)
+
+
+def exported(folder: Path, *committed: str) -> Exported:
+    return Exported(folder.parent, folder.parent, folder, frozenset(committed))
 
 
 def test_the_app_and_its_static_files_are_two_layers_without_stray_files(folder: Path) -> None:
-    app, static = own_layers(collected(folder), folder, find_target("", ""))
+    (app, static), _ = own_layers(collected(folder), exported(folder), find_target("", ""))
     assert (app.kind, app.files) == ("app", 2)  # manage.py and its bytecode
     assert (static.kind, static.files) == ("static", 1)
 
@@ -68,7 +73,7 @@ def test_a_reused_static_layer_is_not_packed_again(folder: Path) -> None:
     layer = Layer("static", "static", "", "5" * 64, 10, 1)
     known = replace(collected(folder), reused=True, static=layer)
     (folder / "staticfiles" / "a.css").unlink()
-    assert own_layers(known, folder, find_target("", ""))[1:] == [layer]
+    assert own_layers(known, exported(folder), find_target("", ""))[0][1:] == [layer]
 
 
 def test_refuses_names_and_links_that_a_release_cannot_contain(tmp_path: Path) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.bundle import build as module
-from django_deploykit.bundle.build import BuildRequest, build, validate_name
+from django_deploykit.bundle.build import BuildRequest, build, validate_name, validate_scripts
 from django_deploykit.bundle.commands import ProjectAnswer
+from django_deploykit.bundle.environment import InstalledEnvironment
+from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Quiet
 from django_deploykit.project import Project
 from tests.bundles import make_manifest
 from tests.projects import commit, start_repository
+from tests.wheels import write_tree
 
 MANIFEST = make_manifest(())
 NAME = f"shop-{MANIFEST.release_id}.pyz"
@@ -36,7 +40,9 @@ def test_refuses_a_commit_without_manage_py(project: Project) -> None:
 
 
 def test_refuses_a_commit_without_a_lock_file(project: Project) -> None:
-    (project.root / "manage.py").write_text("")
+    (project.root / "manage.py").write_text(
+        'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
+    )
     commit(project.root)
     with pytest.raises(BundleError, match="there is no lock file in the commit"):
         build(BuildRequest(project), Quiet())
@@ -68,3 +74,59 @@ def test_refuses_settings_that_read_the_configuration_of_another_project() -> No
     validate_name(ProjectAnswer({"configs": ["other", "shop"]}, ()), "shop")
     with pytest.raises(BundleError, match=r'Config\("other"\), but the project\'s name is shop'):
         validate_name(ProjectAnswer({"configs": ["other"]}, ()), "shop")
+
+
+def test_refuses_a_program_with_the_name_of_the_releases_command(tmp_path: Path) -> None:
+    environment = InstalledEnvironment(tmp_path, (), "any", "", (), (), ())
+    write_tree(tmp_path, {"venv/bin/shop": ""})
+    validate_scripts(environment, "store")
+    with pytest.raises(BundleError, match="installs bin/shop, which is the release's own command"):
+        validate_scripts(environment, "shop")
+
+
+@pytest.fixture
+def monorepo(tmp_path: Path) -> Callable[[str], Commit]:
+    """Return a function that commits a project of some [bundle] beside other folders."""
+
+    def made(lines: str) -> Commit:
+        manage = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")\n'
+        top = write_tree(
+            tmp_path / "top",
+            {
+                "web/manage.py": manage,
+                "web/deploykit.ini": f"[bundle]\n{lines}\n",
+                "pyproject.toml": "[project]\nname = 'shop'\n",
+                "common/a.py": "A = 1\n",
+                "frontend/b.js": "",
+            },
+        )
+        start_repository(top)
+        return find_commit(top / "web")[0]
+
+    return made
+
+
+def test_include_and_build_bring_other_parts_of_the_repository(
+    monorepo: Callable[[str], Commit], tmp_path: Path
+) -> None:
+    commit = monorepo("include = ../common\nbuild = cd ../frontend && npm ci")
+    project, exported, _ = module._exported(commit, tmp_path)
+    assert project.name == "shop"  # of the pyproject.toml above
+    assert exported.committed == {"manage.py", "deploykit.ini", "common/a.py"}
+    assert (exported.top / "frontend" / "b.js").is_file()
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("../gone", "is not in the commit"),
+        ("../../outside", "is not beside the project's folder"),
+        ("/etc", "is not beside the project's folder"),
+        ("templates", "is not beside the project's folder"),
+    ],
+)
+def test_refuses_to_include_what_is_not_beside_the_project(
+    path: str, says: str, monorepo: Callable[[str], Commit], tmp_path: Path
+) -> None:
+    with pytest.raises(BundleError, match=f"include in .*: {path} {says}"):
+        module._exported(monorepo(f"include = {path}"), tmp_path)

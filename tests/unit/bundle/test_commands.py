@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.commands import ask, command_environment, files_below, run_build
+from django_deploykit.bundle.commands import ask, command_environment, run_build
 from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
+from tests.wheels import write_tree
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_the_answer_has_facts_and_stray_files(
     (project.root / "tiny_settings.py").write_text(
         "SECRET_KEY = 'x'\nSTATIC_URL = '/s/'\nopen('debug.log', 'w').close()\n"
     )
-    answer = ask(project, environment, project.root)
+    answer = ask(project, environment, project.root, project.root.parent)
     assert answer.facts["settings_module"] == "tiny_settings"
     assert answer.facts["static_url"] == "/s/"
     assert answer.stray == ("debug.log",)
@@ -81,11 +83,127 @@ def test_explains_settings_that_fail(
 ) -> None:
     (project.root / "tiny_settings.py").write_text(text)
     with pytest.raises(BundleError, match=says):
-        ask(project, environment, project.root)
+        ask(project, environment, project.root, project.root.parent)
 
 
-def test_lists_files_without_bytecode_and_packages_of_the_front_end(tmp_path: Path) -> None:
-    for name in ("b.py", "a/c.txt", "a/__pycache__/b.pyc", "node_modules/x.js", "d.pyc", ".git/x"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("")
-    assert files_below(tmp_path) == ["a/c.txt", "b.py"]
+BUCKET = """
+import os
+from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.core.files.storage import Storage
+
+class Remote(Storage):
+    def __init__(self): raise RuntimeError("it is not made")
+
+class Hidden(Storage):
+    def path(self, name): raise NotImplementedError
+
+class Uploads(StaticFilesStorage):
+    def _save(self, name, content):
+        with open(OUTSIDE, "w") as file:
+            file.write(name)
+        return super()._save(name, content)
+
+class Connects(StaticFilesStorage):
+    def _save(self, name, content):
+        import socket
+        try:
+            socket.create_connection(("127.0.0.1", 9))
+        except Exception:
+            pass
+        return super()._save(name, content)
+"""
+STATIC = """
+import os
+from pathlib import Path
+SECRET_KEY = "x"
+BASE_DIR = Path(__file__).parent
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+STATIC_URL = "/s/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "assets"]
+def stored(backend, **options):
+    return {"staticfiles": {"BACKEND": backend, "OPTIONS": options}}
+"""
+
+
+@pytest.fixture
+def static(project: Project, tmp_path: Path) -> Callable[[str], Project]:
+    """Return a function that makes a project with one static file, and lines of settings."""
+    outside = f"OUTSIDE = {str(tmp_path / 'outside')!r}\n"
+    write_tree(project.root, {"bucket.py": BUCKET + outside, "assets/a.css": "a {}"})
+
+    def made(lines: str) -> Project:
+        write_tree(project.root, {"tiny_settings.py": f"{STATIC}{outside}{lines}\n"})
+        return project
+
+    return made
+
+
+@pytest.mark.parametrize("name", ["Remote", "Hidden"])
+def test_collects_nothing_into_a_storage_that_is_no_folder(
+    name: str, static: Callable[[str], Project], environment: InstalledEnvironment
+) -> None:
+    project = static(f'STORAGES = stored("bucket.{name}")')
+    facts = ask(project, environment, project.root, project.root.parent).facts
+    assert (facts["remote_static"], facts["static_root"]) == (f"bucket.{name}", "")
+    assert facts["stage"] == "done"
+
+
+def test_collects_into_the_folder_of_the_storage(
+    static: Callable[[str], Project], environment: InstalledEnvironment
+) -> None:
+    lines = "STATIC_ROOT = None\nSTORAGES = stored('bucket.StaticFilesStorage', location=BASE_DIR / 'out')"
+    project = static(lines)
+    answer = ask(project, environment, project.root, project.root.parent)
+    assert answer.facts["static_root"] == str(project.root.resolve() / "out")
+    assert (project.root / "out" / "a.css").is_file()
+    assert answer.stray == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('STORAGES = stored("bucket.Uploads")', "it writes .*/outside, outside the project"),
+        ('STORAGES = stored("bucket.Connects")', "it connects to 127.0.0.1:9"),
+        (
+            'STORAGES = stored("bucket.StaticFilesStorage", location=OUTSIDE)',
+            "STATIC_ROOT is .*/outside, outside the project",
+        ),
+    ],
+)
+def test_refuses_a_storage_that_leaves_the_export(
+    lines: str,
+    says: str,
+    static: Callable[[str], Project],
+    environment: InstalledEnvironment,
+    tmp_path: Path,
+) -> None:
+    project = static(lines)
+    with pytest.raises(BundleError, match=says):
+        ask(project, environment, project.root, project.root.parent)
+    assert not (tmp_path / "outside").exists()
+
+
+def test_does_what_manage_py_does_before_its_command(
+    environment: InstalledEnvironment, project: Project
+) -> None:
+    write_tree(
+        project.root,
+        {
+            "manage.py": "import os, sys\n"
+            "def main():\n"
+            "    os.environ['DJANGO_SETTINGS_MODULE'] = 'of_a_developer'\n"
+            "    sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'apps'))\n"
+            "    from django.core.management import execute_from_command_line\n"
+            "    execute_from_command_line(sys.argv)\n"
+            "if __name__ == '__main__':\n"
+            "    main()\n",
+            "apps/orders/__init__.py": "",
+            "tiny_settings.py": "SECRET_KEY = 'x'\nINSTALLED_APPS = ['orders']\n",
+        },
+    )
+    facts = ask(project, environment, project.root, project.root.parent).facts
+    assert (facts["settings_module"], facts["stage"]) == ("tiny_settings", "done")
+    write_tree(project.root, {"manage.py": "import nothing_like_it\n"})
+    with pytest.raises(BundleError, match=r"manage\.py cannot be run.*: manage\.py:1: ModuleNot"):
+        ask(project, environment, project.root, project.root.parent)

@@ -8,11 +8,14 @@ import pytest
 
 from django_deploykit.bundle.distributions import (
     Distribution,
+    _belongs,
     differs,
+    iter_unlisted,
     platform_of,
     record_digest,
     shared_files,
 )
+from tests.wheels import write_tree
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,24 @@ def test_a_file_of_several_belongs_to_the_first() -> None:
 
 def test_digests_are_written_as_record_has_them() -> None:
     assert record_digest(b"") == "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
+
+
+def test_bytecode_without_a_source_is_bundled() -> None:
+    sources = {"a/b.py", "c.py"}
+    for path in ("a/b.pyc", "a/__pycache__/b.cpython-311.pyc", "__pycache__/c.cpython-311.pyc"):
+        assert not _belongs(path, "x.dist-info", sources)
+    for path in ("a/d.pyc", "a/__pycache__/d.cpython-311.pyc", "a/b.py", "d.pyc"):
+        assert _belongs(path, "x.dist-info", sources)
+
+
+def test_names_installed_files_that_no_record_lists(tmp_path: Path) -> None:
+    files = (
+        "a/b.py",
+        "a/more.txt",
+        "a/__pycache__/b.pyc",
+        "_virtualenv.py",
+        "x-1.dist-info/RECORD",
+    )
+    write_tree(tmp_path, dict.fromkeys(files, ""))
+    one = distribution("x", **{"a/b.py": "", "x-1.dist-info/RECORD": ""})
+    assert list(iter_unlisted([one], tmp_path)) == ["a/more.txt"]

@@ -75,7 +75,14 @@ def put(folder: Path, *layers: Layer) -> Path:
     """Write an installed environment."""
     (folder / "venv" / "bin").mkdir(parents=True)
     (folder / "venv" / "bin" / "python").touch()
-    data = {"platform": "any", "glibc": "", "built": ["x 1"], "missing": [], "shared": []}
+    data = {
+        "platform": "any",
+        "glibc": "",
+        "built": ["x 1"],
+        "missing": [],
+        "shared": [],
+        "unlisted": [],
+    }
     rows = [asdict(one) for one in layers]
     (folder / "environment.json").write_text(json.dumps({**data, "layers": rows}))
     return folder

@@ -1,14 +1,14 @@
-"""What is exported of a repository: the commit, and nothing else."""
+"""Which commit of a repository is built."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.source import export, find_commit
+from django_deploykit.bundle.export import export
+from django_deploykit.bundle.source import find_commit
 from django_deploykit.errors import BundleError, Problems
 from tests.projects import commit, run
 from tests.wheels import write_tree
@@ -27,9 +27,10 @@ def exported(root: Path, target: Path, rev: str = "") -> dict[str, str]:
     """Export a project and return its files."""
     found, _ = find_commit(root, rev)
     export(found, target)
+    folder = target / found.prefix
     return {
-        str(path.relative_to(target)): path.read_text()
-        for path in target.rglob("*")
+        str(path.relative_to(folder)): path.read_text()
+        for path in folder.rglob("*")
         if path.is_file()
     }
 
@@ -72,105 +73,6 @@ def test_shows_the_first_modified_files(repository: Path) -> None:
         find_commit(repository)
     assert len(caught.value.problems) == 21
     assert caught.value.problems[-1] == "and 30 more"
-
-
-def test_exports_submodules_at_their_recorded_commits(repository: Path, tmp_path: Path) -> None:
-    inner = write_tree(tmp_path / "inner", {"one.txt": "old\n"})
-    run("git", "init", "-q", cwd=inner)
-    commit(inner)
-    words = ("git", "-c", "protocol.file.allow=always", "submodule", "add", "-q")
-    run(*words, f"file://{inner}", "lib/inner", cwd=repository)
-    commit(repository)
-    (inner / "one.txt").write_text("new\n")
-    commit(inner)
-    assert exported(repository, tmp_path / "out")["lib/inner/one.txt"] == "old\n"
-    # Moved to a newer commit that is not recorded, the working copy differs.
-    run("git", "fetch", "-q", cwd=repository / "lib/inner")
-    run("git", "checkout", "-q", "FETCH_HEAD", cwd=repository / "lib/inner")
-    with pytest.raises(Problems) as caught:
-        find_commit(repository)
-    assert caught.value.problems == ("lib/inner",)
-    clone = tmp_path / "clone"
-    run("git", "clone", "-q", f"file://{repository}", clone)
-    with pytest.raises(BundleError, match="submodule lib/inner") as missing:
-        exported(clone, tmp_path / "out2")
-    assert "git submodule update" in missing.value.hint
-
-
-def test_exports_only_the_projects_folder_of_its_repository(tmp_path: Path) -> None:
-    top = write_tree(
-        tmp_path / "top",
-        {
-            "README": "",
-            "site/manage.py": "",
-            "site/.gitattributes": "",
-            "site/x.txt": "$Format:%h$",
-            "site/secret.txt": "",
-            ".gitattributes": "site/secret.txt export-ignore\nsite/x.txt export-subst\n",
-        },
-    )
-    run("git", "init", "-q", cwd=top)
-    sha = commit(top)
-    (top / "README").write_text("changed elsewhere")
-    files = exported(top / "site", tmp_path / "out")
-    assert sorted(files) == [".gitattributes", "manage.py", "x.txt"]
-    assert files["x.txt"] == sha[:12]
-
-
-def test_branches_and_tags_of_a_clone_are_not_filled_in(repository: Path, tmp_path: Path) -> None:
-    (repository / ".gitattributes").write_text("v.txt export-subst\n")
-    (repository / "v.txt").write_text("$Format:%H %d %(describe) %ad$\n")
-    sha = commit(repository)
-    run("git", "tag", "v1", cwd=repository)
-    text = exported(repository, tmp_path / "out")["v.txt"]
-    assert sha in text
-    assert "v1" not in text
-    assert "main" not in text
-
-
-def test_keeps_execute_bits_and_no_other_mode(repository: Path, tmp_path: Path) -> None:
-    (repository / "run.sh").write_text("#!/bin/sh\n")
-    (repository / "run.sh").chmod(0o700)
-    commit(repository)
-    before = os.umask(0o077)
-    try:
-        exported(repository, tmp_path / "out")
-    finally:
-        os.umask(before)
-    modes = [
-        stat.S_IMODE((tmp_path / "out" / name).stat().st_mode) for name in ("run.sh", "manage.py")
-    ]
-    assert modes == [0o755, 0o644]
-
-
-def test_links_within_the_project_become_copies(repository: Path, tmp_path: Path) -> None:
-    (repository / "shop/link.txt").symlink_to("a.txt")
-    (repository / "again.txt").symlink_to("shop/link.txt")
-    (repository / "folder").symlink_to("shop")
-    commit(repository)
-    files = exported(repository, tmp_path / "out")
-    for name in ("shop/link.txt", "again.txt", "folder/a.txt", "folder/link.txt"):
-        assert files[name] == "a\n"
-        assert not (tmp_path / "out" / name).is_symlink()
-
-
-@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "nowhere", "..", "loop", "."])
-def test_refuses_links_that_leave_the_commit_are_broken_or_contain_themselves(
-    repository: Path, tmp_path: Path, target: str
-) -> None:
-    (repository / "shop" / "loop").symlink_to(target)
-    commit(repository)
-    with pytest.raises(Problems) as caught:
-        exported(repository, tmp_path / "out")
-    assert caught.value.problems == (f"shop/loop -> {target}",)
-
-
-def test_a_hook_of_git_may_bundle(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
-    monkeypatch.setenv("GIT_INDEX_FILE", "/nonexistent")
-    assert "shop/a.txt" in exported(repository, tmp_path / "out")
 
 
 def test_refuses_where_there_is_no_commit_to_build(

@@ -64,7 +64,7 @@ def question_of(folder: Path, *build: str) -> Question:
     project = Project(
         folder, "shop", folder / "deploykit.ini", settings="shop.settings", build=build
     )
-    return make_question(project, environment, TARGET, folder)
+    return make_question(project, environment, TARGET, folder.parent, folder)
 
 
 def answer_of(question: Question, trace: Traces | None = None, **facts: str) -> ProjectAnswer:

@@ -75,6 +75,13 @@ CASES: Cases = {
                 INSTALLED_APPS=["django.contrib.staticfiles"], STATIC_ROOT="{root}/staticfiles"
             ),
             setting(STATIC_ROOT=None),
+            setting(  # a storage that is no folder
+                INSTALLED_APPS=["django.contrib.staticfiles"],
+                STATIC_ROOT=None,
+                STORAGES={
+                    "staticfiles": {"BACKEND": "django.core.files.storage.Storage"},
+                },
+            ),
         ],
     ),
     "E602": (

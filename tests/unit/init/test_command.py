@@ -16,6 +16,7 @@ from django_deploykit.errors import DeployKitError, ProjectError
 from django_deploykit.init.command import apply, main, own_wheel, plan_for, shown
 from django_deploykit.init.dependencies import Locking
 from django_deploykit.project import find_project
+from django_deploykit.project.naming import as_name
 
 # Locked with us, so that nothing asks a package index.
 LOCK = "django-deploykit==1 \\\n    --hash=sha256:0\n"
@@ -119,8 +120,16 @@ def test_a_project_without_settings_is_an_error(project: Path) -> None:
     (project / "shop/wsgi.py").unlink()
     (project / "shop/asgi.py").unlink()
     with pytest.raises(ProjectError, match="names no settings module") as raised:
-        plan_for(find_project(project), None)
+        plan_for(find_project(project, named=False), None)
     assert "deploykit.ini" in raised.value.hint
+
+
+def test_a_name_that_no_file_says_is_proposed_and_written(project: Path) -> None:
+    for path in (project / "manage.py", project / "shop/wsgi.py", project / "shop/asgi.py"):
+        path.write_text(path.read_text().replace("shop.settings", "config.settings"))
+    (project / "shop").rename(project / "config")
+    plan = plan_for(find_project(project, named=False), None)
+    assert f"name = {as_name(project.name)}" in plan.files["deploykit.ini"]
 
 
 def test_a_wheel_that_the_project_keeps_is_used(project: Path) -> None:

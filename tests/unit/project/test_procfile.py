@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from django_deploykit.errors import Problems
-from django_deploykit.project.procfile import default_web, parse_procfile
+from django_deploykit.project.procfile import default_web, parse_procfile, read_procfile
 from django_deploykit.runtime.bundle.manifest import Process
 
 
@@ -43,3 +45,12 @@ def test_an_asynchronous_project_needs_uvicorn() -> None:
     web = default_web("", "shop.asgi:application", ["uvicorn"])
     assert web is not None
     assert "UvicornWorker" in web.command
+
+
+def test_a_procfile_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "Procfile"
+    assert read_procfile(path) == ()
+    path.write_bytes(b"web: a\n# f\xfcr den Server\n")
+    with pytest.raises(Problems) as caught:
+        read_procfile(path)
+    assert caught.value.problems == ("Procfile:2: byte 0xfc is not UTF-8",)

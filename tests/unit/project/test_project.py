@@ -46,17 +46,28 @@ def test_other_programs_look_in_the_current_folder_and_above(program: str, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("package", "folder", "name"),
+    ("package", "ini", "name"),
     [
-        ("shop", "repo", "shop"),
-        ("config", "My Shop", "my-shop"),
-        ("core", "2024", "app-2024"),
+        ("shop", "", "shop"),
+        ("config", "[project]\nname = store\n", "store"),
+        ("config", "[project]\nsettings = store.settings.production\n", "store"),
     ],
 )
-def test_a_project_is_named_after_its_settings_or_its_folder(
-    package: str, folder: str, name: str, tmp_path: Path
+def test_a_project_is_named_by_its_ini_or_its_settings(
+    package: str, ini: str, name: str, tmp_path: Path
 ) -> None:
-    assert load_project(make(tmp_path / folder, package)).name == name
+    assert load_project(make(tmp_path / "repo", package, ini)).name == name
+
+
+def test_neither_the_folder_nor_a_variable_names_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "other.settings")
+    root = make(tmp_path / "shop", "config")
+    with pytest.raises(ProjectError, match="no committed file says the project's name") as caught:
+        load_project(root)
+    assert "name = shop" in caught.value.hint
+    assert read_project(root).name == ""
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.locks import READERS, pylock, requirements, uv
-from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement
+from django_deploykit.bundle.export import export
+from django_deploykit.bundle.locks import OTHERS, READERS, pylock, requirements, uv
+from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, Wanted
 from django_deploykit.bundle.locks.discovery import (
     find_lock,
     locate_lock,
@@ -17,10 +18,11 @@ from django_deploykit.bundle.locks.discovery import (
     reader_of,
     validate_lock,
 )
-from django_deploykit.bundle.source import export, find_commit
+from django_deploykit.bundle.source import find_commit
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
 from tests.projects import start_repository
+from tests.wheels import write_tree
 
 HASH = "sha256:" + "b" * 64
 
@@ -75,6 +77,43 @@ def test_a_missing_lock_file_has_the_command_that_creates_one(project: Project) 
     assert error.hint.startswith("Write what the project needs to requirements.in")
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_lock_file_of_another_tool_is_named_with_the_way(name: str, project: Project) -> None:
+    error = missing_lock(project, ["pyproject.toml", name], "the commit")
+    assert f"only {name}; looked for" in error.message
+    assert error.hint == f"Export it, and commit the result: {OTHERS[name]}"
+
+
+def test_a_path_on_this_machine_has_a_way_that_leads_out(project: Project) -> None:
+    (project.root / "r.txt").write_text("django-deploykit @ file:///home/ann/deploykit\n")
+    with pytest.raises(Problems) as caught:
+        validate_lock(read_lock(project.root, "r.txt"), allow_unhashed=False)
+    assert "pip wheel --no-deps -w vendor PATH" in caught.value.hint
+
+
+def test_exports_what_a_lock_file_names_beside_the_project(project: Project) -> None:
+    top = project.root / "repository"
+    write_tree(
+        top,
+        {
+            "web/manage.py": "",
+            "web/requirements.txt": "-r base.txt\n./x.whl\n",
+            "web/base.txt": "-r ../deps/all.txt\n../libs/common\n",
+            "deps/all.txt": "../libs/more\n../../../outside\n",
+            "libs/common/a.py": "",
+            "libs/more/b.py": "",
+            "other/c.py": "",
+        },
+    )
+    start_repository(top)
+    commit, _ = find_commit(top / "web")
+    exported = project.root / "export"
+    export(commit, exported)
+    assert locate_lock(project, commit, exported) == (exported / "web", "requirements.txt")
+    assert sorted(path.name for path in exported.iterdir()) == ["deps", "libs", "web"]
+    assert sorted(path.name for path in (exported / "libs").iterdir()) == ["common", "more"]
+
+
 def test_refuses_what_is_not_locked_with_the_command(project: Project) -> None:
     (project.root / "prod.txt").write_text("a>=1\nb==1\n")
     with pytest.raises(Problems, match=r"prod\.txt is not a lock file") as caught:
@@ -94,20 +133,21 @@ def test_exports_the_repository_for_a_lock_file_above_the_project(project: Proje
     (top / "requirements.txt").write_text("./parts/x\n")
     start_repository(top)
     commit, _ = find_commit(top / "site")
-    folder, place = project.root / "export", project.root / "place"
-    export(commit, folder)
-    assert locate_lock(project, commit, folder, place) == (place / "repository", "requirements.txt")
-    assert (place / "repository" / "site" / "manage.py").is_file()
-    (folder / "uv.lock").write_text("")
-    assert locate_lock(project, commit, folder, place) == (folder, "uv.lock")
+    exported = project.root / "export"
+    export(commit, exported)
+    assert not (exported / "requirements.txt").exists()
+    assert locate_lock(project, commit, exported) == (exported, "requirements.txt")
+    assert (exported / "requirements.txt").is_file()
+    (exported / "site" / "uv.lock").write_text("")
+    assert locate_lock(project, commit, exported) == (exported / "site", "uv.lock")
     with pytest.raises(BundleError, match=r"the lock file x\.txt is not in the commit"):
-        locate_lock(replace(project, lock="x.txt"), commit, folder, place)
+        locate_lock(replace(project, lock="x.txt"), commit, exported)
 
 
 def test_a_new_reader_needs_one_row(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader of "How to add …": found by its name, read, and validated with its own hint."""
 
-    def read(folder: Path, name: str, extras: tuple[str, ...]) -> LockFile:
+    def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
         rows = [line.split() for line in (folder / name).read_text().splitlines()]
         found = [
             Requirement(f"{title}=={version}", (digest,), f"{name}:{number}")

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.markers import Marker
 
+from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.pylock import _requirement, read
+from django_deploykit.errors import BundleError
 
 HASHES = {"hashes": {"sha256": "aa"}}
 
@@ -55,13 +58,56 @@ HASHES = {"hashes": {"sha256": "aa"}}
 def test_reads_every_kind_of_source(
     package: dict[str, Any], text: str, hashes: tuple[str, ...]
 ) -> None:
-    found = _requirement({"name": "x", **package}, "pylock.toml")
+    found = _requirement({"name": "x", **package}, "pylock.toml", {})
     assert (found.text, found.hashes, found.where) == (text, hashes, "pylock.toml: x")
 
 
 def test_reads_a_file(tmp_path: Path) -> None:
     path = tmp_path / "pylock.toml"
     path.write_text('lock-version = "1.0"\n')
-    assert read(tmp_path, path.name, ()).requirements == ()
+    assert read(tmp_path, path.name, Wanted()).requirements == ()
     path.write_text("[[packages]]\nname = 'x'\nversion = '1'\n")
-    assert [row.text for row in read(tmp_path, path.name, ()).requirements] == ["x==1"]
+    assert [row.text for row in read(tmp_path, path.name, Wanted()).requirements] == ["x==1"]
+
+
+MADE_BY_PDM = """
+dependency-groups = ["default", "dev", "docs"]
+default-groups = ["default"]
+[[packages]]
+name = "x"
+version = "1"
+marker = '"default" in dependency_groups and python_version < "4"'
+[[packages]]
+name = "y"
+version = "1"
+marker = "'dev' in dependency_groups or 'my-docs' in dependency_groups"
+[[packages]]
+name = "z"
+version = "1"
+marker = "'a_b' not in extras"
+"""
+
+
+def test_groups_and_extras_are_decided_when_the_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "pylock.toml").write_text(MADE_BY_PDM.replace('"docs"]', '"my_docs"]'))
+
+    def needed(wanted: Wanted) -> list[str]:
+        rows = read(tmp_path, "pylock.toml", wanted).requirements
+        return [row.name for row in rows if Marker(row.text.partition(";")[2].strip()).evaluate()]
+
+    assert needed(Wanted()) == ["x", "z"]
+    assert needed(Wanted(("A-B",), ("my_docs",))) == ["x", "y"]
+    with pytest.raises(BundleError, match="has no dependency group 'test'"):
+        needed(Wanted(groups=("test",)))
+
+
+def test_each_packages_own_index_and_folder_is_looked_in(tmp_path: Path) -> None:
+    (tmp_path / "pylock.toml").write_text(
+        '[[packages]]\nname = "x"\nversion = "1"\nindex = "https://corp.example/simple/"\n'
+        '[[packages]]\nname = "y"\nversion = "1"\nindex = "https://pypi.org/simple/"\n'
+        'wheels = [{ path = "vendor/y-1-py3-none-any.whl" }]\n'
+    )
+    assert read(tmp_path, "pylock.toml", Wanted()).options == (
+        "--extra-index-url https://corp.example/simple/",
+        "--find-links vendor",
+    )

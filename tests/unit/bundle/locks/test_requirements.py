@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.locks.base import Requirement
+from django_deploykit.bundle.locks.base import Requirement, Wanted
 from django_deploykit.bundle.locks.requirements import parse_requirements, read
 from django_deploykit.errors import BundleError, Problems
 
@@ -60,7 +60,7 @@ def write(folder: Path, **files: str) -> None:
 def test_reads_the_included_files_once_each(tmp_path: Path) -> None:
     write(tmp_path, all="-r base.txt\n-r more.txt\na==1\n", base="-r more.txt\nb==1\n")
     write(tmp_path, more="--no-index\nc==1\n")
-    found = read(tmp_path, "all.txt", ())
+    found = read(tmp_path, "all.txt", Wanted())
     assert found.path == "all.txt"
     assert [(row.text, row.where) for row in found.requirements] == [
         ("a==1", "all.txt:3"),
@@ -78,10 +78,36 @@ def test_refuses_an_included_file_that_is_not_in_the_commit(tmp_path: Path, name
     (folder / "link.txt").symlink_to(tmp_path / "outside.txt")
     write(folder, all=f"-r {name}\n")
     with pytest.raises(BundleError, match="is included but not in the commit"):
-        read(folder, "all.txt", ())
+        read(folder, "all.txt", Wanted())
 
 
 def test_refuses_what_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "all.txt").write_bytes(b"a==1 # \xff\n")
     with pytest.raises(BundleError, match=r"all\.txt is not UTF-8: .* at byte 7"):
-        read(tmp_path, "all.txt", ())
+        read(tmp_path, "all.txt", Wanted())
+
+
+def test_folders_of_indexes_are_relative_to_their_file(tmp_path: Path) -> None:
+    (tmp_path / "deps").mkdir()
+    (tmp_path / "deps" / "base.txt").write_text(
+        "-f ./wheels\n--find-links=file:../vendor\n--extra-index-url https://e.org/simple\n"
+        "--index-url file:///srv/simple\n--find-links /srv/wheels\n--no-index\na==1\n"
+    )
+    write(tmp_path, all="-r deps/base.txt\n")
+    assert read(tmp_path, "all.txt", Wanted()).options == (
+        "-f deps/wheels",
+        "--find-links=vendor",
+        "--extra-index-url https://e.org/simple",
+        "--index-url file:///srv/simple",
+        "--find-links /srv/wheels",
+        "--no-index",
+    )
+
+
+def test_an_included_file_may_be_anywhere_in_the_repository(tmp_path: Path) -> None:
+    write(tmp_path, base="b==1\n")
+    web = tmp_path / "web"
+    web.mkdir()
+    write(web, all="-r ../base.txt\na==1\n")
+    found = read(web, "all.txt", Wanted(top=tmp_path))
+    assert [row.where for row in found.requirements] == ["all.txt:2", "../base.txt:1"]

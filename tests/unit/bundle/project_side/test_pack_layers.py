@@ -116,3 +116,12 @@ def test_writes_bytecode_beside_the_sources_if_asked(tmp_path: Path) -> None:
     pack_layers.pack(job, str(cache), 4, beside=True)
     found = [path.name for path in (tmp_path / "tree").rglob("*.pyc")]
     assert found == [Path(pack_layers.cached_path("one.py")).name]
+
+
+def test_static_files_and_long_names_get_no_bytecode(tmp_path: Path) -> None:
+    """Collected files stay as they are; no file system has longer names."""
+    job = tree(tmp_path / "tree", {"app/s/a.py": b"1\n"})
+    row = pack_layers.pack({**job, "kind": "static"}, str(tmp_path), 4)
+    assert row["files"] == 1
+    job = tree(tmp_path / "tree", {f"app/{'x' * 250}.py": b"1\n"})
+    assert pack_layers.pack(job, str(tmp_path), 4)["files"] == 1

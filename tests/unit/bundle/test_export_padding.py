@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.source import _archive
+from django_deploykit.bundle.export import _archive
 from tests.projects import commit, run
 
 _SLOW = """\
@@ -41,5 +41,5 @@ def test_an_archive_whose_last_record_comes_late_is_whole(
     slow.write_text(_SLOW.format(python=sys.executable, git=shutil.which("git")))
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{shim}{os.pathsep}{os.environ['PATH']}")
-    _archive(repository, sha, "", tmp_path / "export")
+    _archive(repository, sha, [""], tmp_path / "export")
     assert (tmp_path / "export" / "file").stat().st_size == 16 * 512
