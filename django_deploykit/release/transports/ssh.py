@@ -278,7 +278,7 @@ def sudo_problem(said: str) -> DeployKitError | None:
             "sudo on the host only works on a terminal (requiretty)",
             "Let the login user do without one: a line `Defaults:USER !requiretty` in a file of /etc/sudoers.d.",
         )
-    if said.startswith("sudo:") and "password is required" in said:
+    if "sudo: a password is required" in said:
         return DeployKitError(
             "sudo on the host asks for a password",
             "Log in as root with --user root, or let the login user run sudo without a password.",
