@@ -87,13 +87,14 @@ def sample(declarations: Sequence[Declaration], app: str = "") -> str:
     blocks = [_HEAD.format(name=app or "this project", unit=app or "PROJECT")]
     for section in sorted(sections, key=lambda name: (name != "django", name)):
         options = sorted(sections[section], key=lambda one: not one.required)
-        blocks.append("\n".join([f"[{section}]", *(_option(one) for one in options)]))
+        blocks.append("\n".join([f"[{section}]", *(_option(one, app) for one in options)]))
     return "\n\n".join(blocks) + "\n"
 
 
 _HEAD = """# Configuration of {name}. Releases read this file and never write it.
 # Changes take effect when the site's processes restart: with the next release, or at once with
-#   sudo systemctl restart '{unit}-*@*'
+#   ./BUNDLE deploykit restart              (as the deploy user; it checks the changes first)
+#   sudo systemctl restart '{unit}-*@*'     (without a check)
 # (in the environment local: manage.py release stop, then manage.py release).
 # Fill in the options that have nothing after the =. A commented option shows its default;
 # remove the # to set another value.
@@ -105,7 +106,6 @@ _HELP = {
     "DEBUG": "Shows settings and source code to visitors; for development only",
     "SECRET_KEY": "Signs sessions and links; different on every site",
     "ALLOWED_HOSTS": "The site's host names, separated by commas: www.example.com, example.com",
-    "database": "A URL such as postgres://user:password@host:5432/name",
     "cache": "A URL such as redis://host:6379/0",
     "email": "A URL such as submission://user:password@host:587",
 }
@@ -120,13 +120,15 @@ def _without_value(one: Declaration) -> list[str]:
     return [] if one.default else ["empty by default"]
 
 
-def _option(one: Declaration) -> str:
+def _option(one: Declaration, app: str) -> str:
     import textwrap  # only samples need these
 
+    from django_deploykit.conf.drivers import database_help
     from django_deploykit.runtime.base.configuration import GENERATE
 
     words = [one.kind, *_without_value(one), one.env]
-    help_text = one.help or _HELP.get(one.env) or _HELP.get(one.kind, "")
+    usual = database_help(app) if one.kind == "database" else _HELP.get(one.kind, "")
+    help_text = one.help or _HELP.get(one.env) or usual
     text = (
         f"{help_text.rstrip('.')}. ({', '.join(words)})" if help_text else f"({', '.join(words)})"
     )

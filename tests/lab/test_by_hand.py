@@ -145,3 +145,18 @@ def test_removes_everything_and_can_be_set_up_again(boot_host: BootHost, bundles
     assert sorted(set(after.splitlines()) - set(before.splitlines())) == []
     units = made.run("systemctl list-units --all --no-legend --plain 'shop*'; ls /var/lib")
     assert "shop" not in units
+
+
+def test_a_broken_configuration_is_refused_before_a_restart(host: Host, bundles: Bundles) -> None:
+    host.run("./one.pyz deploykit install", "ann")
+    host.run("cp -p /etc/shop/shop.ini /root/good.ini")
+    host.run("sed -i 's/^secret_key = .*/secret_key =/' /etc/shop/shop.ini")
+    try:
+        for verb in ("restart", "install"):
+            assert host.try_run(f"./one.pyz deploykit {verb}", "ann").returncode == 1
+            assert serves(host) == bundles.id("one")
+    finally:
+        host.run("cp -p /root/good.ini /etc/shop/shop.ini")
+    host.run("./one.pyz deploykit restart", "ann")
+    assert serves(host) == bundles.id("one")
+    host.run("./one.pyz deploykit install", "ann")  # finds the live release well

@@ -97,6 +97,7 @@ def host_commands(state: SiteState) -> Sequence[Tuple[str, str]]:
         (verb_command("logs"), "print the last lines of the site's log"),
         (verb_command("exec -- COMMAND"), "run a Django command with this host's configuration"),
         (verb_command("history"), "show what was done on this host"),
+        (verb_command("restart"), "restart the site after a change of its configuration"),
     )
     last = (remove, "take the site off this host; data and configuration stay")
     if state.problem:

@@ -17,11 +17,13 @@ from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..bundle.seal import validate_seal
 from ..storage import layers, prune
+from ..supervisors import supervisor_of
 from ..wire.events import Activity
 from ..wire.facts import HostFacts
 from ..wire.releasing import InstallResult
 from ..wire.voice import Voice
 from . import facts
+from .current import validate_live
 from .here import Errand, Here, Journaled, locked_plan, run_on, run_steps
 from .plan import Choices, Plan, Step, release_plan
 from .readiness import Expected
@@ -65,6 +67,9 @@ class Target(Journaled, Protocol):
 
     def prune(self) -> Sequence[str]:
         """Remove old releases; return their ids."""
+
+    def validate_live(self, release: str) -> None:
+        """Raise an error if the live release is not well with the configuration of now."""
 
 
 def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[InstallResult, Plan]:
@@ -156,6 +161,8 @@ def carry_out(here: Target, make_plan: Callable[[], Plan], caller: Caller) -> In
     with locked_plan("install", here.name, here.lock(), make_plan) as plan:
         installation = Installation(here, plan, caller)
         installation.run()
+        if not plan.steps:
+            here.validate_live(plan.release)
     return InstallResult(plan.release, bool(plan.steps), tuple(installation.removed))
 
 
@@ -198,6 +205,11 @@ class BundleHere(Here):
     def prune(self) -> Sequence[str]:
         """Remove old releases; return their ids."""
         return prune.prune(self.site).removed
+
+    def validate_live(self, release: str) -> None:
+        """Raise an error if the live release is not well with the configuration of now."""
+        supervisor = supervisor_of(self.site, self.program)
+        validate_live(self.site, supervisor, release, self.check(release))
 
 
 def find_signature(path: Path, site: Site, manifest: Manifest) -> str:

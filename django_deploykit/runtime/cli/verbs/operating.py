@@ -23,7 +23,8 @@ from ...storage.virtualenv import changed_files, load_release
 from ...supervisors import supervisor_of
 from ...supervisors.base import Running
 from ...supervisors.local import LocalSupervisor
-from ...wire.journal import read_journal
+from ...wire.calls import Call
+from ...wire.journal import JournalRecord, read_journal
 from ...wire.operating import (
     CANCEL,
     END,
@@ -38,7 +39,18 @@ from ...wire.operating import (
     InstanceStatus,
     WatchResult,
 )
-from ..registry import SOME_RELEASE, Invocation, argument, line_count, live_of, text_verb, verb
+from ..registry import (
+    SOME_RELEASE,
+    WAIT,
+    Invocation,
+    argument,
+    line_count,
+    live_of,
+    text_verb,
+    verb,
+)
+
+_RESTART = Call("restart", JournalRecord)  # only people call it, so no code reads the answer
 
 
 @verb(
@@ -144,6 +156,21 @@ def execute(run: Invocation) -> int:
         staged = ", ".join(prune.staged_releases(site)) or "nothing"
         raise DeployKitError(f"{release} is not staged here", f"Staged: {staged}.")
     return run_command(supervisor_of(site, run.program).command(release, argv, {}))
+
+
+@verb(_RESTART, "restart the live release, after checking its configuration", WAIT)
+def restart(run: Invocation) -> JournalRecord:
+    """Check the configuration of now, then restart the processes, which read it again."""
+    from ...deploy.current import restart as restart_release
+    from ...deploy.here import Errand, Here
+
+    site = run.site
+    release = live_of(site, None)
+    here = Here(site, run.path, Errand("restart", "restarting", run.options.wait), run.voice)
+    with here.lock():
+        supervisor = supervisor_of(site, run.program)
+        result = here.check(release)
+        return restart_release(site, supervisor, release, result, here.owner, run.voice.emit)
 
 
 @verb(

@@ -54,7 +54,8 @@ def test_a_host_without_a_release_gets_one_first() -> None:
 
 def test_a_live_site_is_looked_at_first() -> None:
     assert verbs("live") == [
-        *("status", "install", "rollback", "logs", "exec", "history", "setup", "remove")
+        *("status", "install", "rollback", "logs", "exec", "history", "restart"),
+        *("setup", "remove"),
     ]
 
 

@@ -99,6 +99,9 @@ class Memory:
         self._called("prune")
         return [OLD]
 
+    def validate_live(self, release: str) -> None:
+        self._called(f"validate {release}")
+
 
 def install(here: Memory, *, allow: bool = False) -> InstallResult:
     def plan() -> Plan:
@@ -147,7 +150,14 @@ def test_a_plan_is_lines_for_a_person_and_data_for_a_program(
 def test_a_release_that_is_live_already_changes_nothing() -> None:
     here = Memory(**DONE)
     assert install(here) == InstallResult(NEW, changed=False)
-    assert here.calls == ["lock", "facts", "unlock"]
+    assert here.calls == ["lock", "facts", f"validate {NEW}", "unlock"]
+
+
+def test_a_live_release_that_is_not_well_is_an_error() -> None:
+    here = Memory(**DONE)
+    here.fails[f"validate {NEW}"] = DeployKitError("GET / answered 500")
+    with pytest.raises(DeployKitError, match="answered 500"):
+        install(here)
 
 
 def test_an_older_bundle_is_refused_where_a_migration_broke_it() -> None:

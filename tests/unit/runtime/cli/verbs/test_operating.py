@@ -65,7 +65,7 @@ def test_nothing_live_is_nothing_to_watch(invoke: Invoke) -> None:
     assert invoke("watch") == WatchResult()
 
 
-@pytest.mark.parametrize("argv", [["logs"], ["exec", "--", "check"]])
+@pytest.mark.parametrize("argv", [["logs"], ["restart"], ["exec", "--", "check"]])
 def test_nothing_live_needs_a_release_that_is_named(invoke: Invoke, argv: list[str]) -> None:
     with pytest.raises(DeployKitError, match="nothing is live here") as caught:
         invoke(*argv)

@@ -18,6 +18,7 @@ def test_every_call_is_answered_by_a_verb() -> None:
     assert {one.name for one in all_verbs() if not one.prints_text} == {
         *calls,
         "install",
+        "restart",
         "rollback",
     }
 

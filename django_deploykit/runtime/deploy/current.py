@@ -1,0 +1,74 @@
+"""The live release with the configuration of now: whether it is good, and its restart."""
+
+from __future__ import annotations
+
+from typing import List
+
+from ..base.errors import HALF_DONE, DeployKitError, Problems
+from ..base.site import Site
+from ..storage.virtualenv import load_release
+from ..supervisors.base import Supervisor
+from ..wire.events import Activity, Emit
+from ..wire.journal import JournalRecord, append
+from ..wire.reports import CheckResult
+from .probing import processes_of, site_problem, verify
+
+
+def refused_findings(result: CheckResult) -> List[str]:
+    """Return why deploy_check refuses the live release; empty if it does not."""
+    if not result.code:
+        return []
+    return [str(one) for one in result.report.findings if one.blocks] or ["deploy_check failed"]
+
+
+def validate_live(site: Site, supervisor: Supervisor, release: str, result: CheckResult) -> None:
+    """Raise an error that lists everything that is wrong with the live release.
+
+    ``result`` is its check with the configuration of now.
+    """
+    manifest = load_release(site.releases / release)
+    problem = site_problem(site, supervisor.instances(), manifest)
+    problems = [*refused_findings(result), *([problem] if problem else [])]
+    if problems:
+        raise Problems(
+            f"{release} is live already, and it is not well:",
+            problems,
+            f"Correct {site.ini} if the configuration is wrong. Nothing was changed.",
+        )
+
+
+def restart(
+    site: Site, supervisor: Supervisor, release: str, result: CheckResult, owner: str, emit: Emit
+) -> JournalRecord:
+    """Restart the live release's processes, so that they read the configuration again.
+
+    ``result`` is the check with that configuration; if it has errors, nothing is restarted.
+    Connections wait in the site's socket meanwhile.
+    """
+    problems = refused_findings(result)
+    if problems:
+        raise Problems(
+            "nothing was restarted; the site goes on with the configuration that it has read:",
+            problems,
+            f"Correct {site.ini}.",
+        )
+    names = processes_of(site, load_release(site.releases / release))
+    record = JournalRecord("restart", release, "done", owner)
+    try:
+        emit(Activity("stop", ", ".join(names)))
+        supervisor.stop(release, names)
+        before = supervisor.instances()
+        emit(Activity("start", ", ".join(names)))
+        supervisor.start(release, names)
+        if "web" in names:
+            emit(Activity("verify", site.health))
+            verify(site, supervisor, release, before)
+    except DeployKitError as error:
+        append(site.journal, JournalRecord("restart", release, "failed", owner, why=error.message))
+        raise DeployKitError(
+            f"{error.message}\n{release} was restarted, and does not answer well",
+            error.hint,
+            HALF_DONE,
+        ) from error
+    append(site.journal, record)
+    return record
