@@ -132,6 +132,7 @@ def test_a_program_that_the_host_lacks_is_named_with_its_remedy(
     )
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
+    (tmp_path / "releases" / RELEASE).mkdir(parents=True)
     assert main(["exec", "--root", str(tmp_path), "--release", RELEASE, "check"], tmp_path) == 1
     err = capfd.readouterr().err
     assert err.startswith("error: exec failed: sudo No such file or directory")
