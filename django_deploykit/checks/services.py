@@ -202,7 +202,8 @@ def undelivered_mail(subject: Subject) -> Iterator[Finding]:
         if _delivers_nothing(backend):
             yield Finding(
                 f"{name} delivers no mail ({_kind(backend)})",
-                'Use config.email("EMAIL_URL"), as submission://user:password@host:587.',
+                "Write globals().update(config.email()), and set EMAIL_URL to "
+                "submission://user:password@host:587.",
                 name.partition("[")[0],
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,7 +76,10 @@ def ask_site(request: WSGIRequest) -> SiteResponse:
 
     got_request_exception.connect(note)
     try:
-        with _no_logs():
+        with _no_logs(), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # WhiteNoise's, that a bundle's static folder is missing
             response = WSGIHandler().get_response(request)
     finally:
         got_request_exception.disconnect(note)
