@@ -63,7 +63,7 @@ def _indexes(where: Path, folders: list[Path]) -> Iterator[str]:
     known = {_plain(url) for url in declared}
     sources = re.findall(r'source = \{ registry = "([^"]+)"', _text(where / "uv.lock"))
     for one in dict.fromkeys(sources):
-        if _plain(one) in known or "://" not in one:
+        if _plain(one) in known or ("://" not in one and (where / one).is_dir()):
             yield f"{'--extra-index-url' if '://' in one else '--find-links'} {one}"
 
 

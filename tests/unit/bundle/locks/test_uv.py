@@ -98,7 +98,8 @@ def test_only_the_chosen_groups_come_along(uv: Uv, folder: Path) -> None:
 
 
 def test_indexes_that_the_project_declares_are_looked_in(uv: Uv, folder: Path) -> None:
-    urls = ("https://corp.example/simple", "https://pypi.org/simple", "vendor")
+    urls = ("https://corp.example/simple", "https://pypi.org/simple", "vendor", "../away")
+    (folder / "vendor").mkdir()
     packages = "".join(f'[[package]]\nsource = {{ registry = "{one}" }}\n' for one in urls)
     (folder / "uv.lock").write_text(LOCK + packages)
     part = folder / "parts" / "one" / "pyproject.toml"
