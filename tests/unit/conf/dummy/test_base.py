@@ -65,6 +65,6 @@ def test_checks_find_nothing_wrong_with_models(tmp_path: Path) -> None:
 def test_supports_everything_and_runs_nothing() -> None:
     connection = DatabaseWrapper({"ENGINE": "x", "NAME": "", "TIME_ZONE": None, "OPTIONS": {}})
     assert connection.features.supports_unlimited_charfield is True
-    assert DatabaseFeatures.supports_stored_generated_columns is True
+    assert DatabaseFeatures.supports_tablespaces is True
     with pytest.raises(ImproperlyConfigured):
         connection.ensure_connection()
