@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -143,82 +144,75 @@ def test_a_damaged_layer_in_the_store_is_sent_again(live_shop: Shop) -> None:
     assert path.read_bytes() == good
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system that holds a bundle's files only in part; asked for before a shop, it outlives it."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    options = ["-o", "size=150m"]
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a file system on a folder that holds a bundle's files only in part."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["-o", f"size=150m,mode={folder.stat().st_mode & 0o777:o}"]
     made = subprocess.run(
         ["mount", "-t", "tmpfs", *options, "none", folder], capture_output=True, text=True
     )
     if made.returncode:
         pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(
-    small_disk: Path, shop: Shop
-) -> None:
-    work = shop.project / ".deploykit"
-    work.mkdir()
-    (work / "local").symlink_to(small_disk)
-    filler = small_disk / "filler"
-    filler.write_bytes(b"\0" * (100 << 20))
-    planned = shop.release("first")
-    assert planned.code == 1
-    assert re.search(r"its disk has \d+ MiB left and \d+ MiB are needed", planned.err)
-    assert not shop.live
-    filler.unlink()
-    done = shop.release("first")
-    assert done.code == 0, done.err
-    assert shop.live == release_id(shop.workshop.bundle("first"))
+def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(shop: Shop) -> None:
+    with small_disk(shop.project / ".deploykit" / "local") as disk:
+        filler = disk / "filler"
+        filler.write_bytes(b"\0" * (100 << 20))
+        planned = shop.release("first")
+        assert planned.code == 1
+        assert re.search(r"its disk has \d+ MiB left and \d+ MiB are needed", planned.err)
+        assert not shop.live
+        filler.unlink()
+        done = shop.release("first")
+        assert done.code == 0, done.err
+        assert shop.live == release_id(shop.workshop.bundle("first"))
+        assert shop.run("stop").code == 0  # before its disk goes
 
 
 def test_a_disk_that_fills_up_while_files_arrive_leaves_the_old_release_serving(
-    small_disk: Path, live_shop: Shop
+    live_shop: Shop,
 ) -> None:
     """Only the store is on the small disk: no plan can foresee what others write meanwhile."""
     shop, first = live_shop, live_shop.live
-    store = shop.root / "store"
-    kept = shop.root / "store-before"
-    store.rename(kept)
-    store.symlink_to(small_disk)
-    (small_disk / "filler").write_bytes(b"\0" * (145 << 20))
-    done = shop.release("second")
-    assert done.code == 1
-    assert "cannot receive files: No space left on device" in done.err
-    assert "Traceback" not in done.err
-    assert shop.live == first
-    assert shop.answers()
-    store.unlink()
-    kept.rename(store)
+    with small_disk(shop.root / "store") as disk:  # it hides the folder below
+        (disk / "filler").write_bytes(b"\0" * (145 << 20))
+        done = shop.release("second")
+        assert done.code == 1
+        assert "cannot receive files: No space left on device" in done.err
+        assert "Traceback" not in done.err
+        assert shop.live == first
+        assert shop.answers()
     again = shop.release("second")
     assert again.code == 0, again.err
 
 
 def test_a_disk_that_is_full_when_the_release_is_built_leaves_the_old_one_serving(
-    small_disk: Path, live_shop: Shop
+    live_shop: Shop, tmp_path: Path
 ) -> None:
     """Only the folder of releases is on the small disk: files are copied there, not linked."""
     shop, first = live_shop, live_shop.live
-    releases, kept = shop.root / "releases", shop.root / "releases-before"
-    releases.rename(kept)
-    shutil.copytree(kept / first, small_disk / first, symlinks=True)
-    releases.symlink_to(small_disk)
-    free = shutil.disk_usage(small_disk).free
-    (small_disk / "filler").write_bytes(b"\0" * (free - (1 << 20)))
-    done = shop.release("second")
-    assert done.code == 1
-    assert "No space left on device" in done.err
-    assert "Traceback" not in done.err
-    assert shop.live == first
-    assert shop.answers()
-    assert sorted(path.name for path in small_disk.iterdir()) == [first, "filler"]
-    (small_disk / "filler").unlink()
-    again = shop.release("second")
-    assert again.code == 0, again.err
+    kept = tmp_path / "kept"
+    shutil.copytree(shop.root / "releases" / first, kept, symlinks=True)
+    with small_disk(shop.root / "releases") as disk:  # it hides the folder below
+        shutil.copytree(kept, disk / first, symlinks=True)
+        free = shutil.disk_usage(disk).free
+        (disk / "filler").write_bytes(b"\0" * (free - (1 << 20)))
+        done = shop.release("second")
+        assert done.code == 1
+        assert "No space left on device" in done.err
+        assert "Traceback" not in done.err
+        assert shop.live == first
+        assert shop.answers()
+        assert sorted(path.name for path in disk.iterdir()) == [first, "filler"]
+        (disk / "filler").unlink()
+        again = shop.release("second")
+        assert again.code == 0, again.err
 
 
 def test_an_unknown_option_in_the_configuration_is_named(shop: Shop) -> None:
