@@ -65,7 +65,7 @@ def test_alone_it_says_what_it_is_and_what_it_can_do(built_shop: Shop, tmp_path:
         f"shop {built_shop.facts['release_id']}",
         "check",
         "run web",
-        "deploykit VERB",
+        "deploykit setup",
         "[django] secret_key",
     ):
         assert words in done.stdout
