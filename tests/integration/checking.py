@@ -21,6 +21,9 @@ KEY = "kT3v_0zQm9sXf2LrWn7Yb4Hd8Pc1Jg6Ua5Eo-iBqRtVxZwNyMkSl"
 # The Django and Python that these tests run on may be past their end (W110).
 DEPLOY_CHECK = ("deploy_check", "--skip", "W110")
 
+# A line of a lock file for this package, which the projects use.
+OURS = f"django-deploykit==1.0 --hash=sha256:{'0' * 64}\n"
+
 # What the README says to change in settings as startproject writes them.
 README_LINES = (
     (
@@ -56,6 +59,8 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("check") / "shop"
     junk = shutil.ignore_patterns("__pycache__", ".deploykit", "staticfiles", "*.sqlite3", "vendor")
     shutil.copytree(ROOT / "testproject", project, ignore=junk)
+    with (project / "requirements.txt").open("a", encoding="utf-8") as file:
+        file.write(OURS)
     start_repository(project)
     return project
 
@@ -87,7 +92,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = re.sub(r"MAILERS = \{.*?\n\}\n", "", text, flags=re.DOTALL)
     settings.write_text(text, encoding="utf-8")
     locked = (ROOT / "testproject" / "requirements.txt").read_text(encoding="utf-8")
-    (project / "requirements.txt").write_text(locked, encoding="utf-8")
+    (project / "requirements.txt").write_text(locked + OURS, encoding="utf-8")
     start_repository(project)
     return project
 
