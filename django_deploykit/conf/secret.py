@@ -15,7 +15,7 @@ _WORDS = ("KEY", "AUTH", "PIN", "CERT")
 _WHOLE_WORD = "_AUTH_|_KEYS?_(?!PREFIX_|FUNCTION_)|_PIN_|_CERT_"
 _KINDS = ("secret", "database", "cache", "email")
 _LOGIN = r"\w[\w+.-]*://[^/?#]*:[^/?#]*@"
-_ASSIGNED = r"\b([\w-]+)[\"']?\s*[:=]\s*[\"'\w]"
+_ASSIGNED = r"\b([\w-]+)[\"']?\s*[:=]\s*[^\s,\[\](){}]"
 HIDDEN = "**********"
 # What a required secret is while building. It is never used to serve requests.
 PLACEHOLDER = "placeholder for building, never for serving " * 2

@@ -140,6 +140,8 @@ def test_an_explanation_hides_numbers_that_are_secret(tmp_path: Path) -> None:
         lambda config: config.json("BROKER", default={"x": {"password": HUSH}}),
         lambda config: config.json("BROKER", default=f'{{"apiKey": "{HUSH}"}}'),
         lambda config: config.str("BROKER", default=f"host=db password={HUSH}"),
+        lambda config: config.str("BROKER", default=f"host=db password=-{HUSH}"),
+        lambda config: config.str("BROKER", default=f"host=db password = +/{HUSH}"),
         lambda config: config.list("PREVIOUS_KEYS", default=[HUSH]),
         lambda config: config.int("ADMIN_PIN_DEFAULT", default=4711),
     ],
