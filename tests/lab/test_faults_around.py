@@ -98,7 +98,7 @@ def test_a_disk_that_is_full(controller: Controller, host: Host, flow: Load, mom
 def test_a_rollback_on_a_full_disk(controller: Controller, host: Host, flow: Load) -> None:
     before, target = live(host), other(controller, host)
     completes(controller, host, target)
-    with small_disk(host, "20"):
+    with small_disk(host, "150"):  # the release at the end needs 64 MiB
         host.run("cat /dev/zero > /srv/shop/filler || true", user="deploy")
         done = controller.run("rollback", before, "--noinput", "--json").well()
         assert serves(host) == before
