@@ -61,7 +61,15 @@ def test_refuses_a_host_that_was_not_set_up(bare: Controller) -> None:
     assert "On a new host, setup makes" in done.data["error"]["hint"]
     done = bare.release("one", "--user", "root")
     assert done.code == 1
-    assert "is not set up" in done.data["error"]["message"]
+    assert "root must not release" in done.data["error"]["message"]
+    host = bare.hosts[0]
+    host.run("useradd -m -s /bin/bash ann; cp -r /root/.ssh ~ann/; chown -R ann: ~ann/.ssh")
+    try:
+        done = bare.release("one", "--user", "ann")
+        assert done.code == 1
+        assert "is not set up" in done.data["error"]["message"]
+    finally:
+        host.run("userdel -r ann")
 
 
 def test_setup_shows_its_plan_and_changes_nothing(bare: Controller) -> None:

@@ -34,6 +34,13 @@ def host(boot_module_host: BootHost, tmp_path_factory: pytest.TempPathFactory) -
     return made
 
 
+@pytest.fixture(autouse=True)
+def second_is_live(host: Host) -> None:
+    """A test before may have switched."""
+    if SECOND not in host.run("readlink /srv/shop/current"):
+        host.run("/tmp/shop-2.pyz deploykit install", user="deploy")
+
+
 def set_up(host: Host) -> dict[str, object]:
     words = "deploykit setup --user deploy --health /up"
     result = last_result(host.run(f"/tmp/shop-1.pyz {words}"))["result"]
@@ -171,7 +178,6 @@ def test_only_the_deploy_user_and_root_reach_a_probe(host: Host) -> None:
     assert "PermissionError" in host.try_run(command, user="ann").stderr
 
 
-# Last, because it removes the folder.
 def test_a_folder_that_is_gone_is_said(host: Host) -> None:
     host.run("mv /srv/shop /srv/gone")
     try:

@@ -40,9 +40,9 @@ def one(controller: Controller) -> None:
 
 @pytest.fixture
 def two(controller: Controller, host: Host) -> None:
-    """``two`` is live, with the styles of ``one``, and its bundle is in root's home."""
+    """``two`` is live, with the styles of ``one``, and its bundle is where its owner can read it."""
     controller.be_live("two")
-    host.copy(controller.bundles.two, "/root/two.pyz")
+    host.copy(controller.bundles.two, "/tmp/two.pyz")
 
 
 def write(controller: Controller, environment: str = "", dead: str = "") -> None:
@@ -111,7 +111,7 @@ def test_styles_of_pages_loaded_before_stay_there_on_both_ways(
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
 def test_nginx_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
     certify(host)
-    text = host.run(f"./two.pyz deploykit webserver nginx --name {NAME} --static {static}")
+    text = host.run(f"/tmp/two.pyz deploykit webserver nginx --name {NAME} --static {static}")
     listens = "    listen 80;\n    listen [::]:80;\n"
     assert listens in text
     # What certbot does to it, on the one address that is this host's.
@@ -134,7 +134,7 @@ def test_nginx_in_front(controller: Controller, host: Host, two: None, static: s
 
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
 def test_caddy_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
-    text = host.run(f"./two.pyz deploykit webserver caddy --name {NAME} --static {static}")
+    text = host.run(f"/tmp/two.pyz deploykit webserver caddy --name {NAME} --static {static}")
     first = f"{NAME} {{\n"
     assert first in text
     alone = f"{first}\tbind {host.address}\n\ttls internal\n"
