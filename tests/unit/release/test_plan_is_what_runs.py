@@ -52,6 +52,7 @@ MAY = {
     "kin": {"compatibility"},
     "migrate": {"migrate"},
     "switch": {"switch"},
+    "status": {"switch"},  # whether a release that was live before answers
     "prune": {"prune"},
 }
 ALWAYS = {"hold", "settle", "send", "stage", "check", "switch", "prune"}

@@ -27,6 +27,7 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BuildReque
         return Built(tmp_path / "shop.pyz", make_manifest((LAYER,)), "f" * 64, 2048)
 
     (tmp_path / "manage.py").write_text("")
+    (tmp_path / "deploykit.ini").write_text("[project]\nname = shop\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEPLOYKIT_SIGN", raising=False)
     monkeypatch.setattr(build, "build", fake)
