@@ -91,6 +91,12 @@ CASES: Cases = {
             site(SECURE_HSTS_SECONDS=3600, SECURE_PROXY_SSL_HEADER=HEADER),
             site(MIDDLEWARE=[SECURITY, CLICKJACKING, f"{__name__}.early"]),
             site(MIDDLEWARE=[f"{__name__}.early"]),
+            site(
+                MIDDLEWARE=[f"{__name__}.hostile", SECURITY],
+                ALLOWED_HOSTS=['"www.example.com"'],
+                SECURE_HSTS_SECONDS=3600,
+                SECURE_PROXY_SSL_HEADER=HEADER,
+            ),
         ],
     ),
     "E827": (
