@@ -2,8 +2,8 @@
 
 It takes ``testproject/`` as a repository of its own, checks, bundles and releases it to the
 environment ``local``, changes it while visitors ask for the changed page, rolls back, and prints what each step took.
-Commands run on a terminal, so that people see what users see; where nobody watches, the lines of
-the live table follow those that stay on the screen.
+Commands run on a terminal and show what users see. If standard output is not a terminal, the lines
+of the live table are printed after those that stay on the screen.
 """
 
 from __future__ import annotations
@@ -183,14 +183,14 @@ def table(rows: list[Row]) -> list[str]:
 
 
 def finish(project: Path, port: int) -> int:
-    """Leave the site where somebody watches, stop it elsewhere."""
+    """Leave the site running if standard output is a terminal, or else stop it."""
     watched = sys.stdout.isatty() and not os.environ.get("CI")
     if watched:
         print(f"\nThe shop is live at http://127.0.0.1:{port}/. Stop it with")
         print(f"  cd {project} && {sys.executable} manage.py release stop")
         return 0
     stop(project)
-    print("\nNobody watches, so the site was stopped.")
+    print("\nStandard output is not a terminal, so the site was stopped.")
     return 0
 
 

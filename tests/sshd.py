@@ -136,3 +136,15 @@ def start_sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 def sshd(start_sshd: Callable[..., Sshd]) -> Sshd:
     """A server as it is by default."""
     return start_sshd()
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Path]:
+    """Yield the socket of an agent without keys."""
+    path = tmp_path / "agent"
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
+    while not path.exists():
+        assert process.poll() is None
+    yield path
+    process.terminate()
+    process.wait()

@@ -11,9 +11,10 @@ import pytest
 from tests.integration.bundling import built_shop, caches, links, stage
 from tests.integration.checking import clean, stock
 from tests.integration.sites import Shop, Workshop
-from tests.sshd import sshd, start_sshd
+from tests.sshd import agent, sshd, start_sshd
 
 __all__ = [
+    "agent",
     "built_shop",
     "caches",
     "clean",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,18 +27,6 @@ def test_a_certificate_of_the_user(start_sshd: Start, tmp_path: Path) -> None:
     assert str(key) in caught.value.message
     server.write_config(defaults=f"{known}\n  CertificateFile {moved}")
     assert say() == "here"
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Path]:
-    """An agent's socket."""
-    path = tmp_path / "agent"
-    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
-    while not path.exists():
-        assert process.poll() is None
-    yield path
-    process.terminate()
-    process.wait()
 
 
 def add(agent: Path, key: Path) -> None:

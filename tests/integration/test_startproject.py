@@ -86,6 +86,12 @@ def test_ten_changed_lines_are_enough_and_init_makes_them(tmp_path: Path) -> Non
     again = (sys.executable, "-m", "django_deploykit", "init")
     assert run(*again, cwd=project) == "nothing to change\n"
     dev = {"MYSITE_CONFIG": "dev.ini", "PYTHONPATH": ""}
-    settings = "from django.conf import settings; print(settings.DEBUG, settings.EMAIL_BACKEND)"
-    shown = manage(project, "shell", "-v0", "-c", settings, **dev)
-    assert shown.stdout.split()[0] == "True", shown.stderr
+    shown = manage(
+        project,
+        "shell",
+        "-v0",
+        "-c",
+        "from django.conf import settings as s; print(s.DEBUG)",
+        **dev,
+    )
+    assert shown.stdout == "True\n", shown.stderr

@@ -13,6 +13,7 @@ from tests.lab.images import locked, why_not
 from tests.lab.releases import PYTHONS, Bundles, write_releases
 from tests.lab.striking import asked, one_host
 from tests.load import Load
+from tests.sshd import agent as agent
 
 BootHost = Callable[..., Host]
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -143,18 +142,6 @@ def test_a_certificate(config: Config, host: Host, tmp_path: Path) -> None:
         hostname(f"root@{host.address}")
     config.write(identity=f"IdentityFile {key}\n  CertificateFile {moved}")
     assert hostname(f"root@{host.address}") == host.name
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Path]:
-    """Start an agent; its socket."""
-    path = tmp_path / "agent"
-    process = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
-    while not path.exists():
-        assert process.poll() is None
-    yield path
-    process.terminate()
-    process.wait()
 
 
 def test_an_encrypted_key_needs_the_agent(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pwd
-from collections.abc import Sequence
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +14,40 @@ import pytest
 
 from django_deploykit.runtime.base.accounts import (
     Account,
-    become_owner,
     environment,
     owner_of,
     user_name,
 )
-from django_deploykit.runtime.base.errors import DeployKitError
 
 ME = pwd.getpwuid(os.getuid())
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 
 
-def become(folder: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
-    """Become the owner in a child process; return what the child then is, or its error."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.environ.update({"DATABASE_URL": "secret", "LANG": "C", "HOME": "/root"})
-            become_owner(folder, needed)
-            found: dict[str, Any] = {
-                "uids": os.getresuid(),
-                "gids": os.getresgid(),
-                "groups": os.getgroups(),
-                "umask": os.umask(0),
-                "folder": os.getcwd(),
-                "env": dict(os.environ),
-            }
-        except DeployKitError as error:
-            found = {"uids": os.getresuid(), "error": error.message, "hint": error.hint}
-        os.write(writer, json.dumps(found).encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        text = file.read()
-    os.waitpid(child, 0)
-    answer: dict[str, Any] = json.loads(text)
+# A new interpreter, because a fork of this process could hang on a lock that another thread holds.
+CHILD = """
+import json, os, sys
+from pathlib import Path
+from django_deploykit.runtime.base.accounts import become_owner
+from django_deploykit.runtime.base.errors import DeployKitError
+
+folder, *needed = sys.argv[1:]
+os.environ.update({"DATABASE_URL": "secret", "LANG": "C", "HOME": "/root"})
+try:
+    become_owner(Path(folder), needed)
+    found = {"umask": os.umask(0), "folder": os.getcwd(), "env": dict(os.environ)}
+except DeployKitError as error:
+    found = {"error": error.message, "hint": error.hint}
+ids = {"uids": os.getresuid(), "gids": os.getresgid(), "groups": os.getgroups()}
+print(json.dumps({**found, **ids}))
+"""
+
+
+def become(folder: Path, *needed: str) -> dict[str, Any]:
+    """Become the owner in another process; return what that then is, or its error."""
+    words = [sys.executable, "-c", CHILD, str(folder), *needed]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
@@ -82,7 +81,7 @@ def test_an_owner_without_an_account_is_a_number(tmp_path: Path) -> None:
 def test_the_owner_must_be_able_to_read_the_program(tmp_path: Path) -> None:
     program = tmp_path / "it's shop.pyz"
     program.touch(mode=0o600)
-    found = become(given(tmp_path / "site", 54321, 54322), ["/etc/passwd", str(program)])
+    found = become(given(tmp_path / "site", 54321, 54322), "/etc/passwd", str(program))
     assert found["uids"] == [54321] * 3
     assert found["error"] == (
         f"in {tmp_path}/site, root works as its owner, 54321, who cannot read {program}"
