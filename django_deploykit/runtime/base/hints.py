@@ -96,8 +96,8 @@ def install_command(options: str = "") -> str:
 def sign_command() -> str:
     """Return the instruction to sign a bundle, which needs the project."""
     if _bundles[-1] is None:
-        return "sign the bundle: manage.py bundle --sign KEY"
-    return "ask the people who built this bundle to sign it: manage.py bundle --sign KEY"
+        return "Sign the bundle: manage.py bundle --sign KEY"
+    return "Ask the people who built this bundle to sign it: manage.py bundle --sign KEY"
 
 
 _PACKAGES = {"systemctl": "systemd", "journalctl": "systemd", "ssh-keygen": "openssh-client"}

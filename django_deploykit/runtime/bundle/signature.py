@@ -33,6 +33,7 @@ from typing import List, Optional, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.files import hash_file, read_regular, write_and_replace
+from ..base.hints import sign_command
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.site import Site
 from .manifest import Manifest
@@ -93,8 +94,7 @@ def parse(text: str) -> Signature:
     match = re.match(PATTERN, text)
     if match is None:
         raise SignatureError(
-            "the file is not a signature of a bundle, or it is damaged",
-            "Sign the bundle again: manage.py bundle --sign KEY",
+            "the file is not a signature of a bundle, or it is damaged", sign_command()
         )
     return Signature(Statement(*match.groups()[1:5]), match.group(6))
 
@@ -156,7 +156,7 @@ def verify_bundle(
     if not text:
         raise SignatureError(
             f"{what} is not signed, and this host requires signatures ({signers_path(site)})",
-            "Sign it: manage.py bundle --sign KEY, then release it again.",
+            sign_command(),
         )
     signature = parse(text)
     own = make_statement(manifest, signature.statement.bundle)
@@ -165,7 +165,7 @@ def verify_bundle(
         raise SignatureError(
             f"the signature of {what} belongs to another bundle"
             + (f", {other}" if other != what else " of the same commit"),
-            "Sign this bundle: manage.py bundle --sign KEY",
+            sign_command(),
         )
     return verify(signature, signers_path(site), when)
 
@@ -210,7 +210,7 @@ def verify(signature: Signature, allowed: Path, when: Optional[float] = None) ->
         common = ["-s", str(path)]
         code, found = _run_keygen(signature, "check-novalidate", "-n", NAMESPACE, *common)
         if code:
-            raise SignatureError(f"the signature is not valid: {found}", _SIGN_AGAIN)
+            raise SignatureError(f"the signature is not valid: {found}", sign_command())
         key = found.rpartition(" with ")[2]
         listed = ["-f", str(allowed), f"-Overify-time={moment}", *common]
         code, names = _run_keygen(signature, "find-principals", *listed)
@@ -228,7 +228,6 @@ def verify(signature: Signature, allowed: Path, when: Optional[float] = None) ->
     raise SignatureError(f"{allowed} does not allow the signer, {key}: {why}", _USE_LISTED)
 
 
-_SIGN_AGAIN = "Sign the bundle again: manage.py bundle --sign KEY"
 _USE_LISTED = "Sign with a key from that list, or let root add this one."
 
 

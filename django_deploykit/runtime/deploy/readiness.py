@@ -23,8 +23,8 @@ class Expected:
 
     ``setup`` is the command that sets hosts up; it is empty if a release prepares the site itself.
     ``now`` is the caller's clock. ``older`` allows a release that is older than what was live.
-    ``signed`` is whether the bundle has a valid signature. ``site``
-    are the site's options in deploykit.ini.
+    ``signed`` is whether the bundle has a valid signature. ``site`` are the site's options in
+    deploykit.ini.
     """
 
     setup: str
@@ -65,7 +65,7 @@ def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected)
             yield f"lacks {', '.join(lacking)} in {_ini_path(manifest, facts)}: set it there"
         yield from _setup_problems(manifest, facts, expected)
     if facts.asks and not expected.signed:
-        yield f"requires signed bundles, and this bundle is not signed: {sign_command()}"
+        yield f"requires signed bundles, and this bundle is not signed. {sign_command()}"
     if facts.asks and not expected.older:
         yield from _age_problems(manifest, facts)
     if abs(facts.clock - expected.now) > _SKEW:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
+from django_deploykit.runtime.base.hints import by_hand
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle import signature
 from django_deploykit.runtime.bundle.manifest import Manifest
@@ -123,6 +124,12 @@ def test_refuses_what_is_not_signed(desk: Desk) -> None:
     assert "is not signed" in desk.admitted()
     with pytest.raises(SignatureError, match="is not signed"):
         signature.verify_release(desk.site, MANIFEST.release_id, MANIFEST)
+
+
+def test_a_reader_by_hand_asks_the_people_who_can_sign(desk: Desk) -> None:
+    with by_hand(Path("/media/shop.pyz")), pytest.raises(SignatureError) as caught:
+        signature.verify_bundle(desk.site, MANIFEST, "")
+    assert caught.value.hint.startswith("Ask the people who built this bundle to sign it: ")
 
 
 def test_refuses_a_signer_who_is_not_listed(desk: Desk) -> None:
