@@ -16,8 +16,9 @@ class Outcome:
 
     ``live`` is the release that serves now, or None for nothing or unknown. ``before`` is the one
     that served at the start. ``back`` is the one that a rollback without an argument goes back to,
-    and ``answered`` the Host header that the site answered to. ``bytes`` is the number of bytes sent. ``pending`` has lines about the
-    migrations that were due. ``warnings`` are what hosts reported without stopping the release.
+    and ``answered`` the Host header that the site answered to. ``bytes`` is the number of bytes
+    sent. ``pending`` has lines about the migrations that were due. ``warnings`` are what hosts
+    reported without stopping the release.
     """
 
     release: str

@@ -143,8 +143,8 @@ def validate_host_key(
 ) -> None:
     """Raise :class:`HostKeyError`, with the command that adds the key, unless known_hosts has it.
 
-    The configuration's KnownHostsCommand and RevokedHostKeys count, too. ``blob`` is the key in base64. A host certificate is accepted instead if known_hosts has its
-    authority.
+    The configuration's KnownHostsCommand and RevokedHostKeys count, too. ``blob`` is the key in
+    base64. A host certificate is accepted instead if known_hosts has its authority.
     """
     if destination.revoked_keys:
         _validate_not_revoked(destination.revoked_keys, f"{kind} {blob}", certificate)

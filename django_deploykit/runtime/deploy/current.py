@@ -1,8 +1,6 @@
-"""The live release with the configuration of now: whether it is good, and its restart."""
+"""The live release with the current configuration: whether it is good, and its restart."""
 
 from __future__ import annotations
-
-from typing import List
 
 from ..base.errors import HALF_DONE, DeployKitError, Problems
 from ..base.site import Site
@@ -14,24 +12,17 @@ from ..wire.reports import CheckResult
 from .probing import processes_of, site_problem, verify
 
 
-def refused_findings(result: CheckResult) -> List[str]:
-    """Return why deploy_check refuses the live release; empty if it does not."""
-    if not result.code:
-        return []
-    return [str(one) for one in result.report.findings if one.blocks] or ["deploy_check failed"]
-
-
 def validate_live(site: Site, supervisor: Supervisor, release: str, result: CheckResult) -> None:
     """Raise an error that lists everything that is wrong with the live release.
 
-    ``result`` is its check with the configuration of now.
+    ``result`` is its check with the current configuration.
     """
     manifest = load_release(site.releases / release)
     problem = site_problem(site, supervisor.instances(), manifest)
-    problems = [*refused_findings(result), *([problem] if problem else [])]
+    problems = [*result.refusals(), *([problem] if problem else [])]
     if problems:
         raise Problems(
-            f"{release} is live already, and it is not well:",
+            f"{release} is live already, but it is not healthy:",
             problems,
             f"Correct {site.ini} if the configuration is wrong. Nothing was changed.",
         )
@@ -45,10 +36,10 @@ def restart(
     ``result`` is the check with that configuration; if it has errors, nothing is restarted.
     Connections wait in the site's socket meanwhile.
     """
-    problems = refused_findings(result)
+    problems = result.refusals()
     if problems:
         raise Problems(
-            "nothing was restarted; the site goes on with the configuration that it has read:",
+            "nothing was restarted; the site keeps the configuration that it has read:",
             problems,
             f"Correct {site.ini}.",
         )
@@ -66,7 +57,7 @@ def restart(
     except DeployKitError as error:
         append(site.journal, JournalRecord("restart", release, "failed", owner, why=error.message))
         raise DeployKitError(
-            f"{error.message}\n{release} was restarted, and does not answer well",
+            f"{error.message}\n{release} was restarted, but it is not healthy",
             error.hint,
             HALF_DONE,
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import getpass
 import os
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,21 +18,24 @@ from typing import (
     Protocol,
     Sequence,
     TypeVar,
+    Union,
 )
 
 from ..base import deploy_lock
 from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from ..base.hints import verb_command
 from ..base.site import Site, live_release
 from ..supervisors import supervisor_of
 from ..supervisors.local import program_of
 from ..wire.events import Activity
 from ..wire.journal import JournalRecord, append
+from ..wire.releasing import InstallResult
 from ..wire.reports import CheckResult, KinResult
 from ..wire.voice import Voice
 from . import project_commands
 from .plan import Plan, Step, lock_plan, walk
 from .staged import switch_to_staged
-from .stages import UNSWITCHED, StageHost, Stages, host_problems
+from .stages import UNSWITCHED, Caller, StageHost, Stages, host_problems
 from .switch import settle
 from .unfinished import wait_for_migrations
 
@@ -112,6 +116,36 @@ class Here:
         switch_to_staged(
             self.site, release, self.errand.action, self.owner, self.program, self.voice.emit
         )
+
+
+def add_plan_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--plan``."""
+    parser.add_argument(
+        "--plan", action="store_true", help="show what would be done; changes nothing"
+    )
+
+
+def show_plan(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
+    """Print a plan for a person, or return it for a program."""
+    if not voice.person:
+        return plan
+    for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
+        voice.emit(Activity(line))
+    return InstallResult(next(iter(plan.live.values())) or "", changed=False)
+
+
+def hand_caller(voice: Voice) -> Caller:
+    """Return a caller that prints notes, and names commands that a person runs on this host."""
+    return Caller(
+        refused="",
+        command=lambda _: verb_command("exec --"),
+        note=lambda text: voice.emit(Activity(text)),
+    )
+
+
+def local_stages(here: StageHost, plan: Plan, caller: Caller) -> Stages:
+    """Return the stages of a plan whose only host is this one."""
+    return Stages(plan, lambda hosts, work: run_on(here, hosts, work), caller, dict(plan.live))
 
 
 def run_on(here: StageHost, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:

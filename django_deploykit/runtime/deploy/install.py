@@ -7,10 +7,10 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Callable, ContextManager, Dict, Protocol, Sequence, TypeVar, Union
+from typing import Callable, ContextManager, Dict, Protocol, Sequence, Union
 
 from ..base.errors import DeployKitError
-from ..base.hints import setup_command, verb_command
+from ..base.hints import setup_command
 from ..base.site import Site, load_site
 from ..bundle import signature
 from ..bundle.manifest import Manifest
@@ -18,25 +18,31 @@ from ..bundle.reader import BundleFile
 from ..bundle.seal import validate_seal
 from ..storage import layers, prune
 from ..supervisors import supervisor_of
-from ..wire.events import Activity
 from ..wire.facts import HostFacts
 from ..wire.releasing import InstallResult
 from ..wire.voice import Voice
 from . import facts
 from .current import validate_live
-from .here import Errand, Here, Journaled, locked_plan, run_on, run_steps
+from .here import (
+    Errand,
+    Here,
+    Journaled,
+    add_plan_argument,
+    hand_caller,
+    local_stages,
+    locked_plan,
+    run_on,
+    run_steps,
+    show_plan,
+)
 from .plan import Choices, Plan, Step, release_plan
 from .readiness import Expected
-from .stages import Caller, StageHost, Stages
-
-T = TypeVar("T")
+from .stages import Caller, StageHost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument(
-        "--plan", action="store_true", help="show what would be done; changes nothing"
-    )
+    add_plan_argument(parser)
     parser.add_argument(
         "--older", action="store_true", help="if it is older than what was live and signed"
     )
@@ -69,24 +75,25 @@ class Target(Journaled, Protocol):
         """Remove old releases; return their ids."""
 
     def validate_live(self, release: str) -> None:
-        """Raise an error if the live release is not well with the configuration of now."""
+        """Raise an error if the live release is not healthy with the current configuration."""
 
 
-def install(options: argparse.Namespace, path: Path, voice: Voice) -> Union[InstallResult, Plan]:
+def install(
+    root: Path, options: argparse.Namespace, path: Path, voice: Voice
+) -> Union[InstallResult, Plan]:
     """Install this bundle; with ``--plan``, only return the plan."""
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
-    site = load_site(options.root or Path("/srv") / manifest.project)
+    site = load_site(root)
     facts.validate_root(site.root)
     here = BundleHere(site, path, manifest, options.wait, voice)
     expected = Expected(setup_command(), time.time(), older=options.older)
     make_plan = partial(_plan, manifest, here, expected)
     if options.plan:
         return show_plan(make_plan(), voice)
-    caller = Caller(
+    caller = replace(
+        hand_caller(voice),
         refused="Split the change over two releases, or use --allow-breaking-migrations.",
-        command=lambda _: verb_command("exec --"),
-        note=lambda text: voice.emit(Activity(text)),
         allow_breaking=options.allow_breaking_migrations,
     )
     return carry_out(here, make_plan, caller)
@@ -98,22 +105,13 @@ def _plan(manifest: Manifest, here: Target, expected: Expected) -> Plan:
     return replace(plan, action="install")
 
 
-def show_plan(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
-    """Print a plan for a person, or return it for a program."""
-    if not voice.person:
-        return plan
-    for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
-        voice.emit(Activity(line))
-    return InstallResult(next(iter(plan.live.values())) or "", changed=False)
-
-
 class Installation:
     """Runs a plan on this host, using the same stages as a release from a controller."""
 
     def __init__(self, here: Target, plan: Plan, caller: Caller) -> None:
-        self.here, self.plan, self.caller = here, plan, caller
+        self.here = here
         self.removed: Sequence[str] = ()
-        self._stages = Stages(plan, self._on_hosts, caller, dict(plan.live))
+        self._stages = local_stages(here, plan, caller)
         self._work: Dict[str, Callable[[Step], str]] = {
             "settle": self._stages.settle,
             "send": self._send,
@@ -130,11 +128,8 @@ class Installation:
         """Run the steps after the lock."""
         run_steps(self.here, self._stages, self._work)
 
-    def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> Dict[str, T]:
-        return run_on(self.here, hosts, work)
-
     def _send(self, step: Step) -> str:
-        self._on_hosts(step.hosts, lambda _: self.here.add_layers())
+        run_on(self.here, step.hosts, lambda _: self.here.add_layers())
         return ""
 
     def _stage(self, step: Step) -> str:
@@ -144,7 +139,7 @@ class Installation:
                 if self.here.stage():
                     raise DeployKitError("layers are still damaged", "Check this host's disk.")
 
-        self._on_hosts(step.hosts, stage)
+        run_on(self.here, step.hosts, stage)
         return ""
 
     def _switch(self, step: Step) -> str:
@@ -207,7 +202,7 @@ class BundleHere(Here):
         return prune.prune(self.site).removed
 
     def validate_live(self, release: str) -> None:
-        """Raise an error if the live release is not well with the configuration of now."""
+        """Raise an error if the live release is not healthy with the current configuration."""
         supervisor = supervisor_of(self.site, self.program)
         validate_live(self.site, supervisor, release, self.check(release))
 
@@ -217,6 +212,7 @@ def find_signature(path: Path, site: Site, manifest: Manifest) -> str:
 
     If the host requires signatures, a missing or invalid one is an error. Otherwise it is only used
     if its statement matches the bundle.
+
     This detects bundles that were mixed up or are out of date. A hostile bundle would not run this
     code: before it runs, root's helper verifies the file (``deploykit-APP verify FILE``).
     """

@@ -69,9 +69,8 @@ def verify(
 ) -> List[Running]:
     """Send requests to the new web instance's own socket until it responds well.
 
-    ``before`` are the instances before it was started. Returns the instances of all releases at
-    that time. Raises :class:`ProcessError` if the response
-    stays bad or the instance dies.
+    ``before`` are the instances before it was started. Returns the instances of all releases after
+    the good response. Raises :class:`ProcessError` if the response stays bad or the instance dies.
     """
     address, host = supervisor.probe_address(release), probe_host(site, release)
     end = time.monotonic() + site.boot

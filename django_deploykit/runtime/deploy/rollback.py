@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Union
 
-from ..base.hints import verb_command
 from ..base.site import load_site
-from ..wire.events import Activity
 from ..wire.releasing import InstallResult
 from ..wire.voice import Voice
 from . import facts
-from .here import Errand, Here, locked_plan, run_on, run_steps
-from .install import show_plan
+from .here import (
+    Errand,
+    Here,
+    add_plan_argument,
+    hand_caller,
+    local_stages,
+    locked_plan,
+    run_steps,
+    show_plan,
+)
 from .plan import Choices, Plan, Step, rollback_plan
 from .rollback_targets import rollback_targets
-from .stages import Caller, Stages, find_blocking, refuse_blocking
+from .stages import Caller, find_blocking, refuse_blocking
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument(
-        "--plan", action="store_true", help="show what would be done; changes nothing"
-    )
+    add_plan_argument(parser)
 
 
 def roll_back(
@@ -41,13 +46,13 @@ def roll_back(
     if options.plan:
         return show_plan(make_plan(), voice)
     with locked_plan("rollback", here.name, here.lock(), make_plan) as plan:
-        carry_out(here, plan, hand_caller(voice))
+        carry_out(here, plan)
     return InstallResult(plan.release, changed=True)
 
 
-def carry_out(here: Here, plan: Plan, caller: Caller) -> None:
+def carry_out(here: Here, plan: Plan) -> None:
     """Run the steps of a rollback."""
-    stages = Stages(plan, lambda hosts, work: run_on(here, hosts, work), caller, dict(plan.live))
+    stages = local_stages(here, plan, _caller(here))
 
     def switch(step: Step) -> str:
         here.switch(step.release)
@@ -57,17 +62,10 @@ def carry_out(here: Here, plan: Plan, caller: Caller) -> None:
     run_steps(here, stages, work)
 
 
-def hand_caller(voice: Voice) -> Caller:
-    """Return the texts of a rollback by hand."""
-    return Caller(
-        refused="",
-        command=lambda _: verb_command("exec --"),
-        note=lambda text: voice.emit(Activity(text)),
-        again="run the same command again",
-        unchanged="nothing was changed",
-    )
+def _caller(here: Here) -> Caller:
+    return replace(hand_caller(here.voice), unchanged="nothing was changed")
 
 
 def validate_compatible(here: Here, release: str) -> None:
     """Raise an error if applied migrations break a staged release."""
-    refuse_blocking({here.name: find_blocking(here, release)}, hand_caller(here.voice))
+    refuse_blocking({here.name: find_blocking(here, release)}, _caller(here))

@@ -27,10 +27,10 @@ def switch_to_staged(
     signature.verify_release(site, release, manifest)
     if action == "rollback":
         validate_files(site, manifest, emit)
-    if action == "rollback" and not site.host:
-        from .project_commands import refresh
+        if not site.host:
+            from .project_commands import refresh
 
-        refresh(site, release, program)
+            refresh(site, release, program)
     change = Change(release, live_release(site), action, owner, manifest.commit)
     switch(site, supervisor, change, emit)
     back = last_good(read_journal(site.journal), release, staged_releases(site))

@@ -130,9 +130,7 @@ class Stages:
                 row = {"host": host, **vars(one)}
                 if row not in self.findings:  # both checks of a release report most findings
                     self.findings.append(row)
-            if result.code:
-                lines = [f"{host}: {one}" for one in result.report.findings if one.blocks]
-                bad += lines or [f"{host}: deploy_check failed"]
+            bad += [f"{host}: {line}" for line in result.refusals()]
         if bad:
             raise Problems(f"{unchanged}; deploy_check refuses the release:", bad)
         self.databases = {host: read_databases(result.report) for host, result in reports.items()}
@@ -190,7 +188,7 @@ class Stages:
             )
         if cut:
             error.message += (
-                f"\nThe migrations did not end well: {_few(cut)} may be applied or not."
+                f"\nThe migrations did not finish: {_few(cut)} may be applied or not."
                 " `showmigrations` lists what is."
             )
 

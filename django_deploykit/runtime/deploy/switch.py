@@ -86,13 +86,19 @@ def _conclude(
         before=change.before,
         seconds=seconds,
     )
+    if _journal(site, record, emit):
+        _forget(site)
+    return record
+
+
+def _journal(site: Site, record: JournalRecord, emit: Emit) -> bool:
+    """Add a record to the journal; return False after a warning if that is not possible."""
     try:
         append(site.journal, record)
     except OSError as error:
         emit(HostWarning(f"{site.journal} cannot be written: {error.strerror}"))
-        return record
-    _forget(site)
-    return record
+        return False
+    return True
 
 
 @contextmanager
@@ -257,10 +263,7 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
             f"an interrupted switch cannot be reverted: {'; '.join(problems)}", "", HALF_DONE
         )
     record = JournalRecord(change.action, change.to, "failed", change.owner, why="interrupted")
-    try:
-        append(site.journal, record)
-    except OSError as error:
-        emit(HostWarning(f"{site.journal} cannot be written: {error.strerror}"))
+    _journal(site, record, emit)
     _forget(site)
     return change.before
 

@@ -7,8 +7,9 @@ import pwd
 import re
 import stat
 from pathlib import Path
-from typing import Iterator, List, Mapping, Tuple
+from typing import Iterator, List, Mapping, Optional, Tuple
 
+from ..base.accounts import user_name
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..supervisors.systemd_units import FOLDER, read_units
@@ -27,7 +28,7 @@ def look_for(app: str, root: Path, websites: Mapping[str, str]) -> Installed:
     folder = _site_folder(app, root, folder_of(units))
     data, etc = Path("/var/lib", app), Path("/etc", app)
     account, deploy = _site_account(app, data), _deploy_account(app)
-    data_owner = owner_of(data)
+    data_owner = owner_name(data)
     dropins = (Path(FOLDER, f"{name}.d") for name in units)
     return Installed(
         app=app,
@@ -47,19 +48,15 @@ def look_for(app: str, root: Path, websites: Mapping[str, str]) -> Installed:
     )
 
 
-def owner_of(path: Path) -> str:
+def owner_name(path: Path) -> str:
     """Return the name of a path's owner, or an empty string if the path is missing."""
     try:
-        uid = os.lstat(path).st_uid
+        return user_name(os.lstat(path).st_uid)
     except FileNotFoundError:
         return ""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
-def _site_folder(app: str, root: Path, in_units: "str | None") -> str:
+def _site_folder(app: str, root: Path, in_units: Optional[str]) -> str:
     """Return the site's folder if there is one.
 
     Only root writes the units, so the folder that they name counts. Without units, it must look
@@ -92,13 +89,13 @@ def _own_trees(app: str) -> List[Path]:
     home = Path(pwd.getpwuid(0).pw_dir)
     trees = [Path("/run", app), home / ".cache/django-deploykit/run" / app]
     shared = Path("/tmp/django-deploykit-0")
-    return [*trees, shared / app] if owner_of(shared) == "root" else trees
+    return [*trees, shared / app] if owner_name(shared) == "root" else trees
 
 
 def _caches(app: str, folder: str, deploy: str) -> Iterator[Tuple[str, str]]:
     """Yield the caches in other users' folders. These users remove them, because of links."""
     users = dict.fromkeys(
-        (owner_of(Path(folder)) if folder else "", os.environ.get("SUDO_USER", ""))
+        (owner_name(Path(folder)) if folder else "", os.environ.get("SUDO_USER", ""))
     )
     for user in users:
         try:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from ..base.accounts import user_name
 from ..base.configuration import is_unwritten
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
@@ -80,15 +81,8 @@ def _folders(paths: Sequence[str]) -> Dict[str, Folder]:
             status = os.lstat(path)
         except FileNotFoundError:
             continue
-        found[path] = Folder(_name(status.st_uid), stat.S_IMODE(status.st_mode))
+        found[path] = Folder(user_name(status.st_uid), stat.S_IMODE(status.st_mode))
     return found
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
 
 
 def _text(path: Path, top: Optional[Path] = None) -> Optional[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from pathlib import Path
-from typing import Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple
 
 from ..base.files import read_bytes
 from ..base.lazy_dataclass import lazy_dataclass
@@ -85,6 +85,12 @@ class CheckResult:
 
     code: int
     report: DeployCheckReport
+
+    def refusals(self) -> List[str]:
+        """Return why deploy_check refuses the release, as lines; empty if it does not."""
+        if not self.code:
+            return []
+        return [str(one) for one in self.report.findings if one.blocks] or ["deploy_check failed"]
 
 
 @lazy_dataclass(frozen=True)

@@ -118,7 +118,7 @@ def install(run: Invocation) -> object:
     """Stage, check, migrate and switch without a controller."""
     from ...deploy.install import install as install_bundle
 
-    return install_bundle(run.options, run.path, run.voice)
+    return install_bundle(run.root, run.options, run.path, run.voice)
 
 
 def _rollback_arguments(parser: argparse.ArgumentParser) -> None:

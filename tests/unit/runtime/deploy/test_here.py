@@ -5,18 +5,30 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from django_deploykit.runtime.base import deploy_lock
 from django_deploykit.runtime.base.errors import LOCKED, DeployKitError, Problems
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.deploy.here import Errand, Here, locked_plan, run_on, run_steps
-from django_deploykit.runtime.deploy.plan import Plan, Step, lock_plan
+from django_deploykit.runtime.deploy.here import (
+    Errand,
+    Here,
+    locked_plan,
+    run_on,
+    run_steps,
+    show_plan,
+)
+from django_deploykit.runtime.deploy.plan import Choices, Plan, Step, lock_plan, release_plan
+from django_deploykit.runtime.deploy.readiness import Expected
 from django_deploykit.runtime.deploy.stages import Caller, StageHost, Stages
 from django_deploykit.runtime.wire.journal import read_journal
+from django_deploykit.runtime.wire.releasing import InstallResult
 from django_deploykit.runtime.wire.voice import Voice
+from tests.unit.release.fakes import LAYERS, NEW, Host, new_manifest
 
 OLD = "20261101T000000-aaaaaaa"
 
@@ -65,6 +77,27 @@ def test_the_plan_is_made_under_the_lock() -> None:
     with locked_plan("rollback", "web1", lock(), make_plan):
         said.append("work")
     assert said == ["lock", "plan", "work", "unlock"]
+
+
+LAYERS_STORED = frozenset(layer.sha256 for layer in LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({}, "prune"),
+        ({"live": NEW, "serving": (NEW,), "layers": LAYERS_STORED}, "nothing to do: "),
+    ],
+)
+def test_a_plan_is_lines_for_a_person_and_data_for_a_program(
+    facts: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = replace(Host().facts(), **facts)
+    plan = release_plan(new_manifest(), {"web1": now}, Choices(), {"web1": Expected("setup", 0.0)})
+    assert show_plan(plan, Voice(person=False)) is plan
+    assert capsys.readouterr().out == ""
+    assert show_plan(plan, Voice(person=True)) == InstallResult(now.live or "", changed=False)
+    assert capsys.readouterr().out.splitlines()[-1].strip().startswith(line)
 
 
 def stages(notes: list[str]) -> Stages:

@@ -11,7 +11,7 @@ import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.runtime.base.errors import TAKEN_BACK
-from django_deploykit.runtime.deploy.install import carry_out, show_plan
+from django_deploykit.runtime.deploy.install import carry_out
 from django_deploykit.runtime.deploy.plan import Choices, Plan, release_plan
 from django_deploykit.runtime.deploy.readiness import Expected
 from django_deploykit.runtime.deploy.stages import Caller
@@ -19,7 +19,6 @@ from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.reader import read
 from django_deploykit.runtime.wire.releasing import InstallResult
 from django_deploykit.runtime.wire.reports import CheckResult, KinResult
-from django_deploykit.runtime.wire.voice import Voice
 from tests.unit.release.fakes import LAYERS, NEW, OLD, Host, new_manifest
 
 DONE = {
@@ -131,20 +130,6 @@ def test_walks_the_steps_of_a_release() -> None:
         *("lock", "facts", "add_layers", "stage", f"check {NEW}", "migrate default"),
         *(f"check {NEW}", f"switch {NEW}", "prune", "unlock"),
     ]
-
-
-@pytest.mark.parametrize(("facts", "line"), [({}, "prune"), (DONE, "nothing to do: ")])
-def test_a_plan_is_lines_for_a_person_and_data_for_a_program(
-    facts: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    here = Memory(**facts)
-    plan = release_plan(
-        new_manifest(), {"web1": here.now}, Choices(), {"web1": Expected("setup", 0.0)}
-    )
-    assert show_plan(plan, Voice(person=False)) is plan
-    assert capsys.readouterr().out == ""
-    assert show_plan(plan, Voice(person=True)) == InstallResult(here.now.live or "", changed=False)
-    assert capsys.readouterr().out.splitlines()[-1].strip().startswith(line)
 
 
 def test_a_release_that_is_live_already_changes_nothing() -> None:

@@ -16,7 +16,6 @@ from django_deploykit.runtime.deploy.here import Errand, Here
 from django_deploykit.runtime.deploy.plan import Choices, Plan, rollback_plan
 from django_deploykit.runtime.deploy.rollback import (
     carry_out,
-    hand_caller,
     roll_back,
     validate_compatible,
 )
@@ -71,14 +70,14 @@ def plan_for(here: Here) -> Plan:
 
 def test_the_release_before_comes_back(site: Site) -> None:
     here = Memory(site, {})
-    carry_out(here, plan_for(here), hand_caller(VOICE))
+    carry_out(here, plan_for(here))
     assert here.switched == [OLD]
 
 
 def test_a_dropped_column_is_refused_with_the_commands_that_bring_it_back(site: Site) -> None:
     here = Memory(site, {"migrations": [DROPPED]})
     with by_hand(here.path), pytest.raises(Problems) as caught:
-        carry_out(here, plan_for(here), hand_caller(VOICE))
+        carry_out(here, plan_for(here))
     assert here.switched == []
     assert read_journal(site.journal)[-1].why.startswith("nothing was changed: applied migrations")
     assert caught.value.message.startswith("nothing was changed: applied migrations break")

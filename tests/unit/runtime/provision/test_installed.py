@@ -12,7 +12,7 @@ from django_deploykit.runtime.provision.installed import (
     _site_folder,
     _websites,
     look_for,
-    owner_of,
+    owner_name,
 )
 from django_deploykit.runtime.provision.removal import Installed, Website
 from django_deploykit.runtime.webservers import WEBSERVERS
@@ -65,6 +65,6 @@ def test_an_administrators_own_file_stays(tmp_path: Path) -> None:
     assert list(_websites("shop", {"nginx": str(tmp_path / "shop")})) == []
 
 
-def test_the_owner_of_a_missing_folder_is_nobody(tmp_path: Path) -> None:
-    assert owner_of(tmp_path / "missing") == ""
-    assert owner_of(Path("/")) == "root"
+def test_the_owner_name_a_missing_folder_is_nobody(tmp_path: Path) -> None:
+    assert owner_name(tmp_path / "missing") == ""
+    assert owner_name(Path("/")) == "root"

@@ -9,6 +9,7 @@ import pytest
 from django_deploykit.runtime.wire.reader import WireError, read
 from django_deploykit.runtime.wire.reports import (
     Checked,
+    CheckResult,
     DeployCheckReport,
     ReportedFinding,
     ReportedMigration,
@@ -34,6 +35,14 @@ def test_a_finding_is_one_line(finding: ReportedFinding, text: str) -> None:
 )
 def test_errors_stop_a_release(level: str, blocks: bool) -> None:
     assert ReportedFinding("X1", level, "").blocks is blocks
+
+
+def test_only_a_check_that_fails_refuses_a_release() -> None:
+    error, warning = ReportedFinding("E1", "ERROR", "bad"), ReportedFinding("W1", "WARNING", "hm")
+    report = DeployCheckReport(findings=(error, warning))
+    assert CheckResult(0, report).refusals() == []
+    assert CheckResult(1, report).refusals() == ["E1: bad"]
+    assert CheckResult(1, DeployCheckReport()).refusals() == ["deploy_check failed"]
 
 
 def test_a_report_of_another_version_may_say_more() -> None:
