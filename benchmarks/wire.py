@@ -10,15 +10,15 @@ _PIECE = 1 << 18
 
 
 class Relay:
-    """Listens on loopback, passes everything on to ``address:port``; counts both directions.
+    """Listens on loopback, passes everything on to ``address:port``, and counts what is sent.
 
-    ``sent`` are the bytes towards the host, ``received`` those that came back: all of TCP's payload,
-    key exchange and encryption included.
+    ``sent`` are the bytes towards the host: all of TCP's payload, key exchange and encryption
+    included.
     """
 
     def __init__(self, address: str, port: int = 22) -> None:
         self.target = (address, port)
-        self.sent = self.received = 0
+        self.sent = 0
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
@@ -50,11 +50,9 @@ class Relay:
     def _pass(self, source: socket.socket, target: socket.socket, outwards: bool) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(_PIECE):
-                with self._lock:
-                    if outwards:
+                if outwards:
+                    with self._lock:
                         self.sent += len(piece)
-                    else:
-                        self.received += len(piece)
                 target.sendall(piece)
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from django_deploykit import __version__
+from django_deploykit import __version__, init
 from django_deploykit.project import default_settings, nearest, read_project
 
 PROGRAM = "python -m django_deploykit"
@@ -33,9 +33,9 @@ def main(argv: Sequence[str]) -> None:
     elif name in ("version", "--version"):
         print(f"django-deploykit {__version__}")
     elif name == "init":
-        from django_deploykit.init.command import main as init
+        from django_deploykit.init.command import main as run_init
 
-        sys.exit(init(words[1:]))
+        sys.exit(run_init(words[1:]))
     elif name in _WITHOUT_SETTINGS:
         _run_without_settings([PROGRAM, *words])
     elif problem := _typo(name):
@@ -52,7 +52,7 @@ def help_text() -> str:
     helps = [
         f"  {name:<14}{load_command_class('django_deploykit', name).help}" for name in COMMANDS
     ]
-    helps.append("  init          Prepare a project for its first release")
+    helps.append(f"  {'init':<14}{init.HELP}")
     return _HELP.format("\n".join(helps))
 
 
@@ -61,7 +61,7 @@ def _typo(name: str) -> str:
     import django.core.management as django_management
 
     known = (*COMMANDS, *django_management.find_commands(django_management.__path__[0]))
-    guess = "" if name in known else nearest(name, COMMANDS)
+    guess = "" if name in known else nearest(name, (*COMMANDS, "init"))
     return f"error: there is no command {name!r}{guess}" if guess else ""
 
 

@@ -27,6 +27,7 @@ from django_deploykit.checks.project_settings import (
 )
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.readers import secret_problem
+from django_deploykit.conf.settings_module import application_files
 
 # Ends of support: Django's from its download page, Python's from its developer guide (PEPs 596 ff.).
 DJANGO_ENDS = {
@@ -223,8 +224,7 @@ def _entry_files(subject: Subject) -> list[Path]:
     modules = [str(dotted).rpartition(".")[0] for dotted in applications if dotted]
     modules += _APPLICATION.findall(subject.command("web"))
     found = [subject.root.joinpath(*one.split(".")).with_suffix(".py") for one in modules]
-    for pattern in ("*/wsgi.py", "*/asgi.py", "wsgi.py", "asgi.py"):
-        found += sorted(subject.root.glob(pattern))
+    found += application_files(subject.root)
     return [path for path in dict.fromkeys(found) if path.is_file()]
 
 

@@ -16,10 +16,14 @@ from django_deploykit.conf.settings_module import default_settings
 from django_deploykit.conf.sources import Value
 from django_deploykit.runtime.base.option_names import environment_name, key_of, prefix
 
+_DESCRIPTION = "Print a sample INI file, or the origin of each value."
+
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser of the five commands."""
-    parser = argparse.ArgumentParser(prog="python -m django_deploykit.conf", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m django_deploykit.conf", description=_DESCRIPTION
+    )
     parser.add_argument("--settings", default="", help="the settings module")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("sample", help="print a commented INI file")

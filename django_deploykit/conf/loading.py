@@ -18,8 +18,6 @@ _BUILDING = (
 )
 
 _PACKAGE = "django_deploykit.conf"
-
-
 # What only prints help, or a version.
 _HELP = ("help", "--help", "-h", "version", "--version")
 
@@ -39,9 +37,10 @@ def is_building(environ: Mapping[str, str], command: Sequence[str]) -> bool:
     """Whether this process only builds or checks. Required values may be missing then."""
     if environ.get("DEPLOYKIT_BUILD") == "1":
         return True
-    if not command or asks_for_help(command):
-        return bool(command)
-    return command[0] in _BUILDING and "--server" not in command
+    if not command:
+        return False
+    builds = command[0] in _BUILDING and "--server" not in command
+    return builds or asks_for_help(command)
 
 
 def asks_for_help(command: Sequence[str]) -> bool:
@@ -79,14 +78,6 @@ def _frames() -> list[FrameType]:
     return found
 
 
-def caller(depth: int) -> FrameType | None:
-    """Return the nearest calling frame outside of this package, ``depth`` frames up or further."""
-    frame: FrameType | None = sys._getframe(depth)  # noqa: SLF001 - there is no other way to it
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
-        frame = frame.f_back
-    return frame
-
-
 def line_of(code: CodeType, instruction: int) -> str:
     """Return the line of an instruction (its offset), as ``settings.py:14``.
 
@@ -98,7 +89,9 @@ def line_of(code: CodeType, instruction: int) -> str:
 
 def caller_folder() -> str:
     """Return the folder of the module that creates the Config."""
-    frame = caller(2)
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - there is no other way to the caller
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
+        frame = frame.f_back
     file = frame.f_globals.get("__file__") if frame else None
     return (
         os.path.dirname(file if os.path.isabs(file) else os.path.abspath(file))

@@ -27,9 +27,14 @@ def served_settings(root: Path) -> str:
 
     Return an empty string if there is none or there are several.
     """
-    paths = (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py"))
-    found = {_named_in(path) for path in paths} - {""}
+    found = {_named_in(path) for path in application_files(root)} - {""}
     return found.pop() if len(found) == 1 else ""
+
+
+def application_files(root: Path) -> list[Path]:
+    """Return each wsgi.py and asgi.py in the project's folder or one folder below it."""
+    patterns = ("*/wsgi.py", "*/asgi.py", "wsgi.py", "asgi.py")
+    return [path for pattern in patterns for path in sorted(root.glob(pattern))]
 
 
 def _named_in(path: Path) -> str:

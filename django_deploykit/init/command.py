@@ -20,7 +20,10 @@ from urllib.parse import unquote, urlsplit
 import django
 
 from django_deploykit.bundle.run_uv import run_uv
+from django_deploykit.conf.settings_module import application_files
 from django_deploykit.errors import DeployKitError, ProjectError
+from django_deploykit.init import HELP
+from django_deploykit.init.files import DEV_INI
 from django_deploykit.init.plan import Known, Plan, make_plan
 from django_deploykit.management.console import Console, run_command
 from django_deploykit.project import Project, default_settings, find_project
@@ -32,7 +35,7 @@ _VENDOR = "vendor"
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(prog="python -m django_deploykit init", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m django_deploykit init", description=HELP)
     parser.add_argument("--plan", action="store_true", help="only show the changes")
     parser.add_argument("--noinput", action="store_true", help="do not ask before the changes")
     return parser
@@ -42,13 +45,18 @@ def main(argv: Sequence[str]) -> int:
     """Run the command in the current folder. Return the exit code."""
     options = arguments().parse_args(argv)
     console = Console()
-    return run_command(
-        lambda: _run(find_project(Path.cwd(), named=False), options, console), console
-    )
+    return run_command(lambda: _run(options, console), console)
 
 
-def _run(project: Project, options: argparse.Namespace, console: Console) -> int:
-    wheel = own_wheel(project.root)
+def _run(options: argparse.Namespace, console: Console) -> int:
+    project = find_project(Path.cwd(), named=False)
+    with tempfile.TemporaryDirectory(prefix="deploykit-wheel-") as folder:
+        return _prepare(project, own_wheel(project.root, Path(folder)), options, console)
+
+
+def _prepare(
+    project: Project, wheel: Path | None, options: argparse.Namespace, console: Console
+) -> int:
     plan = plan_for(project, wheel)
     for line in shown(plan):
         console.print(line)
@@ -107,9 +115,9 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
 
 
 def shown(plan: Plan) -> Iterator[str]:
-    """Yield the lines of a unified diff. The content of files with secrets is left out."""
+    """Yield the lines of a unified diff. The key in dev.ini is left out."""
     for path, text in sorted(plan.files.items()):
-        if path in plan.hidden:
+        if path == DEV_INI:
             yield f"+++ {path}  (new; a key for development, which git ignores)"
             continue
         old = plan.before.get(path)
@@ -130,7 +138,7 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
     had_wheel = vendored is not None and vendored.exists()
     try:
         for path, text in plan.files.items():
-            _write(root / path, text.encode(), private=path in plan.hidden)
+            _write(root / path, text.encode(), private=path == DEV_INI)
         if vendored is not None and wheel is not None and not had_wheel:
             vendored.parent.mkdir(exist_ok=True)
             shutil.copyfile(wheel, vendored)
@@ -153,17 +161,17 @@ def next_steps(plan: Plan) -> Iterator[str]:
     """Yield what the user does next."""
     yield "Next:"
     if plan.development:
-        yield f"  {plan.development}=dev.ini python manage.py runserver    # development, from now on"
+        yield f"  {plan.development}={DEV_INI} python manage.py runserver    # development, from now on"
     yield '  git add -A && git commit -m "Prepare for releases"'
     yield "  python manage.py deploy_check                    # is it fit for production?"
     yield "  python manage.py release                         # live on this machine"
 
 
-def own_wheel(root: Path) -> Path | None:
+def own_wheel(root: Path, out: Path) -> Path | None:
     """Return the wheel that the project takes us from, or None for a package index.
 
     It is the one in ``vendor/``, or else the file or folder that we were installed from; a folder
-    is built into a wheel.
+    is built into a wheel in ``out``.
     Source: the ``direct_url.json`` of PyPA's "Recording the Direct URL Origin".
     """
     if kept := sorted((root / _VENDOR).glob("django_deploykit-*.whl")):
@@ -173,11 +181,10 @@ def own_wheel(root: Path) -> Path | None:
     path = Path(unquote(url.path))
     if url.scheme != "file" or not path.exists():
         return None
-    return path if path.is_file() else _built(path)
+    return path if path.is_file() else _built(path, out)
 
 
-def _built(folder: Path) -> Path:
-    out = Path(tempfile.mkdtemp(prefix="deploykit-wheel-"))
+def _built(folder: Path, out: Path) -> Path:
     run_uv(
         ["build", "-q", "--wheel", "--out-dir", str(out), str(folder)], folder, "building the wheel"
     )
@@ -186,10 +193,9 @@ def _built(folder: Path) -> Path:
 
 def _servers(project: Project) -> tuple[str, ...]:
     """Return the paths of wsgi.py and asgi.py if they name the settings."""
-    root = project.root
-    found = (*root.glob("*/wsgi.py"), *root.glob("*/asgi.py"), *root.glob("?sgi.py"))
+    found = application_files(project.root)
     naming = [one for one in found if project.settings in (_text(one) or "")]
-    return tuple(one.relative_to(root).as_posix() for one in naming)
+    return tuple(one.relative_to(project.root).as_posix() for one in naming)
 
 
 def _ignored(root: Path, path: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django_deploykit.init.chain import Chain, Files, read_chain
 from django_deploykit.init.dependencies import Locking, plan_locking
@@ -16,6 +16,7 @@ from django_deploykit.init.files import (
     production_module,
 )
 from django_deploykit.init.settings import Change, Note, changes, facts_of
+from django_deploykit.runtime.base.option_names import prefix
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,6 @@ class Plan:
     notes: tuple[str, ...] = ()
     settings: str = ""
     development: str = ""  # the variable that names dev.ini, if development needs it
-    hidden: frozenset[str] = field(default=frozenset({DEV_INI}))  # files with secrets
 
     @property
     def empty(self) -> bool:
@@ -81,7 +81,7 @@ def make_plan(known: Known, files: Files) -> Plan:
     notes += [locking.advice] if locking.advice else []
     before = {path: text for path in texts if (text := files(path)) is not None}
     changed = {path: text for path, text in texts.items() if before.get(path) != text}
-    variable = f"{known.name.upper().replace('-', '_')}_CONFIG" if DEV_INI in changed else ""
+    variable = f"{prefix(known.name)}CONFIG" if DEV_INI in changed else ""
     return Plan(changed, before, locking, tuple(notes), module, variable)
 
 

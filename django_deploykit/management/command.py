@@ -1,14 +1,16 @@
-"""The base class of the three commands, which finds the manage.py that runs them."""
+"""The base classes of the three commands, which find the manage.py that runs them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from django_deploykit import __version__
+from django_deploykit.management.console import Console, console_of, last_act, run_command
 from django_deploykit.management.parser import GroupedParser
 from django_deploykit.project import starting_folder
 
@@ -44,3 +46,23 @@ class ProjectCommand(BaseCommand):
     def start(self) -> Path:
         """The folder where the search for the project starts."""
         return starting_folder(self.argv[0] if self.argv else "", Path.cwd())
+
+
+class ConsoleCommand(ProjectCommand):
+    """A command that shows its progress and its errors on a :class:`Console`."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run, and let the process end quickly afterwards."""
+        with last_act():
+            super().run_from_argv(argv)
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Run, and exit with the documented code if it is not 0."""
+        console = console_of(options)
+        code = run_command(lambda: self.run(options, console), console)
+        if code:
+            sys.exit(code)
+
+    def run(self, options: Mapping[str, Any], console: Console) -> int:
+        """Do the command's work; return the exit code."""
+        raise NotImplementedError

@@ -226,14 +226,12 @@ def last_act() -> Iterator[None]:
         gc.freeze()
 
 
-def run_command(
-    work: Callable[[], int], console: Console | None = None, *, as_json: bool = False
-) -> int:
+def run_command(work: Callable[[], int], console: Console | None = None) -> int:
     """Run a command's work and return its exit code. A :class:`DeployKitError` is printed.
 
     An unexpected error is raised again, after the display is stopped and JSON is printed.
     """
-    console = console or Console(as_json=as_json)
+    console = console or Console()
     try:
         return work()
     except DeployKitError as error:

@@ -1,4 +1,4 @@
-"""The actions ``status``, ``history``, ``logs``, ``exec`` and ``stop`` of ``manage.py release``."""
+"""The actions ``status``, ``history``, ``logs``, ``exec``, ``cancel`` and ``stop``."""
 
 from __future__ import annotations
 

@@ -32,7 +32,6 @@ __all__ = [
     "nearest",
     "nearest_root",
     "read_project",
-    "served_settings",
     "starting_folder",
 ]
 

@@ -20,8 +20,8 @@ def test_help_has_a_line_for_each_of_our_commands(
     main(["python -m django_deploykit", *filter(None, [word])])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("usage: python -m django_deploykit COMMAND")
-    assert [line.split()[0] for line in lines[2:5]] == list(COMMANDS)
-    assert all(len(line.split()) > 3 for line in lines[2:5])
+    assert [line.split()[0] for line in lines[2:6]] == [*COMMANDS, "init"]
+    assert all(len(line.split()) > 3 for line in lines[2:6])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -45,7 +45,12 @@ def test_the_version_is_ours(word: str, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.parametrize(
     ("word", "guess"),
-    [("bundel", "bundle"), ("relase", "release"), ("deploycheck", "deploy_check")],
+    [
+        ("bundel", "bundle"),
+        ("relase", "release"),
+        ("deploycheck", "deploy_check"),
+        ("intit", "init"),
+    ],
 )
 def test_a_typo_is_answered(word: str, guess: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.management.command import ProjectCommand
-from django_deploykit.management.console import Console, console_of, last_act, run_command
+from django_deploykit.management.command import ConsoleCommand
+from django_deploykit.management.console import Console
 from django_deploykit.management.extra import BUILDING, need_extra, need_posix
 from django_deploykit.management.parser import GroupedParser
 
 
-class Command(ProjectCommand):
+class Command(ConsoleCommand):
     """Build a bundle and print what it contains."""
 
     help = "Bundle a clean git commit: code, locked dependencies, static files, the server, in one file."
@@ -53,19 +53,8 @@ class Command(ProjectCommand):
         )
         output.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def run_from_argv(self, argv: list[str]) -> None:
-        """Run, and let the process end quickly afterwards."""
-        with last_act():
-            super().run_from_argv(argv)
-
-    def handle(self, *_: Any, **options: Any) -> None:
-        """Run, and exit with the documented code if it is not 0."""
-        console = console_of(options)
-        code = run_command(lambda: self._run(options, console), console)
-        if code:
-            sys.exit(code)
-
-    def _run(self, options: dict[str, Any], console: Console) -> int:
+    def run(self, options: Mapping[str, Any], console: Console) -> int:
+        """Build, and print what the bundle contains."""
         need_posix("bundle")
         need_extra("bundle", BUILDING)
         from django_deploykit.bundle.build import BuildRequest, build

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.actions import ACTIONS
-from django_deploykit.management.command import ProjectCommand
-from django_deploykit.management.console import Console, console_of, last_act, run_command
+from django_deploykit.management.command import ConsoleCommand
+from django_deploykit.management.console import Console
 from django_deploykit.management.extra import SHIPPING, need_extra, need_posix
 from django_deploykit.management.release_parser import ReleaseParser
 from django_deploykit.project import find_project
@@ -19,7 +18,7 @@ from django_deploykit.runtime.base.errors import WRONG_USE
 _EXCLUSIVE = (("rev", "bundle"), ("fresh", "bundle"), ("plan", "report"), ("json", "follow"))
 
 
-class Command(ProjectCommand):
+class Command(ConsoleCommand):
     """The command ``release``."""
 
     help = "Release a commit, or a bundle, to an environment; or act on what is live there."
@@ -33,19 +32,8 @@ class Command(ProjectCommand):
         self._parser = parser
         return parser
 
-    def run_from_argv(self, argv: list[str]) -> None:
-        """Run, and let the process end quickly afterwards."""
-        with last_act():
-            super().run_from_argv(argv)
-
-    def handle(self, *_: Any, **options: Any) -> None:
-        """Run, and exit with the documented code if it is not 0."""
-        console = console_of(options)
-        code = run_command(lambda: self._run(options, console), console)
-        if code:
-            sys.exit(code)
-
-    def _run(self, options: dict[str, Any], console: Console) -> int:
+    def run(self, options: Mapping[str, Any], console: Console) -> int:
+        """Run the action that the command line names."""
         validate([*self._parser.iter_foreign(options), *iter_exclusive(options)])
         need_posix("release")
         need_extra("release", SHIPPING)

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.conf.settings_module import default_settings, served_settings
+from django_deploykit.conf.settings_module import (
+    application_files,
+    default_settings,
+    served_settings,
+)
 
 LINE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")\n'
 
@@ -34,3 +38,12 @@ def test_wsgi_and_asgi_must_agree(files: dict[str, str], found: str, tmp_path: P
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(LINE.format(settings), encoding="utf-8")
     assert served_settings(tmp_path) == found
+
+
+def test_applications_are_in_the_project_s_folder_or_one_below(tmp_path: Path) -> None:
+    names = ["a/wsgi.py", "shop/wsgi.py", "shop/asgi.py", "wsgi.py"]
+    for name in (*names, "shop/deep/wsgi.py", "shop/urls.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = application_files(tmp_path)
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == names

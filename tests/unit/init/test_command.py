@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,12 +63,18 @@ def test_a_stock_project_loads_afterwards_and_needs_nothing_more(
     assert content(project) == before
 
 
-def test_a_plan_only_shows(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_only_shows_and_leaves_no_wheel_behind(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = project / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     before = content(project)
     assert main(["--plan"]) == 0
     out = capsys.readouterr().out
     assert '+SECRET_KEY = config.secret("SECRET_KEY")' in out
     assert content(project) == before
+    assert not list(temporary.iterdir())
 
 
 def test_nobody_to_ask_is_no_consent(
@@ -136,7 +143,7 @@ def test_a_wheel_that_the_project_keeps_is_used(project: Path) -> None:
     (project / "vendor").mkdir()
     kept = project / "vendor/django_deploykit-9-py3-none-any.whl"
     kept.touch()
-    assert own_wheel(project) == kept
+    assert own_wheel(project, project / "unused") == kept
     (project / "requirements.txt").unlink()
     plan = plan_for(find_project(project), kept)
     assert "./vendor/django_deploykit-9-py3-none-any.whl" in plan.files["requirements.in"]
