@@ -160,7 +160,7 @@ def execute(run: Invocation) -> int:
 
 @verb(_RESTART, "restart the live release, after checking its configuration", WAIT)
 def restart(run: Invocation) -> JournalRecord:
-    """Check the configuration of now, then restart the processes, which read it again."""
+    """Check the current configuration, then restart the processes, which read it again."""
     from ...deploy.current import restart as restart_release
     from ...deploy.here import Errand, Here
 
