@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,20 +101,7 @@ WSGI = 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "{}")\n'
 
 # By number: projects in which the check finds a problem, and projects in which it finds none.
 Cases = dict[str, tuple[list[Case], list[Case]]]
-
-
-def bad(cases: Cases) -> list[Any]:
-    """Return the projects with a problem, as parameters of a test."""
-    return [_parameter(key, case, n) for key in cases for n, case in enumerate(cases[key][0])]
-
-
-def good(cases: Cases) -> list[Any]:
-    """Return the projects without a problem, as parameters of a test."""
-    return [_parameter(key, case, n) for key in cases for n, case in enumerate(cases[key][1])]
-
-
-def _parameter(key: str, case: Case, number: int) -> Any:
-    return pytest.param(key, case, id=f"{key}-{number}")
+Test = Callable[[str, Case, Path], None]
 
 
 def run_check(key: str, root: Path, **changes: Any) -> list[Finding]:
@@ -134,11 +122,28 @@ def run_case(key: str, case: Case, root: Path) -> list[Finding]:
         return run_check(key, root, **case.subject)
 
 
-def assert_found(key: str, case: Case, root: Path) -> None:
-    """Assert that the check finds a problem in a project."""
-    found = run_case(key, case, root)
-    assert {one.id for one in found} == {f"deploykit.{key}"}
-    assert all(one.message for one in found)
+def case_tests(cases: Cases) -> tuple[Test, Test]:
+    """Return two tests for a module: its checks find every problem, and find nothing else."""
+
+    @pytest.mark.parametrize(("key", "case"), _parameters(cases, 0))
+    def finds(key: str, case: Case, tmp_path: Path) -> None:
+        found = run_case(key, case, tmp_path)
+        assert {one.id for one in found} == {f"deploykit.{key}"}
+        assert all(one.message for one in found)
+
+    @pytest.mark.parametrize(("key", "case"), _parameters(cases, 1))
+    def finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
+        assert run_case(key, case, tmp_path) == []
+
+    return finds, finds_nothing
+
+
+def _parameters(cases: Cases, half: int) -> list[Any]:
+    return [
+        pytest.param(key, case, id=f"{key}-{number}")
+        for key, halves in cases.items()
+        for number, case in enumerate(halves[half])
+    ]
 
 
 def _fill(value: Any, root: Path) -> Any:

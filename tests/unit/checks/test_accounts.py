@@ -10,17 +10,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import include, path
 
-from tests.unit.checks.cases import (
-    HTTPS,
-    Case,
-    Cases,
-    assert_found,
-    bad,
-    good,
-    run_case,
-    run_check,
-    setting,
-)
+from tests.unit.checks.cases import HTTPS, Cases, case_tests, run_check, setting
 
 ADMIN = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.admin"]
 urlpatterns = [
@@ -79,15 +69,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 def test_finds_an_open_api(tmp_path: Path) -> None:

@@ -18,10 +18,7 @@ from tests.unit.checks.cases import (
     WSGI,
     Case,
     Cases,
-    assert_found,
-    bad,
-    good,
-    run_case,
+    case_tests,
     run_check,
     setting,
 )
@@ -171,15 +168,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,8 @@ from tests.unit.checks.cases import (
     SQLITE,
     Case,
     Cases,
-    assert_found,
-    bad,
+    case_tests,
     databases,
-    good,
     procfile,
     run_case,
     run_check,
@@ -82,15 +80,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 def test_finds_sqlite_that_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,17 +11,7 @@ from django.conf import settings
 from django_deploykit.checks.finding import Undecided
 from django_deploykit.checks.hosts import changed_lately
 from tests.projects import commit, start_repository
-from tests.unit.checks.cases import (
-    Case,
-    Cases,
-    assert_found,
-    bad,
-    good,
-    procfile,
-    run_case,
-    run_check,
-    setting,
-)
+from tests.unit.checks.cases import Case, Cases, case_tests, procfile, run_check, setting
 
 CASES: Cases = {
     "E216": (
@@ -118,15 +108,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 def test_a_year_of_hsts_at_once_is_found(

@@ -2,22 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from django_deploykit.conf import production
-from tests.unit.checks.cases import (
-    CONSOLE,
-    Case,
-    Cases,
-    assert_found,
-    bad,
-    good,
-    log,
-    run_case,
-    setting,
-)
+from tests.unit.checks.cases import CONSOLE, Case, Cases, case_tests, log, setting
 
 CASES: Cases = {
     "W710": (
@@ -60,12 +46,4 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)

@@ -8,16 +8,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit import health
-from tests.unit.checks.cases import (
-    Case,
-    Cases,
-    assert_found,
-    bad,
-    good,
-    procfile,
-    run_case,
-    run_check,
-)
+from tests.unit.checks.cases import Case, Cases, case_tests, procfile, run_check
 
 CASES: Cases = {
     "E810": (
@@ -73,19 +64,11 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 @pytest.mark.parametrize(
-    ("version", "procfile", "told"),
+    ("version", "procfile", "found"),
     [
         ("23.0.0", "", True),
         ("23.0.0", "web: gunicorn --threads 4 a.wsgi\n", True),
@@ -96,7 +79,7 @@ def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
     ],
 )
 def test_finds_a_gunicorn_that_drops_what_it_accepted(
-    version: str | None, procfile: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: str | None, procfile: str, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def installed(name: str) -> str:
         if version is None:
@@ -106,4 +89,4 @@ def test_finds_a_gunicorn_that_drops_what_it_accepted(
     monkeypatch.setattr(importlib.metadata, "version", installed)
     (tmp_path / "manage.py").write_text("", encoding="utf-8")
     (tmp_path / "Procfile").write_text(procfile, encoding="utf-8")
-    assert bool(run_check("W826", tmp_path)) is told
+    assert bool(run_check("W826", tmp_path)) is found

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from django_deploykit.checks import repository
 from django_deploykit.conf import Config
-from tests.unit.checks.cases import Case, Cases, assert_found, bad, good, run_case, run_check
+from tests.unit.checks.cases import Case, Cases, case_tests, run_check
 
 CASES: Cases = {
     "W801": (
@@ -47,15 +47,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 def test_finds_options_that_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from django.test import override_settings
 
 from django_deploykit import health
 from django_deploykit.checks.finding import Undecided
-from tests.unit.checks.cases import Case, Cases, assert_found, bad, good, procfile, run_case
+from tests.unit.checks.cases import Case, Cases, case_tests, procfile, run_case
 
 SECURITY = "django.middleware.security.SecurityMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
@@ -108,15 +108,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 def test_a_probe_that_is_refused_is_found_too(tmp_path: Path) -> None:

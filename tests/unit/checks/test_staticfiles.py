@@ -11,16 +11,7 @@ from django.urls import re_path
 from django.views.static import serve
 
 from django_deploykit.checks.finding import Undecided
-from tests.unit.checks.cases import (
-    TEMPLATES,
-    Case,
-    Cases,
-    assert_found,
-    bad,
-    good,
-    run_case,
-    setting,
-)
+from tests.unit.checks.cases import TEMPLATES, Case, Cases, case_tests, run_case, setting
 
 STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
 REMOTE = "django.core.files.storage.InMemoryStorage"
@@ -264,15 +255,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 UNBUILT = {"templates/a.html": "{% load static %}{% static 'dist/app.js' %}"}

@@ -14,16 +14,7 @@ from django.urls import include, path, re_path
 from django.views.static import serve
 
 from django_deploykit.checks import uploads
-from tests.unit.checks.cases import (
-    Case,
-    Cases,
-    assert_found,
-    bad,
-    good,
-    run_case,
-    run_check,
-    setting,
-)
+from tests.unit.checks.cases import Cases, case_tests, run_check, setting
 
 media = [re_path(r"^media/(?P<path>.*)$", serve, {"document_root": "/srv/media"})]
 urlpatterns = [path("files/", include(media))]
@@ -59,15 +50,7 @@ CASES: Cases = {
     ),
 }
 
-
-@pytest.mark.parametrize(("key", "case"), bad(CASES))
-def test_finds(key: str, case: Case, tmp_path: Path) -> None:
-    assert_found(key, case, tmp_path)
-
-
-@pytest.mark.parametrize(("key", "case"), good(CASES))
-def test_finds_nothing(key: str, case: Case, tmp_path: Path) -> None:
-    assert run_case(key, case, tmp_path) == []
+test_finds, test_finds_nothing = case_tests(CASES)
 
 
 def test_file_fields_without_a_folder_are_found(
