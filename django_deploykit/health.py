@@ -1,8 +1,8 @@
-"""The site's health endpoint: whether the process lives, and whether it can serve.
+"""The site's health endpoint: whether the process is alive, and whether it can serve.
 
-It is one middleware, and belongs first in ``MIDDLEWARE``, so that a probe needs no host name that
-``ALLOWED_HOSTS`` has, no TLS, no session and no login. ``HEALTH_MIDDLEWARE`` of the settings
-changes :class:`Health`; its keys are the names of the fields.
+It is one middleware, and belongs first in ``MIDDLEWARE``, so that a probe needs no host name in
+``ALLOWED_HOSTS``, no TLS, no session and no login. The setting ``HEALTH_MIDDLEWARE`` changes
+:class:`Health`; its keys are the names of the fields.
 """
 
 from __future__ import annotations

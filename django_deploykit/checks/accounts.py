@@ -93,18 +93,21 @@ def no_password_validators(subject: Subject) -> Iterator[Finding]:
         )
 
 
+def _every_origin_may_read(subject: Subject) -> bool:
+    """Whether django-cors-headers is installed and lets every site read responses."""
+    old = getattr(settings, "CORS_ORIGIN_ALLOW_ALL", False)
+    return subject.installed("corsheaders") and bool(
+        getattr(settings, "CORS_ALLOW_ALL_ORIGINS", old)
+    )
+
+
 @check("E307")
 def every_origin_allowed(subject: Subject) -> Iterator[Finding]:
     """django-cors-headers allows every site to read responses with the visitor's cookies.
 
     Any page that a logged-in visitor opens can then act for them.
     """
-    if not subject.installed("corsheaders"):
-        return
-    every_origin = getattr(
-        settings, "CORS_ALLOW_ALL_ORIGINS", getattr(settings, "CORS_ORIGIN_ALLOW_ALL", False)
-    )
-    if every_origin and getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
+    if _every_origin_may_read(subject) and getattr(settings, "CORS_ALLOW_CREDENTIALS", False):
         yield Finding(
             "CORS_ALLOW_ALL_ORIGINS and CORS_ALLOW_CREDENTIALS together "
             "allow every site to act for visitors",
@@ -117,13 +120,10 @@ def every_origin_allowed(subject: Subject) -> Iterator[Finding]:
 def every_origin_may_read(subject: Subject) -> Iterator[Finding]:
     """django-cors-headers allows every site to read responses.
 
-    That is right for a public API only. Without cookies other sites read what anybody can read, but
-    also what this server shows because of where a visitor is, as inside a company.
+    That is right only for a public API. Even without cookies, other sites can read pages that only
+    the visitor's network can open, such as an intranet.
     """
-    everyone = getattr(
-        settings, "CORS_ALLOW_ALL_ORIGINS", getattr(settings, "CORS_ORIGIN_ALLOW_ALL", False)
-    )
-    if not subject.installed("corsheaders") or not everyone:
+    if not _every_origin_may_read(subject):
         return
     if not getattr(settings, "CORS_ALLOW_CREDENTIALS", False):  # E307 reports it
         name = "CORS_ALLOW_ALL_ORIGINS"

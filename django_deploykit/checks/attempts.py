@@ -16,7 +16,7 @@ COULD_NOT_RUN = "deploykit.E800"
 BROKEN = "it could not run: "
 NEEDS_SERVER = "it needs the host: --server"
 ON_REQUEST = "only on request: --only "
-_HINT = "Correct the cause. Until then nobody knows what these checks would find."
+_HINT = "Correct the cause, and run the checks again: they may find more."
 
 
 @dataclass

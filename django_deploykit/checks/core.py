@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import datetime
 import importlib
 import re
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import django
 from django.conf import settings
@@ -18,6 +15,7 @@ from django.conf import settings
 from django_deploykit.checks.catalogue import catalogue, check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.fresh_settings import key_changes
+from django_deploykit.checks.named_settings import iter_named_settings
 from django_deploykit.checks.offline import raise_if_offline
 from django_deploykit.checks.project_settings import (
     find_assignment,
@@ -25,9 +23,8 @@ from django_deploykit.checks.project_settings import (
     is_overridden,
     secret_key,
 )
-from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.subject import Subject, today
 from django_deploykit.conf.readers import secret_problem
-from django_deploykit.conf.settings_module import application_files
 
 # Ends of support: Django's from its download page, Python's from its developer guide (PEPs 596 ff.).
 DJANGO_ENDS = {
@@ -62,8 +59,6 @@ _DEVELOPMENT_MIDDLEWARE = ("debug_toolbar.", "silk.", "django_browser_reload.", 
 _DEVELOPMENT_MODULE = re.compile(
     r"(?:^|[._])(dev|development|local|debug|test|tests|testing)(?:$|[._])"
 )
-_SETTINGS_LINE = re.compile(r"DJANGO_SETTINGS_MODULE['\"][\]\s,=]+['\"]([\w.]+)['\"]")
-_APPLICATION = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*[._]?[wa]sgi)(?=[:\s]|$)")
 _DEBUG_HINT = 'Write DEBUG = config.bool("DEBUG", default=False).'
 
 
@@ -172,13 +167,13 @@ def stale_fallback_keys(subject: Subject) -> Iterator[Finding]:
 
 @check("E106")
 def different_settings(subject: Subject) -> Iterator[Finding]:
-    """The site is served with settings for development, or with several settings.
+    """The site is served with development settings, or with several settings modules.
 
     wsgi.py, asgi.py and [project] settings of deploykit.ini name the settings. The site then runs
     with other settings than the migrations, the shell and this check. A release sets
     DJANGO_SETTINGS_MODULE to [project] settings, which setdefault in wsgi.py does not change.
     """
-    named = list(_named_settings(subject))
+    named = list(iter_named_settings(subject))
     modules = {one.module for one in named}
     for one in named:
         if _DEVELOPMENT_MODULE.search(one.module):
@@ -194,38 +189,6 @@ def different_settings(subject: Subject) -> Iterator[Finding]:
             path=one.path,
             line=one.line,
         )
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A settings module that a file names for the site, and where."""
-
-    module: str
-    path: str
-    line: int
-
-
-def _named_settings(subject: Subject) -> Iterator[_Named]:
-    """Yield what names the settings that serve the site."""
-    chosen = subject.project.ini.sections.get("project", {}).get("settings")
-    if chosen and chosen.value:
-        yield _Named(chosen.value, "deploykit.ini", chosen.line)
-    for path in _entry_files(subject):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for number, line in enumerate(lines, 1):
-            match = _SETTINGS_LINE.search(line)
-            if match and not (chosen and "setdefault" in line):
-                yield _Named(match[1], str(path.relative_to(subject.root)), number)
-
-
-def _entry_files(subject: Subject) -> list[Path]:
-    """Return the files of the WSGI and ASGI applications."""
-    applications = [settings.WSGI_APPLICATION, getattr(settings, "ASGI_APPLICATION", None)]
-    modules = [str(dotted).rpartition(".")[0] for dotted in applications if dotted]
-    modules += _APPLICATION.findall(subject.command("web"))
-    found = [subject.root.joinpath(*one.split(".")).with_suffix(".py") for one in modules]
-    found += application_files(subject.root)
-    return [path for path in dict.fromkeys(found) if path.is_file()]
 
 
 @check("E107")
@@ -345,13 +308,12 @@ def out_of_support(subject: Subject) -> Iterator[Finding]:
 
     Security problems are no longer fixed.
     """
-    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
     for name, version, ends in (
         ("Django", django.VERSION[:2], DJANGO_ENDS),
         ("Python", sys.version_info[:2], PYTHON_ENDS),
     ):
         end = ends.get(version, "" if version > max(ends) else "2025-01-01")
-        if end and end < today:
+        if end and end < today():
             shown = ".".join(str(part) for part in version)
             yield Finding(f"support for {name} {shown} ended on {end}", f"Upgrade {name}.")
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from django_deploykit.checks.offline import no_connections
+from django_deploykit.checks.offline import iter_causes, no_connections
 from django_deploykit.runtime.base.probe import usable_host
 
 _UNAVAILABLE = ("Connection", "Timeout", "DisallowedHost")
@@ -48,12 +48,9 @@ def _request() -> HttpRequest:
 
 def _lacks_service(error: BaseException | None, request: HttpRequest | None) -> bool:
     """Whether the cause is a missing service, or an attribute that other middleware adds."""
-    while error is not None:
-        if isinstance(error, OSError):
+    for one in iter_causes(error):
+        if isinstance(one, OSError) or any(word in type(one).__name__ for word in _UNAVAILABLE):
             return True
-        if any(word in type(error).__name__ for word in _UNAVAILABLE):
+        if isinstance(one, AttributeError) and request is not None and one.obj is request:
             return True
-        if isinstance(error, AttributeError) and request is not None and error.obj is request:
-            return True
-        error = error.__cause__ or error.__context__
     return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from django.utils.http import is_same_domain
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
-from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.subject import Subject, git_output
 from django_deploykit.conf.readers import host_problem
 
 _LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver", ".localhost", "0.0.0.0"}  # noqa: S104 - compared, not bound
@@ -212,23 +211,12 @@ def changed_lately(root: Path, path: str, word: str) -> bool:
 
     Raise :class:`Undecided` if the history is not here, as in CI.
     """
-    if git(root, "rev-parse", "--is-shallow-repository").strip() != "false":
+    if (git_output(root, "rev-parse", "--is-shallow-repository") or "").strip() != "false":
         raise Undecided("the history of the repository is not here")
-    times = git(root, "log", "--format=%ct", f"-G{word}", "--", path).split()
+    times = (git_output(root, "log", "--format=%ct", f"-G{word}", "--", path) or "").split()
     month = datetime.timedelta(days=30).total_seconds()
     now = datetime.datetime.now(tz=datetime.timezone.utc).timestamp()
     return len(times) <= 1 and all(now - int(one) < month for one in times)
-
-
-def git(root: Path, *words: str) -> str:
-    """Return the output of git, or an empty string if it fails."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=30
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 @check("E216")

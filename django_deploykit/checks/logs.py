@@ -118,7 +118,7 @@ def rotating_by_workers(subject: Subject) -> Iterator[Finding]:
 def mail_to_nobody(subject: Subject) -> Iterator[Finding]:
     """LOGGING mails errors to ADMINS, but ADMINS is empty.
 
-    Nobody hears of errors, although the settings look as if somebody did.
+    No one is notified of errors, although the settings suggest it.
     """
     if settings.ADMINS or _has_tracker() or not is_overridden("LOGGING"):
         return

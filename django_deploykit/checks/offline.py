@@ -1,4 +1,4 @@
-"""Checks without ``--server`` connect to nothing: whatever tries gets an error."""
+"""Checks without ``--server`` connect to nothing: an attempt raises an error."""
 
 from __future__ import annotations
 
@@ -47,13 +47,16 @@ def _replaced(owner: type, name: str, function: Callable[..., NoReturn]) -> Iter
 
 def needs_connection(error: BaseException | None) -> bool:
     """Whether the cause of an error is a connection that :func:`no_connections` refused."""
+    return any(isinstance(one, ConnectionNeededError) for one in iter_causes(error))
+
+
+def iter_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and then the errors that it was raised from, each once."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, ConnectionNeededError):
-            return True
+        yield error
         seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return False
 
 
 def raise_if_offline(error: BaseException) -> None:

@@ -9,17 +9,22 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from django_deploykit.conf import Config
+from django_deploykit.conf.declarations import Declaration
 from django_deploykit.conf.secret import HIDDEN, PLACEHOLDER
+from django_deploykit.conf.sources import Sources
 
 _IN_URL = re.compile(r"(\w://[^\s:/@]*:)[^\s@]+@")
 _CONFIGURATION = re.compile(r"env|config|^decouple$", re.IGNORECASE)
 Assignment = ast.Assign | ast.AnnAssign
+T = TypeVar("T")
 
 
 def is_overridden(*names: str) -> bool:
@@ -44,6 +49,11 @@ def without_secrets(text: str) -> str:
     return _IN_URL.sub(rf"\1{HIDDEN}@", line)
 
 
+def error_text(error: BaseException) -> str:
+    """Return the first line of an error's text without secrets, or its type if it has no text."""
+    return without_secrets(str(error)) or type(error).__name__
+
+
 def _secrets() -> list[str]:
     with warnings.catch_warnings():  # Django 6.1 deprecates EMAIL_HOST_PASSWORD
         warnings.simplefilter("ignore")
@@ -51,6 +61,22 @@ def _secrets() -> list[str]:
     for entry in (getattr(settings, "DATABASES", None) or {}).values():
         values.append(entry.get("PASSWORD", "") if isinstance(entry, dict) else "")
     return [str(one) for one in values if one and len(str(one)) > 3]
+
+
+def iter_options(
+    configs: Iterable[Config], read: Callable[[Sources, str], T]
+) -> Iterator[tuple[Declaration, T]]:
+    """Yield each option that the settings declare, and what ``read`` returns for it.
+
+    An option is left out if its ``NAME_FILE`` names a file that cannot be read.
+    """
+    for config in configs:
+        for one in config.declarations:
+            try:
+                found = read(config.sources, one.env)
+            except (OSError, UnicodeDecodeError):
+                continue
+            yield one, found
 
 
 def is_private_host(host: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import datetime
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,12 +13,13 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
-from django_deploykit.checks.project_settings import assignments, settings_sources
-from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.project_settings import assignments, iter_options, settings_sources
+from django_deploykit.checks.subject import Subject, today
 from django_deploykit.conf import configs
 from django_deploykit.conf.readers import secret_problem
 from django_deploykit.conf.replacements import replacements
 from django_deploykit.conf.secret import has_password, looks_secret
+from django_deploykit.conf.sources import Sources
 from django_deploykit.project import nearest
 from django_deploykit.runtime.base.option_names import prefix
 
@@ -139,7 +139,7 @@ def _is_literal_secret(name: str, value: object) -> bool:
 
 
 def is_local(url: str) -> bool:
-    """Whether a URL is of this machine, as those for development are."""
+    """Whether a URL is of this machine, as for development."""
     return (urlsplit(url).hostname or "localhost") in ("localhost", "127.0.0.1", "::1")
 
 
@@ -160,9 +160,8 @@ def expired_skip(subject: Subject) -> Iterator[Finding]:
 
     What it skipped is reported again.
     """
-    today = datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
     for skip in subject.skips:
-        if skip.until and skip.until < today:
+        if skip.until and skip.until < today():
             path, _, line = skip.where.rpartition(":")
             yield Finding(
                 f"the skip of {skip.id} expired on {skip.until}: {skip.reason}",
@@ -202,19 +201,14 @@ def quoted_value(subject: Subject) -> Iterator[Finding]:
 
     INI files and systemd keep quotes as part of the value, so passwords do not match.
     """
-    for config in configs():
-        for one in config.declarations:
-            try:
-                found = config.sources.find(one.env)
-            except (OSError, UnicodeDecodeError):
-                continue
-            text = found.text if found else ""
-            quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
-            if found and (quoted or text.endswith(("\n", "\r"))):
-                problem = "is in quotes, which are part of it" if quoted else "ends with a newline"
-                yield Finding(
-                    f"the value of {one.env} {problem} ({found.where})", "Write only the value."
-                )
+    for one, found in iter_options(configs(), Sources.find):
+        text = found.text if found else ""
+        quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+        if found and (quoted or text.endswith(("\n", "\r"))):
+            problem = "is in quotes, which are part of it" if quoted else "ends with a newline"
+            yield Finding(
+                f"the value of {one.env} {problem} ({found.where})", "Write only the value."
+            )
 
 
 @check("W817")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +24,7 @@ from django_deploykit.checks.django_messages import add_place, iter_django_check
 from django_deploykit.checks.finding import LEVELS, Finding, NotChecked, Skipped
 from django_deploykit.checks.offline import no_connections
 from django_deploykit.checks.options import Skip
-from django_deploykit.checks.subject import Subject, find_root, read_subject
+from django_deploykit.checks.subject import Subject, find_root, read_subject, today
 from django_deploykit.errors import Problems
 from django_deploykit.project import nearest, read_project
 
@@ -151,7 +150,7 @@ def run_checks(subject: Subject, choice: Choice) -> CheckReport:
     attempt_djangos(subject, choice, attempts)
     findings = [*attempts.findings, *_broken(attempts, subject)]
     findings = [one for one in findings if not matches(one.id, choice.skip)]
-    kept, skipped = apply_skips(findings, subject.skips, _today())
+    kept, skipped = apply_skips(findings, subject.skips, today())
     skipped += [Skipped(key, "SILENCED_SYSTEM_CHECKS contains it") for key in silenced]
     unknown = {one.id for one in attempts.not_checked}
     rest = tuple(NotChecked(key, why) for key, why in left_out.items() if why)
@@ -165,7 +164,7 @@ def run_checks(subject: Subject, choice: Choice) -> CheckReport:
 
 
 def attempt_ours(subject: Subject, checks: Iterable[Check]) -> Attempts:
-    """Run our checks. Only those of the topic ``server`` may connect to anything."""
+    """Run our checks. Only checks of the topic ``server`` may connect to anything."""
     attempts = Attempts(subject.root)
     for one in checks:
         work = partial(one.run, subject)
@@ -209,10 +208,10 @@ def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def apply_skips(
-    findings: Sequence[Finding], skips: Sequence[Skip], today: str
+    findings: Sequence[Finding], skips: Sequence[Skip], day: str
 ) -> tuple[list[Finding], list[Skipped]]:
-    """Return the findings that remain, and those that are skipped."""
-    active = {skip.id: skip for skip in skips if not skip.until or skip.until >= today}
+    """Return the findings that remain, and those that a skip still valid on ``day`` matches."""
+    active = {skip.id: skip for skip in skips if not skip.until or skip.until >= day}
     kept: list[Finding] = []
     skipped: list[Skipped] = []
     for one in findings:
@@ -241,10 +240,6 @@ def iter_id_problems(keys: Iterable[str], known: Iterable[str]) -> Iterator[str]
         yield f"{key} is not the id of a check{nearest(key, names)}"
 
 
-def _today() -> str:
-    return datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
-
-
 def deploy_messages(add_refusals: Callable[[Subject], Subject]) -> list[CheckMessage]:
     """Return our findings as Django's messages, for ``check --deploy``.
 
@@ -263,5 +258,5 @@ def deploy_messages(add_refusals: Callable[[Subject], Subject]) -> list[CheckMes
     findings += [
         Finding(f"deploykit.ini: {one}", id=COULD_NOT_RUN, level="ERROR") for one in problems
     ]
-    kept, _ = apply_skips(findings, subject.skips, _today())
+    kept, _ = apply_skips(findings, subject.skips, today())
     return [to_message(one) for one in sort_findings(kept)]

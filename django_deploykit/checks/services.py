@@ -279,15 +279,15 @@ def mail_encryption(subject: Subject) -> Iterator[Finding]:
 def malformed_admins(subject: Subject) -> Iterator[Finding]:
     """ADMINS or MANAGERS has an entry of a form that this Django does not accept.
 
-    Until Django 6.0 an entry is a pair of a name and an address. Sending mail about an error then
-    raises an error itself, and nobody hears of either.
+    Before Django 6.0, an entry is a pair of a name and an address. With any other entry, sending the
+    mail about an error raises another error, and neither is reported.
     """
     for name in ("ADMINS", "MANAGERS"):
         for entry in getattr(settings, name, None) or []:
             pair = isinstance(entry, (list, tuple)) and len(entry) == 2
             if not pair and not (isinstance(entry, str) and django.VERSION >= (6, 0)):
                 yield Finding(
-                    f"{name} has an entry that is no pair of a name and an address",
+                    f"{name} has an entry that is not a pair of a name and an address",
                     f'Write {name} = [("Name", "name@example.com")].',
                     name,
                 )

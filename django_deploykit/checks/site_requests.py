@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import sys
 import warnings
@@ -43,23 +42,35 @@ def site_request(
 
     The proxy sets X-Forwarded-Proto, and the header that SECURE_PROXY_SSL_HEADER names.
     """
-    environ: dict[str, object] = {
-        "REQUEST_METHOD": method,
-        "PATH_INFO": path,
-        "SERVER_NAME": host.partition(":")[0],
-        "HTTP_HOST": host,
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_X_FORWARDED_PROTO": "https",
-        "HTTP_USER_AGENT": "django-deploykit",
-        "wsgi.errors": sys.stderr,
-        "wsgi.input": io.BytesIO(),
-        **(headers or {}),
-    }
+    environ = wsgi_environ(path, host, "https")
+    environ.update({"REQUEST_METHOD": method, **(headers or {})})
     trusted = settings.SECURE_PROXY_SSL_HEADER
     if isinstance(trusted, (tuple, list)) and len(trusted) == 2:
         environ[str(trusted[0])] = str(trusted[1])
-    setup_testing_defaults(environ)
     return WSGIRequest(environ)
+
+
+def wsgi_environ(path: str, host: str, scheme: str) -> dict[str, object]:
+    """Return the WSGI environment of a request from a proxy, which serves ``scheme``.
+
+    ``path`` may have a query. Only for HTTPS, the proxy sets X-Forwarded-Proto.
+    """
+    page, _, query = path.partition("?")
+    name, _, port = host.partition(":")
+    environ: dict[str, object] = {
+        "PATH_INFO": page,
+        "QUERY_STRING": query,
+        "SERVER_NAME": name,
+        "SERVER_PORT": port or "80",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": host,
+        "HTTP_USER_AGENT": "django-deploykit",
+        "wsgi.errors": sys.stderr,
+    }
+    if scheme == "https":
+        environ["HTTP_X_FORWARDED_PROTO"] = "https"
+    setup_testing_defaults(environ)
+    return environ
 
 
 def ask_site(request: WSGIRequest) -> SiteResponse:
@@ -77,9 +88,7 @@ def ask_site(request: WSGIRequest) -> SiteResponse:
     got_request_exception.connect(note)
     try:
         with _no_logs(), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # WhiteNoise's, that a bundle's static folder is missing
+            warnings.simplefilter("ignore")  # WhiteNoise warns that a static folder is missing
             response = WSGIHandler().get_response(request)
     finally:
         got_request_exception.disconnect(note)

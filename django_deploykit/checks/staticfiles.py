@@ -214,12 +214,12 @@ def _site_serves_static(subject: Subject) -> bool:
         route = resolve(f"{prefix}deploy-check.css").route
     except (Resolver404, ImportError, AttributeError):  # or there is no URLconf that loads
         route = ""
-    if prefix.strip("/") not in route:
-        module = str(settings.WSGI_APPLICATION or "").rpartition(".")[0]
-        path = subject.root.joinpath(*module.split(".")).with_suffix(".py")
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        return any(word in text.lower() for word in _STATIC_SERVERS)
-    return True
+    if prefix.strip("/") in route:
+        return True
+    module = str(settings.WSGI_APPLICATION or "").rpartition(".")[0]
+    path = subject.root.joinpath(*module.split(".")).with_suffix(".py")
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return any(word in text.lower() for word in _STATIC_SERVERS)
 
 
 def _server_serves_static(subject: Subject) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -82,6 +83,11 @@ class Subject:
         return any(app in settings.INSTALLED_APPS for app in apps)
 
 
+def today() -> str:
+    """Return today's date in UTC, such as ``2027-01-31``."""
+    return datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat()
+
+
 def find_root() -> Path:
     """Return the folder of the project whose settings are loaded, or else of the current project.
 
@@ -112,12 +118,14 @@ def read_subject(project: Project, *, server: bool = False) -> Subject:
 
 def tracked_files(root: Path) -> tuple[str, ...] | None:
     """Return the files below ``root`` that git tracks, or None if git cannot list them."""
+    text = git_output(root, "ls-files", "-z")
+    return None if text is None else tuple(filter(None, text.split("\0")))
+
+
+def git_output(root: Path, *words: str) -> str | None:
+    """Return the output of a git command in a folder, or None if it fails."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, timeout=30
-        )
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    if done.returncode:
-        return None
-    return tuple(os.fsdecode(name) for name in done.stdout.split(b"\0") if name)
+    return None if done.returncode else os.fsdecode(done.stdout)

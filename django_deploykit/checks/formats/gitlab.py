@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
+from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.runner import CheckReport
 
 _SEVERITIES = {"ERROR": "critical", "WARNING": "minor", "INFO": "info"}
@@ -30,7 +30,7 @@ def render(report: CheckReport) -> str:
         {
             "description": f"not checked: {one.reason}",
             "check_name": one.id,
-            "fingerprint": hashlib.sha256(f"{one.id}\0not checked".encode()).hexdigest()[:32],
+            "fingerprint": Finding("not checked", id=one.id).fingerprint,
             "severity": "info",
             "location": {"path": manage, "lines": {"begin": 1}},
         }

@@ -11,10 +11,12 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
-from django_deploykit.checks.server.host import configuration_files
+from django_deploykit.checks.project_settings import iter_options
+from django_deploykit.checks.server.host import HOST_SOURCES, configuration_files
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
 from django_deploykit.conf.readers import secret_problem
+from django_deploykit.conf.sources import Sources
 
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?me|replace[-_ ]?(me|this)|\byour[-_]|\bTODO\b|\bFIXME\b|x{4,}|<[^>]+>"
@@ -29,19 +31,12 @@ def placeholder_in_configuration(subject: Subject) -> Iterator[Finding]:
 
     A sample was copied, and not filled in.
     """
-    for config in configs():
-        for one in config.declarations:
-            try:
-                found = config.sources.find(one.env)
-            except (OSError, UnicodeDecodeError):
-                continue
-            if found is None or found.source not in ("etc", "config", "credentials"):
-                continue
-            weak = one.secret and secret_problem(found.text) == "is a placeholder"
-            if weak or _PLACEHOLDER.search(found.text):
-                yield Finding(
-                    f"{found.where} is a placeholder", "Write the value of this site.", path=""
-                )
+    for one, found in iter_options(configs(), Sources.find):
+        if found is None or found.source not in HOST_SOURCES:
+            continue
+        weak = one.secret and secret_problem(found.text) == "is a placeholder"
+        if weak or _PLACEHOLDER.search(found.text):
+            yield Finding(f"{found.where} is a placeholder", "Write the value of this site.")
 
 
 @check("I807")

@@ -9,25 +9,13 @@ from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
 from django_deploykit.checks.catalogue import check
-from django_deploykit.checks.finding import Finding, Undecided
-from django_deploykit.checks.server.services import unreachable
+from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.server.services import has_table, require_databases
 from django_deploykit.checks.subject import Subject
 
 _MANY = 10_000
 _GUESSES = ("admin", "password", "changeme", "secret", "django", "123456", "test")
 _EXAMPLES = ("example.com", "example.org", "example.net", "localhost", "127.0.0.1:8000")
-
-
-def _require_tables(subject: Subject) -> None:
-    if DEFAULT_DB_ALIAS in unreachable(subject):
-        raise Undecided("DATABASES['default'] cannot be reached (E403)")
-
-
-def _has_table(name: str) -> bool:
-    """Whether the table exists; before the first migration it does not."""
-    from django.db import connection
-
-    return name in connection.introspection.table_names()
 
 
 @check("W306", on_request=True)
@@ -38,11 +26,11 @@ def guessable_superuser(subject: Subject) -> Iterator[Finding]:
     """
     if not subject.installed("django.contrib.auth"):
         return
-    _require_tables(subject)
+    require_databases(subject, DEFAULT_DB_ALIAS)
     from django.contrib.auth import get_user_model
 
     users = get_user_model()
-    if not _has_table(users._meta.db_table):
+    if not has_table(users._meta.db_table):
         return
     for user in users._default_manager.filter(is_superuser=True, is_active=True)[:5]:
         name = user.get_username()
@@ -63,10 +51,10 @@ def expired_sessions(subject: Subject) -> Iterator[Finding]:
         return
     if settings.SESSION_ENGINE.rpartition(".")[2] not in ("db", "cached_db"):
         return
-    _require_tables(subject)
+    require_databases(subject, DEFAULT_DB_ALIAS)
     from django.contrib.sessions.models import Session
 
-    if not _has_table(Session._meta.db_table):
+    if not has_table(Session._meta.db_table):
         return
     expired = Session.objects.filter(expire_date__lt=timezone.now())
     if expired.order_by("expire_date")[_MANY : _MANY + 1].exists():
@@ -84,10 +72,10 @@ def example_site(subject: Subject) -> Iterator[Finding]:
     """
     if not subject.installed("django.contrib.sites") or not hasattr(settings, "SITE_ID"):
         return
-    _require_tables(subject)
+    require_databases(subject, DEFAULT_DB_ALIAS)
     from django.contrib.sites.models import Site
 
-    if not _has_table(Site._meta.db_table):
+    if not has_table(Site._meta.db_table):
         return
     number = getattr(settings, "SITE_ID", None)
     site = Site.objects.filter(pk=number).first()

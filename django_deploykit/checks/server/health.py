@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
-from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
 from django.db import Error as DatabaseErrors
@@ -19,10 +17,11 @@ from django.db import connections
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.offline import iter_causes
+from django_deploykit.checks.site_requests import wsgi_environ
 from django_deploykit.checks.subject import Subject
+from django_deploykit.limits import NoAnswerError, within
 from django_deploykit.runtime.base.probe import Response, response_problem, usable_host
-
-_TIMEOUT = 20.0  # seconds
 
 
 @check("E814")
@@ -34,9 +33,11 @@ def unhealthy(subject: Subject) -> Iterator[Finding]:
     needed no database counts.
     """
     undecided: Undecided | None = None
-    for url in subject.ask.split():
+    urls = subject.ask.split()
+    for url in urls:
+        limit = 0.9 * subject.limit / len(urls)  # the runner stops the check at its whole limit
         try:
-            problem = request_problem(parse_request(url), unmigrated=subject.unmigrated)
+            problem = request_problem(parse_request(url), limit, unmigrated=subject.unmigrated)
         except Undecided as error:
             undecided = error
             continue
@@ -69,24 +70,21 @@ def parse_request(url: str) -> HealthRequest:
 
 
 def request_problem(
-    request: HealthRequest, timeout: float = _TIMEOUT, *, unmigrated: bool = False
+    request: HealthRequest, timeout: float = 20.0, *, unmigrated: bool = False
 ) -> str:
-    """Make the request in this process.
+    """Make the request in this process, for at most ``timeout`` seconds.
 
     Return what is wrong with the response, or an empty string. ``unmigrated``: migrations are
     pending. A response that asked a database may be different after them, which raises
     :class:`Undecided`.
     """
-    found: list[tuple[Response, str, bool]] = []
-    thread = threading.Thread(target=lambda: found.append(_respond(request)), daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if not found:
-        problem = f"GET {request.path} was not answered within {timeout:.0f} s"
+    try:
+        answer, raised, queried = within(timeout, lambda: _respond(request))
+    except NoAnswerError:
+        problem = f"GET {request.path} was not answered within {timeout:g} s"
         if unmigrated:  # it may wait for a database
-            raise Undecided(f"{problem}, and migrations are pending")
+            raise Undecided(f"{problem}, and migrations are pending") from None
         return problem
-    answer, raised, queried = found[0]
     if queried and unmigrated:
         raise Undecided(f"GET {request.path} asked a database, and migrations are pending")
     problem = response_problem(answer, request.path, request.host)
@@ -118,7 +116,8 @@ def _respond(request: HealthRequest) -> tuple[Response, str, bool]:
             for connection in connections.all():
                 stack.enter_context(connection.execute_wrapper(count))
             response = WSGIHandler()(
-                _environ(request), lambda status, rows: heads.append((status, rows))
+                wsgi_environ(request.path, request.host, request.scheme),
+                lambda status, rows: heads.append((status, rows)),
             )
             for _ in response:
                 pass
@@ -135,31 +134,7 @@ def _respond(request: HealthRequest) -> tuple[Response, str, bool]:
 
 def _comes_from_database(error: BaseException | None) -> bool:
     """Whether an exception is a database's, or was caused by one."""
-    while error is not None:
-        if isinstance(error, DatabaseErrors):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _environ(request: HealthRequest) -> dict[str, object]:
-    """Return the WSGI environment from a server behind a proxy, which sets the scheme."""
-    path, _, query = request.path.partition("?")
-    name, _, port = request.host.partition(":")
-    environ: dict[str, object] = {
-        "PATH_INFO": path,
-        "QUERY_STRING": query,
-        "SERVER_NAME": name,
-        "SERVER_PORT": port or "80",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": request.host,
-        "HTTP_USER_AGENT": "django-deploykit",
-        "wsgi.errors": sys.stderr,
-    }
-    if request.scheme == "https":
-        environ["HTTP_X_FORWARDED_PROTO"] = "https"
-    setup_testing_defaults(environ)
-    return environ
+    return any(isinstance(one, DatabaseErrors) for one in iter_causes(error))
 
 
 def _describe(error: BaseException | None) -> str:

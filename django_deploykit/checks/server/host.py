@@ -13,9 +13,13 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.project_settings import iter_options
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
+from django_deploykit.conf.sources import Sources
 from django_deploykit.runtime.base.hints import setup_command
+
+HOST_SOURCES = ("etc", "config", "credentials")  # of configuration that a host has
 
 
 @check("E606")
@@ -71,20 +75,15 @@ def overridden_option(subject: Subject) -> Iterator[Finding]:
 
     Changing the file has no effect.
     """
-    for config in configs():
-        for one in config.declarations:
-            try:
-                found = config.sources.all(one.env)
-            except (OSError, UnicodeDecodeError):
-                continue
-            if not found or found[0].source != "environment":
-                continue
-            below = [two for two in found if two.source in ("etc", "credentials", "config")]
-            if below and below[0].text != found[0].text:
-                yield Finding(
-                    f"{found[0].where} in the environment overrides {below[0].where}",
-                    "Remove one of them.",
-                )
+    for _, found in iter_options(configs(), Sources.all):
+        if not found or found[0].source != "environment":
+            continue
+        below = [one for one in found if one.source in HOST_SOURCES]
+        if below and below[0].text != found[0].text:
+            yield Finding(
+                f"{found[0].where} in the environment overrides {below[0].where}",
+                "Remove one of them.",
+            )
 
 
 @check("W814")

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
-from django_deploykit.checks.project_settings import without_secrets
+from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.subject import Subject
 from django_deploykit.limits import NoAnswerError, within
 
@@ -119,5 +119,5 @@ def _mail_problem() -> str:
         backend.open()
         backend.close()
     except OSError as error:  # smtplib's errors are OSErrors, too
-        return without_secrets(str(error)) or type(error).__name__
+        return error_text(error)
     return ""

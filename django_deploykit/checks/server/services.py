@@ -11,7 +11,7 @@ from django.db.utils import NotSupportedError
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
-from django_deploykit.checks.project_settings import without_secrets
+from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.server.migrations import read_states
 from django_deploykit.checks.subject import Subject
 from django_deploykit.limits import within
@@ -23,12 +23,14 @@ def unreachable(subject: Subject) -> dict[str, str]:
 
 
 def _try_databases(limit: float) -> dict[str, str]:
+    """Return why databases cannot be reached. They share ``limit``, in seconds."""
     found = {}
-    for alias in _aliases():
+    aliases = _aliases()
+    for alias in aliases:
         try:
-            within(limit, lambda alias=alias: connections[alias].ensure_connection())  # type: ignore[misc]
+            within(limit / len(aliases), lambda alias=alias: connections[alias].ensure_connection())  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
-            found[alias] = without_secrets(str(error)) or type(error).__name__
+            found[alias] = error_text(error)
     return found
 
 
@@ -38,11 +40,16 @@ def _aliases() -> list[str]:
     return [alias for alias, engine in engines.items() if not engine.endswith("dummy")]
 
 
-def _require(subject: Subject, *aliases: str) -> None:
+def require_databases(subject: Subject, *aliases: str) -> None:
     """Raise :class:`Undecided` if one of these databases, or of all, cannot be reached."""
     for alias in unreachable(subject):
         if not aliases or alias in aliases:
             raise Undecided(f"DATABASES[{alias!r}] cannot be reached (E403)")
+
+
+def has_table(name: str) -> bool:
+    """Whether the default database has a table; before its migration it does not."""
+    return name in connection.introspection.table_names()
 
 
 @check("E403")
@@ -67,11 +74,11 @@ def database_too_old(subject: Subject) -> Iterator[Finding]:
             connections[alias].check_database_version_supported()
         except NotSupportedError as error:
             yield Finding(
-                f"DATABASES[{alias!r}]: {_first_line(error)}",
+                f"DATABASES[{alias!r}]: {error_text(error)}",
                 "Upgrade the database server.",
                 "DATABASES",
             )
-    _require(subject)
+    require_databases(subject)
 
 
 @check("W404")
@@ -80,7 +87,7 @@ def unapplied_migrations(subject: Subject) -> Iterator[Finding]:
 
     A release applies them before the switch, so that there are none afterwards.
     """
-    _require(subject)
+    require_databases(subject)
     for row in read_states():
         if row.pending:
             names = [f"{one.app}.{one.name}" for one in row.pending]
@@ -97,7 +104,7 @@ def unknown_migrations(subject: Subject) -> Iterator[Finding]:
 
     The code is older than the database, or comes from another branch.
     """
-    _require(subject)
+    require_databases(subject)
     for row in read_states():
         if row.unknown:
             yield Finding(
@@ -109,15 +116,16 @@ def unknown_migrations(subject: Subject) -> Iterator[Finding]:
 @check("E504")
 def unusable_cache(subject: Subject) -> Iterator[Finding]:
     """A cache does not store values."""
+    limit = subject.limit / 2 / max(len(settings.CACHES), 1)
     for alias, entry in settings.CACHES.items():
         if str(entry.get("BACKEND", "")).endswith("DummyCache"):
             continue
         try:
-            kept = within(subject.limit / 2, lambda alias=alias: _keeps_values(alias))  # type: ignore[misc]
+            kept = within(limit, lambda alias=alias: _keeps_values(alias))  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             if "no such table" not in str(error) and "does not exist" not in str(error):
                 yield Finding(
-                    f"CACHES[{alias!r}] cannot be used: {_first_line(error)}",
+                    f"CACHES[{alias!r}] cannot be used: {error_text(error)}",
                     "Check that the cache runs, and that its URL is right.",
                     "CACHES",
                 )
@@ -141,15 +149,10 @@ def no_cache_table(subject: Subject) -> Iterator[Finding]:
     for alias, entry in settings.CACHES.items():
         if not str(entry.get("BACKEND", "")).endswith("db.DatabaseCache"):
             continue
-        _require(subject, DEFAULT_DB_ALIAS)
-        exists = entry.get("LOCATION") in connection.introspection.table_names()
-        if not exists:
+        require_databases(subject, DEFAULT_DB_ALIAS)
+        if not has_table(str(entry.get("LOCATION"))):
             yield Finding(
                 f"CACHES[{alias!r}]: the table {entry.get('LOCATION')} does not exist",
                 "Run manage.py createcachetable.",
                 "CACHES",
             )
-
-
-def _first_line(error: BaseException) -> str:
-    return without_secrets(str(error)) or type(error).__name__

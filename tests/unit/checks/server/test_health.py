@@ -141,6 +141,11 @@ def test_a_page_that_hangs_does_not_block_the_check() -> None:
     assert "was not answered within" in request_problem(parse_request("/hanging"), timeout=0.05)
 
 
+def test_pages_that_hang_are_found_before_the_check_is_stopped(tmp_path: Path) -> None:
+    found = run_check("E814", tmp_path, ask="/hanging /hanging", limit=0.2)
+    assert [one.message for one in found] == ["GET /hanging was not answered within 0.09 s"] * 2
+
+
 def test_middleware_that_cannot_be_loaded_is_reported() -> None:
     with override_settings(MIDDLEWARE=["nowhere.Middleware"]):
         assert "ModuleNotFoundError" in request_problem(parse_request("/up"))

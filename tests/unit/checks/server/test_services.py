@@ -43,12 +43,15 @@ def test_a_database_that_cannot_be_reached_is_found(connect: Connect, tmp_path: 
 def test_a_database_that_does_not_answer_is_found_in_time(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect(default=tmp_path / "db.sqlite3")
+    connect(default=tmp_path / "db.sqlite3", other=tmp_path / "other.sqlite3")
     release = threading.Event()
     monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", lambda _: release.wait(60))
     known: dict[str, object] = {}
-    (found,) = run_check("E403", tmp_path, limit=0.1, known=known)
-    assert found.message == "DATABASES['default'] cannot be reached: no answer within 0.05 s"
+    found = run_check("E403", tmp_path, limit=0.2, known=known)
+    assert [one.message for one in found] == [
+        f"DATABASES[{alias!r}] cannot be reached: no answer within 0.05 s"
+        for alias in ("default", "other")
+    ]
     for key in ("E416", "W404", "W406"):  # they do not wait once more
         with pytest.raises(Undecided):
             run_check(key, tmp_path, known=known)
@@ -69,10 +72,14 @@ def test_a_cache_that_does_not_answer_is_found_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services, "caches", CacheHandler())
-    with cache(f"{__name__}.HangingCache", "hanging"):
-        (found,) = run_check("E504", tmp_path, limit=0.1)
+    hanging = {"BACKEND": f"{__name__}.HangingCache", "LOCATION": "hanging"}
+    with override_settings(CACHES={"default": hanging, "other": hanging}):
+        found = run_check("E504", tmp_path, limit=0.2)
     HangingCache.release.set()
-    assert found.message == "CACHES['default'] cannot be used: no answer within 0.05 s"
+    assert [one.message for one in found] == [
+        f"CACHES[{alias!r}] cannot be used: no answer within 0.05 s"
+        for alias in ("default", "other")
+    ]
 
 
 class HangingCache(LocMemCache):
