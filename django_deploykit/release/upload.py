@@ -1,4 +1,4 @@
-"""Sends layers to a host, whole or as deltas, in frames that ``runtime.storage.receive`` reads."""
+"""Sends layers to a host, whole or as deltas, in the frames of ``runtime.storage.frames``."""
 
 from __future__ import annotations
 

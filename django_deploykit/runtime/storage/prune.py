@@ -50,6 +50,11 @@ def remove(paths: Sequence[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_inbox(inbox: Path) -> None:
+    """Remove received manifests and signatures."""
+    remove([inbox])
+
+
 def remove_in_background(paths: Sequence[Path]) -> None:
     """Remove files and folders in a process of low priority, without waiting for it.
 
@@ -84,7 +89,7 @@ def prune(
     sweep_runtimes(site.root / "runtime")
     remove(leftovers(site))
     receive.remove_parts(site.store)
-    receive.remove_inbox(site.root / "inbox")
+    remove_inbox(site.root / "inbox")
     return PruneResult(tuple(removed), tuple(stay), layers)
 
 
@@ -176,7 +181,7 @@ def is_staged(site: Site, release: str) -> bool:
 
 
 def discard(folder: Path) -> None:
-    """Remove a release; it is moved away first, so that nobody sees a part of it."""
+    """Remove a release; it is moved away first, so that no process sees a part of it."""
     shutil.rmtree(_move_away(folder), ignore_errors=True)
 
 

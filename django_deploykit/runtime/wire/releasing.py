@@ -9,7 +9,7 @@ from .calls import Call
 from .events import Event
 from .reader import long_text
 
-LIST_LIMIT = 1 << 28  # bytes of a layer's file list
+LIST_LIMIT = 1 << 28  # bytes of a layer's file list; a million files need a tenth of it
 
 
 @lazy_dataclass(frozen=True)

@@ -22,7 +22,7 @@ from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.deploy import switch
 from django_deploykit.runtime.storage import layers as store
 from django_deploykit.runtime.storage import prune, receive
-from django_deploykit.runtime.storage.receive import CutError
+from django_deploykit.runtime.storage.frames import CutError
 from django_deploykit.runtime.storage.virtualenv import changed_files, load_release, stage
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.facts import BaseLayer, HostFacts
@@ -303,23 +303,6 @@ def test_nothing_is_received_through_a_link(tmp_path: Path, place: str) -> None:
         use()
     assert "is a link" in str(caught.value)
     assert os.listdir(elsewhere) == []
-
-
-@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "missing"])
-def test_an_inbox_of_any_kind_is_removed(tmp_path: Path, kind: str) -> None:
-    inbox, other = tmp_path / "inbox", tmp_path / "other"
-    other.mkdir()
-    (other / "kept").touch()
-    if kind == "folder":
-        inbox.mkdir()
-        (inbox / "file").touch()
-    elif kind == "pipe":
-        os.mkfifo(inbox)
-    elif kind == "link":
-        inbox.symlink_to(other)
-    receive.remove_inbox(inbox)
-    assert not os.path.lexists(inbox)
-    assert os.listdir(other) == ["kept"]
 
 
 def test_an_archive_that_is_whole_is_not_sent_again(tmp_path: Path) -> None:

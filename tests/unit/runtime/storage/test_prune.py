@@ -145,3 +145,20 @@ def test_the_verb_waits_for_nothing_that_is_out_of_its_place(site: Site) -> None
     before = left(site)
     prune.prune(site, None, given.extend)
     assert sorted(path.name for path in given) == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "missing"])
+def test_an_inbox_of_any_kind_is_removed(tmp_path: Path, kind: str) -> None:
+    inbox, other = tmp_path / "inbox", tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    if kind == "folder":
+        inbox.mkdir()
+        (inbox / "file").touch()
+    elif kind == "pipe":
+        os.mkfifo(inbox)
+    elif kind == "link":
+        inbox.symlink_to(other)
+    prune.remove_inbox(inbox)
+    assert not os.path.lexists(inbox)
+    assert os.listdir(other) == ["kept"]
