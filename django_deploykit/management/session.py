@@ -24,7 +24,7 @@ from django_deploykit.release.transports import transport_to
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.runtime.base.errors import DeployKitError
-from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.base.site import Site, default_root
 from django_deploykit.runtime.deploy.plan import Choices
 from django_deploykit.runtime.wire.facts import PREPARE
 
@@ -158,7 +158,7 @@ def ssh_transports(
     project: Project, hosts: Sequence[Host], *, as_root: bool = False
 ) -> list[Transport]:
     """Return transports to servers. They are not connected yet."""
-    root = Path("/srv") / project.name
+    root = default_root(project.name)
     return [transport_to(root, host, as_root=as_root) for host in hosts]
 
 

@@ -35,16 +35,12 @@ def main(argv: Sequence[str], helpers: str = HELPERS) -> int:
 
             return print_banner(path)
         if arguments[0] == "deploykit":
-            from .cli.main import main as run_verb
-
-            return run_verb(list(arguments[1:]), path)
+            return _run_verb(arguments[1:], path)
         if arguments[0] == "run" and len(arguments) < 2:
             raise _process_missing(path)
         site = set_up_here(path, helpers)
         if site is not None:
-            from .cli.main import main as run_verb
-
-            return run_verb(["command", "--root", str(site), "--", *arguments], path)
+            return _run_verb(["command", "--root", str(site), "--", *arguments], path)
         release = ensure(path)
     except DeployKitError as error:
         print(f"error: {error.message}", file=sys.stderr)
@@ -54,6 +50,12 @@ def main(argv: Sequence[str], helpers: str = HELPERS) -> int:
     except KeyboardInterrupt:
         return 130
     return become(release, list(arguments))
+
+
+def _run_verb(words: Sequence[str], path: Path) -> int:
+    from .cli.main import main as run_verb
+
+    return run_verb(words, path)
 
 
 def set_up_here(path: Path, helpers: str) -> Optional[Path]:

@@ -1,7 +1,7 @@
 """Frozen dataclasses that are completed when they are first used.
 
 Completing a dataclass takes half a millisecond, because :mod:`dataclasses` writes its methods as
-text and compiles them. Of the runtime's 70 dataclasses, a verb uses a few.
+text and compiles them. A verb uses only a few of the runtime's dataclasses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _new(cls: Any, *_args: object, **_values: object) -> object:
 
 
 class _Fields:
-    """Is where :mod:`dataclasses` looks for the fields of a class; completes the class."""
+    """The place where :mod:`dataclasses` looks for a class's fields; a look completes the class."""
 
     def __init__(self, of: Any) -> None:
         self._of = of

@@ -10,6 +10,7 @@ _RELEASE_ID = re.compile(_RELEASE + r"\Z")
 _RELEASE_IN = re.compile(_RELEASE)
 _APP = re.compile(r"[a-z][a-z0-9-]{0,30}\Z")
 PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+HELPERS = "/usr/local/libexec"  # the folder of root's helpers
 
 
 def valid_release_id(text: str) -> bool:
@@ -44,9 +45,6 @@ def valid_app(text: str) -> bool:
 def valid_digest(text: str) -> bool:
     """Whether ``text`` is a SHA-256 in lower-case hexadecimal."""
     return bool(_DIGEST.match(text))
-
-
-HELPERS = "/usr/local/libexec"
 
 
 def helper_path(app: str, folder: str = HELPERS) -> str:

@@ -63,6 +63,6 @@ def _explained(error: OSError, path: str) -> OSError:
     """Return the error with the whole path, and a plainer text for a link."""
     if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and os.path.islink(path)):
         return OSError(errno.ELOOP, "is a link, which is not followed here", path)
-    if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
+    if error.errno == errno.ENXIO:  # a socket, or a pipe without a reader
         return OSError(errno.EINVAL, "is not a regular file", path)
     return OSError(error.errno, error.strerror, path)

@@ -88,6 +88,11 @@ def _location_problem(data: object) -> str:
     return ""
 
 
+def default_root(app: str) -> Path:
+    """Return the folder of a site unless its setup names another."""
+    return Path("/srv", app)
+
+
 def load_site(root: Path) -> Site:
     """Read ``<root>/site.json``; raises :class:`DeployKitError` if it is missing or damaged.
 

@@ -86,6 +86,20 @@ def read_switch(text: str) -> bool:
     return word in TRUE
 
 
+def argument_type(read: Callable[[str], T]) -> Callable[[str], T]:
+    """Return a reader for argparse: it raises argparse's error with the original message."""
+
+    def convert(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            from argparse import ArgumentTypeError
+
+            raise ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
 @dataclass(frozen=True)
 class SiteOption:
     """How an option is written: ``read`` parses its text, ``metavar`` represents it in help.

@@ -12,7 +12,7 @@ from ..base.printable import printable
 from ..base.site import live_release, load_site
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
-from ..supervisors.root_helper import site_folder
+from ..supervisors.root_helper import usual_root
 
 _WIDTH = 40  # columns of a command, in front of its explanation
 
@@ -31,7 +31,7 @@ def print_banner(path: Path) -> int:
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
     with by_hand(path):
-        state = look(site_folder(manifest.project) or Path("/srv") / manifest.project)
+        state = look(usual_root(manifest.project))
         print(printable("\n".join(banner_lines(manifest, bundle_command(path), state))))
     return 0
 

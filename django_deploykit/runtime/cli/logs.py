@@ -44,7 +44,7 @@ def follow(
 
 
 def validate_process(process: str, release: str, known: Sequence[str]) -> None:
-    """Raise :class:`DeployKitError` unless the process is one of those that run on this host."""
+    """Raise :class:`DeployKitError` unless the process is one of ``known``."""
     if process not in known:
         raise DeployKitError(
             f"there is no process {process!r} of {release} on this host",

@@ -109,7 +109,7 @@ def verb_parser(name: str, *, in_bundle: bool = True) -> argparse.ArgumentParser
             "--root",
             type=Path,
             required=not in_bundle,
-            help="the site's folder; default: /srv/PROJECT",
+            help="the site's folder; default: where setup put it, else /srv/PROJECT",
         )
         for argument in one.arguments:
             argument(added)

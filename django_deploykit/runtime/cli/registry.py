@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
 from ..base.errors import LIVE, DeployKitError
 from ..base.names import valid_digest, valid_release_id
 from ..base.site import Site, load_site
-from ..base.site_options import read_count, read_seconds
+from ..base.site_options import argument_type, read_count, read_seconds
 from ..bundle.reader import BundleFile
 from ..supervisors.local import program_of
 from ..wire.calls import Call
@@ -45,11 +45,10 @@ class Invocation:
         """The site's folder: the named one, else where setup put the bundle's project."""
         if self.options.root:
             return Path(os.path.abspath(self.options.root))
-        from ..supervisors.root_helper import site_folder
+        from ..supervisors.root_helper import usual_root
 
         with BundleFile(self.path) as bundle:
-            project = bundle.manifest.project
-        return site_folder(project) or Path("/srv") / project
+            return usual_root(bundle.manifest.project)
 
     @property
     def site(self) -> Site:
@@ -163,24 +162,16 @@ def digest(text: str) -> str:
     return text
 
 
-def line_count(text: str) -> int:
-    """Return a number of log lines, from 1 to 99999; raise argparse's error for anything else."""
-    try:
-        found = read_count(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _read_line_count(text: str) -> int:
+    """Return a number of log lines, from 1 to 99999."""
+    found = read_count(text)
     if found > _MOST_LINES:
-        raise argparse.ArgumentTypeError(f"must be at most {_MOST_LINES}, not {text!r}")
+        raise ValueError(f"must be at most {_MOST_LINES}, not {text!r}")
     return found
 
 
-def seconds(text: str) -> float:
-    """Return a number of seconds; raise argparse's error if the text is not one."""
-    try:
-        return read_seconds(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
+line_count = argument_type(_read_line_count)
+seconds = argument_type(read_seconds)
 
 RELEASE = argument("--release", type=release_id, required=True, help="a release id")
 SOME_RELEASE = argument("--release", type=release_id, help="a release id")

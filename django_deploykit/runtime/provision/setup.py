@@ -31,12 +31,12 @@ from ..base.hints import as_root, setup_command
 from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
 from ..base.site import Site, load_site
-from ..base.site_options import SITE_OPTIONS, OptionValue, SiteOption, values_of
+from ..base.site_options import SITE_OPTIONS, argument_type, values_of
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..storage.prune import staged_manifests
 from ..storage.virtualenv import find_python
-from ..supervisors.root_helper import site_folder
+from ..supervisors.root_helper import usual_root
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
 from ..wire.events import Activity
 from ..wire.operating import SetupResult
@@ -63,20 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
         else:
             parser.add_argument(
-                f"--{name}", type=_reader(option), metavar=option.metavar, help=option.help
+                f"--{name}",
+                type=argument_type(option.read),
+                metavar=option.metavar,
+                help=option.help,
             )
-
-
-def _reader(option: SiteOption) -> Callable[[str], OptionValue]:
-    """Return a reader that raises argparse's error with the original message."""
-
-    def read(text: str) -> OptionValue:
-        try:
-            return option.read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 @dataclass(frozen=True)
@@ -166,7 +157,7 @@ def _request(
     options: argparse.Namespace, manifest: Manifest, sample: str, data: Dict[str, Any]
 ) -> SetupRequest:
     app = manifest.project
-    root = options.root or site_folder(app) or Path("/srv") / app
+    root = options.root or usual_root(app)
     site = _site(options, manifest.project, root, dict(data.get("site", {})))
     user = options.user or str(data.get("user", "")) or _usual_user(root)
     keys, keys_of = _keys(user, [str(key).strip() for key in data.get("keys", [])])

@@ -15,7 +15,7 @@ from typing import Optional, Sequence
 
 from ..base import ini, names, opening
 from ..base.files import read_regular
-from ..base.site import Site
+from ..base.site import Site, default_root
 from ..bundle import signature
 from .systemd_units import Kind, helper_path, sandbox
 
@@ -365,7 +365,12 @@ def site_folder(app: str, helpers: str = names.HELPERS) -> Optional[Path]:
     except FileNotFoundError:
         return None
     match = re.search(r"^ROOT = '(/[^'\\]+)'$", text, re.MULTILINE)
-    return Path(match[1] if match else f"/srv/{app}")
+    return Path(match[1]) if match else default_root(app)
+
+
+def usual_root(app: str) -> Path:
+    """Return the folder of a project's site: where setup put it, or will put it by default."""
+    return site_folder(app) or default_root(app)
 
 
 def source_of(module: ModuleType) -> str:

@@ -59,12 +59,7 @@ class SystemdSupervisor:
         patterns = [unit_name(self.site.app, kind, "*") for kind in self.kinds]
         if not patterns:
             return []
-        shown = ",".join(_SHOWN)
-        command = ["systemctl", "show", "--all", "--no-pager", f"--property={shown}", *patterns]
-        done = _run(command)
-        if done.returncode:
-            raise ProcessError(f"systemctl failed: {done.stderr.strip()}")
-        return parse_instances(self.site.app, self.kinds, done.stdout)
+        return parse_instances(self.site.app, self.kinds, _show(_SHOWN, patterns))
 
     def start(self, release: str, processes: Sequence[str]) -> None:
         if not processes:
@@ -120,15 +115,9 @@ class SystemdSupervisor:
         return CommandLine(words, cancel=lambda: self._cancel(token))
 
     def commands(self) -> List[RunningCommand]:
-        shown = ",".join(_COMMAND_SHOWN)
-        pattern = f"{self.site.app}-run-*.service"
-        done = _run(
-            ["systemctl", "show", "--all", "--no-pager", f"--property={shown}", "--", pattern]
-        )
-        if done.returncode:
-            raise ProcessError(f"systemctl failed: {done.stderr.strip()}")
+        text = _show(_COMMAND_SHOWN, [f"{self.site.app}-run-*.service"])
         booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-        return parse_commands(self.site.app, done.stdout, booted)
+        return parse_commands(self.site.app, text, booted)
 
     def cancel(self, command: str) -> None:
         done = self._cancel(command)
@@ -199,6 +188,15 @@ class SystemdSupervisor:
         return done
 
 
+def _show(properties: Sequence[str], patterns: Sequence[str]) -> str:
+    """Return the output of ``systemctl show`` for the units that match."""
+    shown = f"--property={','.join(properties)}"
+    done = _run(["systemctl", "show", "--all", "--no-pager", shown, "--", *patterns])
+    if done.returncode:
+        raise ProcessError(f"systemctl failed: {done.stderr.strip()}")
+    return done.stdout
+
+
 def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """Run a command that Ctrl-C does not reach; an interrupt is handled after it has ended.
 
@@ -237,8 +235,7 @@ def _interrupts_deferred() -> Iterator[None]:
 def parse_instances(app: str, kinds: Sequence[str], text: str) -> List[Running]:
     """Return the instances in the output of ``systemctl show``, except ended ones."""
     found = []
-    for block in text.split("\n\n"):
-        facts = dict(line.partition("=")[::2] for line in block.splitlines())
+    for facts in _blocks(text):
         key = _instance(app, kinds, facts.get("Id", ""))
         state = facts.get("ActiveState", "inactive")
         if key is None or state == "inactive":
@@ -261,8 +258,7 @@ def parse_commands(app: str, text: str, booted: float) -> List[RunningCommand]:
     ``booted`` is when systemd's monotonic clock was 0, in seconds since the epoch.
     """
     found = []
-    for block in text.split("\n\n"):
-        facts = dict(line.partition("=")[::2] for line in block.splitlines())
+    for facts in _blocks(text):
         match = re.match(
             re.escape(f"{app}-run-") + r"([0-9a-f]{16})\.service\Z", facts.get("Id", "")
         )
@@ -274,6 +270,12 @@ def parse_commands(app: str, text: str, booted: float) -> List[RunningCommand]:
         release = os.path.basename(os.path.dirname(facts.get("WorkingDirectory", "")))
         found.append(RunningCommand(match.group(1), release, command_name(argv), booted + began))
     return found
+
+
+def _blocks(text: str) -> Iterator[Dict[str, str]]:
+    """Yield the properties of each unit in the output of ``systemctl show``."""
+    for block in text.split("\n\n"):
+        yield dict(line.partition("=")[::2] for line in block.splitlines())
 
 
 def _instance(app: str, kinds: Sequence[str], name: str) -> "Tuple[str, str] | None":

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ...base.hints import is_by_hand
+from ...base.site import default_root
 from ...bundle.reader import BundleFile
 from ...wire.calls import Call
 from ...wire.operating import (
@@ -95,7 +96,7 @@ def remove(run: Invocation) -> RemoveResult:
     from ...webservers import website_places
 
     app = app_of(run)
-    root = run.options.root or Path("/srv") / app
+    root = run.options.root or default_root(app)
     return remove_site(app, root, website_places(app), run.options, run.voice)
 
 

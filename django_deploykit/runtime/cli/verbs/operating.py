@@ -21,7 +21,6 @@ from ...deploy.probing import (
 from ...storage import prune
 from ...storage.virtualenv import changed_files, load_release
 from ...supervisors import supervisor_of
-from ...supervisors.base import Running
 from ...supervisors.local import LocalSupervisor
 from ...wire.calls import Call
 from ...wire.journal import JournalRecord, read_journal
@@ -72,21 +71,14 @@ def status(run: Invocation) -> HostStatus:
     problem = site_problem(site, running, manifest) if manifest else "nothing is live"
     down = processes_that_do_not_run(site, running, manifest) if manifest else []
     known = {(one.release, one.process) for one in running}
+    missing = [
+        InstanceStatus(live or "", name, False) for name in down if (live, name) not in known
+    ]
     return HostStatus(
         live=live,
         listen=site.listen,
         commit=manifest.commit if manifest else "",
-        instances=tuple(
-            InstanceStatus(one.release, one.process, one.active, one.restarts, one.pid)
-            for one in (
-                *running,
-                *(
-                    Running(live or "", name, False, 0)
-                    for name in down
-                    if (live, name) not in known
-                ),
-            )
-        ),
+        instances=(*(InstanceStatus(**vars(one)) for one in running), *missing),
         answers=not problem,
         problem=problem,
         staged=tuple(prune.staged_releases(site)),
@@ -183,7 +175,9 @@ def cancel(run: Invocation) -> CancelResult:
     supervisor, name = supervisor_of(run.site, run.program), run.options.id
     found = next((one for one in supervisor.commands() if one.id == name), None)
     if found is None:
-        raise DeployKitError(f"no command {name} runs here", "`status` shows those that run.")
+        raise DeployKitError(
+            f"no command {name} runs here", "`status` shows the commands that run."
+        )
     supervisor.cancel(found.id)
     return CancelResult(CommandStatus(**vars(found)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from dataclasses import fields
 
 import pytest
@@ -12,6 +13,8 @@ from django_deploykit.runtime.base.site_options import (
     SITE_OPTIONS,
     OptionValue,
     SiteOptions,
+    argument_type,
+    read_count,
     values_of,
 )
 
@@ -72,6 +75,13 @@ def test_other_texts_are_refused_with_what_was_expected(
     with pytest.raises(ValueError, match=expected) as caught:
         SITE_OPTIONS[name].read(text)
     assert repr(text) in str(caught.value)
+
+
+def test_argparse_gets_the_message_of_a_reader() -> None:
+    read = argument_type(read_count)
+    assert read("3") == 3
+    with pytest.raises(ArgumentTypeError, match="must be a whole number of at least 1, not '0'"):
+        read("0")
 
 
 def test_json_sets_some_options_and_may_hold_more() -> None:

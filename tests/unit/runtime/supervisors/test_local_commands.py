@@ -1,4 +1,4 @@
-"""Commands of a local site that outlive whoever started them."""
+"""Commands of a local site that continue after their caller was killed."""
 
 from __future__ import annotations
 
