@@ -12,6 +12,7 @@ from typing import Iterator, List, Mapping, Optional, Tuple
 from ..base.accounts import user_name
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
+from ..base.site import default_root
 from ..supervisors.systemd_units import FOLDER, read_units
 from .plan import SUDOERS, deploy_comment, folder_problem
 from .removal import MADE, Installed, Website, folder_of, root_paths
@@ -62,7 +63,7 @@ def _site_folder(app: str, root: Path, in_units: Optional[str]) -> str:
     Only root writes the units, so the folder that they name counts. Without units, it must look
     like a site's: nothing else of the host may be removed by mistake.
     """
-    if in_units is not None and in_units != str(root) and root != Path("/srv", app):
+    if in_units is not None and in_units != str(root) and root != default_root(app):
         raise DeployKitError(f"{root} is not the folder of {app}: its units name {in_units}")
     folder = Path(in_units or root)
     problem = folder_problem(str(folder))
