@@ -33,6 +33,7 @@ from django_deploykit.bundle.locks.discovery import (
     validate_lock,
 )
 from django_deploykit.bundle.locks.markers import resolve
+from django_deploykit.bundle.project_side.ask_project import UPLOAD
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import collect, keep
@@ -215,7 +216,7 @@ def _install(
     exported: Exported,
     timed: _Timed,
 ) -> tuple[InstalledEnvironment, InstalledEnvironment, LockFile]:
-    """Return the environment of the lock file, the one that runs on this machine, and the lock."""
+    """Return the lock file's environment, the one that runs on this machine, and the lock file."""
     where, name = locate_lock(project, commit, exported.top)
     wanted = Wanted(project.extras, project.groups, exported.top, exported.folder)
     lock = read_lock(where, name, wanted)
@@ -274,8 +275,7 @@ def _answer_notes(answer: ProjectAnswer) -> Iterator[str]:
     if answer.facts["remote_static"]:
         yield (
             f"the static files are not in a folder but in {answer.facts['remote_static']}: nothing "
-            "was collected or uploaded. Upload them with each release, for example with "
-            '"$DEPLOYKIT_BUNDLE" collectstatic --noinput as the hook before_switch'
+            f"was collected or uploaded. {UPLOAD}"
         )
     elif answer.facts["staticfiles"] and not answer.facts["static_root"]:
         yield "STATIC_ROOT is not set: no static files were collected"

@@ -18,6 +18,8 @@ from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
 
+# What asking the project writes next to the export: the answer, the trace, and temporary files.
+WRITTEN = ("answer.json", "trace.json", "tmp")
 _TAIL = 30  # lines of a failed command's output that are shown
 # The variables of the caller's environment that the project sees; secrets are not passed on.
 _PASSED = ("HOME", "PATH", "SSL_CERT_FILE", "TMPDIR")
@@ -96,9 +98,9 @@ def ask(
 ) -> ProjectAnswer:
     """Load the project once with the locked environment, to collect its static files and facts.
 
-    ``place`` is a temporary folder in which the export is. The project may only write there.
+    ``place`` is the temporary folder that contains the export. Collecting writes only there.
     """
-    answer, trace, temporary = (place / name for name in ("answer.json", "trace.json", "tmp"))
+    answer, trace, temporary = (place / name for name in WRITTEN)
     temporary.mkdir(exist_ok=True)
     before = set(all_files(folder))
     command = [environment.python, str(Path(ask_project_traced.__file__))]

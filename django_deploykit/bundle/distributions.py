@@ -82,7 +82,7 @@ def _name_and_version(info: Path) -> tuple[str, str]:
 
 
 def _belongs(path: str, info: str, sources: Collection[str]) -> bool:
-    """Whether a file is bundled. Bytecode is, if there is no source from which it is compiled."""
+    """Whether a file is bundled. Bytecode is bundled only if its source is not installed."""
     folder, _, name = path.rpartition("/")
     if folder == info and name in _DROPPED:
         return False

@@ -1,8 +1,8 @@
 """Writing the files of a commit, with the same bytes from every clone on every machine.
 
-git runs in an empty repository that reads the objects of the user's one. So what only the clone has
-changes nothing: attributes and filters that are not committed, replaced objects, grafts, branches
-and tags.
+git runs in an empty repository that reads the objects of the user's one. So nothing that only the
+clone has changes the result: attributes and filters that are not committed, replaced objects,
+grafts, branches and tags.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def bring(commit: Commit, paths: Sequence[str], target: Path) -> tuple[str, ...]
     """Write files and folders of the repository, with submodules at their recorded commits.
 
     A path that the commit does not have is ignored, and so are files that were written before.
-    Targets of links come along, and links become copies. Return notes.
+    Targets of links are written, too, and links become copies. Return notes.
     """
     notes: tuple[str, ...] = ()
     wanted, brought = set(paths), set[str]()
@@ -60,12 +60,8 @@ def bring(commit: Commit, paths: Sequence[str], target: Path) -> tuple[str, ...]
     return tuple(dict.fromkeys(notes))
 
 
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
-
-
 def _known(top: Path, sha: str, paths: Sequence[str]) -> list[str]:
-    """Return those of the paths that the commit has. The empty path is the whole repository."""
+    """Return the paths that the commit has. The empty path is the whole repository."""
     rows = [path.rstrip("/") for path in paths]
     return [path for path in rows if not path or git(top, "ls-tree", sha, "--", path, fail=False)]
 
@@ -121,12 +117,11 @@ def _extract_all(
 ) -> tuple[set[str], list[Path]]:
     """Write files of a commit.
 
-    Return their paths in the repository, and those of the written files that are LFS pointers.
+    Return their paths in the repository, and the paths of written files that are LFS pointers.
     """
     named: set[str] = set()
     pointers: list[Path] = []
-    words = ["git", "--literal-pathspecs", *_GIT, "archive", "--format=tar", sha, "--"]
-    words += [path for path in paths if all(paths)]
+    words = ["git", "--literal-pathspecs", *_GIT, "archive", "--format=tar", sha, *_limit(paths)]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=errors, env=env, cwd=env["GIT_DIR"]
@@ -137,7 +132,7 @@ def _extract_all(
                 for member in tar:
                     named.add(member.name)
                     path = target / member.name
-                    if member.isdir() or not _is_there(path):
+                    if member.isdir() or not os.path.lexists(path):
                         _extract(tar, member, path)
                         if _is_pointer(member, path):
                             pointers.append(path)
@@ -150,6 +145,11 @@ def _extract_all(
             text = errors.read().decode("utf-8", "replace").strip()
             raise BundleError(f"git archive failed for {sha[:12]}: {text}")
     return named, pointers
+
+
+def _limit(paths: Sequence[str]) -> list[str]:
+    """Return git's arguments for these paths: none of them if one is the whole repository."""
+    return ["--", *(paths if all(paths) else ())]
 
 
 def _is_pointer(member: tarfile.TarInfo, path: Path) -> bool:
@@ -200,7 +200,10 @@ def _borrowed(top: Path, sha: str) -> Iterator[dict[str, str]]:
 
 
 def _run(env: Mapping[str, str], *words: str, given: str = "") -> list[str]:
-    """Run git with the environment of :func:`_borrowed`. Return its answer, split at NUL bytes."""
+    """Run git with the environment of :func:`_borrowed`. Return its answer, split at NUL bytes.
+
+    Raise :class:`BundleError` if git fails. It returns 1 if it finds nothing.
+    """
     done = subprocess.run(
         ["git", *_GIT, *words],
         input=os.fsencode(given),
@@ -208,13 +211,15 @@ def _run(env: Mapping[str, str], *words: str, given: str = "") -> list[str]:
         env=env,
         cwd=env["GIT_DIR"],
     )
+    if done.returncode not in (0, 1):
+        text = done.stderr.decode("utf-8", "replace").strip()
+        raise BundleError(f"git {words[0]} failed: {text or done.returncode}")
     return os.fsdecode(done.stdout).split("\0")
 
 
 def _listed(sha: str, paths: Sequence[str], env: Mapping[str, str]) -> set[str]:
     """Return the files of a commit at and below ``paths``, without submodules."""
-    words = ("ls-tree", "-r", "-z", "--full-tree", sha, "--")
-    rows = _run(env, *words, *(path for path in paths if all(paths)))
+    rows = _run(env, "ls-tree", "-r", "-z", "--full-tree", sha, *_limit(paths))
     return {row.partition("\t")[2] for row in rows if row and not row.startswith("160000 ")}
 
 

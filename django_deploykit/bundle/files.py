@@ -47,9 +47,9 @@ def choose_files(
 ) -> tuple[list[str], list[str]]:
     """Return the files to bundle, and the names of those that are left out.
 
-    Every committed file and everything below STATIC_ROOT, ``static``, is bundled. What else is
-    there was written by build commands. Of that, bytecode is left out, because it is compiled
-    again, and so are the packages of a front-end build.
+    Every committed file and everything below STATIC_ROOT, ``static``, is bundled. Everything
+    else was written by build commands. Of that, bytecode is left out, because it is compiled again,
+    and so are the packages of a front-end build.
 
     >>> choose_files(["a.py", "dist/a.js", "node_modules/b/c.js"], frozenset(["a.py"]), "")
     (['a.py', 'dist/a.js'], ['node_modules/'])

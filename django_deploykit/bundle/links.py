@@ -37,7 +37,7 @@ def materialise_links(root: Path, inside: Path | None = None) -> None:
 
 
 def targets_outside(root: Path) -> list[str]:
-    """Return the paths below ``root`` that links name, relative to it, where nothing is."""
+    """Return the missing targets of links that are below ``root``, relative to it."""
     top, found = root.resolve(), set()
     for link in _walk(root):
         if link.is_symlink() and not link.exists():

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django_deploykit.bundle.build_cache import cache_key, cached_text, is_cached, keep_text
-from django_deploykit.bundle.commands import ProjectAnswer, ask, command_environment
+from django_deploykit.bundle.commands import WRITTEN, ProjectAnswer, ask, command_environment
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.files import Exported
 from django_deploykit.project import Project
@@ -45,7 +45,7 @@ Status = tuple[int, int, int]  # mode, size, nanoseconds of the last change
 class Question:
     """The export before the project is loaded.
 
-    ``place`` is the temporary folder in which it is. ``before`` is the status of each file by its
+    ``place`` is the temporary folder that it is in. ``before`` is the status of each file by its
     path. ``key`` is the cache key, or an empty string if the answer must not be cached.
     """
 
@@ -185,13 +185,13 @@ def _named(trace: Iterable[tuple[str, str]], top: str, place: Path) -> set[str] 
     Return None if the trace has anything else than files and harmless programs.
     """
     found: set[str] = set()
-    own = [str(place.resolve() / name) for name in ("answer.json", "trace.json", "tmp")]
+    own = tuple(str(place.resolve() / name) for name in WRITTEN)
     for event, name in trace:
         if event == "subprocess.Popen" and name in _PROGRAMS:
             found.update(_PROGRAMS[name])
             continue
         real = os.path.realpath(name)
-        if event in _FILES and real.startswith(tuple(own)):
+        if event in _FILES and real.startswith(own):
             continue
         if event in _FILES and f"{real}/".startswith(f"{top}/"):
             found.add(real[len(top) + 1 :])

@@ -6,11 +6,11 @@ Neither the folder of a clone nor an exported variable counts: every clone gives
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from django_deploykit.project.toml import load_toml
 from django_deploykit.runtime.base.names import valid_app
 
 # Packages of settings that do not say which project they belong to.
@@ -63,15 +63,13 @@ def _table(value: Any) -> dict[str, Any]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    """Return a TOML file's content. It is empty if there is no such file, or if it is not TOML."""
+    """Return a TOML file's content. It is empty if there is no such file, or if it is not TOML.
+
+    It is empty, too, if no TOML reader is installed: Python 3.10 has none.
+    """
     if not path.is_file():
         return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load_toml(path)
+    except (ImportError, OSError, ValueError):
         return {}
-    return data

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.errors import BundleError
+from django_deploykit.project.toml import load_toml
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIN = re.compile(
@@ -187,12 +187,7 @@ def is_hash(text: str) -> bool:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file's content. Raise :class:`BundleError` if it is not TOML."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return load_toml(path)
+    except ValueError as error:
         raise BundleError(f"{path.name} is not TOML: {error}") from None
-    return data

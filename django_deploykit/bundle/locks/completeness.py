@@ -1,4 +1,4 @@
-"""Whether a lock file has this package, which the settings need, known before an installation."""
+"""Whether the settings use this package and the lock file lacks it, before an installation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def deploykit_problem(lock: LockFile, root: Path, settings: str) -> str:
     """Return what is wrong if the settings use this package and the lock file lacks it.
 
     ``root`` is the project's folder. The text is also empty if the lock file has requirements whose
-    names only their installation shows.
+    names are known only after their installation.
     """
     if any(_unnamed(one) for one in lock.requirements):
         return ""
@@ -36,7 +36,7 @@ def _unnamed(one: Requirement) -> bool:
 
 
 def _iter_uses(root: Path, module: str, seen: set[str]) -> Iterator[str]:
-    """Yield places in a settings module, and in those that it imports, as ``shop/settings.py:3``."""
+    """Yield places in a settings module and the modules it imports, as ``shop/settings.py:3``."""
     seen.add(module)
     base = root.joinpath(*module.split("."))
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")

@@ -67,7 +67,8 @@ def missing_lock(project: Project, names: Iterable[str], where: str) -> BundleEr
     there = set(names)
     other = next((name for name in OTHERS if name in there), "")
     if other:
-        text = f"{what} that a bundle can be made from, only {other}{looked}"
+        usable = "" if project.lock else " that a bundle can be made from"
+        text = f"{what}{usable}, only {other}{looked}"
         return BundleError(text, f"Export it, and commit the result: {OTHERS[other]}")
     rows = (reader for reader in READERS.values() if reader.source in there)
     known = next(rows, None)
@@ -101,7 +102,7 @@ def locate_lock(project: Project, commit: Commit, top: Path) -> tuple[Path, str]
 
 
 def _beside(commit: Commit, exists: Callable[[str], bool]) -> Iterator[str]:
-    """Yield the known files next to manage.py or above that dependencies are written in."""
+    """Yield the names of known files with dependencies, next to manage.py or above."""
     names = {*OTHERS, *(reader.source for reader in READERS.values() if reader.source)}
     for folder in (commit.prefix, *map(str, PurePosixPath(commit.prefix).parents)):
         yield from (

@@ -46,7 +46,7 @@ READER = Reader(
 
 
 def _indexes(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield an option for each index of the packages that is not the default one, or a folder."""
+    """Yield an option for each folder of packages, and for each index except the default one."""
     found: dict[str, None] = {}
     for row in rows:
         index = str(row.get("index", "")).rstrip("/")

@@ -68,7 +68,7 @@ def _indexes(where: Path, folders: list[Path]) -> Iterator[str]:
 
 
 def _plain(url: str) -> str:
-    """Return an index without what may differ from its name in uv.lock: password, end, ``./``."""
+    """Return an index without what uv.lock may write differently: password, last slash, ``./``."""
     if "://" not in url:
         return os.path.normpath(url)
     return re.sub(r"//[^/@]*@", "//", url).rstrip("/")

@@ -17,10 +17,11 @@ from collections.abc import Callable
 from typing import Any
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_UPLOAD = (
-    "Collecting is only for files below STATIC_ROOT. Upload them with each release, for example "
-    'with "$DEPLOYKIT_BUNDLE" collectstatic --noinput as the hook before_switch.'
+UPLOAD = (
+    'Upload them with each release, for example with "$DEPLOYKIT_BUNDLE" collectstatic --noinput '
+    "as the hook before_switch"
 )
+_ONLY_BELOW = f"Collecting is only for files below STATIC_ROOT. {UPLOAD}."
 
 
 class Refusal(Exception):
@@ -46,7 +47,7 @@ class Inside:
             what = self._written(args[1] if event == "os.rename" else args[0])
         if what:
             self.left = self.left or what
-            raise Refusal(what, _UPLOAD)
+            raise Refusal(what, _ONLY_BELOW)
 
     def _connected(self, address: Any) -> str:
         if isinstance(address, (str, bytes)):
@@ -158,7 +159,7 @@ def collect(facts: dict[str, Any], inside: Inside) -> None:
         finally:
             inside.on = False
         if inside.left:
-            raise Refusal(inside.left, _UPLOAD)
+            raise Refusal(inside.left, _ONLY_BELOW)
         forget_times(facts["static_root"])
     facts["stage"] = "done"
 

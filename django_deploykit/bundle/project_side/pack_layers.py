@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.runtime.base.files import hash_file, write_and_replace
+from django_deploykit.runtime.base.files import hash_file, temporary_path, write_and_replace
 
 Contents = dict[str, str | bytes]  # by path in the release: a file's path, or bytes
 
@@ -205,7 +205,7 @@ def tree_digest(entries: list[list[Any]]) -> str:
 def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
     """Write a layer's archive, completely or not at all. Equal files are stored once."""
     written = set()
-    temporary = "%s.%d" % (path, os.getpid())
+    temporary = temporary_path(Path(path))
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
             for name, mode, size, sha256 in entries:
@@ -225,8 +225,7 @@ def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -
                 )
         os.replace(temporary, path)
     finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
 
 
 def put(archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: str | bytes, level: int) -> None:

@@ -8,32 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.export import bring, export
+from django_deploykit.bundle.export import _borrowed, _run, bring, export
 from django_deploykit.bundle.source import find_commit
 from django_deploykit.errors import BundleError, Problems
 from tests.projects import commit, run
+from tests.unit.bundle.exports import exported, repository
 from tests.wheels import write_tree
 
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """Return a repository of one commit."""
-    top = write_tree(tmp_path / "top", {"manage.py": "", "shop/a.txt": "a\n"})
-    run("git", "init", "-q", "-b", "main", cwd=top)
-    commit(top)
-    return top
-
-
-def exported(root: Path, target: Path, rev: str = "") -> dict[str, str]:
-    """Export a project and return its files."""
-    found, _ = find_commit(root, rev)
-    export(found, target)
-    folder = target / found.prefix
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+__all__ = ["repository"]
 
 
 def test_exports_submodules_at_their_recorded_commits(repository: Path, tmp_path: Path) -> None:
@@ -239,3 +221,11 @@ def test_brings_other_parts_of_the_repository_once(monorepo: Path, tmp_path: Pat
     bring(found, [""], tmp_path / "out")
     assert (tmp_path / "out" / "web" / "manage.py").read_text() == "changed"
     assert (tmp_path / "out" / "libs" / "a.txt").is_file()
+
+
+def test_a_failure_of_git_is_not_an_empty_answer(repository: Path) -> None:
+    sha = find_commit(repository)[0].sha
+    with _borrowed(repository, sha) as env:
+        assert _run(env, "grep", "-l", "-z", "nothing like it", sha) == [""]
+        with pytest.raises(BundleError, match="git read-tree failed: .*" + "0" * 40):
+            _run(env, "read-tree", "0" * 40)

@@ -7,32 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.export import export
 from django_deploykit.bundle.source import find_commit
 from django_deploykit.errors import BundleError, Problems
 from tests.projects import commit, run
+from tests.unit.bundle.exports import exported, repository
 from tests.wheels import write_tree
 
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """Return a repository of one commit."""
-    top = write_tree(tmp_path / "top", {"manage.py": "", "shop/a.txt": "a\n"})
-    run("git", "init", "-q", "-b", "main", cwd=top)
-    commit(top)
-    return top
-
-
-def exported(root: Path, target: Path, rev: str = "") -> dict[str, str]:
-    """Export a project and return its files."""
-    found, _ = find_commit(root, rev)
-    export(found, target)
-    folder = target / found.prefix
-    return {
-        str(path.relative_to(folder)): path.read_text()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+__all__ = ["repository"]
 
 
 def test_refuses_modified_files_with_their_list_unless_a_commit_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,13 @@ def test_the_nearest_pyproject_in_the_repository_counts(tmp_path: Path) -> None:
     assert committed_name(root, top, ()) == "shop"
     (root / "pyproject.toml").write_text("[tool.black]\n")
     assert committed_name(root, top, ()) == "shop"
+
+
+def test_no_name_is_read_from_toml_without_its_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The extra has it on Python 3.10, and deploy_check works without the extra."""
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
+    for reader in ("tomllib", "tomli"):
+        monkeypatch.setitem(sys.modules, reader, None)
+    assert committed_name(tmp_path, tmp_path, ("config.settings",)) == ""

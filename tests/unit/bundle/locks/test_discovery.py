@@ -82,6 +82,8 @@ def test_a_lock_file_of_another_tool_is_named_with_the_way(name: str, project: P
     error = missing_lock(project, ["pyproject.toml", name], "the commit")
     assert f"only {name}; looked for" in error.message
     assert error.hint == f"Export it, and commit the result: {OTHERS[name]}"
+    named = missing_lock(replace(project, lock="x.txt"), [name], "the commit")
+    assert named.message == f"the lock file x.txt is not in the commit, only {name}"
 
 
 def test_a_path_on_this_machine_has_a_way_that_leads_out(project: Project) -> None:

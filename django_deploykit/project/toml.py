@@ -1,0 +1,20 @@
+"""Reading TOML, which the standard library can do from Python 3.11 on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's content. Raise :class:`ValueError` if it is not TOML.
+
+    On Python 3.10, raise :class:`ImportError` without tomli, which the extra ``deploy`` installs.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    return data
