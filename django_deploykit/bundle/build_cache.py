@@ -14,12 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from django_deploykit.bundle.project_side.pack_layers import SUFFIXES
+from django_deploykit.bundle.scratch import remove_abandoned
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.files import hash_file, write_and_replace
 
-_DAY = 24 * 3600  # seconds
-_UNFINISHED = _DAY  # files of interrupted builds are removed after this time
-_UNUSED = 60 * _DAY  # layers that no build used are removed after this time
+_UNUSED = 60 * 24 * 3600  # seconds after which layers that no build used are removed
 _MOST_TEXTS = 30  # of each kind, for all projects
 _STAMP = re.compile(r"[0-9a-f]{12}\Z")
 
@@ -127,15 +126,16 @@ def prune(used: Iterable[str]) -> None:
     for digest in used:
         for path in layer_paths(digest):
             path.touch()
-    now = time.time()
-    for path in layer_folder().iterdir():
-        limit = _UNUSED if path.suffix in SUFFIXES else _UNFINISHED
+    oldest = time.time() - _UNUSED
+    folder = layer_folder()
+    remove_abandoned(folder)
+    for path in (one for one in folder.iterdir() if one.suffix in SUFFIXES):
         with suppress(FileNotFoundError):  # another build removed it
-            if path.stat().st_mtime < now - limit:
+            if path.stat().st_mtime < oldest:
                 path.unlink()
     own = cache_folder()
     os.utime(own)
-    for folder in own.parent.iterdir():
-        version = _STAMP.match(folder.name) and (folder / "layers").is_dir()
-        if version and folder.stat().st_mtime < now - _UNUSED:
-            shutil.rmtree(folder, ignore_errors=True)
+    for version in own.parent.iterdir():
+        ours = _STAMP.match(version.name) and (version / "layers").is_dir()
+        if ours and version.stat().st_mtime < oldest:
+            shutil.rmtree(version, ignore_errors=True)

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,7 +32,7 @@ from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_nam
 from django_deploykit.bundle.locks.requirements import local_option
 from django_deploykit.bundle.packing import pack_all
 from django_deploykit.bundle.run_uv import find_uv, run_uv
-from django_deploykit.bundle.scratch import scratch
+from django_deploykit.bundle.scratch import remove_abandoned, scratch
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
 from django_deploykit.runtime.base.files import hash_file
@@ -284,6 +283,4 @@ def _prune(folder: Path) -> None:
     )
     for path in known[:-_MOST]:
         shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob(".deploykit-*"):
-        if time.time() - path.stat().st_mtime > 24 * 3600:
-            shutil.rmtree(path, ignore_errors=True)
+    remove_abandoned(folder)

@@ -17,6 +17,7 @@ from typing import Any
 import django_deploykit
 from django_deploykit.bundle.build_cache import layer_folder
 from django_deploykit.bundle.project_side import pack_layers
+from django_deploykit.bundle.scratch import scratch, uninterrupted
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.bundle.manifest import Layer
 
@@ -62,16 +63,20 @@ def pack_all(
     """
     left = deque(sorted(trees, key=lambda one: (-one.work, one.name)))
     count = min(processes or os.cpu_count() or 1, max(1, len(trees)))
-    job = {"cache": str(layer_folder()), "level": _LEVEL, "beside": beside}
+    cache = layer_folder()
     running: list[_Packer] = []
-    try:
-        for _ in range(count):
-            running.append(_Packer(python, job, left))
-        rows = [row for one in running for row in one.rows()]
-    finally:
-        left.clear()
-        for one in running:
-            one.close()
+    with scratch(cache) as place:
+        job = {"cache": str(cache), "place": str(place), "level": _LEVEL, "beside": beside}
+        try:
+            for _ in range(count):
+                with uninterrupted():
+                    running.append(_Packer(python, job, left))
+            rows = [row for one in running for row in one.rows()]
+        finally:
+            with uninterrupted():
+                left.clear()
+                for one in running:
+                    one.close()
     found = {(row["kind"], row["name"]): Layer(**row) for row in rows}
     return [found[tree.kind, tree.name] for tree in trees]
 
@@ -124,7 +129,7 @@ class _Packer:
         )
 
     def close(self) -> None:
-        """End the process and remove its unfinished files."""
+        """End the process."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -133,9 +138,6 @@ class _Packer:
             with contextlib.suppress(OSError):
                 assert pipe is not None
                 pipe.close()
-        if self._process.returncode:
-            for left in Path(self._job["cache"]).glob(f"*.{self._process.pid}"):
-                left.unlink(missing_ok=True)
 
     def _feed(self) -> None:
         assert self._process.stdin is not None

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from django_deploykit.bundle.scratch import uninterrupted
+
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -20,26 +22,28 @@ def run_program(
     A string is run by the shell. With ``merge``, the output includes standard error. The command
     runs in its own session, and all of that session is stopped if we are interrupted.
     """
-    process = subprocess.Popen(
-        command,
-        shell=isinstance(command, str),
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        start_new_session=True,
-        umask=0o022,
-    )
-    with process:
-        try:
-            out, errors = process.communicate()
-        except BaseException:
+    process: subprocess.Popen[str] | None = None
+    try:
+        with uninterrupted():
+            process = subprocess.Popen(
+                command,
+                shell=isinstance(command, str),
+                cwd=folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merge else subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+                umask=0o022,
+            )
+        out, errors = process.communicate()
+    except BaseException:
+        if process:
             _end(process)
-            raise
+        raise
     return subprocess.CompletedProcess(command, process.returncode, out, errors or "")
 
 
@@ -49,3 +53,6 @@ def _end(process: subprocess.Popen[str]) -> None:
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()

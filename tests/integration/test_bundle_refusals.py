@@ -218,7 +218,7 @@ Moment = Callable[[Path, Path], bool]
 MOMENTS: dict[str, Moment] = {
     "while it is exported": lambda place, _: any(place.glob(".deploykit-*/export/*")),
     "while it is installed": lambda _, cache: any(cache.glob("*/environments/.deploykit-*/venv/*")),
-    "while layers are packed": lambda _, cache: any(cache.glob("*/layers/*")),
+    "while layers are packed": lambda _, cache: any(cache.glob("*/layers/.deploykit-*/*")),
     "while it is asked": lambda place, _: any(place.glob(".deploykit-*/export/staticfiles/*")),
 }
 

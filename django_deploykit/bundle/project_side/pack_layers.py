@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.runtime.base.files import hash_file, temporary_path, write_and_replace
+from django_deploykit.runtime.base.files import hash_file
 
 Contents = dict[str, str | bytes]  # by path in the release: a file's path, or bytes
 
@@ -50,13 +50,18 @@ def main() -> None:
     """Pack the tree in each line of standard input, and print its layer as one line."""
     for line in sys.stdin:
         job = json.loads(line)
-        row = pack(job["tree"], job["cache"], job["level"], job["beside"])
+        row = pack(job["tree"], job["cache"], job["place"], job["level"], job["beside"])
         sys.stdout.write(json.dumps(row) + "\n")
         sys.stdout.flush()
 
 
-def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> dict[str, Any]:
+def pack(
+    tree: dict[str, Any], cache: str, place: str, level: int, beside: bool = False
+) -> dict[str, Any]:
     """Pack a tree into the cache folder, and return the fields of its ``Layer`` in the manifest.
+
+    The files are written in ``place``, a temporary folder on the cache's disk that the caller
+    removes, because this process may be killed.
 
     With ``beside``, the bytecode is also written where Python looks for it, so that the environment
     starts faster.
@@ -72,11 +77,13 @@ def pack(tree: dict[str, Any], cache: str, level: int, beside: bool = False) -> 
                 contents[cached_path(path)] = cached_path(source) if written else code
     entries = [entry(path, contents[path]) for path in sorted(contents)]
     digest = tree_digest(entries)
-    archive, listing, checksum = (os.path.join(cache, digest + suffix) for suffix in SUFFIXES)
-    if not all(map(os.path.exists, (archive, listing, checksum))):
-        write(archive, entries, contents, level)
-        write_and_replace(Path(listing), json.dumps(entries, separators=(",", ":")) + "\n")
-        write_and_replace(Path(checksum), hash_file(Path(archive)))
+    final = [os.path.join(cache, digest + suffix) for suffix in SUFFIXES]
+    if not all(map(os.path.exists, final)):
+        # Another process may be packing an equal tree.
+        files = [os.path.join(place, f"{os.getpid()}{suffix}") for suffix in SUFFIXES]
+        write(files, entries, contents, level)
+        for path, target in zip(files, final, strict=True):
+            os.replace(path, target)
     return {
         "kind": tree["kind"],
         "name": tree["name"],
@@ -202,30 +209,31 @@ def tree_digest(entries: list[list[Any]]) -> str:
     return digest.hexdigest()
 
 
-def write(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
-    """Write a layer's archive, completely or not at all. Equal files are stored once."""
+def write(files: list[str], entries: list[list[Any]], contents: Contents, level: int) -> None:
+    """Write a layer's files: archive, list of files, and SHA-256 of the archive."""
+    archive, listing, checksum = files
+    write_archive(archive, entries, contents, level)
+    with open(listing, "w", encoding="utf-8") as file:
+        file.write(json.dumps(entries, separators=(",", ":")) + "\n")
+    with open(checksum, "w", encoding="ascii") as file:
+        file.write(hash_file(Path(archive)))
+
+
+def write_archive(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
+    """Write a layer's archive. Equal files are stored once."""
     written = set()
-    temporary = temporary_path(Path(path))
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
-            for name, mode, size, sha256 in entries:
-                if sha256 in written:
-                    continue
-                written.add(sha256)
-                info = zipfile.ZipInfo(name, _EPOCH)
-                info.external_attr = (0o100000 | mode) << 16
-                stored = name.endswith(STORED)
-                info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-                info.file_size = size
-                put(
-                    archive,
-                    info,
-                    contents[name],
-                    _BYTECODE_LEVEL if name.endswith(".pyc") else level,
-                )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        for name, mode, size, sha256 in entries:
+            if sha256 in written:
+                continue
+            written.add(sha256)
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.external_attr = (0o100000 | mode) << 16
+            stored = name.endswith(STORED)
+            info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            info.file_size = size
+            own = _BYTECODE_LEVEL if name.endswith(".pyc") else level
+            put(archive, info, contents[name], own)
 
 
 def put(archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: str | bytes, level: int) -> None:

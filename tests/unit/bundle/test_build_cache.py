@@ -75,11 +75,9 @@ def test_names_a_folder_that_cannot_be_created(
     assert "DEPLOYKIT_BUILD_CACHE" in caught.value.hint
 
 
-def test_removes_unused_layers_and_unfinished_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_removes_unused_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path))
-    days = {"used.zip": 90, "old.zip": 61, "young.zip": 59, "cut.zip.123": 2, "now.zip.124": 0}
+    days = {"used.zip": 90, "old.zip": 61, "young.zip": 59}
     for name, age in days.items():
         path = layer_folder() / name
         path.write_text("")
@@ -89,7 +87,6 @@ def test_removes_unused_layers_and_unfinished_files(
         (layer_folder() / f"used{end}").write_text("")
     prune(["used"])
     assert sorted(path.name for path in layer_folder().iterdir()) == [
-        "now.zip.124",
         "used.json",
         "used.sum",
         "used.zip",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.scratch import scratch
+from django_deploykit.bundle.scratch import remove_abandoned, scratch
 
 
 def test_the_folder_is_private_and_removed(tmp_path: Path) -> None:
@@ -37,3 +38,13 @@ def test_an_error_passes_and_the_folder_is_removed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="mine"), scratch(tmp_path):
         raise ValueError("mine")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_removes_only_the_old_folders_of_killed_builds(tmp_path: Path) -> None:
+    days = {".deploykit-old": 2, ".deploykit-new": 0, "other": 2}
+    for name, age in days.items():
+        (tmp_path / name / "venv").mkdir(parents=True)
+        moment = time.time() - age * 24 * 3600
+        os.utime(tmp_path / name, (moment, moment))
+    remove_abandoned(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {".deploykit-new", "other"}

@@ -43,7 +43,7 @@ def packed(folder: Path, files: dict[str, bytes]) -> tuple[list[FileEntry], Path
     """Pack files; returns the list and the archive's path."""
     cache = folder / "cache"
     cache.mkdir()
-    row = pack_layers.pack(tree(folder / "tree", files), str(cache), 4)
+    row = pack_layers.pack(tree(folder / "tree", files), str(cache), str(folder), 4)
     digest = row["sha256"]
     return load_list((cache / f"{digest}.json").read_text(), digest), cache / f"{digest}.zip"
 
@@ -113,7 +113,7 @@ def test_writes_bytecode_beside_the_sources_if_asked(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     job = tree(tmp_path / "tree", {"app/one.py": b"ONE = 1\n", "bin/two.py": b"TWO = 2\n"})
-    pack_layers.pack(job, str(cache), 4, beside=True)
+    pack_layers.pack(job, str(cache), str(tmp_path), 4, beside=True)
     found = [path.name for path in (tmp_path / "tree").rglob("*.pyc")]
     assert found == [Path(pack_layers.cached_path("one.py")).name]
 
@@ -121,7 +121,7 @@ def test_writes_bytecode_beside_the_sources_if_asked(tmp_path: Path) -> None:
 def test_static_files_and_long_names_get_no_bytecode(tmp_path: Path) -> None:
     """Collected files stay as they are; no file system has longer names."""
     job = tree(tmp_path / "tree", {"app/s/a.py": b"1\n"})
-    row = pack_layers.pack({**job, "kind": "static"}, str(tmp_path), 4)
+    row = pack_layers.pack({**job, "kind": "static"}, str(tmp_path), str(tmp_path), 4)
     assert row["files"] == 1
     job = tree(tmp_path / "tree", {f"app/{'x' * 250}.py": b"1\n"})
-    assert pack_layers.pack(job, str(tmp_path), 4)["files"] == 1
+    assert pack_layers.pack(job, str(tmp_path), str(tmp_path), 4)["files"] == 1
