@@ -49,7 +49,7 @@ class Command:
 
 def pages() -> list[Path]:
     """Return every page: the README and its like, and all below ``docs/``."""
-    tops = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
+    tops = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")]
     return [*tops, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
