@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from django_deploykit.management.commits import cut
 from django_deploykit.progress import in_bytes
 from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE
+from django_deploykit.runtime.base.moments import utc
 from django_deploykit.runtime.wire.journal import JournalRecord
 from django_deploykit.runtime.wire.operating import HostStatus
 
@@ -181,9 +181,8 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
     if row.lock:
         lines.append(f"  locked by {row.lock.owner}: {row.lock.what}")
     for command in row.commands:
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(command.since))
         lines.append(
-            f"  `{command.name}` of {command.release} runs since {since};"
+            f"  `{command.name}` of {command.release} runs since {utc(command.since)} UTC;"
             f" its ID for `cancel` is {command.id}"
         )
     for path in row.changed[:20]:
@@ -194,10 +193,9 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
 
 def history_line(record: JournalRecord) -> str:
     """Return a journal record as one line."""
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.time))
     took = "" if record.seconds is None else f" in {record.seconds:.1f} s"
     why = f": {_first(record.why)}" if record.why else ""
     return (
-        f"{when}  {record.action:<9} {record.release}  "
+        f"{utc(record.time)}  {record.action:<9} {record.release}  "
         f"{record.result}{took}  by {record.owner or '?'}{why}"
     )

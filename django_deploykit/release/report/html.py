@@ -14,6 +14,7 @@ from django_deploykit.progress import FAILED, in_bytes
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.report.style import STYLE
 from django_deploykit.release.report.timeline import Latency, Span
+from django_deploykit.runtime.base.moments import utc
 
 # Steps in the order of the legend. Each has its own colour in the style sheet.
 _BUILDING = ("export", "install", "pack", "collectstatic", "layers", "write")
@@ -106,7 +107,7 @@ def _head(report: ReleaseReport) -> str:
         "commit": report.commit[:12],
         "environment": report.environment,
         "by": report.owner,
-        "begun": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.begun)),
+        "begun": f"{utc(report.begun)} UTC",
         "took": f"{report.ended - report.begun:.1f} s",
         "sent": in_bytes(sum(outcome.bytes.values())) if report.size else "",
         "bundle": in_bytes(report.size) if report.size else "",

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
 from .errors import LOCKED, DeployKitError
-from .files import open_file, read_bytes
+from .files import open_file, read_regular
+from .moments import utc
 
 _LONGEST_WORK = 3600.0  # seconds
+_LONGEST_TEXT = 1 << 16  # bytes
+# What a holder writes about itself.
+_KINDS = {"owner": (str,), "what": (str,), "pid": (int,), "time": (int, float)}
 
 
 class LockedError(DeployKitError):
@@ -31,7 +35,7 @@ class LockedError(DeployKitError):
 
 def describe(owner: Dict[str, Any]) -> str:
     """Return the lock's owner, its work and its start time as text."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(float(owner.get("time", 0))))
+    since = f"{utc(owner.get('time', 0))} UTC"
     return f"{owner.get('owner', 'somebody')}, {owner.get('what', 'a release')}, since {since}"
 
 
@@ -100,12 +104,17 @@ def _taken(fd: int) -> bool:
 
 
 def read_owner(path: Path) -> Dict[str, Any]:
-    """Return what the holder wrote about itself into the lock file."""
+    """Return what the holder wrote about itself into the lock file.
+
+    The deploy user can write anything into it, so values of the wrong type are left out.
+    """
     try:
-        data = json.loads(read_bytes(path))
-    except (OSError, ValueError):
+        data = json.loads(read_regular(path, _LONGEST_TEXT))
+    except (OSError, ValueError, RecursionError, DeployKitError):
         return {}
-    return data if isinstance(data, dict) else {}
+    if not isinstance(data, dict):
+        return {}
+    return {key: data[key] for key, kind in _KINDS.items() if type(data.get(key)) in kind}
 
 
 def holder(path: Path) -> Optional[Dict[str, Any]]:

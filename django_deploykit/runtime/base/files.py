@@ -17,6 +17,7 @@ from .errors import DeployKitError
 from .opening import open_folder, open_regular
 
 _CHUNK = 1 << 20
+_LONGEST = 1 << 28  # bytes of a file that is read as a whole; no list of files is longer
 _BLOCK = 4096  # bytes; a file of this size keeps its place on the disk when it is overwritten
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}\Z")
 
@@ -34,10 +35,23 @@ def validate_folder(path: Path, top: Path) -> None:
     os.close(open_folder(str(top), os.path.relpath(path, top)))
 
 
-def read_bytes(path: Path, *, top: Optional[Path] = None) -> bytes:
-    """Return the content of a regular file; raises :class:`OSError`, also for a link or a pipe."""
+def read_bytes(path: Path, limit: int = _LONGEST, *, top: Optional[Path] = None) -> bytes:
+    """Return the content of a regular file of at most ``limit`` bytes.
+
+    Raises :class:`OSError`, also for a link, a pipe, and a longer file: one with holes may be
+    larger than the memory.
+    """
     with os.fdopen(open_file(path, top=top), "rb") as file:
-        return file.read()
+        if os.fstat(file.fileno()).st_size > limit:
+            raise OSError(errno.EFBIG, f"is longer than {limit} bytes", str(path))
+        return file.read(limit)
+
+
+def read_end(path: Path, limit: int, *, top: Optional[Path] = None) -> bytes:
+    """Return the last bytes, at most ``limit``, of a regular file; raises :class:`OSError`."""
+    with os.fdopen(open_file(path, top=top), "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - limit))
+        return file.read(limit)
 
 
 def read_regular(path: Path, limit: int, *, top: Optional[Path] = None) -> str:

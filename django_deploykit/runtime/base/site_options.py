@@ -13,6 +13,7 @@ from typing import Callable, Dict, Mapping, Tuple, TypeVar, Union
 from .ini import FALSE, TRUE
 from .names import PROCESS_NAME
 
+_LONGEST = 1e9  # seconds
 OptionValue = Union[str, int, float, bool, Tuple[str, ...]]
 T = TypeVar("T", bound=OptionValue)
 S = TypeVar("S", bound="SiteOptions")
@@ -201,8 +202,9 @@ def _value(name: str, value: object, kind: type) -> OptionValue:
     if kind is tuple and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return tuple(value)
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if kind in (str, int, bool) and type(value) is kind and isinstance(value, (str, int)):
+        if abs(value) <= _LONGEST:
+            return float(value)
+    elif kind in (str, int, bool) and type(value) is kind and isinstance(value, (str, int)):
         return value
     expected = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     raise ValueError(f"{name} must be {expected.get(kind, 'a list of texts')}, not {value!r}")

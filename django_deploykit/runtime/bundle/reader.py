@@ -24,13 +24,16 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 _CHUNK = 1 << 20
 _IN_MEMORY = 32 << 20  # bytes; a larger archive of a layer is not read into memory
 _LARGE = 8 << 20  # bytes; a larger file is read in pieces
+# What zipfile raises for archives that are damaged on purpose. UnicodeDecodeError is a ValueError,
+# NotImplementedError a RuntimeError.
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     struct.error,
+    ValueError,
+    OverflowError,
 )
 
 # A file's bytes, or the pieces of a large file, which are verified again while they are read.
@@ -83,7 +86,7 @@ class BundleFile:
             self._zip = zipfile.ZipFile(self._file)
             _validate_names(path, self._zip)
             self.manifest = Manifest.loads(self.read("manifest.json").decode("utf-8"))
-        except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, OverflowError) as error:
+        except (OSError, *_BROKEN) as error:
             self._file.close()
             raise DamagedError(f"{path} is not a bundle, or it is damaged: {error}") from None
         except DeployKitError:

@@ -78,9 +78,7 @@ def lock_owner(site: Site) -> Optional[LockOwner]:
     found = deploy_lock.holder(site.root / "lock")
     if found is None:
         return None
-    return LockOwner(
-        str(found.get("owner", "")), str(found.get("what", "")), float(found.get("time", 0))
-    )
+    return LockOwner(str(found.get("owner", "")), str(found.get("what", "")), found.get("time", 0))
 
 
 def _configuration(

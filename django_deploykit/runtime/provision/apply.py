@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 from contextlib import suppress
@@ -142,18 +141,15 @@ def _remove(action: Action, effects: Effects) -> None:
 
 
 def _tree(action: Action, effects: Effects) -> None:
-    """Remove a folder; a link in it is removed, not followed."""
-    path = Path(action.target)
+    """Remove a folder; a link in it is removed, not followed.
+
+    Python's ``rmtree`` fails if the deploy user has nested folders deeply.
+    """
     try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    except FileNotFoundError:
-        return
-    except OSError as error:
+        effects.run("rm", "-rf", "--one-file-system", "--", action.target)
+    except DeployKitError as error:
         raise DeployKitError(
-            f"{error.filename or path} cannot be removed: {error.strerror}",
+            f"{action.target} cannot be removed: {error.hint}",
             "End what uses it, then run the same command again.",
         ) from None
 

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Iterator, Tuple
 
-from ..base.opening import open_regular
+from ..base.opening import open_folder, open_regular
 
+_DEEPEST = 200  # folders below the site's; a path in a release has at most 100 parts
 _PROTECTED = Path("/proc/sys/fs/protected_hardlinks")
 
 
@@ -58,18 +59,37 @@ def _give(folder: str, handle: int, name: str, uid: int, gid: int, protected: bo
 
 
 def _iter_files_of_root(top: Path, protected: bool) -> Iterator[Tuple[str, int, str]]:
-    """Yield folders, their descriptors, and names in them; other file systems are left out."""
+    """Yield folders, their descriptors, and names in them."""
     with suppress(FileNotFoundError):
         device = os.lstat(top).st_dev
-        for folder, folders, names, handle in os.fwalk(top, follow_symlinks=False):
-            if os.fstat(handle).st_dev != device:
-                folders.clear()
-                continue
-            for name in (*folders, *names):
-                with suppress(FileNotFoundError):
-                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-                    if _is_given(status, protected):
-                        yield folder, handle, name
+        handle = open_folder(str(top.parent), top.name)
+        for folder, inside, name, status in _iter_files(str(top), handle, device, _DEEPEST):
+            if _is_given(status, protected):
+                yield folder, inside, name
+
+
+def _iter_files(
+    folder: str, handle: int, device: int, depth: int
+) -> Iterator[Tuple[str, int, str, os.stat_result]]:
+    """Yield the files and folders below an open folder, which is closed at the end.
+
+    Other file systems are left out, and what is more than ``depth`` folders below: each one needs a
+    descriptor, and nothing of a release is that deep. ``os.fwalk`` would open a link or a pipe that
+    takes the place of a folder.
+    """
+    try:
+        names = os.listdir(handle) if os.fstat(handle).st_dev == device else []
+        for name in names:
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                yield folder, handle, name, status
+                if stat.S_ISDIR(status.st_mode) and depth > 0:
+                    with suppress(OSError):
+                        inside = open_folder(folder, name, handle)
+                        below = os.path.join(folder, name)
+                        yield from _iter_files(below, inside, device, depth - 1)
+    finally:
+        os.close(handle)
 
 
 def _is_given(status: os.stat_result, protected: bool) -> bool:

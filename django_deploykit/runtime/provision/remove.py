@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable, List, Mapping, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.hints import as_root, verb_command
@@ -53,13 +54,34 @@ def ask(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def mount_points(table: Path = Path("/proc/self/mountinfo")) -> List[str]:
+    """Return the folders on which something is mounted."""
+    places = (line.split()[4] for line in table.read_text(errors="replace").splitlines())
+    return [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), one) for one in places]
+
+
+def _validate_mounts(steps: Sequence[Action], mounts: Sequence[str]) -> None:
+    """Raise :class:`DeployKitError` if a folder that goes contains somebody's mounted files."""
+    for step in steps:
+        inside = [one for one in mounts if f"{one}/".startswith(f"{step.target}/")]
+        if step.kind == "tree" and inside:
+            raise DeployKitError(
+                f"nothing was removed: something is mounted on {', '.join(inside)}",
+                f"Unmount it, because everything in {step.target} goes.",
+            )
+
+
 @dataclass(frozen=True)
 class RemoveEffects:
-    """The functions of the host that the verb uses; ``look`` takes the app and its folder."""
+    """The functions of the host that the verb uses; ``look`` takes the app and its folder.
+
+    ``mounts`` returns the folders on which something is mounted.
+    """
 
     validate: Callable[[], None] = validate_host
     look: Callable[[str, Path, Mapping[str, str]], Installed] = look_for
     apply: Callable[[Action], None] = apply
+    mounts: Callable[[], Sequence[str]] = mount_points
     ask: Callable[[str], bool] = ask
 
 
@@ -83,6 +105,7 @@ def remove(
         voice.emit(Activity("plan", line))
     for path in kept:
         voice.emit(Activity("keep", path))
+    _validate_mounts(steps, host.mounts())
     if not steps or options.plan:
         return RemoveResult(False, words, kept)
     if not options.noinput and not host.ask(f"Remove {app} from this host?"):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterator, List
 
 from ..base.errors import DeployKitError
-from ..base.files import open_file, read_bytes
+from ..base.files import open_file
 from ..base.names import valid_digest
 from ..bundle.manifest import FileEntry, tree_digest, validate_entries
 from ..bundle.seal import DamagedError
@@ -102,13 +102,19 @@ def _validate_contents(
     file.seek(at)
 
 
+def _read_held(path: Path, size: int, top: Path) -> bytes:
+    """Return a stored file's bytes; one that was made longer does not match its digest."""
+    with os.fdopen(open_file(path, top=top), "rb") as file:
+        return file.read(size + 1)
+
+
 def _contents(
     file: BinaryIO, rows: List[FileEntry], held: Dict[str, Path], top: Path
 ) -> Iterator[store.File]:
     seen: Dict[str, bytes] = {}
     for row in rows:
         if row.sha256 in held:
-            data = read_bytes(held[row.sha256], top=top)
+            data = _read_held(held[row.sha256], row.size, top)
         elif row.sha256 in seen:
             data = seen[row.sha256]
         else:

@@ -10,13 +10,18 @@ import hashlib
 import os
 import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.files import read_bytes, validate_folder, write_and_replace
+from ..base.files import (
+    hash_stream,
+    read_bytes,
+    validate_folder,
+    write_and_replace,
+)
 from ..base.names import valid_digest
 from ..base.opening import open_folder, open_regular
 from ..base.workers import Background
@@ -24,6 +29,7 @@ from ..bundle.manifest import FileEntry, Layer, dump_list, load_list
 from ..bundle.reader import BundleFile, Content
 
 File = Tuple[FileEntry, Content]
+_LARGE = 8 << 20  # bytes; a larger file is not read into memory
 
 
 def stored_digests(store: Path) -> List[str]:
@@ -67,7 +73,7 @@ def incoming(store: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
 
 def write_files(folder: Path, files: Iterable[File]) -> None:
@@ -151,6 +157,15 @@ def set_folder_modes(folder: Path) -> None:
             left += [one.path for one in found if one.is_dir(follow_symlinks=False)]
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder and its content as far as possible; links in it are not followed.
+
+    ``rmtree`` fails on folders that are nested more deeply than any release has them.
+    """
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def remove(store: Path, digest: str) -> None:
     """Remove a layer from the store; releases keep their hard links to its files."""
     (store / f"{digest}.json").unlink(missing_ok=True)
@@ -158,7 +173,7 @@ def remove(store: Path, digest: str) -> None:
     if tree.exists():
         grave = make_private_folder(store, ".removed-")
         os.rename(tree, grave / digest)
-        shutil.rmtree(grave, ignore_errors=True)
+        remove_tree(grave)
 
 
 def extract(bundle: BundleFile, store: Path, digest: str) -> None:
@@ -305,6 +320,8 @@ def _matches(reader: _TreeReader, entry: FileEntry) -> bool:
         status = os.fstat(fd)
         if status.st_size != entry.size or (status.st_mode & 0o111 != 0) != (entry.mode == 0o755):
             return False
+        if status.st_size > _LARGE:
+            return hash_stream(file) == entry.sha256
         return hashlib.sha256(file.read()).hexdigest() == entry.sha256
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -45,7 +44,7 @@ def remove(paths: Sequence[Path]) -> None:
     """Remove files and folders."""
     for path in paths:
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            store.remove_tree(path)
         else:
             path.unlink(missing_ok=True)
 
@@ -157,11 +156,12 @@ def _own_bytes(path: str) -> int:
     """Return the bytes freed by removing a file or tree, which another process may be removing."""
     inside = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
     size = 0
-    for name in (path, *inside):
-        with suppress(OSError):
-            status = os.lstat(name)
-            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-                size += status.st_blocks * 512
+    with suppress(RecursionError):  # no release has folders that are nested so deeply
+        for name in (path, *inside):
+            with suppress(OSError):
+                status = os.lstat(name)
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                    size += status.st_blocks * 512
     return size
 
 
@@ -182,7 +182,7 @@ def is_staged(site: Site, release: str) -> bool:
 
 def discard(folder: Path) -> None:
     """Remove a release; it is moved away first, so that no process sees a part of it."""
-    shutil.rmtree(_move_away(folder), ignore_errors=True)
+    store.remove_tree(_move_away(folder))
 
 
 def _move_away(folder: Path) -> Path:

@@ -121,7 +121,7 @@ def stage(
         if not target.exists():
             raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        layers.remove_tree(folder)
 
 
 def sync_file_system(folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Dict, List, Optional, Protocol, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.lazy_dataclass import lazy_dataclass
+from ..base.moments import utc
 from ..base.processes import CommandLine
 
 
@@ -39,8 +39,7 @@ class RunningCommand:
     since: float = 0.0
 
     def __str__(self) -> str:
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since))
-        return f"`{self.name}` of {self.release}, which runs since {since},"
+        return f"`{self.name}` of {self.release}, which runs since {utc(self.since)} UTC,"
 
 
 def command_name(argv: Sequence[str]) -> str:

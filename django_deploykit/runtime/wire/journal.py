@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from ..base.files import open_file, read_bytes
+from ..base.files import open_file, read_end
 from ..base.lazy_dataclass import lazy_dataclass
 from .reader import IgnoresUnknownKeys, WireError, parse, plain
+
+_LONGEST = 8 << 20  # bytes, more than 20,000 records
 
 
 @lazy_dataclass(frozen=True)
@@ -55,9 +57,12 @@ def append(path: Path, record: JournalRecord) -> None:
 
 
 def read_journal(path: Path) -> List[JournalRecord]:
-    """Return all records, oldest first; invalid lines, such as cut-off ones, are left out."""
+    """Return the records, oldest first; invalid lines, such as cut-off ones, are left out.
+
+    Of a very long journal only the last records are read.
+    """
     try:
-        text = read_bytes(path).decode("utf-8", "replace")
+        text = read_end(path, _LONGEST).decode("utf-8", "replace")
     except FileNotFoundError:
         return []
     records = []

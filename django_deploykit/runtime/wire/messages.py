@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Generic, Optional, Type, TypeVar, Union
 
-from ..base.errors import DeployKitError
+from ..base.errors import REFUSED, DeployKitError
 from .calls import Call
 from .events import Activity, Arriving, Event, HostWarning, OutputLine
 from .facts import Held
@@ -36,7 +36,8 @@ class Failure:
 
     def as_error(self) -> DeployKitError:
         """Return the exception that was raised on the host."""
-        return DeployKitError(self.message, self.hint, self.exit_code)
+        code = self.exit_code if 0 < self.exit_code < 256 else REFUSED  # never a success
+        return DeployKitError(self.message, self.hint, code)
 
 
 @dataclass(frozen=True)

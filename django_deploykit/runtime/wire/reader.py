@@ -11,7 +11,6 @@ import base64
 import collections.abc
 import dataclasses
 import json
-import math
 import zlib
 from typing import (
     Any,
@@ -202,7 +201,7 @@ def _number(kind: Any, data: object, where: str) -> object:
         return data
     if isinstance(data, bool) or not isinstance(data, (int, float) if kind is float else int):
         raise _wrong(where, "a number" if kind is float else "an integer")
-    if not math.isfinite(data) or abs(data) > _LARGEST:
+    if not abs(data) <= _LARGEST:  # also NaN, and integers that are too large for a float
         raise WireError(f"{where} is too large a number")
     return kind(data)
 

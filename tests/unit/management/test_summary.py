@@ -235,3 +235,12 @@ def test_the_time_of_the_build_is_told_with_the_rest() -> None:
     outcome = Outcome(NEW, live={"web1": NEW}, seconds={"send": 0.5})
     lines = words(outcome, Ending("production", 9.0, built=7.25))
     assert "  took 9.0 s (most of it: build 7.2, send 0.5)" in lines
+
+
+def test_a_time_that_no_calendar_has_is_unknown() -> None:
+    """The host says it, and may say anything."""
+    record = JournalRecord("release", "a", "live", time=9e18)
+    assert history_line(record).startswith("an unknown time  release")
+    command = CommandStatus("x", "a", "migrate", since=-9e18)
+    lines = status_lines("web1", HostStatus(None, "127.0.0.1:8000", commands=(command,)))
+    assert "runs since an unknown time" in "\n".join(lines)

@@ -111,9 +111,23 @@ def test_looking_who_holds_it_does_not_take_it(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("text", ["", "x", "[]", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x", "[]", "\x00", "[" * 100_000, " " * (1 << 20)),
+        '{"owner": ["x"], "what": null, "time": "x", "pid": "1; id", "more": 1}',
+    ],
+    ids=range(7),
+)
 def test_an_owner_that_cannot_be_read_is_somebody(tmp_path: Path, text: str) -> None:
     path = tmp_path / "lock"
     path.write_text(text)
     assert read_owner(path) == {}
     assert "somebody" in describe(read_owner(path))
+
+
+@pytest.mark.parametrize("time", ["NaN", "1e300", "-1e18", "1" + "0" * 400])
+def test_a_time_that_no_calendar_has_is_unknown(tmp_path: Path, time: str) -> None:
+    path = tmp_path / "lock"
+    path.write_text(f'{{"owner": "ann", "time": {time}}}')
+    assert "ann, a release, since an unknown time" in LockedError(read_owner(path)).message

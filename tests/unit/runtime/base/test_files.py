@@ -18,6 +18,7 @@ from django_deploykit.runtime.base.files import (
     hash_stream,
     is_full,
     read_bytes,
+    read_end,
     read_regular,
     temporary_files,
     temporary_path,
@@ -171,3 +172,18 @@ def test_a_full_disk_and_a_full_quota_are_full() -> None:
     assert is_full(OSError(errno.ENOSPC, "x"))
     assert is_full(OSError(errno.EDQUOT, "x"))
     assert not is_full(OSError(errno.EACCES, "x"))
+
+
+def test_a_file_with_holes_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"start")
+    os.truncate(path, 1 << 40)
+    with pytest.raises(OSError, match=r"is longer than 10 bytes.*file"):
+        read_bytes(path, 10)
+    with pytest.raises(OSError, match="is longer than"):
+        read_bytes(path)
+    assert read_end(path, 4) == bytes(4)
+    path.write_bytes(b"0123456789")
+    assert (read_bytes(path, 10), read_end(path, 4), read_end(path, 99)) == (
+        *(b"0123456789", b"6789", b"0123456789"),
+    )

@@ -62,3 +62,12 @@ def test_a_damaged_site_is_refused_with_its_path(tmp_path: Path, text: str) -> N
     (tmp_path / "site.json").write_text(text)
     with pytest.raises(DeployKitError, match=r"site\.json is damaged"):
         load_site(tmp_path)
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 400, "1e400", "NaN", "true", '"5"'])
+def test_a_duration_in_a_site_is_a_number_of_seconds(tmp_path: Path, seconds: str) -> None:
+    text = make(tmp_path).dumps().replace('"boot": 60.0', f'"boot": {seconds}')
+    assert text != make(tmp_path).dumps()
+    (tmp_path / "site.json").write_text(text)
+    with pytest.raises(DeployKitError, match=r"site\.json is damaged: boot must be a number"):
+        load_site(tmp_path)

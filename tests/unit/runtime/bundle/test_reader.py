@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -9,10 +10,17 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.bundle.main_script import main_text
-from django_deploykit.runtime.bundle.reader import BundleFile, Slice
+from django_deploykit.runtime.bundle.reader import BundleFile, Slice, layer_files
 from django_deploykit.runtime.bundle.seal import DamagedError
 from django_deploykit.runtime.sources import sources
-from tests.bundles import Tree, layer_zip, make_layer, make_manifest, write_bundle
+from tests.bundles import (
+    Tree,
+    entries_of,
+    layer_zip,
+    make_layer,
+    make_manifest,
+    write_bundle,
+)
 
 TREE: Tree = {
     "app/manage.py": (b"print()\n", 0o755),
@@ -148,3 +156,47 @@ def test_a_slice_is_a_file_and_leaves_the_position_alone(tmp_path: Path) -> None
         assert (part.read(1), part.tell(), part.read(), part.read()) == (b"5", 4, b"6", b"")
         assert part.seek(-9, os.SEEK_CUR) == 0
         assert file.tell() == 0
+
+
+def _central(data: bytes, name: bytes) -> int:
+    """Return the offset of a member's entry in the central directory."""
+    return data.rindex(b"PK\1\2", 0, data.rindex(name))
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"),
+    [
+        (6, b"\xff\x00"),  # a version of ZIP that zipfile does not know
+        (8, b"\x00\x08"),  # a name in UTF-8, which it is not
+        (42, b"\xff\xff\xff\xff"),  # it begins elsewhere
+        (34, b"\xff\xff"),  # on another disk
+    ],
+    ids=["version", "name", "place", "disk"],
+)
+def test_an_entry_that_zipfile_fails_on_is_damage(
+    tmp_path: Path, offset: int, value: bytes
+) -> None:
+    path = bundle_with(tmp_path)
+    data = bytearray(path.read_bytes())
+    at = _central(bytes(data), b"manifest.json")
+    data[at + offset : at + offset + len(value)] = value
+    if value == b"\x00\x08":
+        data[at + 46] = 0xFF
+    path.write_bytes(data)
+    with pytest.raises(DeployKitError, match=r"damaged|is not part of a bundle"):  # noqa: SIM117
+        with BundleFile(path) as bundle:
+            bundle.verify()
+
+
+@pytest.mark.parametrize("offset", [6, 8, 42])
+def test_an_entry_of_a_layer_that_zipfile_fails_on_is_damage(offset: int) -> None:
+    tree = {"app/manage.py": b"x"}
+    data = bytearray(layer_zip(tree))
+    at = data.index(b"PK\1\2")
+    if offset == 8:  # a name in UTF-8, which it is not
+        data[at + 46] = 0xFF
+        data[at + 9] = 8
+    else:
+        data[at + offset : at + offset + 2] = b"\xff\xff"
+    with pytest.raises(DamagedError):
+        list(layer_files(io.BytesIO(data), entries_of(tree), "layer app"))

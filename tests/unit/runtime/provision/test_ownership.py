@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from django_deploykit.runtime.provision.ownership import (
     has_files_of_root,
     links_are_protected,
 )
+from tests.nesting import nest
 
 DEPLOY = 12345
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
@@ -86,3 +89,31 @@ def test_the_kernel_says_whether_users_can_link_files_of_others(
     if text is not None:
         path.write_text(text)
     assert links_are_protected(path) == protected
+
+
+def test_folders_that_are_nested_very_deeply_do_not_end_setup(tmp_path: Path) -> None:
+    """The deploy user can make them; each level takes a descriptor and a level of recursion."""
+    nest(tmp_path / "srv", 1200)
+    (tmp_path / "srv" / "last").touch()
+    found = has_files_of_root(tmp_path / "srv", protected=True)
+    assert found == (os.getuid() == 0)
+    give_back(tmp_path / "srv", os.getuid(), os.getgid(), protected=True)
+    subprocess.run(["rm", "-rf", str(tmp_path / "srv")], check=True)
+
+
+def test_a_link_that_takes_the_place_of_a_folder_is_not_opened(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deploy user swaps a folder for a pipe after it was listed."""
+    really = os.stat
+
+    def swapped(name: str, **options: Any) -> os.stat_result:
+        status = really(name, **options)
+        if name == "store" and not (tmp_path / "moved").exists():
+            (top / "store").rename(tmp_path / "moved")
+            os.mkfifo(top / "store")
+        return status
+
+    monkeypatch.setattr(os, "stat", swapped)
+    give_back(top, os.getuid(), os.getgid(), protected=True)
+    assert (tmp_path / "moved").is_dir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from django_deploykit.runtime.provision.remove import (
     RemoveEffects,
     add_arguments,
     ask,
+    mount_points,
     remove,
     validate_host,
 )
@@ -25,7 +26,7 @@ FOUND = Installed("shop", {}, folder="/srv/shop", configuration=("/etc/shop",))
 
 
 def run(
-    *words: str, found: Installed = FOUND, answer: bool = True
+    *words: str, found: Installed = FOUND, answer: bool = True, mounts: Sequence[str] = ()
 ) -> tuple[RemoveResult, list[Action]]:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
@@ -34,7 +35,7 @@ def run(
     def look(app: str, root: Path, websites: Mapping[str, str]) -> Installed:
         return found
 
-    effects = RemoveEffects(lambda: None, look, done.append, lambda _: answer)
+    effects = RemoveEffects(lambda: None, look, done.append, lambda: mounts, lambda _: answer)
     options = parser.parse_args(words)
     result = remove("shop", Path("/srv/shop"), {}, options, Voice(person=False), effects)
     return result, done
@@ -84,3 +85,23 @@ def test_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(DeployKitError, match="remove needs root"):
         validate_host()
+
+
+@pytest.mark.parametrize("mounted", ["/srv/shop", "/srv/shop/media", "/srv/shop/a b/c"])
+@pytest.mark.parametrize("words", [(), ("--plan",)])
+def test_what_somebody_mounted_in_the_folder_is_not_removed(
+    mounted: str, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(DeployKitError, match=f"nothing was removed: .* mounted on {mounted}"):
+        run(*words, mounts=["/", "/srv", mounted])
+    assert run(mounts=["/", "/srv", "/srv/shops", "/srv/blog/media"])[0].changed
+
+
+def test_mount_points_are_read_with_their_spaces(tmp_path: Path) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+        "40 22 8:1 /uploads /srv/shop/a\\040b rw shared:1 - ext4 /dev/sda1 rw\n"
+    )
+    assert mount_points(table) == ["/", "/srv/shop/a b"]
+    assert "/" in mount_points()

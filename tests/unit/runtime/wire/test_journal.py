@@ -137,3 +137,22 @@ def test_where_nothing_is_live_the_last_one_not_rolled_back_from_is_good() -> No
     records = [live("a"), live("b"), live("a", "rollback", before="b")]
     assert last_good(records, None, ["a", "b"]) == "a"
     assert last_good([], None, ["a"]) is None
+
+
+def test_a_number_that_is_no_time_leaves_its_record_out(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    append(path, live("a"))
+    with path.open("a") as file:
+        file.write(
+            '{"action": "release", "release": "b", "result": "live", "time": 1%s}\n' % ("0" * 400)
+        )
+    append(path, live("c"))
+    assert [one.release for one in read_journal(path)] == ["a", "c"]
+
+
+def test_of_a_journal_that_is_larger_than_the_memory_the_end_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    append(path, live("a"))
+    os.truncate(path, 1 << 40)  # with a hole
+    append(path, live("b"))
+    assert [one.release for one in read_journal(path)] == ["b"]

@@ -60,3 +60,9 @@ def test_facts_come_with_the_lock() -> None:
     held = Held(HostFacts(setup=True, layers=frozenset({"a", "b"}), live="x"))
     line = json.dumps({"event": held.name, **plain(held)}).encode()
     assert read_message(FACTS, line) == held
+
+
+@pytest.mark.parametrize("code", [0, -1, 256, 512, 1 << 62])
+def test_a_failure_is_never_a_success(code: int) -> None:
+    """A shell sees the last eight bits of an exit code."""
+    assert Failure("it failed", "", code).as_error().exit_code == 1

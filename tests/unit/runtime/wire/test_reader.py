@@ -33,8 +33,9 @@ CALLS = [
     for one in vars(module).values()
     if isinstance(one, Call)
 ]
+HUGE = st.integers(310, 4000).map(lambda digits: -(10**digits))  # no float is as large
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    st.none() | st.booleans() | st.integers() | HUGE | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -90,6 +91,9 @@ def test_reads_back_what_it_wrote() -> None:
         ({"number": 1.5}, "whole.number must be an integer"),
         ({"number": True}, "whole.number must be an integer"),
         ({"number": 1 << 70}, "whole.number is too large a number"),
+        ({"number": 10**400}, "whole.number is too large a number"),
+        ({"share": -(10**400)}, "whole.share is too large a number"),
+        ({"share": float("inf")}, "whole.share is too large a number"),
         ({"share": "1"}, "whole.share must be a number"),
         ({"share": float("nan")}, "whole.share is too large a number"),
         ({"yes": 1}, "whole.yes must be true or false"),
