@@ -15,7 +15,8 @@ from types import FrameType
 
 _PREFIX = ".deploykit-"
 _ABANDONED = 24 * 3600  # seconds; no build takes as long
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is missing on Windows
+_ENDING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 
 
 @dataclass

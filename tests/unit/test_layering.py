@@ -39,7 +39,7 @@ OPENERS = {
     "bundle/seal.py": "the bundle",
     "bundle/signature.py": "a temporary file of its own",
     "provision/apply.py": "a folder of root's, without links, and a web server's file",
-    "provision/installed.py": "root's own, of sudo and of web servers",
+    "provision/installed.py": "root's own, of sudo and of web servers, and the kernel's",
     "provision/ownership.py": "the kernel's, and folders, without links",
     "sources.py": "the runtime's own sources",
     "storage/layers.py": "new files in a new folder, without links",

@@ -49,6 +49,12 @@ def look_for(app: str, root: Path, websites: Mapping[str, str]) -> Installed:
     )
 
 
+def mount_points(table: Path = Path("/proc/self/mountinfo")) -> List[str]:
+    """Return the folders on which something is mounted."""
+    places = (line.split()[4] for line in table.read_text(errors="replace").splitlines())
+    return [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), one) for one in places]
+
+
 def owner_name(path: Path) -> str:
     """Return the name of a path's owner, or an empty string if the path is missing."""
     try:

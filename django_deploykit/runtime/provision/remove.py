@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.hints import as_root, verb_command
@@ -21,7 +20,7 @@ from ..wire.events import Activity
 from ..wire.operating import RemoveResult
 from ..wire.voice import Voice
 from .apply import apply
-from .installed import look_for
+from .installed import look_for, mount_points
 from .plan import Action
 from .removal import Installed, kept_paths, removal_plan
 
@@ -52,12 +51,6 @@ def ask(question: str) -> bool:
         )
     print(f"{question} [y/N] ", end="", flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def mount_points(table: Path = Path("/proc/self/mountinfo")) -> List[str]:
-    """Return the folders on which something is mounted."""
-    places = (line.split()[4] for line in table.read_text(errors="replace").splitlines())
-    return [re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), one) for one in places]
 
 
 def _validate_mounts(steps: Sequence[Action], mounts: Sequence[str]) -> None:

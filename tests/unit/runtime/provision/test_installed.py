@@ -12,6 +12,7 @@ from django_deploykit.runtime.provision.installed import (
     _site_folder,
     _websites,
     look_for,
+    mount_points,
     owner_name,
 )
 from django_deploykit.runtime.provision.removal import Installed, Website
@@ -68,3 +69,13 @@ def test_an_administrators_own_file_stays(tmp_path: Path) -> None:
 def test_the_owner_name_a_missing_folder_is_nobody(tmp_path: Path) -> None:
     assert owner_name(tmp_path / "missing") == ""
     assert owner_name(Path("/")) == "root"
+
+
+def test_mount_points_are_read_with_their_spaces(tmp_path: Path) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text(
+        "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+        "40 22 8:1 /uploads /srv/shop/a\\040b rw shared:1 - ext4 /dev/sda1 rw\n"
+    )
+    assert mount_points(table) == ["/", "/srv/shop/a b"]
+    assert "/" in mount_points()

@@ -15,7 +15,6 @@ from django_deploykit.runtime.provision.remove import (
     RemoveEffects,
     add_arguments,
     ask,
-    mount_points,
     remove,
     validate_host,
 )
@@ -95,13 +94,3 @@ def test_what_somebody_mounted_in_the_folder_is_not_removed(
     with pytest.raises(DeployKitError, match=f"nothing was removed: .* mounted on {mounted}"):
         run(*words, mounts=["/", "/srv", mounted])
     assert run(mounts=["/", "/srv", "/srv/shops", "/srv/blog/media"])[0].changed
-
-
-def test_mount_points_are_read_with_their_spaces(tmp_path: Path) -> None:
-    table = tmp_path / "mountinfo"
-    table.write_text(
-        "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
-        "40 22 8:1 /uploads /srv/shop/a\\040b rw shared:1 - ext4 /dev/sda1 rw\n"
-    )
-    assert mount_points(table) == ["/", "/srv/shop/a b"]
-    assert "/" in mount_points()
