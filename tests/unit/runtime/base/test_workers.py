@@ -1,7 +1,7 @@
 """Jobs and work in child processes.
 
-A pytest worker of xdist has several threads, so it gets no children. What needs them runs in a
-Python of its own, which calls a function of this module.
+A pytest worker of xdist has several threads, so it gets no children. What needs them runs in forks of
+a Python of its own, each of which calls a function of this module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -18,35 +19,54 @@ import pytest
 from django_deploykit.runtime.base import workers
 from django_deploykit.runtime.base.workers import Background, Pool
 
+FUNCTIONS = (
+    "jobs_run_in_other_processes",
+    "a_failed_job_is_concluded_too",
+    "all_jobs_are_waited_for",
+    "a_name_runs_once_at_a_time",
+    "waiting_jobs_have_a_total_weight",
+    "work_runs_in_another_process",
+    "work_whose_process_fails_is_done_here",
+    "closing_waits_for_the_child",
+    "a_second_thread_ends_forking",
+)
 
-def run_alone(function: str, folder: Path) -> None:
-    """Run a function of this module in a process with one thread, as on a machine with two processors."""
+
+def run_each(base: Path) -> None:
+    """Run each function in a fork of this process, in a folder named as it; write what failed to a file."""
+    for name in FUNCTIONS:
+        folder = base / name
+        folder.mkdir()
+        child = os.fork()
+        if child == 0:
+            try:
+                globals()[name](folder)
+                failed = ""
+            except BaseException:
+                failed = traceback.format_exc()
+            folder.with_suffix(".txt").write_text(failed)
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What failed in each function, in processes with one thread, as on a machine with two processors."""
+    base = tmp_path_factory.mktemp("children")
     code = (
         "import os, sys, pathlib; os.cpu_count = lambda: 2\n"
-        f"from tests.unit.runtime.base import test_workers as module\n"
-        f"module.{function}(pathlib.Path(sys.argv[1]))"
+        "from tests.unit.runtime.base import test_workers as module\n"
+        "module.run_each(pathlib.Path(sys.argv[1]))"
     )
-    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", code, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-W", "error::DeprecationWarning", "-c", code, str(base)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+    return {path.stem: path.read_text() for path in base.glob("*.txt")}
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        "jobs_run_in_other_processes",
-        "a_failed_job_is_concluded_too",
-        "all_jobs_are_waited_for",
-        "a_name_runs_once_at_a_time",
-        "waiting_jobs_have_a_total_weight",
-        "work_runs_in_another_process",
-        "work_whose_process_fails_is_done_here",
-        "closing_waits_for_the_child",
-        "a_second_thread_ends_forking",
-    ],
-)
-def test_with_children(tmp_path: Path, function: str) -> None:
-    run_alone(function, tmp_path)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_with_children(failures: dict[str, str], function: str) -> None:
+    assert failures[function] == ""
 
 
 def jobs_run_in_other_processes(folder: Path) -> None:
