@@ -16,6 +16,24 @@ from tests.load import Load
 from tests.sshd import agent as agent
 
 BootHost = Callable[..., Host]
+# The files that take longest, the longest first; any other comes after them.
+_LONGEST = (
+    "test_workers",
+    "test_faults_around",
+    "test_faults",
+    "test_faults_fleet",
+    "test_fleet",
+    "test_root",
+    "test_release",
+    "test_signed_releases",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no worker waits for one in the end; any order inside."""
+    rank = {name: number for number, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def added(controller: Controller, boot_host: BootHost) -> Iterator[Host]:
 def flow(controller: Controller) -> Iterator[Load]:
     """Ask the first host for pages while the test runs; not one may fail."""
     first = controller.hosts[0]
-    with Load(PORT, "/", host=first.address, connections=2, pause=0.05) as running:
+    with Load(PORT, "/", host=first.address, connections=2, pause=0.1) as running:
         yield running
     assert running.sent > 20
     assert running.failed == []

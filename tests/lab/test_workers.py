@@ -98,7 +98,7 @@ def rich(controller: Controller, bundles: dict[str, Path], lean: None) -> None:
 @pytest.fixture
 def flow(host: Host) -> Iterator[Load]:
     """Ask for pages while the test runs; not one may fail."""
-    with Load(PORT, "/", host=host.address, connections=2, pause=0.02) as running:
+    with Load(PORT, "/", host=host.address, connections=2, pause=0.1) as running:
         yield running
     assert running.sent > 20
     assert running.failed == []
