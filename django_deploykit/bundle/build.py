@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle import build_cache, formats, stores
+from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
 from django_deploykit.bundle.assembly import make_content, make_manifest, own_layers
-from django_deploykit.bundle.commands import ProjectAnswer, run_build
+from django_deploykit.bundle.build_inputs import literal_folder
+from django_deploykit.bundle.build_results import run_builds
+from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import (
     InstalledEnvironment,
     TargetPython,
@@ -21,9 +24,8 @@ from django_deploykit.bundle.environment import (
     find_target,
 )
 from django_deploykit.bundle.export import bring, export
-from django_deploykit.bundle.files import Exported, all_files, remove_others
+from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.formats.base import Content
-from django_deploykit.bundle.links import materialise_links
 from django_deploykit.bundle.locks.base import LockFile, Wanted
 from django_deploykit.bundle.locks.discovery import (
     locate_lock,
@@ -92,7 +94,8 @@ class _Timed:
         begun = time.monotonic()
         with self._progress.step(name, hosts):
             yield
-        self.seconds[name] = round(time.monotonic() - begun, 3)
+        before = self.seconds.get(name, 0)
+        self.seconds[name] = round(before + time.monotonic() - begun, 3)
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -144,7 +147,8 @@ def _exported(commit: Commit, place: Path) -> tuple[Project, Exported, tuple[str
     above = [str(one / "pyproject.toml") for one in PurePosixPath(commit.prefix).parents]
     bring(commit, above, top)  # one of them may have the project's name
     project = load_project(folder, top)
-    named = [path for text in project.build for path in paths_above(text, commit.prefix)]
+    texts = (*project.build, *project.after_collectstatic, *map(literal_folder, project.inputs))
+    named = [path for text in texts for path in paths_above(text, commit.prefix)]
     notes += bring(commit, named, top)
     for text in project.include:
         notes += _include(text, commit, top)
@@ -184,16 +188,14 @@ def _assemble(
 ) -> Content:
     folder = exported.folder
     environment, native, lock = _install(project, commit, target, exported, timed)
-    for command in project.build:
-        with timed.step(f"build: {command}"):
-            run_build(command, project, native, folder)
-    if project.build:
-        materialise_links(folder, exported.top)
+    run_builds(project, native, target, exported, timed, fresh=request.fresh)
     with timed.step("collectstatic"):
         collected = collect(project, native, target, exported, fresh=request.fresh)
     if collected.reused:
         timed.note("settings and static files unchanged; reusing them")
     answer = collected.answer
+    root = answer.facts["static_root"]
+    run_after_collectstatic(project, native, exported, root, commit.time, timed)
     validate_name(answer, project.name)
     for text in _answer_notes(answer):
         timed.note(text)
@@ -228,7 +230,6 @@ def _install(
     if target.foreign:
         here = find_target(target.python, "")
         native = ensure_environment(lock, here, where, timed, packed=False)
-    remove_others(exported)  # building a folder of the repository leaves files in it
     validate_scripts(environment, project.name)
     for text in (*notes, *_environment_notes(environment, lock)):
         timed.note(text)

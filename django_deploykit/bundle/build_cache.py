@@ -14,12 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from django_deploykit.bundle.project_side.pack_layers import SUFFIXES
-from django_deploykit.bundle.scratch import remove_abandoned
+from django_deploykit.bundle.scratch import remove_abandoned, scratch
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.files import hash_file, write_and_replace
 
 _UNUSED = 60 * 24 * 3600  # seconds after which layers that no build used are removed
 _MOST_TEXTS = 30  # of each kind, for all projects
+_MOST_FILES = 6  # of each kind, for all projects; they are large
 _STAMP = re.compile(r"[0-9a-f]{12}\Z")
 
 
@@ -67,11 +68,44 @@ def keep_text(kind: str, key: str, text: str) -> None:
     folder = cache_folder() / kind
     folder.mkdir(parents=True, exist_ok=True)
     write_and_replace(folder / key, text.encode("utf-8", "surrogateescape"))
+    _keep_newest(folder, _MOST_TEXTS)
+
+
+def cached_file(kind: str, key: str) -> Path | None:
+    """Return the path of a cached file, or None if there is none."""
+    path = cache_folder() / kind / key
+    try:
+        os.utime(path)
+    except OSError:
+        return None
+    return path
+
+
+def keep_file(kind: str, key: str, source: Path) -> None:
+    """Cache a copy of a file, and remove the least recently used ones of its kind."""
+    folder = cache_folder() / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
+    with scratch(folder) as place:
+        shutil.copyfile(source, place / key)
+        os.replace(place / key, folder / key)
+    _keep_newest(folder, _MOST_FILES)
+
+
+def may_reuse(*, fresh: bool) -> bool:
+    """Whether a build may reuse what the project's own code gave before.
+
+    Nothing is reused with ``fresh``, or while ``CI`` is set in the environment.
+    """
+    return not fresh and os.environ.get("CI", "").lower() in ("", "0", "false")
+
+
+def _keep_newest(folder: Path, most: int) -> None:
     found = []
-    for path in folder.iterdir():
+    for path in (one for one in folder.iterdir() if one.is_file()):
         with suppress(FileNotFoundError):  # another build removed it
             found.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(found)[:-_MOST_TEXTS]:
+    for _, path in sorted(found)[:-most]:
         path.unlink(missing_ok=True)
 
 

@@ -80,16 +80,16 @@ def _for_builds(key: str) -> bool:
 
 
 def run_build(
-    command: str, project: Project, environment: InstalledEnvironment, folder: Path
+    command: str, project: Project, environment: InstalledEnvironment, folder: Path, hint: str = ""
 ) -> None:
-    """Run one line of ``[bundle] build`` in the export."""
+    """Run one line of ``[bundle] build`` or ``after_collectstatic`` in ``folder``."""
     env = command_environment(project, environment, build=True)
     done = run_program(command, folder, env, merge=True)
     if done.returncode:
         raise BundleError(
             f"the build command failed with exit code {done.returncode}: {command}\n"
             f"{_tail(done.stdout)}",
-            "It ran in a clean export of the commit: commit the files that it needs.",
+            hint or "It ran in a clean export of the commit: commit the files that it needs.",
         )
 
 

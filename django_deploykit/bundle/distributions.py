@@ -52,18 +52,22 @@ def site_packages(venv: Path) -> Path:
     return next((venv / "lib").glob("python3*")) / "site-packages"
 
 
-def read_distributions(site: Path) -> list[Distribution]:
-    """Return the installed distributions, sorted by ``.dist-info``."""
-    return [_read(info) for info in sorted(site.glob("*.dist-info"))]
+def read_distributions(site: Path, built: Collection[str] = ()) -> list[Distribution]:
+    """Return the installed distributions, sorted by ``.dist-info``.
+
+    ``built`` are the names of those whose wheels were built on this machine.
+    """
+    return [_read(info, built) for info in sorted(site.glob("*.dist-info"))]
 
 
-def _read(info: Path) -> Distribution:
+def _read(info: Path, own: Collection[str]) -> Distribution:
     text = (info / "RECORD").read_text(encoding="utf-8")
     rows = sorted(tuple(row) for row in csv.reader(io.StringIO(text)) if row)
     name, version = _name_and_version(info)
     wheel = info / "WHEEL"
     tags = wheel.read_text(encoding="utf-8", errors="replace") if wheel.exists() else ""
-    built = (info / "uv_build.json").exists() or f"-linux_{os.uname().machine}" in tags
+    here = name in own or (info / "uv_build.json").exists()
+    built = here or f"-linux_{os.uname().machine}" in tags
     sources = {row[0] for row in rows if row[0].endswith(".py")}
     kept = tuple(row for row in rows if _belongs(row[0], info.name, sources))
     return Distribution(info, name, version, built, kept)

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,9 +29,10 @@ from django_deploykit.bundle.distributions import (
     split,
     wheel_tags,
 )
+from django_deploykit.bundle.folder_wheels import FolderWheel, build_wheels, with_wheels
 from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
 from django_deploykit.bundle.locks.requirements import local_option
-from django_deploykit.bundle.packing import pack_all
+from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.bundle.run_uv import find_uv, run_uv
 from django_deploykit.bundle.scratch import remove_abandoned, scratch
 from django_deploykit.errors import BundleError
@@ -122,25 +124,64 @@ def ensure_environment(
 
     Without ``packed`` the environment may have no layers.
     """
-    folder = cache_folder() / "environments" / _key(lock, target, export)
+    built_by = (target.executable, target.full, here_platform())
+    wheels = build_wheels(lock, built_by, export, progress)
+    folder = cache_folder() / "environments" / _key(lock, wheels, target, export)
     if not _usable(folder, packed=packed):
-        _install(lock, target, export, folder, progress, packed=packed)
+        base = _base(lock, wheels, target, export, progress, packed=packed)
+        work = _Work(with_wheels(lock, wheels), target, export, base, _names(wheels))
+        _install(work, folder, progress, packed=packed)
     os.utime(folder)
+    return _read(folder)
+
+
+def _read(folder: Path) -> InstalledEnvironment:
     data = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     layers = tuple(Layer(**row) for row in data.pop("layers"))
     lists = {name: tuple(data[name]) for name in ("built", "missing", "shared", "unlisted")}
     return InstalledEnvironment(folder, layers, data["platform"], data["glibc"], **lists)
 
 
-def _key(lock: LockFile, target: TargetPython, export: Path) -> str:
+def _base(
+    lock: LockFile,
+    wheels: Mapping[Requirement, FolderWheel],
+    target: TargetPython,
+    export: Path,
+    progress: Progress,
+    *,
+    packed: bool,
+) -> InstalledEnvironment | None:
+    """Return the environment without the wheels of folders, which change more often.
+
+    Return None if there are no such wheels, or nothing else.
+    """
+    others = tuple(one for one in lock.requirements if one not in wheels)
+    if not wheels or not others:
+        return None
+    rest = replace(lock, requirements=others)
+    return ensure_environment(rest, target, export, progress, packed=packed)
+
+
+def _names(wheels: Mapping[Requirement, FolderWheel]) -> frozenset[str]:
+    return frozenset(one.name for one in wheels.values())
+
+
+def _key(
+    lock: LockFile,
+    wheels: Mapping[Requirement, FolderWheel],
+    target: TargetPython,
+    export: Path,
+) -> str:
     """Return the cache key: everything that the installed files depend on."""
     texts = []
     for one in lock.requirements:
-        path = export / one.target.partition("#")[0].removeprefix("file:")
+        if one in wheels:
+            texts.append(wheels[one].content)
+            continue
         texts.append(one.line())
-        if one.local:
-            inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-            texts += [f"{file}:{hash_file(file)}" for file in inside if file.is_file()]
+        path = export / one.target.partition("#")[0].removeprefix("file:")
+        if one.local and path.is_file():
+            texts.append(f"{path}:{hash_file(path)}")
     texts = [text.replace(str(export), "") for text in texts]
     return cache_key(target.full, target.executable, target.platform, *texts)
 
@@ -159,32 +200,46 @@ def _usable(folder: Path, *, packed: bool) -> bool:
     )
 
 
-def _install(
-    lock: LockFile,
-    target: TargetPython,
-    export: Path,
-    folder: Path,
-    progress: Progress,
-    *,
-    packed: bool,
-) -> None:
+@dataclass(frozen=True)
+class _Work:
+    """What to install.
+
+    ``base`` is an environment that has everything except the distributions ``own``.
+    """
+
+    lock: LockFile
+    target: TargetPython
+    export: Path
+    base: InstalledEnvironment | None
+    own: frozenset[str]
+
+    @property
+    def left(self) -> LockFile:
+        """The requirements that the base does not have."""
+        if self.base is None:
+            return self.lock
+        rows = [one for one in self.lock.requirements if normal_name(one.distribution) in self.own]
+        return replace(self.lock, requirements=tuple(rows))
+
+
+def _install(work: _Work, folder: Path, progress: Progress, *, packed: bool) -> None:
     """Install a lock file in ``folder``, completely or not at all."""
+    target, export = work.target, work.export
     folder.parent.mkdir(parents=True, exist_ok=True)
     _prune(folder.parent)
     with scratch(folder.parent) as place:
         venv = place / "venv"
-        words = ["venv", "--quiet", "--relocatable", "--no-project"]
-        run_uv([*words, "--python", target.executable, str(venv)], export, "making a virtualenv")
         with progress.step("install"):
-            _fill(venv, lock, target, export, place)
+            _make_venv(venv, work)
+            _fill(venv, work.left, target, export, place)
         site = site_packages(venv)
-        found, shared = _settle_shared(venv, site, lock, target, export, place)
+        found, shared = _settle_shared(venv, site, work, place)
         unlisted = list(iter_unlisted(found, site))
         trees = list(split(found, site, venv, shared))
         layers: list[Layer] = []
         if packed:
             with progress.step("pack"):
-                layers = pack_all(trees, target.executable, beside=True)
+                layers = _pack(trees, shared, work)
         platform, glibc = platform_of(list(wheel_tags(site)), target.platform)
         data = {
             "layers": [asdict(layer) for layer in layers],
@@ -201,6 +256,30 @@ def _install(
         }
         (place / "environment.json").write_text(json.dumps(data), encoding="utf-8")
         _move(place, folder, packed=packed)
+
+
+def _make_venv(venv: Path, work: _Work) -> None:
+    """Make a virtualenv, or copy that of the base."""
+    if work.base is not None:
+        shutil.copytree(work.base.folder / "venv", venv, symlinks=True)
+        return
+    words = ["venv", "--quiet", "--relocatable", "--no-project"]
+    words += ["--python", work.target.executable, str(venv)]
+    run_uv(words, work.export, "making a virtualenv")
+
+
+def _pack(
+    trees: Sequence[Tree], shared: Mapping[str, Sequence[Distribution]], work: _Work
+) -> list[Layer]:
+    """Return the layers of all trees. Those that are the base's are not packed again."""
+    known = {layer.name: layer for layer in work.base.layers} if work.base else {}
+    for owners in shared.values():
+        names = {one.name for one in owners}
+        if names & work.own:
+            known = {name: layer for name, layer in known.items() if name not in names}
+    new = [tree for tree in trees if tree.name not in known]
+    packed = iter(pack_all(new, work.target.executable, beside=True))
+    return [known[tree.name] if tree.name in known else next(packed) for tree in trees]
 
 
 def _move(place: Path, folder: Path, *, packed: bool) -> None:
@@ -225,17 +304,19 @@ def _move(place: Path, folder: Path, *, packed: bool) -> None:
 
 
 def _settle_shared(
-    venv: Path, site: Path, lock: LockFile, target: TargetPython, export: Path, place: Path
+    venv: Path, site: Path, work: _Work, place: Path
 ) -> tuple[list[Distribution], dict[str, list[Distribution]]]:
     """Return the installed distributions, and the files that several of them install.
 
     Distributions are reinstalled so that each shared file comes from the first one that has it.
     """
-    found = read_distributions(site)
+    found = read_distributions(site, work.own)
     shared = shared_files(found)
     for one in disputed(site, shared):
-        mine = [row for row in lock.requirements if normal_name(row.distribution) == one.name]
-        _fill(venv, replace(lock, requirements=tuple(mine)), target, export, place, "--reinstall")
+        rows = work.lock.requirements
+        mine = tuple(row for row in rows if normal_name(row.distribution) == one.name)
+        lock = replace(work.lock, requirements=mine)
+        _fill(venv, lock, work.target, work.export, place, "--reinstall")
     return found, shared
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +37,21 @@ def all_files(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def remove_others(exported: Exported) -> None:
-    """Remove the files that were not committed."""
-    for path in all_files(exported.folder):
-        if path not in exported.committed:
-            (exported.folder / path).unlink()
+@contextmanager
+def left_as_it_was(folder: Path) -> Iterator[None]:
+    """Remove the files and folders that were written below ``folder`` in this block."""
+    before = set(_everything(folder))
+    yield
+    for path in sorted(set(_everything(folder)) - before):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _everything(folder: Path) -> Iterator[Path]:
+    for path, names, files in os.walk(folder):
+        yield from (Path(path, name) for name in (*names, *files))
 
 
 def choose_files(

@@ -121,7 +121,8 @@ def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
     for name in ("CFLAGS", "CXXFLAGS"):
         env[name] = f"{env.get(name, '')} -g0".strip()
     words = [find_uv(), *arguments]
-    if arguments[:2] == ["pip", "install"] and _pip_has_no_index(configured):
+    finds_files = arguments[0] == "build" or arguments[:2] == ["pip", "install"]
+    if finds_files and _pip_has_no_index(configured):
         words.append("--no-index")
     done = run_program(words, folder, env)
     if done.returncode:

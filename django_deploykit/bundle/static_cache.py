@@ -14,7 +14,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from django_deploykit.bundle.build_cache import cache_key, cached_text, is_cached, keep_text
+from django_deploykit.bundle.build_cache import (
+    cache_key,
+    cached_text,
+    is_cached,
+    keep_text,
+    may_reuse,
+)
 from django_deploykit.bundle.commands import WRITTEN, ProjectAnswer, ask, command_environment
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.files import Exported
@@ -85,8 +91,7 @@ def collect(
     """
     place, folder = exported.place, exported.folder
     question = make_question(project, environment, target, place, folder)
-    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
-    found = None if fresh or in_ci else recall(question)
+    found = recall(question) if may_reuse(fresh=fresh) else None
     if found:
         return found
     watch(question)
@@ -111,8 +116,9 @@ def make_question(
     variables = json.dumps(sorted(command_environment(project, environment).items()))
     words = (environment.python, target.executable, target.full, target.platform, variables)
     machine = (*os.uname(), str(os.getuid()))
-    # Build commands read more than the export, so their results cannot be reused.
-    key = "" if project.build else cache_key(*words, *machine, *names)
+    # Build commands without inputs read more than the export, and so do those that run afterwards.
+    reusable = not project.after_collectstatic and (project.inputs or not project.build)
+    key = cache_key(*words, *machine, *names) if reusable else ""
     return Question(place, folder, before, key)
 
 

@@ -63,6 +63,14 @@ OPTIONS: dict[str, Keys] = {
             read_lines,
             "shell commands, a line each, that run in the export before collectstatic",
         ),
+        "inputs": (
+            read_lines,
+            "patterns of the files that `build` reads; its result is reused until one changes",
+        ),
+        "after_collectstatic": (
+            read_lines,
+            "shell commands, a line each, that run in the export after collectstatic",
+        ),
         "allow_unhashed": (read_switch, "yes lets pinned requirements without hashes through"),
         "python": (
             _python,
@@ -100,6 +108,8 @@ class Project:
     lock: str = ""
     settings: str = ""
     build: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    after_collectstatic: tuple[str, ...] = ()
     allow_unhashed: bool = False
     python: str = ""
     platform: str = ""
@@ -200,6 +210,9 @@ def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:
         elif kind not in ELSEWHERE:
             where = next((option.where for option in options.values()), section)
             problems.append(f"{where}: {_unknown_section(section, kind)}")
+    if values.get("inputs") and not values.get("build"):
+        where = ini.sections["bundle"]["inputs"].where
+        problems.append(f"{where}: inputs are what `build` reads, and [bundle] has no build")
     return values, tuple(problems)
 
 

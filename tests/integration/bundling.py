@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +56,17 @@ def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     done = manage(project, "bundle", "--json")
     assert done.returncode == 0, done.stderr
     return Shop(project, json.loads(done.stdout))
+
+
+def files_of(facts: dict[str, Any], name: str) -> dict[str, bytes]:
+    """Return the files of a layer."""
+    digest = next(one["sha256"] for one in facts["layers"] if one["name"] == name)
+    with (
+        zipfile.ZipFile(facts["path"]) as bundle,
+        bundle.open(f"layers/{digest}.zip") as file,
+        zipfile.ZipFile(file) as layer,
+    ):
+        return {one: layer.read(one) for one in layer.namelist()}
 
 
 def run_bundle(

@@ -8,13 +8,12 @@ import random
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.bundling import KEY, Shop, run_bundle
+from tests.integration.bundling import KEY, Shop, files_of, run_bundle
 from tests.projects import IDENTITY, commit, manage, run
 from tests.wheels import write_tree
 
@@ -32,17 +31,6 @@ def bundled(project: Path, *argv: str) -> dict[str, Any]:
     done = manage(project, "bundle", "--json", *argv)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
-
-
-def files_of(facts: dict[str, Any], name: str) -> dict[str, bytes]:
-    """Return the files of a layer."""
-    digest = next(one["sha256"] for one in facts["layers"] if one["name"] == name)
-    with (
-        zipfile.ZipFile(facts["path"]) as bundle,
-        bundle.open(f"layers/{digest}.zip") as file,
-        zipfile.ZipFile(file) as layer,
-    ):
-        return {one: layer.read(one) for one in layer.namelist()}
 
 
 def test_json_holds_what_machines_need(built_shop: Shop) -> None:

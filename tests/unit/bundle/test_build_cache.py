@@ -12,11 +12,14 @@ import pytest
 from django_deploykit.bundle.build_cache import (
     cache_folder,
     cache_key,
+    cached_file,
     cached_text,
     is_cached,
+    keep_file,
     keep_text,
     layer_folder,
     layer_paths,
+    may_reuse,
     prune,
     validate_layers,
     verify_layer,
@@ -137,3 +140,28 @@ def test_keeps_the_thirty_texts_that_were_used_last(cache: Path) -> None:
     keep_text("kind", "30", "")
     assert cached_text("kind", "1") is None
     assert cached_text("kind", "0") == ""
+
+
+def test_keeps_the_six_files_of_a_kind_that_were_used_last(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for number in range(8):
+        source.write_text(str(number))
+        keep_file("builds", str(number), source)
+        os.utime(cache_folder() / "builds" / str(number), (number, number))
+        if number == 6:
+            assert cached_file("builds", "1")  # now the one that was used last
+    kept = {path.name for path in (cache_folder() / "builds").iterdir()}
+    assert kept == set("134567")
+    found = cached_file("builds", "7")
+    assert found is not None
+    assert found.read_text() == "7"
+    assert cached_file("builds", "0") is None
+
+
+@pytest.mark.parametrize(("ci", "reuse"), [("", True), ("0", True), ("False", True), ("1", False)])
+def test_nothing_is_reused_under_ci_or_with_fresh(
+    ci: str, reuse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    assert may_reuse(fresh=False) is reuse
+    assert not may_reuse(fresh=True)

@@ -13,6 +13,7 @@ import pytest
 from django_deploykit.bundle import environment
 from django_deploykit.bundle.build_cache import cache_folder, layer_paths
 from django_deploykit.bundle.environment import TargetPython, ensure_environment, find_target
+from django_deploykit.bundle.folder_wheels import FolderWheel
 from django_deploykit.bundle.locks.base import LockFile, Requirement
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Quiet
@@ -50,25 +51,32 @@ def test_refuses_a_python_that_is_not_installed() -> None:
 
 
 def key(lock: LockFile, target: TargetPython, export: Path) -> str:
-    return environment._key(lock, target, export)
+    return environment._key(lock, {}, target, export)
 
 
 def test_the_key_depends_on_the_lock_file_the_python_and_local_files(tmp_path: Path) -> None:
     target = find_target("", "")
     local = LockFile("r.txt", (Requirement("./vendor/x-1.whl", (), "r.txt:1"),))
-    folder = LockFile("r.txt", (Requirement("./parts/x", (), "r.txt:1"),))
     (tmp_path / "vendor").mkdir()
-    (tmp_path / "parts" / "x").mkdir(parents=True)
-    wheel, source = tmp_path / "vendor" / "x-1.whl", tmp_path / "parts" / "x" / "x.py"
+    wheel = tmp_path / "vendor" / "x-1.whl"
     wheel.write_text("1")
-    source.write_text("1")
-    before = [key(one, target, tmp_path) for one in (LOCK, local, folder)]
-    assert before == [key(one, target, tmp_path) for one in (LOCK, local, folder)]
+    before = [key(one, target, tmp_path) for one in (LOCK, local)]
+    assert before == [key(one, target, tmp_path) for one in (LOCK, local)]
     wheel.write_text("2")
-    source.write_text("2")
-    after = [key(one, target, tmp_path) for one in (LOCK, local, folder)]
-    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, False]
+    after = [key(one, target, tmp_path) for one in (LOCK, local)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
     assert key(LOCK, find_target("", "plan9-mips"), tmp_path) != before[0]
+
+
+def test_the_key_depends_on_what_the_wheel_of_a_folder_installs(tmp_path: Path) -> None:
+    target = find_target("", "")
+    (one,) = folder = (Requirement("./parts/x", (), "r.txt:1"),)
+    lock = LockFile("r.txt", folder)
+    keys = [
+        environment._key(lock, {one: FolderWheel(tmp_path / name, content)}, target, tmp_path)
+        for name, content in (("a/x.whl", "1"), ("b/x.whl", "1"), ("b/x.whl", "2"))
+    ]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def put(folder: Path, *layers: Layer) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from django_deploykit.bundle.files import Exported, all_files, choose_files, remove_others
+from django_deploykit.bundle.files import all_files, choose_files, left_as_it_was
 from tests.wheels import write_tree
 
 BUILT = ["node_modules/x.js", "a/__pycache__/b.pyc", "d.pyc", "a/node_modules/y/z.js", ".git/x"]
@@ -22,9 +22,11 @@ def test_every_committed_and_every_collected_file_is_bundled() -> None:
     assert choose_files(collected, frozenset(), "static") == (collected, [])
 
 
-def test_files_that_an_installation_wrote_are_removed(tmp_path: Path) -> None:
+def test_what_an_installation_wrote_is_removed(tmp_path: Path) -> None:
     write_tree(tmp_path, {"lib/x.py": "", "node_modules/y.js": ""})
-    exported = Exported(tmp_path, tmp_path, tmp_path, frozenset(all_files(tmp_path)))
-    write_tree(tmp_path, {"lib/x.egg-info/PKG-INFO": "", "build/x.py": ""})
-    remove_others(exported)
+    with left_as_it_was(tmp_path):
+        write_tree(tmp_path, {"lib/x.egg-info/PKG-INFO": "", "build/x.py": "", "lib/z": ""})
+        (tmp_path / "build" / "link").symlink_to(tmp_path / "lib")
+        (tmp_path / "lib" / "empty").mkdir()
     assert all_files(tmp_path) == ["lib/x.py", "node_modules/y.js"]
+    assert {path.name for path in tmp_path.rglob("*") if path.is_dir()} == {"lib", "node_modules"}

@@ -59,10 +59,15 @@ def export(place: Path, name: str, **changed: str | None) -> Question:
     return question_of(folder)
 
 
-def question_of(folder: Path, *build: str) -> Question:
+def question_of(folder: Path, *build: str, **options: tuple[str, ...]) -> Question:
     environment = InstalledEnvironment(Path("/env"), (), "any", "", (), (), ())
     project = Project(
-        folder, "shop", folder / "deploykit.ini", settings="shop.settings", build=build
+        folder,
+        "shop",
+        folder / "deploykit.ini",
+        settings="shop.settings",
+        build=build,
+        **options,  # type: ignore[arg-type]
     )
     return make_question(project, environment, TARGET, folder.parent, folder)
 
@@ -222,10 +227,12 @@ def test_does_not_cache_on_a_disk_without_access_times(
     assert recall(export(place, "second")) is None
 
 
-def test_does_not_cache_the_answer_of_a_project_with_build_commands(place: Path) -> None:
+def test_does_not_cache_the_answer_if_commands_read_more_than_their_inputs(place: Path) -> None:
     folder = export(place, "first").folder
     assert question_of(folder).key
     assert not question_of(folder, "npm run build").key
+    assert question_of(folder, "npm run build", inputs=("assets",)).key
+    assert not question_of(folder, after_collectstatic=("python manage.py compress",)).key
 
 
 def test_asks_again_if_the_static_layer_is_missing(place: Path) -> None:

@@ -111,6 +111,14 @@ def test_the_inventory_is_read_once(tmp_path: Path) -> None:
     assert project.inventory is project.inventory
 
 
+def test_inputs_need_a_build(tmp_path: Path) -> None:
+    ini = "[bundle]\nbuild = npm run build\ninputs =\n    assets\n    package.json\n"
+    project = load_project(make(tmp_path, ini=ini))
+    assert project.inputs == ("assets", "package.json")
+    with pytest.raises(Problems, match=r"deploykit\.ini:2: inputs are what `build` reads"):
+        load_project(make(tmp_path, ini="[bundle]\ninputs = assets\n"))
+
+
 def test_git_ignores_the_folder_of_build_results(tmp_path: Path) -> None:
     work = load_project(make(tmp_path)).work
     assert (work / ".gitignore").read_text(encoding="utf-8") == "*\n"
