@@ -20,6 +20,7 @@ from django_deploykit.bundle.static_cache import CollectedStatic
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
 from django_deploykit.project.procfile import default_web, read_procfile
+from django_deploykit.runtime.base.option_names import ENVIRONMENT, key_of
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, is_valid_path
 from django_deploykit.runtime.servers import SERVERS
 
@@ -139,7 +140,10 @@ def make_manifest(
         glibc=environment.glibc,
         layers=tuple(ordered),
         processes=_processes(facts, folder, names),
-        required=tuple(facts["required"]),
+        required=(
+            *facts["required"],
+            *(key_of(ENVIRONMENT, name) for name, _ in project.environment),
+        ),
         unhashed=lock.unhashed,
         runtime=runtime_files.runtime_digest(),
     )

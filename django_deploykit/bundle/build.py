@@ -40,6 +40,7 @@ from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import collect, keep
 from django_deploykit.bundle.stores.base import file_name
+from django_deploykit.conf.declarations import sample_of_variables
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project, load_project
@@ -208,7 +209,9 @@ def _assemble(
     manifest = make_manifest(
         project, commit, target, environment, lock, answer.facts, layers, folder
     )
-    return make_content(manifest, target, lock, answer.facts["sample"])
+    variables = [name for name, _ in project.environment]
+    sample = sample_of_variables(variables, project.name, answer.facts["sample"])
+    return make_content(manifest, target, lock, sample)
 
 
 def _install(

@@ -53,13 +53,15 @@ def command_environment(
 ) -> dict[str, str]:
     """Return the environment variables for the project's commands.
 
-    The locked Python is first in PATH. Secrets are not passed on.
+    The locked Python is first in PATH. Secrets are not passed on: what the settings need has the
+    values of ``[bundle] environment``.
     """
-    env = {
+    passed = {
         key: value
         for key, value in os.environ.items()
         if key in _PASSED or (build and _for_builds(key))
     }
+    env = {**passed, **dict(project.environment)}
     venv = str(environment.folder / "venv")
     env |= {
         "PATH": f"{venv}/bin:{env.get('PATH', os.defpath)}",

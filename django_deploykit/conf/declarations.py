@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from django_deploykit.conf.decouple import MISSING
 from django_deploykit.conf.secret import holds_secret, is_secret
-from django_deploykit.runtime.base.option_names import place_of
+from django_deploykit.runtime.base.option_names import ENVIRONMENT, place_of
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,20 @@ def sample(declarations: Sequence[Declaration], app: str = "") -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def sample_of_variables(names: Sequence[str], app: str, before: str) -> str:
+    """Return the sample INI ``before`` with a section of required environment variables, if any."""
+    from django_deploykit.runtime.base.configuration import GENERATE
+
+    if not names:
+        return before
+    head = before or _HEAD.format(name=app, unit=app) + "\n"
+    values = {"SECRET_KEY": GENERATE}
+    lines = [f"{name} = {values.get(name, '')}".rstrip() for name in names]
+    return "\n".join(
+        [head, f"[{ENVIRONMENT}]", "# Required, here or in the .env file.", *lines, ""]
+    )
+
+
 _HEAD = """# Configuration of {name}. Releases read this file and never write it.
 # Changes take effect when the site's processes restart: with the next release, or at once with
 #   ./BUNDLE deploykit restart              (as the deploy user; it checks the changes first)
@@ -98,7 +112,9 @@ _HEAD = """# Configuration of {name}. Releases read this file and never write it
 # (in the environment local: manage.py release stop, then manage.py release).
 # Fill in the options that have nothing after the =. A commented option shows its default;
 # remove the # to set another value.
-# Environment variables override this file; each option's description ends with its name there."""
+# Environment variables override this file; each option's description ends with its name there.
+# Write them to {unit}.env beside this file, a line NAME=value for each, or to a section of this file
+# that is called environment: all processes and commands of the site get them."""
 
 
 # Descriptions for settings that have no help= of their own.

@@ -17,7 +17,13 @@ from django_deploykit.conf.settings_module import (
 from django_deploykit.errors import Problems, ProjectError
 from django_deploykit.project.inventory import Environment, read_inventory
 from django_deploykit.project.naming import committed_name, repository_of
-from django_deploykit.project.values import Keys, nearest, read_lines, read_section
+from django_deploykit.project.values import (
+    Keys,
+    nearest,
+    read_lines,
+    read_section,
+    read_variables,
+)
 from django_deploykit.runtime.base.names import valid_app
 from django_deploykit.runtime.base.site_options import read_switch, read_words
 
@@ -85,6 +91,10 @@ OPTIONS: dict[str, Keys] = {
             read_words,
             "dependency groups of a uv.lock or pylock.toml, besides default ones",
         ),
+        "environment": (
+            read_variables,
+            "variables that the settings need, with values for the build: `NAME=value NAME=value`",
+        ),
         "include": (read_lines, "what else of the repository is copied into the project's folder"),
     },
 }
@@ -115,6 +125,7 @@ class Project:
     platform: str = ""
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django_deploykit.conf.ini import Option
+from django_deploykit.runtime.base.environment_file import name_problem, value_problem
 
 # For each key: a function that returns the value of a text, and help. The function raises
 # ValueError with what was expected.
@@ -32,6 +34,21 @@ def read_section(
 def read_lines(text: str) -> tuple[str, ...]:
     """Return the lines that are not blank."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def read_variables(text: str) -> tuple[tuple[str, str], ...]:
+    """Return environment variables, written as in a shell: ``DEBUG=no GREETING='Hello, you'``."""
+    found: dict[str, str] = {}
+    for word in shlex.split(text):
+        name, equals, value = word.partition("=")
+        problem = name_problem(name) if equals else "expected NAME=value"
+        problem = problem or value_problem(value)
+        if name in found:
+            problem = f"{name} is set twice"
+        if problem:
+            raise ValueError(f"is not valid: {problem}")
+        found[name] = value
+    return tuple(found.items())
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -63,7 +63,7 @@ def set_up_here(path: Path, helpers: str) -> Optional[Path]:
     if next(Path(helpers).glob("deploykit-*"), None) is None:
         return None
     from .bundle.reader import BundleFile
-    from .supervisors.root_helper import site_folder
+    from .supervisors.helper_reader import site_folder
 
     with BundleFile(path) as bundle:
         return site_folder(bundle.manifest.project, helpers)

@@ -1,29 +1,41 @@
-"""A site's INI files for host verbs: only names of options, so that no verb reads a value."""
+"""A site's configuration for host verbs: names of options and variables, and when it changed."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import List, Set
 
 from .ini import keys_with_value
+from .option_names import ENVIRONMENT, key_of
+from .variables import environment_file, ini_files, read_environment_file, read_ini_text
 
 GENERATE = "{generate}"
 
 
 def configured_keys(etc: Path, app: str) -> List[str]:
-    """Return the options that ``<etc>/<app>.ini`` and ``<etc>/conf.d/*.ini`` set, sorted."""
+    """Return the options that ``<etc>/<app>.ini`` and ``<etc>/conf.d/*.ini`` set, sorted.
+
+    Variables in ``<etc>/<app>.env`` are among them, as ``[environment] NAME``.
+    """
     found: Set[str] = set()
-    for path in [etc / f"{app}.ini", *sorted((etc / "conf.d").glob("*.ini"))]:
-        try:
-            # If a byte is not UTF-8, the settings do not load, and their error names the file.
-            with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-                found |= keys_with_value(file.read())
-        except FileNotFoundError:
-            continue
-    return sorted(found)
+    for path in ini_files(etc, app):
+        with suppress(FileNotFoundError):
+            found |= keys_with_value(read_ini_text(path))
+    values, _ = read_environment_file(environment_file(etc, app))
+    return sorted({*found, *(key_of(ENVIRONMENT, name) for name in values)})
+
+
+def last_change(etc: Path, app: str) -> float:
+    """Return the time of the last change to the configuration, in seconds since the epoch."""
+    found = [0.0]
+    for path in (*ini_files(etc, app), etc / "conf.d", environment_file(etc, app)):
+        with suppress(OSError):
+            found.append(path.stat().st_mtime)
+    return max(found)
 
 
 def is_unwritten(path: Path) -> bool:

@@ -2,7 +2,8 @@
 
 The section ``[django]`` contains names as they are, and every other section is the start of a name:
 ``[shop] currency`` is ``SHOP_CURRENCY``. Each name has one place (:func:`place_of`), and the option
-at that place has that name (:func:`environment_name`), whatever the application is called.
+at that place has that name (:func:`environment_name`), whatever the application is called. The
+section ``[environment]`` contains names as they are too, of environment variables.
 
 Settings are looked for under their name and under their name after the application's prefix, such
 as ``SHOP_DATABASE_URL`` for ``DATABASE_URL``, in INI files as in the environment.
@@ -15,7 +16,9 @@ from typing import Callable, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 # First words of names that are sections of their own, even if Django has such a setting.
 _SECTIONS = ("database", "cache", "email", "redis", "celery", "sentry", "storage", "aws")
-_VERBATIM = "django"
+_DJANGO = "django"
+ENVIRONMENT = "environment"  # its options become environment variables
+_VERBATIM = (_DJANGO, ENVIRONMENT)
 
 
 def prefix(app: str) -> str:
@@ -29,7 +32,7 @@ def environment_name(section: str, option: str) -> str:
     >>> environment_name("database", "url"), environment_name("django", "debug")
     ('DATABASE_URL', 'DEBUG')
     """
-    return _name(option if section == _VERBATIM else f"{section}_{option}")
+    return _name(option if section in _VERBATIM else f"{section}_{option}")
 
 
 def _name(text: str) -> str:
@@ -44,12 +47,12 @@ def place_of(app: str, name: str, is_django: Callable[[str], bool]) -> Tuple[str
     """
     name = name.upper()
     own = prefix(app)
-    if app != _VERBATIM and name.startswith(own) and name != own:
+    if app not in _VERBATIM and name.startswith(own) and name != own:
         return app, name[len(own) :].lower()
     first, _, rest = name.lower().partition("_")
-    if rest and (first in _SECTIONS or not (first == _VERBATIM or is_django(name))):
+    if rest and (first in _SECTIONS or not (first in _VERBATIM or is_django(name))):
         return first, rest
-    return _VERBATIM, name.lower()
+    return _DJANGO, name.lower()
 
 
 def key_of(section: str, option: str) -> str:
@@ -70,6 +73,12 @@ def missing_keys(
     own = prefix(app)
     names = {_name_of(key) for key in keys} | set(environ or ())
     return [key for key in required if not names & {_name_of(key), own + _name_of(key)}]
+
+
+def variable_of(key: str) -> str:
+    """Return the variable of a key such as ``[environment] DEBUG``, or "" if it has another section."""
+    section, _, option = key[1:].partition("] ")
+    return _name(option) if section == ENVIRONMENT else ""
 
 
 def _name_of(key: str) -> str:

@@ -12,7 +12,7 @@ from ..base.printable import printable
 from ..base.site import live_release, load_site
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
-from ..supervisors.root_helper import usual_root
+from ..supervisors.helper_reader import usual_root
 
 _WIDTH = 40  # columns of a command, in front of its explanation
 

@@ -45,7 +45,7 @@ class Invocation:
         """The site's folder: the named one, else where setup put the bundle's project."""
         if self.options.root:
             return Path(os.path.abspath(self.options.root))
-        from ..supervisors.root_helper import usual_root
+        from ..supervisors.helper_reader import usual_root
 
         with BundleFile(self.path) as bundle:
             return usual_root(bundle.manifest.project)

@@ -15,6 +15,7 @@ from ..base.errors import DeployKitError
 from ..base.files import read_bytes, write_and_replace
 from ..base.machine import here_glibc, here_platform
 from ..base.site import Site, live_release, load_site
+from ..base.variables import site_variables
 from ..bundle import signature
 from ..storage import layers, prune, receive
 from ..storage.virtualenv import find_python
@@ -92,12 +93,20 @@ def _configuration(
 
     if isinstance(supervisor, SystemdSupervisor):
         return tuple(supervisor.keys()), tuple(supervisor.drift()), tuple(supervisor.kinds)
-    return tuple(configured_keys(site.etc, site.app)), (), None
+    return _local_keys(site), (), None
+
+
+def _local_keys(site: Site) -> Tuple[str, ...]:
+    """Return the option names of a site without systemd; raises an error if a file is not valid."""
+    site_variables(site.etc, site.app)
+    return tuple(configured_keys(site.etc, site.app))
 
 
 def drift(site: Site, supervisor: Supervisor) -> Tuple[str, ...]:
     """Return how this host's units differ from the ones that setup would install."""
-    return _configuration(site, supervisor)[1]
+    from ..supervisors.systemd import SystemdSupervisor
+
+    return tuple(supervisor.drift()) if isinstance(supervisor, SystemdSupervisor) else ()
 
 
 def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
@@ -119,7 +128,7 @@ def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:
     path = site.root / "site.json"
     if not path.exists() or read_bytes(path) != site.dumps().encode("utf-8"):
         write_and_replace(path, site.dumps())
-    return tuple(configured_keys(site.etc, site.app))
+    return _local_keys(site)
 
 
 def validate_root(root: Path) -> None:

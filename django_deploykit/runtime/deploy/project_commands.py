@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base import hints
+from ..base.configuration import last_change
 from ..base.errors import DeployKitError
 from ..base.files import is_full, write_and_replace
 from ..base.probe import usable_host
@@ -64,18 +65,9 @@ def refresh(site: Site, release: str, program: Sequence[str]) -> None:
         before = checked_path(site, release).stat().st_mtime
     except OSError:
         before = 0.0
-    if _changed(site) > before:
+    if last_change(site.etc, site.app) > before:
         with suppress(DeployKitError, OSError):
             check(site, release, program)
-
-
-def _changed(site: Site) -> float:
-    """Return the time of the last change to the configuration, in seconds since the epoch."""
-    found = [0.0]
-    for path in (site.ini, site.etc / "conf.d", *(site.etc / "conf.d").glob("*.ini")):
-        with suppress(OSError):
-            found.append(path.stat().st_mtime)
-    return max(found)
 
 
 def known_migrations(site: Site) -> Dict[str, bool]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, Mapping, Tuple
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..base.hints import sign_command
 from ..base.machine import target_problem
 from ..base.names import is_older
 from ..base.option_names import missing_keys
+from ..base.variables import place_of_key
 from ..bundle.manifest import Layer, Manifest
 from ..wire.facts import HostFacts
 
@@ -62,7 +64,7 @@ def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected)
         yield from _space_problems(manifest, facts)
         lacking = missing_keys(manifest.required, manifest.project, facts.keys)
         if lacking:
-            yield f"lacks {', '.join(lacking)} in {_ini_path(manifest, facts)}: set it there"
+            yield f"lacks {_places(lacking, manifest, facts)}: set it there"
         yield from _setup_problems(manifest, facts, expected)
     if facts.asks and not expected.signed:
         yield f"requires signed bundles, and this bundle is not signed. {sign_command()}"
@@ -86,9 +88,14 @@ def _site(facts: HostFacts) -> Dict[str, Any]:
     return site
 
 
-def _ini_path(manifest: Manifest, facts: HostFacts) -> str:
-    folder = _site(facts).get("etc") or f"/etc/{manifest.project}"
-    return f"{folder}/{manifest.project}.ini"
+def _places(keys: Sequence[str], manifest: Manifest, facts: HostFacts) -> str:
+    """Return keys and the files where they belong: ``[django] debug, [mail] url in /etc/shop/shop.ini``."""
+    etc = Path(_site(facts).get("etc") or f"/etc/{manifest.project}")
+    found: Dict[str, List[str]] = {}
+    for key in keys:
+        name, _, path = place_of_key(key, etc, manifest.project).rpartition(" in ")
+        found.setdefault(path, []).append(name)
+    return " and ".join(f"{', '.join(names)} in {path}" for path, names in found.items())
 
 
 def _setup_problems(manifest: Manifest, facts: HostFacts, expected: Expected) -> Iterator[str]:

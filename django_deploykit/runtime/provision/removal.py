@@ -55,7 +55,7 @@ class Installed:
 def folder_of(units: Mapping[str, str]) -> Optional[str]:
     """Return the site's folder that root's units name, or None.
 
-    Root's helper names it too (``root_helper.site_folder``), but a removal starts with the helper.
+    Root's helper names it too (``helper_reader.site_folder``), but a removal starts with the helper.
     """
     found = (_RELEASES.search(text) for text in units.values())
     return next((match.group(1) for match in found if match), None)

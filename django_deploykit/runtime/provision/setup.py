@@ -32,11 +32,12 @@ from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
 from ..base.site import Site, load_site
 from ..base.site_options import SITE_OPTIONS, argument_type, values_of
+from ..base.variables import environment_file, place_of_key, read_environment_file
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
 from ..storage.prune import staged_manifests
 from ..storage.virtualenv import find_python
-from ..supervisors.root_helper import usual_root
+from ..supervisors.helper_reader import usual_root
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
 from ..wire.events import Activity
 from ..wire.operating import SetupResult
@@ -246,14 +247,16 @@ HOSTS = "[django] allowed_hosts"
 def _left(request: SetupRequest, manifest: Manifest, state: State) -> List[str]:
     """Return what a person must do before a release can run."""
     site, left = request.site, []
-    if not is_unwritten(site.ini):
-        keys = configured_keys(site.etc, site.app)
-    else:
-        keys = sorted(keys_with_value(request.sample))
+    keys = configured_keys(site.etc, site.app)
+    if is_unwritten(site.ini):
+        keys += sorted(keys_with_value(request.sample))
     missing = missing_keys(manifest.required, manifest.project, keys)
-    left += [f"set {key} in {site.ini}" for key in missing]
+    left += [f"set {place_of_key(key, site.etc, site.app)}" for key in missing]
+    variables = environment_file(site.etc, site.app)
+    left += [f"correct {problem}" for problem in read_environment_file(variables)[1]]
     if HOSTS not in keys and HOSTS not in missing and only_local_hosts(request.sample):
         left.append(f"set {HOSTS} in {site.ini}: the site's host names")
-    if site.ini.exists() and site.ini.stat().st_mode & 0o077:
-        left.append(f"let nobody but root read {site.ini}: chmod 600 {site.ini}")
+    for path in (site.ini, variables):
+        if path.exists() and path.stat().st_mode & 0o077:
+            left.append(f"let nobody but root read {path}: chmod 600 {path}")
     return left

@@ -38,6 +38,7 @@ class LocalSupervisor:
         return [_running(one) for one in self._list()]
 
     def start(self, release: str, processes: Sequence[str]) -> None:
+        local_daemon.process_environment(self.site)  # raises if the configuration is not valid
         self._start_daemon()
         before = self.instances()
         self._demand({"verb": "start", "release": release, "processes": list(processes)})
@@ -72,14 +73,10 @@ class LocalSupervisor:
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         site = self.site
+        full = {**local_daemon.process_environment(site), **env}
         path, held = local_commands.record(self.folder, release, argv)
         script = site.releases / release / "bin" / site.app
         words = [*local_commands.WRAPPER, str(path), str(script), *argv]
-        full = {
-            **local_daemon.passed_environment(os.environ),
-            **local_daemon.environment(site),
-            **env,
-        }
         return CommandLine(words, full, site.releases / release / "app", inherit=(held,))
 
     def commands(self) -> List[RunningCommand]:

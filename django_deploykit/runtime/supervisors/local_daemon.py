@@ -27,13 +27,14 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from ..base.errors import DeployKitError
 from ..base.files import open_file
 from ..base.site import Site, load_site
+from ..base.variables import site_variables
 
 Key = Tuple[str, str]  # release, process
 _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _LONGEST_PAUSE = 30.0
 _LONGEST_LOG = 10 << 20  # bytes; a longer log is rotated when its process starts
 # Variables that processes inherit from the shell of the release. No others, because an exported
-# DEBUG or DATABASE_URL would override the site's configuration.
+# DEBUG or DATABASE_URL would override the site's configuration. A note says which are not used.
 _PASSED = (
     "PATH",
     "HOME",
@@ -212,7 +213,7 @@ class Daemon:
     def _spawn(self, instance: Instance) -> None:
         site = self.site
         release = site.releases / instance.release
-        env = {**passed_environment(os.environ), **environment(site)}
+        env = process_environment(site)
         log = self._open_log(instance)
         files = [
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -270,9 +271,7 @@ class Daemon:
                     _kill(instance.pid, signal.SIGKILL)  # and processes left in its group
                     instance.pid, instance.exit = 0, status
                     if not instance.stopping:
-                        instance.again = time.monotonic() + min(
-                            _LONGEST_PAUSE, 2.0**instance.restarts
-                        )
+                        instance.again = time.monotonic() + _pause_before(instance.restarts)
 
     def _advance(self) -> None:
         now = time.monotonic()
@@ -285,12 +284,26 @@ class Daemon:
                 self.killed.add(key)
             elif instance.again and now >= instance.again:
                 instance.restarts += 1
-                self._spawn(instance)
+                try:
+                    self._spawn(instance)
+                except DeployKitError as error:  # the configuration was changed
+                    print(error, flush=True)
+                    instance.again = now + _pause_before(instance.restarts)
 
     def _close_probe(self, instance: Instance) -> None:
         if instance.process == "web" and instance.release in self.probes:
             self.probes.pop(instance.release).close()
             probe_path(self.folder, instance.release).unlink(missing_ok=True)
+
+
+def _pause_before(restarts: int) -> float:
+    return min(_LONGEST_PAUSE, 2.0**restarts)
+
+
+def process_environment(site: Site) -> Dict[str, str]:
+    """Return the environment of a site's processes and commands; raises :class:`DeployKitError`."""
+    ours = {**passed_environment(os.environ), **environment(site)}
+    return site_variables(site.etc, site.app).added_to(ours)
 
 
 def passed_environment(env: Mapping[str, str]) -> Dict[str, str]:

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from pathlib import Path
 from types import ModuleType
-from typing import Optional, Sequence
+from typing import Sequence
 
-from ..base import ini, names, opening
-from ..base.files import read_regular
-from ..base.site import Site, default_root
+from ..base import environment_file, ini, opening
+from ..base.site import Site
 from ..bundle import signature
-from .systemd_units import Kind, helper_path, sandbox
+from .systemd_units import Kind, helper_path, run_properties
 
-_LONGEST = 1 << 20  # bytes of a helper
 _TEXT = r'''#!/usr/bin/python3 -IS
 # Written by django-deploykit for @APP@ (helper)
 """What the deploy user of @APP@ may do as root: only the commands below.
@@ -74,6 +71,12 @@ class Unsigned(Refused):
     """A bundle or a release without a valid signature."""
 
     code = 65
+
+
+class Misconfigured(Refused):
+    """An environment file that systemd would read in another way than it was meant."""
+
+    code = 66
 
 
 def validate(pattern, word, what):
@@ -262,6 +265,7 @@ def run(words):
     release = validate(RELEASE, words[0], "release id")
     token = validate(TOKEN, words[1], "token")
     require_signature(release)
+    variables_of_site()
     variables = ["--setenv=" + validate(VARIABLE, word, "variable that may be set") for word in words[2:cut]]
     # systemd replaces $NAME in a command's arguments; $$ is a plain dollar sign.
     command = [word.replace("$", "$$") for word in words[cut + 1 :]]
@@ -293,10 +297,29 @@ def keys(words):
                 found |= keys_with_value(file.read())
         except FileNotFoundError:
             pass
+    found |= {"[environment] " + name for name in variables_of_site()}
     print("\n".join(sorted(found)))
 
 
+def variables_of_site():
+    """Return the variables of the environment file, which systemd reads for each process."""
+    name = APP + ".env"
+    try:
+        values, problems = parse_environment(read_regular(ETC, name, 1 << 20)[0])
+    except FileNotFoundError:
+        return {}
+    except (OSError, Refused) as error:
+        raise Misconfigured(str(error))
+    if problems:
+        lines = ["%s/%s:%d: %s" % (ETC, name, line, problem) for line, problem in problems]
+        raise Misconfigured("\n".join(lines))
+    return values
+
+
 @INI@
+
+
+@ENVIRONMENT_FILE@
 
 
 def boot(words):
@@ -348,29 +371,13 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
         "SIGNATURE": signature.PATTERN,
         "NAMESPACE": signature.NAMESPACE,
     }
-    text = _TEXT.replace("@INI@", source_of(ini)).replace("@OPENING@", source_of(opening))
+    text = _TEXT
+    for module in (ini, opening, environment_file):
+        text = text.replace(f"@{module.__name__.rpartition('.')[2].upper()}@", source_of(module))
     text = text.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
     for name, value in values.items():
         text = text.replace(f"@{name}!r@", repr(value))
     return text
-
-
-def site_folder(app: str, helpers: str = names.HELPERS) -> Optional[Path]:
-    """Return the folder of the site that setup made for a project, or None if there is none.
-
-    Root's helper says it. Files of the deploy user could say anything.
-    """
-    try:
-        text = read_regular(Path(names.helper_path(app, helpers)), _LONGEST)
-    except FileNotFoundError:
-        return None
-    match = re.search(r"^ROOT = '(/[^'\\]+)'$", text, re.MULTILINE)
-    return Path(match[1]) if match else default_root(app)
-
-
-def usual_root(app: str) -> Path:
-    """Return the folder of a project's site: where setup put it, or will put it by default."""
-    return site_folder(app) or default_root(app)
 
 
 def source_of(module: ModuleType) -> str:
@@ -379,11 +386,6 @@ def source_of(module: ModuleType) -> str:
     source = pkgutil.get_data(package, f"{name}.py") or b""
     body = source.decode("utf-8").partition("from __future__ import annotations\n")[2]
     return re.sub(r"(?m)^(import|from) .*\n", "", body).strip()
-
-
-def run_properties(site: Site) -> "list[tuple[str, str]]":
-    """Return the unit properties of a management command: the site's sandbox, and how it stops."""
-    return [*sandbox(site), ("KillMode", "mixed"), ("TimeoutStopSec", f"{site.drain:g}s")]
 
 
 def sudoers(app: str, user: str) -> str:

@@ -33,10 +33,9 @@ from .systemd_units import (
 )
 
 _TRIAL = 1.0  # seconds that a process without a socket must run to count as up
-_REFUSED, _UNSIGNED = (
-    64,
-    65,
-)  # exit codes of the helper: it refuses the arguments; there is no valid signature
+# Exit codes of the helper: it refuses the arguments; there is no valid signature; the environment
+# file is not valid.
+_REFUSED, _UNSIGNED, _MISCONFIGURED = 64, 65, 66
 _SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
 _COMMAND_SHOWN = (
     "Id",
@@ -178,6 +177,8 @@ class SystemdSupervisor:
         done = _run([*self._helper_command(), *words])
         if done.returncode == _UNSIGNED:
             raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
+        if done.returncode == _MISCONFIGURED:
+            raise DeployKitError(done.stderr.strip(), "Correct the file, as root.")
         if done.returncode == _REFUSED:
             raise DeployKitError(done.stderr.strip(), f"Run `{setup_command()}`.")
         if done.returncode and done.stderr.startswith("sudo:"):

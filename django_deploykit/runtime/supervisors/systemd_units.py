@@ -16,6 +16,7 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..base import names
 from ..base.site import Site
+from ..base.variables import environment_file
 from ..bundle.manifest import Process
 from ..servers import SERVERS, server_in
 
@@ -225,12 +226,19 @@ def sandbox(site: Site) -> List[Tuple[str, str]]:
         ("LoadCredential", f"{app}.ini:{site.ini}"),
         ("LoadCredential", f"conf.d:{site.etc}/conf.d"),
         ("TemporaryFileSystem", f"{site.etc}:ro"),
+        # systemd reads it as root, before the process starts; with the dash a missing one is no error.
+        ("EnvironmentFile", f"-{environment_file(site.etc, app)}"),
         # Applies if a profile with that name is loaded; with the dash a missing one is no error.
         ("AppArmorProfile", f"-deploykit-{app}"),
         ("Environment", f"DEPLOYKIT_DATA={site.data}"),
         ("Environment", "PYTHONUNBUFFERED=1"),
         *_SANDBOX,
     ]
+
+
+def run_properties(site: Site) -> List[Tuple[str, str]]:
+    """Return the unit properties of a management command: the site's sandbox, and how it stops."""
+    return [*sandbox(site), ("KillMode", "mixed"), ("TimeoutStopSec", _seconds(site.drain))]
 
 
 def written_for(text: str) -> Optional[Tuple[str, str]]:

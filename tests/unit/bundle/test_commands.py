@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_passes_no_secrets_and_the_locked_python_first(
     env = command_environment(project, environment, build=True)
     assert env["npm_config_registry"] == "https://npm.example.org"
     assert "AWS_SECRET_ACCESS_KEY" not in env
+
+
+def test_passes_the_variables_of_the_project(
+    environment: InstalledEnvironment, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "mine")
+    named = replace(project, environment=(("TOKEN", "built"), ("TZ", "CET"), ("TMPDIR", "/tmp")))
+    for build in (False, True):
+        env = command_environment(named, environment, build=build)
+        assert (env["TOKEN"], env["TZ"], env["TMPDIR"]) == ("built", "UTC", "/tmp")
 
 
 def test_a_build_command_that_fails_is_shown_with_its_output(

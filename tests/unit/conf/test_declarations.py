@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django_deploykit.conf import Config, sample
 from django_deploykit.conf.declarations import sample as written
+from django_deploykit.conf.declarations import sample_of_variables
 from django_deploykit.conf.drivers import database_help
 from django_deploykit.conf.ini import parse_ini
 from django_deploykit.runtime.base.configuration import fill
@@ -69,3 +70,16 @@ def test_settings_without_help_are_described() -> None:
     text = written(config.declarations, "shop")
     assert " ".join(text.replace("\n#", "").split()).count(database_help("shop")) == 1
     assert "# The site's host names, separated by commas:" in text
+
+
+def test_required_variables_have_a_section_of_the_sample() -> None:
+    before = written(project().declarations, "shop")
+    assert sample_of_variables([], "shop", before) == before
+    text = sample_of_variables(["SECRET_KEY", "TOKEN"], "shop", before)
+    assert text.startswith(before)
+    assert text.endswith(
+        "\n[environment]\n# Required, here or in the .env file.\nSECRET_KEY = {generate}\nTOKEN =\n"
+    )
+    alone = sample_of_variables(["SECRET_KEY", "TOKEN"], "shop", "")
+    assert alone.startswith("# Configuration of shop.")
+    assert keys_with_value(fill(alone)) == {"[environment] secret_key"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.conf.ini import parse_ini
-from django_deploykit.project.values import Keys, nearest, read_lines, read_section
+from django_deploykit.project.values import Keys, nearest, read_lines, read_section, read_variables
 
 
 def test_a_section_is_read_without_the_values_at_fault() -> None:
@@ -35,3 +35,29 @@ def _digit(text: str) -> int:
 )
 def test_a_close_word_is_suggested(word: str, guess: str) -> None:
     assert nearest(word, ["hosts", "keep"]) == guess
+
+
+def test_variables_are_read_as_a_shell_reads_them() -> None:
+    text = "\nDEBUG=no URL=sqlite://:memory:?a=b\nGREETING='Hello, you' EMPTY="
+    assert read_variables(text) == (
+        ("DEBUG", "no"),
+        ("URL", "sqlite://:memory:?a=b"),
+        ("GREETING", "Hello, you"),
+        ("EMPTY", ""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("DEBUG", "expected NAME=value"),
+        ("A-B=1", "a name of letters"),
+        ("A=1 A=2", "A is set twice"),
+        ("DEPLOYKIT_BUILD=0", "is set by systemd or by the release"),
+        ("A='x", "No closing quotation"),
+        ("A='\x1b'", "control character"),
+    ],
+)
+def test_variables_that_are_not_valid_are_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        read_variables(text)

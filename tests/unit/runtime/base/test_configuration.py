@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from django_deploykit.runtime.base.configuration import (
     create,
     fill,
     is_unwritten,
+    last_change,
     only_local_hosts,
 )
 
@@ -21,6 +23,30 @@ def test_reads_all_files_of_a_site(tmp_path: Path) -> None:
     (tmp_path / "conf.d" / "10.ini").write_bytes(b"[mail]\nurl =\n  \xff\n")
     (tmp_path / "conf.d" / "note.txt").write_text("[no]\nx = 1\n")
     assert configured_keys(tmp_path, "shop") == ["[django] secret_key", "[mail] url"]
+
+
+def test_variables_count_as_options(tmp_path: Path) -> None:
+    (tmp_path / "shop.ini").write_text("[environment]\ndebug = no\nempty =\n")
+    (tmp_path / "shop.env").write_text("SECRET_KEY=x\nEMAIL_PASSWORD=\nnot a line\n")
+    keys = ["[environment] EMAIL_PASSWORD", "[environment] SECRET_KEY", "[environment] debug"]
+    assert configured_keys(tmp_path, "shop") == keys
+
+
+@pytest.mark.parametrize("name", ["shop.ini", "shop.env", "conf.d/1.ini", "conf.d/2.ini"])
+def test_the_last_change_is_that_of_the_newest_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    for path in (tmp_path / "shop.ini", tmp_path / "conf.d" / "1.ini", tmp_path / "other"):
+        path.touch()
+        os.utime(path, (1000, 1000))
+    (tmp_path / name).touch()
+    for folder in (tmp_path / "conf.d", tmp_path):
+        os.utime(folder, (1000, 1000))
+    os.utime(tmp_path / name, (2000, 2000))
+    assert last_change(tmp_path, "shop") == 2000
+
+
+def test_without_files_nothing_has_changed(tmp_path: Path) -> None:
+    assert last_change(tmp_path, "shop") == 0
 
 
 def test_a_site_without_files_has_no_keys(tmp_path: Path) -> None:

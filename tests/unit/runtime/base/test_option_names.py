@@ -10,14 +10,39 @@ from django_deploykit.runtime.base.option_names import (
     environment_name,
     missing_keys,
     place_of,
+    variable_of,
 )
 
 DJANGOS = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "EMAIL_HOST"}
 apps = st.sampled_from(
-    ["shop", "my-shop", "my_shop", "Shop", "database", "django", "Django", "email", "mail", "a"]
+    [
+        "environment",
+        "shop",
+        "my-shop",
+        "my_shop",
+        "Shop",
+        "database",
+        "django",
+        "Django",
+        "email",
+        "mail",
+        "a",
+    ]
 )
 words = st.from_regex(r"[A-Z][A-Z0-9_]{0,8}", fullmatch=True)
-prefixes = ["", "DATABASE_", "DJANGO_", "SHOP_", "MY_", "MY_SHOP_", "EMAIL_", "MAIL_", "A_", "A__"]
+prefixes = [
+    "",
+    "ENVIRONMENT_",
+    "DATABASE_",
+    "DJANGO_",
+    "SHOP_",
+    "MY_",
+    "MY_SHOP_",
+    "EMAIL_",
+    "MAIL_",
+    "A_",
+    "A__",
+]
 names = st.sampled_from(sorted(DJANGOS)) | st.builds(str.__add__, st.sampled_from(prefixes), words)
 
 
@@ -45,6 +70,7 @@ def test_two_names_have_two_places(app: str, one: str, other: str) -> None:
         ("SHOP_COLOUR", ("shop", "colour")),
         ("DJANGO_SECRET_KEY", ("django", "django_secret_key")),
         ("DJANGO_LOG_LEVEL", ("django", "django_log_level")),
+        ("ENVIRONMENT_NAME", ("django", "environment_name")),
     ],
 )
 def test_names_have_their_place(name: str, place: tuple[str, str]) -> None:
@@ -57,6 +83,7 @@ def test_names_have_their_place(name: str, place: tuple[str, str]) -> None:
         ("django", "secret_key", "SECRET_KEY"),
         ("shop", "colour", "SHOP_COLOUR"),
         ("database", "url", "DATABASE_URL"),
+        ("environment", "secret_key", "SECRET_KEY"),
         ("mail-out", "api-key", "MAIL_OUT_API_KEY"),
     ],
 )
@@ -71,6 +98,8 @@ def test_options_have_their_name(section: str, option: str, name: str) -> None:
         (["[django] database_url"], {}),
         (["[shop] database_url"], {}),
         (["[shop_database] url"], {}),
+        (["[environment] database_url"], {}),
+        (["[environment] SHOP_DATABASE_URL"], {}),
         ([], {"DATABASE_URL": "x"}),
         ([], {"SHOP_DATABASE_URL": "x"}),
     ],
@@ -84,3 +113,8 @@ def test_a_required_key_may_be_set_under_each_of_its_names(
 def test_a_required_key_that_nothing_sets_is_missing() -> None:
     required = ["[django] secret_key", "[database] url"]
     assert missing_keys(required, "shop", ["[cache] url"], {"URL": "x"}) == required
+
+
+def test_only_keys_of_the_section_environment_are_variables() -> None:
+    assert variable_of("[environment] debug") == "DEBUG"
+    assert variable_of("[django] debug") == ""

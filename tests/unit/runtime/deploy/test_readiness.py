@@ -64,6 +64,23 @@ def test_a_setup_that_differs_from_deploykit_ini_is_named() -> None:
     assert "keep" not in line
 
 
+def test_what_is_not_configured_is_named_with_its_files() -> None:
+    required = ("[django] debug", "[environment] TOKEN", "[mail] url", "[environment] KEY")
+    expected = Expected("", NOW)
+    there = facts(site=json.dumps({"etc": "/etc/shop"}))
+    (line,) = iter_host_problems(manifest(required=required), there, expected)
+    ini, env = (
+        "[django] debug, [mail] url in /etc/shop/shop.ini",
+        "TOKEN, KEY in /etc/shop/shop.env",
+    )
+    assert line == f"lacks {ini} and {env}: set it there"
+    keys = ("[environment] debug", "[environment] TOKEN", "[environment] MAIL_URL")
+    (line,) = iter_host_problems(
+        manifest(required=required), facts(site=there.site, keys=keys), expected
+    )
+    assert line == "lacks KEY in /etc/shop/shop.env: set it there"
+
+
 def test_all_problems_are_reported_at_once() -> None:
     lines = problems(drift=("shop.socket",), free=0, clock=NOW - 86400, python="")
     assert len(lines) == 4

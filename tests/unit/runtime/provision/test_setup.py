@@ -10,8 +10,14 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.base.site_options import SITE_OPTIONS
-from django_deploykit.runtime.provision.plan import Action, State
-from django_deploykit.runtime.provision.setup import SetupEffects, _site, add_arguments, setup
+from django_deploykit.runtime.provision.plan import Action, SetupRequest, State
+from django_deploykit.runtime.provision.setup import (
+    SetupEffects,
+    _left,
+    _site,
+    add_arguments,
+    setup,
+)
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.voice import Voice
 from tests.bundles import make_manifest, write_bundle
@@ -132,3 +138,18 @@ def test_problems_are_reported_before_any_change(tmp_path: Path) -> None:
     with pytest.raises(DeployKitError, match="cannot be the deploy user"):
         setup(asked, bundle_in(tmp_path), Recorded(), host(State(), done))
     assert done == []
+
+
+def test_variables_that_lack_or_cannot_be_read_are_left_to_do(tmp_path: Path) -> None:
+    request = SetupRequest(
+        Site("shop", tmp_path, tmp_path, tmp_path), (), "deploy", "", required=()
+    )
+    path = tmp_path / "shop.env"
+    path.write_text("DEBUG=no\nTOKEN\n")
+    path.chmod(0o640)
+    manifest = make_manifest((), required=("[django] debug", "[environment] TOKEN"))
+    assert _left(request, manifest, State()) == [
+        f"set TOKEN in {path}",
+        f"correct {path}:2: expected NAME=value",
+        f"let nobody but root read {path}: chmod 600 {path}",
+    ]

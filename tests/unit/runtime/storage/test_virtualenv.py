@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,31 @@ def test_a_program_that_seeks_its_python_is_given_to_it_at_once(tmp_path: Path) 
     assert out == f"{[str(release / 'bin/seeker'), 'a b', 'c']} {release}\n"
     assert '"$VIRTUAL_ENV/bin/python" "$VIRTUAL_ENV/bin/seeker"' in run[0].read_text()
     assert subprocess.check_output([*run, "other", "d"], text=True).endswith("plain d\n")
+
+
+def test_the_scripts_of_a_release_export_the_section_environment_of_credentials(
+    tmp_path: Path,
+) -> None:
+    """The release's Python has this package; here the tests' Python is in its place."""
+    processes = (Process("web", 'printf %s. "$DEBUG" "$TOKEN"'),)
+    release = tmp_path / "releases" / "one"
+    stage(make_manifest((), processes=processes), tmp_path / "store", release, {"DEBUG": "default"})
+    (release / "app").mkdir()
+    (release / "bin" / "python").unlink()
+    (release / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (release / "bin" / "python").chmod(0o755)
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+
+    def run(ini: str, **env: str) -> subprocess.CompletedProcess[str]:
+        (folder / "shop.ini").write_text(ini)
+        argv = ["/bin/sh", str(release / "bin" / "deploykit-run"), "web"]
+        env = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(folder), **env}
+        return subprocess.run(argv, env=env, capture_output=True, text=True)
+
+    assert run("[django]\ndebug = no\n").stdout == "default.."
+    assert run("[ environment ]\nTOKEN = a $b\n").stdout == "default.a $b."
+    assert run("[environment]\ntoken = ini\ndebug = ini\n", TOKEN="unit").stdout == "ini.unit."
+    failed = run("[environment]\npath = x\n")
+    assert failed.returncode == 1
+    assert "shop.ini:2: [environment] path" in failed.stderr

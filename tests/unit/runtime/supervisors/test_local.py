@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.processes import run
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.switch import point
@@ -113,6 +115,51 @@ def test_a_command_sees_the_same_and_what_it_is_given(site: Site, plain: LocalSu
     assert run(plain.command(NEW, ["check"], {"EXTRA": "1"})) == 7
     judge(site, told(site))
     assert told(site)["EXTRA"] == "1"
+
+
+def configure(site: Site, ini: str, env: str) -> None:
+    site.etc.mkdir()
+    site.ini.write_text(ini)
+    (site.etc / "shop.env").write_text(env)
+
+
+@pytest.mark.usefixtures("shell")
+def test_processes_and_commands_get_the_variables_of_the_site(
+    site: Site, plain: LocalSupervisor
+) -> None:
+    configure(site, "[environment]\ndebug = ini\ntoken = ini\n", "DEBUG=file\nLC_ALL=C\n")
+    wanted = {"DEBUG": "file", "TOKEN": "ini", "LC_ALL": "C", "SHOP_CONFIG": str(site.ini)}
+    assert run(plain.command(NEW, ["check"], {})) == 7
+    assert wanted.items() <= told(site).items()
+    (site.data / "env").unlink()
+    plain.start(NEW, ["web"])
+    wait_for((site.data / "env").exists)
+    assert wanted.items() <= told(site).items()
+
+
+def test_nothing_starts_with_variables_that_cannot_be_read(
+    site: Site, plain: LocalSupervisor
+) -> None:
+    configure(site, "", "DEBUG\n")
+    for start in (lambda: plain.start(NEW, ["web"]), lambda: plain.command(NEW, ["check"], {})):
+        with pytest.raises(DeployKitError, match=r"shop\.env:1: expected NAME=value"):
+            start()
+    assert plain.instances() == []
+
+
+def test_a_process_that_ends_is_started_again_when_its_variables_can_be_read(
+    site: Site, plain: LocalSupervisor
+) -> None:
+    configure(site, "", "A=1\n")
+    plain.start(NEW, ["web"])
+    wait_for((site.data / "env").exists)
+    (site.etc / "shop.env").write_text("A\n")
+    os.kill(only(plain).pid, signal.SIGKILL)
+    log = site.root / "log" / "daemon.log"
+    wait_for(lambda: "shop.env:1: expected NAME=value" in log.read_text())
+    (site.etc / "shop.env").write_text("A=2\n")
+    wait_for(lambda: told(site)["A"] == "2")
+    assert only(plain).active
 
 
 def test_nobody_listens_where_nothing_is_live_and_nothing_runs(

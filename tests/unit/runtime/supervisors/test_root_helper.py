@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.supervisors.root_helper import helper, run_properties, sudoers
-from django_deploykit.runtime.supervisors.systemd_units import Kind
+from django_deploykit.runtime.supervisors.root_helper import helper, sudoers
+from django_deploykit.runtime.supervisors.systemd_units import Kind, run_properties
 
 SITE = Site("shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"))
 KINDS = (Kind("web", True), Kind("worker"))
@@ -334,8 +334,59 @@ def test_prints_names_of_options_and_no_values(
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "shop.ini").write_text("[django]\nsecret_key = s3cret\n  s3cret = x\n#a = s3cret\n")
     (tmp_path / "conf.d/more.ini").write_text("[database]\nurl: s3cret\nempty =\n")
+    (tmp_path / "shop.env").write_text("TOKEN=s3cret\n")
     assert root("keys") == 0
-    assert capsys.readouterr().out == "[database] url\n[django] secret_key\n"
+    printed = capsys.readouterr().out
+    assert printed == "[database] url\n[django] secret_key\n[environment] TOKEN\n"
+
+
+@pytest.mark.parametrize("words", [("keys",), ("run", RELEASE, TOKEN, "--", "check")])
+def test_an_environment_file_that_systemd_would_misread_is_refused_with_the_line(
+    load: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    root = load(replace(SITE, etc=tmp_path))
+    path = tmp_path / "shop.env"
+    path.write_text("A=s3cret\nexport B=s3cret\nC='s3cret\n")
+    assert root(*words) == 66
+    said = capsys.readouterr()
+    assert [line.rpartition(str(path))[2].split(":")[1] for line in said.err.splitlines()] == [
+        "2",
+        "3",
+    ]
+    assert "s3cret" not in said.out + said.err
+    assert root.calls == []
+    path.write_text("A=s3cret\n")
+    assert root(*words) == 0
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder", "long"])
+def test_an_environment_file_must_be_an_ordinary_file(
+    load: Load, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, path, other = load(replace(SITE, etc=tmp_path)), tmp_path / "shop.env", tmp_path / "other"
+    other.write_text("A=1\n")
+    make: dict[str, Callable[[], object]] = {
+        "link": lambda: path.symlink_to(other),
+        "hard link": lambda: path.hardlink_to(other),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "long": lambda: path.write_text("#" * ((1 << 20) + 1)),
+    }
+    make[kind]()
+    assert root("keys") == 66
+    assert str(path) in capsys.readouterr().err
+
+
+def test_what_is_live_can_be_started_whatever_the_environment_file_has(
+    load: Load, tmp_path: Path
+) -> None:
+    root = load(replace(SITE, etc=tmp_path))
+    (tmp_path / "shop.env").write_text("not a line\n")
+    assert root("start", RELEASE, "web") == 0
+
+
+def test_a_release_without_an_environment_file_runs_commands(root: Root) -> None:
+    assert root("run", RELEASE, TOKEN, "--", "check") == 0
 
 
 def test_sudo_lets_one_user_run_one_program() -> None:

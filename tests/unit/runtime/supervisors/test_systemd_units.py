@@ -15,6 +15,7 @@ from django_deploykit.runtime.supervisors.systemd_units import (
     kinds_of,
     listening,
     read_units,
+    run_properties,
     sandbox,
     units,
     written_for,
@@ -49,6 +50,11 @@ def test_the_configuration_comes_as_a_credential_and_is_hidden_itself() -> None:
     found = sandbox(SITE)
     assert ("LoadCredential", "shop.ini:/etc/shop/shop.ini") in found
     assert ("TemporaryFileSystem", "/etc/shop:ro") in found
+
+
+def test_systemd_reads_the_environment_file_for_processes_and_commands() -> None:
+    assert ("EnvironmentFile", "-/etc/shop/shop.env") in sandbox(SITE)
+    assert set(sandbox(SITE)) < set(run_properties(SITE))
 
 
 def test_only_the_deploy_user_and_root_may_ask_a_release_that_is_not_live() -> None:
