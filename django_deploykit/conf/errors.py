@@ -69,7 +69,10 @@ def _show(
     if isinstance(error, ConfigError):
         message = _why_unknown(name, trace) or str(error)
     if checking and not message and isinstance(error, Exception):
-        message = why_settings_fail(error, trace)
+        from django_deploykit.conf.start_failure import start_failure
+
+        failure = start_failure(error)
+        message = f"{failure}\n{failure.hint}" if failure else ""
     if not message:
         sys.__excepthook__(kind, error, trace)
         return
@@ -90,60 +93,3 @@ def _why_unknown(name: str, trace: TracebackType | None) -> str:
 
     settings = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
     return misspelt(name, getattr(settings, "INSTALLED_APPS", ()))
-
-
-def why_settings_fail(error: BaseException, trace: TracebackType | None) -> str:
-    """Return one line with file:line for an error while the project starts.
-
-    Return an empty string for later errors.
-    """
-    places, modules, app = [], set(), ""
-    while trace is not None:
-        frame = trace.tb_frame
-        module = str(frame.f_globals.get("__name__", ""))
-        modules.add(module)
-        if module == "django.apps.config" and frame.f_code.co_name == "create":
-            app = str(frame.f_locals.get("entry", ""))
-            places += _place_of_app(app)
-        if not frame.f_code.co_filename.startswith("<"):
-            places.append((frame.f_code.co_filename, trace.tb_lineno))
-        trace = trace.tb_next
-    if any(name.startswith("django_deploykit.management") for name in modules):
-        return ""
-    what = "the settings do not load" if "django.conf" in modules else "the project does not start"
-    if "logging.config" in modules:
-        what = "LOGGING cannot be set up"
-    if app:
-        what += f" with {app} of INSTALLED_APPS"
-    return f"{what}: {_nearest_own(error, places)}: {type(error).__name__}: {_reason(error)}"
-
-
-def _place_of_app(entry: str) -> list[tuple[str, int]]:
-    """Return the file and the line of the settings that name an app, or an empty list."""
-    from django.conf import settings
-
-    module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", "") or "")
-    file = getattr(module, "__file__", None) or ""
-    try:
-        with open(file, encoding="utf-8", errors="replace") as lines:
-            numbered = list(enumerate(lines, 1))
-    except OSError:
-        return []
-    quoted = (f'"{entry}"', f"'{entry}'")
-    return [(file, n) for n, line in numbered if any(one in line for one in quoted)][:1]
-
-
-def _nearest_own(error: BaseException, places: list[tuple[str, int]]) -> str:
-    """Return the last of the places in the project's own files, as ``shop/settings.py:14``."""
-    library = (os.sep + "site-packages" + os.sep, os.sep + os.path.join("lib", "python"))
-    own = [place for place in places if not any(part in place[0] for part in library)]
-    file, line = (own or places or [("manage.py", 1)])[-1]
-    if isinstance(error, SyntaxError) and error.filename:
-        file, line = error.filename, error.lineno or line
-    relative = os.path.relpath(file)
-    return f"{file if relative.startswith('..') else relative}:{line}"
-
-
-def _reason(error: BaseException) -> str:
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return f"{text} ({error.__cause__})" if error.__cause__ else text

@@ -28,6 +28,32 @@ def production_module(settings: str, files: Files) -> str:
     return settings
 
 
+def manage_py(text: str) -> str:
+    """Return manage.py with our ``execute_from_command_line`` in place of Django's (decision 0061).
+
+    Return it as it is if it does not import this function, and only this one, in one place.
+
+    >>> manage_py("from django.core.management import execute_from_command_line\\n")
+    'from django_deploykit.management import execute_from_command_line\\n'
+    """
+    source = Source("manage.py", text)
+    try:
+        found = [node for node in ast.walk(source.tree) if _imports_management(node)]
+    except SyntaxError:
+        return text
+    if len(found) != 1 or not isinstance(found[0], ast.ImportFrom):
+        return text
+    node = found[0]
+    if [name.name for name in node.names] != ["execute_from_command_line"]:
+        return text
+    code = source.code(node).replace("django.core.management", "django_deploykit.management", 1)
+    return source.edited([source.replaced(node, code)]).text
+
+
+def _imports_management(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "django.core.management"
+
+
 def deploykit_ini(name: str, settings: str, health: str) -> str:
     """Return a new deploykit.ini. Empty values are left out."""
     project = [

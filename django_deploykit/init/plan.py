@@ -13,6 +13,7 @@ from django_deploykit.init.files import (
     dev_ini,
     gitignore,
     health_page,
+    manage_py,
     production_module,
 )
 from django_deploykit.init.settings import Change, Note, changes, facts_of
@@ -75,12 +76,14 @@ def make_plan(known: Known, files: Files) -> Plan:
     found = [one for one in results if isinstance(one, Change)]
     notes = [one.text for one in results if isinstance(one, Note)]
     texts = {**_edited(chain, found), **_servers(known, files, module)}
+    if text := files("manage.py"):
+        texts["manage.py"] = manage_py(text)
     texts.update(_new_files(known, files, chain, module, found, used, notes))
     locking = plan_locking(files, known.requirement, known.django, known.python)
     texts.update(locking.files)
     notes += [locking.advice] if locking.advice else []
-    before = {path: text for path in texts if (text := files(path)) is not None}
-    changed = {path: text for path, text in texts.items() if before.get(path) != text}
+    before = {path: old for path in texts if (old := files(path)) is not None}
+    changed = {path: new for path, new in texts.items() if before.get(path) != new}
     variable = f"{prefix(known.name)}CONFIG" if DEV_INI in changed else ""
     return Plan(changed, before, locking, tuple(notes), module, variable)
 

@@ -28,7 +28,7 @@ from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.limits import NoAnswerError, within
 from django_deploykit.preflight import add_refusals
-from django_deploykit.project import Project, default_settings, nearest
+from django_deploykit.project import Project, nearest, production_settings
 from django_deploykit.runtime.wire.reader import plain
 from django_deploykit.runtime.wire.reports import ReportedDatabase
 
@@ -237,16 +237,9 @@ def explain_check(known: Mapping[str, Check], key: str) -> str:
 
 
 def other_settings(project: Project) -> str:
-    """Return the production settings if others are loaded by default, else an empty string.
-
-    manage.py often names development settings. wsgi.py or ``[project] settings`` name those for
-    production; the latter also come before an exported DJANGO_SETTINGS_MODULE.
-    """
+    """Return the production settings if others are loaded, else an empty string."""
     loaded = getattr(settings, "SETTINGS_MODULE", "")
-    written = project.ini.sections.get("project", {}).get("settings")
-    if not loaded or not (written or loaded == default_settings(project.root)):
-        return ""  # the user chose other settings
-    return project.settings if project.settings != loaded else ""
+    return production_settings(project, loaded) if loaded else ""
 
 
 def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[str, int]:

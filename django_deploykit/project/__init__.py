@@ -37,6 +37,7 @@ __all__ = [
     "load_project",
     "nearest",
     "nearest_root",
+    "production_settings",
     "read_project",
     "starting_folder",
 ]
@@ -208,6 +209,18 @@ def read_project(root: Path, top: Path | None = None) -> Project:
     }
     given = {key: value for key, value in values.items() if value != ""}
     return Project(root, path=path, ini=ini, problems=problems, **{**defaults, **given})
+
+
+def production_settings(project: Project, loaded: str) -> str:
+    """Return the settings for production if by default others, ``loaded``, are used, or "".
+
+    manage.py often names development settings. wsgi.py or ``[project] settings`` name those for
+    production; the latter also come before an exported DJANGO_SETTINGS_MODULE.
+    """
+    written = project.ini.sections.get("project", {}).get("settings")
+    if loaded and not written and loaded != default_settings(project.root):
+        return ""  # the user chose other settings
+    return project.settings if project.settings != loaded else ""
 
 
 def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -92,4 +92,5 @@ def test_settings_that_do_not_load_are_one_line_for_deploy_check(tmp_path: Path)
     assert done.returncode == 2
     assert done.stderr == (
         "error: the settings do not load: broken.py:2: ZeroDivisionError: division by zero\n"
+        "Correct it there. For the traceback, add --traceback.\n"
     )

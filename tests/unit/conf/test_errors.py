@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.conf import ConfigError
-from django_deploykit.conf.errors import ProblemList, show_without_traceback, why_settings_fail
+from django_deploykit.conf.errors import ProblemList, show_without_traceback
 
 SCRIPT = """
 import sys
@@ -55,7 +55,9 @@ def test_other_errors_have_a_traceback_unless_deploy_check_runs() -> None:
     assert "Traceback" in run("LookupError('x')", "migrate").stderr
     done = run("LookupError('x')", "deploy_check")
     assert done.returncode == 2
-    assert done.stderr == "error: the project does not start: manage.py:1: LookupError: x\n"
+    assert done.stderr == (
+        "error: the project does not start: manage.py:1: LookupError: x\nCorrect it there.\n"
+    )
 
 
 def test_a_hook_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,16 +67,6 @@ def test_a_hook_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "excepthook", hook)
     show_without_traceback(["deploy_check"])
     assert sys.excepthook is hook
-
-
-def test_a_syntax_error_has_its_own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "settings.py"
-    try:
-        compile("x = 1\ny ==\n", str(path), "exec")
-    except SyntaxError as error:
-        line = why_settings_fail(error, error.__traceback__)
-    assert line == "the project does not start: settings.py:2: SyntaxError: invalid syntax"
 
 
 @pytest.fixture

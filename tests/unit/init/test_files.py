@@ -10,6 +10,7 @@ from django_deploykit.init.files import (
     dev_ini,
     gitignore,
     health_page,
+    manage_py,
     production_module,
 )
 from django_deploykit.init.source import Source
@@ -88,3 +89,35 @@ def test_only_sites_that_send_mail_print_it_in_development() -> None:
 )
 def test_paths_are_added_to_gitignore(text: str | None, expected: str) -> None:
     assert gitignore(text, ("/dev.ini",)) == expected
+
+
+STOCK = """def main():
+    try:
+        from django.core.management import execute_from_command_line  # Django's
+    except ImportError as exc:
+        raise ImportError("Couldn't import Django.") from exc
+    execute_from_command_line(sys.argv)
+"""
+
+
+def test_manage_py_gets_our_function_by_one_word() -> None:
+    changed = manage_py(STOCK)
+    assert changed == STOCK.replace("django.core.management", "django_deploykit.management")
+    assert manage_py(changed) == changed
+    assert manage_py(STOCK.replace("\n", "\r\n")) == changed.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "if (\n",
+        "from configurations.management import execute_from_command_line\n",
+        "from django.core.management import ManagementUtility, execute_from_command_line\n",
+        "from django.core.management import ManagementUtility\n",
+        "from django.core import management\n",
+        STOCK + "    from django.core.management import call_command\n",
+    ],
+)
+def test_a_manage_py_that_is_not_understood_stays(text: str) -> None:
+    assert manage_py(text) == text

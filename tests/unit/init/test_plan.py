@@ -9,7 +9,7 @@ import pytest
 from django_deploykit.init.plan import Known, Plan, make_plan
 
 STOCK = {
-    "manage.py": "",
+    "manage.py": "from django.core.management import execute_from_command_line\n",
     "shop/settings.py": "BASE_DIR = Path()\nSECRET_KEY = 'x'\nROOT_URLCONF = 'shop.urls'\n"
     "INSTALLED_APPS = ['a']\nMIDDLEWARE = ['b']\nSTATIC_URL = 'static/'\n"
     "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': BASE_DIR / 'db.sqlite3'}}\n",
@@ -46,6 +46,7 @@ def test_a_stock_project_gets_all_that_it_lacks() -> None:
         ".gitignore",
         "deploykit.ini",
         "dev.ini",
+        "manage.py",
         "requirements.in",
         "shop/settings.py",
     }
@@ -53,7 +54,7 @@ def test_a_stock_project_gets_all_that_it_lacks() -> None:
     assert "secret_key = new-key" in plan.files["dev.ini"]
     ignored = plan.files[".gitignore"].splitlines()
     assert ignored[-3:] == ["/dev.ini", "/staticfiles/", "/db.sqlite3"]
-    assert plan.before == {"shop/settings.py": STOCK["shop/settings.py"]}
+    assert plan.before == {path: STOCK[path] for path in ("manage.py", "shop/settings.py")}
     assert plan.development == "SHOP_CONFIG"
     assert not plan.empty
 

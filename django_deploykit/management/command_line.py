@@ -1,0 +1,133 @@
+"""Runs a command line of ``manage.py``: Django does, and this module answers where it cannot start."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import ManagementUtility, load_command_class
+from django.core.management.base import CommandError, CommandParser, handle_default_options
+
+from django_deploykit.conf.commands import misspelt
+from django_deploykit.conf.errors import ConfigError
+from django_deploykit.conf.loading import asks_for_help
+from django_deploykit.conf.start_failure import StartFailure, in_settings, start_failure
+from django_deploykit.runtime.base.errors import WRONG_USE
+from django_deploykit.runtime.base.printable import printable
+
+_APP = "django_deploykit"
+# They read commits and hosts, so they start without the settings. That is twice as fast, and a
+# broken working copy does not stop them.
+_WITHOUT_SETTINGS = ("bundle", "release")
+# With these, deploy_check checks with the settings that this machine uses, or checks nothing.
+_AS_IT_IS = ("--settings", "--server", "--list", "--explain")
+
+
+def execute(given: Sequence[str] | None = None) -> None:
+    """Run a command line, which starts with the program."""
+    argv = list(given or sys.argv)
+    words = argv[1:] or ["help"]
+    if words[0] in _WITHOUT_SETTINGS and not settings.configured:
+        settings.configure()
+        load_command_class(_APP, words[0]).run_from_argv(argv)
+        return
+    if asks_for_help(words):
+        with _help_without_settings(argv):
+            ManagementUtility(argv).execute()
+        return
+    try:
+        if words[0] == "deploy_check":
+            _choose_settings(argv)
+        ManagementUtility(argv).execute()
+    except (Exception, SystemExit) as error:
+        starting = isinstance(error, Exception) and words[0] == "deploy_check"
+        failure = start_failure(error) if starting or in_settings(error) else None
+        if failure is None:
+            raise
+        _report(argv, error, failure)
+    else:
+        return
+    sys.exit(WRONG_USE)  # outside of the block: the exception has been reported
+
+
+def _choose_settings(argv: Sequence[str]) -> None:
+    """Let ``deploy_check`` load the settings that serve the site, if manage.py names others.
+
+    If they are loaded already, it runs in another process (see docs/decisions/0038).
+    """
+    from django_deploykit.project import (
+        nearest_root,
+        production_settings,
+        read_project,
+        starting_folder,
+    )
+
+    if settings.configured or {word.partition("=")[0] for word in argv[2:]}.intersection(_AS_IT_IS):
+        return
+    start = starting_folder(argv[0], Path.cwd())
+    loaded = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    other = production_settings(read_project(nearest_root(start) or start), loaded)
+    if other:
+        os.environ["DJANGO_SETTINGS_MODULE"] = other
+        if loaded:
+            _say(f"checking with the production settings, {other}")
+
+
+@contextmanager
+def _help_without_settings(argv: Sequence[str]) -> Iterator[None]:
+    """Make help work if the settings do not load. It knows the commands of Django and ours then."""
+    failure = None
+    try:
+        _handle_default_options(argv)
+        _ = settings.INSTALLED_APPS
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - settings may raise anything
+        failure = start_failure(error)
+    if failure is not None:
+        settings.configure(INSTALLED_APPS=[_APP])
+    try:
+        yield
+    finally:
+        quiet = "DJANGO_AUTO_COMPLETE" in os.environ or argv[1:2] in (["version"], ["--version"])
+        if failure is not None and not quiet:
+            _say(f"Commands of the project's apps are missing here: {failure}")
+
+
+def _handle_default_options(argv: Sequence[str]) -> None:
+    """Apply ``--settings`` and ``--pythonpath`` before the settings are loaded, as Django does."""
+    parser = CommandParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--settings")
+    parser.add_argument("--pythonpath")
+    parser.add_argument("args", nargs="*")
+    try:
+        options, _ = parser.parse_known_args(list(argv[2:]))
+    except CommandError:  # Django reports it
+        return
+    handle_default_options(options)
+
+
+def _report(argv: Sequence[str], error: BaseException, failure: StartFailure) -> None:
+    """Print why the project does not start, and what to do next."""
+    name = argv[1]
+    module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
+    typo = misspelt(name, [*getattr(module, "INSTALLED_APPS", ()), _APP])
+    if "--traceback" in argv:
+        traceback.print_exception(error)
+    elif typo:
+        _say(f"error: {typo}")
+    elif isinstance(error, ConfigError):
+        _say(f"error: {error}")
+    else:
+        _say(f"error: {failure}\n{failure.hint} For the traceback, add --traceback.")
+    if name == "deploy_check":
+        from django_deploykit.management.unchecked import report_unchecked
+
+        report_unchecked(argv, error, failure)
+
+
+def _say(text: str) -> None:
+    print(printable(text), file=sys.stderr)
