@@ -16,7 +16,7 @@ from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
 from django_deploykit.bundle.assembly import make_content, make_manifest, own_layers
 from django_deploykit.bundle.build_inputs import literal_folder
 from django_deploykit.bundle.build_results import run_builds
-from django_deploykit.bundle.commands import ProjectAnswer
+from django_deploykit.bundle.commands import MissingModuleError, ProjectAnswer
 from django_deploykit.bundle.environment import (
     InstalledEnvironment,
     TargetPython,
@@ -35,6 +35,7 @@ from django_deploykit.bundle.locks.discovery import (
     validate_lock,
 )
 from django_deploykit.bundle.locks.markers import resolve
+from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.project_side.ask_project import UPLOAD
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
@@ -189,14 +190,17 @@ def _assemble(
 ) -> Content:
     folder = exported.folder
     environment, native, lock = _install(project, commit, target, exported, timed)
-    run_builds(project, native, target, exported, timed, fresh=request.fresh)
-    with timed.step("collectstatic"):
+    with _hint_at_includes(commit):
+        run_builds(project, native, target, exported, timed, fresh=request.fresh)
+    with timed.step("collectstatic"), _hint_at_includes(commit):
         collected = collect(project, native, target, exported, fresh=request.fresh)
+    validate_folders(collected.answer.facts["outside"], commit)
     if collected.reused:
         timed.note("settings and static files unchanged; reusing them")
     answer = collected.answer
     root = answer.facts["static_root"]
-    run_after_collectstatic(project, native, exported, root, commit.time, timed)
+    with _hint_at_includes(commit):
+        run_after_collectstatic(project, native, exported, root, commit.time, timed)
     validate_name(answer, project.name)
     for text in _answer_notes(answer):
         timed.note(text)
@@ -212,6 +216,16 @@ def _assemble(
     variables = [name for name, _ in project.environment]
     sample = sample_of_variables(variables, project.name, answer.facts["sample"])
     return make_content(manifest, target, lock, sample)
+
+
+@contextmanager
+def _hint_at_includes(commit: Commit) -> Iterator[None]:
+    """Say of a missing module that it is in the repository, if it is."""
+    try:
+        yield
+    except MissingModuleError as error:
+        hint = include_hint(error.module, commit) or error.hint
+        raise BundleError(error.message, hint) from None
 
 
 def _install(

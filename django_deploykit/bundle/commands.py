@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from django_deploykit.project import Project
 
 # What asking the project writes next to the export: the answer, the trace, and temporary files.
 WRITTEN = ("answer.json", "trace.json", "tmp")
+_MISSING = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
 _TAIL = 30  # lines of a failed command's output that are shown
 # The variables of the caller's environment that the project sees; secrets are not passed on.
 _PASSED = ("HOME", "PATH", "SSL_CERT_FILE", "TMPDIR")
@@ -46,6 +48,14 @@ class ProjectAnswer:
     facts: dict[str, Any]
     stray: tuple[str, ...]
     trace: tuple[tuple[str, str], ...] | None = None
+
+
+class MissingModuleError(BundleError):
+    """The project imports a module that neither the export nor the environment has."""
+
+    def __init__(self, message: str, hint: str, module: str) -> None:
+        super().__init__(message, hint)
+        self.module = module
 
 
 def command_environment(
@@ -88,11 +98,11 @@ def run_build(
     env = command_environment(project, environment, build=True)
     done = run_program(command, folder, env, merge=True)
     if done.returncode:
-        raise BundleError(
-            f"the build command failed with exit code {done.returncode}: {command}\n"
-            f"{_tail(done.stdout)}",
-            hint or "It ran in a clean export of the commit: commit the files that it needs.",
-        )
+        text = f"the build command failed with exit code {done.returncode}: {command}\n"
+        text += _tail(done.stdout)
+        hint = hint or "It ran in a clean export of the commit: commit the files that it needs."
+        missing = _MISSING.search(done.stdout)
+        raise MissingModuleError(text, hint, missing[1]) if missing else BundleError(text, hint)
 
 
 def ask(
@@ -166,4 +176,7 @@ def _error(facts: dict[str, Any], folder: Path) -> BundleError:
     problem = problem.replace(f"{folder}{os.sep}", "")
     if "ModuleNotFoundError" in problem:
         hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
-    return BundleError(f"{what}: {where}{problem}", facts.get("hint") or hint)
+    text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
+    if facts.get("missing"):
+        return MissingModuleError(text, hint, facts["missing"])
+    return BundleError(text, hint)

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.bundling import Shop
-from tests.projects import IDENTITY, commit, manage, run
+from tests.projects import IDENTITY, commit, manage, run, start_repository
 from tests.waiting import until
+from tests.wheels import write_tree
 
 # Behind this, lines of a module run in the export alone, not in the command that was called.
 WHILE_BUILDING = "\nimport os\nif os.environ.get('DEPLOYKIT_BUILD'):\n"
@@ -48,6 +49,30 @@ def spoil(project: Path, **files: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     commit(project)
+
+
+def test_what_the_project_uses_from_beside_its_folder_is_named(copy: Path, tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    copy.rename(top / "web")
+    shutil.rmtree(top / "web" / ".git")
+    web = top / "web"
+    write_tree(top, {"common/__init__.py": "", "common/money.py": "", "templates/x.html": ""})
+    settings = (web / "shop/settings.py").read_text()
+    write_tree(web, {"shop/settings.py": f"{settings}{WHILE_BUILDING}    import common.money\n"})
+    start_repository(top)
+    said = refused(web)
+    assert "No module named 'common'" in said
+    assert "`include = ../common` in [bundle] of deploykit.ini" in said
+
+    ini = (web / "deploykit.ini").read_text()
+    outside = "TEMPLATES[0]['DIRS'] = [BASE_DIR.parent / 'templates']\n"
+    write_tree(web, {"deploykit.ini": f"{ini}\n[bundle]\ninclude = ../common\n"})
+    write_tree(web, {"shop/settings.py": f"{settings}\n{outside}"})
+    commit(top)
+    said = refused(web)
+    assert "TEMPLATES: ../templates" in said
+    assert "BASE_DIR / 'templates'" in said
 
 
 def test_no_lock_file(copy: Path) -> None:

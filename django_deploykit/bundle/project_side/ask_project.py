@@ -84,7 +84,17 @@ def recorded(facts: dict[str, Any], work: Callable[[], None]) -> None:
     except BaseException as error:  # noqa: BLE001 - a project may raise anything
         facts["problem"] = facts["problem"] or f"{type(error).__name__}: {error}"
         facts["where"] = facts["where"] or place_of(error)
+        facts["missing"] = missing_module(error)
         facts["trace"] = traceback.format_exc()
+
+
+def missing_module(error: BaseException | None) -> str:
+    """Return the name of the module whose absence caused an error, or an empty string."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            return error.name
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def as_manage_py(work: Callable[[], None]) -> None:
@@ -148,6 +158,7 @@ def collect(facts: dict[str, Any], inside: Inside) -> None:
         required=[],
         sample="",
         configs=[],
+        outside=outside_folders(staticfiles),
     )
     configuration(facts)
     if facts["staticfiles"] and facts["static_root"]:
@@ -185,6 +196,29 @@ def remote_storage() -> str:
     except ImproperlyConfigured:  # STATIC_ROOT is not set
         pass
     return ""
+
+
+def outside_folders(staticfiles: bool) -> list[tuple[str, str]]:
+    """Return settings, and folders that they name outside of the project, relative to it.
+
+    A release has no such folders. Static files of one that exists here are collected. A folder is
+    left out if the setting also has one of the same name inside the project: it may be a copy.
+    """
+    from django.conf import settings
+
+    rows = [("TEMPLATES", one) for engine in settings.TEMPLATES for one in engine.get("DIRS", ())]
+    rows += [("LOCALE_PATHS", one) for one in settings.LOCALE_PATHS]
+    for entry in settings.STATICFILES_DIRS if staticfiles else ():
+        folder = entry[1] if isinstance(entry, (list, tuple)) else entry
+        if not os.path.isdir(folder):
+            rows.append(("STATICFILES_DIRS", folder))
+    found = [(name, os.path.relpath(os.path.abspath(folder))) for name, folder in rows]
+    copies = {(name, os.path.basename(one)) for name, one in found if not one.startswith("..")}
+    return [
+        (name, one)
+        for name, one in found
+        if one.startswith("../") and (name, os.path.basename(one)) not in copies
+    ]
 
 
 def static_root(staticfiles: bool) -> str:

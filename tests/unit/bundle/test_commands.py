@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.commands import ask, command_environment, run_build
+from django_deploykit.bundle.commands import (
+    MissingModuleError,
+    ask,
+    command_environment,
+    run_build,
+)
 from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
@@ -95,6 +100,49 @@ def test_explains_settings_that_fail(
     (project.root / "tiny_settings.py").write_text(text)
     with pytest.raises(BundleError, match=says):
         ask(project, environment, project.root, project.root.parent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import common.money",
+        "INSTALLED_APPS = ['common']",
+        "try:\n    import common\nexcept ImportError as error:\n    raise RuntimeError('why') from error",
+    ],
+)
+def test_names_the_module_that_is_missing(
+    text: str, environment: InstalledEnvironment, project: Project
+) -> None:
+    write_tree(project.root, {"tiny_settings.py": f"SECRET_KEY = 'x'\n{text}\n"})
+    with pytest.raises(MissingModuleError) as caught:
+        ask(project, environment, project.root, project.root.parent)
+    assert caught.value.module == "common"
+    with pytest.raises(MissingModuleError) as caught:
+        run_build("python -c 'import common.x'", project, environment, project.root)
+    assert caught.value.module == "common"
+
+
+def test_names_folders_outside_of_the_project(
+    environment: InstalledEnvironment, project: Project
+) -> None:
+    write_tree(project.root.parent, {"here/a.css": "", "export/inside/x.html": ""})
+    text = """
+from pathlib import Path
+BASE = Path(__file__).parent
+SECRET_KEY = "x"
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates",
+    "DIRS": [BASE.parent / "templates", BASE / "inside", str(BASE.parent / "both"), BASE / "both"]}]
+STATICFILES_DIRS = [("x", BASE.parent / "gone"), BASE.parent / "here"]
+LOCALE_PATHS = ["../locale"]
+"""
+    write_tree(project.root, {"tiny_settings.py": text})
+    facts = ask(project, environment, project.root, project.root.parent).facts
+    assert facts["outside"] == [
+        ["TEMPLATES", "../templates"],
+        ["LOCALE_PATHS", "../locale"],
+        ["STATICFILES_DIRS", "../gone"],
+    ]
 
 
 BUCKET = """
