@@ -13,6 +13,7 @@ from pathlib import Path
 from django_deploykit.errors import BundleError, Problems
 
 _SHOWN = 20  # modified files in a message
+_LAST_SECOND = 253_402_300_799  # of the year 9999, in seconds since the epoch
 STREAMED = "core.bigFileThreshold=4m"  # git reads larger files in pieces
 _OF_HOOKS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 
@@ -55,9 +56,19 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
                 [*modified[:_SHOWN], *more],
                 "Commit or stash these changes, or name a commit with --rev HEAD.",
             )
-    when, tree = git(root, "show", "-s", "--no-show-signature", "--format=%ct %T", sha).split()
+    when, tree = git(root, "show", "-s", "--no-show-signature", "--format=%ct,%T", sha).split(",")
     tag = git(root, "describe", "--tags", "--exact-match", sha, fail=False).strip()
-    return Commit(top, prefix, sha, int(when), tree, tag), untracked
+    return Commit(top, prefix, sha, _read_time(when, sha), tree.strip(), tag), untracked
+
+
+def _read_time(text: str, sha: str) -> int:
+    """Return a commit's time; git allows any number, and prints nothing for one below zero."""
+    if not text.isdigit() or int(text) > _LAST_SECOND:
+        raise BundleError(
+            f"the time of commit {sha[:12]} is {text or 'negative'}; expected a year up to 9999",
+            "Make the commit again: git commit --amend --no-edit",
+        )
+    return int(text)
 
 
 def find_repository(root: Path) -> tuple[Path, str]:

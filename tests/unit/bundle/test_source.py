@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.source import find_commit
+from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.errors import BundleError, Problems
 from tests.projects import commit, run
 from tests.unit.bundle.exports import exported, repository
@@ -82,3 +82,21 @@ def test_shows_gits_message_about_a_repository_of_another_user(repository: Path)
     run("chown", "-R", "65534", repository)
     with pytest.raises(BundleError, match="dubious ownership"):
         find_commit(repository)
+
+
+@pytest.mark.parametrize("moment", ["-1", "253402300800", "9223372036854775807", "9" * 20])
+def test_a_time_that_no_release_id_can_have_is_refused(
+    repository: Path, tmp_path: Path, moment: str
+) -> None:
+    tree = run("git", "rev-parse", "HEAD^{tree}", cwd=repository).strip()
+    text = f"tree {tree}\nauthor a <a@b> {moment} +0000\ncommitter a <a@b> {moment} +0000\n\nx\n"
+    (tmp_path / "commit").write_text(text)
+    words = ("hash-object", "-t", "commit", "-w", "--literally", str(tmp_path / "commit"))
+    sha = run("git", *words, cwd=repository).strip()
+    with pytest.raises(BundleError, match=f"the time of commit {sha[:12]} is .*up to 9999"):
+        find_commit(repository, sha)
+
+
+def test_the_last_second_is_a_time() -> None:
+    last = Commit(Path(), "", "ab12cd3" + "0" * 33, 253_402_300_799, "")
+    assert last.release_id == "99991231T235959-ab12cd3"
