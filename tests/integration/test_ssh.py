@@ -12,6 +12,7 @@ import pytest
 
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.release.transports.ssh import Ssh
 from django_deploykit.runtime.wire.facts import FACTS, HOLD
@@ -46,6 +47,13 @@ def test_a_verb_is_run_and_its_runtime_sent_once(sshd: Sshd, ssh: Ssh) -> None:
 def test_a_shell_that_prints_when_it_starts(start_sshd: Start, ssh: Ssh, printed: str) -> None:
     start_sshd(profile=printed)
     assert ssh.call(FACTS).setup is False
+
+
+@pytest.mark.parametrize("verbs", ["several", "one"])
+def test_a_shell_that_prints_without_end(start_sshd: Start, ssh: Ssh, verbs: str) -> None:
+    start_sshd(profile="yes welcome")
+    with pytest.raises(LostError, match="without end"):
+        ssh.call(FACTS, stream=None if verbs == "several" else Sized())
 
 
 def test_one_session_a_connection_is_enough(start_sshd: Start, ssh: Ssh, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from django_deploykit.runtime.wire.messages import Failure, Need, Result, read_m
 from django_deploykit.runtime.wire.reader import WireError
 
 T = TypeVar("T")
+_MOST_PASSED = 1 << 20  # bytes of lines that are no messages
 
 
 class LostError(DeployKitError):
@@ -30,11 +31,16 @@ def read_answer(
     """Return a verb's answer from the lines that it prints, or what the host lacks to run it.
 
     Return None if the lines end without an answer. Raises the verb's error. Raises
-    :class:`LostError` for invalid lines, because it is then not known what the verb did.
+    :class:`LostError` for invalid lines, because it is then not known what the verb did. Other text,
+    which a login shell may print, is passed over as long as it ends.
     """
+    passed = 0
     try:
         for line in lines:
             message = read_message(call, line)
+            passed += len(line) if message is None else 0
+            if passed > _MOST_PASSED:
+                raise LostError("the host prints other text than a verb's, without end")
             if isinstance(message, Result):
                 return message.value
             if isinstance(message, Failure):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 from django_deploykit.errors import DeployKitError
@@ -17,6 +18,8 @@ from django_deploykit.runtime.wire.messages import Need
 from django_deploykit.runtime.wire.reader import iter_lines
 
 T = TypeVar("T")
+_LONGEST = 1 << 15  # bytes of a piece of standard error that are kept
+_MOST_AFTER = 1000  # lines
 _OWN_INPUT = ("hold", "prepare")  # verbs that read standard input, and end when it ends
 
 
@@ -95,9 +98,9 @@ class RunningVerbs:
         except LostError:
             raise
         except DeployKitError:
-            deque(lines, 0)
+            _pass_over(lines)
             raise
-        deque(lines, 0)  # the command ends by itself
+        _pass_over(lines)  # the command ends by itself
         return answer
 
     def interrupt(self) -> None:
@@ -118,10 +121,15 @@ class RunningVerbs:
             channel.shutdown_write()
 
 
+def _pass_over(lines: Iterator[bytes]) -> None:
+    """Read what follows an answer, as far as it can be expected to end."""
+    deque(islice(lines, _MOST_AFTER), 0)
+
+
 def _drain(channel: Channel, errors: deque[bytes]) -> None:
     with contextlib.suppress(OSError):
         while piece := channel.recv_stderr(1 << 15):
-            errors.append(piece)
+            errors.append(piece[-_LONGEST:])
 
 
 def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:

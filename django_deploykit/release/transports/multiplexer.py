@@ -13,6 +13,9 @@ from django_deploykit.runtime.wire.reader import WireError, iter_lines
 
 _READY = b"ready\n"
 _FIRST = 20  # lines before "ready" that are kept
+_LONGEST = 1 << 12  # bytes of each
+_MOST_BEFORE = 1 << 20  # bytes before "ready"
+_STARTING = 60.0  # seconds that a host may take until it serves
 _LOST = -1  # the exit code of a verb whose connection ended, as in paramiko
 
 
@@ -70,23 +73,34 @@ class Multiplexer:
     """Runs verbs over one channel, on which the host runs the verb ``serve``.
 
     ``printed`` has the last lines printed before the host was ready. ``alive`` is false once the
-    channel has ended.
+    channel has ended. ``problem`` says why the host does not serve.
     """
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: Any, patience: float = _STARTING) -> None:
         self._channel = channel
         self._verbs: dict[int, VerbChannel] = {}
         self._number = 0
         self._writing, self._counting = threading.Lock(), threading.Lock()
         self._begun = threading.Event()
+        self._patience, self._before = patience, 0
         self.printed: list[bytes] = []
+        self.problem = "the connection was lost"
         self.alive, self._serves = True, False
         threading.Thread(target=self._read, daemon=True).start()
 
     def ready(self) -> bool:
-        """Wait until the host serves or the channel ends, and return whether the host serves."""
-        self._begun.wait()
+        """Wait until the host serves or the channel ends, and return whether the host serves.
+
+        A shell's startup files may hang, or print without end. Then the channel is closed.
+        """
+        if not self._begun.wait(self._patience):
+            self._give_up(f"it did not run a verb within {self._patience:g} s")
         return self.alive and self._serves
+
+    def _give_up(self, problem: str) -> None:
+        self.problem, self.alive = problem, False
+        self._begun.set()
+        self.close()
 
     def start(self, words: Sequence[str]) -> VerbChannel:
         """Start a verb and return its channel. Raises EOFError if the connection has ended."""
@@ -124,7 +138,11 @@ class Multiplexer:
                     self._serves = True
                     self._begun.set()
                 else:  # a shell's startup files may print
-                    self.printed = [*self.printed[1 - _FIRST :], line]
+                    self.printed = [*self.printed[1 - _FIRST :], line[:_LONGEST]]
+                    self._before += len(line)
+                    if self._before > _MOST_BEFORE:
+                        self._give_up("its shell prints without end when it starts")
+                        break
         except (OSError, EOFError, ValueError, WireError):
             pass
         finally:

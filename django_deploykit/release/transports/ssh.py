@@ -179,7 +179,7 @@ class Ssh:
                 if need is not None:
                     raise lacking(need)
                 text = b"".join(verbs.printed).decode("utf-8", "replace").strip()
-                raise LostError("the connection was lost", text)
+                raise LostError(verbs.problem, text)
             self._ready = True
         return verbs
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import LostError, lacking, read_answer
-from django_deploykit.runtime.wire.facts import HOLD
+from django_deploykit.runtime.wire.facts import HOLD, HoldResult
 from django_deploykit.runtime.wire.messages import Need
 
 
@@ -24,3 +26,10 @@ def test_a_host_without_python_gets_a_hint() -> None:
     assert not isinstance(error, LostError)
     assert isinstance(error, DeployKitError)
     assert "apt-get install python3" in error.hint
+
+
+def test_text_without_an_end_is_no_answer() -> None:
+    with pytest.raises(LostError, match="other text than a verb's, without end"):
+        read_answer(HOLD, itertools.repeat(b"welcome\n"), None)
+    events = [b'{"event": "line", "line": "x"}\n'] * 100_000  # of a migration, say
+    assert read_answer(HOLD, [*events, b'{"result": {"ended": "x"}}\n'], None) == HoldResult("x")

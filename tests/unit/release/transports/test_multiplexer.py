@@ -37,6 +37,14 @@ class Channel:
         self.process.wait(20)
 
 
+class Killed(Channel):
+    """A process that ends when its channel is closed, as a host's does not have to."""
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
+
 @pytest.fixture
 def channel(tmp_path: Path) -> Iterator[Channel]:
     path = runtime_archive().write(tmp_path)
@@ -128,3 +136,32 @@ def test_a_host_that_does_not_serve_is_known_by_what_it_prints(said: str) -> Non
     assert b"".join(multiplexer.printed) == said.encode()
     made.close()
     made.process.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "patience", "problem"),
+    [
+        (("yes", "welcome"), 20.0, "its shell prints without end when it starts"),
+        (("cat",), 0.2, "it did not run a verb within 0.2 s"),
+    ],
+    ids=["prints", "hangs"],
+)
+def test_a_shell_that_never_ends_is_given_up(
+    command: tuple[str, ...], patience: float, problem: str
+) -> None:
+    channel = Killed(*command)
+    multiplexer = Multiplexer(channel, patience)
+    assert not multiplexer.ready()
+    assert multiplexer.problem == problem
+    assert b"".join(multiplexer.printed) in (b"welcome\n" * 20, b"")
+    with pytest.raises(EOFError):
+        multiplexer.start(["facts"])
+
+
+def test_a_long_line_of_a_shell_is_kept_in_part() -> None:
+    channel: Any = Channel(sys.executable, "-c", "print('x' * (1 << 19))")
+    multiplexer = Multiplexer(channel)
+    assert not multiplexer.ready()
+    assert [len(line) for line in multiplexer.printed] == [1 << 12]
+    channel.close()
+    channel.process.stdout.close()
