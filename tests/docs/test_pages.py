@@ -7,6 +7,7 @@ import io
 import os
 import re
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 from django.core.management import load_command_class
@@ -139,3 +140,29 @@ def test_python_blocks_compile(path: Path) -> None:
     for block in blocks(path):
         if block.language == "python":
             compile(block.text, block.where, "exec")
+
+
+def settings_of(path: Path) -> list[str]:
+    """Return the blocks of a page that are a part of settings with a ``config``."""
+    texts = [block.text for block in blocks(path) if block.language == "python"]
+    return [text for text in texts if "config." in text and "Config(" not in text]
+
+
+@pytest.mark.parametrize("path", [path for path in pages() if settings_of(path)], ids=relative)
+def test_settings_on_pages_can_be_read(path: Path) -> None:
+    """They run with a value for each name that they read."""
+    from django_deploykit.conf import Config
+
+    settings = settings_of(path)
+    names = {name for text in settings for name in re.findall(r'config\.\w+\("(\w+)"', text)}
+    values = {name: token_urlsafe(50) for name in names} | {
+        "DEBUG": "no",
+        "DATABASE_URL": "postgres://shop:x@localhost/shop",
+        "CACHE_URL": "redis://localhost/1",
+        "REDIS_URL": "redis://localhost/1",
+        "EMAIL_URL": "smtp://localhost",
+    }
+    config = Config("shop", environ=values)
+    for text in settings:
+        exec(text, {"config": config, "BASE_DIR": Path("/srv/shop")})
+    assert list(config.problems) == []
