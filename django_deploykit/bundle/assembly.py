@@ -134,6 +134,7 @@ def make_manifest(
         asgi=facts["asgi"],
         static_root=f"app/{static}" if static else "",
         static_url=facts["static_url"],
+        static_storage=facts["remote_static"],
         python=target.python,
         python_full=target.full,
         platform=environment.platform,

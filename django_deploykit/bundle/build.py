@@ -36,7 +36,6 @@ from django_deploykit.bundle.locks.discovery import (
 )
 from django_deploykit.bundle.locks.markers import resolve
 from django_deploykit.bundle.outside import include_hint, validate_folders
-from django_deploykit.bundle.project_side.ask_project import UPLOAD
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import collect, keep
@@ -293,7 +292,7 @@ def _answer_notes(answer: ProjectAnswer) -> Iterator[str]:
     if answer.facts["remote_static"]:
         yield (
             f"the static files are not in a folder but in {answer.facts['remote_static']}: nothing "
-            f"was collected or uploaded. {UPLOAD}"
+            "was collected or uploaded; a release uploads them before it goes live"
         )
     elif answer.facts["staticfiles"] and not answer.facts["static_root"]:
         yield "STATIC_ROOT is not set: no static files were collected"

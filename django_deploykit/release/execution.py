@@ -116,6 +116,7 @@ class _Execution:
             "compatibility": self.stages.compatibility,
             "migrate": self.stages.migrate,
             "recheck": self.stages.recheck,
+            "upload": self.stages.upload,
             "switch": self._switch,
             "prune": self._prune,
             **dict.fromkeys(HOOKS, self._hook),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.wire.events import Event, OutputLine
-from django_deploykit.runtime.wire.releasing import MIGRATE, SETTLE
+from django_deploykit.runtime.wire.releasing import MIGRATE, SETTLE, UPLOAD
 from django_deploykit.runtime.wire.reports import CHECK, KIN, CheckResult, KinResult
 
 # What Django's migrate prints for a migration that was applied.
@@ -65,3 +65,12 @@ class RemoteHost:
         finally:
             for app, count in applied.items():
                 self._note(f"    {app}: {count} applied")
+
+    def upload(self, release: str) -> None:
+        """Upload a release's static files to their storage."""
+
+        def show(event: Event) -> None:
+            if isinstance(event, OutputLine):
+                self._note(f"  {event.line}")
+
+        self._transport.call(UPLOAD, "--release", release, on_event=show)

@@ -17,11 +17,10 @@ from collections.abc import Callable
 from typing import Any
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-UPLOAD = (
-    'Upload them with each release, for example with "$DEPLOYKIT_BUNDLE" collectstatic --noinput '
-    "as the hook before_switch"
+_ONLY_BELOW = (
+    "Collecting for a bundle only writes below STATIC_ROOT. To upload static files, use a storage "
+    "that is not a folder: then a release runs collectstatic before it goes live."
 )
-_ONLY_BELOW = f"Collecting is only for files below STATIC_ROOT. {UPLOAD}."
 
 
 class Refusal(Exception):

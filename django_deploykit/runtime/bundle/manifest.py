@@ -94,6 +94,7 @@ class Manifest:
     asgi: str = ""
     static_root: str = ""  # relative to the release, "app/staticfiles"
     static_url: str = ""
+    static_storage: str = ""  # the class of a storage that is no folder, "shop.storage.Bucket"
     required: Tuple[str, ...] = ()  # configuration without a default, "[django] secret_key"
     unhashed: bool = False  # pinned but unhashed requirements were allowed
     python_full: str = ""  # the builder's, "3.11.7", used to evaluate markers
@@ -149,6 +150,7 @@ def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
         "asgi",
         "static_root",
         "static_url",
+        "static_storage",
         "python_full",
         "runtime",
     }

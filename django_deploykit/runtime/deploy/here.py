@@ -105,6 +105,10 @@ class Here:
             self.site, release, databases, self.program, self.owner, self.voice.emit
         )
 
+    def upload(self, release: str) -> None:
+        """Upload a release's static files to their storage."""
+        project_commands.upload(self.site, release, self.program, self.voice.emit)
+
     def failed(self, release: str, why: str) -> None:
         """Write to the journal that a release was refused or could not go live."""
         record = JournalRecord(self.errand.action, release, "failed", self.owner, why=why)

@@ -120,6 +120,7 @@ class Installation:
             "compatibility": self._stages.compatibility,
             "migrate": self._stages.migrate,
             "recheck": self._stages.recheck,
+            "upload": self._stages.upload,
             "switch": self._switch,
             "prune": self._prune,
         }

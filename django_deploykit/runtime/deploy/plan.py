@@ -144,6 +144,7 @@ def release_plan(
         *_settle(todo),
         _send(manifest, todo, choices.sizes),
         Step("stage", hosts, f"build {release} beside the other releases and verify it"),
+        *_upload(manifest, todo, choices),
         Step("check", hosts, "run deploy_check --server with the host's configuration"),
         Step(
             "compatibility",
@@ -221,6 +222,17 @@ def _send(manifest: Manifest, todo: Mapping[str, HostFacts], sizes: Mapping[str,
         details[host] = (f"{len(layers)} of {len(manifest.layers)} layers",)
         total[host] = sum(sizes.get(layer.sha256, layer.size) for layer in layers)
     return Step("send", tuple(todo), "send the manifest and missing layers", details, total)
+
+
+def _upload(manifest: Manifest, todo: Mapping[str, HostFacts], choices: Choices) -> List[Step]:
+    """Return the step that uploads static files; none if they are in a folder of the release.
+
+    It is before the check, which asks for pages: these may need the manifest that is uploaded.
+    """
+    if not manifest.static_storage:
+        return []
+    first = next(host for host in (*choices.migrate_on, *todo) if host in todo)
+    return [Step("upload", (first,), f"upload static files to {manifest.static_storage}")]
 
 
 def _migrate(todo: Mapping[str, HostFacts], choices: Choices) -> List[Step]:

@@ -21,7 +21,7 @@ from ..supervisors import supervisor_of
 from ..wire.events import Activity, Emit, OutputLine
 from ..wire.journal import JournalRecord, append
 from ..wire.reader import WireError, parse, plain
-from ..wire.releasing import MigrateResult
+from ..wire.releasing import MigrateResult, UploadResult
 from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, read_checked
 from .unfinished import wait_for_migrations
 
@@ -143,6 +143,13 @@ def migrate(
         raise
     append(site.journal, record)
     return MigrateResult(tuple(databases))
+
+
+def upload(site: Site, release: str, program: Sequence[str], emit: Emit) -> UploadResult:
+    """Run collectstatic in a release, whose storage of static files is not a folder."""
+    argv = ["collectstatic", "--noinput"]
+    _run(inside(site, release, program, argv), argv, emit)
+    return UploadResult(release)
 
 
 def _run(command: CommandLine, argv: Sequence[str], emit: Emit) -> None:

@@ -58,6 +58,9 @@ class StageHost(Protocol):
     def migrate(self, release: str, databases: Sequence[str]) -> None:
         """Run a release's migrations."""
 
+    def upload(self, release: str) -> None:
+        """Upload a release's static files to their storage."""
+
 
 class OnHosts(Protocol):
     """Runs work on hosts in parallel. If any fails, it raises after all have ended."""
@@ -149,6 +152,11 @@ class Stages:
         if not order:
             self._refuse_pending()
         self._refuse_breaking([row for rows in self.work.values() for row in rows])
+        return ""
+
+    def upload(self, step: Step) -> str:
+        """Upload static files with the host's configuration."""
+        self.on_hosts(step.hosts, lambda one: one.upload(self.plan.release))
         return ""
 
     def migrate(self, step: Step) -> str:

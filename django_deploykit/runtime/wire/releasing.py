@@ -56,6 +56,13 @@ class MigrateResult:
 
 
 @lazy_dataclass(frozen=True)
+class UploadResult:
+    """The release whose static files were uploaded."""
+
+    release: str
+
+
+@lazy_dataclass(frozen=True)
 class SwitchResult:
     """The live release, and the one that a rollback without an argument goes back to.
 
@@ -97,6 +104,7 @@ RECEIVE = Call("receive", ReceiveResult)
 LIST = Call("list", ListResult)
 STAGE = Call("stage", StageResult)
 MIGRATE = Call("migrate", MigrateResult)
+UPLOAD = Call("upload", UploadResult)
 SWITCH = Call("switch", SwitchResult)
 SETTLE = Call("settle", SettleResult)
 PRUNE = Call("prune", PruneResult)

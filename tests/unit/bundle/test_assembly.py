@@ -38,6 +38,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
         "asgi": "",
         "static_root": str(folder.resolve() / "staticfiles"),
         "static_url": "/static/",
+        "remote_static": "",
         "staticfiles": True,
         "required": ["[site] secret_key"],
         "sample": "[site]\n",

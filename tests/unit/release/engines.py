@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from django_deploykit.progress import Quiet
@@ -61,9 +61,10 @@ def engine_for(
     return Engine(transports, policy, asked, progress or Quiet(), sleep=lambda _: None)
 
 
-def plan_of(facts: Mapping[str, HostFacts], choices: Choices = PLAIN) -> Plan:
+def plan_of(facts: Mapping[str, HostFacts], choices: Choices = PLAIN, storage: str = "") -> Plan:
     expected = {host: Expected("manage.py release production setup", 0.0) for host in facts}
-    return release_plan(new_manifest(), facts, choices, expected)
+    manifest = replace(new_manifest(), static_storage=storage)
+    return release_plan(manifest, facts, choices, expected)
 
 
 def release(engine: Engine, choices: Choices = PLAIN, plan: Plan | None = None) -> Outcome:

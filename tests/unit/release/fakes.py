@@ -197,6 +197,10 @@ class FakeTransport:
         self.host.migrated.append(words["--database"])
         return {}
 
+    def _upload(self, words: dict[str, str]) -> dict[str, Any]:
+        assert words["--release"] in self.host.staged
+        return {"release": words["--release"]}
+
     def _switch(self, words: dict[str, str]) -> dict[str, Any]:
         assert words["--release"] in self.host.staged
         self.host.live = words["--release"]

@@ -51,11 +51,12 @@ MAY = {
     "check": {"check", "compatibility", "recheck"},
     "kin": {"compatibility"},
     "migrate": {"migrate"},
+    "upload": {"upload"},
     "switch": {"switch"},
     "status": {"switch"},  # whether a release that was live before answers
     "prune": {"prune"},
 }
-ALWAYS = {"hold", "settle", "send", "stage", "check", "switch", "prune"}
+ALWAYS = {"hold", "settle", "send", "stage", "check", "upload", "switch", "prune"}
 VERB = {"lock": "hold", "send": "receive"}
 
 
@@ -99,10 +100,22 @@ class Case:
     choices: Choices
     policy: Policy
     rollback: bool
+    remote: bool = False  # whether the static files are uploaded
 
 
 # Strategies that are made once: each one made in a test is analysed again for each example.
-VERBS = ("hold", "settle", "receive", "stage", "check", "kin", "migrate", "switch", "prune")
+VERBS = (
+    "hold",
+    "settle",
+    "receive",
+    "stage",
+    "check",
+    "kin",
+    "migrate",
+    "upload",
+    "switch",
+    "prune",
+)
 HOW = st.lists(st.sampled_from(["", BEFORE, AFTER, REPORTED]), min_size=1, max_size=2)
 FAILURES: st.SearchStrategy[dict[str, list[str]]] = st.one_of(
     st.just({}), st.dictionaries(st.sampled_from(VERBS), HOW, max_size=2)
@@ -139,7 +152,7 @@ def a_case(draw: st.DrawFn, *, rollback: bool) -> Case:
     hooks = draw(st.sampled_from([{}, HOOKS]))
     choices = Choices(batches=batches, migrate_on=migrate_on, hooks=hooks)
     policy = Policy(on_failure=draw(st.sampled_from(["back", "stop", "continue"])))
-    return Case(hosts, choices, policy, rollback)
+    return Case(hosts, choices, policy, rollback, draw(st.booleans()))
 
 
 @dataclass
@@ -165,7 +178,7 @@ def run(case: Case) -> Ran:
 
     def make_plan(facts: Mapping[str, HostFacts]) -> Plan:
         if not case.rollback:
-            return plan_of(facts, case.choices)
+            return plan_of(facts, case.choices, "shop.Bucket" if case.remote else "")
         return rollback_plan(rollback_targets(facts), facts, case.choices)
 
     plan = make_plan({host.name: host.facts() for host in case.hosts})

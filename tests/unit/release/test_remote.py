@@ -44,3 +44,10 @@ def test_a_first_release_shows_a_line_for_each_app() -> None:
         "    auth: 2 applied",
         "    shop: 1 applied",
     ]
+
+
+def test_uploading_shows_the_lines_that_collectstatic_prints() -> None:
+    events = [Activity("upload"), OutputLine("3 static files copied.")]
+    host, notes = Host(staged={NEW}, tells={"upload": events}), list[str]()
+    RemoteHost(FakeTransport(host), "ann@laptop", notes.append).upload(NEW)
+    assert (host.calls, notes) == (["upload"], ["  3 static files copied."])

@@ -34,6 +34,7 @@ from ...wire.releasing import (
     SETTLE,
     STAGE,
     SWITCH,
+    UPLOAD,
     ListResult,
     MigrateResult,
     PruneResult,
@@ -41,6 +42,7 @@ from ...wire.releasing import (
     SettleResult,
     StageResult,
     SwitchResult,
+    UploadResult,
 )
 from ...wire.reports import CHECK, KIN, CheckResult, KinResult
 from ..registry import (
@@ -182,6 +184,14 @@ def migrate(run: Invocation) -> MigrateResult:
     return migrate_databases(
         run.site, options.release, options.database, run.program, options.owner, run.voice.emit
     )
+
+
+@verb(UPLOAD, "upload a release's static files to their storage", RELEASE, changes_site=True)
+def upload(run: Invocation) -> UploadResult:
+    """Run collectstatic with the host's configuration."""
+    from ...deploy.project_commands import upload as upload_static
+
+    return upload_static(run.site, run.options.release, run.program, run.voice.emit)
 
 
 @verb(

@@ -77,7 +77,7 @@ sys.exit(code)
 
 
 NEEDED = {
-    **dict.fromkeys(("stage", "check", "kin", "migrate", "switch"), "--release"),
+    **dict.fromkeys(("stage", "upload", "check", "kin", "migrate", "switch"), "--release"),
     "cancel": "ID",
     "exec": "COMMAND",
     "list": "digest",

@@ -88,6 +88,9 @@ class Memory:
     def migrate(self, release: str, databases: Sequence[str]) -> None:
         self._called(f"migrate {' '.join(databases)}")
 
+    def upload(self, release: str) -> None:
+        self._called(f"upload {release}")
+
     def switch(self, release: str) -> None:
         self._called(f"switch {release}")
 

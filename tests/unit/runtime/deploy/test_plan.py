@@ -93,6 +93,22 @@ def test_a_host_that_does_not_serve_it_whole_is_released_to(change: dict[str, An
     assert plan(done).hosts("switch") == ("web1",)
 
 
+@pytest.mark.parametrize(
+    ("migrate_on", "host"), [((), "web1"), (("web2",), "web2"), (("web3",), "web1")]
+)
+def test_one_host_uploads_static_files_to_a_storage_that_is_no_folder(
+    migrate_on: tuple[str, ...], host: str
+) -> None:
+    remote = replace(new_manifest(), static_storage="shop.storage.Bucket")
+    choices = Choices(hooks=HOOKS, migrate_on=migrate_on)
+    steps = plan(facts(), facts("web2"), choices=choices, manifest=remote)
+    assert steps.hosts("upload") == (host,)
+    order = kinds(steps)
+    assert order[order.index("upload") - 1 :][:3] == ["stage", "upload", "check"]
+    assert f"{host}: upload static files to shop.storage.Bucket" in "\n".join(steps.lines())
+    assert "upload" not in kinds(plan(facts(), facts("web2"), choices=choices))
+
+
 def test_each_batch_is_a_step() -> None:
     batches = (("web1", "web2"), ("web3",))
     hosts = [facts(f"web{number}") for number in (1, 2, 3)]

@@ -52,6 +52,9 @@ class Memory:
     def migrate(self, release: str, databases: Sequence[str]) -> None:
         self.calls.append(f"migrate {' '.join(databases)}")
 
+    def upload(self, release: str) -> None:
+        self.calls.append(f"upload {release}")
+
 
 def caller(**changes: Any) -> Caller:
     command = "./manage.py release production exec --"
@@ -173,3 +176,9 @@ def test_errors_of_several_hosts_become_one_with_the_worst_code_and_each_hint_on
     assert found.exit_code == 3
     assert found.hint == "Look."
     assert found.problems == ("a: x", "b: y", "c: z")
+
+
+def test_static_files_are_uploaded_by_one_host() -> None:
+    first, second = Memory("web1"), Memory("web2")
+    assert stages(first, second).upload(Step("upload", ("web2",), "")) == ""
+    assert (first.calls, second.calls) == ([], [f"upload {NEW}"])

@@ -27,6 +27,7 @@ def test_verbs_that_change_the_site_run_one_after_the_other() -> None:
     assert {one.name for one in all_verbs() if one.changes_site} == {
         "receive",
         "stage",
+        "upload",
         "migrate",
         "switch",
         "settle",
