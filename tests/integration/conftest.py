@@ -11,6 +11,7 @@ import pytest
 from tests.integration.bundling import built_shop, caches, links, stage
 from tests.integration.checking import clean, stock
 from tests.integration.sites import Shop, Workshop
+from tests.order import begin_with
 from tests.sshd import agent, sshd, start_sshd
 
 __all__ = [
@@ -31,8 +32,7 @@ __all__ = [
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test, so that the other workers do not wait for it in the end."""
-    items.sort(key=lambda item: "test_benchmarks" not in item.nodeid)
+    begin_with(items, ("test_benchmarks",))
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from tests.lab.images import locked, why_not
 from tests.lab.releases import PYTHONS, Bundles, write_releases
 from tests.lab.striking import asked, one_host
 from tests.load import Load
+from tests.order import begin_with
 from tests.sshd import agent as agent
 
 BootHost = Callable[..., Host]
-# The files that take longest, the longest first; any other comes after them.
+# The files that take longest, the longest first.
 _LONGEST = (
     "test_workers",
     "test_faults_around",
@@ -31,9 +32,7 @@ _LONGEST = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files, so that no worker waits for one in the end; any order inside."""
-    rank = {name: number for number, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    begin_with(items, _LONGEST)
 
 
 @pytest.fixture(scope="session")
