@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import CodeType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from django_deploykit.conf import production, readers
-from django_deploykit.conf.declarations import Declaration, declaration, place
+from django_deploykit.conf import readers
 from django_deploykit.conf.decouple import MISSING
 from django_deploykit.conf.errors import ConfigError, ProblemList, show_without_traceback
 from django_deploykit.conf.loading import (
@@ -27,8 +26,10 @@ from django_deploykit.conf.sources import Sources, load_sources
 from django_deploykit.conf.typed import Readers
 from django_deploykit.runtime.base.option_names import key_of, prefix
 
+if TYPE_CHECKING:
+    from django_deploykit.conf.declarations import Declaration
+
 T = TypeVar("T")
-_OWN = globals()
 _configs: list[Config] = []
 
 
@@ -110,6 +111,8 @@ class Config(Readers):
 
         Requests do not wait for the mail.
         """
+        from django_deploykit.conf import production
+
         return production.logging(level)
 
     def production(self) -> readers.Entry:
@@ -119,6 +122,9 @@ class Config(Readers):
         environment ``local``, they do not require TLS. The configuration can change ``SECURE``,
         ``SECURE_HSTS_SECONDS`` and ``SECURE_HSTS_INCLUDE_SUBDOMAINS``.
         """
+        from django_deploykit.conf import production
+
+        before = set(self._reads)
         secure = self.bool(
             "SECURE",
             default=not (self.local or self._in_debug()),
@@ -134,6 +140,9 @@ class Config(Readers):
             default=True,
             help="Every subdomain uses HTTPS too",
         )
+        frame = sys._getframe(1)  # noqa: SLF001 - the settings' line that calls this one
+        for name in self._reads.keys() - before:
+            self._reads[name] = (*self._reads[name][:3], frame.f_code, frame.f_lasti)
         return production.settings(secure=secure, hsts=seconds, subdomains=subdomains)
 
     @property
@@ -144,6 +153,8 @@ class Config(Readers):
     @property
     def declarations(self) -> tuple[Declaration, ...]:
         """The settings that were read so far."""
+        from django_deploykit.conf.declarations import declaration
+
         return tuple(
             declaration(self.app, kind, name, default, help_text, line_of(code, instruction))
             for name, (kind, default, help_text, code, instruction) in self._reads.items()
@@ -187,8 +198,6 @@ class Config(Readers):
         """
         if name not in self._reads:
             frame = sys._getframe(2)  # noqa: SLF001 - the line that reads the setting
-            if frame.f_globals is _OWN:
-                frame = frame.f_back or frame
             self._reads[name] = (kind, default, help, frame.f_code, frame.f_lasti)
         # Problems are raised outside of the except clauses and without the text, because frames
         # and the context of an exception have their locals, and the text may be a secret.
@@ -234,7 +243,7 @@ class Config(Readers):
             if self.building:
                 return placeholder
             return self._problem(_is_not_set(self, kind, name), placeholder)
-        if read is str and problem_of is None:
+        if problem_of is None and (read is str or not isinstance(default, str)):
             return default
         value, problem = default, ""
         if parse and isinstance(default, str):
@@ -297,6 +306,8 @@ def configs() -> tuple[Config, ...]:
 
 def _is_not_set(config: Config, kind: str, name: str) -> str:
     """Return the problem of a required setting that no source has."""
+    from django_deploykit.conf.declarations import place
+
     key = key_of(*place(config.app, name))
     etc = config._etc  # noqa: SLF001 - our own class
     text = (

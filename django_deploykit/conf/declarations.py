@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from django_deploykit.conf.decouple import MISSING
 from django_deploykit.conf.secret import holds_secret, is_secret
 from django_deploykit.runtime.base.option_names import ENVIRONMENT, place_of
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Declaration(NamedTuple):
     """One setting that settings.py reads: its place in an INI file, and what it must be.
 
     ``default`` is the default as text for an INI file; it is empty if it is secret. ``where`` is

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 
@@ -25,12 +24,12 @@ def _count(problems: Sequence[str]) -> str:
     return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
-@dataclass
 class ProblemList:
     """Problems, one line for each, until all are reported. Some do not count with DEBUG on."""
 
-    certain: list[str] = field(default_factory=list)
-    unless_debug: list[str] = field(default_factory=list)
+    def __init__(self, certain: Sequence[str] = ()) -> None:
+        self.certain = list(certain)
+        self.unless_debug: list[str] = []
 
     def add(self, text: str, *, unless_debug: bool = False) -> None:
         """Add a problem, unless it is already in the list."""

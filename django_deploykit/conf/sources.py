@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from django_deploykit.conf.ini import read_ini
 from django_deploykit.runtime.base.option_names import environment_name, prefix
 
 
@@ -54,13 +53,13 @@ class Sources:
         files: tuple[Source, ...],
         environ: Mapping[str, str],
         problems: tuple[str, ...] = (),
+        variables: frozenset[str] | None = None,
     ) -> None:
         self.files = files
         self.environ = environ
         self.problems = problems
         self._own = prefix(app)
-        self._variables: frozenset[str] = frozenset()
-        self._named: frozenset[str] = frozenset()  # NAME for each variable NAME_FILE
+        self._look(frozenset(environ) if variables is None else variables)
         self._stored: dict[str, tuple[int, Value]] = {}
         for rank, source in reversed(list(enumerate(files))):
             self._stored.update(
@@ -72,25 +71,28 @@ class Sources:
 
     def text(self, name: str) -> str | None:
         """Return the text that :meth:`find` finds. This is the short way for most settings."""
-        own = self._own + name
+        own, environ = self._own + name, self.environ
+        if len(environ) != len(self._variables):
+            self._look(frozenset(environ))
         try:
             if own in self._variables:
-                return self.environ[own]
+                return environ[own]
             if name in self._variables:
-                return self.environ[name]
-        except KeyError:  # it was there when the names were read
-            self._look()
-        known = len(self.environ) == len(self._variables) and name.isupper()
-        if known and not self._stored and name not in self._named and own not in self._named:
+                return environ[name]
+        except KeyError:  # another variable has taken its place
+            self._look(frozenset(environ))
+            return self.text(name)
+        named = self._named
+        if not self._stored and name.isupper() and name not in named and own not in named:
             return None  # no file, and no other spelling
         found = self.find(name)
         return None if found is None else found.text
 
-    def _look(self) -> None:
-        """Read the names of the variables again."""
-        if len(self.environ) != len(self._variables):
-            self._variables = frozenset(self.environ)
-            self._named = frozenset([one[:-5] for one in self._variables if one[-5:] == "_FILE"])
+    def _look(self, variables: frozenset[str]) -> None:
+        """Keep the names of the variables that there are."""
+        self._variables = variables
+        files = [one[:-5] for one in self._variables if one.endswith("_FILE")]
+        self._named = frozenset(files)  # NAME for each variable NAME_FILE
 
     def all(self, name: str) -> tuple[Value, ...]:
         """Return the values of a setting from all sources, the strongest first.
@@ -145,7 +147,8 @@ class Sources:
         return written if upper == name else (*written, self._own + upper, upper)
 
     def _from_environment(self, spellings: tuple[str, ...]) -> Iterator[Value]:
-        self._look()
+        if len(self.environ) != len(self._variables):
+            self._look(frozenset(self.environ))
         variables = self._variables
         for one in spellings:
             if one in variables:
@@ -161,24 +164,29 @@ def load_sources(
     """Read all sources. A missing file is a problem only if it was named explicitly."""
     problems: list[str] = []
     weakest_first: list[Source] = []
+    config = prefix(app) + "CONFIG"
+    # Looking for a variable that is missing takes as long as reading a setting.
+    names = frozenset(environ)
 
     def add(path: str, name: str) -> None:
         weakest_first.append(_ini_source(path, name, problems))
 
     if packaged is not None and os.path.isfile(packaged):
         add(os.fspath(packaged), "packaged")
-    if environ.get("DEPLOYKIT_BUILD") != "1":  # a build must not depend on its machine
+    building = "DEPLOYKIT_BUILD" in names and environ["DEPLOYKIT_BUILD"] == "1"
+    if not building:  # a build must not depend on its machine
         if _exists(etc):
             for path in (f"{etc}/{app}.ini", *_listed(f"{etc}/conf.d", problems)):
                 if _exists(path):
                     add(path, "etc")
-        weakest_first += _credentials(app, environ, problems)
-        named = environ.get(prefix(app) + "CONFIG", "")
+        if "CREDENTIALS_DIRECTORY" in names:
+            weakest_first += _credentials(app, environ, problems)
+        named = environ[config] if config in names else ""
         if named and os.path.isfile(named):
             add(named, "config")
         elif named:
-            problems.append(f"{prefix(app)}CONFIG: there is no file {named}")
-    return Sources(app, tuple(reversed(weakest_first)), environ, tuple(problems))
+            problems.append(f"{config}: there is no file {named}")
+    return Sources(app, tuple(reversed(weakest_first)), environ, tuple(problems), names)
 
 
 def _exists(path: str | Path) -> bool:
@@ -207,6 +215,8 @@ def _listed(folder: str, problems: list[str]) -> list[str]:
 
 
 def _ini_source(path: str | Path, name: str, problems: list[str]) -> Source:
+    from django_deploykit.conf.ini import read_ini  # only needed if there is a file
+
     try:
         ini = read_ini(Path(path))
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,17 @@ def test_production_has_https_unless_switched_off(tmp_path: Path) -> None:
         plain = make(tmp_path, **env).production()
         assert plain["SECURE_SSL_REDIRECT"] is plain["CSRF_COOKIE_SECURE"] is False
         assert plain["SECURE_HSTS_SECONDS"] == 0
+
+
+def test_the_line_of_the_settings_reads_what_production_reads(tmp_path: Path) -> None:
+    config = make(tmp_path)
+    frame = inspect.currentframe()
+    assert frame is not None
+    first = frame.f_lineno + 1
+    config.bool("SECURE", default=True)
+    config.production()
+    assert [(one.env, one.where) for one in config.declarations] == [
+        ("SECURE", f"{__file__}:{first}"),
+        ("SECURE_HSTS_SECONDS", f"{__file__}:{first + 1}"),
+        ("SECURE_HSTS_INCLUDE_SUBDOMAINS", f"{__file__}:{first + 1}"),
+    ]

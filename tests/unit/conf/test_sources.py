@@ -213,3 +213,22 @@ def test_reports_a_packaged_file_that_is_missing(tmp_path: Path) -> None:
 def test_unicode_separators_do_not_end_a_line(tmp_path: Path) -> None:
     value = "a\u2028b\x85c\x0cd"
     assert make(tmp_path, f"[x]\ny = {value}\nz = 1\n").str("X_Y") == value
+
+
+def test_a_variable_that_is_set_or_removed_later_counts(tmp_path: Path) -> None:
+    environ = {"A": "1"}
+    config = Config("shop", etc=tmp_path, environ=environ)
+    assert config.str("LATE", default="x") == "x"
+    environ["LATE"] = "y"
+    assert config.str("LATE", default="x") == "y"
+    environ["SHOP_LATE"] = "own"
+    assert config.str("LATE", default="x") == "own"
+    del environ["SHOP_LATE"]
+    assert config.str("LATE", default="x") == "y"
+    (tmp_path / "file").write_text("z\n", encoding="utf-8")
+    environ["OTHER_FILE"] = str(tmp_path / "file")
+    assert config.str("OTHER", default="x") == "z"
+    del environ["LATE"]
+    environ["SHOP_OTHER"] = "w"
+    assert config.str("LATE", default="x") == "x"
+    assert config.str("OTHER", default="x") == "w"
