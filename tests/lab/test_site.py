@@ -14,11 +14,11 @@ import pytest
 
 from tests.lab.conftest import BootHost, Fleet
 from tests.lab.fleet import Controller, facts_of, fill_in
+from tests.lab.fronts import NAME, browse, caddy, curl, nginx
 from tests.lab.hosts import Host
 from tests.waiting import until
 
 SOCKET = "/run/shop/web.sock"
-NAME = "shop.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +59,6 @@ def ask(host: Host, path: str, *words: str) -> tuple[str, str]:
     return curl(host, f"{proxy} http://{NAME}{path}", *words)
 
 
-def browse(host: Host, path: str, *words: str) -> tuple[str, str]:
-    """Ask the web server in front as a browser does; returns head and body."""
-    return curl(
-        host, f"--insecure --resolve {NAME}:443:{host.address} https://{NAME}{path}", *words
-    )
-
-
-def curl(host: Host, line: str, *words: str) -> tuple[str, str]:
-    done = host.run(f"curl -s --compressed -i {' '.join(words)} {line}")
-    head, _, body = done.replace("\r\n", "\n").partition("\n\n")
-    return head.lower(), body
-
-
 def style(page: str) -> str:
     """Return the address of a page's style."""
     match = re.search(r'href="(/static/[^"]+\.css)"', page)
@@ -110,49 +97,18 @@ def test_styles_of_pages_loaded_before_stay_there_on_both_ways(
 
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
 def test_nginx_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
-    certify(host)
     text = host.run(f"/tmp/two.pyz deploykit webserver nginx --name {NAME} --static {static}")
-    listens = "    listen 80;\n    listen [::]:80;\n"
-    assert listens in text
-    # What certbot does to it, on the one address that is this host's.
-    tls = f"    listen {host.address}:443 ssl;\n    ssl_certificate /etc/lab.pem;\n    ssl_certificate_key /etc/lab.key;\n"
-    host.run(
-        "cat > /etc/nginx/sites-available/shop; rm -f /etc/nginx/sites-enabled/default",
-        data=text.replace(listens, tls),
-    )
-    host.run(
-        "ln -sf ../sites-available/shop /etc/nginx/sites-enabled/ && nginx -t && : > /var/log/nginx/access.log"
-    )
-    host.run("systemctl unmask -q nginx && systemctl restart nginx")
-    try:
+    with nginx(host, text):
         fronted(host, controller)
         logged = ".css" in host.run("cat /var/log/nginx/access.log")
         assert logged == (static == "whitenoise")  # else nginx reads it from the release itself
-    finally:
-        host.run("systemctl stop nginx")
 
 
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
 def test_caddy_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
     text = host.run(f"/tmp/two.pyz deploykit webserver caddy --name {NAME} --static {static}")
-    first = f"{NAME} {{\n"
-    assert first in text
-    alone = f"{first}\tbind {host.address}\n\ttls internal\n"
-    host.run("cat > /etc/caddy/shop.caddy", data=text.replace(first, alone))
-    options = "{\n\tadmin off\n\tskip_install_trust\n\tauto_https disable_redirects\n}\n"
-    host.run("cat > /etc/caddy/Caddyfile", data=f"{options}import shop.caddy\n")
-    host.run("systemctl unmask -q caddy && systemctl restart caddy")
-    try:
+    with caddy(host, text):
         fronted(host, controller)
-    finally:
-        host.run("systemctl stop caddy")
-
-
-def certify(host: Host) -> None:
-    host.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=shop "
-        "-keyout /etc/lab.key -out /etc/lab.pem 2>/dev/null"
-    )
 
 
 def fronted(host: Host, controller: Controller) -> None:

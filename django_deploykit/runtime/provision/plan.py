@@ -72,6 +72,7 @@ class State:
     folders: Mapping[str, Folder] = field(default_factory=dict)
     files: Mapping[str, Optional[str]] = field(default_factory=dict)
     present: FrozenSet[str] = frozenset()
+    live: bool = False  # some release is live
     running: FrozenSet[str] = frozenset()  # active units
     enabled: FrozenSet[str] = frozenset()  # units that start at boot
     keys: FrozenSet[str] = frozenset()  # lines of the deploy user's authorized_keys
@@ -324,7 +325,8 @@ def _bare(key: str) -> Tuple[str, ...]:
 def _services(request: SetupRequest, state: State) -> Iterator[Action]:
     app = request.site.app
     names = [f"{app}.service"]
-    if any(kind.name == "web" for kind in request.kinds):
+    web = any(kind.name == "web" for kind in request.kinds)
+    if web:
         names.insert(0, f"{app}.socket")
         path = str(FOLDER / f"{app}.socket")
         before = state.files.get(path)
@@ -333,6 +335,8 @@ def _services(request: SetupRequest, state: State) -> Iterator[Action]:
     for name in names:
         if name not in state.enabled:
             yield Action("enable", name)
+    if web and not state.live:  # the first release starts the socket, and that the service
+        return
     for name in names:
         if name not in state.running:
             yield Action("up", name)

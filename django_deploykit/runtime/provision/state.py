@@ -47,6 +47,7 @@ def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
         folders=_folders(list(folders(request))),
         files=files,
         present=_present(request),
+        live=os.path.lexists(site.current),
         running=units("is-active", "active", names),
         enabled=units("is-enabled", "enabled", names),
         keys=_keys(accounts.get(request.user)),

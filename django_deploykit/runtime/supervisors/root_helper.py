@@ -235,8 +235,11 @@ def stop(words):
     names = units(words)
     release = words[0]
     # systemd stops the service before the sockets that it starts after.
-    sockets = ["%s-probe@%s.socket" % (APP, release)] if "web" in words[1:] else []
-    code = call("systemctl", "stop", *names, *sockets)
+    more = ["%s-probe@%s.socket" % (APP, release)] if "web" in words[1:] else []
+    if more and not os.path.lexists(ROOT + "/current"):
+        # Nothing is live, so nobody would accept the connections of visitors.
+        more += [APP + ".socket", APP + ".service"]
+    code = call("systemctl", "stop", *names, *more)
     # Print the kinds that did not stop within their limit, one on each line.
     results = output("systemctl", "show", "--value", "--property=Result", *names).split()
     for kind, result in zip(words[1:], results):

@@ -103,7 +103,8 @@ def probe_path(site: Site, release: str) -> str:
 
 def units(site: Site, kinds: Sequence[Kind], user: str) -> Dict[str, str]:
     """Return the units of a site by file name; ``user`` is the deploy user."""
-    found = {f"{site.app}.service": umbrella(site)}
+    web = any(kind.name == "web" for kind in kinds)
+    found = {f"{site.app}.service": umbrella(site, web)}
     for kind in kinds:
         found[template_name(site.app, kind.name)] = service(site, kind)
         if kind.name == "web":
@@ -112,8 +113,12 @@ def units(site: Site, kinds: Sequence[Kind], user: str) -> Dict[str, str]:
     return found
 
 
-def umbrella(site: Site) -> str:
-    """Return the unit that starts the live release and stops everything."""
+def umbrella(site: Site, web: bool) -> str:
+    """Return the unit that starts the live release and stops everything.
+
+    With ``web`` processes it starts only if the socket does: a socket cannot start while this unit,
+    its service, is active.
+    """
     app = site.app
     return _unit(
         app,
@@ -123,6 +128,7 @@ def umbrella(site: Site) -> str:
                 ("Description", f"{app}, the live release"),
                 ("Wants", f"{app}.socket"),
                 ("After", f"{app}.socket network.target"),
+                *(_if_web_runs(site) if web else ()),
             ],
             "Service": [
                 ("Type", "oneshot"),
@@ -132,6 +138,17 @@ def umbrella(site: Site) -> str:
             "Install": [("WantedBy", "multi-user.target")],
         },
     )
+
+
+def _if_web_runs(site: Site) -> List[Tuple[str, str]]:
+    """Return the conditions for listening: a release is live, or the first one starts.
+
+    Without a process that accepts, visitors would wait instead of getting an error.
+    """
+    return [
+        ("ConditionPathExists", f"|{site.current}"),
+        ("ConditionPathExistsGlob", f"|{probe_path(site, '*')}"),
+    ]
 
 
 def live_socket(site: Site) -> str:
@@ -152,7 +169,10 @@ def live_socket(site: Site) -> str:
         site.app,
         "socket",
         {
-            "Unit": [("Description", f"{site.app}, where the site listens")],
+            "Unit": [
+                ("Description", f"{site.app}, where the site listens"),
+                *_if_web_runs(site),
+            ],
             "Socket": lines,
             "Install": [("WantedBy", "sockets.target")],
         },
@@ -169,6 +189,7 @@ def probe_socket(site: Site, user: str) -> str:
             "Unit": [
                 ("Description", f"{app}, probes of release %i"),
                 ("PartOf", f"{app}.service"),
+                ("Before", f"{app}.socket"),  # whose condition it is in a first release
             ],
             "Socket": [
                 ("ListenStream", probe_path(site, "%i")),

@@ -183,3 +183,19 @@ def test_files_of_root_are_given_back_before_the_deploy_user_writes() -> None:
     (give,) = (one for one in plan(REQUEST, State(strays=True)) if one.kind == "give")
     assert str(give) == "give deploy the files of root in /srv/shop"
     assert "give" not in [one.kind for one in plan(REQUEST, State())]
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds", "started"),
+    [
+        (State(), REQUEST.kinds, []),
+        (State(live=True), REQUEST.kinds, ["shop.socket", "shop.service"]),
+        (State(live=True, running=frozenset({"shop.socket"})), REQUEST.kinds, ["shop.service"]),
+        (State(), (Kind("worker"),), ["shop.service"]),
+    ],
+)
+def test_starts_to_listen_only_if_a_release_is_live(
+    state: State, kinds: tuple[Kind, ...], started: list[str]
+) -> None:
+    steps = plan(replace(REQUEST, kinds=kinds), state)
+    assert [one.target for one in steps if one.kind == "up"] == started

@@ -40,6 +40,7 @@ def test_an_empty_host_has_nothing(request_here: SetupRequest) -> None:
     assert set(state.accounts) == {ME}
     assert state.accounts[ME].uid == os.getuid()
     assert state.running == {"shop.socket"}
+    assert not state.live
     assert state.enabled == {"shop.service"}
 
 
@@ -54,6 +55,12 @@ def test_folders_files_and_the_configuration_are_found(request_here: SetupReques
     assert state.folders[str(site.root)].mode == 0o750
     assert state.files[str(site.root / "site.json")] == "{}"
     assert state.present == {str(site.ini)}
+
+
+def test_a_live_release_is_found(request_here: SetupRequest) -> None:
+    request_here.site.root.mkdir()
+    request_here.site.current.symlink_to("releases/20261123T041500-ab12cd3")
+    assert look(request_here, active_units).live
 
 
 def test_a_link_in_place_of_a_file_is_not_followed(request_here: SetupRequest) -> None:

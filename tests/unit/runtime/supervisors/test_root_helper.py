@@ -111,12 +111,25 @@ def test_starts_instances_of_its_own_units(root: Root) -> None:
     ]
 
 
-def test_stops_the_probe_with_the_web_process(root: Root) -> None:
+def test_stops_the_probe_with_the_web_process(load: Load, tmp_path: Path) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    (tmp_path / "current").symlink_to(f"releases/{RELEASE}")
     assert root("stop", RELEASE, "web") == 0
     units = [f"shop-web@{RELEASE}.service", f"shop-probe@{RELEASE}.socket"]
     assert ["systemctl", "stop", *units] in root.calls
     assert root("stop", RELEASE, "worker") == 0
     assert not any("probe" in word for call in root.calls for word in call)
+
+
+def test_stops_listening_with_the_web_process_if_nothing_is_live(
+    load: Load, tmp_path: Path
+) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    assert root("stop", RELEASE, "web") == 0
+    (stopped,) = [call for call in root.calls if call[1] == "stop"]
+    assert {"shop.socket", "shop.service"} <= set(stopped)
+    assert root("stop", RELEASE, "worker") == 0
+    assert not any("shop.socket" in call for call in root.calls)
 
 
 def test_names_the_processes_that_had_to_be_killed(

@@ -78,6 +78,23 @@ def test_no_unit_runs_a_release_as_root() -> None:
             assert value[0] not in "+!-@:"
 
 
+def test_nothing_listens_before_a_release_is_live_or_starts() -> None:
+    texts = units(SITE, KINDS, "deploy")
+    for name in ("shop.socket", "shop.service"):
+        conditions = [row for row in options(texts[name]) if row[0].startswith("Condition")]
+        assert conditions == [
+            ("ConditionPathExists", "|/srv/shop/current"),
+            ("ConditionPathExistsGlob", "|/run/shop/probe-*.sock"),
+        ]
+    probe = options(texts["shop-probe@.socket"])
+    assert ("ListenStream", "/run/shop/probe-%i.sock") in probe
+    assert ("Before", "shop.socket") in probe
+
+
+def test_a_host_without_web_processes_has_no_such_condition() -> None:
+    assert "Condition" not in units(SITE, (Kind("worker"),), "deploy")["shop.service"]
+
+
 def test_the_live_socket_is_where_the_unit_says() -> None:
     assert listening("shop", units(SITE, KINDS, "deploy")) == SITE.listen
     there = replace(SITE, listen="127.0.0.1:8000")
