@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django_deploykit.management.commits import cut
 from django_deploykit.progress import in_bytes
 from django_deploykit.release.outcome import Outcome, finding_line
-from django_deploykit.runtime.base.errors import HALF_DONE, LIVE
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
 from django_deploykit.runtime.base.moments import utc
 from django_deploykit.runtime.wire.journal import JournalRecord
 from django_deploykit.runtime.wire.operating import HostStatus
@@ -47,6 +47,8 @@ def summary(outcome: Outcome, ending: Ending) -> list[Line]:
         head = (f"{outcome.release} is live on {_where(outcome, ending)}", "good")
     elif outcome.code == HALF_DONE:
         head = (f"{outcome.release} failed and was not wholly taken back", "bad")
+    elif outcome.code == REFUSED:
+        head = (f"{outcome.release} was refused; nothing was switched", "bad")
     else:
         head = (f"{outcome.release} failed and was taken back", "bad")
     lines = [head, *((f"  {line}", "") for line in _table(outcome))]
@@ -195,6 +197,8 @@ def history_line(record: JournalRecord) -> str:
     """Return a journal record as one line."""
     took = "" if record.seconds is None else f" in {record.seconds:.1f} s"
     why = f": {_first(record.why)}" if record.why else ""
+    if record.databases:
+        why += f"; in the database: {record.databases}"
     return (
         f"{utc(record.time)}  {record.action:<9} {record.release}  "
         f"{record.result}{took}  by {record.owner or '?'}{why}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django_deploykit.errors import DeployKitError
+from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.release.delivery import Delivery
 from django_deploykit.release.engine import Engine, Work
 from django_deploykit.release.fanout import Interruption
@@ -17,6 +17,7 @@ from django_deploykit.release.remote import RemoteHost
 from django_deploykit.release.switching import Switching
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.upload import Sender
+from django_deploykit.runtime.base.errors import REFUSED
 from django_deploykit.runtime.deploy.plan import HOOKS, Plan, Step
 from django_deploykit.runtime.deploy.stages import NOT_SWITCHED, Caller, StageHost, Stages
 from django_deploykit.runtime.wire.facts import HostFacts
@@ -133,20 +134,30 @@ class _Execution:
         steps = self.plan.split("lock")[1]
         try:
             self.engine.walk(steps, self.work, self._goes_on)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             if not self.switching.before or not self._unswitched():
+                self._journal(error)
                 raise
             self.switching.interrupted = True
         except DeployKitError as error:
-            self.stages.add_databases(error)
+            self._journal(error)
             self._after_failure()
             raise
         if self.switching.interrupted:
             self.switching.skip(self._unswitched())
         if self.outcome.errors:
             self.switching.conclude(self.engine.policy.on_failure)
+            if self.outcome.code == REFUSED:
+                self.stages.failed(Problems(NOT_SWITCHED, list(self.outcome.errors.values())))
             self._after_failure()
         return self.outcome
+
+    def _journal(self, error: BaseException) -> None:
+        """Journal an error on the hosts, unless they have switched, which is in their journals."""
+        if not self.switching.before:
+            self.stages.failed(error)
+        elif isinstance(error, DeployKitError):
+            self.stages.add_databases(error)
 
     def _unswitched(self) -> list[str]:
         """Return the hosts that the switches have not reached."""
@@ -183,8 +194,8 @@ class _Execution:
 
     def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> dict[str, T]:
         owner, note = self.engine.request.owner, self.engine.progress.note
-        first = not any(self.plan.live.values())
-        return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note, first)))
+        first, action = not any(self.plan.live.values()), self.plan.action
+        return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note, first, action)))
 
     def _on_all(self, work: Callable[[Transport], None]) -> Work:
         def carry_out(step: Step) -> str:

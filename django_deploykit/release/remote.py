@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.wire.events import Event, OutputLine
-from django_deploykit.runtime.wire.releasing import MIGRATE, SETTLE, UPLOAD
+from django_deploykit.runtime.wire.releasing import FAILED, MIGRATE, SETTLE, UPLOAD
 from django_deploykit.runtime.wire.reports import CHECK, KIN, CheckResult, KinResult
 
 # What Django's migrate prints for a migration that was applied.
@@ -19,14 +19,19 @@ class RemoteHost:
     """A :class:`~django_deploykit.runtime.deploy.stages.StageHost` that calls verbs."""
 
     def __init__(
-        self, transport: Transport, owner: str, note: Callable[[str], None], first: bool = False
+        self,
+        transport: Transport,
+        owner: str,
+        note: Callable[[str], None],
+        first: bool = False,
+        action: str = "release",
     ) -> None:
-        """``owner`` is written to the host's journal; ``note`` gets the lines migrations print.
+        """``owner`` and ``action`` are for the host's journal; ``note`` gets migrations' output.
 
         In a ``first`` release, applied migrations are one line for each app.
         """
         self._transport, self._owner, self._note = transport, owner, note
-        self._first = first
+        self._first, self._action = first, action
 
     @property
     def name(self) -> str:
@@ -74,3 +79,8 @@ class RemoteHost:
                 self._note(f"  {event.line}")
 
         self._transport.call(UPLOAD, "--release", release, on_event=show)
+
+    def failed(self, release: str, why: str, databases: str) -> None:
+        """Journal that a release was refused or failed, and what ``databases`` have now."""
+        words = ("--release", release, "--action", self._action, "--owner", self._owner)
+        self._transport.call(FAILED, *words, "--why", why, "--databases", databases)

@@ -11,7 +11,7 @@ from django_deploykit.release.fanout import Interruption, each
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.transports.base import LostError, Transport
-from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
+from django_deploykit.runtime.base.errors import HALF_DONE, REFUSED, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Step
 from django_deploykit.runtime.wire.events import Emit, Event, HostWarning
 from django_deploykit.runtime.wire.operating import STATUS
@@ -36,6 +36,7 @@ class Switching:
         self.transports, self.owner, self.outcome = transports, owner, outcome
         self.progress, self.timeline, self._sleep = progress, timeline, sleep
         self.interrupted = False
+        self._only_refused = True  # no host has switched, or begun to
         self.before: dict[str, str | None] = {}  # what was live before, on each host reached
 
     def switch(self, step: Step, action: str) -> str:
@@ -51,9 +52,12 @@ class Switching:
         self.before.update({host: self.outcome.live.get(host) for host in step.hosts})
         done, errors = self._each(hosts, "switch", step.release, action)
         self._record(done)
+        self._only_refused &= not done
         for host, error in errors.items():
             self.outcome.errors[host] = str(error)
-            if error.exit_code == HALF_DONE or isinstance(error, LostError):
+            unknown = isinstance(error, LostError)
+            self._only_refused &= error.exit_code == REFUSED and not unknown
+            if error.exit_code == HALF_DONE or unknown:
                 self.outcome.code = HALF_DONE
                 self.outcome.live[host] = None
         return "" if hosts else f"{step.release} is live already"
@@ -77,6 +81,8 @@ class Switching:
         if outcome.code != HALF_DONE:
             mixed = len(set(outcome.live.values())) > 1
             outcome.code = HALF_DONE if mixed else TAKEN_BACK
+        if self._only_refused and not self.interrupted:
+            outcome.code = REFUSED
 
     def _take_back(self, targets: Mapping[str, str | None]) -> None:
         for host in [host for host, release in targets.items() if release is None]:
@@ -158,6 +164,8 @@ def find_out(
             live = transport.call(SETTLE).live
         except LostError:
             continue
+        except DeployKitError as problem:  # the switch has begun, and may be half done
+            raise DeployKitError(problem.message, problem.hint, HALF_DONE) from error
         if live == release:
             return
         serving = f"{live} is live" if live else "nothing is live"

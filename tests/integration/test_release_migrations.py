@@ -44,6 +44,10 @@ def test_breaking_migrations_need_a_yes_and_stand_in_a_rollbacks_way(live_shop: 
     ):
         assert words in refused.err
     assert shop.live == first
+    record = shop.records()[-1]
+    assert (record["action"], record["result"]) == ("release", "failed")
+    assert record["why"].startswith("nothing was switched; these migrations break")
+    assert "failed" in shop.run("history").out.splitlines()[-1]
     assert "Welcome to the shop" in shop.get()
     shop.configure(allow_breaking_migrations="yes")
     done = shop.release("bad")

@@ -15,16 +15,16 @@ from typing import (
     Iterator,
     Mapping,
     Optional,
-    Protocol,
     Sequence,
     TypeVar,
     Union,
 )
 
 from ..base import deploy_lock
-from ..base.errors import HALF_DONE, TAKEN_BACK, DeployKitError
+from ..base.errors import DeployKitError
 from ..base.hints import verb_command
 from ..base.site import Site, live_release
+from ..storage.prune import staged_releases
 from ..supervisors import supervisor_of
 from ..supervisors.local import program_of
 from ..wire.events import Activity
@@ -52,13 +52,6 @@ class Errand:
     action: str
     what: str
     wait: float
-
-
-class Journaled(StageHost, Protocol):
-    """A host with a journal of failures."""
-
-    def failed(self, release: str, why: str) -> None:
-        """Write to the journal that a release was refused or could not go live."""
 
 
 class Here:
@@ -109,9 +102,10 @@ class Here:
         """Upload a release's static files to their storage."""
         project_commands.upload(self.site, release, self.program, self.voice.emit)
 
-    def failed(self, release: str, why: str) -> None:
-        """Write to the journal that a release was refused or could not go live."""
-        record = JournalRecord(self.errand.action, release, "failed", self.owner, why=why)
+    def failed(self, release: str, why: str, databases: str) -> None:
+        """Journal that a release was refused or failed, and what ``databases`` have now."""
+        action = self.errand.action
+        record = JournalRecord(action, release, "failed", self.owner, why=why, databases=databases)
         with suppress(OSError):  # a full disk must not hide the error
             append(self.site.journal, record)
 
@@ -136,6 +130,12 @@ def show_plan(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
     for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
         voice.emit(Activity(line))
     return InstallResult(next(iter(plan.live.values())) or "", changed=False)
+
+
+def show_way_back(site: Site, before: Optional[str], voice: Voice) -> None:
+    """Print the command that undoes an install or a rollback, if there is one."""
+    if before and before != live_release(site) and before in staged_releases(site):
+        voice.emit(Activity(f"to go back: {verb_command('rollback')} {before}"))
 
 
 def hand_caller(voice: Voice) -> Caller:
@@ -170,7 +170,7 @@ def locked_plan(
         yield make_plan()
 
 
-def run_steps(here: Journaled, stages: Stages, work: Mapping[str, Callable[[Step], str]]) -> None:
+def run_steps(stages: Stages, work: Mapping[str, Callable[[Step], str]]) -> None:
     """Run the steps of a plan after its lock, and print each.
 
     An error says what the databases have now, and is written to the journal.
@@ -185,11 +185,6 @@ def run_steps(here: Journaled, stages: Stages, work: Mapping[str, Callable[[Step
 
     try:
         walk(plan.split("lock")[1], dict.fromkeys(work, carry_out))
-    except DeployKitError as error:
-        stages.add_databases(error)
-        if error.exit_code not in (TAKEN_BACK, HALF_DONE):  # the switch has written it already
-            here.failed(plan.release, error.message)
-        raise
-    except KeyboardInterrupt:
-        here.failed(plan.release, "it was interrupted")
+    except (DeployKitError, KeyboardInterrupt) as error:
+        stages.failed(error)
         raise

@@ -26,7 +26,6 @@ from .current import validate_live
 from .here import (
     Errand,
     Here,
-    Journaled,
     add_plan_argument,
     hand_caller,
     local_stages,
@@ -53,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class Target(Journaled, Protocol):
+class Target(StageHost, Protocol):
     """The host that a bundle is installed on."""
 
     def facts(self) -> HostFacts:
@@ -127,7 +126,7 @@ class Installation:
 
     def run(self) -> None:
         """Run the steps after the lock."""
-        run_steps(self.here, self._stages, self._work)
+        run_steps(self._stages, self._work)
 
     def _send(self, step: Step) -> str:
         run_on(self.here, step.hosts, lambda _: self.here.add_layers())

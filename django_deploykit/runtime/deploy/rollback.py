@@ -59,7 +59,7 @@ def carry_out(here: Here, plan: Plan) -> None:
         return ""
 
     work = {"settle": stages.settle, "compatibility": stages.compatibility, "switch": switch}
-    run_steps(here, stages, work)
+    run_steps(stages, work)
 
 
 def _caller(here: Here) -> Caller:

@@ -5,6 +5,7 @@ A controller runs them on many hosts over SSH; the verb ``install`` runs them on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import (
     Any,
@@ -19,7 +20,7 @@ from typing import (
     TypeVar,
 )
 
-from ..base.errors import REFUSED, DeployKitError, Problems
+from ..base.errors import HALF_DONE, REFUSED, TAKEN_BACK, DeployKitError, Problems
 from ..wire.reports import CheckResult, KinResult
 from .migrations import (
     Database,
@@ -35,6 +36,7 @@ from .plan import Plan, Step
 
 T = TypeVar("T")
 _MOST = 10  # migrations that an error names
+_LONGEST_WHY = 4000  # characters of an error in the journal
 NOT_SWITCHED = "nothing was switched"
 UNSWITCHED = f"{NOT_SWITCHED}; what is live stays live:"
 
@@ -60,6 +62,9 @@ class StageHost(Protocol):
 
     def upload(self, release: str) -> None:
         """Upload a release's static files to their storage."""
+
+    def failed(self, release: str, why: str, databases: str) -> None:
+        """Journal that a release was refused or failed, and what ``databases`` have now."""
 
 
 class OnHosts(Protocol):
@@ -187,16 +192,45 @@ class Stages:
             Step(step.kind, serving, step.what), f"the migrations ran, but {NOT_SWITCHED}"
         )
 
+    def failed(self, error: BaseException) -> None:
+        """Journal an error on the hosts of the plan, and add to it what the databases have now.
+
+        The journal has the error of a switch already. A host that cannot be reached is left out.
+        """
+        code, why = REFUSED, "it was interrupted"
+        if isinstance(error, DeployKitError):
+            code, why = error.exit_code, error.message
+            self.add_databases(error)
+        if code in (TAKEN_BACK, HALF_DONE):
+            return
+        steps = self.plan.split("lock")[1]
+        hosts = tuple(dict.fromkeys(host for step in steps for host in step.hosts))
+        databases = self._databases_now()
+        with suppress(DeployKitError):
+            self.on_hosts(
+                hosts,
+                lambda one: one.failed(self.plan.target(one.name), why[:_LONGEST_WHY], databases),
+            )
+
+    def _databases_now(self) -> str:
+        """Return the migrations that ran and those that were cut off, as text."""
+        parts = [f"{_few(self.applied)} applied"] if self.applied else []
+        if self._cut_off():
+            parts.append(f"{_few(self._cut_off())} may be applied or not")
+        return "; ".join(parts)
+
+    def _cut_off(self) -> List[str]:
+        return [one for one in self.begun if one not in self.applied]
+
     def add_databases(self, error: DeployKitError) -> None:
         """Add to an error what the databases have now, if migrations ran before it."""
-        cut = [one for one in self.begun if one not in self.applied]
         if self.applied:
             error.message += (
                 f"\nThe database was changed, and stays so: {_few(self.applied)} applied."
             )
-        if cut:
+        if self._cut_off():
             error.message += (
-                f"\nThe migrations did not finish: {_few(cut)} may be applied or not."
+                f"\nThe migrations did not finish: {_few(self._cut_off())} may be applied or not."
                 " `showmigrations` lists what is."
             )
 

@@ -22,8 +22,8 @@ class JournalRecord(IgnoresUnknownKeys):
     """An entry of the journal: ``result`` is ``live``, ``done`` or ``failed``.
 
     ``time`` is in seconds since the epoch. ``before`` is the release that served before, ``why``
-    the reason of a failure, and ``seconds`` the duration of a switch. Other versions write to the
-    same file.
+    the reason of a failure, ``databases`` the migrations that ran before it, and ``seconds`` the
+    duration of a switch. Other versions write to the same file.
     """
 
     action: str
@@ -32,6 +32,7 @@ class JournalRecord(IgnoresUnknownKeys):
     owner: str = ""
     commit: str = ""
     why: str = ""
+    databases: str = ""
     before: Optional[str] = None
     seconds: Optional[float] = None
     time: float = 0.0

@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 from ..base.lazy_dataclass import lazy_dataclass
 from .calls import Call
 from .events import Event
+from .journal import JournalRecord
 from .reader import long_text
 
 LIST_LIMIT = 1 << 28  # bytes of a layer's file list; a million files need a tenth of it
@@ -106,5 +107,6 @@ STAGE = Call("stage", StageResult)
 MIGRATE = Call("migrate", MigrateResult)
 UPLOAD = Call("upload", UploadResult)
 SWITCH = Call("switch", SwitchResult)
+FAILED = Call("failed", JournalRecord)
 SETTLE = Call("settle", SettleResult)
 PRUNE = Call("prune", PruneResult)

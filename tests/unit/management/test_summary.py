@@ -6,7 +6,7 @@ import pytest
 
 from django_deploykit.management.summary import Ending, columns, history_line, status_lines, summary
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED, TAKEN_BACK
 from django_deploykit.runtime.wire.facts import LockOwner
 from django_deploykit.runtime.wire.journal import JournalRecord
 from django_deploykit.runtime.wire.operating import CommandStatus, HostStatus, InstanceStatus
@@ -217,6 +217,14 @@ def test_status_names_commands_that_run() -> None:
 def test_history_has_one_line_for_each_record() -> None:
     record = JournalRecord("release", NEW, "failed", why="a\nb")
     assert history_line(record) == f"1970-01-01 00:00:00  release   {NEW}  failed  by ?: a"
+    record = JournalRecord("release", NEW, "failed", why="a\nb", databases="shop.0002_x applied")
+    assert history_line(record).endswith("by ?: a; in the database: shop.0002_x applied")
+
+
+def test_a_refused_switch_says_that_nothing_was_switched() -> None:
+    outcome = Outcome(OLD, REFUSED, live={"web1": NEW}, before={"web1": NEW})
+    lines = words(outcome, Ending("production", 1.0, action="rollback"))
+    assert lines[0] == f"{OLD} was refused; nothing was switched"
 
 
 def test_a_first_release_that_fails_says_that_nothing_serves() -> None:

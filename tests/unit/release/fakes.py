@@ -26,6 +26,7 @@ from tests.bundles import make_layer, make_manifest
 T = TypeVar("T")
 OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 BEFORE, AFTER, REPORTED = "lost before", "lost after", "reported"
+UNTOUCHED = "refused before anything changed"
 LAYERS = (
     make_layer("app", "app", "", {"app/manage.py": b"new"}),
     make_layer("distribution", "django", "5.2", {"lib/django.py": b"django"}),
@@ -60,6 +61,7 @@ class Host:
     reports: list[dict[str, Any]] = field(default_factory=list)  # what its next checks answer
     commands: list[dict[str, Any]] = field(default_factory=list)  # those that run
     problem: str = ""  # why the site does not answer
+    failures: list[dict[str, str]] = field(default_factory=list)  # in the journal
     tells: dict[str, list[Event]] = field(default_factory=dict)  # by verb: what it tells meanwhile
 
     def facts(self) -> HostFacts:
@@ -114,6 +116,8 @@ class FakeTransport:
             raise LostError(f"the connection to {self.name} broke")
         if failure == REPORTED:
             raise DeployKitError(f"{name} failed here", "", TAKEN_BACK if name == "switch" else 1)
+        if failure == UNTOUCHED:
+            raise DeployKitError(f"{name} was refused here")
         if name == "hold":
             return read(verb.answer, self._hold(words, stream, on_event), name)
         if on_event is not None:
@@ -167,6 +171,10 @@ class FakeTransport:
 
     def _facts(self, words: dict[str, str]) -> dict[str, Any]:
         return plain(self.host.facts())  # type: ignore[no-any-return]
+
+    def _failed(self, words: dict[str, str]) -> dict[str, Any]:
+        self.host.failures.append(words)
+        return {"action": words["--action"], "release": words["--release"], "result": "failed"}
 
     def _settle(self, words: dict[str, str]) -> dict[str, Any]:
         self.host.switching = False

@@ -13,10 +13,19 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Quiet
 from django_deploykit.release.transports.base import LostError
-from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Choices
-from tests.unit.release.engines import PENDING, Policy, engine_for, plan_of, release
-from tests.unit.release.fakes import AFTER, BEFORE, NEW, OLD, REPORTED, FakeTransport, Host
+from tests.unit.release.engines import PENDING, Policy, engine_for, plan_of, release, roll_back
+from tests.unit.release.fakes import (
+    AFTER,
+    BEFORE,
+    NEW,
+    OLD,
+    REPORTED,
+    UNTOUCHED,
+    FakeTransport,
+    Host,
+)
 
 
 @dataclass
@@ -187,6 +196,48 @@ def test_ctrl_c_once_all_hosts_have_switched_leaves_the_release_live() -> None:
     with pytest.raises(KeyboardInterrupt):
         release(engine_for(host, progress=Impatient("switch", 1)))
     assert host.live == NEW
+    assert host.failures == []
+
+
+def test_a_refusal_after_migrations_is_in_the_journal_of_every_host() -> None:
+    hosts = [Host(name="web1", report=PENDING), Host(name="web2", report=PENDING)]
+    hosts[1].fails["check"] = ["", REPORTED]
+    with pytest.raises(DeployKitError) as caught:
+        release(engine_for(*hosts))
+    assert "web2: check failed here" in caught.value.message
+    for host in hosts:
+        (record,) = host.failures
+        assert (record["--release"], record["--action"]) == (NEW, "release")
+        assert record["--owner"] == "ann@laptop"
+        assert "web2: check failed here" in record["--why"]
+        assert record["--databases"] == "shop.0002_note on default applied"
+
+
+def test_ctrl_c_after_migrations_is_in_the_journal() -> None:
+    host = Host(report=PENDING)
+    with pytest.raises(KeyboardInterrupt):
+        release(engine_for(host, progress=Impatient("migrate", 1)))
+    (record,) = host.failures
+    assert record["--why"] == "it was interrupted"
+    assert record["--databases"] == "shop.0002_note on default applied"
+
+
+@pytest.mark.parametrize("verb", ["switch", "hold"])
+def test_what_has_switched_or_is_not_locked_is_not_journaled_again(verb: str) -> None:
+    host = Host(fails={verb: [REPORTED]})
+    try:
+        assert release(engine_for(host)).code == TAKEN_BACK
+    except DeployKitError:
+        assert verb == "hold"
+    assert host.failures == []
+
+
+def test_a_switch_that_is_refused_is_in_the_journal() -> None:
+    host = Host(live=NEW, staged={OLD, NEW}, kin={"same": True}, fails={"switch": [UNTOUCHED]})
+    assert roll_back(engine_for(host)).code == REFUSED
+    (record,) = host.failures
+    assert (record["--release"], record["--action"]) == (OLD, "rollback")
+    assert "switch was refused here" in record["--why"]
 
 
 def test_lost_is_an_error_like_others() -> None:

@@ -213,13 +213,13 @@ def walked(plan: Plan, log: Sequence[Called]) -> tuple[list[Step], list[Called]]
 def _fits(step: Step, called: Called) -> bool:
     if not called.host:
         return step.kind == called.verb
-    ours = step.kind in MAY[called.verb] and called.host in step.hosts
+    ours = step.kind in MAY.get(called.verb, ()) and called.host in step.hosts
     return ours and (called.verb != "switch" or called.release == step.release)
 
 
 def is_undo(called: Called, plan: Plan) -> bool:
-    """Whether a call may follow a failure: back to what was live, asking how it ended, the hook."""
-    if called.verb == "after_failure":
+    """Whether a call may follow a failure: back, asking how it ended, the journal, the hook."""
+    if called.verb in ("after_failure", "failed"):
         return True
     back = called.verb == "switch" and called.release != plan.target(called.host)
     return called.host in plan.hosts("switch") and (back or called.verb == "settle")

@@ -10,9 +10,17 @@ from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.report.timeline import Timeline
 from django_deploykit.release.switching import Switching, find_out
 from django_deploykit.release.transports.base import LostError
-from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, TAKEN_BACK
+from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Step
-from tests.unit.release.fakes import BEFORE, NEW, OLD, REPORTED, FakeTransport, Host
+from tests.unit.release.fakes import (
+    BEFORE,
+    NEW,
+    OLD,
+    REPORTED,
+    UNTOUCHED,
+    FakeTransport,
+    Host,
+)
 
 
 def switching(*hosts: Host) -> Switching:
@@ -47,6 +55,36 @@ def test_the_policy_decides_about_hosts_that_have_switched(
     found.switch(batch(*hosts), "release")
     found.conclude(policy)
     assert (hosts[0].live, found.outcome.live["web1"], found.outcome.code) == (live, live, code)
+
+
+def refused(name: str = "web1") -> Host:
+    return staged(name, fails={"switch": [UNTOUCHED]})
+
+
+def test_a_switch_that_every_host_refuses_has_changed_nothing() -> None:
+    hosts = [refused("web1"), refused("web2")]
+    found = switching(*hosts)
+    found.switch(batch(*hosts), "rollback")
+    found.conclude("back")
+    assert (found.outcome.code, list(found.outcome.errors)) == (REFUSED, ["web1", "web2"])
+    assert found.outcome.live == {"web1": OLD, "web2": OLD}
+
+
+@pytest.mark.parametrize(
+    ("other", "code"),
+    [
+        (staged("web2"), TAKEN_BACK),
+        (staged("web2", fails={"switch": [REPORTED]}), TAKEN_BACK),
+        (staged("web2", fails={"switch": [BEFORE], "settle": [BEFORE] * 6}), HALF_DONE),
+        (staged("web2", fails={"switch": [BEFORE], "settle": [REPORTED]}), HALF_DONE),
+    ],
+)
+def test_a_switch_that_another_host_began_was_not_only_refused(other: Host, code: int) -> None:
+    hosts = [refused(), other]
+    found = switching(*hosts)
+    found.switch(batch(*hosts), "release")
+    found.conclude("back")
+    assert found.outcome.code == code
 
 
 def test_a_rollback_leaves_out_hosts_that_are_back_already() -> None:

@@ -25,8 +25,10 @@ from ...storage.virtualenv import load_release
 from ...supervisors import supervisor_of
 from ...wire.events import Activity
 from ...wire.facts import FACTS, HOLD, PREPARE, Held, HoldResult, HostFacts, PrepareResult
+from ...wire.journal import JournalRecord, append
 from ...wire.reader import deflate
 from ...wire.releasing import (
+    FAILED,
     LIST,
     MIGRATE,
     PRUNE,
@@ -56,6 +58,10 @@ from ..registry import (
     live_of,
     seconds,
     verb,
+)
+
+_ACTION = argument(
+    "--action", choices=("release", "rollback"), default="release", help="for the journal"
 )
 
 
@@ -198,9 +204,7 @@ def upload(run: Invocation) -> UploadResult:
     SWITCH,
     "switch to a release",
     RELEASE,
-    argument(
-        "--action", choices=("release", "rollback"), default="release", help="for the journal"
-    ),
+    _ACTION,
     OWNER,
     changes_site=True,
 )
@@ -216,6 +220,31 @@ def switch(run: Invocation) -> SwitchResult:
     return switch_to_staged(
         site, options.release, options.action, options.owner, run.program, run.voice.emit
     )
+
+
+@verb(
+    FAILED,
+    "journal that a release was refused or failed",
+    RELEASE,
+    _ACTION,
+    OWNER,
+    argument("--why", default="", help="the reason"),
+    argument("--databases", default="", help="the migrations that ran before it"),
+    listed=False,
+)
+def failed(run: Invocation) -> JournalRecord:
+    """Journal a failure that the controller found."""
+    options = run.options
+    record = JournalRecord(
+        options.action,
+        options.release,
+        "failed",
+        options.owner,
+        why=options.why,
+        databases=options.databases,
+    )
+    append(run.site.journal, record)
+    return record
 
 
 @verb(SETTLE, "finish or revert an interrupted switch", changes_site=True)

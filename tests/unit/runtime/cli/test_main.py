@@ -77,7 +77,9 @@ sys.exit(code)
 
 
 NEEDED = {
-    **dict.fromkeys(("stage", "upload", "check", "kin", "migrate", "switch"), "--release"),
+    **dict.fromkeys(
+        ("stage", "upload", "check", "kin", "migrate", "switch", "failed"), "--release"
+    ),
     "cancel": "ID",
     "exec": "COMMAND",
     "list": "digest",

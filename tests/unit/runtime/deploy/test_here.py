@@ -17,6 +17,7 @@ from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.here import (
     Errand,
     Here,
+    local_stages,
     locked_plan,
     run_on,
     run_steps,
@@ -100,15 +101,15 @@ def test_a_plan_is_lines_for_a_person_and_data_for_a_program(
     assert capsys.readouterr().out.splitlines()[-1].strip().startswith(line)
 
 
-def stages(notes: list[str]) -> Stages:
+def stages(here: Here, notes: list[str]) -> Stages:
     steps = (*lock_plan("rollback", ["web1"]).steps, Step("settle", ("web1",), "settle it"))
     caller = Caller("", lambda _: "", notes.append)
-    return Stages(Plan("rollback", OLD, steps, {}), lambda hosts, work: {}, caller, {})
+    return local_stages(here, Plan("rollback", OLD, steps, {}), caller)
 
 
 def test_steps_after_the_lock_run_and_say_what_they_skip(here: Here) -> None:
     notes: list[str] = []
-    run_steps(here, stages(notes), {"settle": lambda _: "all is well"})
+    run_steps(stages(here, notes), {"settle": lambda _: "all is well"})
     assert notes == ["settle", "settle: nothing to do, all is well"]
     assert not here.site.journal.exists()
 
@@ -118,7 +119,7 @@ def test_a_refusal_is_in_the_journal(here: Here) -> None:
         raise Problems("nothing was changed:", ["a column is missing"])
 
     with pytest.raises(Problems):
-        run_steps(here, stages([]), {"settle": refuse})
+        run_steps(stages(here, []), {"settle": refuse})
     (record,) = read_journal(here.site.journal)
     assert (record.action, record.release, record.result) == ("rollback", OLD, "failed")
     assert record.why == "nothing was changed:\n  - a column is missing"

@@ -47,7 +47,7 @@ class Memory:
         self.fails: dict[str, BaseException] = {}
         self.calls: list[str] = []
         self.notes: list[str] = []
-        self.failures: list[str] = []
+        self.failures: list[tuple[str, str, str]] = []
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -94,8 +94,8 @@ class Memory:
     def switch(self, release: str) -> None:
         self._called(f"switch {release}")
 
-    def failed(self, release: str, why: str) -> None:
-        self.failures.append(f"{release}: {why}")
+    def failed(self, release: str, why: str, databases: str) -> None:
+        self.failures.append((release, why, databases))
 
     def prune(self) -> Sequence[str]:
         self._called("prune")
@@ -177,9 +177,10 @@ def test_a_release_that_is_sick_behind_its_migrations_is_not_switched_to() -> No
     here.reports = [pending(), {"findings": [SICK]}]
     with pytest.raises(Problems, match="the migrations ran, but nothing was switched") as caught:
         install(here)
-    said = "The database was changed, and stays so: shop.0002_x on default applied."
+    said = "\nThe database was changed, and stays so: shop.0002_x on default applied."
     assert caught.value.message.endswith(said)
-    assert here.failures == [f"{NEW}: {caught.value.message}"]
+    why = caught.value.message[: -len(said)]
+    assert here.failures == [(NEW, why, "shop.0002_x on default applied")]
     assert "migrate default" in here.calls
     assert f"switch {NEW}" not in here.calls
 
@@ -237,4 +238,4 @@ def test_an_interrupt_is_in_the_journal() -> None:
     here.fails["stage"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         install(here)
-    assert here.failures == [f"{NEW}: it was interrupted"]
+    assert here.failures == [(NEW, "it was interrupted", "")]

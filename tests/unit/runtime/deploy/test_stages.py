@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Plan, Step
 from django_deploykit.runtime.deploy.stages import (
     Caller,
@@ -35,6 +36,10 @@ class Memory:
     findings: list[dict[str, Any]] = field(default_factory=list)
     code: int = 0
     calls: list[str] = field(default_factory=list)
+    failures: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def failed(self, release: str, why: str, databases: str) -> None:
+        self.failures.append((release, why, databases))
 
     def settle(self) -> str | None:
         self.calls.append("settle")
@@ -100,11 +105,41 @@ def test_a_shared_database_is_migrated_once_and_every_serving_host_checked_again
 def test_an_error_after_migrations_names_some_of_many() -> None:
     found = stages(Memory())
     error = DeployKitError("it failed")
-    found.add_databases(error)
+    found.failed(error)
     assert error.message == "it failed"
     found.begun = found.applied = [f"shop.{number:04} on default" for number in range(12)]
-    found.add_databases(error)
+    found.failed(error)
     assert error.message.endswith("shop.0009 on default and 2 more applied.")
+
+
+def test_every_host_of_the_plan_journals_a_failure_with_what_the_databases_have() -> None:
+    hosts = [Memory(name) for name in ("web1", "web2")]
+    found = stages(*hosts)
+    found.begun = ["shop.0002_x on default", "shop.0003_y on default"]
+    found.applied = found.begun[:1]
+    found.failed(DeployKitError("web2 is ill"))
+    found.failed(KeyboardInterrupt())
+    now = "shop.0002_x on default applied; shop.0003_y on default may be applied or not"
+    rows = [(NEW, "web2 is ill", now), (NEW, "it was interrupted", now)]
+    assert [host.failures for host in hosts] == [rows, rows]
+
+
+@pytest.mark.parametrize("code", [TAKEN_BACK, HALF_DONE])
+def test_the_switch_itself_journals_its_failure(code: int) -> None:
+    host = Memory()
+    stages(host).failed(DeployKitError("it failed", "", code))
+    assert host.failures == []
+
+
+def test_a_host_that_cannot_journal_hides_no_error() -> None:
+    def broken(hosts: Sequence[str], work: Callable[[StageHost], T]) -> dict[str, T]:
+        raise DeployKitError("the connection broke")
+
+    found = stages(Memory())
+    found.on_hosts = broken
+    error = DeployKitError("it failed")
+    found.failed(error)
+    assert error.message == "it failed"
 
 
 def test_a_stage_with_nothing_to_do_returns_why() -> None:

@@ -116,9 +116,7 @@ def test_a_bare_host_is_set_up_step_by_step(tmp_path: Path) -> None:
     assert result.changed
     assert result.user == "deploy"
     assert list(result.plan) == [str(action) for action in done]
-    assert {"login", "account", "file", "secret", "own", "enable"} <= {
-        one.kind for one in done
-    }
+    assert {"login", "account", "file", "secret", "own", "enable"} <= {one.kind for one in done}
     steps = [one.of for one in voice.events if isinstance(one, Activity) and one.what == "step"]
     assert steps == list(result.plan)
 

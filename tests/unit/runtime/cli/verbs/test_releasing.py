@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,17 @@ def test_migrations_that_fail_are_in_the_journal(invoke: Invoke, site: Site) -> 
     (record,) = read_journal(site.journal)
     assert (record.action, record.result, record.owner) == ("migrate", "failed", "ann")
     assert record.why
+
+
+def test_a_failure_that_a_controller_found_is_in_the_journal(invoke: Invoke, site: Site) -> None:
+    words = ("--release", RELEASE, "--action", "rollback", "--owner", "ann")
+    why = "nothing was changed:\n  - web2: - it is ill"
+    found = invoke("failed", *words, "--why", why, "--databases", "shop.0002_x applied")
+    (record,) = read_journal(site.journal)
+    assert replace(record, time=0.0) == found
+    assert (record.action, record.release, record.result) == ("rollback", RELEASE, "failed")
+    assert (record.owner, record.why) == ("ann", why)
+    assert record.databases == "shop.0002_x applied"
 
 
 def test_nothing_interrupted_is_nothing_to_settle(invoke: Invoke) -> None:
