@@ -32,7 +32,11 @@ def caddy(site: Website) -> List[str]:
     return [
         *lines,
         "\thandle {",
-        f"\t\treverse_proxy {upstream}",
+        f"\t\treverse_proxy {upstream} {{",
+        "\t\t\ttransport http {",
+        "\t\t\t\tkeepalive 1s",  # gunicorn closes it after 2 s
+        "\t\t\t}",
+        "\t\t}",
         "\t}",
         "}",
     ]

@@ -18,6 +18,9 @@ def nginx(site: Website) -> List[str]:
         # It is the only address, so a failed request must not disable it for ten seconds.
         f"    server {upstream} max_fails=0;",
         "    keepalive 16;",
+        # Before gunicorn closes it, after 2 s: a request that meets the close is not answered, and
+        # only sent again if its method allows it.
+        "    keepalive_timeout 1s;",
         "}",
         "",
         "server {",

@@ -19,7 +19,7 @@ SITE = Website("shop", "/run/shop/web.sock", ["example.com", ".example.org"], "/
 def test_requests_go_to_the_site(listen: str, server: str) -> None:
     lines = caddy(replace(SITE, listen=listen))
     assert "example.com, *.example.org {" in lines
-    assert f"\t\treverse_proxy {server}" in lines
+    assert f"\t\treverse_proxy {server} {{" in lines
     assert not [line for line in lines if "file_server" in line]
     assert "\n".join(lines).count("{") == "\n".join(lines).count("}")
 
@@ -28,3 +28,7 @@ def test_static_files_are_served_directly() -> None:
     text = "\n".join(caddy(replace(SITE, static_folder="/srv/shop/current/app/static")))
     assert "\thandle_path /static/* {\n\t\troot * /srv/shop/current/app/static\n" in text
     assert "immutable" in text
+
+
+def test_an_idle_connection_is_given_up_before_gunicorn_closes_it() -> None:
+    assert "\t\t\t\tkeepalive 1s" in caddy(SITE)

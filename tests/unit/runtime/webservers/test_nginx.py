@@ -29,3 +29,9 @@ def test_static_files_are_served_directly() -> None:
     text = "\n".join(nginx(replace(SITE, static_folder="/srv/shop/current/app/static")))
     assert "    location /static/ {\n        alias /srv/shop/current/app/static/;" in text
     assert "expires max;" in text
+
+
+def test_an_idle_connection_is_given_up_before_gunicorn_closes_it() -> None:
+    lines = nginx(SITE)
+    upstream = lines[lines.index("upstream shop {") : lines.index("}")]
+    assert "    keepalive_timeout 1s;" in upstream
