@@ -127,6 +127,30 @@ def test_setup_makes_a_host_ready_once_and_a_plan_writes_nothing(new_fleet: Flee
     assert "Two" not in get(host, "/")
 
 
+def test_works_where_sudo_requires_a_terminal(new_fleet: Fleet) -> None:
+    made = new_fleet(1)
+    made.write_ini()
+    host = made.hosts[0]
+    # After the line that reads sudoers.d, so that it is not the order of files that decides.
+    host.run("echo 'Defaults requiretty' >> /etc/sudoers && visudo -cq")
+    host.run("useradd -m -s /bin/bash ann; echo 'ann ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ann")
+    host.run("cp -r /root/.ssh ~ann/ && chown -R ann: ~ann/.ssh")
+    refused = host.try_run("sudo -n true", "ann")
+    assert "sudo: sorry, you must have a tty" in refused.stderr
+    by_ann = made.run(
+        "setup", "--user", "ann", "--noinput", "--json", "--bundle", str(made.bundles.one)
+    )
+    assert by_ann.code == 1
+    assert "!requiretty" in by_ann.data["error"]["hint"]
+    made.setup().well()
+    fill_in(host)
+    made.release("one").well()
+    made.run("exec", "--", "check").well()
+    made.run("logs").well()
+    made.release("two").well()
+    assert live(host) == made.id("two")
+
+
 def test_setup_after_a_change_touches_only_the_units_concerned(new_fleet: Fleet) -> None:
     controller = new_fleet(1, ready=True)
     controller.write_ini("roles = web")
