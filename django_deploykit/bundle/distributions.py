@@ -16,6 +16,7 @@ from django_deploykit.bundle.locks.base import normal_name
 from django_deploykit.bundle.packing import Tree
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_glibc
+from django_deploykit.runtime.base.names import is_number
 from django_deploykit.runtime.bundle.manifest import is_valid_path
 
 # Files that differ between machines and are not read at run time.
@@ -243,7 +244,7 @@ def _glibc(tag: str) -> tuple[int, int] | None:
         if tag.startswith(name + "_"):
             return version
     parts = tag.split("_")
-    if parts[0] == "manylinux" and len(parts) > 2 and parts[1].isdigit() and parts[2].isdigit():
+    if parts[0] == "manylinux" and len(parts) > 2 and all(map(is_number, parts[1:3])):
         return int(parts[1]), int(parts[2])
     if parts[0] == "linux" and here_glibc():  # built here, so it needs this machine's glibc
         major, minor = here_glibc().split(".")[:2]

@@ -17,25 +17,46 @@ from django_deploykit.bundle.build_cache import (
 )
 from django_deploykit.bundle.environment import TargetPython
 from django_deploykit.bundle.packing import Tree, pack_all
+from django_deploykit.errors import BundleError
 from django_deploykit.runtime.bundle import main_script
 from django_deploykit.runtime.bundle.manifest import Layer
 from django_deploykit.runtime.sources import FOLDER, sources
 
 
 def files(target: TargetPython) -> dict[str, bytes]:
-    """Return the runtime's sources and their bytecode, compiled by the target's Python."""
+    """Return the runtime's sources and their bytecode, compiled by the target's Python.
+
+    Raises :class:`BundleError` if the sources change meanwhile.
+    """
     found = sources()
     digest = _cached(target)
-    if not digest:
+    packed = _packed(digest) if digest else {}
+    if not packed or _differ(found, packed):  # the sources may have changed while it was packed
         layer = pack_all([_tree()], target.executable, processes=1)[0]
+        packed = _packed(layer.sha256)
+        if _differ(found, packed):
+            raise BundleError(
+                f"{FOLDER} changed while it was packed", "Run the same command again."
+            )
         remember(layer, target)
-        digest = layer.sha256
+    return {**packed, **found}
+
+
+def _differ(found: dict[str, bytes], packed: dict[str, bytes]) -> bool:
+    """Return whether sources differ from the packed ones; a layer has no empty files."""
+    return any(packed.get(name, b"") != data for name, data in found.items())
+
+
+def _packed(digest: str) -> dict[str, bytes]:
+    """Return the files of the runtime's layer; with the bytecode beside the sources."""
+    found = {}
     with zipfile.ZipFile(layer_paths(digest)[0]) as archive:
         for name in archive.namelist():
-            if name.endswith(".pyc"):  # runtime/cli/__pycache__/main.cpython-311.pyc
-                folder, _, file = name.replace("__pycache__/", "").rpartition("/")
-                path = f"{folder}/{file.partition('.')[0]}.pyc"
-                found[path.removeprefix("runtime/")] = archive.read(name)
+            path = name.removeprefix("runtime/")
+            if path.endswith(".pyc"):  # cli/__pycache__/main.cpython-311.pyc
+                folder, _, file = path.replace("__pycache__/", "").rpartition("/")
+                path = f"{folder}/{file.partition('.')[0]}.pyc".lstrip("/")
+            found[path] = archive.read(name)
     return found
 
 

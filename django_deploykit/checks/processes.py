@@ -14,6 +14,7 @@ from django_deploykit import health
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import Subject
+from django_deploykit.runtime.base.names import is_number
 from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.servers import server_in
 from django_deploykit.runtime.storage.shell import keeps_shell
@@ -67,7 +68,7 @@ def old_threaded_gunicorn(subject: Subject) -> Iterator[Finding]:
     except importlib.metadata.PackageNotFoundError:
         return
     major = version.partition(".")[0]
-    if major.isdigit() and int(major) < 24:
+    if is_number(major) and int(major) < 24:
         yield Finding(
             f"gunicorn {version} resets some connections when it stops; expected 24 or newer",
             "Lock gunicorn 24 or newer.",

@@ -21,6 +21,7 @@ from django_deploykit.conf.replacements import replacements
 from django_deploykit.conf.secret import has_password, looks_secret
 from django_deploykit.conf.sources import Sources
 from django_deploykit.project import nearest
+from django_deploykit.runtime.base.names import is_number
 from django_deploykit.runtime.base.option_names import prefix
 
 _SECRET_FILES = re.compile(
@@ -191,7 +192,7 @@ def unknown_option(subject: Subject) -> Iterator[Finding]:
                     f"{nearest(f'[{section}] {option}', names)}",
                     "Remove it, or correct its name.",
                     path=path,
-                    line=int(line) if line.isdigit() else 0,
+                    line=int(line) if is_number(line) else 0,
                 )
 
 

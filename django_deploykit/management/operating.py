@@ -81,11 +81,9 @@ def _attach(session: Session, verb: str, *arguments: str) -> int:
             console.note(f"on {first.name}; choose another host with --hosts")
         if not console.as_json:
             return first.attach(verb, *arguments)
-        code, output = captured(lambda: first.attach(verb, *arguments))
-    console.emit(
-        {"environment": environment.name, "host": first.name, "code": code, "output": output}
-    )
-    return code
+        done = captured(lambda: first.attach(verb, *arguments))
+    console.emit({"environment": environment.name, "host": first.name, **vars(done)})
+    return done.code
 
 
 def cancel(session: Session, command: str) -> int:

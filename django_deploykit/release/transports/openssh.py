@@ -21,6 +21,7 @@ from typing import IO
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import Host
+from django_deploykit.runtime.base.names import is_number
 
 # Names a file to use instead of ~/.ssh/config, like `ssh -F`.
 CONFIG_VARIABLE = "DEPLOYKIT_SSH_CONFIG"
@@ -178,7 +179,7 @@ def read_options(
         known_hosts_command=_command_words(one("knownhostscommand"), tokens, env),
         revoked_keys=path(one("revokedhostkeys")),
         words=tuple(words),
-        timeout=float(timeout) if timeout.isdigit() and int(timeout) else _CONNECT,
+        timeout=float(timeout) if is_number(timeout) and int(timeout) else _CONNECT,
     )
 
 

@@ -35,6 +35,21 @@ def validate_folder(path: Path, top: Path) -> None:
     os.close(open_folder(str(top), os.path.relpath(path, top)))
 
 
+def entries(top: Path, name: str) -> List[Path]:
+    """Return the sorted paths in the folder ``name`` below ``top``; none if it is missing or a link.
+
+    The paths themselves may be links.
+    """
+    try:
+        handle = open_folder(str(top), name)
+    except OSError:
+        return []
+    try:
+        return sorted(top / name / one for one in os.listdir(handle))
+    finally:
+        os.close(handle)
+
+
 def read_bytes(path: Path, limit: int = _LONGEST, *, top: Optional[Path] = None) -> bytes:
     """Return the content of a regular file of at most ``limit`` bytes.
 
@@ -85,9 +100,9 @@ def temporary_path(path: Path) -> Path:
     return path.with_name(f".{path.name}-{os.urandom(6).hex()}")
 
 
-def temporary_files(folder: Path) -> List[Path]:
-    """Return the files of :func:`temporary_path` in a folder, left by killed processes."""
-    return [path for path in folder.glob(".*-*") if _TEMPORARY.match(path.name)]
+def is_temporary(path: Path) -> bool:
+    """Whether a path has a name of :func:`temporary_path`; if unused, a killed process left it."""
+    return bool(_TEMPORARY.match(path.name))
 
 
 def is_full(error: OSError) -> bool:

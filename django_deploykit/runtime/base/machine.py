@@ -6,6 +6,7 @@ import os
 from typing import List
 
 from .errors import DeployKitError
+from .names import is_number
 
 
 def validate_target(platform: str, glibc: str) -> None:
@@ -44,4 +45,4 @@ def here_glibc() -> str:
 
 
 def _version(text: str) -> List[int]:
-    return [int(part) for part in text.split(".") if part.isdigit()]
+    return [int(part) for part in text.split(".") if is_number(part)]

@@ -13,6 +13,11 @@ PROCESS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 HELPERS = "/usr/local/libexec"  # the folder of root's helpers
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a number that :func:`int` reads; ``isdigit`` is also true for ``²``."""
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
 def valid_release_id(text: str) -> bool:
     """Whether ``text`` is safe as a release id: as a file name, a unit's instance, an argument."""
     return bool(_RELEASE_ID.match(text))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Callable, Dict, Mapping, Tuple, TypeVar, Union
 
 from .ini import FALSE, TRUE
-from .names import PROCESS_NAME
+from .names import PROCESS_NAME, is_number
 
 _LONGEST = 1e9  # seconds
 OptionValue = Union[str, int, float, bool, Tuple[str, ...]]
@@ -37,7 +37,7 @@ def read_listen(text: str) -> str:
         return text
     if ":" in address and not (address.startswith("[") and address.endswith("]")):
         raise ValueError(f"must have an IPv6 address in brackets, such as [::1]:8000, not {text!r}")
-    if not colon or not port.isdigit() or not 0 < int(port) < 65536 or spaces:
+    if not colon or not is_number(port) or not 0 < int(port) < 65536 or spaces:
         raise ValueError(
             f"must be a path below /run or an address such as 127.0.0.1:8000, not {text!r}"
         )
@@ -53,7 +53,7 @@ def read_host_header(text: str) -> str:
 
 def read_count(text: str) -> int:
     """Return a whole number of at least 1."""
-    if not text.isdigit() or int(text) < 1:
+    if not is_number(text) or int(text) < 1:
         raise ValueError(f"must be a whole number of at least 1, not {text!r}")
     return int(text)
 

@@ -11,7 +11,7 @@ from typing import Callable, ContextManager, Dict, Protocol, Sequence, Union
 
 from ..base.errors import DeployKitError
 from ..base.hints import setup_command
-from ..base.site import Site, load_site
+from ..base.site import Site, live_release, load_site
 from ..bundle import signature
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
@@ -33,6 +33,7 @@ from .here import (
     run_on,
     run_steps,
     show_plan,
+    show_way_back,
 )
 from .plan import Choices, Plan, Step, release_plan
 from .readiness import Expected
@@ -95,7 +96,10 @@ def install(
         refused="Split the change over two releases, or use --allow-breaking-migrations.",
         allow_breaking=options.allow_breaking_migrations,
     )
-    return carry_out(here, make_plan, caller)
+    before = live_release(site)
+    result = carry_out(here, make_plan, caller)
+    show_way_back(site, before, voice)
+    return result
 
 
 def _plan(manifest: Manifest, here: Target, expected: Expected) -> Plan:

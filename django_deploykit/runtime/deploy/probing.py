@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import List, Sequence, Tuple
 
+from ..base.files import entries
 from ..base.probe import ask, response_problem
 from ..base.site import Site, checked_path
 from ..bundle.manifest import Manifest
@@ -147,11 +147,8 @@ def probe_hosts(site: Site, release: str) -> List[str]:
     found = [probe_host(site, release)]
     if not site.host:
         with suppress(OSError):
-            paths = sorted(
-                checked_path(site, release).parent.glob("*.json"),
-                key=os.path.getmtime,
-                reverse=True,
-            )
+            paths = [path for path in entries(site.root, "checked") if path.suffix == ".json"]
+            paths.sort(key=lambda path: path.lstat().st_mtime, reverse=True)
             found += [probe_host(site, path.stem) for path in paths]
     return list(dict.fromkeys(found))
 

@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 from ..base import hints
 from ..base.configuration import last_change
 from ..base.errors import DeployKitError
-from ..base.files import is_full, write_and_replace
+from ..base.files import entries, is_full, write_and_replace
 from ..base.probe import usable_host
 from ..base.processes import CommandLine, capture
 from ..base.site import Site, checked_path
@@ -73,8 +73,9 @@ def refresh(site: Site, release: str, program: Sequence[str]) -> None:
 def known_migrations(site: Site) -> Dict[str, bool]:
     """Return the migrations pending in past checks, and whether each breaks older code."""
     found: Dict[str, bool] = {}
-    for path in sorted((site.root / "checked").glob("*.json")):
-        found.update(read_checked(path).migrations)
+    for path in entries(site.root, "checked"):
+        if path.suffix == ".json":
+            found.update(read_checked(path).migrations)
     return found
 
 

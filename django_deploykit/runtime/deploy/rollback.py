@@ -20,6 +20,7 @@ from .here import (
     locked_plan,
     run_steps,
     show_plan,
+    show_way_back,
 )
 from .plan import Choices, Plan, Step, rollback_plan
 from .rollback_targets import rollback_targets
@@ -47,6 +48,7 @@ def roll_back(
         return show_plan(make_plan(), voice)
     with locked_plan("rollback", here.name, here.lock(), make_plan) as plan:
         carry_out(here, plan)
+        show_way_back(site, plan.live[here.name], voice)
     return InstallResult(plan.release, changed=True)
 
 

@@ -254,24 +254,71 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     except (ValueError, WireError):
         _forget(site)
         return None
-    if change.stage == "switched" and live_release(site) == change.to:
-        return _settle_forward(site, supervisor, change, emit)
-    emit(Activity("settle", change.before or ""))
+    forward = change.stage == "switched" and live_release(site) == change.to
+    if not forward and not _starts(site, supervisor, change.before):
+        forward = _answers(site, supervisor, change.to)  # the new release is the one that runs
+    emit(Activity("settle", (change.to if forward else change.before) or ""))
+    if forward:
+        try:
+            return _settle_forward(site, supervisor, change, emit)
+        except DeployKitError as error:
+            if not change.before or not _starts(site, supervisor, change.before):
+                raise _given_up(site, change, [error.message], emit) from error
     problems = revert(site, supervisor, change)
     if problems:
-        raise DeployKitError(
-            f"an interrupted switch cannot be reverted: {'; '.join(problems)}", "", HALF_DONE
-        )
+        raise _given_up(site, change, problems, emit)
     record = JournalRecord(change.action, change.to, "failed", change.owner, why="interrupted")
     _journal(site, record, emit)
     _forget(site)
     return change.before
 
 
+def _starts(site: Site, supervisor: Supervisor, release: Optional[str]) -> bool:
+    """Start the web process of a release, as going back to it does; return whether it runs."""
+    if release is None:
+        return True
+    try:
+        processes = processes_of(site, load_release(site.releases / release))
+        supervisor.start(release, [name for name in processes if name == "web"])
+    except DeployKitError:
+        return False
+    return True
+
+
+def _answers(site: Site, supervisor: Supervisor, release: str) -> bool:
+    """Return whether the web process of a release runs and answers well."""
+    before = supervisor.instances()
+    if not any(one.release == release and one.process == "web" for one in before):
+        return False
+    try:
+        verify(site, supervisor, release, before)
+    except DeployKitError:
+        return False
+    return True
+
+
+def _given_up(site: Site, change: Change, problems: Sequence[str], emit: Emit) -> DeployKitError:
+    """Forget a switch that can neither be finished nor reverted, so that it blocks no release."""
+    why = "; ".join(one.splitlines()[0] for one in problems)
+    record = JournalRecord(
+        change.action, change.to, "failed", change.owner, why=f"interrupted; {why}"
+    )
+    _journal(site, record, emit)
+    _forget(site)
+    return DeployKitError(
+        f"an interrupted switch from {change.before or 'nothing'} to {change.to} can neither be "
+        f"finished nor reverted: {why}",
+        "The site may be down. Run the same command again, or release another commit: "
+        "the next release does not wait for this switch.",
+        HALF_DONE,
+    )
+
+
 def _settle_forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> str:
-    emit(Activity("settle", change.to))
     processes = processes_of(site, load_release(site.releases / change.to))
     supervisor.start(change.to, processes)
+    point(site, change.to)
+    supervisor.enable(change.to, processes)
     for release, names in old_processes(supervisor.instances(), change.to).items():
         _drain(site, supervisor, release, names, emit)
     _conclude(site, change, emit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..base.names import PROCESS_NAME, valid_app
+from ..base.names import PROCESS_NAME, is_number, valid_app
 from ..base.site import Site
 from ..supervisors.root_helper import helper, sudoers
 from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
@@ -204,7 +204,7 @@ def listen_problem(listen: str) -> str:
     host, _, port = listen.rpartition(":")
     try:
         ipaddress.ip_address(host[1:-1] if host.startswith("[") else host)
-        good = port.isascii() and port.isdigit() and 0 < int(port) < 65536
+        good = is_number(port) and 0 < int(port) < 65536
     except ValueError:
         good = False
     return "" if good else f"listen must be a path or IP:PORT as 127.0.0.1:8000, not {listen!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Collection, Dict, List
 
+from ..base.names import is_number
 from .base import Server
 
 _BIND = "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2}"
@@ -29,7 +30,7 @@ def unit_environment(drain: float) -> Dict[str, str]:
 
 def shell_lines(version: str) -> List[str]:
     """Return shell lines for two releases at once: since 25.1 both open the same control socket."""
-    if [int(part) for part in version.split(".")[:2] if part.isdigit()] < [25, 1]:
+    if [int(part) for part in version.split(".")[:2] if is_number(part)] < [25, 1]:
         return []
     return [
         'GUNICORN_CMD_ARGS="--no-control-socket ${GUNICORN_CMD_ARGS:-}"; export GUNICORN_CMD_ARGS'

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Set
 
 from ..base.errors import DeployKitError
-from ..base.files import temporary_files
+from ..base.files import entries, is_temporary
 from ..base.names import release_in, valid_release_id
 from ..base.opening import open_folder
 from ..base.site import Site, live_release
@@ -85,7 +85,7 @@ def prune(
         _move_away(site.releases / release)
     layers = sweep_layers(site.store, used_layers(site, stay))
     sweep_traces(site, stay)
-    sweep_runtimes(site.root / "runtime")
+    sweep_runtimes(entries(site.root, "runtime"))
     remove(leftovers(site))
     receive.remove_parts(site.store)
     remove_inbox(site.root / "inbox")
@@ -113,18 +113,19 @@ def sweep_layers(folder: Path, keep: Set[str]) -> int:
 
 def sweep_traces(site: Site, releases: List[str]) -> None:
     """Remove the logs and check results of removed releases."""
-    for path in (*(site.root / "log").glob("*"), *(site.root / "checked").glob("*")):
+    for path in (*entries(site.root, "log"), *entries(site.root, "checked")):
         release = release_in(path.name)
         if release and release not in releases:
             path.unlink()
 
 
-def sweep_runtimes(folder: Path) -> None:
+def sweep_runtimes(paths: Sequence[Path]) -> None:
     """Remove runtime archives that were not used for a day, except the newest few.
 
     The daemon of ``local`` may run from a removed one: it imported everything at its start.
     """
-    found = sorted(((path.stat().st_mtime, path) for path in folder.glob("*.pyz")), reverse=True)
+    archives = [path for path in paths if path.suffix == ".pyz"]
+    found = sorted(((path.lstat().st_mtime, path) for path in archives), reverse=True)
     for at, path in found[_RUNTIMES:]:
         if time.time() - at > _UNUSED:
             path.unlink()
@@ -136,9 +137,9 @@ def leftovers(site: Site) -> List[Path]:
     A later transfer resumes partial archives. The caller must hold the site's lock; otherwise a
     file may belong to a running process.
     """
-    own = (site.releases, site.store, site.root / "inbox")
-    found = [path for folder in own for path in folder.glob(".*")]
-    found += temporary_files(site.root) + temporary_files(site.root / "checked")
+    own = [path for name in ("releases", "store", "inbox") for path in entries(site.root, name)]
+    found = [path for path in own if path.name.startswith(".")]
+    found += filter(is_temporary, (*entries(site.root, ""), *entries(site.root, "checked")))
     return [path for path in found if not path.name.startswith(".part-")]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, List
 
 from ..base.errors import DeployKitError
-from ..base.files import is_full, open_file, write_and_replace
+from ..base.files import entries, is_full, open_file, write_and_replace
 from ..base.names import valid_digest, valid_release_id
 from ..base.workers import Pool
 from ..bundle import signature
@@ -119,7 +119,12 @@ def part_path(folder: Path, digest: str) -> Path:
 
 def partial_archives(folder: Path) -> Dict[str, int]:
     """Return the number of bytes received of each incomplete archive, by the layer's digest."""
-    return {path.name[6:]: path.lstat().st_size for path in folder.glob(".part-*")}
+    return {path.name[6:]: path.lstat().st_size for path in _parts(folder)}
+
+
+def _parts(folder: Path) -> List[Path]:
+    found = entries(folder.parent, folder.name)
+    return [path for path in found if path.name.startswith(".part-")]
 
 
 def _layer(
@@ -205,5 +210,5 @@ def _entries(text: bytes, digest: str) -> List[FileEntry]:
 
 def remove_parts(folder: Path) -> None:
     """Remove incomplete archives."""
-    for path in folder.glob(".part-*"):
+    for path in _parts(folder):
         path.unlink()

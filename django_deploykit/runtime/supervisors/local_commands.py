@@ -19,6 +19,7 @@ from typing import Dict, List, NamedTuple, Sequence, Set
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file, read_bytes
+from ..base.names import is_number
 from .base import RunningCommand, command_name
 
 _PREFIX = "command-"
@@ -60,7 +61,7 @@ def running(folder: Path) -> List[RunningCommand]:
                 path.name[len(_PREFIX) :],
                 str(row.get("release", "")),
                 str(row.get("name", "")),
-                float(str(row.get("since", 0))),
+                _number(row.get("since")),
             )
         )
     return found
@@ -70,7 +71,7 @@ def end(folder: Path, token: str, patience: float) -> None:
     """End a command and the programs that it started; kill them after ``patience`` seconds."""
     path = folder / f"{_PREFIX}{token}"
     lines = read_bytes(path).decode("utf-8", "replace").splitlines()
-    if len(lines) < 2 or not lines[-1].isdigit():
+    if len(lines) < 2 or not is_number(lines[-1]):
         raise DeployKitError(f"the process of the command {token} is not known")
     known: Set[int] = set()
     for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
@@ -98,6 +99,11 @@ def _is_held(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def _number(value: object) -> float:
+    """Return a number of a record, or 0 if it is damaged."""
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e15 else 0.0
 
 
 def _first_line(path: Path) -> Dict[str, object]:

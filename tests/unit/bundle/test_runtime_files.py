@@ -14,6 +14,8 @@ import pytest
 from django_deploykit.bundle import runtime_files
 from django_deploykit.bundle.build_cache import layer_folder
 from django_deploykit.bundle.environment import TargetPython, find_target
+from django_deploykit.bundle.packing import pack_all
+from django_deploykit.errors import BundleError
 from django_deploykit.runtime.sources import sources
 
 
@@ -56,6 +58,31 @@ def test_compiles_again_if_the_cached_layer_is_damaged_or_missing(target: Target
     for path in layer_folder().glob("*"):
         path.unlink()
     assert runtime_files.files(target) == first
+
+
+def test_bytecode_of_other_sources_is_not_used(
+    target: TargetPython, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = runtime_files.files(target)
+    folder = tmp_path / "runtime"
+    for name, text in sources().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text + b"# changed\n" if name == "__init__.py" else text)
+    with monkeypatch.context() as patch:  # what was packed is remembered for the sources of now
+        patch.setattr(runtime_files, "FOLDER", folder)
+        layer = pack_all([runtime_files._tree()], target.executable, processes=1)[0]
+    runtime_files.remember(layer, target)
+    assert runtime_files.files(target) == first
+
+
+def test_sources_that_change_while_they_are_packed_are_an_error(
+    target: TargetPython, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {**sources(), "__init__.py": b"# changed\n"}
+    monkeypatch.setattr(runtime_files, "sources", lambda: changed)
+    with pytest.raises(BundleError, match="changed while it was packed"):
+        runtime_files.files(target)
 
 
 def test_python_reads_the_bytecode_and_another_version_the_source(

@@ -14,13 +14,14 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.files import (
+    entries,
     hash_file,
     hash_stream,
     is_full,
+    is_temporary,
     read_bytes,
     read_end,
     read_regular,
-    temporary_files,
     temporary_path,
     write_and_replace,
     write_in_place,
@@ -164,8 +165,18 @@ def test_what_a_killed_process_left_is_found_by_its_name(tmp_path: Path) -> None
     left = temporary_path(tmp_path / "enabled")
     for path in (left, tmp_path / "enabled", tmp_path / ".cache", tmp_path / ".my-file"):
         path.write_text("")
-    assert temporary_files(tmp_path) == [left]
-    assert temporary_files(tmp_path / "away") == []
+    assert [path for path in entries(tmp_path, "") if is_temporary(path)] == [left]
+
+
+def test_lists_no_folder_through_a_link(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".profile").touch()
+    (tmp_path / "inbox").symlink_to("home")
+    assert entries(tmp_path, "inbox") == entries(tmp_path, "missing") == []
+    assert entries(tmp_path, "home/.profile") == []
+    assert entries(tmp_path, "home") == [home / ".profile"]
+    assert entries(tmp_path, "") == [home, tmp_path / "inbox"]
 
 
 def test_a_full_disk_and_a_full_quota_are_full() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from django_deploykit.runtime.base.names import (
     PROCESS_NAME,
+    is_number,
     release_in,
     valid_app,
     valid_digest,
@@ -23,6 +24,17 @@ def test_processes_have_simple_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "-web", "_web", "web ", "web\n", "w@b", "wéb", "a" * 65])
 def test_no_other_text_is_a_process_name(name: str) -> None:
     assert not PROCESS_NAME.match(name)
+
+
+@pytest.mark.parametrize("text", ["0", "007", "123456789012345678"])
+def test_numbers_are_ones_that_int_reads(text: str) -> None:
+    assert is_number(text)
+    int(text)
+
+
+@pytest.mark.parametrize("text", ["", "²", "٣", "-1", "+1", "1 ", "1_0", "9" * 19, "9" * 5000])
+def test_other_digits_are_no_numbers(text: str) -> None:
+    assert not is_number(text)
 
 
 def test_a_release_id_is_found_in_a_file_name() -> None:

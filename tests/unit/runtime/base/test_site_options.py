@@ -63,6 +63,8 @@ def test_texts_are_read(name: str, text: str, value: OptionValue) -> None:
         ("host", "https://x", "must be a host name"),
         ("keep", "0", "must be a whole number of at least 1"),
         ("keep", "-1", "must be a whole number of at least 1"),
+        ("keep", "²", "must be a whole number of at least 1"),
+        ("listen", "127.0.0.1:²", "must be a path below /run or an address"),
         ("boot", "soon", "must be a duration such as 30, 30s, 5m or 1h"),
         ("roles", "web server", "must be names of processes"),
         ("roles", "a" * 65, "must be names of processes"),

@@ -17,6 +17,7 @@ from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.deploy import probing
 from django_deploykit.runtime.deploy import switch as switching
 from django_deploykit.runtime.deploy.switch import Change, settle, switch, without_interrupts
+from django_deploykit.runtime.supervisors.base import ProcessError
 from django_deploykit.runtime.wire.events import Event, HostWarning
 from django_deploykit.runtime.wire.journal import read_journal
 from tests.bundles import make_manifest
@@ -352,6 +353,55 @@ def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
     supervisor = FakeSupervisor(serving(NEW))
     assert settle(site, supervisor, silent) == NEW
     assert read_journal(site.journal)[-1].release == NEW
+
+
+class Broken(FakeSupervisor):
+    """A supervisor where processes of some releases do not start."""
+
+    def __init__(self, running: list[tuple[str, str]], *broken: str) -> None:
+        super().__init__(running)
+        self.broken = broken
+
+    def start(self, release: str, processes: Sequence[str]) -> None:
+        if release in self.broken:
+            raise ProcessError(f"web of {release} did not start")
+        super().start(release, processes)
+
+
+def test_an_interrupted_switch_is_finished_if_the_old_release_no_longer_starts(site: Site) -> None:
+    switching._note(site, CHANGE, "started")
+    supervisor = Broken([(NEW, "web")], OLD)
+    assert settle(site, supervisor, silent) == NEW == live_release(site)
+    assert sorted(supervisor.running) == serving(NEW)
+    assert supervisor.enabled == (NEW, ("web", "worker"))
+    assert read_journal(site.journal)[-1].result == "live"
+
+
+def test_a_switch_that_had_taken_place_is_reverted_if_the_new_release_no_longer_starts(
+    site: Site,
+) -> None:
+    switching.point(site, NEW)
+    switching._note(site, CHANGE, "switched")
+    supervisor = Broken([], NEW)
+    assert settle(site, supervisor, silent) == OLD == live_release(site)
+    assert sorted(supervisor.running) == serving(OLD)
+    assert read_journal(site.journal)[-1].result == "failed"
+
+
+@pytest.mark.parametrize("stage", ["started", "switched"])
+def test_a_switch_that_can_neither_be_finished_nor_reverted_is_reported_once(
+    site: Site, stage: str
+) -> None:
+    if stage == "switched":
+        switching.point(site, NEW)
+    switching._note(site, CHANGE, stage)
+    with pytest.raises(DeployKitError) as caught:
+        settle(site, Broken([], OLD, NEW), silent)
+    assert caught.value.exit_code == HALF_DONE
+    assert "did not start" in caught.value.message
+    assert "the next release does not wait for this switch" in caught.value.hint
+    assert "did not start" in read_journal(site.journal)[-1].why
+    assert settle(site, Broken([], OLD, NEW), silent) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1", "[1]", '{"to": 1}'])

@@ -104,12 +104,12 @@ def test_archives_of_the_runtime_go_when_nobody_used_them_for_long(tmp_path: Pat
         path = tmp_path / f"{name}.pyz"
         path.touch()
         os.utime(path, (time.time() - age,) * 2)
-    prune.sweep_runtimes(tmp_path)
+    prune.sweep_runtimes(list(tmp_path.iterdir()))
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["a", "b", "c"]
     for path in tmp_path.iterdir():
         path.touch()
     (tmp_path / "f.pyz").touch()
-    prune.sweep_runtimes(tmp_path)  # more than a few, but all of today
+    prune.sweep_runtimes(list(tmp_path.iterdir()))  # more than a few, but all of today
     assert len(list(tmp_path.iterdir())) == 4
 
 

@@ -80,6 +80,17 @@ def test_a_command_whose_process_is_not_known_is_not_ended(tmp_path: Path) -> No
     assert path.name.endswith(found.id)
 
 
+@pytest.mark.parametrize("since", ['"soon"', "null", "[]", "1e400", "{}", "-1e18"])
+def test_a_damaged_record_is_a_command_without_a_time(tmp_path: Path, since: str) -> None:
+    path, fd = record(tmp_path, RELEASE, ["migrate"])
+    path.write_text(f'{{"release": "{RELEASE}", "name": "migrate", "since": {since}}}\n²\n')
+    (found,) = running(tmp_path)
+    assert f"`migrate` of {RELEASE}, which runs since " in str(found)
+    with pytest.raises(DeployKitError, match="is not known"):
+        end(tmp_path, found.id, 0.1)
+    os.close(fd)
+
+
 def test_a_command_that_cannot_start_leaves_nothing_held(tmp_path: Path) -> None:
     _, fd = record(tmp_path, RELEASE, ["migrate"])
     with pytest.raises(FileNotFoundError):
