@@ -284,7 +284,7 @@ def test_a_build_command_ends_with_us(copy: Path, tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "manage.py", "bundle"], cwd=copy, env=env)
     until(lambda: note.exists() and note.read_text().strip(), 120)
     process.terminate()
-    assert process.wait(30) == 130
+    assert process.wait(60) == 130
     # SIGKILL is sent by then; that the kernel has acted on it may come later.
     until(lambda: is_gone(int(note.read_text())))
 

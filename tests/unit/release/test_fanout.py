@@ -19,7 +19,7 @@ def transports(*names: str) -> dict[str, Transport]:
 
 
 def test_hosts_work_at_the_same_time() -> None:
-    together = threading.Barrier(3, timeout=20)
+    together = threading.Barrier(3, timeout=60)
     done, errors = each(transports("a", "b", "c"), ["a", "b", "c"], lambda _: together.wait())
     assert (sorted(done.values()), errors) == ([0, 1, 2], {})
 
@@ -41,7 +41,7 @@ def test_no_hosts_are_no_work() -> None:
 
 def test_ctrl_c_reaches_every_host_and_waits_for_its_end() -> None:
     stopped = {name: threading.Event() for name in "ab"}
-    begun = threading.Barrier(3, timeout=20)
+    begun = threading.Barrier(3, timeout=60)
 
     class Stoppable(FakeTransport):
         def interrupt(self) -> None:
@@ -49,7 +49,7 @@ def test_ctrl_c_reaches_every_host_and_waits_for_its_end() -> None:
 
     def work(one: Transport) -> str:
         begun.wait()
-        assert stopped[one.name].wait(20)
+        assert stopped[one.name].wait(60)
         if one.name == "b":
             raise DeployKitError("taken back", "", 4)
         return "finished"
@@ -79,10 +79,10 @@ def test_ctrl_c_is_told_again_to_what_was_about_to_start_when_it_came() -> None:
 
     def work(one: Transport) -> bool:
         begun.set()
-        return stopped.wait(20)
+        return stopped.wait(60)
 
     def press() -> None:
-        begun.wait(20)
+        begun.wait(60)
         os.kill(os.getpid(), signal.SIGINT)
 
     presser = threading.Thread(target=press)

@@ -16,7 +16,7 @@ def test_has_arrived_before_it_has_ended() -> None:
 
     def send(arrived: Callable[[], None]) -> int:
         arrived()
-        assert go.wait(20)
+        assert go.wait(60)
         return 7
 
     pending = Transfer(send)
@@ -39,7 +39,7 @@ def test_what_goes_wrong_afterwards_is_raised_at_the_end() -> None:
 
     def send(arrived: Callable[[], None]) -> int:
         arrived()
-        assert go.wait(20)
+        assert go.wait(60)
         raise DeployKitError("it does not unpack")
 
     pending = Transfer(send)

@@ -44,7 +44,7 @@ class Wire:
         return self
 
     def readline(self, _: int) -> bytes:
-        assert self.ended.wait(20)
+        assert self.ended.wait(60)
         return self.lines.pop(0) if self.lines else b""
 
     def recv_stderr(self, _: int) -> bytes:
@@ -105,7 +105,7 @@ def test_a_verb_without_an_answer_is_lost(
 def test_a_stream_becomes_its_input(verbs: RunningVerbs) -> None:
     wire = Wire([HELD], waits=True)
     verbs.run(wire, HOLD, io.BytesIO(b"data"))
-    assert wire.taken.get(timeout=20) == b"data"
+    assert wire.taken.get(timeout=60) == b"data"
 
 
 @pytest.mark.parametrize(("verb", "heard"), [(SETTLE, True), (HOLD, False), (RECEIVE, False)])
@@ -122,7 +122,7 @@ def test_an_interruption_reaches_verbs_that_listen(
     wire.makefile = makefile  # type: ignore[method-assign, assignment]
     thread = threading.Thread(target=verbs.run, args=(wire, verb))
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(60)
     verbs.interrupt()
     assert (not wire.taken.empty()) is heard
     if heard:
@@ -130,5 +130,5 @@ def test_an_interruption_reaches_verbs_that_listen(
     # What is being sent is cut off; the others go on until they end by themselves.
     assert wire.ended.is_set() is (verb is RECEIVE)
     wire.shutdown_write()
-    thread.join(20)
+    thread.join(60)
     assert wire.closed

@@ -99,7 +99,7 @@ def test_the_lock_is_told_with_the_facts_and_refused_to_others(ready: Local) -> 
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert held.wait(30)
+    assert held.wait(60)
     assert isinstance(told[0], Held)
     assert told[0].facts is not None
     assert told[0].facts.live is None
@@ -107,7 +107,7 @@ def test_the_lock_is_told_with_the_facts_and_refused_to_others(ready: Local) -> 
         ready.call(HOLD, "--owner", "bob", stream=io.BytesIO())
     assert caught.value.exit_code == LOCKED
     os.close(writer)
-    thread.join(30)
+    thread.join(60)
     assert ready.call(FACTS).lock is None
 
 
@@ -134,7 +134,7 @@ def test_an_interrupt_cuts_what_is_sent(ready: Local) -> None:
             return frame("manifest", size=1 << 20)
 
     def interrupt() -> None:
-        sending.wait(30)
+        sending.wait(60)
         ready.interrupt()
 
     interrupter = threading.Thread(target=interrupt)
@@ -159,8 +159,8 @@ def test_verbs_that_change_the_site_wait_for_one_that_is_left_over(
     with deploy_lock.hold(site.root / "switch.lock", {"what": "migrate", "pid": 123}):
         thread = threading.Thread(target=lambda: ready.call(SETTLE, on_event=note))
         thread.start()
-        assert waiting.wait(30)
-    thread.join(30)
+        assert waiting.wait(60)
+    thread.join(60)
     assert events == ["wait until process 123 has ended: migrate"]
 
 

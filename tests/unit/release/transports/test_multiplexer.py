@@ -34,7 +34,7 @@ class Channel:
     def close(self) -> None:
         if self.process.stdin is not None and not self.process.stdin.closed:
             self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 class Killed(Channel):
@@ -42,7 +42,7 @@ class Killed(Channel):
 
     def close(self) -> None:
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @pytest.fixture

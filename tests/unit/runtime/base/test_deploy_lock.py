@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from django_deploykit.runtime.base import deploy_lock
 from django_deploykit.runtime.base.deploy_lock import (
     LockedError,
     describe,
@@ -78,13 +80,16 @@ def test_a_second_holder_is_refused_and_told_who_and_what(tmp_path: Path) -> Non
     assert "--wait" in caught.value.hint
 
 
-def test_waiting_lasts_as_long_as_it_was_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "lock"
+def test_waiting_lasts_as_long_as_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, slept = tmp_path / "lock", list[float]()
+    clock = SimpleNamespace(time=time.time, monotonic=lambda: sum(slept), sleep=slept.append)
     with hold(path, {}):
-        begun = time.monotonic()
-        with pytest.raises(LockedError), hold(path, {}, wait=1.0):
+        monkeypatch.setattr(deploy_lock, "time", clock)
+        with pytest.raises(LockedError), hold(path, {}, wait=10.0):
             pass
-        assert 0.9 < time.monotonic() - begun < 3
+    assert 10 <= sum(slept) < 11
 
 
 def test_the_lock_goes_with_its_process_even_when_that_is_killed(tmp_path: Path) -> None:

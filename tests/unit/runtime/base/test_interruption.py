@@ -45,6 +45,6 @@ def test_the_end_of_the_stream_interrupts_nothing() -> None:
 
 def test_a_verb_ends_at_once_while_the_caller_keeps_the_stream_open() -> None:
     with start("print('done')") as process:
-        assert process.wait(20) == 0  # an interpreter that aborts ends with a signal
+        assert process.wait(60) == 0  # an interpreter that aborts ends with a signal
         assert process.stderr is not None
         assert process.stderr.read() == b""

@@ -66,7 +66,7 @@ class Serving:
     def end(self) -> int:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @pytest.fixture

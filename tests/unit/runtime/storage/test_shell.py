@@ -42,7 +42,7 @@ def started(line: str) -> tuple[int, int]:
     with subprocess.Popen(
         ["/bin/sh", "-c", shell_command(line), "sh"], stdout=subprocess.PIPE, text=True
     ) as process:
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     return process.pid, int(out.split()[0])
 
 
