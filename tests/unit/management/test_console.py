@@ -148,7 +148,8 @@ def test_asks_with_the_drawing_out_of_the_way(monkeypatch: pytest.MonkeyPatch) -
         assert console.ask("Run them all the same?")
         before = threading.active_count()
         console.close()
-        assert threading.active_count() == before  # nobody draws any more
+        # Nobody draws any more; a thread of an earlier test may just have ended.
+        assert threading.active_count() <= before
     assert terminal.screen[-1] == "Run them all the same? [y/N]"
 
 
