@@ -1,13 +1,24 @@
 """Finds in a project's files what ``bundle`` and ``release`` would refuse, for ``deploy_check``.
 
-The checks do not import the code of these commands. They get the findings with their subject.
+The checks do not import the code of these commands. They get the findings with their subject. Each
+refusal is a decision of the command's own code, which is called here; this module has the number of
+the check that reports it.
+
+| what refuses | check |
+| --- | --- |
+| deploykit.ini, the name, the inventory | E821 |
+| no commit, modified files, the export | E822, W840, E841 |
+| the lock file; a file that is needed and not tracked | E823, E824 |
+| loading the project, its URLs, its application and its static files | E842 |
+| the processes | E843 |
+| logging in as root | E844 |
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +32,35 @@ from django_deploykit.bundle.locks.discovery import (
     validate_lock,
 )
 from django_deploykit.checks.finding import Finding
-from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.subject import Refusals, Subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project import NAME_HINT, NO_NAME, Project
 from django_deploykit.project.naming import repository_of
+from django_deploykit.release.logins import root_login
 
 _PLACE = re.compile(r"(?P<path>[^:\s][^:]*):(?P<line>\d+): (?P<text>.*)", re.DOTALL)
 
 
-def add_refusals(subject: Subject) -> Subject:
-    """Return the subject with what would be refused. For a release on a host, that is nothing."""
+Trial = Callable[[], Refusals]
+# The check that reports what a stage of a build refuses.
+CHECKS = {
+    "commit": "E822",
+    "clean": "W840",
+    "export": "E841",
+    "lock": "E823",
+    "load": "E842",
+    "processes": "E843",
+}
+
+
+def add_refusals(
+    subject: Subject, start: Callable[[Subject, Mapping[str, str]], Trial] | None = None
+) -> Subject:
+    """Return the subject with what would be refused. For a release on a host, that is nothing.
+
+    ``start`` starts to try a build, and returns the function that waits for what it refuses. It gets
+    the checks that report this, by stage.
+    """
     if not subject.in_tree or not (subject.root / "manage.py").is_file():
         return subject
     project = subject.project
@@ -46,7 +76,22 @@ def add_refusals(subject: Subject) -> Subject:
         needed = [name, *files] if folder == subject.root else []
         refusals["E823"] = tuple(problems)
         refusals["E824"] = tuple(Finding("", path=one) for one in needed)
-    return replace(subject, refusals=refusals)
+    refusals["E844"] = tuple(_iter_root_logins(project))
+    # Other lock files were read above, where they are.
+    left = CHECKS if place and reader_of(place[1]).needs_tool else {**CHECKS, "lock": ""}
+    return replace(subject, refusals=refusals, trial=start(subject, left) if start else None)
+
+
+def _iter_root_logins(project: Project) -> Iterator[Finding]:
+    """Yield a finding for each environment whose deploykit.ini names root as the login user."""
+    try:
+        environments = project.inventory.values()
+    except Problems:
+        return  # E821 has these
+    for one in environments:
+        error = root_login(one, lambda host: host.user)
+        if error is not None:
+            yield Finding(error.message, error.hint, path="deploykit.ini")
 
 
 def _names_above(root: Path) -> set[str]:

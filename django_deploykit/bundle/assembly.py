@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def make_manifest(
         platform=environment.platform,
         glibc=environment.glibc,
         layers=tuple(ordered),
-        processes=_processes(facts, folder, names),
+        processes=find_processes(facts, folder, names),
         required=(
             *facts["required"],
             *(key_of(ENVIRONMENT, name) for name, _ in project.environment),
@@ -150,7 +150,9 @@ def make_manifest(
     )
 
 
-def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Process, ...]:
+def find_processes(
+    facts: dict[str, Any], folder: Path, names: Collection[str]
+) -> tuple[Process, ...]:
     """Return the Procfile's processes, with a default web process if the Procfile has none.
 
     ``names`` are the names of the locked distributions.
@@ -159,13 +161,23 @@ def _processes(facts: dict[str, Any], folder: Path, names: set[str]) -> tuple[Pr
     if not any(process.name == "web" for process in found):
         web = default_web(facts["wsgi"], facts["asgi"], names)
         found = (*((web,) if web else ()), *found)
-    for server in sorted({process.command.split()[0] for process in found} & {*SERVERS} - names):
-        raise Problems(
-            f"{server} is not among the locked dependencies, and these processes run it:",
-            [f"{one.name}: {one.command}" for one in found if one.command.split()[0] == server],
-            f"Add {server} to the project's requirements and lock again.",
-        )
+    validate_programs(found, {*SERVERS} - set(names))
     return found
+
+
+def validate_programs(processes: Sequence[Process], missing: Collection[str]) -> None:
+    """Raise :class:`Problems` if a process runs one of the programs that are not locked."""
+    programs = {process.command.split()[0] for process in processes}
+    for program in sorted(programs & set(missing)):
+        raise Problems(
+            f"{program} is not among the locked dependencies, and these processes run it:",
+            [
+                f"{one.name}: {one.command}"
+                for one in processes
+                if one.command.split()[0] == program
+            ],
+            f"Add {program} to the project's requirements and lock again.",
+        )
 
 
 def make_content(manifest: Manifest, target: TargetPython, lock: LockFile, sample: str) -> Content:

@@ -16,7 +16,7 @@ from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
 from django_deploykit.bundle.assembly import make_content, make_manifest, own_layers
 from django_deploykit.bundle.build_inputs import literal_folder
 from django_deploykit.bundle.build_results import run_builds
-from django_deploykit.bundle.commands import MissingModuleError, ProjectAnswer
+from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import (
     InstalledEnvironment,
     TargetPython,
@@ -26,6 +26,7 @@ from django_deploykit.bundle.environment import (
 from django_deploykit.bundle.export import bring, export
 from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.formats.base import Content
+from django_deploykit.bundle.load_errors import MissingModuleError
 from django_deploykit.bundle.locks.base import LockFile, Wanted
 from django_deploykit.bundle.locks.discovery import (
     locate_lock,
@@ -120,7 +121,7 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
         timed.note(f"untracked files are not in the bundle: {some(untracked)}")
     with scratch() as place:
         with timed.step("export"):
-            project, exported, notes = _exported(commit, place)
+            project, exported, notes = export_project(commit, place)
         for text in notes:
             timed.note(text)
         target = find_target(request.python or project.python, request.platform or project.platform)
@@ -135,7 +136,7 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
     return Built(path, content.manifest, sha256, size, timed.seconds, notes, commit.tag)
 
 
-def _exported(commit: Commit, place: Path) -> tuple[Project, Exported, tuple[str, ...]]:
+def export_project(commit: Commit, place: Path) -> tuple[Project, Exported, tuple[str, ...]]:
     """Export a commit below ``place``. Return its project, the export, and notes.
 
     The project has the commit's deploykit.ini, which names what else of the repository is needed.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.bundle.files import all_files
+from django_deploykit.bundle.load_errors import MissingModuleError, load_error
 from django_deploykit.bundle.project_side import ask_project_traced
 from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
@@ -50,21 +52,18 @@ class ProjectAnswer:
     trace: tuple[tuple[str, str], ...] | None = None
 
 
-class MissingModuleError(BundleError):
-    """The project imports a module that neither the export nor the environment has."""
-
-    def __init__(self, message: str, hint: str, module: str) -> None:
-        super().__init__(message, hint)
-        self.module = module
-
-
 def command_environment(
     project: Project, environment: InstalledEnvironment, *, build: bool = False
 ) -> dict[str, str]:
+    """Return the environment variables for the project's commands, with the locked Python."""
+    return project_environment(project, str(environment.folder / "venv"), build=build)
+
+
+def project_environment(project: Project, venv: str, *, build: bool = False) -> dict[str, str]:
     """Return the environment variables for the project's commands.
 
-    The locked Python is first in PATH. Secrets are not passed on: what the settings need has the
-    values of ``[bundle] environment``.
+    The programs of the virtualenv ``venv`` are first in PATH. Secrets are not passed on: what the
+    settings need has the values of ``[bundle] environment``.
     """
     passed = {
         key: value
@@ -72,7 +71,6 @@ def command_environment(
         if key in _PASSED or (build and _for_builds(key))
     }
     env = {**passed, **dict(project.environment)}
-    venv = str(environment.folder / "venv")
     env |= {
         "PATH": f"{venv}/bin:{env.get('PATH', os.defpath)}",
         "VIRTUAL_ENV": venv,
@@ -117,19 +115,11 @@ def ask(
     before = set(all_files(folder))
     command = [environment.python, str(Path(ask_project_traced.__file__))]
     command += [str(answer), str(trace), str(place.resolve())]
-    env = command_environment(project, environment)
-    # An export is not in a repository, even if the temporary folder is.
-    env["GIT_CEILING_DIRECTORIES"] = str(place.resolve())
-    env["TMPDIR"] = str(temporary)
+    env = enclosed(command_environment(project, environment), place)
     done = run_program(command, folder, env, merge=True)
-    try:
-        facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise BundleError(
-            f"the project cannot be started (exit code {done.returncode}):\n{_tail(done.stdout)}"
-        ) from None
+    facts = read_facts(answer, done)
     if facts["problem"]:
-        raise _error(facts, folder)
+        raise load_error(facts, folder, project.name)
     static = facts["static_root"] and os.path.relpath(facts["static_root"], folder.resolve())
     stray = [
         path
@@ -137,6 +127,26 @@ def ask(
         if path not in before and not (static and path.startswith(f"{static}/"))
     ]
     return ProjectAnswer(facts, tuple(stray), _trace(trace))
+
+
+def enclosed(env: dict[str, str], place: Path) -> dict[str, str]:
+    """Return the variables for a project that is loaded in an export below ``place``.
+
+    An export is not in a repository, even if the temporary folder is.
+    """
+    temporary = str(place / WRITTEN[-1])
+    return {**env, "GIT_CEILING_DIRECTORIES": str(place.resolve()), "TMPDIR": temporary}
+
+
+def read_facts(answer: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the JSON object that loading the project wrote."""
+    try:
+        facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BundleError(
+            f"the project cannot be started (exit code {done.returncode}):\n{_tail(done.stdout)}"
+        ) from None
+    return facts
 
 
 def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:
@@ -149,34 +159,3 @@ def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:
 
 def _tail(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines()[-_TAIL:])
-
-
-_STAGES = {
-    "manage.py": (
-        "manage.py cannot be run with the locked dependencies",
-        "Does the lock file have everything that manage.py imports?",
-    ),
-    "settings": (
-        "the settings do not import",
-        "They must import without secrets: DEPLOYKIT_BUILD=1 is set while building.",
-    ),
-    "setup": (
-        "Django cannot be set up with the locked dependencies",
-        "Does the lock file have everything that the project imports?",
-    ),
-    "facts": ("the settings cannot be read", ""),
-    "collectstatic": ("collectstatic failed", "Try: manage.py collectstatic --dry-run --noinput"),
-}
-
-
-def _error(facts: dict[str, Any], folder: Path) -> BundleError:
-    what, hint = _STAGES.get(facts["stage"], ("the project cannot be started", ""))
-    where = f"{facts['where']}: " if facts["where"] else ""
-    problem = str(facts["problem"]).replace(f"{folder.resolve()}{os.sep}", "")
-    problem = problem.replace(f"{folder}{os.sep}", "")
-    if "ModuleNotFoundError" in problem:
-        hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
-    text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
-    if facts.get("missing"):
-        return MissingModuleError(text, hint, facts["missing"])
-    return BundleError(text, hint)

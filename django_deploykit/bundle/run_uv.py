@@ -41,6 +41,15 @@ def find_uv() -> str:
     raise BundleError("building a bundle needs the extra: pip install 'django-deploykit[deploy]'")
 
 
+def has_uv() -> bool:
+    """Whether uv is installed here."""
+    try:
+        find_uv()
+    except BundleError:
+        return False
+    return True
+
+
 def uv_environment(env: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables for uv, with the indexes of pip's settings, ``configured``.
 

@@ -48,14 +48,8 @@ def find_commit(root: Path, rev: str = "") -> tuple[Commit, tuple[str, ...]]:
     sha = _resolve(root, rev or "HEAD")
     untracked: tuple[str, ...] = ()
     if not rev:
-        modified, untracked = _status(root)
-        if modified:
-            more = [f"and {len(modified) - _SHOWN} more"] if len(modified) > _SHOWN else []
-            raise Problems(
-                "the working copy differs from the last commit:",
-                [*modified[:_SHOWN], *more],
-                "Commit or stash these changes, or name a commit with --rev HEAD.",
-            )
+        modified, untracked = working_changes(root)
+        validate_clean(modified)
     when, tree = git(root, "show", "-s", "--no-show-signature", "--format=%ct,%T", sha).split(",")
     tag = git(root, "describe", "--tags", "--exact-match", sha, fail=False).strip()
     return Commit(top, prefix, sha, _read_time(when, sha), tree.strip(), tag), untracked
@@ -103,7 +97,18 @@ def _resolve(root: Path, rev: str) -> str:
     raise BundleError(f"{rev!r} is not a commit of this repository", hint)
 
 
-def _status(root: Path) -> tuple[list[str], tuple[str, ...]]:
+def validate_clean(modified: Sequence[str]) -> None:
+    """Raise :class:`Problems` if tracked files are modified."""
+    if modified:
+        more = [f"and {len(modified) - _SHOWN} more"] if len(modified) > _SHOWN else []
+        raise Problems(
+            "the working copy differs from the last commit:",
+            [*modified[:_SHOWN], *more],
+            "Commit or stash these changes, or name a commit with --rev HEAD.",
+        )
+
+
+def working_changes(root: Path) -> tuple[list[str], tuple[str, ...]]:
     """Return the modified tracked files and the untracked files of the project's folder."""
     words = ("--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames", "--", ".")
     rows = [row for row in git(root, "status", *words).split("\0") if row]

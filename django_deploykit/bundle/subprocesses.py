@@ -15,12 +15,18 @@ _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 
 
 def run_program(
-    command: Sequence[str] | str, folder: Path, env: Mapping[str, str], *, merge: bool = False
+    command: Sequence[str] | str,
+    folder: Path,
+    env: Mapping[str, str],
+    *,
+    merge: bool = False,
+    timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command without input and return the completed process with its output.
 
     A string is run by the shell. With ``merge``, the output includes standard error. The command
-    runs in its own session, and all of that session is stopped if we are interrupted.
+    runs in its own session, and all of that session is stopped if we are interrupted, or after
+    ``timeout`` seconds, which raises :class:`subprocess.TimeoutExpired`.
     """
     process: subprocess.Popen[str] | None = None
     try:
@@ -39,7 +45,7 @@ def run_program(
                 start_new_session=True,
                 umask=0o022,
             )
-        out, errors = process.communicate()
+        out, errors = process.communicate(timeout=timeout)
     except BaseException:
         if process:
             _end(process)

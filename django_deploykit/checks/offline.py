@@ -18,18 +18,24 @@ class ConnectionNeededError(OSError):
 
 
 @contextmanager
-def no_connections() -> Iterator[None]:
-    """Make every connection of a database, and of a socket, fail at once."""
+def no_connections() -> Iterator[list[str]]:
+    """Make every connection of a database, and of a socket, fail at once.
+
+    Yield a list that gets an entry for each attempt, even if the code that made it goes on.
+    """
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    attempts: list[str] = []
+
     def refuse(*_: object, **__: object) -> NoReturn:
+        attempts.append("connection")
         raise ConnectionNeededError("deploy_check connects to nothing without --server")
 
     with ExitStack() as stack:
         for owner, names in ((BaseDatabaseWrapper, _DATABASE), (socket.socket, _SOCKET)):
             for name in names:
                 stack.enter_context(_replaced(owner, name, refuse))
-        yield
+        yield attempts
 
 
 @contextmanager

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
-from django_deploykit import health
 from django_deploykit.checks.catalogue import check
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.site_requests import SiteResponse, ask_site, site_host, site_request
 from django_deploykit.checks.subject import Subject
+from django_deploykit.errors import Problems
 from django_deploykit.runtime.base.names import is_number
+from django_deploykit.runtime.base.probe import Response, response_problem
 from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.servers import server_in
 from django_deploykit.runtime.storage.shell import keeps_shell
@@ -97,35 +99,82 @@ def missing_application(subject: Subject) -> Iterator[Finding]:
 
 
 @check("E813")
-def no_health_route(subject: Subject) -> Iterator[Finding]:
-    """The health path in deploykit.ini is not a URL of the site.
+def unhealthy_page(subject: Subject) -> Iterator[Finding]:
+    """A page that a release requests before the switch does not answer well.
 
-    A release requests it before the switch, so every release would fail.
+    It is the site's first page, unless `health` in deploykit.ini names others. The site is asked here
+    as a release asks it, with its own middleware. If the answer needs a database or another service,
+    it is not judged.
     """
     if subject.server:
         return
+    unknown: Undecided | None = None
+    for page, line in _health_pages(subject).items():
+        try:
+            problem = _page_problem(page)
+        except Undecided as error:
+            unknown = error
+            continue
+        if problem:
+            yield Finding(
+                problem,
+                "Name a page that answers 200 without a login: "
+                "health = /PATH in [environment:NAME] of deploykit.ini.",
+                path="deploykit.ini" if line else "",
+                line=line,
+            )
+    if unknown is not None:
+        raise unknown
+
+
+def _health_pages(subject: Subject) -> dict[str, int]:
+    """Return the pages that releases request, and the line of deploykit.ini with each, or 0."""
+    found: dict[str, int] = {}
+    try:
+        environments = list(subject.project.inventory.values())
+    except Problems:
+        return found  # E821 has these
+    servers = [one for one in environments if one.hosts] or environments
+    pages = {page for one in servers for page in one.pages}
+    hosts = (host.overrides.get("health", "") for one in servers for host in one.hosts)
+    pages.update(page for text in hosts for page in str(text).split())
     for section, options in subject.project.ini.sections.items():
         option = options.get("health")
-        if option is None or not section.startswith(("environment:", "host:")):
-            continue
-        for page in option.value.split():
-            if _is_health_endpoint(page):
-                continue
-            try:
-                resolve(page.partition("?")[0])
-            except Resolver404:
-                yield Finding(
-                    f"health = {page} is not a URL of the site",
-                    "Use a page that returns 200 without a login.",
-                    path="deploykit.ini",
-                    line=option.line,
-                )
+        if option is not None and section.startswith(("environment:", "host:")):
+            found.update(dict.fromkeys(option.value.split(), option.line))
+    return {page: found.get(page, 0) for page in sorted({*pages, *found})}
 
 
-def _is_health_endpoint(path: str) -> bool:
-    """Whether our middleware answers the path, before a URLconf is asked."""
-    endpoint = health.read_health()
-    return health.MIDDLEWARE in settings.MIDDLEWARE and path in (endpoint.live, endpoint.ready)
+def _page_problem(page: str) -> str:
+    """Return what is wrong with the answer of a page, as a release judges it, or ""."""
+    try:
+        answer = _answer(page)
+    except Undecided:
+        if _has_route(page):
+            raise
+        return f"GET {page}: no URL of the site has this path"
+    if answer.status < 400:
+        return ""  # E205 has a redirect to the page itself
+    problem = response_problem(Response(answer.status), page, site_host()).partition(": to name")[0]
+    return f"{problem}: {answer.raised}" if answer.raised else problem
+
+
+def _answer(page: str) -> SiteResponse:
+    answer = ask_site(site_request(page, site_host()))
+    if answer.status >= 400 and answer.depends_on:
+        raise Undecided(f"the answer of {page} depends on {answer.depends_on}")
+    return answer
+
+
+def _has_route(page: str) -> bool:
+    """Whether the URLs have a path, or middleware may answer what they have not."""
+    if any("Fallback" in str(one) for one in settings.MIDDLEWARE):
+        return True
+    try:
+        resolve(page.partition("?")[0])
+    except Resolver404:
+        return False
+    return True
 
 
 @check("E819")

@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.apps import apps
+
 from django_deploykit.checks.catalogue import check
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.process_lines import iter_line_problems
 from django_deploykit.checks.project_settings import settings_sources
-from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.subject import Refusals, Subject
 from django_deploykit.conf import configs
 
 
@@ -23,18 +26,75 @@ def mistakes_in_deploykit_ini(subject: Subject) -> Iterator[Finding]:
     yield from subject.refusals.get("E821", ())
 
 
-@check("W822")
-def no_repository(subject: Subject) -> Iterator[Finding]:
-    """The project is not in a git repository.
+def _tried(subject: Subject, key: str) -> Iterator[Finding]:
+    """Yield what trying a build found. Raise :class:`Undecided` if it could not be tried."""
+    trial = subject.trial() if subject.trial else Refusals()
+    yield from trial.findings.get(key, ())
+    if key in trial.unknown:
+        raise Undecided(trial.unknown[key])
+
+
+@check("E822")
+def no_commit(subject: Subject) -> Iterator[Finding]:
+    """The project is not in a git repository, or nothing is committed.
 
     A bundle is built from a commit, so there can be none.
     """
-    if subject.in_tree and subject.tracked is None:
-        yield Finding(
-            "the project is not in a git repository that git can read, "
-            "and a bundle is built from a commit",
-            "Run git init && git add . && git commit, or see what `git status` says here.",
-        )
+    yield from _tried(subject, "E822")
+
+
+@check("W840")
+def modified_files(subject: Subject) -> Iterator[Finding]:
+    """Tracked files differ from the last commit.
+
+    Without `--rev`, `bundle` and `release` refuse. The other checks judge the files as they are now.
+    """
+    yield from _tried(subject, "W840")
+
+
+@check("E841")
+def no_export(subject: Subject) -> Iterator[Finding]:
+    """The files of the commit cannot be exported.
+
+    Submodules are not checked out, files of git LFS are missing, a filter changes files, or a link
+    leaves the repository.
+    """
+    yield from _tried(subject, "E841")
+
+
+@check("E842")
+def does_not_load(subject: Subject) -> Iterator[Finding]:
+    """The project does not load from its tracked files, as a build loads it.
+
+    A build has no variables of the environment, no untracked files and only locked packages. The
+    settings, the apps, the URLs and the application are loaded, and static files are collected in a
+    copy.
+    """
+    yield from _tried(subject, "E842")
+
+
+@check("E843")
+def process_cannot_start(subject: Subject) -> Iterator[Finding]:
+    """A process of the Procfile cannot start.
+
+    Its program is not locked, refuses its arguments, or is a file that git does not track. The
+    arguments of gunicorn, uvicorn, daphne and waitress are read by their own parsers.
+    """
+    if not subject.in_tree:
+        return
+    for process in subject.processes:
+        for problem, hint in iter_line_problems(process, subject.root, subject.tracked):
+            yield Finding(f"the process {process.name}: {problem}", hint, path="Procfile")
+    yield from _tried(subject, "E843")
+
+
+@check("E844")
+def logs_in_as_root(subject: Subject) -> Iterator[Finding]:
+    """deploykit.ini names root as the user that releases.
+
+    A release refuses this, because the deploy user could not replace the files that root leaves.
+    """
+    yield from subject.refusals.get("E844", ())
 
 
 @check("E823")
@@ -44,7 +104,8 @@ def not_locked(subject: Subject) -> Iterator[Finding]:
     A bundle contains the packages of a lock file, with hashes, so that the same commit always gives
     the same bundle.
     """
-    yield from subject.refusals.get("E823", ())
+    found = subject.refusals.get("E823", ())
+    yield from found or _tried(subject, "E823")
 
 
 @check("E824")
@@ -56,13 +117,23 @@ def untracked_files(subject: Subject) -> Iterator[Finding]:
     if not subject.in_tree or subject.tracked is None:
         return
     needed = [one.path for one in subject.refusals.get("E824", ())]
-    for name in ("manage.py", "Procfile", "deploykit.ini", *needed):
+    migrations = _migrations(subject)
+    for name in ("manage.py", "Procfile", "deploykit.ini", *needed, *migrations):
         if name not in subject.tracked and (subject.root / name).is_file():
             yield Finding(
                 f"git does not track {name}, so no bundle includes it",
                 f"Run git add {name}.",
                 path=name,
             )
+
+
+def _migrations(subject: Subject) -> list[str]:
+    """Return the files of the project's own migrations. Without them, a release misses tables."""
+    own = (Path(one.path) for one in apps.get_app_configs() if subject.inside(one.path))
+    found = (path for folder in own for path in sorted(folder.glob("migrations/[!_]*.py")))
+    return [
+        os.path.relpath(path, subject.root) for path in found if "site-packages" not in path.parts
+    ]
 
 
 @check("E825")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from wsgiref.util import setup_testing_defaults
@@ -15,16 +15,25 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.signals import got_request_exception
 
 from django_deploykit.checks.finding import Undecided
-from django_deploykit.checks.offline import needs_connection
+from django_deploykit.checks.offline import iter_causes, needs_connection, no_connections
+from django_deploykit.checks.project_settings import iter_options
+from django_deploykit.conf import configs
+from django_deploykit.conf.sources import Sources
 from django_deploykit.runtime.base.probe import usable_host
 
 
 @dataclass(frozen=True)
 class SiteResponse:
-    """What the site answered."""
+    """What the site answered.
+
+    ``raised`` is the type of the exception that led to it. ``depends_on`` says what it may depend on
+    that is missing here, so that the answer may be another one on a host.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
+    raised: str = ""
+    depends_on: str = ""
 
 
 def site_host() -> str:
@@ -87,14 +96,35 @@ def ask_site(request: WSGIRequest) -> SiteResponse:
 
     got_request_exception.connect(note)
     try:
-        with _no_logs(), warnings.catch_warnings():
+        with _no_logs(), warnings.catch_warnings(), no_connections() as refused:
             warnings.simplefilter("ignore")  # WhiteNoise warns that a static folder is missing
             response = WSGIHandler().get_response(request)
     finally:
         got_request_exception.disconnect(note)
     if response.status_code >= 500 and any(needs_connection(one) for one in errors):
         raise Undecided("the site's answer needs a service: --server")
-    return SiteResponse(response.status_code, dict(response.items()))
+    raised = type(errors[-1]).__name__ if errors else ""
+    missing = "a service: --server" if refused else _missing_here(errors)
+    return SiteResponse(response.status_code, dict(response.items()), raised, missing)
+
+
+def _missing_here(errors: Sequence[BaseException | None]) -> str:
+    """Return what may be missing here and not on a host, judging by the exceptions of a request."""
+    for one in (cause for error in errors for cause in iter_causes(error)):
+        if isinstance(one, ValueError) and "manifest" in str(one):
+            return "the collected static files"
+        if isinstance(one, OSError):
+            return "a file that a build makes"
+    if errors and _has_stand_ins():
+        return "settings that have no value here"
+    return ""
+
+
+def _has_stand_ins() -> bool:
+    """Whether a required setting has no value here, so that a stand-in is used."""
+    return any(
+        one.required and value is None for one, value in iter_options(configs(), Sources.find)
+    )
 
 
 @contextmanager

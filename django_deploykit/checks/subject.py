@@ -23,6 +23,17 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Refusals:
+    """What trying a build found, by the number of the check that reports it.
+
+    ``unknown`` says why something could not be tried.
+    """
+
+    findings: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Subject:
     """A project, and what checks need to know in addition to its settings.
 
@@ -31,7 +42,7 @@ class Subject:
     ``places`` has the file and line of each setting. ``ask`` are the paths or URLs that the site
     should answer, separated by spaces. ``unmigrated``: migrations are pending, as is expected.
     ``refusals`` has what ``bundle`` and ``release`` would refuse, by the number of the check that
-    reports it. ``limit`` is the time for each check with ``--server``, in seconds. ``known`` keeps
+    reports it, and ``trial`` waits for more of them. ``limit`` is the time for each check with ``--server``, in seconds. ``known`` keeps
     what :meth:`once` found out.
     """
 
@@ -47,6 +58,7 @@ class Subject:
     unmigrated: bool = False
     released: bool = False
     refusals: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    trial: Callable[[], Refusals] | None = None
     limit: float = 20.0
     known: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 

@@ -97,7 +97,8 @@ def _move(files: list[Path]) -> int:
             print(f"error: {path}: {reason}", file=sys.stderr)
             return 2
         for one in found:
-            print(f"{path}:{one.line}: {one.source}\n- {one.before}\n+ {one.after}")
+            after = f"+ {one.after}" if one.after else "  (remove this line)"
+            print(f"{path}:{one.line}: {one.source}\n- {one.before}\n{after}")
         if path.name in ("local_settings.py", ".env"):
             print(
                 f"{path}: move the values to {app}.ini, or to environment variables of the same names:"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,12 +27,22 @@ _READERS = {
     "enum": "choice",
 }
 _SAME = {"str", "bool", "int", "float", "list", "json", "url", "path", "cache", "email"}
+_TEXTS = ("config.str", "config.secret")
+# Types that a django-environ scheme or a cast may name, and their readers.
+_TYPES = {
+    "str": "str",
+    "bool": "bool",
+    "int": "int",
+    "float": "float",
+    "list": "list",
+    "tuple": "list",
+}
 _NAMES = {"database": "DATABASE_URL", "cache": "CACHE_URL", "email": "EMAIL_URL"}
 
 
 @dataclass(frozen=True)
 class Replacement:
-    """A line to change: its number, and its code before and after.
+    """A line to change: its number, and its code before and after, which is empty to remove it.
 
     ``source`` is what the line reads configuration with.
     """
@@ -48,13 +59,25 @@ def replacements(text: str, app: str) -> list[Replacement]:
     Raise :class:`SyntaxError` if it is not Python.
     """
     tree = ast.parse(text)
-    sources = _imported(tree)
+    readers = _Readers(_imported(tree), _schemes(tree))
     found = list(_imports(tree, app))
     for node in tree.body:
-        replacement = _replaced(node, sources)
+        replacement = _removed(node, readers) or _replaced(node, readers)
         if replacement is not None:
             found.append(replacement)
     return sorted(found, key=lambda one: one.line)
+
+
+def reader_for(name: str, text: str, app: str) -> str:
+    """Return the call that reads a variable in a settings module, ``config.secret("KEY")``."""
+    try:
+        found = [one.after for one in replacements(text, app)]
+    except SyntaxError:
+        found = []
+    call = re.compile(rf"config\.\w+\('{re.escape(name)}'")
+    match = next(filter(None, map(call.search, found)), None)
+    head = match[0] if match else f"config.{'secret' if looks_secret(name) else 'str'}('{name}'"
+    return head.replace("'", '"') + ")"
 
 
 def _imported(tree: ast.Module) -> dict[str, str]:
@@ -70,6 +93,68 @@ def _imported(tree: ast.Module) -> dict[str, str]:
         elif isinstance(node, ast.ImportFrom) and node.module == "decouple":
             found["config"] = _LIBRARIES["decouple"]
     return found
+
+
+@dataclass(frozen=True)
+class _Default:
+    """What a scheme says about a variable: its reader, "" if it has none here, and its default."""
+
+    kind: str
+    keywords: tuple[ast.keyword, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Readers:
+    """The names that read configuration with their library, and their schemes by variable."""
+
+    libraries: dict[str, str]
+    schemes: dict[str, dict[str, _Default]]
+
+
+def _schemes(tree: ast.Module) -> dict[str, dict[str, _Default]]:
+    """Return what ``env = environ.Env(DEBUG=(bool, False))`` says about each variable."""
+    found: dict[str, dict[str, _Default]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if not ast.unparse(node.value.func).endswith("Env"):
+                continue
+            scheme = {one.arg: _default(one.value) for one in node.value.keywords if one.arg}
+            names = (one.id for one in node.targets if isinstance(one, ast.Name))
+            found.update(dict.fromkeys(names, scheme))
+    return found
+
+
+def _default(node: ast.expr) -> _Default:
+    """Return an entry of a scheme: a type, or a type and a default."""
+    if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+        return _Default(_kind(node.elts[0]), (ast.keyword("default", node.elts[1]),))
+    return _Default(_kind(node))
+
+
+def _kind(node: ast.expr) -> str:
+    """Return the reader for a type, ``[str]`` and ``(str,)`` too, or an empty string."""
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return "list"
+    return _TYPES.get(ast.unparse(node), "")
+
+
+def _removed(node: ast.stmt, readers: _Readers) -> Replacement | None:
+    """Return the removal of a line that creates a reader of django-environ or environs, or reads a
+    file with it.
+    """
+    if not isinstance(node, (ast.Assign, ast.Expr)) or not isinstance(node.value, ast.Call):
+        return None
+    before = ast.unparse(node.value.func)
+    owner, _, method = before.partition(".")
+    made = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in readers.libraries
+    source = readers.libraries.get(
+        ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else owner
+    )
+    source = source or _LIBRARIES.get(owner)
+    reads = isinstance(node, ast.Expr) and method.rpartition(".")[2] == "read_env"
+    if source in (None, "python-decouple") or not (made or reads):
+        return None
+    return Replacement(node.lineno, source, ast.unparse(node), "")
 
 
 def _imports(tree: ast.Module, app: str) -> Iterator[Replacement]:
@@ -90,12 +175,12 @@ def _imports(tree: ast.Module, app: str) -> Iterator[Replacement]:
             yield Replacement(node.lineno, _LIBRARIES[node.names[0].name], before, ours)
 
 
-def _replaced(node: ast.stmt, sources: dict[str, str]) -> Replacement | None:
+def _replaced(node: ast.stmt, readers: _Readers) -> Replacement | None:
     """Return a statement's replacement, or None if it needs none.
 
     None is needed if it reads no configuration or already uses our helpers.
     """
-    rewrite = _Rewrite(sources)
+    rewrite = _Rewrite(readers)
     before = ast.unparse(node)
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return None
@@ -104,8 +189,8 @@ def _replaced(node: ast.stmt, sources: dict[str, str]) -> Replacement | None:
 
 
 class _Rewrite(ast.NodeTransformer):
-    def __init__(self, sources: dict[str, str]) -> None:
-        self.sources = sources
+    def __init__(self, readers: _Readers) -> None:
+        self.readers = readers
         self.source = ""
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
@@ -131,33 +216,77 @@ class _Rewrite(ast.NodeTransformer):
         """``os.environ.get``, ``os.getenv``, ``env("NAME")`` and ``env.bool("NAME")``."""
         self.generic_visit(node)
         name = _variable(node)
+        if name is None and (typed := _typed(node)):
+            return typed
         if name is not None:
             self.source = "os.environ"
             default = node.args[1] if len(node.args) > 1 else ast.Constant(value=None)
             kind = "secret" if looks_secret(name) else "str"
             return _call(kind, name, [ast.keyword("default", default)])
         owner, _, reader = ast.unparse(node.func).partition(".")
-        if self.sources.get(owner) in (None, "python-decouple"):
+        if self.readers.libraries.get(owner) in (None, "python-decouple"):
             return node
-        return self._library(node, self.sources[owner], reader)
+        return self._library(node, owner, reader)
 
-    def _library(self, node: ast.Call, source: str, reader: str) -> ast.AST:
-        if reader and reader not in _READERS and reader not in _SAME:
+    def _library(self, node: ast.Call, owner: str, reader: str) -> ast.AST:
+        cast = next((one.value for one in node.keywords if one.arg == "cast"), None)
+        if reader and reader not in {*_READERS, *_SAME, "get_value"}:
             return node
-        kind = _READERS.get(reader, reader or "str")
+        kind = _READERS.get(reader, reader if reader in _SAME else "")
         first = node.args[0] if node.args else None
         name = first.value if isinstance(first, ast.Constant) else _NAMES.get(kind)
         if not isinstance(name, str):
             return node
+        scheme = self.readers.schemes.get(owner, {}).get(name, _Default("str"))
+        kind = kind or (_kind(cast) if cast else scheme.kind)
+        if not kind:
+            return node  # a type without a reader
         if kind == "str" and looks_secret(name):
             kind = "secret"
         if kind == "list" and name == "ALLOWED_HOSTS":
             kind = "hosts"
-        self.source = source
+        self.source = self.readers.libraries[owner]
         keywords = [one for one in node.keywords if one.arg == "default"]
-        if not keywords and len(node.args) > 1:
+        if not keywords and len(node.args) > 1 and reader:
             keywords = [ast.keyword("default", node.args[1])]
-        return _call(kind, name, keywords)
+        return _call(kind, name, keywords or list(scheme.keywords))
+
+
+def _typed(node: ast.Call) -> ast.Call | None:
+    """Return ``config.int("N")`` for ``int(config.str("N"))``, and a list for ``.split(",")``.
+
+    While building, a text is empty, which is no number. Return None for other calls.
+    """
+    function = ast.unparse(node.func)
+    if function in ("int", "float") and len(node.args) == 1:
+        kind, inner = function, node.args[0]
+    elif isinstance(node.func, ast.Attribute) and node.func.attr == "split":
+        kind, inner = "list", node.func.value
+        if [ast.unparse(one) for one in node.args] != ["','"]:
+            return None
+    else:
+        return None
+    if not isinstance(inner, ast.Call) or ast.unparse(inner.func) not in _TEXTS:
+        return None
+    name = ast.literal_eval(inner.args[0])
+    kind = "hosts" if kind == "list" and name == "ALLOWED_HOSTS" else kind
+    return _call(
+        kind, name, [_number(one) if kind in ("int", "float") else one for one in inner.keywords]
+    )
+
+
+def _number(keyword: ast.keyword) -> ast.keyword:
+    """Return a default such as ``"80"`` as a number, if it is one."""
+    value = getattr(keyword.value, "value", None)
+    try:
+        number = ast.literal_eval(value) if isinstance(value, str) else None
+    except (ValueError, SyntaxError):
+        number = None
+    return (
+        ast.keyword("default", ast.Constant(number))
+        if isinstance(number, (int, float))
+        else keyword
+    )
 
 
 def _variable(node: ast.AST) -> str | None:

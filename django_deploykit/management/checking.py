@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from django_deploykit.checks.runner import (
     DJANGO_TAGS,
     CheckReport,
     Choice,
+    chosen,
     iter_id_problems,
     matches,
     run_checks,
@@ -27,7 +28,7 @@ from django_deploykit.checks.server.services import unreachable
 from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.limits import NoAnswerError, within
-from django_deploykit.preflight import add_refusals
+from django_deploykit.preflight import CHECKS, Trial, add_refusals
 from django_deploykit.project import Project, nearest, production_settings
 from django_deploykit.runtime.wire.reader import plain
 from django_deploykit.runtime.wire.reports import ReportedDatabase
@@ -86,7 +87,9 @@ def check_project(request: CheckRequest) -> CheckReport:
         raise DeployKitError("--migrations requires --format json", exit_code=2)
     if request.ask and not request.server:
         raise DeployKitError("--ask requires --server", exit_code=2)
-    subject = add_refusals(read_subject(request.project, server=request.server))
+    tried = any(chosen(known[f"deploykit.{one}"], request.choice) for one in CHECKS.values())
+    subject = read_subject(request.project, server=request.server)
+    subject = add_refusals(subject, _trial() if tried and subject.in_tree else None)
     validate_skips(subject, known)
     known_before = read_baseline(request.baseline) if request.baseline else frozenset()
     reason = f"the baseline {request.baseline} contains it"
@@ -102,6 +105,13 @@ def check_project(request: CheckRequest) -> CheckReport:
     report = run_checks(replace(subject, ask=request.ask, unmigrated=unmigrated), choice)
     report = report.without(known_before, reason)
     return replace(report, facts={"allowed_hosts": hosts, "migrations": plain(states)})
+
+
+def _trial() -> Callable[[Subject, Mapping[str, str]], Trial]:
+    """Return the function that starts to try a build. Its imports take time."""
+    from django_deploykit.management.trying import start_trial
+
+    return start_trial
 
 
 def _read_states(subject: Subject) -> list[ReportedDatabase]:

@@ -19,6 +19,7 @@ from django_deploykit.project.inventory import Environment, Host
 from django_deploykit.release.engine import Engine
 from django_deploykit.release.hooks import run_hooks
 from django_deploykit.release.latency import ProbedTransport
+from django_deploykit.release.logins import root_login
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports import transport_to
 from django_deploykit.release.transports.base import Transport
@@ -116,15 +117,9 @@ class Session:
 
         The deploy user could not replace the files that root leaves in the site's folder.
         """
-        hosts = self.environment.hosts
-        names = [one.name for one in hosts if (one.user or resolve(one).user) == "root"]
-        if names:
-            section, word = f"[environment:{self.environment.name}]", self.environment.name
-            raise DeployKitError(
-                f"root must not release, and is the login user of {', '.join(names)}",
-                f"Name the deploy user in {section} of deploykit.ini: hosts = deploy@ADDRESS. "
-                f"`manage.py release {word} setup --user root` creates that user.",
-            )
+        error = root_login(self.environment, lambda host: host.user or resolve(host).user)
+        if error is not None:
+            raise error
 
     @contextmanager
     def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Engine]:

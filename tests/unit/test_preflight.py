@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,9 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import catalogue
 from django_deploykit.checks.finding import Finding
-from django_deploykit.checks.subject import read_subject
+from django_deploykit.checks.subject import Refusals, Subject, read_subject
 from django_deploykit.conf import Config, config
-from django_deploykit.preflight import add_refusals
+from django_deploykit.preflight import CHECKS, Trial, add_refusals
 from django_deploykit.project import read_project
 
 HASH = "--hash=sha256:" + "0" * 64
@@ -103,10 +103,40 @@ def test_every_section_of_deploykit_ini_is_read(project: Path) -> None:
     ]
 
 
-def test_a_project_without_a_repository_cannot_be_bundled(tmp_path: Path) -> None:
+def test_a_build_is_tried_only_on_request(tmp_path: Path) -> None:
     write(tmp_path, "manage.py", MANAGE)
     write(tmp_path, "requirements.txt", LOCKED)
-    assert [one[0] for one in shown(found(tmp_path, "W822", "E823", "E824", add=()))] == ["W822"]
+    subject = read_subject(read_project(tmp_path))
+    checks: list[Mapping[str, str]] = []
+
+    def start(_: Subject, given: Mapping[str, str]) -> Trial:
+        checks.append(given)
+        return Refusals
+
+    assert add_refusals(subject).trial is None
+    assert add_refusals(subject, start).trial is Refusals
+    assert checks == [{**CHECKS, "lock": ""}]  # the lock file was judged without a build
+
+
+def test_a_lock_file_that_only_a_tool_reads_is_left_to_the_build(project: Path) -> None:
+    (project / "requirements.txt").unlink()
+    write(project, "uv.lock", "")
+    checks: list[Mapping[str, str]] = []
+
+    def start(_: Subject, given: Mapping[str, str]) -> Trial:
+        checks.append(given)
+        return Refusals
+
+    add_refusals(read_subject(read_project(project)), start)
+    assert checks == [CHECKS]
+
+
+def test_environments_that_log_in_as_root_are_found(project: Path) -> None:
+    text = "[environment:production]\nhosts = root@web1, ann@web2\n"
+    write(project, "deploykit.ini", text)
+    (one,) = found(project)
+    assert (one.id, one.where) == ("deploykit.E844", "deploykit.ini")
+    assert one.message == "root must not release, and is the login user of root@web1"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def deploykit_problem(lock: LockFile, root: Path, settings: str) -> str:
     ``root`` is the project's folder. The text is also empty if the lock file has requirements whose
     names are known only after their installation.
     """
-    if any(_unnamed(one) for one in lock.requirements):
+    if any(is_unnamed(one) for one in lock.requirements):
         return ""
     if _DISTRIBUTION in {normal_name(one.distribution) for one in lock.requirements}:
         return ""
@@ -28,7 +28,7 @@ def deploykit_problem(lock: LockFile, root: Path, settings: str) -> str:
     return place and f"{place} uses {_PACKAGE}, but {lock.path} does not have {_DISTRIBUTION}"
 
 
-def _unnamed(one: Requirement) -> bool:
+def is_unnamed(one: Requirement) -> bool:
     if " @ " in one.text:
         return False
     path = one.target.partition("#")[0]

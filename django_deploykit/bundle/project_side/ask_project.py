@@ -127,7 +127,14 @@ def as_manage_py(work: Callable[[], None]) -> None:
 
 
 def collect(facts: dict[str, Any], inside: Inside) -> None:
-    """Collect the facts, stage by stage."""
+    """Collect the facts and the static files, stage by stage."""
+    gather(facts)
+    collect_files(facts, inside)
+    facts["stage"] = "done"
+
+
+def gather(facts: dict[str, Any]) -> None:
+    """Load the settings and the apps, and collect the facts."""
     facts["stage"] = "settings"
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise RuntimeError(
@@ -160,18 +167,22 @@ def collect(facts: dict[str, Any], inside: Inside) -> None:
         outside=outside_folders(staticfiles),
     )
     configuration(facts)
-    if facts["staticfiles"] and facts["static_root"]:
-        facts["stage"] = "collectstatic"
-        validate_root(facts["static_root"])
-        inside.on = True
-        try:
-            collect_static()
-        finally:
-            inside.on = False
-        if inside.left:
-            raise Refusal(inside.left, _ONLY_BELOW)
-        forget_times(facts["static_root"])
-    facts["stage"] = "done"
+
+
+def collect_files(facts: dict[str, Any], inside: Inside) -> None:
+    """Collect the static files, if there are any."""
+    if not (facts["staticfiles"] and facts["static_root"]):
+        return
+    facts["stage"] = "collectstatic"
+    validate_root(facts["static_root"])
+    inside.on = True
+    try:
+        collect_static()
+    finally:
+        inside.on = False
+    if inside.left:
+        raise Refusal(inside.left, _ONLY_BELOW)
+    forget_times(facts["static_root"])
 
 
 def remote_storage() -> str:

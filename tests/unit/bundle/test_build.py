@@ -110,7 +110,7 @@ def test_include_and_build_bring_other_parts_of_the_repository(
     monorepo: Callable[[str], Commit], tmp_path: Path
 ) -> None:
     commit = monorepo("include = ../common\nbuild = cd ../frontend && npm ci")
-    project, exported, _ = module._exported(commit, tmp_path)
+    project, exported, _ = module.export_project(commit, tmp_path)
     assert project.name == "shop"  # of the pyproject.toml above
     assert exported.committed == {"manage.py", "deploykit.ini", "common/a.py"}
     assert (exported.top / "frontend" / "b.js").is_file()
@@ -129,4 +129,4 @@ def test_refuses_to_include_what_is_not_beside_the_project(
     path: str, says: str, monorepo: Callable[[str], Commit], tmp_path: Path
 ) -> None:
     with pytest.raises(BundleError, match=f"include in .*: {path} {says}"):
-        module._exported(monorepo(f"include = {path}"), tmp_path)
+        module.export_project(monorepo(f"include = {path}"), tmp_path)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle.commands import (
-    MissingModuleError,
     ask,
     command_environment,
     run_build,
 )
 from django_deploykit.bundle.environment import InstalledEnvironment
+from django_deploykit.bundle.load_errors import MissingModuleError
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
 from tests.wheels import write_tree

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.urls import path
 
 from django_deploykit import health
-from tests.unit.checks.cases import Case, Cases, case_tests, procfile, run_check
+from django_deploykit.checks.finding import Undecided
+from django_deploykit.checks.offline import no_connections
+from tests.unit.checks import urls
+from tests.unit.checks.cases import Case, Cases, case_tests, procfile, run_case, run_check
+
+SITE = {"ROOT_URLCONF": "tests.unit.checks.urls", "ALLOWED_HOSTS": ["example.com"]}
+urlpatterns = [path("", urls.up)]  # a site with a first page
+
+
+def health_page(pages: str, **settings: Any) -> Case:
+    """Return a project whose releases ask for these pages."""
+    ini = f"[environment:production]\nhosts = a\nhealth = {pages}\n"
+    return Case({**SITE, **settings}, {"deploykit.ini": ini})
+
 
 CASES: Cases = {
     "E810": (
@@ -30,21 +45,12 @@ CASES: Cases = {
         ],
     ),
     "E813": (
+        [health_page("/nowhere"), health_page("/up /nowhere"), health_page("/broken"), Case(SITE)],
         [
-            Case(
-                {"ROOT_URLCONF": "tests.unit.checks.urls"},
-                {"deploykit.ini": "[environment:production]\nhosts = a\nhealth = /nowhere\n"},
-            )
-        ],
-        [
-            Case(
-                {"ROOT_URLCONF": "tests.unit.checks.urls"},
-                {"deploykit.ini": "[environment:production]\nhosts = a\nhealth = /up\n"},
-            ),
-            Case(
-                {"ROOT_URLCONF": "tests.unit.checks.urls", "MIDDLEWARE": [health.MIDDLEWARE]},
-                {"deploykit.ini": "[environment:production]\nhosts = a\nhealth = /readyz\n"},
-            ),
+            health_page("/up"),
+            health_page("/readyz", MIDDLEWARE=[health.MIDDLEWARE]),
+            Case({**SITE, "ROOT_URLCONF": "tests.unit.checks.test_processes"}),
+            Case(SITE, subject={"server": True}),
         ],
     ),
     "E819": (
@@ -65,6 +71,22 @@ CASES: Cases = {
 }
 
 test_finds, test_finds_nothing = case_tests(CASES)
+
+
+@pytest.mark.parametrize(
+    ("page", "settings", "reason"),
+    [
+        ("/query", {}, "--server"),
+        ("/hashed", {}, "the collected static files"),
+        ("/nowhere", {"MIDDLEWARE": ["tests.unit.checks.urls.FallbackMiddleware"]}, "a service"),
+        ("/up", {"ALLOWED_HOSTS": []}, "ALLOWED_HOSTS has no value here"),
+    ],
+)
+def test_a_page_that_may_answer_well_on_a_host_is_not_judged(
+    page: str, settings: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    with no_connections(), pytest.raises(Undecided, match=reason):
+        run_case("E813", health_page(page, **settings), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.subject import Refusals
 from django_deploykit.conf import Config, config
 from tests.unit.checks.cases import run_check
 
@@ -30,10 +31,61 @@ def test_refusals_are_reported_as_they_are(key: str, project: Path) -> None:
     assert run_check(key, project) == []
 
 
-def test_a_project_without_a_repository_is_found(project: Path) -> None:
-    assert run_check("W822", project)
-    assert run_check("W822", project, tracked=()) == []
-    assert run_check("W822", project, released=True) == []
+TRIED = ("E822", "W840", "E841", "E842", "E843")
+
+
+@pytest.mark.parametrize("key", TRIED)
+def test_what_trying_a_build_found_is_reported(key: str, project: Path) -> None:
+    finding = Finding("a mistake", "Correct it.", path="shop/settings.py", line=3)
+    trial = Refusals({key: (finding,)})
+    (found,) = run_check(key, project, trial=lambda: trial)
+    assert (found.message, found.where, found.id) == (
+        "a mistake",
+        "shop/settings.py:3",
+        f"deploykit.{key}",
+    )
+    assert run_check(key, project, trial=Refusals) == []
+    assert run_check(key, project) == []  # for example, `check --deploy` tries no build
+
+
+@pytest.mark.parametrize("key", TRIED)
+def test_what_could_not_be_tried_is_not_judged(key: str, project: Path) -> None:
+    trial = Refusals(unknown={key: "there is no commit"})
+    with pytest.raises(Undecided, match="there is no commit"):
+        run_check(key, project, trial=lambda: trial)
+
+
+def test_a_lock_file_that_only_a_tool_reads_is_judged_by_trying(project: Path) -> None:
+    trial = Refusals({"E823": (Finding("uv.lock has none"),)})
+    assert [one.message for one in run_check("E823", project, trial=lambda: trial)] == [
+        "uv.lock has none"
+    ]
+
+
+def test_root_must_not_release(project: Path) -> None:
+    refusals = {"E844": (Finding("root must not release"),)}
+    assert [one.id for one in run_check("E844", project, refusals=refusals)] == ["deploykit.E844"]
+
+
+def test_a_process_that_cannot_start_is_found(project: Path) -> None:
+    (project / "Procfile").write_text("web: gunicorn --bnid x shop.wsgi\nworker: ./work.sh\n")
+    found = run_check("E843", project)
+    assert [one.message for one in found] == [
+        "the process web: gunicorn refuses its arguments: unrecognized arguments: --bnid",
+        "the process worker: ./work.sh does not exist",
+    ]
+    assert run_check("E843", project, released=True) == []
+
+
+def test_migrations_of_the_project_must_be_tracked(
+    project: Path, migrate: Callable[..., None]
+) -> None:
+    migrate(m0001="{app}")
+    (found,) = [
+        one for one in run_check("E824", project, tracked=("manage.py",)) if "migr" in one.path
+    ]
+    assert found.path.endswith("/migrations/m0001.py")
+    assert run_check("E824", project, tracked=("manage.py", found.path)) == []
 
 
 def test_files_that_git_does_not_track_are_found(project: Path) -> None:

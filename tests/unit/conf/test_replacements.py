@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from django_deploykit.conf.replacements import options_of, replacements
+from django_deploykit.conf.replacements import options_of, reader_for, replacements
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,22 @@ from django_deploykit.conf.replacements import options_of, replacements
         ("D = os.environ.get('DEBUG') == 'True'", "D = config.bool('DEBUG', default=False)"),
         ("D = os.getenv('DEBUG', '').lower() == 'true'", "D = config.bool('DEBUG', default=False)"),
         ("D = os.getenv('DEBUG', '') in ('1', 'yes')", "D = config.bool('DEBUG', default=False)"),
-        ("P = int(os.environ.get('PORT', '80'))", "P = int(config.str('PORT', default='80'))"),
+        ("P = int(os.environ.get('PORT', '80'))", "P = config.int('PORT', default=80)"),
+        ("P = int(os.environ['PORT'])", "P = config.int('PORT')"),
+        ("P = float(os.getenv('RATE', 'x'))", "P = config.float('RATE', default='x')"),
+        ("H = os.environ['HOSTS'].split(',')", "H = config.list('HOSTS')"),
+        ("H = os.getenv('H', 'a b').split()", "H = config.str('H', default='a b').split()"),
+        ("D = env('DEBUG')", "D = config.bool('DEBUG', default=False)"),
+        ("D = env('DEBUG', default=True)", "D = config.bool('DEBUG', default=True)"),
+        ("D = env.bool('DEBUG')", "D = config.bool('DEBUG', default=False)"),
+        ("W = env('WORKERS')", "W = config.int('WORKERS')"),
+        ("R = env('RATE')", "R = config.float('RATE', default=0.5)"),
+        ("H = env('LANGS')", "H = config.list('LANGS', default=[])"),
+        ("N = env('N', cast=int, default=3)", "N = config.int('N', default=3)"),
+        ("N = env.get_value('N', cast=bool)", "N = config.bool('N')"),
+        ("N = env.get_value('N', default='x')", "N = config.str('N', default='x')"),
+        ("env.read_env(BASE_DIR / '.env')", ""),
+        ("environ.Env.read_env()", ""),
         ("D = env.bool('DEBUG', default=False)", "D = config.bool('DEBUG', default=False)"),
         ("D = env.bool('DEBUG', False)", "D = config.bool('DEBUG', default=False)"),
         ("K = env('SECRET_KEY')", "K = config.secret('SECRET_KEY')"),
@@ -27,9 +42,31 @@ from django_deploykit.conf.replacements import options_of, replacements
     ],
 )
 def test_shows_the_line_and_its_replacement(before: str, after: str) -> None:
-    head = "import os\nimport environ\nenv = environ.Env()\n"
+    scheme = "DEBUG=(bool, False), WORKERS=int, RATE=(float, 0.5), LANGS=(list, []), M=(dict, {})"
+    head = f"import os\nimport environ\nenv = environ.Env({scheme})\n"
     found = [step for step in replacements(head + before, "shop") if step.line == 4]
     assert [(step.before, step.after) for step in found] == [(before, after)]
+
+
+def test_a_type_without_a_reader_is_left_as_it_is() -> None:
+    text = "import environ\nenv = environ.Env(M=(dict, {}))\nM = env('M')\nN = env('N', cast=f)\n"
+    assert [(step.line, step.after != "") for step in replacements(text, "shop")] == [
+        (1, True),
+        (2, False),  # the reader itself goes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "call"),
+    [
+        ("import os\nA = int(os.environ['A'])\n", 'config.int("A")'),
+        ("import os\n", 'config.str("A")'),
+        ("this is no Python", 'config.str("A")'),
+    ],
+)
+def test_the_call_that_reads_a_variable(text: str, call: str) -> None:
+    assert reader_for("A", text, "shop") == call
+    assert reader_for("API_KEY", text, "shop") == 'config.secret("API_KEY")'
 
 
 def test_decouple_needs_another_import_only() -> None:

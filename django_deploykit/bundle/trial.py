@@ -1,0 +1,308 @@
+"""What a build of the project would refuse, found without building it.
+
+It does what a build does first, with the same functions: it finds the commit, exports it, reads the
+lock file and loads the project with the variables of a build. The tracked files are those of the
+working copy, so that an error can be corrected before it is committed. Nothing is installed, so the
+packages are those of this environment, without those that are not locked.
+
+A good result is cached for the same files and packages, because loading a project takes as long as
+all other checks together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from django_deploykit.bundle.assembly import find_processes, validate_paths, validate_programs
+from django_deploykit.bundle.build import export_project
+from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
+from django_deploykit.bundle.commands import enclosed, project_environment, read_facts
+from django_deploykit.bundle.files import Exported, all_files
+from django_deploykit.bundle.load_errors import load_error
+from django_deploykit.bundle.locks.base import LockFile, Wanted, normal_name
+from django_deploykit.bundle.locks.completeness import is_unnamed
+from django_deploykit.bundle.locks.discovery import (
+    locate_lock,
+    read_lock,
+    reader_of,
+    validate_deploykit,
+    validate_lock,
+)
+from django_deploykit.bundle.project_side import try_project
+from django_deploykit.bundle.run_uv import has_uv
+from django_deploykit.bundle.scratch import scratch
+from django_deploykit.bundle.source import (
+    Commit,
+    find_commit,
+    some,
+    validate_clean,
+    working_changes,
+)
+from django_deploykit.bundle.subprocesses import run_program
+from django_deploykit.errors import DeployKitError
+from django_deploykit.project import Project, load_project
+from django_deploykit.runtime.base.files import hash_file
+
+# The stages, in order. Each has its own check.
+COMMIT, CLEAN, EXPORT, LOCK, LOAD, PROCESSES = (
+    "commit",
+    "clean",
+    "export",
+    "lock",
+    "load",
+    "processes",
+)
+STAGES = (COMMIT, CLEAN, EXPORT, LOCK, LOAD, PROCESSES)
+_KIND = "tried"  # of cached texts
+_LIMIT = 30.0  # seconds to load the project and collect its static files
+_MODULE = re.compile(r"No module named '([\w.]+)'")
+_QUOTED = re.compile(r"'([^'\n]+)'")
+_TRACK = (
+    "Track it with git add, unless it is a secret or differs between machines: "
+    "then the settings must not need it while building."
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What each stage refuses, and why a stage could not be tried. A stage in neither is fine."""
+
+    refused: dict[str, DeployKitError] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ``try_project`` is asked: fields of its JSON file.
+
+    ``locked`` are the names of the locked distributions, or None if they are not known. ``top`` is
+    the repository, in which only ``local`` folders are locked. ``applications`` are those of the
+    Procfile, and ``collecting`` is whether to collect static files.
+    """
+
+    top: str
+    locked: tuple[str, ...] | None = None
+    local: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    collecting: bool = True
+
+
+def try_build(project: Project, applications: Sequence[str] = (), limit: float = _LIMIT) -> Trial:
+    """Try the stages of a build before anything is installed.
+
+    ``applications`` are those that the processes run, and ``limit`` is the time to load the
+    project, in seconds.
+    """
+    trial, root = Trial(), project.root
+    try:
+        commit, _ = find_commit(root, "HEAD")
+        changed, _ = working_changes(root)
+    except DeployKitError as error:
+        trial.refused[COMMIT] = error
+        return _without(trial, STAGES[1:], "a bundle is made from a commit, and there is none")
+    try:
+        validate_clean(changed)
+    except DeployKitError as error:
+        trial.refused[CLEAN] = error
+    key = _key(project, commit, changed, applications)
+    if cached_text(_KIND, key) is not None:
+        return trial
+    with scratch() as place:
+        try:
+            project, exported, _ = export_project(commit, place)
+            project, exported = _overlay(commit, exported, changed)
+            validate_paths(all_files(exported.folder), exported.folder)
+        except (DeployKitError, OSError) as error:
+            trial.refused[EXPORT] = _as_error(error)
+            return _without(trial, STAGES[3:], "the commit cannot be exported")
+        lock, problem = _read(project, commit, exported, trial)
+        request = _request(commit, lock, applications)
+        request = replace(request, collecting=not project.build)
+        facts = _load(project, exported, request, limit, trial, root)
+        if facts is not None and lock is not None:
+            _try_processes(facts, exported, lock, trial)
+        elif PROCESSES not in trial.unknown:
+            trial.unknown[PROCESSES] = problem or "the project does not load"
+    if not ({*trial.refused} - {CLEAN} or trial.unknown):
+        with suppress(OSError):  # the cache cannot be written
+            keep_text(_KIND, key, "good")
+    return trial
+
+
+def _key(
+    project: Project, commit: Commit, changed: Sequence[str], applications: Sequence[str]
+) -> str:
+    """Return the cache key of a good result: of the tracked files and the installed packages."""
+    now = [path for path in changed if (commit.top / path).is_file()]
+    digests = [f"{path}:{hash_file(commit.top / path)}" for path in now]
+    gone = [path for path in changed if path not in now]
+    folders = [one for one in sys.path if os.path.isdir(one)]
+    packages = sorted(name for one in folders for name in os.listdir(one) if ".dist-info" in name)
+    words = [commit.sha, commit.prefix, str(commit.top), project.settings, sys.executable]
+    return cache_key(*words, sys.version, *digests, *gone, *packages, *applications)
+
+
+def _without(trial: Trial, stages: Sequence[str], reason: str) -> Trial:
+    trial.unknown.update(dict.fromkeys(stages, reason))
+    return trial
+
+
+def _as_error(error: Exception) -> DeployKitError:
+    return error if isinstance(error, DeployKitError) else DeployKitError(str(error))
+
+
+def _overlay(
+    commit: Commit, exported: Exported, changed: Sequence[str]
+) -> tuple[Project, Exported]:
+    """Copy the changed tracked files of the working copy into the export."""
+    for path in changed:
+        source, target = commit.top / path, exported.top / path
+        if source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+        elif target.is_file():
+            target.unlink()
+    project = load_project(exported.folder, exported.top)
+    return project, replace(exported, committed=frozenset(all_files(exported.folder)))
+
+
+def _read(
+    project: Project, commit: Commit, exported: Exported, trial: Trial
+) -> tuple[LockFile | None, str]:
+    """Return the lock file, or None and the reason."""
+    try:
+        where, name = locate_lock(project, commit, exported.top)
+        if reader_of(name).needs_tool and not has_uv():
+            trial.unknown[LOCK] = f"{name} can be read with the extra: django-deploykit[deploy]"
+            return None, trial.unknown[LOCK]
+        lock = read_lock(
+            where, name, Wanted(project.extras, project.groups, exported.top, exported.folder)
+        )
+        validate_lock(lock, allow_unhashed=project.allow_unhashed)
+        validate_deploykit(lock, exported.folder, project.settings)
+    except DeployKitError as error:
+        trial.refused[LOCK] = error
+        return None, "the lock file cannot be used"
+    return lock, ""
+
+
+def _request(commit: Commit, lock: LockFile | None, applications: Sequence[str]) -> Request:
+    top = os.path.realpath(commit.top)
+    if lock is None or any(is_unnamed(one) for one in lock.requirements):
+        return Request(top, applications=tuple(applications))
+    base = os.path.dirname(os.path.join(top, commit.prefix, lock.path))
+    local = (one.target.partition("#")[0] for one in lock.requirements if one.local)
+    folders = (os.path.normpath(os.path.join(base, path)) for path in local)
+    names = sorted({normal_name(one.distribution) for one in lock.requirements})
+    return Request(top, tuple(names), tuple(folders), tuple(applications))
+
+
+def _load(
+    project: Project, exported: Exported, request: Request, limit: float, trial: Trial, root: Path
+) -> dict[str, Any] | None:
+    """Load the project in the export. Return its facts, or None if it does not load.
+
+    ``root`` is the folder of the working copy.
+    """
+    place = exported.place
+    answer, asked = place / "answer.json", place / "request.json"
+    asked.write_text(json.dumps(asdict(request)), encoding="utf-8")
+    (place / "tmp").mkdir(exist_ok=True)
+    command = [
+        sys.executable,
+        str(Path(try_project.__file__)),
+        *map(str, (answer, place.resolve(), asked)),
+    ]
+    env = enclosed(project_environment(project, sys.prefix), place)
+    try:
+        done = run_program(command, exported.folder, env, merge=True, timeout=limit)
+        facts = read_facts(answer, done)
+    except subprocess.TimeoutExpired:
+        what = "static files were not collected" if answer.exists() else "the project did not load"
+        trial.unknown[LOAD] = f"{what} within {limit:g} s"
+        return (
+            read_facts(answer, subprocess.CompletedProcess(command, 0)) if answer.exists() else None
+        )
+    except DeployKitError as error:
+        trial.refused[LOAD] = error
+        return None
+    if not facts["problem"]:
+        return facts
+    reason = _why_unknown(facts, project, root)
+    if reason:
+        trial.unknown[LOAD] = reason
+    else:
+        trial.refused[LOAD] = _explained(facts, project, root)
+    return None
+
+
+def _explained(facts: dict[str, Any], project: Project, root: Path) -> DeployKitError:
+    error = load_error(facts, project.root, project.name)
+    path = _untracked(str(facts["problem"]), project.root, root)
+    hint = f"git does not track {path}, so a build does not have it. {_TRACK}"
+    return DeployKitError(error.message, hint) if path else error
+
+
+def _why_unknown(facts: dict[str, Any], project: Project, root: Path) -> str:
+    """Return why a build may load the project although it did not load here, or ""."""
+    problem = str(facts["problem"])
+    if facts.get("connects"):
+        return f"loading the project connects to {facts['connects']}"
+    if not problem.startswith(("FileNotFoundError", "ModuleNotFoundError")):
+        return ""
+    if project.build:
+        return f"the build commands, which may make what is missing, were not run: {problem}"
+    match = _MODULE.search(problem)
+    top = match[1].partition(".")[0] if match else ""
+    absent = facts.get("absent", [])
+    if top and absent and top not in facts.get("hidden", ()) and not _has_module(root, top):
+        return f"locked packages are not installed here ({some(absent)}): {problem}"
+    return ""
+
+
+def _has_module(folder: Path, name: str) -> bool:
+    base = folder.joinpath(*name.split("."))
+    return base.is_dir() or base.with_suffix(".py").is_file()
+
+
+def _untracked(problem: str, folder: Path, root: Path) -> str:
+    """Return the file that an error names, if only the working copy, ``root``, has it, or ""."""
+    names = _QUOTED.findall(problem)
+    for name in names:
+        path = os.path.relpath(
+            os.path.join(os.path.realpath(folder), name), os.path.realpath(folder)
+        )
+        modules = name.replace(".", "/")
+        for one in (path, f"{modules}.py", f"{modules}/__init__.py", os.path.dirname(path)):
+            inside = one and not one.startswith("..")
+            if inside and (root / one).exists() and not (folder / one).exists():
+                return one
+    return ""
+
+
+def _try_processes(facts: dict[str, Any], exported: Exported, lock: LockFile, trial: Trial) -> None:
+    names = {normal_name(one.distribution) for one in lock.requirements}
+    try:
+        found = find_processes(facts, exported.folder, names)
+        if not any(is_unnamed(one) for one in lock.requirements):
+            scripts = entry_points(group="console_scripts")
+            validate_programs(found, {one.name for one in scripts if _is_foreign(one, names)})
+    except DeployKitError as error:
+        trial.refused[PROCESSES] = error
+
+
+def _is_foreign(script: EntryPoint, names: Collection[str]) -> bool:
+    """Whether a program is only in this environment, because its distribution is not locked."""
+    owner = normal_name(script.dist.name) if script.dist else ""
+    return bool(owner) and not any(owner == one or owner.startswith(f"{one}-") for one in names)
