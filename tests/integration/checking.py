@@ -18,8 +18,9 @@ from tests.projects import ROOT, manage, run, start_repository
 
 KEY = "kT3v_0zQm9sXf2LrWn7Yb4Hd8Pc1Jg6Ua5Eo-iBqRtVxZwNyMkSl"
 
-# The Django and Python that these tests run on may be past their end (W110).
-DEPLOY_CHECK = ("deploy_check", "--skip", "W110")
+# The Django and Python that these tests run on may be past their end (W110), and the tests change files
+# without a commit (W840).
+DEPLOY_CHECK = ("deploy_check", "--skip", "W110", "--skip", "W840")
 
 # A line of a lock file for this package, which the projects use.
 OURS = f"django-deploykit==1.0 --hash=sha256:{'0' * 64}\n"
@@ -93,6 +94,8 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings.write_text(text, encoding="utf-8")
     locked = (ROOT / "testproject" / "requirements.txt").read_text(encoding="utf-8")
     (project / "requirements.txt").write_text(locked + OURS, encoding="utf-8")
+    page = "[environment:production]\nhosts = a\nhealth = /admin/login/\n"
+    (project / "deploykit.ini").write_text(page, encoding="utf-8")
     start_repository(project)
     return project
 

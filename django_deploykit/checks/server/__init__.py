@@ -1,6 +1,7 @@
 """Checks that need the host: its database, its cache, its files."""
 
 from django_deploykit.checks.server import (
+    brokers,
     configured,
     content,
     health,
@@ -10,4 +11,13 @@ from django_deploykit.checks.server import (
     services,
 )
 
-__all__ = ["configured", "content", "health", "host", "network", "postgresql", "services"]
+__all__ = [
+    "brokers",
+    "configured",
+    "content",
+    "health",
+    "host",
+    "network",
+    "postgresql",
+    "services",
+]

@@ -1,4 +1,4 @@
-"""Checks of other machines that the host uses: its certificate, the mail server, the broker."""
+"""Checks of other machines that the host uses: its certificate, the mail server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import socket
 import ssl
 import warnings
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -17,7 +16,6 @@ from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.subject import Subject
 from django_deploykit.limits import NoAnswerError, within
 
-_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671, "pyamqp": 5672}
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "*")
 _DAYS = 21
 
@@ -60,27 +58,6 @@ def certificate_days(name: str, port: int = 443, context: ssl.SSLContext | None 
     end = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
     now = datetime.datetime.now(tz=datetime.timezone.utc).timestamp()
     return int((end - now) // 86400)
-
-
-@check("E508")
-def unreachable_broker(subject: Subject) -> Iterator[Finding]:
-    """The broker of Celery cannot be reached.
-
-    Every page that starts a task fails.
-    """
-    for name in ("CELERY_BROKER_URL", "BROKER_URL"):
-        parts = urlsplit(str(getattr(settings, name, "") or ""))
-        if parts.scheme not in _PORTS or not parts.hostname:
-            continue
-        address = (parts.hostname, parts.port or _PORTS[parts.scheme])
-        try:
-            within(subject.limit / 2, lambda: socket.create_connection(address, 5).close())  # noqa: B023 - used at once
-        except (OSError, NoAnswerError) as error:
-            yield Finding(
-                f"{name}: {address[0]}:{address[1]} cannot be reached: {error}",
-                "Check that the broker runs, and that the URL is right.",
-                name,
-            )
 
 
 @check("W712")

@@ -15,6 +15,7 @@ from django_deploykit.checks.catalogue import catalogue
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.subject import read_subject
 from django_deploykit.project import read_project
+from tests.unit.checks.hints import follow
 
 KEY = "kT3v_0zQm9sXf2LrWn7Yb4Hd8Pc1Jg6Ua5Eo-iBqRtVxZwNyMkSl"
 TEMPLATES = {"BACKEND": "django.template.backends.django.DjangoTemplates"}
@@ -105,9 +106,15 @@ Test = Callable[[str, Case, Path], None]
 
 
 def run_check(key: str, root: Path, **changes: Any) -> list[Finding]:
-    """Run one check on the project in ``root``, with changes to its subject."""
+    """Run one check on the project in ``root``, with changes to its subject.
+
+    The code in the hints of its findings must work.
+    """
     subject = replace(read_subject(read_project(root)), **{"tracked": None, **changes})
-    return list(catalogue()[f"deploykit.{key}"].run(subject))
+    found = list(catalogue()[f"deploykit.{key}"].run(subject))
+    for one in found:
+        follow(one.hint, root)
+    return found
 
 
 def run_case(key: str, case: Case, root: Path) -> list[Finding]:

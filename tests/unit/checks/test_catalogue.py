@@ -26,7 +26,7 @@ ELSEWHERE = {
     "E814": "server.test_health", "W212": "test_hosts", "E115": "test_repository", "E617": "test_uploads", "W313": "test_accounts",
     **dict.fromkeys(("W413", "W418", "E419"), "server.test_postgresql"),
     **dict.fromkeys(("W306", "W509", "W706"), "server.test_content"),
-    **dict.fromkeys(("W214", "E508", "W712"), "server.test_network"),
+    **dict.fromkeys(("W214", "W712"), "server.test_network"), **dict.fromkeys(("E508", "W510"), "server.test_brokers"),
     **dict.fromkeys(("W809", "I807", "W604"), "server.test_configured"),
 }  # fmt: skip
 

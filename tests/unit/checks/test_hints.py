@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.mail import get_connection
@@ -14,51 +10,46 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.test import override_settings
 
 from django_deploykit import checks
-from django_deploykit.conf import Config
+from tests.unit.checks.hints import code_in, follow, settings_after, texts
 
-# A setting's line, or the update of several, up to the end of the sentence.
-_CODE = re.compile(
-    r"(?:Write|Set|Remove SECURE_HSTS_PRELOAD, or set) "
-    r"((?:[A-Z][A-Z_]+ = |globals\(\)\.update).+?)"
-    r"(?=\.?$|\. |; |, and | and [A-Z]| \(in|, if the|, which|, or )"
-)
-ENVIRON = {
-    "DEBUG": "no",
-    "SECRET_KEY": "kT3v_0zQm9sXf2LrWn7Yb4Hd8Pc1Jg6Ua5Eo-iBqRtVxZwNyMkSl",
-    "EMAIL_URL": "submission://user:password@host:587",
-    "ALLOWED_HOSTS": "www.example.com",
-    "DATABASE_URL": "postgres://user:password@host/name",
-    "CACHE_URL": "redis://host:6379/1",
-}
-
-
-def hints() -> Iterator[str]:
-    """Yield the code in the texts of all checks."""
-    for path in sorted(Path(checks.__path__[0]).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield from _CODE.findall(node.value)
-
-
-CODE = sorted(set(hints()))
-
-
-def settings_after(code: str, folder: Path) -> dict[str, Any]:
-    """Return the settings after a line of code, as in settings that follow the README."""
-    config = Config("shop", etc=folder, environ=ENVIRON)
-    names: dict[str, Any] = {"config": config, "BASE_DIR": folder}
-    exec(code, names)
-    return {name: value for name, value in names.items() if name.isupper() and name != "BASE_DIR"}
+FILES = sorted(Path(checks.__path__[0]).rglob("*.py"))
+CODE = sorted({code for path in FILES for text in texts(path) for code in code_in(text)})
 
 
 def test_there_is_code_in_hints() -> None:
     assert len(CODE) >= 14
     assert "globals().update(config.email())" in CODE
+    assert "SHOP_COOKIE_SECURE = True" in CODE  # an f-string
 
 
 @pytest.mark.parametrize("code", CODE)
 def test_code_in_a_hint_is_a_line_of_settings(code: str, tmp_path: Path) -> None:
     assert settings_after(code, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("hint", "count"),
+    [
+        ("Set SESSION_COOKIE_SECURE = True.", 1),
+        ("Write web: gunicorn shop.wsgi. Then lock again.", 1),
+        ("Write `name = shop` in [project] of deploykit.ini, or Config('shop').", 1),
+        ("Remove it.", 0),
+    ],
+)
+def test_a_hint_can_be_followed(hint: str, count: int, tmp_path: Path) -> None:
+    assert follow(hint, tmp_path) == count
+
+
+@pytest.mark.parametrize(
+    ("hint", "error"),
+    [
+        ("Set SESSION_COOKIE_SECURE = yes.", NameError),
+        ("Write `nmae = shop` in [project].", AssertionError),
+    ],
+)
+def test_a_hint_with_a_mistake_fails(hint: str, error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error):
+        follow(hint, tmp_path)
 
 
 def test_mail_of_the_hint_is_delivered_by_a_server(tmp_path: Path) -> None:

@@ -12,8 +12,16 @@ from django.urls import path
 from django_deploykit import health
 from django_deploykit.checks.finding import Undecided
 from django_deploykit.checks.offline import no_connections
+from django_deploykit.conf import config
 from tests.unit.checks import urls
 from tests.unit.checks.cases import Case, Cases, case_tests, procfile, run_case, run_check
+
+
+@pytest.fixture(autouse=True)
+def no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the Config objects of other tests."""
+    monkeypatch.setattr(config, "_configs", [])
+
 
 SITE = {"ROOT_URLCONF": "tests.unit.checks.urls", "ALLOWED_HOSTS": ["example.com"]}
 urlpatterns = [path("", urls.up)]  # a site with a first page
