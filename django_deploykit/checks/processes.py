@@ -153,8 +153,8 @@ def _page_problem(page: str) -> str:
         if _has_route(page):
             raise
         return f"GET {page}: no URL of the site has this path"
-    if answer.status < 400:
-        return ""  # E205 has a redirect to the page itself
+    if answer.status <= 400:
+        return ""  # E205 has a redirect to the page itself, E202 and W020 a wrong host name
     problem = response_problem(Response(answer.status), page, site_host()).partition(": to name")[0]
     return f"{problem}: {answer.raised}" if answer.raised else problem
 

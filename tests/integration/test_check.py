@@ -13,7 +13,7 @@ import pytest
 
 from django_deploykit.checks.formats import FORMATS
 from tests.integration.checking import DEPLOY_CHECK, KEY, check, copy, python
-from tests.projects import manage, start_repository
+from tests.projects import manage, run, start_repository
 
 
 def ids(data: dict[str, Any]) -> set[str]:
@@ -157,6 +157,7 @@ def test_without_server_no_database_needs_to_answer(
             (project / folder).mkdir()
             (project / folder / "__init__.py").write_text("", encoding="utf-8")
             (project / folder / f"{file}.py").write_text(text, encoding="utf-8")
+        run("git", "add", "-A", cwd=project)  # E842 and E824 would miss them
         assert ids(check(project)) <= {"deploykit.E401"}
         silent.settimeout(0)
         with pytest.raises(BlockingIOError):  # nobody connected
