@@ -39,6 +39,7 @@ from django_deploykit.bundle.locks.discovery import (
     validate_deploykit,
     validate_lock,
 )
+from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.project_side import try_project
 from django_deploykit.bundle.run_uv import has_uv
 from django_deploykit.bundle.scratch import scratch
@@ -98,6 +99,14 @@ class Request:
     collecting: bool = True
 
 
+@dataclass(frozen=True)
+class _Copy:
+    """The working copy: its project's folder, and the commit that it is of."""
+
+    root: Path
+    commit: Commit
+
+
 def try_build(project: Project, applications: Sequence[str] = (), limit: float = _LIMIT) -> Trial:
     """Try the stages of a build before anything is installed.
 
@@ -129,7 +138,7 @@ def try_build(project: Project, applications: Sequence[str] = (), limit: float =
         lock, problem = _read(project, commit, exported, trial)
         request = _request(commit, lock, applications)
         request = replace(request, collecting=not project.build)
-        facts = _load(project, exported, request, limit, trial, root)
+        facts = _load(project, exported, request, limit, trial, _Copy(root, commit))
         if facts is not None and lock is not None:
             _try_processes(facts, exported, lock, trial)
         elif PROCESSES not in trial.unknown:
@@ -209,12 +218,9 @@ def _request(commit: Commit, lock: LockFile | None, applications: Sequence[str])
 
 
 def _load(
-    project: Project, exported: Exported, request: Request, limit: float, trial: Trial, root: Path
+    project: Project, exported: Exported, request: Request, limit: float, trial: Trial, copy: _Copy
 ) -> dict[str, Any] | None:
-    """Load the project in the export. Return its facts, or None if it does not load.
-
-    ``root`` is the folder of the working copy.
-    """
+    """Load the project in the export. Return its facts, or None if it does not load."""
     place = exported.place
     answer, asked = place / "answer.json", place / "request.json"
     asked.write_text(json.dumps(asdict(request)), encoding="utf-8")
@@ -238,18 +244,26 @@ def _load(
         trial.refused[LOAD] = error
         return None
     if not facts["problem"]:
+        try:
+            validate_folders(facts["outside"], copy.commit)
+        except DeployKitError as error:
+            trial.refused[LOAD] = error
         return facts
-    reason = _why_unknown(facts, project, root)
+    reason = _why_unknown(facts, project, copy.root)
     if reason:
         trial.unknown[LOAD] = reason
     else:
-        trial.refused[LOAD] = _explained(facts, project, root)
+        trial.refused[LOAD] = _explained(facts, project, copy)
     return None
 
 
-def _explained(facts: dict[str, Any], project: Project, root: Path) -> DeployKitError:
+def _explained(facts: dict[str, Any], project: Project, copy: _Copy) -> DeployKitError:
+    """Return the error, with a hint that says where the missing file or module is, if it is here."""
     error = load_error(facts, project.root, project.name)
-    path = _untracked(str(facts["problem"]), project.root, root)
+    beside = include_hint(facts["missing"], copy.commit) if facts.get("missing") else ""
+    if beside:
+        return DeployKitError(error.message, beside)
+    path = _untracked(str(facts["problem"]), project.root, copy.root)
     hint = f"git does not track {path}, so a build does not have it. {_TRACK}"
     return DeployKitError(error.message, hint) if path else error
 
