@@ -100,6 +100,6 @@ def _remedy(variable: str, folder: Path, where: str, name: str) -> str:
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return (
         f"A build has no variables of the environment. Read it with {reader_for(variable, text, name)}, "
-        "which has a stand-in while building (`python -m django_deploykit.conf move` shows how), "
+        "which has a placeholder while building (`python -m django_deploykit.conf move` shows how), "
         f"or give it one in [bundle] of deploykit.ini: environment = {variable}=…"
     )

@@ -104,7 +104,7 @@ def unhealthy_page(subject: Subject) -> Iterator[Finding]:
 
     It is the site's first page, unless `health` in deploykit.ini names others. The site is asked here
     as a release asks it, with its own middleware. If the answer needs a database or another service,
-    it is not judged.
+    it does not count.
     """
     if subject.server:
         return
@@ -146,7 +146,7 @@ def _health_pages(subject: Subject) -> dict[str, int]:
 
 
 def _page_problem(page: str) -> str:
-    """Return what is wrong with the answer of a page, as a release judges it, or ""."""
+    """Return what is wrong with the answer of a page, as a release sees it, or ""."""
     try:
         answer = _answer(page)
     except Undecided:

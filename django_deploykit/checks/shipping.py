@@ -47,7 +47,7 @@ def no_commit(subject: Subject) -> Iterator[Finding]:
 def modified_files(subject: Subject) -> Iterator[Finding]:
     """Tracked files differ from the last commit.
 
-    Without `--rev`, `bundle` and `release` refuse. The other checks judge the files as they are now.
+    Without `--rev`, `bundle` and `release` refuse. The other checks read the files as they are now.
     """
     yield from _tried(subject, "W840")
 

@@ -115,13 +115,13 @@ def _missing_here(errors: Sequence[BaseException | None]) -> str:
             return "the collected static files"
         if isinstance(one, OSError):
             return "a file that a build makes"
-    if errors and _has_stand_ins():
+    if errors and _has_placeholders():
         return "settings that have no value here"
     return ""
 
 
-def _has_stand_ins() -> bool:
-    """Whether a required setting has no value here, so that a stand-in is used."""
+def _has_placeholders() -> bool:
+    """Whether a required setting has no value here, so that a placeholder is used."""
     return any(
         one.required and value is None for one, value in iter_options(configs(), Sources.find)
     )

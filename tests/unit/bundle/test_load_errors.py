@@ -55,7 +55,7 @@ def test_names_the_remedy_for_a_required_variable(
     (tmp_path / "settings.py").write_text(text)
     error = load_error(facts(problem, "settings.py:2"), tmp_path, "shop")
     assert error.message == f"the settings do not import: settings.py:2: {problem}"
-    assert f"Read it with {call}, which has a stand-in while building" in error.hint
+    assert f"Read it with {call}, which has a placeholder while building" in error.hint
     assert "python -m django_deploykit.conf move" in error.hint
 
 
