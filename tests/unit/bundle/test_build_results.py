@@ -111,7 +111,7 @@ def test_runs_again_if_anything_that_it_depends_on_changed(
     assert runs(tmp_path) == 2
 
 
-def test_runs_again_if_a_mode_a_variable_or_a_program_changed(
+def test_runs_again_if_a_program_or_a_variable_changed(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = write_tree(tmp_path / "tools", {"front": "#!/usr/bin/env sh\necho run >>$HOME/runs\n"})
