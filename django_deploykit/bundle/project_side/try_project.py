@@ -55,16 +55,32 @@ def hidden_modules(locked: Iterable[str]) -> tuple[set[str], set[str]]:
     A distribution whose name begins with that of a locked one that is not installed here stands for
     it, as psycopg2-binary does for psycopg2.
     """
-    owners = importlib.metadata.packages_distributions()
-    installed = {normal(one) for names in owners.values() for one in names}
+    owners: dict[str, set[str]] = {}
+    installed = set()
+    for one in importlib.metadata.distributions():
+        name = normal(one.metadata["Name"] or "")
+        installed.add(name)
+        for module in modules_of(one):
+            owners.setdefault(module, set()).add(name)
     known = set(locked)
     absent = known - installed
     hidden = {
         module
         for module, names in owners.items()
-        if not any(normal(one) in known or _stands_for(normal(one), absent) for one in names)
+        if not any(one in known or _stands_for(one, absent) for one in names)
     }
     return hidden, absent
+
+
+def modules_of(distribution: importlib.metadata.Distribution) -> set[str]:
+    """Return the top-level modules of a distribution.
+
+    ``packages_distributions`` of Python 3.10 only knows those that a file lists.
+    """
+    listed = (distribution.read_text("top_level.txt") or "").split()
+    parts = [file.parts for file in ([] if listed else distribution.files or [])]
+    found = (row[0].partition(".")[0] for row in parts if len(row) > 1 or row[0].endswith(".py"))
+    return {one for one in (*listed, *found) if one.isidentifier()}
 
 
 def normal(name: str) -> str:
