@@ -145,6 +145,7 @@ def make_manifest(
             *facts["required"],
             *(key_of(ENVIRONMENT, name) for name, _ in project.environment),
         ),
+        reads=tuple(facts.get("reads", ())),
         unhashed=lock.unhashed,
         runtime=runtime_files.runtime_digest(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,8 @@ from pathlib import Path
 from django_deploykit.bundle.stores import DEFAULT, STORES
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.concluding import conclude, show_nothing_to_do, show_plan
-from django_deploykit.management.session import Session, closing
+from django_deploykit.management.session import Session, closing, local_site
+from django_deploykit.management.shell_variables import iter_notes
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import site_values
 from django_deploykit.release.execution import Errand, execute
@@ -59,6 +61,10 @@ def release(session: Session, path: Path, transports: Sequence[Transport] | None
     session.record.release, session.record.commit = release_id, manifest.commit
     session.record.size = size
     session.hook_facts |= {"release": release_id, "commit": manifest.commit, "bundle": str(path)}
+    if session.environment.local:
+        site = local_site(session.project, session.environment)
+        for text in iter_notes(site, manifest.reads, os.environ):
+            session.console.note(text)
     begun = time.monotonic()
     with closing(transports or session.transports()) as opened:
         engine = session.engine(opened, sample)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.base import errors
+from django_deploykit.runtime.base.environment_file import parse_environment
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, Manifest, Process
 from tests.docs import tables
@@ -166,3 +167,12 @@ def test_json_of_a_release_is_named_in_full() -> None:
         key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split(" | ")[0])
     ]
     assert sorted(named) == sorted(keys)
+
+
+def test_the_environment_file_on_the_page_is_valid() -> None:
+    text = (REFERENCE / "host-layout.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(# /etc/shop/shop\.env\n.*?)```", text, re.DOTALL)
+    values, problems = parse_environment(block.encode())
+    assert problems == []
+    assert list(values) == ["DATABASE_URL", "GREETING", "SIGNING_KEY"]
+    assert values["DATABASE_URL"].startswith("postgres://shop:pa$$w%rd@")

@@ -5,6 +5,7 @@ ANSWER is the JSON file to write. PLACE is the build's temporary folder, outside
 static files writes nothing. This file imports only Django and the standard library.
 """
 
+import contextlib
 import importlib
 import io
 import json
@@ -13,7 +14,8 @@ import re
 import runpy
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -59,6 +61,35 @@ class Inside:
         name = os.path.realpath(os.fsdecode(path))
         allowed = name.startswith((self.place, "/dev/", "/proc/"))
         return "" if allowed else f"it writes {name}, outside the project"
+
+
+@contextlib.contextmanager
+def recorded_reads(names: set[str]) -> Iterator[None]:
+    """Add the names of the environment variables that the project reads, also through a library."""
+    kind: Any = type(os.environ)  # get() and getenv() end in this method
+    folder, original = os.path.join(os.getcwd(), ""), kind.__getitem__
+
+    def read(environ: Any, name: str) -> Any:
+        frame = sys._getframe(1)  # noqa: SLF001 - who asks
+        if isinstance(name, str) and name[:10] != "DEPLOYKIT_" and is_code_of(frame, folder):
+            names.add(name)
+        return original(environ, name)
+
+    kind.__getitem__ = read
+    try:
+        yield
+    finally:
+        kind.__getitem__ = original
+
+
+def is_code_of(frame: FrameType | None, folder: str) -> bool:
+    """Whether code below a folder runs or called what runs; importing a library is not a call."""
+    ends = ("<frozen importlib", __file__)  # the project's manage.py called this file
+    while frame and not frame.f_code.co_filename.startswith(ends):
+        if frame.f_code.co_filename.startswith(folder):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def main(answer: str, place: str) -> None:
@@ -143,7 +174,10 @@ def gather(facts: dict[str, Any]) -> None:
     import django
     from django.conf import settings
 
-    settings.INSTALLED_APPS  # noqa: B018 - loads the settings
+    names: set[str] = set()
+    with recorded_reads(names):
+        settings.INSTALLED_APPS  # noqa: B018 - loads the settings
+    facts["reads"] = sorted(names)
     facts["stage"] = "setup"
     django.setup()
     facts["stage"] = "facts"
@@ -340,6 +374,7 @@ def configuration(facts: dict[str, Any]) -> None:
     facts["required"] = [f"[{one.section}] {one.option}" for one in declared if one.required]
     facts["sample"] = conf.sample(declared) if declared else ""
     facts["configs"] = [one.app for one in getattr(conf, "configs", tuple)()]
+    facts["reads"] = sorted({*facts["reads"], *(one.env for one in declared)})
 
 
 def callable_of(dotted: str | None, name: str, settings: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
 from .environment_file import name_problem, parse_environment, value_problem
-from .errors import DeployKitError, Problems
+from .errors import DeployKitError
 from .files import open_file, read_bytes
 from .ini import parse
 from .option_names import ENVIRONMENT, variable_of
@@ -53,7 +53,7 @@ def ini_files(etc: Path, app: str) -> List[Path]:
 
 
 def site_variables(etc: Path, app: str) -> Variables:
-    """Return the variables that a site's files set; raises :class:`Problems`."""
+    """Return the variables that a site's files set; raises :class:`DeployKitError`."""
     strong, problems = read_environment_file(environment_file(etc, app))
     weak, more = section_variables(
         (str(path), read_ini_text(path)) for path in ini_files(etc, app) if path.exists()
@@ -84,9 +84,9 @@ def read_environment_file(path: Path) -> Tuple[Dict[str, str], List[str]]:
 
 
 def raise_problems(problems: List[str]) -> None:
-    """Raise :class:`Problems` if there are any."""
+    """Raise :class:`DeployKitError` if there are any, in one line: lists of hosts show only one."""
     if problems:
-        raise Problems("the environment variables of this site cannot be read:", problems)
+        raise DeployKitError("; ".join(problems), "Correct the site's environment variables.")
 
 
 def section_variables(files: Iterable[Tuple[str, str]]) -> Tuple[Dict[str, str], List[str]]:

@@ -73,6 +73,9 @@ class Process:
     command: str
 
 
+_NAMES = ("required", "reads", "notes")  # the fields that are lists of texts
+
+
 @lazy_dataclass(frozen=True)
 class Manifest:
     """What a bundle contains; the same commit and lock file give the same manifest, byte for byte."""
@@ -96,6 +99,7 @@ class Manifest:
     static_url: str = ""
     static_storage: str = ""  # the class of a storage that is no folder, "shop.storage.Bucket"
     required: Tuple[str, ...] = ()  # configuration without a default, "[django] secret_key"
+    reads: Tuple[str, ...] = ()  # the names of settings in the environment, and other variables
     unhashed: bool = False  # pinned but unhashed requirements were allowed
     python_full: str = ""  # the builder's, "3.11.7", used to evaluate markers
     runtime: str = ""  # digest of the runtime's files
@@ -120,7 +124,7 @@ class Manifest:
             raise ManifestError("the manifest is not valid: " + "; ".join(problems))
         known = {f.name for f in fields(cls)}
         kept = {key: value for key, value in data.items() if key in known}
-        for key in ("required", "notes"):
+        for key in _NAMES:
             kept[key] = tuple(kept.get(key, ()))
         kept["layers"] = tuple(Layer(**layer) for layer in data["layers"])
         kept["processes"] = tuple(Process(**process) for process in data["processes"])
@@ -176,7 +180,7 @@ def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
         yield "release_id must look like 20261123T041500-ab12cd3"
     for key, kind in (("layers", Layer), ("processes", Process)):
         yield from _iter_list_problems(data.get(key), key, kind)
-    for key in ("required", "notes"):
+    for key in _NAMES:
         value = data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             yield f"{key} must be a list of strings"

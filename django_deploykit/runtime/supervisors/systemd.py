@@ -178,7 +178,8 @@ class SystemdSupervisor:
         if done.returncode == _UNSIGNED:
             raise DeployKitError(done.stderr.strip(), "Release a signed bundle.")
         if done.returncode == _MISCONFIGURED:
-            raise DeployKitError(done.stderr.strip(), "Correct the file, as root.")
+            problems = "; ".join(done.stderr.strip().splitlines())
+            raise DeployKitError(problems, "Correct the file, as root.")
         if done.returncode == _REFUSED:
             raise DeployKitError(done.stderr.strip(), f"Run `{setup_command()}`.")
         if done.returncode and done.stderr.startswith("sudo:"):

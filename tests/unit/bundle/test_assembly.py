@@ -42,6 +42,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
         "staticfiles": True,
         "required": ["[site] secret_key"],
         "sample": "[site]\n",
+        "reads": ["DEBUG", "SECRET_KEY"],
     }
 
 
@@ -103,7 +104,8 @@ def test_static_folder_is_relative_and_empty_without_static_files(tmp_path: Path
 
 
 def manifest_of(folder: Path, *layers: Layer) -> Any:
-    project = Project(folder, "shop", folder / "deploykit.ini")
+    path = folder / "deploykit.ini"
+    project = Project(folder, "shop", path, environment=(("TOKEN", "for the build"),))
     target = TargetPython("3.11", sys.executable, "3.11.7", "linux-x86_64")
     environment = InstalledEnvironment(folder, (), "any", "", (), (), ())
     lock = LockFile("requirements.txt", (Requirement("gunicorn==22.0", (), "requirements.txt:1"),))
@@ -118,6 +120,8 @@ def test_the_manifest_has_the_commit_but_no_tag(folder: Path) -> None:
     assert (manifest.tag, manifest.branch) == ("", "")
     assert manifest.static_root == "app/staticfiles"
     assert manifest.unhashed
+    assert manifest.required == ("[site] secret_key", "[environment] TOKEN")
+    assert manifest.reads == ("DEBUG", "SECRET_KEY")
     assert manifest.processes[0].name == "web"
 
 

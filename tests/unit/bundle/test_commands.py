@@ -72,6 +72,57 @@ def test_a_build_command_that_fails_is_shown_with_its_output(
         run_build("echo why; exit 3", project, environment, project.root)
 
 
+READING = """
+import os
+import tempfile
+from decouple import config as read
+from django_deploykit.conf import Config
+
+config = Config("tiny")
+SECRET_KEY = config.secret("SECRET_KEY")
+DEBUG = os.environ.get("DEBUG")
+NAME = os.getenv("SITE_NAME", "x")
+TOKEN = read("TOKEN", default="")
+if "FLAG" in os.environ: pass
+"""
+
+
+def test_the_answer_has_the_names_of_the_variables_that_the_settings_read(
+    environment: InstalledEnvironment, project: Project
+) -> None:
+    (project.root / "tiny_settings.py").write_text(READING)
+    facts = ask(project, environment, project.root, project.root.parent).facts
+    names = {"SECRET_KEY", "DEBUG", "SITE_NAME", "TOKEN", "FLAG"}
+    assert names <= set(facts["reads"])
+    assert not {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PATH"} & set(facts["reads"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'import os; KEY = os.environ["API_KEY"]',
+        'from decouple import config; KEY = config("API_KEY")',
+        """
+import os
+try:
+    os.environ["API_KEY"]
+except KeyError as error:  # as django-environ does
+    raise ValueError("Set the API_KEY environment variable") from error
+""",
+    ],
+)
+def test_settings_that_need_a_variable_can_have_it_for_the_build(
+    environment: InstalledEnvironment, project: Project, line: str
+) -> None:
+    (project.root / "tiny_settings.py").write_text(f"SECRET_KEY = 'x'\n{line}\n")
+    with pytest.raises(BundleError) as error:
+        ask(project, environment, project.root, project.root.parent)
+    assert "[bundle] of deploykit.ini: environment = API_KEY=" in error.value.hint
+    named = replace(project, environment=(("API_KEY", "x"),))
+    facts = ask(named, environment, project.root, project.root.parent).facts
+    assert facts["reads"] == ["API_KEY"]
+
+
 def test_the_answer_has_facts_and_stray_files(
     environment: InstalledEnvironment, project: Project
 ) -> None:

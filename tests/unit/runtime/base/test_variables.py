@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_deploykit.runtime.base import variables
-from django_deploykit.runtime.base.errors import Problems
+from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.variables import (
     assignments,
     place_of_key,
@@ -72,9 +72,9 @@ def test_variables_that_cannot_be_set_are_reported_with_their_place(
 def test_everything_is_reported_at_once(etc: Path) -> None:
     (etc / "shop.ini").write_text("[environment]\npath = x\n")
     (etc / "shop.env").write_text("A=1\nB\nexport C=1\n")
-    with pytest.raises(Problems) as error:
+    with pytest.raises(DeployKitError) as error:
         site_variables(etc, "shop")
-    places = [one.partition(": ")[0] for one in error.value.problems]
+    places = [one.partition(": ")[0] for one in error.value.message.split("; ")]
     assert places == [f"{etc}/shop.env:2", f"{etc}/shop.env:3", f"{etc}/shop.ini:2"]
 
 
