@@ -50,15 +50,20 @@ def _static_backend() -> str:
     return str(storages.get("staticfiles", {"BACKEND": old}).get("BACKEND", ""))
 
 
-def _manifest(subject: Subject) -> dict[str, Any] | None:
-    """Return the paths in the static manifest, None if none is expected, or {} if unreadable."""
+def _manifest_path(subject: Subject) -> Path | None:
+    """Return the manifest that the storage of static files writes, or None if it writes none."""
     if "Manifest" not in _static_backend() or not settings.STATIC_ROOT or _is_remote():
         return None
-    path = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    return Path(settings.STATIC_ROOT) / "staticfiles.json"
+
+
+def _read_manifest(path: Path | None) -> dict[str, Any] | None:
+    """Return the paths in a manifest, or None if it cannot be read. A site may have no files."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")).get("paths", {}))
-    except (OSError, ValueError):
-        return {} if subject.server else None
+        text = path.read_text(encoding="utf-8") if path else "null"
+        return dict(json.loads(text)["paths"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _is_remote() -> bool:
@@ -90,9 +95,10 @@ def no_static_manifest(subject: Subject) -> Iterator[Finding]:
 
     Every page that uses {% static %} returns a 500.
     """
-    if _manifest(subject) == {}:
+    path = _manifest_path(subject)
+    if subject.server and path and _read_manifest(path) is None:
         yield Finding(
-            f"there is no readable staticfiles.json in {settings.STATIC_ROOT}",
+            f"there is no readable {path.name} in {path.parent}",
             "Run collectstatic, or release a bundle, which includes static files.",
             "STATIC_ROOT",
         )
@@ -107,7 +113,7 @@ def static_name_unknown(subject: Subject) -> Iterator[Finding]:
     """
     if not _uses_staticfiles(subject):
         return
-    manifest = _manifest(subject) or {}
+    manifest = _read_manifest(_manifest_path(subject)) or {}
     missing = [one for one in _static_names(subject) if not _is_static_file(one.message, manifest)]
     if missing and not manifest and (why := _why_built_later(subject)):
         raise Undecided(f"{len(missing)} names of static files, {missing[0].message} first: {why}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 from django.db.migrations import operations as ops
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -40,11 +40,14 @@ def read_states() -> list[ReportedDatabase]:
 
 
 def _is_migrated(alias: str) -> bool:
-    """Whether some app's migrations go to a database. For ``default`` this is always true."""
+    """Whether some app's migrations go to a database, which may be absent (Django's dummy)."""
     entry = connections[alias].settings_dict
-    if entry.get("TEST", {}).get("MIRROR"):
-        return False
-    return alias == DEFAULT_DB_ALIAS or not str(entry.get("ENGINE", "")).endswith("dummy")
+    return not entry.get("TEST", {}).get("MIRROR") and is_database(entry)
+
+
+def is_database(entry: dict[str, Any]) -> bool:
+    """Whether an entry of DATABASES is a database. Django makes ``{}`` its dummy, which is none."""
+    return not str(entry.get("ENGINE", "")).endswith("dummy")
 
 
 def _state(alias: str) -> ReportedDatabase:

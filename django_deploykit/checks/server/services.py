@@ -12,7 +12,7 @@ from django.db.utils import NotSupportedError
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.project_settings import error_text
-from django_deploykit.checks.server.migrations import read_states
+from django_deploykit.checks.server.migrations import is_database, read_states
 from django_deploykit.checks.subject import Subject
 from django_deploykit.limits import within
 
@@ -36,8 +36,7 @@ def _try_databases(limit: float) -> dict[str, str]:
 
 def _aliases() -> list[str]:
     """Return the aliases of the databases. A project may have none."""
-    engines = {alias: str(connections[alias].settings_dict["ENGINE"]) for alias in connections}
-    return [alias for alias, engine in engines.items() if not engine.endswith("dummy")]
+    return [alias for alias in connections if is_database(connections[alias].settings_dict)]
 
 
 def require_databases(subject: Subject, *aliases: str) -> None:
@@ -48,8 +47,8 @@ def require_databases(subject: Subject, *aliases: str) -> None:
 
 
 def has_table(name: str) -> bool:
-    """Whether the default database has a table; before its migration it does not."""
-    return name in connection.introspection.table_names()
+    """Whether the default database has a table. Before its migration it does not, or is absent."""
+    return DEFAULT_DB_ALIAS in _aliases() and name in connection.introspection.table_names()
 
 
 @check("E403")

@@ -101,7 +101,19 @@ CASES: Cases = {
                 },
                 {"staticfiles/staticfiles.json": '{"paths": {"a.css": "a.1.css"}}'},
                 {"server": True},
-            )
+            ),
+            Case(
+                {
+                    "STATIC_ROOT": "{root}/staticfiles",
+                    "STORAGES": {
+                        "staticfiles": {
+                            "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+                        }
+                    },
+                },
+                {"staticfiles/staticfiles.json": '{"paths": {}}'},  # a site without static files
+                {"server": True},
+            ),
         ],
     ),
     "E603": (

@@ -86,7 +86,17 @@ def test_a_database_before_its_migrations_has_no_problem(
 
 
 @pytest.mark.parametrize("key", ["W306", "W509", "W706"])
-def test_without_a_database_nothing_is_decided(key: str, connect: Connect, tmp_path: Path) -> None:
+def test_a_site_without_a_database_has_no_problem(
+    key: str, connect: Connect, tmp_path: Path
+) -> None:
+    connect()
+    assert run_check(key, tmp_path) == []
+
+
+@pytest.mark.parametrize("key", ["W306", "W509", "W706"])
+def test_a_database_that_cannot_be_reached_decides_nothing(
+    key: str, connect: Connect, tmp_path: Path
+) -> None:
     connect(default=tmp_path / "no" / "folder.sqlite3")
     with pytest.raises(Undecided, match="cannot be reached"):
         run_check(key, tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import migrations, models
+from django.db import connections, migrations, models
 from django.db.migrations.state import ModelState, ProjectState
 
 from django_deploykit.checks.server.migrations import database_place, read_states, why_breaks
@@ -142,3 +142,20 @@ def test_reads_what_each_database_needs(
 def test_a_database_that_cannot_be_read_has_no_states(connect: Connect, tmp_path: Path) -> None:
     connect(default=tmp_path / "no" / "folder.sqlite3")
     assert read_states() == []
+
+
+def test_an_absent_default_database_leaves_the_others_their_migrations(
+    project: Path,
+    migrate: Callable[..., None],
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect()
+    assert read_states() == []
+    connect(default=project / "none.sqlite3", main=project / "main.sqlite3")
+    monkeypatch.setitem(
+        connections.settings, "default", {"ENGINE": "django.db.backends.dummy", "TEST": {}}
+    )
+    migrate(m0001=INITIAL)
+    (state,) = read_states()
+    assert (state.database, len(state.pending)) == ("main", 1)
