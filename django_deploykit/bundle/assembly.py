@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,15 @@ from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.bundle.sbom import make_sbom
 from django_deploykit.bundle.source import Commit
 from django_deploykit.bundle.static_cache import CollectedStatic
+from django_deploykit.conf.serving import why_asgi
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
-from django_deploykit.project.procfile import default_web, read_procfile
+from django_deploykit.project.procfile import (
+    ASGI_SERVER_HINT,
+    NO_ASGI_SERVER,
+    default_web,
+    read_procfile,
+)
 from django_deploykit.runtime.base.option_names import ENVIRONMENT, key_of
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, is_valid_path
 from django_deploykit.runtime.servers import SERVERS
@@ -160,7 +166,7 @@ def find_processes(
     """
     found = read_procfile(folder / "Procfile")
     if not any(process.name == "web" for process in found):
-        web = default_web(facts["wsgi"], facts["asgi"], names)
+        web = _default_web(facts, folder, names)
         found = (*((web,) if web else ()), *found)
     validate_programs(found, {*SERVERS} - set(names))
     return found
@@ -179,6 +185,36 @@ def validate_programs(processes: Sequence[Process], missing: Collection[str]) ->
             ],
             f"Add {program} to the project's requirements and lock again.",
         )
+
+
+def _default_web(facts: dict[str, Any], folder: Path, names: set[str]) -> Process | None:
+    """Return the web process of a project that names none. By ASGI, a server must be locked."""
+    why = why_served_by_asgi(facts, folder)
+    web = default_web("" if why else facts["wsgi"], facts["asgi"], names)
+    if why and web is None:
+        raise Problems(NO_ASGI_SERVER, [why], ASGI_SERVER_HINT)
+    return web
+
+
+def iter_notes(facts: dict[str, Any], folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Yield what a developer may not expect of a bundle: how it is served, what its hosts need."""
+    why = why_served_by_asgi(facts, folder)
+    named = {process.name for process in read_procfile(folder / "Procfile")}
+    web = next((one.command for one in manifest.processes if one.name == "web"), "")
+    if why and "web" not in named:
+        yield f"served by ASGI, because {why}, and the Procfile has no web line. It is: {web}"
+    if "django.contrib.gis" in facts["apps"]:
+        yield "GeoDjango needs GDAL and GEOS, which no bundle has: apt install gdal-bin on every host"
+
+
+def why_served_by_asgi(facts: dict[str, Any], folder: Path) -> str:
+    """Return why the project is served by ASGI where no web line says how, or an empty string."""
+    module = facts["asgi"].partition(":")[0]
+    if not module:
+        return ""
+    path = folder.joinpath(*module.split(".")).with_suffix(".py")
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return why_asgi(text, bool(facts["wsgi"]), facts["asgi_named"], facts["apps"])
 
 
 def make_content(manifest: Manifest, target: TargetPython, lock: LockFile, sample: str) -> Content:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle import build_cache, formats, stores
 from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
-from django_deploykit.bundle.assembly import make_content, make_manifest, own_layers
+from django_deploykit.bundle.assembly import iter_notes, make_content, make_manifest, own_layers
 from django_deploykit.bundle.build_inputs import literal_folder
 from django_deploykit.bundle.build_results import run_builds
 from django_deploykit.bundle.commands import ProjectAnswer
@@ -213,6 +213,8 @@ def _assemble(
     manifest = make_manifest(
         project, commit, target, environment, lock, answer.facts, layers, folder
     )
+    for text in iter_notes(answer.facts, folder, manifest):
+        timed.note(text)
     variables = [name for name, _ in project.environment]
     sample = sample_of_variables(variables, project.name, answer.facts["sample"])
     return make_content(manifest, target, lock, sample)

@@ -28,7 +28,7 @@ from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_KIND = "collected"  # of cached texts
+_KIND = "collected-2"  # of cached texts
 _FILES = (
     "open",
     "os.link",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
@@ -12,8 +12,12 @@ from django.conf import settings
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.project_settings import is_private_host
+from django_deploykit.checks.served import why_served_by_asgi
 from django_deploykit.checks.subject import Subject
-from django_deploykit.conf.serving import is_asgi
+
+if TYPE_CHECKING:
+    from django.db.migrations.operations.base import Operation
+    from django.db.migrations.state import ProjectState
 
 _GUESSABLE = {
     "",
@@ -98,7 +102,8 @@ def sqlite_locks(subject: Subject) -> Iterator[Finding]:
 def models_without_migration(subject: Subject) -> Iterator[Finding]:
     """Models have changed, but there is no migration for the change.
 
-    The code then uses columns that the database does not have.
+    The code then uses columns that the database does not have. Changes that leave the database as it
+    is, such as other choices, are not reported.
     """
     if not subject.root.is_dir():
         return
@@ -147,11 +152,38 @@ def _missing_operations(subject: Subject) -> dict[str, list[str]]:
         ProjectState.from_apps(apps),
         NonInteractiveMigrationQuestioner(specified_apps=ours, dry_run=True, verbosity=0),
     )
+    before = loader.project_state()
     changes = detector.changes(graph=loader.graph, trim_to_apps=ours, convert_apps=ours)
-    return {
-        label: [one.describe() for migration in changes[label] for one in migration.operations]
+    found = {
+        label: [
+            one.describe()
+            for migration in changes[label]
+            for one in migration.operations
+            if _changes_database(one, before, label)
+        ]
         for label in set(changes) & ours
     }
+    return {label: operations for label, operations in found.items() if operations}
+
+
+def _changes_database(operation: Operation, before: ProjectState, label: str) -> bool:
+    """Whether an operation that makemigrations would write changes more than Python objects."""
+    from django.db.migrations import operations as ops
+
+    if isinstance(operation, (ops.AlterModelOptions, ops.AlterModelManagers)):
+        return False
+    if not isinstance(operation, ops.AlterField):
+        return True
+    model = before.models.get((label, operation.model_name_lower))
+    old = model.fields.get(operation.name) if model else None
+    return old is None or _column(old) != _column(operation.field)
+
+
+def _column(field: Any) -> tuple[Any, ...]:
+    """Return what decides about a field's column: its class and the arguments for the database."""
+    _, path, args, options = field.deconstruct()
+    ignored = {*field.non_db_attrs, "default", "storage", "upload_to", "auto_now", "auto_now_add"}
+    return path, args, {name: one for name, one in options.items() if name not in ignored}
 
 
 @check("E407")
@@ -180,7 +212,7 @@ def persistent_under_asgi(subject: Subject) -> Iterator[Finding]:
     Each request may run in another thread, which cannot reuse a persistent connection, so
     connections leak.
     """
-    if subject.topology.server != "asgi" and not is_asgi(subject.root):
+    if not why_served_by_asgi(subject):
         return
     for alias, entry, _ in _databases():
         if entry.get("CONN_MAX_AGE", 0) != 0:

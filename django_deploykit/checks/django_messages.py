@@ -15,6 +15,7 @@ from django.db import connections
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.options import Topology
 from django_deploykit.checks.project_settings import has_no_value
+from django_deploykit.checks.staticfiles import why_folder_built_later
 from django_deploykit.checks.subject import Subject
 
 TAG = "deploykit"  # of our own checks in Django's registry
@@ -75,18 +76,25 @@ def _run(
     databases: list[str],
 ) -> Iterator[Finding]:
     unneeded = {*irrelevant_ids(subject.topology), *COVERED}
+    undecided = ""
     for message in function(app_configs=None, databases=databases):
         if message.is_silenced() or message.id in unneeded:
             continue
-        if message.id == "security.W020" and subject.in_tree:
-            _skip_without_value("ALLOWED_HOSTS", subject)
-        yield add_place(from_message(message), subject)
+        why = _why_undecided(message, subject) if subject.in_tree else ""
+        undecided = undecided or why
+        if not why:
+            yield add_place(from_message(message), subject)
+    if undecided:
+        raise Undecided(undecided)
 
 
-def _skip_without_value(name: str, subject: Subject) -> None:
-    """Raise :class:`Undecided` if a setting is read from a configuration that lacks it here."""
-    if has_no_value(subject.root, name):
-        raise Undecided(f"{name} has no value here; hosts configure it")
+def _why_undecided(message: django_checks.CheckMessage, subject: Subject) -> str:
+    """Return why what Django says cannot be known in a working copy, or an empty string."""
+    if message.id == "security.W020" and has_no_value(subject.root, "ALLOWED_HOSTS"):
+        return "ALLOWED_HOSTS has no value here; hosts configure it"
+    if message.id == "staticfiles.W004" and (why := why_folder_built_later(subject, message.msg)):
+        return f"{message.msg} Perhaps later: {why}"
+    return ""
 
 
 def irrelevant_ids(topology: Topology) -> tuple[str, ...]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.project_settings import error_text
+from django_deploykit.checks.served import find_applications, why_served_by_asgi
 from django_deploykit.checks.site_requests import SiteResponse, ask_site, site_host, site_request
 from django_deploykit.checks.subject import Subject
+from django_deploykit.checks.written_files import Beat, celery_app, iter_written
+from django_deploykit.conf.serving import is_asgi_command
 from django_deploykit.errors import Problems
+from django_deploykit.project.procfile import ASGI_SERVER_HINT, NO_ASGI_SERVER, default_web
 from django_deploykit.runtime.base.names import is_number
 from django_deploykit.runtime.base.probe import Response, response_problem
 from django_deploykit.runtime.bundle.manifest import Process
@@ -217,6 +225,117 @@ def _behind_shell(subject: Subject, process: Process) -> Iterator[Finding]:
         path="Procfile",
         line=_line_of(subject, process.name),
     )
+
+
+@check("E828")
+def file_in_release(subject: Subject) -> Iterator[Finding]:
+    """A process of the Procfile writes a file into the release.
+
+    A release is read-only on servers, so the process fails there. celery beat keeps its schedule in
+    the folder in which it starts, unless an option names another place.
+    """
+    for process in subject.processes:
+        app = celery_app(process.command)
+        beat = None if app is None else _beat_of(subject, app)
+        for one in iter_written(process.command, beat):
+            yield Finding(
+                f"the process {process.name} of the Procfile writes {one.path} into the release, "
+                "which is read-only on servers",
+                one.hint,
+                path="Procfile",
+                line=_line_of(subject, process.name),
+            )
+
+
+def _beat_of(subject: Subject, name: str) -> Beat | None:
+    """Return where beat keeps its schedule, as Celery reads it, or None without such a file."""
+    try:
+        celery: Any = importlib.import_module("celery")
+        utils: Any = importlib.import_module("celery.app.utils")
+        conf = utils.find_app(name).conf if name else celery.current_app.conf
+        beat = Beat(str(conf.beat_scheduler), str(conf.beat_schedule_filename))
+    except Exception as error:  # noqa: BLE001 - the app's module may raise anything
+        raise Undecided(f"the Celery app {name} cannot be loaded: {error_text(error)}") from None
+    return None if os.path.isabs(beat.file) and not subject.inside(beat.file) else beat
+
+
+@check("E829")
+def no_websockets(subject: Subject) -> Iterator[Finding]:
+    """The project routes WebSockets, but what serves it does not answer them.
+
+    WSGI servers know no WebSockets, and uvicorn needs a package for them: visitors get a 404.
+    """
+    application = find_applications(subject)
+    if not application.websockets:
+        return
+    web = subject.command("web")
+    if web and not any(is_asgi_command(one.command) for one in subject.processes):
+        yield Finding(
+            f"{application.module} routes WebSockets, but the web line of the Procfile serves WSGI",
+            f"Write web: gunicorn {application.module} -k uvicorn_worker.UvicornWorker.",
+            path="Procfile",
+            line=_line_of(subject, "web"),
+        )
+        return
+    uvicorn = _has("uvicorn") and (not web or "uvicorn" in web.lower())
+    if uvicorn and not (_has("websockets") or _has("wsproto")):
+        yield Finding(
+            f"{application.module} routes WebSockets, but uvicorn needs the package websockets",
+            "Add uvicorn[standard] to the project's requirements and lock again.",
+        )
+
+
+@check("E830")
+def no_asgi_server(subject: Subject) -> Iterator[Finding]:
+    """The site is served by ASGI, but the Procfile has no web line and no server is installed.
+
+    A bundle cannot choose a server then, and is not built.
+    """
+    why = "" if subject.command("web") else why_served_by_asgi(subject)
+    if why and not (subject.released or default_web("", "asgi", _installed_servers())):
+        yield Finding(f"{NO_ASGI_SERVER} {why}", ASGI_SERVER_HINT)
+
+
+@check("I831")
+def served_by_asgi(subject: Subject) -> Iterator[Finding]:
+    """The project has wsgi.py and asgi.py and no web line in its Procfile; ASGI is chosen.
+
+    It is chosen if the settings have ASGI_APPLICATION, if daphne or channels is installed, or if
+    asgi.py routes WebSockets.
+    """
+    application = find_applications(subject)
+    why = "" if subject.command("web") else why_served_by_asgi(subject)
+    if why and application.wsgi:
+        yield Finding(
+            f"releases serve {application.module} by ASGI: {why}",
+            "To serve it by WSGI, write the web line in the Procfile: web: gunicorn PROJECT.wsgi.",
+        )
+
+
+def _installed_servers() -> list[str]:
+    return [name for name in ("gunicorn", "uvicorn", "uvicorn-worker") if _has(name)]
+
+
+def _has(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@check("I832")
+def system_libraries(subject: Subject) -> Iterator[Finding]:
+    """The project uses GeoDjango, which loads libraries of the system.
+
+    No lock file has GDAL and GEOS. Without them on a host, the site does not start there.
+    """
+    if not subject.server and subject.installed("django.contrib.gis"):
+        yield Finding(
+            "GeoDjango needs the libraries GDAL and GEOS on every host",
+            "Run apt install gdal-bin on the hosts before the first release.",
+            "INSTALLED_APPS",
+        )
 
 
 def _line_of(subject: Subject, name: str) -> int:

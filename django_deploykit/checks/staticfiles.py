@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines, loader
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, get_resolver, resolve
 from django.utils.module_loading import import_string
 
 from django_deploykit.checks.catalogue import check
@@ -143,14 +143,22 @@ def _is_static_file(name: str, manifest: Mapping[str, Any]) -> bool:
 
 def _why_built_later(subject: Subject) -> str:
     """Return why static files may be missing here, or an empty string."""
+    for folder in map(_folder_of, settings.STATICFILES_DIRS):
+        if not folder.is_dir() and not subject.project.build:
+            return f"STATICFILES_DIRS has {folder.name}, which does not exist here"
+    return why_folder_built_later(subject, "")
+
+
+def why_folder_built_later(subject: Subject, text: str) -> str:
+    """Return why a folder of static files, named in ``text``, may be missing here, or ""."""
     if subject.project.build:
         return "[bundle] build may write them"
-    for folder in map(_folder_of, settings.STATICFILES_DIRS):
-        if not folder.is_dir():
-            return f"STATICFILES_DIRS has {folder.name}, which does not exist here"
     for folder in (subject.root, *subject.root.parents[:2]):
-        if _has_build_script(folder / "package.json"):
+        package = folder / "package.json"
+        if _has_build_script(package):
             return "the build of package.json may write them"
+        if "node_modules" in text and package.is_file():
+            return "they are installed from package.json"
     return ""
 
 
@@ -277,7 +285,7 @@ def broken_error_page(subject: Subject) -> Iterator[Finding]:
 
     Visitors then get a bare line of text.
     """
-    for name in _ERROR_PAGES:
+    for name in filter(_is_default_page, _ERROR_PAGES):
         try:
             template = loader.get_template(name)
         except TemplateDoesNotExist:
@@ -294,6 +302,15 @@ def broken_error_page(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _is_default_page(name: str) -> bool:
+    """Whether Django's own view shows an error page, not a handler of the URLconf."""
+    try:
+        handler = get_resolver().resolve_error_handler(int(name.partition(".")[0]))
+    except Exception:  # noqa: BLE001 - the URLconf does not load, which Django's checks report
+        return True
+    return str(handler.__module__) == "django.views.defaults"
+
+
 @check("W611")
 def no_error_pages(subject: Subject) -> Iterator[Finding]:
     """The site has pages, but no 404.html or 500.html.
@@ -303,7 +320,7 @@ def no_error_pages(subject: Subject) -> Iterator[Finding]:
     if not any(path.endswith(".html") for path, _ in _templates(subject)):
         return
     missing = []
-    for name in _ERROR_PAGES:
+    for name in filter(_is_default_page, _ERROR_PAGES):
         try:
             loader.get_template(name)
         except TemplateDoesNotExist:
@@ -353,7 +370,7 @@ def _templates(subject: Subject) -> Iterator[tuple[str, str]]:
     """
     seen: set[Path] = set()
     for engine in _django_engines():
-        for folder in map(Path, engine.template_dirs):
+        for folder in _template_dirs(engine):
             if not subject.inside(folder) or "site-packages" in folder.parts:
                 continue
             for path in sorted(folder.rglob("*")):
@@ -377,13 +394,18 @@ def _django_engines() -> list[Any]:
     return [one for one in engines.all() if hasattr(one, "engine")]
 
 
+def _template_dirs(engine: Any) -> list[Path]:
+    """Return the absolute folders of an engine; settings may have relative ones."""
+    return [Path(os.path.abspath(one)) for one in engine.template_dirs]
+
+
 def _engines_of(path: str) -> list[Any]:
     """Return the engines that load a template: those with the nearest folder above it."""
     found: dict[int, list[Any]] = {}
     for engine in engines.all():
-        above = [one for one in engine.template_dirs if Path(path).is_relative_to(one)]
+        above = [one for one in _template_dirs(engine) if Path(path).is_relative_to(one)]
         if above:
-            found.setdefault(max(len(Path(one).parts) for one in above), []).append(engine)
+            found.setdefault(max(len(one.parts) for one in above), []).append(engine)
     nearest = found[max(found)] if found else []
     # A template of Jinja2 has another syntax.
     return nearest if all(hasattr(one, "engine") for one in nearest) else []

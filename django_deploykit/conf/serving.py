@@ -3,27 +3,84 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _WEB = re.compile(r"^web\s*:(.*)$", re.MULTILINE)
 _ASGI = re.compile(r"\b(asgi|uvicorn|daphne|hypercorn)\b|Uvicorn\w*Worker")
+_WEBSOCKETS = re.compile(r"\bProtocolTypeRouter\b|['\"]websocket['\"]")
+_NAMED = re.compile(r"^\s*ASGI_APPLICATION\s*[:=]", re.MULTILINE)
+# Apps of Channels. With the first one, runserver serves ASGI, too.
+ASGI_APPS = ("daphne", "channels")
+
+
+def is_asgi_command(command: str) -> bool:
+    """Whether a command of a Procfile serves ASGI.
+
+    >>> is_asgi_command("gunicorn shop.wsgi"), is_asgi_command("daphne shop.asgi:application")
+    (False, True)
+    """
+    return _ASGI.search(command) is not None
+
+
+def routes_websockets(asgi: str) -> bool:
+    """Whether the text of an ASGI application's module has other protocols than HTTP."""
+    return _WEBSOCKETS.search(asgi) is not None
+
+
+def why_asgi(asgi: str | None, wsgi: bool, named: bool, apps: Collection[str]) -> str:
+    """Return why a site without a web line in its Procfile is served by ASGI, or "" for WSGI.
+
+    ``asgi`` is the text of the ASGI application's module, None if there is none. ``wsgi`` says
+    whether there is a WSGI application, ``named`` whether the settings have ASGI_APPLICATION,
+    which Django itself neither writes nor reads.
+    """
+    if asgi is None:
+        return ""
+    if not wsgi:
+        return "there is no wsgi.py"
+    if named:
+        return "the settings have ASGI_APPLICATION"
+    for app in ASGI_APPS:
+        if app in apps:
+            return f"{app} is in INSTALLED_APPS"
+    return "asgi.py routes WebSockets" if routes_websockets(asgi) else ""
 
 
 def is_asgi(project: Path) -> bool:
-    """Whether the web process of the Procfile in the project's folder serves ASGI.
+    """Whether releases serve a project by ASGI: its Procfile decides, else :func:`why_asgi`.
 
-    ``project`` is the parent of the settings' folder; the Procfile may be above it. Without one,
-    releases serve ASGI if there is an ``asgi.py`` and no ``wsgi.py``.
+    ``project`` is the parent of the settings' folder; the Procfile may be above it.
     """
+    web = _web_command(project)
+    if web:
+        return is_asgi_command(web)
+    asgi = [
+        path.read_text(encoding="utf-8", errors="replace") for path in project.glob("*/asgi.py")
+    ]
+    if not asgi:
+        return False
+    text = "\n".join(_settings_texts(project))
+    apps = {app for app in ASGI_APPS if re.search(rf"^\s*['\"]{app}['\"],", text, re.MULTILINE)}
+    wsgi = any(project.glob("*/wsgi.py"))
+    return bool(why_asgi("\n".join(asgi), wsgi, _NAMED.search(text) is not None, apps))
+
+
+def _web_command(project: Path) -> str:
+    """Return the web line of the Procfile in a folder or above, or an empty string."""
     for folder in (project, *project.parents[:2]):
         try:
             text = (folder / "Procfile").read_text(encoding="utf-8", errors="replace")
         except OSError:
             if (folder / "manage.py").is_file():
-                break
+                return ""
             continue
         line = _WEB.search(text)
-        if line:
-            return _ASGI.search(line[1]) is not None
-        break
-    return any(project.glob("*/asgi.py")) and not any(project.glob("*/wsgi.py"))
+        return line[1] if line else ""
+    return ""
+
+
+def _settings_texts(project: Path) -> Iterator[str]:
+    for pattern in ("*/settings.py", "*/settings/*.py"):
+        for path in project.glob(pattern):
+            yield path.read_text(encoding="utf-8", errors="replace")

@@ -125,4 +125,6 @@ def _hint(error: BaseException) -> str:
     frames = list(_frames(error.__traceback__))
     if isinstance(error, KeyError) and frames and _module(frames[-1][0]) == "os":
         return f"Set the environment variable {error.args[0]}, or give it a default there."
-    return _CORRECT
+    from django_deploykit.runtime.base.libraries import missing_library_hint
+
+    return missing_library_hint(_reason(error)) or _CORRECT

@@ -11,7 +11,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import ManagementUtility, load_command_class
-from django.core.management.base import CommandError, CommandParser, handle_default_options
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    handle_default_options,
+)
 
 from django_deploykit.conf.commands import misspelt
 from django_deploykit.conf.errors import ConfigError
@@ -26,6 +31,17 @@ _APP = "django_deploykit"
 _WITHOUT_SETTINGS = ("bundle", "release")
 # With these, deploy_check checks with the settings that this machine uses, or checks nothing.
 _AS_IT_IS = ("--settings", "--server", "--list", "--explain")
+
+
+class _Utility(ManagementUtility):
+    """Django's, but ``deploy_check`` also checks projects without our app in INSTALLED_APPS."""
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        return (
+            load_command_class(_APP, subcommand)
+            if subcommand == "deploy_check"
+            else super().fetch_command(subcommand)
+        )
 
 
 def execute(given: Sequence[str] | None = None) -> None:
@@ -43,7 +59,7 @@ def execute(given: Sequence[str] | None = None) -> None:
     try:
         if words[0] == "deploy_check":
             _choose_settings(argv)
-        ManagementUtility(argv).execute()
+        _Utility(argv).execute()
     except (Exception, SystemExit) as error:
         starting = isinstance(error, Exception) and words[0] == "deploy_check"
         failure = start_failure(error) if starting or in_settings(error) else None

@@ -11,6 +11,11 @@ from django_deploykit.runtime.base.names import PROCESS_NAME
 from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.servers import SERVERS
 
+NO_ASGI_SERVER = "no locked server can serve ASGI, and the Procfile has no web line:"
+ASGI_SERVER_HINT = (
+    "Add gunicorn, uvicorn-worker and uvicorn[standard] to the project's requirements and lock "
+    "again, or write the web line, such as web: gunicorn PROJECT.wsgi."
+)
 _LINE = re.compile(r"(?P<name>[^\s:]+)\s*:\s*(?P<command>\S.*)\Z")
 
 

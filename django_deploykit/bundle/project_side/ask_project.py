@@ -189,6 +189,8 @@ def gather(facts: dict[str, Any]) -> None:
         asgi=callable_of(
             getattr(settings, "ASGI_APPLICATION", None), "asgi", settings.SETTINGS_MODULE
         ),
+        asgi_named=bool(getattr(settings, "ASGI_APPLICATION", None)),
+        apps=[str(app) for app in settings.INSTALLED_APPS],
         static_root="" if remote else static_root(staticfiles),
         remote_static=remote,
         static_url=settings.STATIC_URL or "",

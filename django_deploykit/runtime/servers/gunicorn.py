@@ -18,7 +18,9 @@ def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str
     """
     if wsgi:
         return f"{_BIND} --threads 4 --access-logfile - {wsgi}"
-    if asgi and "uvicorn" in distributions:
+    if asgi and "uvicorn-worker" in distributions:
+        return f"{_BIND} --worker-class uvicorn_worker.UvicornWorker {asgi}"
+    if asgi and "uvicorn" in distributions:  # which deprecates its own worker
         return f"{_BIND} --worker-class uvicorn.workers.UvicornWorker {asgi}"
     return ""
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from django_deploykit.bundle.assembly import (
+    iter_notes,
     make_content,
     make_manifest,
     own_layers,
     static_folder,
     validate_paths,
+    why_served_by_asgi,
 )
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython, find_target
@@ -36,6 +38,8 @@ def facts_of(folder: Path) -> dict[str, Any]:
         "settings_module": "shop.settings",
         "wsgi": "shop.wsgi:application",
         "asgi": "",
+        "asgi_named": False,
+        "apps": ["django.contrib.staticfiles"],
         "static_root": str(folder.resolve() / "staticfiles"),
         "static_url": "/static/",
         "remote_static": "",
@@ -103,14 +107,14 @@ def test_static_folder_is_relative_and_empty_without_static_files(tmp_path: Path
     assert static_folder({**facts, "static_root": ""}, tmp_path) == ""
 
 
-def manifest_of(folder: Path, *layers: Layer) -> Any:
+def manifest_of(folder: Path, *layers: Layer, facts: dict[str, Any] | None = None) -> Any:
     path = folder / "deploykit.ini"
     project = Project(folder, "shop", path, environment=(("TOKEN", "for the build"),))
     target = TargetPython("3.11", sys.executable, "3.11.7", "linux-x86_64")
     environment = InstalledEnvironment(folder, (), "any", "", (), (), ())
     lock = LockFile("requirements.txt", (Requirement("gunicorn==22.0", (), "requirements.txt:1"),))
     return make_manifest(
-        project, COMMIT, target, environment, lock, facts_of(folder), layers, folder
+        project, COMMIT, target, environment, lock, facts or facts_of(folder), layers, folder
     )
 
 
@@ -136,6 +140,45 @@ def test_a_procfile_names_the_processes(folder: Path) -> None:
 def test_refuses_gunicorn_that_is_not_locked(folder: Path) -> None:
     with pytest.raises(Problems, match="gunicorn is not among the locked dependencies"):
         manifest_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("facts", "text", "why"),
+    [
+        ({}, "", ""),
+        ({"asgi_named": True}, "", "the settings have ASGI_APPLICATION"),
+        ({"apps": ["channels"]}, "", "channels is in INSTALLED_APPS"),
+        ({}, "ProtocolTypeRouter({})", "asgi.py routes WebSockets"),
+        ({"wsgi": ""}, "", "there is no wsgi.py"),
+        ({"asgi": "", "wsgi": ""}, "", ""),
+    ],
+)
+def test_without_a_web_line_the_project_decides_what_serves_it(
+    facts: dict[str, Any], text: str, why: str, folder: Path
+) -> None:
+    (folder / "shop").mkdir()
+    (folder / "shop" / "asgi.py").write_text(text)
+    asked = {**facts_of(folder), "asgi": "shop.asgi:application", **facts}
+    assert why_served_by_asgi(asked, folder) == why
+
+
+def test_asgi_is_not_served_by_wsgi_in_silence(folder: Path) -> None:
+    facts = {**facts_of(folder), "asgi": "shop.asgi:application", "asgi_named": True}
+    with pytest.raises(Problems, match="no locked server can serve ASGI"):
+        manifest_of(folder, GUNICORN, facts=facts)
+    uvicorn = Layer("distribution", "uvicorn", "0.54", "2" * 64, 10, 1)
+    manifest = manifest_of(folder, GUNICORN, uvicorn, facts=facts)
+    assert manifest.processes[0].command.endswith("UvicornWorker shop.asgi:application")
+    (note,) = iter_notes(facts, folder, manifest)
+    assert note.startswith("served by ASGI, because the settings have ASGI_APPLICATION")
+    (folder / "Procfile").write_text("web: gunicorn shop.wsgi\n")
+    assert list(iter_notes(facts, folder, manifest_of(folder, GUNICORN, facts=facts))) == []
+
+
+def test_a_note_says_what_hosts_need_for_geodjango(folder: Path) -> None:
+    facts = {**facts_of(folder), "apps": ["django.contrib.gis"]}
+    (note,) = iter_notes(facts, folder, manifest_of(folder, GUNICORN))
+    assert "apt install gdal-bin on every host" in note
 
 
 def test_the_content_has_sample_and_sbom(folder: Path) -> None:

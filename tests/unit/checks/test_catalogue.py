@@ -23,7 +23,7 @@ ELSEWHERE = {
     **dict.fromkeys(("E821", "E822", "E823", "E824", "E825", "W840", "E841", "E842", "E843", "E844"), "test_shipping"),
     **dict.fromkeys(("E403", "E416", "W404", "W406", "E504", "E505"), "server.test_services"),
     **dict.fromkeys(("E606", "E714", "E803", "E804", "W808", "W814", "W815"), "server.test_host"),
-    "E814": "server.test_health", "W212": "test_hosts", "E115": "test_repository", "E617": "test_uploads", "W313": "test_accounts",
+    "E830": "test_processes", "I832": "test_processes", "E814": "server.test_health", "W212": "test_hosts", "E115": "test_repository", "E617": "test_uploads", "W313": "test_accounts",
     **dict.fromkeys(("W413", "W418", "E419"), "server.test_postgresql"),
     **dict.fromkeys(("W306", "W509", "W706"), "server.test_content"),
     **dict.fromkeys(("W214", "W712"), "server.test_network"), **dict.fromkeys(("E508", "W510"), "server.test_brokers"),

@@ -112,6 +112,23 @@ def test_a_model_change_without_a_migration_is_found(
     assert "models have changed in a way that makemigrations must ask about" in found.message
 
 
+def test_a_change_that_leaves_the_database_as_it_is_needs_no_migration(
+    project: Path, migrate: Callable[..., None]
+) -> None:
+    other = 'models.IntegerField(default=1, choices=[(1, "one")], verbose_name="n")'
+    options = '], options={{"ordering": ["number"]}}\n        )'
+    migrate(
+        m0001=INITIAL.replace("models.IntegerField()", other).replace("]\n        )", options, 1)
+    )
+    assert run_check("E405", project) == []
+
+
+def test_a_column_of_another_type_is_found(project: Path, migrate: Callable[..., None]) -> None:
+    migrate(m0001=INITIAL.replace("models.IntegerField()", "models.BigIntegerField()"))
+    (found,) = run_check("E405", project)
+    assert found.message.endswith("Alter field number on order")
+
+
 def test_migrations_that_do_not_load_are_found(project: Path, migrate: Callable[..., None]) -> None:
     migrate(m0001="import nothing_of_this_name\n")
     (found,) = run_check("E405", project)

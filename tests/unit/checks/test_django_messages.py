@@ -100,6 +100,36 @@ def test_hosts_without_a_value_are_not_decided_here(
         assert [one.id for one in work()] == ["security.W020"]
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"package.json": '{"scripts": {"build": "vite"}}'}, "the build of package.json may write"),
+        ({"package.json": "{}"}, ""),
+        ({}, ""),
+    ],
+)
+def test_folders_that_a_front_end_build_writes_are_not_decided_here(
+    files: dict[str, str], expected: str, project: Path
+) -> None:
+    for name, text in files.items():
+        (project / name).write_text(text, encoding="utf-8")
+    subject = Subject(Project(project, "shop", project / "deploykit.ini"))
+    (work,) = (
+        work
+        for name, work in iter_django_checks(subject, ["staticfiles"])
+        if name.endswith("check_finders")
+    )
+    with override_settings(
+        STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
+        STATICFILES_DIRS=[project / "dist"],
+    ):
+        if expected:
+            with pytest.raises(Undecided, match=expected):
+                list(work())
+        else:
+            assert [one.id for one in work()] == ["staticfiles.W004"]
+
+
 def test_never_runs_ours_a_second_time(subject: Subject) -> None:
     assert "deploykit" in registry.tags_available(deployment_checks=True)
     assert found(subject, "deploykit") == []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.urls import path
 
 from django_deploykit import health
@@ -32,6 +33,13 @@ def health_page(pages: str, **settings: Any) -> Case:
     ini = f"[environment:production]\nhosts = a\nhealth = {pages}\n"
     return Case({**SITE, **settings}, {"deploykit.ini": ini})
 
+
+CHANNELS = {
+    "WSGI_APPLICATION": "shop.wsgi.application",
+    "ASGI_APPLICATION": "shop.asgi.application",
+}
+PLAIN = {"WSGI_APPLICATION": "shop.wsgi.application", "SETTINGS_MODULE": "shop.settings"}
+ASGI = {"shop/asgi.py": "application = ProtocolTypeRouter({})"}
 
 CASES: Cases = {
     "E810": (
@@ -59,6 +67,32 @@ CASES: Cases = {
             health_page("/readyz", MIDDLEWARE=[health.MIDDLEWARE]),
             Case({**SITE, "ROOT_URLCONF": "tests.unit.checks.test_processes"}),
             Case(SITE, subject={"server": True}),
+        ],
+    ),
+    "E828": (
+        [
+            procfile("web: gunicorn shop.wsgi --pid gunicorn.pid\n"),
+            procfile("worker: celery -A shop worker --statedb=worker.state\n"),
+        ],
+        [
+            procfile("web: gunicorn shop.wsgi --access-logfile - --pid /run/shop/pid\n"),
+            procfile("worker: celery -A shop worker\n"),
+            procfile('w: celery worker --statedb "${STATE_DIRECTORY:-.}/state"\n'),
+        ],
+    ),
+    "E829": (
+        [Case(CHANNELS, {**ASGI, "Procfile": "web: gunicorn shop.wsgi\n"})],
+        [
+            Case(CHANNELS, {**ASGI, "Procfile": "web: daphne shop.asgi:application\n"}),
+            Case(CHANNELS, {**ASGI, "Procfile": "web: gunicorn shop.wsgi\nws: daphne shop.asgi\n"}),
+            Case(CHANNELS, {"shop/asgi.py": "", "Procfile": "web: gunicorn shop.wsgi\n"}),
+        ],
+    ),
+    "I831": (
+        [Case(CHANNELS, ASGI), Case(PLAIN, ASGI)],
+        [
+            Case(CHANNELS, {**ASGI, "Procfile": "web: daphne shop.asgi:application\n"}),
+            Case(PLAIN, {"shop/asgi.py": "application = get_asgi_application()"}),
         ],
     ),
     "E819": (
@@ -120,3 +154,41 @@ def test_finds_a_gunicorn_that_drops_what_it_accepted(
     (tmp_path / "manage.py").write_text("", encoding="utf-8")
     (tmp_path / "Procfile").write_text(procfile, encoding="utf-8")
     assert bool(run_check("W826", tmp_path)) is found
+
+
+def test_beat_is_not_judged_without_its_celery_app(tmp_path: Path) -> None:
+    case = procfile("beat: celery -A no_such_shop beat\n")
+    with pytest.raises(Undecided, match="the Celery app no_such_shop cannot be loaded"):
+        run_case("E828", case, tmp_path)
+
+
+def test_asgi_needs_a_server_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed: set[str] = set()
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise importlib.metadata.PackageNotFoundError
+        return "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    (found,) = run_case("E830", Case(CHANNELS, ASGI), tmp_path)
+    assert found.message.endswith("the settings have ASGI_APPLICATION")
+    assert run_case("E829", Case(CHANNELS, ASGI), tmp_path) == []
+    installed |= {"gunicorn", "uvicorn"}
+    assert run_case("E830", Case(CHANNELS, ASGI), tmp_path) == []
+    (found,) = run_case("E829", Case(CHANNELS, ASGI), tmp_path)
+    assert found.message.endswith("but uvicorn needs the package websockets")
+    installed.add("wsproto")
+    assert run_case("E829", Case(CHANNELS, ASGI), tmp_path) == []
+
+
+def test_geodjango_needs_libraries_on_hosts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_check("I832", tmp_path) == []
+    monkeypatch.setattr(settings, "INSTALLED_APPS", ["django.contrib.gis"])  # not installed here
+    (found,) = run_check("I832", tmp_path)
+    assert "GDAL and GEOS" in found.message
+    assert run_case("I832", Case(subject={"server": True}), tmp_path) == []

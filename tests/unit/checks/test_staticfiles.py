@@ -11,6 +11,7 @@ from django.urls import re_path
 from django.views.static import serve
 
 from django_deploykit.checks.finding import Undecided
+from tests.unit.checks import urls
 from tests.unit.checks.cases import TEMPLATES, Case, Cases, case_tests, run_case, setting
 
 STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
@@ -57,6 +58,14 @@ class OtherTemplates(BaseEngine):
 
 
 urlpatterns = [re_path(r"^static/(?P<path>.*)$", serve)]
+
+urlpatterns: list[object] = []
+handler404 = urls.up
+# A site whose URLconf, this module, has a handler404, which needs no template.
+OWN_404 = {
+    "TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}],
+    "ROOT_URLCONF": "tests.unit.checks.test_staticfiles",
+}
 
 CASES: Cases = {
     "E601": (
@@ -230,7 +239,8 @@ CASES: Cases = {
             Case(
                 {"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]},
                 {"templates/500.html": "sorry"},
-            )
+            ),
+            Case(OWN_404, {"templates/404.html": "{% include missing.name %}"}),
         ],
     ),
     "W611": (
@@ -246,6 +256,7 @@ CASES: Cases = {
                 {"templates/500.html": "", "templates/404.html": ""},
             ),
             Case({"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]}),
+            Case(OWN_404, {"templates/500.html": "sorry"}),
         ],
     ),
     "W610": (
@@ -303,3 +314,15 @@ def test_a_remote_storage_needs_no_folder(tmp_path: Path) -> None:
     storages = {**STORAGES, "staticfiles": {"BACKEND": REMOTE}}
     case = setting(**{**STATIC, "STATIC_ROOT": None, "STORAGES": storages})
     assert run_case("E601", case, tmp_path) == []
+
+
+def test_folders_that_are_named_twice_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = Case(
+        {"TEMPLATES": [{**TEMPLATES, "DIRS": ["templates", "{root}/templates"]}]},
+        {"templates/a.html": "{% if %}"},
+    )
+    (found,) = run_case("E608", case, tmp_path)
+    assert found.path == "templates/a.html"

@@ -60,6 +60,13 @@ def test_other_errors_have_a_traceback_unless_deploy_check_runs() -> None:
     )
 
 
+def test_a_missing_library_of_the_system_is_not_the_lock_files_fault() -> None:
+    done = run(
+        "OSError('libpq.so.5: cannot open shared object file: No such file')", "deploy_check"
+    )
+    assert done.stderr.splitlines()[1].startswith("libpq is a library of the system")
+
+
 def test_a_hook_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     def hook(*_: object) -> None:
         raise AssertionError

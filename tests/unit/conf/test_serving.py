@@ -50,6 +50,24 @@ def test_without_a_procfile_the_application_says_it(
     assert is_asgi(project(tmp_path, "", *files)) is asgi
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("settings.py", 'ASGI_APPLICATION = "shop.asgi.application"\n'),
+        ("settings.py", 'INSTALLED_APPS = [\n    "daphne",\n]\n'),
+        ("settings/base.py", 'INSTALLED_APPS = [\n    "channels",\n]\n'),
+        ("asgi.py", "application = ProtocolTypeRouter({})\n"),
+    ],
+)
+def test_a_project_with_channels_is_served_by_asgi(name: str, text: str, tmp_path: Path) -> None:
+    project(tmp_path, "", "asgi.py", "wsgi.py")
+    assert is_asgi(tmp_path) is False
+    path = tmp_path / "shop" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    assert is_asgi(tmp_path) is True
+
+
 def test_the_procfile_may_be_above_the_settings_package(tmp_path: Path) -> None:
     project(tmp_path, "web: daphne config.asgi:application\n")
     (tmp_path / "config" / "settings").mkdir(parents=True)

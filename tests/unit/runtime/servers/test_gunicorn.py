@@ -35,6 +35,7 @@ def test_default_commands_fit_the_application() -> None:
     assert default_command("shop.wsgi", "shop.asgi", ["uvicorn"]).endswith(" shop.wsgi")
     assert "--threads 4" in default_command("shop.wsgi", "", [])
     assert default_command("", "shop.asgi", ["uvicorn"]).endswith("UvicornWorker shop.asgi")
+    assert "uvicorn_worker" in default_command("", "shop.asgi", ["uvicorn", "uvicorn-worker"])
     assert default_command("", "shop.asgi", []) == ""
     assert default_command("", "", ["uvicorn"]) == ""
 
