@@ -218,3 +218,9 @@ def test_an_app_that_does_not_load_has_django_s_traceback(project: Path) -> None
         assert done.returncode == 1
         assert "Traceback" in done.stderr
         assert done.stderr.endswith("ModuleNotFoundError: No module named 'no_such'\n")
+
+
+def test_a_project_without_our_app_is_checked(project: Path) -> None:
+    write(project, SETTINGS.replace("'django_deploykit', ", ""))
+    done = manage(project, "deploy_check", "--only", "E101")
+    assert (done.returncode, done.stderr) == (0, "")
