@@ -227,9 +227,11 @@ def persistent_under_asgi(subject: Subject) -> Iterator[Finding]:
 def persistent_without_health(subject: Subject) -> Iterator[Finding]:
     """Database connections are persistent, but not checked before they are used.
 
-    After the database restarts, the first request of every worker fails.
+    After the database restarts, the first request of every worker fails. SQLite has no server.
     """
-    for alias, entry, _ in _databases():
+    for alias, entry, engine in _databases():
+        if _is_sqlite(engine):
+            continue
         if entry.get("CONN_MAX_AGE", 0) != 0 and not entry.get("CONN_HEALTH_CHECKS", False):
             yield Finding(
                 f"DATABASES[{alias!r}]: CONN_MAX_AGE without CONN_HEALTH_CHECKS",

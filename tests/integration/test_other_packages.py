@@ -27,7 +27,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wanted = ("celery", "channels", "uvicorn-worker", "websockets", "gunicorn")
     run(uv(), "venv", "-q", "--no-project", "--python", sys.executable, folder)
     python = folder / "bin" / "python"
-    run(uv(), "pip", "install", "-q", "--python", python, *wanted, **index())
+    argv = ("pip", "install", "-q", "--python", str(python), *wanted)
+    run(uv(), *argv, cwd=None, **index())
     site = next((folder / "lib").glob("python*/site-packages"))
     (site / "this_working_copy.pth").write_text(f"{ROOT}\n")
     return folder / "bin"

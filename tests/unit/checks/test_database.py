@@ -56,7 +56,11 @@ CASES: Cases = {
     ),
     "W410": (
         [databases(POSTGRES, CONN_MAX_AGE=60), databases(POSTGRES, CONN_MAX_AGE=None)],
-        [databases(POSTGRES, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True), databases(POSTGRES)],
+        [
+            databases(POSTGRES, CONN_MAX_AGE=60, CONN_HEALTH_CHECKS=True),
+            databases(POSTGRES),
+            databases(SQLITE, CONN_MAX_AGE=60),
+        ],
     ),
     "E411": (
         [databases(POSTGRES, CONN_MAX_AGE=60, OPTIONS={"pool": True})],
