@@ -39,10 +39,14 @@ def iter_named_settings(subject: Subject) -> Iterator[NamedSettings]:
 
 
 def _entry_files(subject: Subject) -> list[Path]:
-    """Return the files of the WSGI and ASGI applications."""
+    """Return the files of the WSGI and ASGI applications, of those in other packages none."""
     applications = [settings.WSGI_APPLICATION, getattr(settings, "ASGI_APPLICATION", None)]
     modules = [str(dotted).rpartition(".")[0] for dotted in applications if dotted]
     modules += _APPLICATION.findall(subject.command("web"))
     found = [subject.root.joinpath(*one.split(".")).with_suffix(".py") for one in modules]
-    found += application_files(subject.root)
-    return [path for path in dict.fromkeys(found) if path.is_file()]
+    found = [path for path in found if path.is_file()]
+    folders = {path.parent for path in found}
+    found += [
+        one for one in application_files(subject.root) if one.parent in folders or not folders
+    ]
+    return list(dict.fromkeys(found))

@@ -30,6 +30,9 @@ _SECRET_FILES = re.compile(
     r"|.*\.(dump|sql\.gz|bak)|credentials\.json|service[-_]account.*\.json)$"
 )
 # Names that look like a secret's, but are not.
+# A key may also be that of a cache or a mapping, so its value must look like one of a service.
+_ONLY_KEY = re.compile(r"^(?!.*(secret|pass|token|private)).*key$", re.IGNORECASE)
+_RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{12,}")
 _NO_SECRET = re.compile(
     r"PUBLIC|PUBLISHABLE|SITE_?KEY|NAME|HEADER|FIELD|URL|PREFIX|ALGORITHM|BACKEND|CLASS|VALIDAT|HASHER"
     r"|MODEL|SERIALIZER|TIMEOUT|LIFETIME|EXPIR|TYPE|AGE$|PATH|FILE|USE_|_ID$|TEMPLATE|MODULE|FUNCTION",
@@ -135,6 +138,8 @@ def _is_literal_secret(name: str, value: object) -> bool:
     if has_password(value):
         return not is_local(value)
     if not looks_secret(name) or _NO_SECRET.search(name):
+        return False
+    if _ONLY_KEY.search(name) and not _RANDOM.fullmatch(value):
         return False
     return bool(_WORD.fullmatch(value)) and not secret_problem(value)
 

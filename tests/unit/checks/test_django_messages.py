@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles.checks import check_finders
 from django.core import checks as django_checks
 from django.core.checks.registry import registry
 from django.test import override_settings
@@ -50,6 +51,16 @@ def throw_away() -> Iterator[None]:
     django_checks.register(warn, "shop")
     yield
     registry.registered_checks.discard(warn)
+
+
+@pytest.fixture
+def finders_check() -> Iterator[None]:
+    """Django's check of static files, which is only registered once its app has been loaded."""
+    known = check_finders in registry.registered_checks
+    django_checks.register(check_finders, "staticfiles")
+    yield
+    if not known:
+        registry.registered_checks.discard(check_finders)
 
 
 def test_runs_checks_of_other_apps_but_not_those_that_ours_replace(
@@ -109,7 +120,7 @@ def test_hosts_without_a_value_are_not_decided_here(
     ],
 )
 def test_folders_that_a_front_end_build_writes_are_not_decided_here(
-    files: dict[str, str], expected: str, project: Path
+    files: dict[str, str], expected: str, project: Path, finders_check: None
 ) -> None:
     for name, text in files.items():
         (project / name).write_text(text, encoding="utf-8")

@@ -26,3 +26,12 @@ def test_names_each_file_once_with_its_line(project: Path) -> None:
         for name in ("wsgi", "live_wsgi", "asgi")
     ]
     assert chosen == [NamedSettings("mysite.live", "deploykit.ini", 2)]
+
+
+def test_applications_in_other_packages_do_not_serve_the_site(project: Path) -> None:
+    for name in ("shop", "worker"):
+        (project / name).mkdir()
+        (project / name / "wsgi.py").write_text(WSGI.format(f"{name}.settings"))
+    with override_settings(WSGI_APPLICATION="shop.wsgi.application"):
+        (named,) = iter_named_settings(read_subject(read_project(project)))
+    assert named.module == "shop.settings"

@@ -136,6 +136,8 @@ API_TOKEN_HEADER = "X-Shop-Token"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 TOKEN_MODEL = SECRET_BACKEND = "shop.models.Token"
 STRIPE_SECRET_KEY = "change-me"
+GLOBAL_SURROGATE_KEY = "pydotorg-app"
+STREAMS = [{"key": "home", "name": "Home"}]
 """
 
 
