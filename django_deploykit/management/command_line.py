@@ -37,11 +37,10 @@ class _Utility(ManagementUtility):
     """Django's, but ``deploy_check`` also checks projects without our app in INSTALLED_APPS."""
 
     def fetch_command(self, subcommand: str) -> BaseCommand:
-        return (
-            load_command_class(_APP, subcommand)
-            if subcommand == "deploy_check"
-            else super().fetch_command(subcommand)
-        )
+        if subcommand != "deploy_check":
+            return super().fetch_command(subcommand)
+        _ = settings.INSTALLED_APPS  # raises again what Django has kept so far
+        return load_command_class(_APP, subcommand)
 
 
 def execute(given: Sequence[str] | None = None) -> None:

@@ -56,11 +56,12 @@ def throw_away() -> Iterator[None]:
 @pytest.fixture
 def finders_check() -> Iterator[None]:
     """Django's check of static files, which is only registered once its app has been loaded."""
-    known = check_finders in registry.registered_checks
+    registered: Any = registry.registered_checks
+    known = check_finders in registered
     django_checks.register(check_finders, "staticfiles")
     yield
     if not known:
-        registry.registered_checks.discard(check_finders)
+        registered.discard(check_finders)
 
 
 def test_runs_checks_of_other_apps_but_not_those_that_ours_replace(

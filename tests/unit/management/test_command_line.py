@@ -224,3 +224,11 @@ def test_a_project_without_our_app_is_checked(project: Path) -> None:
     write(project, SETTINGS.replace("'django_deploykit', ", ""))
     done = manage(project, "deploy_check", "--only", "E101")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_settings_that_are_refused_are_one_line_without_our_app_too(project: Path) -> None:
+    write(project, str(BROKEN["Django's own error"][0]))
+    done = manage(project, "deploy_check")
+    assert done.returncode == 2
+    assert "shop/settings.py:2: ImproperlyConfigured: set X" in done.stderr
+    assert "Traceback" not in done.stderr
