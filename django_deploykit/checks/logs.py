@@ -106,7 +106,7 @@ def rotating_by_workers(subject: Subject) -> Iterator[Finding]:
     Each renames the file while the others write to it, and lines are lost.
     """
     for name, handler in _handlers().items():
-        if str(handler.get("class", "")).endswith(_ROTATING):
+        if str(handler.get("class", "")).rpartition(".")[2] in _ROTATING:
             yield Finding(
                 f"LOGGING: {name} rotates its file in every worker, so lines are lost",
                 "Log to standard error, or use WatchedFileHandler with logrotate.",

@@ -38,7 +38,12 @@ CASES: Cases = {
     ),
     "W709": (
         [setting(LOGGING=log({"class": "logging.handlers.RotatingFileHandler", "filename": "/x"}))],
-        [setting(LOGGING=log({"class": "logging.handlers.WatchedFileHandler", "filename": "/x"}))],
+        [
+            setting(LOGGING=log({"class": "concurrent_log_handler.ConcurrentRotatingFileHandler"})),
+            setting(
+                LOGGING=log({"class": "logging.handlers.WatchedFileHandler", "filename": "/x"})
+            ),
+        ],
     ),
     "W711": (
         [setting(LOGGING={"version": 1, "loggers": {"django.db.backends": {"level": "DEBUG"}}})],
