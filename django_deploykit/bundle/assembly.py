@@ -187,7 +187,7 @@ def validate_programs(processes: Sequence[Process], missing: Collection[str]) ->
         )
 
 
-def _default_web(facts: dict[str, Any], folder: Path, names: set[str]) -> Process | None:
+def _default_web(facts: dict[str, Any], folder: Path, names: Collection[str]) -> Process | None:
     """Return the web process of a project that names none. By ASGI, a server must be locked."""
     why = why_served_by_asgi(facts, folder)
     web = default_web("" if why else facts["wsgi"], facts["asgi"], names)

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.runtime.base.libraries import missing_library_hint
 from django_deploykit.conf.replacements import reader_for
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.libraries import missing_library_hint
 
 _STAGES = {
     "manage.py": (
@@ -58,9 +58,9 @@ def load_error(facts: dict[str, Any], folder: Path, name: str) -> BundleError:
     variable = required_variable(problem, _line(folder, facts["where"]))
     if "ModuleNotFoundError" in problem:
         hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
-    hint = missing_library_hint(problem) or hint
     elif variable:
         hint = _remedy(variable, folder, facts["where"], name)
+    hint = missing_library_hint(problem) or hint
     text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
     if facts.get("missing"):
         return MissingModuleError(text, hint, facts["missing"])

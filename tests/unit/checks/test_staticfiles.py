@@ -59,7 +59,6 @@ class OtherTemplates(BaseEngine):
 
 urlpatterns = [re_path(r"^static/(?P<path>.*)$", serve)]
 
-urlpatterns: list[object] = []
 handler404 = urls.up
 # A site whose URLconf, this module, has a handler404, which needs no template.
 OWN_404 = {
