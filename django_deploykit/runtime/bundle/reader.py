@@ -22,6 +22,7 @@ _SINGLES = ("__main__.py", "manifest.json", "sample.ini", "sbom.cdx.json")
 _DEPTHS = {"layers": (2,), "runtime": (2, 3, 4)}  # allowed number of parts of a path, by the first
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 _CHUNK = 1 << 20
+_LONGEST_END = 22 + 0xFFFF  # bytes of the last record of an archive, with a comment
 _IN_MEMORY = 32 << 20  # bytes; a larger archive of a layer is not read into memory
 _LARGE = 8 << 20  # bytes; a larger file is read in pieces
 # What zipfile raises for archives that are damaged on purpose. UnicodeDecodeError is a ValueError,
@@ -84,6 +85,7 @@ class BundleFile:
         self._file: BinaryIO = _open(path)
         try:
             self._zip = zipfile.ZipFile(self._file)
+            _validate_directory(path, self._file, self._zip.start_dir)
             _validate_names(path, self._zip)
             self.manifest = Manifest.loads(self.read("manifest.json").decode("utf-8"))
         except (OSError, *_BROKEN) as error:
@@ -295,6 +297,20 @@ def _open(path: Path) -> BinaryIO:
     except OSError as error:
         raise DeployKitError(f"{path} cannot be read: {error.strerror}") from None
     return file
+
+
+def _validate_directory(path: Path, file: BinaryIO, start: int) -> None:
+    """Raise :class:`DamagedError` if Python would run another file than :mod:`zipfile` reads.
+
+    Python finds the archive's directory before the last record, zipfile also through a record of
+    ZIP64. So the directory, which begins at ``start``, must be the one that the last record names.
+    """
+    size = os.fstat(file.fileno()).st_size
+    end = os.pread(file.fileno(), _LONGEST_END, max(0, size - _LONGEST_END))
+    at = end.rfind(b"PK\5\6")
+    named = struct.unpack("<2L", end[at + 12 : at + 20])
+    if named != (max(0, size - _LONGEST_END) + at - start, start):
+        raise DamagedError(f"{path} has another directory than the one at its end")
 
 
 def _validate_names(path: Path, archive: zipfile.ZipFile) -> None:

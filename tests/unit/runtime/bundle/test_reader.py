@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import binascii
+import hashlib
 import io
 import os
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,7 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.bundle.main_script import main_text
 from django_deploykit.runtime.bundle.reader import BundleFile, Slice, layer_files
-from django_deploykit.runtime.bundle.seal import DamagedError
+from django_deploykit.runtime.bundle.seal import SEAL, DamagedError
 from django_deploykit.runtime.sources import sources
 from tests.bundles import (
     Tree,
@@ -200,3 +205,27 @@ def test_an_entry_of_a_layer_that_zipfile_fails_on_is_damage(offset: int) -> Non
         data[at + offset : at + offset + 2] = b"\xff\xff"
     with pytest.raises(DamagedError):
         list(layer_files(io.BytesIO(data), entries_of(tree), "layer app"))
+
+
+def test_a_second_directory_that_python_would_run_is_refused(tmp_path: Path) -> None:
+    """zipfile follows the record of ZIP64; Python takes what is before the last record."""
+    data = bundle_with(tmp_path).read_bytes()
+    end = data.rindex(b"PK\5\6")
+    count, size, start = struct.unpack("<H2L", data[end + 10 : end + 20])
+    name, code = b"__main__.py", b"print('another')\n"
+    sizes = (binascii.crc32(code), len(code), len(code), len(name))
+    member = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 33, *sizes, 0) + name + code
+    other = struct.pack("<4s6H3L5H2L", b"PK\1\2", *(20, 20, 0, 0, 0, 33), *sizes, *[0] * 5, start)
+    at = start + len(member) + len(other + name) + 4
+    made = data[:start] + member + other + name + b"gap!" + data[start:end]
+    made += struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, at)
+    made += struct.pack("<4sLQL", b"PK\6\7", 0, at + size, 1)
+    begin = start + len(member)
+    made += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(made) - begin, begin, 79) + SEAL
+    path = tmp_path / "two.pyz"
+    path.write_bytes(made + hashlib.sha256(made).hexdigest().encode())
+    if sys.version_info < (3, 13):  # later ones know ZIP64 when they run a file
+        done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
+        assert done.stdout == "another\n"
+    with pytest.raises(DamagedError, match="another directory than the one at its end"):
+        BundleFile(path)
