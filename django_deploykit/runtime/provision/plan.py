@@ -335,7 +335,7 @@ def _services(request: SetupRequest, state: State) -> Iterator[Action]:
     for name in names:
         if name not in state.enabled:
             yield Action("enable", name)
-    if web and not state.live:  # the first release starts the socket, and that the service
+    if web and not state.live:  # the first release starts both
         return
     for name in names:
         if name not in state.running:

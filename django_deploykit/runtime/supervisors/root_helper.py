@@ -226,9 +226,13 @@ def verify(words):
 
 
 def start(words):
-    names = units(words)
+    names, kinds = units(words), words[1:]
     require_signature(words[0])
-    execute("systemctl", "start", *names)
+    code = call("systemctl", "start", *names)
+    if not code and "web" in kinds and not os.path.lexists(ROOT + "/current"):
+        # A first release. The service must start after the socket, and not only with a visitor.
+        code = call("systemctl", "start", APP + ".service")
+    return code
 
 
 def stop(words):

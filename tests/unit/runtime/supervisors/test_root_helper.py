@@ -104,10 +104,23 @@ def root(load: Load) -> Root:
     return load(SITE)
 
 
-def test_starts_instances_of_its_own_units(root: Root) -> None:
+def test_starts_instances_of_its_own_units(load: Load, tmp_path: Path) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    (tmp_path / "current").symlink_to(f"releases/{RELEASE}")
     assert root("start", RELEASE, "web", "worker") == 0
     assert root.calls == [
         ["systemctl", "start", f"shop-web@{RELEASE}.service", f"shop-worker@{RELEASE}.service"]
+    ]
+
+
+def test_starts_the_sites_service_after_the_first_release(load: Load, tmp_path: Path) -> None:
+    root = load(replace(SITE, root=tmp_path))
+    assert root("start", RELEASE, "worker") == 0
+    assert len(root.calls) == 1
+    assert root("start", RELEASE, "web") == 0
+    assert root.calls == [
+        ["systemctl", "start", f"shop-web@{RELEASE}.service"],
+        ["systemctl", "start", "shop.service"],
     ]
 
 
