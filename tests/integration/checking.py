@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,11 @@ def copy(project: Path, folder: Path, line: str = "") -> Path:
     return made
 
 
-def check(project: Path, *argv: str, **env: str) -> dict[str, Any]:
+def check(
+    project: Path, *argv: str, command: Sequence[str] = DEPLOY_CHECK, **env: str
+) -> dict[str, Any]:
     """Run the command and return its JSON."""
-    done = manage(project, *DEPLOY_CHECK, "--format", "json", *argv, **env)
+    done = manage(project, *command, "--format", "json", *argv, **env)
     assert done.stdout, done.stderr
     data: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (1 if data["failed"] else 0)

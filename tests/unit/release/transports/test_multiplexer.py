@@ -41,8 +41,8 @@ class Killed(Channel):
     """A process that ends when its channel is closed, as a host's does not have to."""
 
     def close(self) -> None:
-        self.process.kill()
-        self.process.wait(60)
+        with self.process:  # closes its pipes, and waits
+            self.process.kill()
 
 
 @pytest.fixture
