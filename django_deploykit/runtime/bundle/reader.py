@@ -227,6 +227,8 @@ def layer_files(
                     raise DamagedError(f"{what} does not contain the files that it lists")
                 if info.file_size != entry.size:
                     raise DamagedError(f"{what}: {entry.path} does not have its listed size")
+                if info.header_offset < 0:
+                    raise DamagedError(f"{what}: {entry.path} has no header")
                 if entry.size < _LARGE:
                     yield entry, _small(archive, info, entry, what)
                 else:
@@ -324,6 +326,8 @@ def _validate_names(path: Path, archive: zipfile.ZipFile) -> None:
             raise DamagedError(f"{path} contains {name!r} twice")
         if not (known and plain):
             raise DamagedError(f"{path} contains {name!r}, which is not part of a bundle")
+        if info.header_offset < 0:  # zipfile accepts it
+            raise DamagedError(f"{path} is damaged: {name} has no header")
         if stat.S_ISLNK(info.external_attr >> 16):
             raise DamagedError(f"{path} contains {name!r} as a link")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:

@@ -9,12 +9,14 @@ import os
 import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.bundle.main_script import main_text
+from django_deploykit.runtime.bundle.manifest import FileEntry
 from django_deploykit.runtime.bundle.reader import BundleFile, Slice, layer_files
 from django_deploykit.runtime.bundle.seal import SEAL, DamagedError
 from django_deploykit.runtime.sources import sources
@@ -229,3 +231,16 @@ def test_a_second_directory_that_python_would_run_is_refused(tmp_path: Path) -> 
         assert done.stdout == "another\n"
     with pytest.raises(DamagedError, match="another directory than the one at its end"):
         BundleFile(path)
+
+
+def test_a_member_before_the_beginning_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "layer.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("app/a.txt", b"x")
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\5\6") + 16
+    data[at : at + 4] = struct.pack("<L", struct.unpack("<L", data[at : at + 4])[0] + 1)
+    path.write_bytes(data)
+    entry = FileEntry("app/a.txt", 0o644, 1, hashlib.sha256(b"x").hexdigest())
+    with path.open("rb") as file, pytest.raises(DamagedError, match="no header"):
+        list(layer_files(file, [entry], "layer"))
