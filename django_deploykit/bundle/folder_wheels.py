@@ -67,6 +67,8 @@ def build_wheels(
         folder = folder_of(one, export)
         if folder is not None:
             found[one] = _wheel(folder, lock, words, export, progress)
+    if found:
+        _prune(_wheels(), max(_MOST, len(found)))
     return found
 
 
@@ -78,13 +80,16 @@ def with_wheels(lock: LockFile, wheels: Mapping[Requirement, FolderWheel]) -> Lo
     return replace(lock, requirements=tuple(rows))
 
 
+def _wheels() -> Path:
+    return cache_folder() / "wheels"
+
+
 def _wheel(
     folder: Path, lock: LockFile, words: Sequence[str], export: Path, progress: Progress
 ) -> FolderWheel:
-    kept = cache_folder() / "wheels" / cache_key(*words, *_rows(folder))
+    kept = _wheels() / cache_key(*words, *_rows(folder))
     if not any(kept.glob("*.whl")):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        _prune(kept.parent)
         name = os.path.relpath(folder, export)
         with scratch(kept.parent) as place, progress.step(f"build: {name}"):
             options = [local_option(line, str(export)) for line in lock.options]
@@ -123,12 +128,12 @@ def _content(wheel: Path) -> str:
     return f"{wheel.name}:{digest.hexdigest()}"
 
 
-def _prune(folder: Path) -> None:
+def _prune(folder: Path, most: int) -> None:
     """Keep the most recently used wheels, and remove what interrupted builds left."""
     remove_abandoned(folder)
     rows = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):  # another build removed it
             rows.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(rows)[: -_MOST + 1]:
+    for _, path in sorted(rows)[:-most]:
         shutil.rmtree(path, ignore_errors=True)

@@ -103,3 +103,16 @@ def test_keeps_the_wheels_that_were_used_last(
         os.utime(old, (number, number))
     kept = built(export).path.parent.name
     assert {one.name for one in (cache_folder() / "wheels").iterdir()} == {"2", kept}
+
+
+def test_keeps_the_wheels_of_a_lock_file_with_more_folders_than_usual(
+    export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_wheels, "_MOST", 2)
+    names = ("inner", "second", "third")
+    for name in names:
+        write_tree(export / "libs" / name, source_files(name))
+    rows = tuple(Requirement(f"./libs/{name}", (), f"requirements.txt:{name}") for name in names)
+    found = build_wheels(LockFile("requirements.txt", rows), (PYTHON,), export, Quiet())
+    assert [found[row].name for row in rows] == list(names)
+    assert all(one.path.is_file() for one in found.values())
