@@ -64,7 +64,7 @@ class BuildRequest:
     python: str = ""
     platform: str = ""
     into_folder: bool = False  # whether ``output`` is a folder even if it does not exist
-    fresh: bool = False  # whether to collect static files again even if nothing changed
+    fresh: bool = False  # whether to build and collect static files again even if nothing changed
     format: str = formats.DEFAULT
     store: str = stores.DEFAULT
 

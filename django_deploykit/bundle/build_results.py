@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django_deploykit.bundle.build_cache import cache_key, cached_file, keep_file, may_reuse
@@ -57,8 +57,9 @@ def run_builds(
     folders = _folders(exported.top)
     key = result_key(project, environment, target, exported.top, [*folders, *inputs])
     kept = cached_file(_KIND, key)
-    sound = kept is not None and is_sound(kept)
-    if kept and sound and may_reuse(fresh=fresh):
+    if kept and not is_sound(kept):
+        kept = None
+    if kept and may_reuse(fresh=fresh):
         progress.note("the inputs of the build commands are unchanged; reusing their result")
         restore(kept, exported.top)
         return
@@ -69,7 +70,7 @@ def run_builds(
     _run(project, environment, top / prefix, progress)
     materialise_links(top / prefix, top)
     pack_result(top, before, new)
-    changed = differences(kept, new) if kept and sound else []
+    changed = differences(kept, new) if kept else []
     if changed:
         progress.note(f"the same inputs gave other files than before: {some(changed)}")
     restore(new, exported.top)
@@ -176,7 +177,7 @@ def _link(path: str, top: str) -> str:
     return os.path.relpath(text, os.path.realpath(os.path.dirname(path)))
 
 
-def pack_result(top: Path, before: Mapping[str, tuple[int, str]], target: Path) -> None:
+def pack_result(top: Path, before: Tree, target: Path) -> None:
     """Write what is new or changed below ``top``, and the names of what is gone, to a zip file."""
     after = read_tree(top)
     gone = sorted(path for path in before if path not in after and not path.endswith("/"))

@@ -1,9 +1,9 @@
 """What a build of the project would refuse, found without building it.
 
 It does what a build does first, with the same functions: it finds the commit, exports it, reads the
-lock file and loads the project with the variables of a build. The tracked files are those of the
+lock file and loads the project with the variables of a build. The tracked files come from the
 working copy, so that an error can be corrected before it is committed. Nothing is installed, so the
-packages are those of this environment, without those that are not locked.
+packages come from this environment, without packages that are not locked.
 
 A good result is cached for the same files and packages, because loading a project takes as long as
 all other checks together.
@@ -27,7 +27,7 @@ from typing import Any
 from django_deploykit.bundle.assembly import find_processes, validate_paths, validate_programs
 from django_deploykit.bundle.build import export_project
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
-from django_deploykit.bundle.commands import enclosed, project_environment, read_facts
+from django_deploykit.bundle.commands import WRITTEN, enclosed, project_environment, read_facts
 from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.load_errors import load_error
 from django_deploykit.bundle.locks.base import LockFile, Wanted, normal_name
@@ -88,7 +88,7 @@ class Request:
     """What ``try_project`` is asked: fields of its JSON file.
 
     ``locked`` are the names of the locked distributions, or None if they are not known. ``top`` is
-    the repository, in which only ``local`` folders are locked. ``applications`` are those of the
+    the repository, in which only ``local`` folders are locked. ``applications`` are named in the
     Procfile, and ``collecting`` is whether to collect static files.
     """
 
@@ -101,7 +101,7 @@ class Request:
 
 @dataclass(frozen=True)
 class _Copy:
-    """The working copy: its project's folder, and the commit that it is of."""
+    """The working copy: its project's folder, and the last commit."""
 
     root: Path
     commit: Commit
@@ -110,8 +110,7 @@ class _Copy:
 def try_build(project: Project, applications: Sequence[str] = (), limit: float = _LIMIT) -> Trial:
     """Try the stages of a build before anything is installed.
 
-    ``applications`` are those that the processes run, and ``limit`` is the time to load the
-    project, in seconds.
+    The processes run the ``applications``. ``limit`` is the time to load the project, in seconds.
     """
     trial, root = Trial(), project.root
     try:
@@ -131,7 +130,7 @@ def try_build(project: Project, applications: Sequence[str] = (), limit: float =
         try:
             project, exported, _ = export_project(commit, place)
             project, exported = _overlay(commit, exported, changed)
-            validate_paths(all_files(exported.folder), exported.folder)
+            validate_paths(sorted(exported.committed), exported.folder)
         except (DeployKitError, OSError) as error:
             trial.refused[EXPORT] = _as_error(error)
             return _without(trial, STAGES[3:], "the commit cannot be exported")
@@ -222,9 +221,10 @@ def _load(
 ) -> dict[str, Any] | None:
     """Load the project in the export. Return its facts, or None if it does not load."""
     place = exported.place
-    answer, asked = place / "answer.json", place / "request.json"
+    answer, _, temporary = (place / name for name in WRITTEN)
+    asked = place / "request.json"
     asked.write_text(json.dumps(asdict(request)), encoding="utf-8")
-    (place / "tmp").mkdir(exist_ok=True)
+    temporary.mkdir(exist_ok=True)
     command = [
         sys.executable,
         str(Path(try_project.__file__)),
@@ -292,11 +292,9 @@ def _has_module(folder: Path, name: str) -> bool:
 
 def _untracked(problem: str, folder: Path, root: Path) -> str:
     """Return the file that an error names, if only the working copy, ``root``, has it, or ""."""
-    names = _QUOTED.findall(problem)
-    for name in names:
-        path = os.path.relpath(
-            os.path.join(os.path.realpath(folder), name), os.path.realpath(folder)
-        )
+    top = os.path.realpath(folder)
+    for name in _QUOTED.findall(problem):
+        path = os.path.relpath(os.path.join(top, name), top)
         modules = name.replace(".", "/")
         for one in (path, f"{modules}.py", f"{modules}/__init__.py", os.path.dirname(path)):
             inside = one and not one.startswith("..")

@@ -1,8 +1,7 @@
 """Loads the project once, collects its static files, and writes facts about it.
 
-Usage: ``python ask_project.py ANSWER PLACE``, with the locked environment's Python, in the export.
-ANSWER is the JSON file to write. PLACE is the build's temporary folder, outside of which collecting
-static files writes nothing. This file imports only Django and the standard library.
+``ask_project_traced`` and ``try_project`` import this file from their own folder, in the export. It
+imports only Django and the standard library.
 """
 
 import contextlib
@@ -93,7 +92,7 @@ def is_code_of(frame: FrameType | None, folder: str) -> bool:
 
 
 def main(answer: str, place: str) -> None:
-    """Collect static files and facts, and write the answer."""
+    """Collect facts, and static files below ``place``. Write the facts as JSON to ``answer``."""
     sys.path[0] = os.getcwd()  # in place of this file's folder
     facts: dict[str, Any] = {"stage": "manage.py", "problem": "", "where": ""}
     inside = Inside(place)
@@ -183,13 +182,12 @@ def gather(facts: dict[str, Any]) -> None:
     facts["stage"] = "facts"
     staticfiles = "django.contrib.staticfiles" in settings.INSTALLED_APPS
     remote = remote_storage() if staticfiles else ""
+    asgi = getattr(settings, "ASGI_APPLICATION", None)
     facts.update(
         settings_module=settings.SETTINGS_MODULE,
         wsgi=callable_of(settings.WSGI_APPLICATION, "wsgi", settings.SETTINGS_MODULE),
-        asgi=callable_of(
-            getattr(settings, "ASGI_APPLICATION", None), "asgi", settings.SETTINGS_MODULE
-        ),
-        asgi_named=bool(getattr(settings, "ASGI_APPLICATION", None)),
+        asgi=callable_of(asgi, "asgi", settings.SETTINGS_MODULE),
+        asgi_named=bool(asgi),
         apps=[str(app) for app in settings.INSTALLED_APPS],
         static_root="" if remote else static_root(staticfiles),
         remote_static=remote,
@@ -355,10 +353,7 @@ def order_manifest(storage: Any) -> None:
     """Sort the storage's manifest. Its order is the order in which the disk listed the files."""
     name = getattr(storage, "manifest_name", "")
     place = getattr(storage, "manifest_storage", None)
-    try:
-        path = place.path(name) if place and name else ""
-    except NotImplementedError:
-        return
+    path = place.path(name) if place and name else ""
     if path and os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
@@ -400,7 +395,3 @@ def place_of(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     mine = [frame for frame in frames if frame.filename.startswith(here)]
     return f"{os.path.relpath(mine[-1].filename)}:{mine[-1].lineno}" if mine else ""
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -48,12 +48,10 @@ def is_below(path: str, folder: str) -> bool:
 
 
 def hidden_modules(locked: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Return the top-level modules that only distributions which are not locked have.
+    """Return the installed top-level modules that no locked distribution has.
 
-    Return also the names of the locked distributions that are not installed here.
-
-    A distribution whose name begins with that of a locked one that is not installed here stands for
-    it, as psycopg2-binary does for psycopg2.
+    Return also the names of the locked distributions that are not installed here. A distribution
+    whose name begins with one of these counts as locked: psycopg2-binary replaces psycopg2.
     """
     owners: dict[str, set[str]] = {}
     installed = set()
@@ -75,7 +73,7 @@ def hidden_modules(locked: Iterable[str]) -> tuple[set[str], set[str]]:
 def modules_of(distribution: importlib.metadata.Distribution) -> set[str]:
     """Return the top-level modules of a distribution.
 
-    ``packages_distributions`` of Python 3.10 only knows those that a file lists.
+    ``packages_distributions`` of Python 3.10 only knows modules that ``top_level.txt`` lists.
     """
     listed = (distribution.read_text("top_level.txt") or "").split()
     parts = [file.parts for file in ([] if listed else distribution.files or [])]

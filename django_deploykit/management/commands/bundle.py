@@ -26,7 +26,9 @@ class Command(ConsoleCommand):
             "--rev", default="", help="bundle this commit; default: HEAD, which must be clean"
         )
         what.add_argument(
-            "--fresh", action="store_true", help="collect static files again, even if unchanged"
+            "--fresh",
+            action="store_true",
+            help="build and collect static files again, even if unchanged",
         )
         target = parser.add_argument_group("where it runs")
         target.add_argument(
