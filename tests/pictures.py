@@ -16,6 +16,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,12 +102,12 @@ def record(project: Path, *argv: str) -> list[tuple[float, list[Row]]]:
         while not ended:
             time.sleep(0.08)
             ended = process.poll() is not None
-            data = b"".join(terminal._pieces)
+            data = terminal.written
             stream.feed(data[seen:])
             seen = len(data)
             if frames[-1][1] != (now := rows(screen)):
                 frames.append((time.monotonic() - begun, now))
-    stream.feed(b"".join(terminal._pieces)[seen:])
+    stream.feed(terminal.written[seen:])
     if process.returncode:
         sys.exit(f"error: {' '.join(argv)} ended with {process.returncode}: {terminal.screen}")
     return [*frames, (time.monotonic() - begun, rows(screen))]
@@ -183,27 +186,18 @@ def spans(pieces: Row) -> str:
     return "".join(found)
 
 
-class visitors:  # noqa: N801 - it is used as a function is
-    """Ask for the page on four connections while the block runs, and keep what was answered."""
+@contextmanager
+def visitors(port: int, visits: list[Visit]) -> Iterator[None]:
+    """Request the page in four threads while the block runs, and add the answers to ``visits``.
 
-    def __init__(self, port: int, visits: list[Visit]) -> None:
-        self._port, self._visits = port, visits
+    End the program if a request failed: the diagram says that none did.
+    """
+    ended, start = threading.Event(), time.monotonic()
 
-    def __enter__(self) -> None:
-        self._ended, self._begun = threading.Event(), time.monotonic()
-        self._threads = [threading.Thread(target=self._visit) for _ in range(4)]
-        for thread in self._threads:
-            thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _visit(self) -> None:
-        while not self._ended.wait(0.02):
+    def visit() -> None:
+        while not ended.wait(0.02):
             begun = time.monotonic()
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
             connection.request("GET", "/", headers={"X-Forwarded-Proto": "https"})
             answer = connection.getresponse()
             found = RELEASE.search(answer.read())
@@ -211,7 +205,16 @@ class visitors:  # noqa: N801 - it is used as a function is
             connection.close()
             if answer.status != 200 or not found:
                 sys.exit(f"error: a visitor got {answer.status}")
-            self._visits.append(Visit(begun - self._begun, took, found[1].decode()))
+            visits.append(Visit(begun - start, took, found[1].decode()))
+
+    with ThreadPoolExecutor(4) as pool:
+        visiting = [pool.submit(visit) for _ in range(4)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for one in visiting:
+        one.result()  # raises what ended a thread
 
 
 def switch_svg(visits: list[Visit]) -> str:

@@ -78,9 +78,14 @@ class Terminal:
             time.sleep(0.01)
 
     @property
-    def raw(self) -> str:
+    def written(self) -> bytes:
         """Everything that was written so far."""
-        return b"".join(self._pieces).decode("utf-8")
+        return b"".join(self._pieces)
+
+    @property
+    def raw(self) -> str:
+        """The same as text."""
+        return self.written.decode("utf-8")
 
     @property
     def screen(self) -> list[str]:
