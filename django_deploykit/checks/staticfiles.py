@@ -12,13 +12,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
-from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines, loader
+from django.template import TemplateDoesNotExist, TemplateSyntaxError, loader
 from django.urls import Resolver404, get_resolver, resolve
 from django.utils.module_loading import import_string
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.error_pages import why_page_fails
 from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.project_templates import engines_of, iter_templates
 from django_deploykit.checks.subject import Subject
 
 _STATIC_TAG = re.compile(r"{%\s*static\s+(['\"])(?P<name>[^'\"{}]+)\1")
@@ -36,7 +37,6 @@ _SERVES = re.compile(
     r"static-map|location\s+[^{]*static|alias\s+\S*static|file_server|^\s*Alias\s+\S*static|alias\.url",
     re.IGNORECASE | re.MULTILINE,
 )
-_FOREIGN = ("node_modules", "site-packages", "cookiecutter", "bower_components", "__pycache__")
 _ERROR_PAGES = ("404.html", "500.html")
 
 
@@ -125,7 +125,7 @@ def static_name_unknown(subject: Subject) -> Iterator[Finding]:
 def _static_names(subject: Subject) -> Iterator[Finding]:
     """Yield each name in a {% static %} tag once, as a message with its place."""
     seen: set[str] = set()
-    for path, text in _templates(subject):
+    for path, text in iter_templates(subject):
         plain = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
         for match in _STATIC_TAG.finditer(plain):
             name = match["name"]
@@ -257,8 +257,8 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
 
     Pages that use it return a 500.
     """
-    for path, text in _templates(subject):
-        problems = [_syntax_problem(engine, text) for engine in _engines_of(path)]
+    for path, text in iter_templates(subject):
+        problems = [_syntax_problem(engine, text) for engine in engines_of(path)]
         if problems and all(problems):
             message, line = problems[0] or ("", 0)
             yield Finding(
@@ -317,7 +317,7 @@ def no_error_pages(subject: Subject) -> Iterator[Finding]:
 
     Visitors get Django's bare line of text. A site without templates, such as an API, needs none.
     """
-    if not any(path.endswith(".html") for path, _ in _templates(subject)):
+    if not any(path.endswith(".html") for path, _ in iter_templates(subject)):
         return
     missing = []
     for name in filter(_is_default_page, _ERROR_PAGES):
@@ -360,52 +360,3 @@ def uncompiled_translations(subject: Subject) -> Iterator[Finding]:
 def _compiles_messages(subject: Subject) -> bool:
     sections = subject.project.ini.sections.values()
     return any("compilemessages" in one.value for section in sections for one in section.values())
-
-
-def _templates(subject: Subject) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of each of the project's templates that Django's loaders find.
-
-    Folders of templates may overlap, or be the project itself: each file is yielded once, and what
-    other tools keep in a project is not.
-    """
-    seen: set[Path] = set()
-    for engine in _django_engines():
-        for folder in _template_dirs(engine):
-            if not subject.inside(folder) or "site-packages" in folder.parts:
-                continue
-            for path in sorted(folder.rglob("*")):
-                if path not in seen and _is_template(path, folder):
-                    seen.add(path)
-                    yield str(path), path.read_text(encoding="utf-8", errors="replace")
-
-
-def _is_template(path: Path, folder: Path) -> bool:
-    if path.suffix not in (".html", ".txt", ".xml", ".svg") or not path.is_file():
-        return False
-    parts = path.relative_to(folder).parts
-    if any(part.startswith(".") or part in _FOREIGN for part in parts):
-        return False
-    if "templates" in folder.parts[-2:] or not (folder / "manage.py").exists():
-        return True
-    return "templates" in parts  # the project's own folder is in DIRS
-
-
-def _django_engines() -> list[Any]:
-    return [one for one in engines.all() if hasattr(one, "engine")]
-
-
-def _template_dirs(engine: Any) -> list[Path]:
-    """Return the absolute folders of an engine; settings may have relative ones."""
-    return [Path(os.path.abspath(one)) for one in engine.template_dirs]
-
-
-def _engines_of(path: str) -> list[Any]:
-    """Return the engines that load a template: those with the nearest folder above it."""
-    found: dict[int, list[Any]] = {}
-    for engine in engines.all():
-        above = [one for one in _template_dirs(engine) if Path(path).is_relative_to(one)]
-        if above:
-            found.setdefault(max(len(one.parts) for one in above), []).append(engine)
-    nearest = found[max(found)] if found else []
-    # A template of Jinja2 has another syntax.
-    return nearest if all(hasattr(one, "engine") for one in nearest) else []

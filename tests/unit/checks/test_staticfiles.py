@@ -313,15 +313,3 @@ def test_a_remote_storage_needs_no_folder(tmp_path: Path) -> None:
     storages = {**STORAGES, "staticfiles": {"BACKEND": REMOTE}}
     case = setting(**{**STATIC, "STATIC_ROOT": None, "STORAGES": storages})
     assert run_case("E601", case, tmp_path) == []
-
-
-def test_folders_that_are_named_twice_are_read_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    case = Case(
-        {"TEMPLATES": [{**TEMPLATES, "DIRS": ["templates", "{root}/templates"]}]},
-        {"templates/a.html": "{% if %}"},
-    )
-    (found,) = run_case("E608", case, tmp_path)
-    assert found.path == "templates/a.html"
