@@ -39,7 +39,7 @@ def iter_named_settings(subject: Subject) -> Iterator[NamedSettings]:
 
 
 def _entry_files(subject: Subject) -> list[Path]:
-    """Return the files of the WSGI and ASGI applications, of those in other packages none."""
+    """Return the files of the WSGI and ASGI applications, except those in other packages."""
     applications = [settings.WSGI_APPLICATION, getattr(settings, "ASGI_APPLICATION", None)]
     modules = [str(dotted).rpartition(".")[0] for dotted in applications if dotted]
     modules += _APPLICATION.findall(subject.command("web"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import os
 import re
 from collections.abc import Iterator
@@ -15,14 +14,20 @@ from django.urls import Resolver404, resolve
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.process_lines import module_exists
 from django_deploykit.checks.project_settings import error_text
-from django_deploykit.checks.served import find_applications, why_served_by_asgi
+from django_deploykit.checks.served import (
+    find_applications,
+    has_distribution,
+    why_no_asgi_server,
+    why_served_by_asgi,
+)
 from django_deploykit.checks.site_requests import SiteResponse, ask_site, site_host, site_request
 from django_deploykit.checks.subject import Subject
 from django_deploykit.checks.written_files import Beat, celery_app, iter_written
 from django_deploykit.conf.serving import is_asgi_command
 from django_deploykit.errors import Problems
-from django_deploykit.project.procfile import ASGI_SERVER_HINT, NO_ASGI_SERVER, default_web
+from django_deploykit.project.procfile import ASGI_SERVER_HINT, NO_ASGI_SERVER
 from django_deploykit.runtime.base.names import is_number
 from django_deploykit.runtime.base.probe import Response, response_problem
 from django_deploykit.runtime.bundle.manifest import Process
@@ -94,11 +99,7 @@ def missing_application(subject: Subject) -> Iterator[Finding]:
     match = _APPLICATION.search(subject.command("web"))
     if match is None or not subject.root.is_dir():
         return
-    try:
-        exists = importlib.util.find_spec(match[1]) is not None
-    except (ImportError, ValueError):
-        exists = False
-    if not exists:
+    if not module_exists(match[1]):
         yield Finding(
             f"the process web of the Procfile uses {match[1]}, which does not exist",
             "Correct the name of the module in the Procfile.",
@@ -277,8 +278,8 @@ def no_websockets(subject: Subject) -> Iterator[Finding]:
             line=_line_of(subject, "web"),
         )
         return
-    uvicorn = _has("uvicorn") and (not web or "uvicorn" in web.lower())
-    if uvicorn and not (_has("websockets") or _has("wsproto")):
+    uvicorn = has_distribution("uvicorn") and (not web or "uvicorn" in web.lower())
+    if uvicorn and not (has_distribution("websockets") or has_distribution("wsproto")):
         yield Finding(
             f"{application.module} routes WebSockets, but uvicorn needs the package websockets",
             "Add uvicorn[standard] to the project's requirements and lock again.",
@@ -291,8 +292,8 @@ def no_asgi_server(subject: Subject) -> Iterator[Finding]:
 
     A bundle cannot choose a server then, and is not built.
     """
-    why = "" if subject.command("web") else why_served_by_asgi(subject)
-    if why and not (subject.released or default_web("", "asgi", _installed_servers())):
+    why = why_no_asgi_server(subject)
+    if why:
         yield Finding(f"{NO_ASGI_SERVER} {why}", ASGI_SERVER_HINT)
 
 
@@ -310,18 +311,6 @@ def served_by_asgi(subject: Subject) -> Iterator[Finding]:
             f"releases serve {application.module} by ASGI: {why}",
             "To serve it by WSGI, write the web line in the Procfile: web: gunicorn PROJECT.wsgi.",
         )
-
-
-def _installed_servers() -> list[str]:
-    return [name for name in ("gunicorn", "uvicorn", "uvicorn-worker") if _has(name)]
-
-
-def _has(distribution: str) -> bool:
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 @check("I832")

@@ -29,10 +29,10 @@ _SECRET_FILES = re.compile(
     r"|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|keystore)|\.netrc|\.pgpass"
     r"|.*\.(dump|sql\.gz|bak)|credentials\.json|service[-_]account.*\.json)$"
 )
-# Names that look like a secret's, but are not.
-# A key may also be that of a cache or a mapping, so its value must look like one of a service.
+# A key may also be of a cache or a mapping, so its value must look like the key of a service.
 _ONLY_KEY = re.compile(r"^(?!.*(secret|pass|token|private)).*key$", re.IGNORECASE)
 _RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{12,}")
+# Names that look like a secret's, but are not.
 _NO_SECRET = re.compile(
     r"PUBLIC|PUBLISHABLE|SITE_?KEY|NAME|HEADER|FIELD|URL|PREFIX|ALGORITHM|BACKEND|CLASS|VALIDAT|HASHER"
     r"|MODEL|SERIALIZER|TIMEOUT|LIFETIME|EXPIR|TYPE|AGE$|PATH|FILE|USE_|_ID$|TEMPLATE|MODULE|FUNCTION",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from dataclasses import dataclass
 
 from django.conf import settings
 
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.serving import is_asgi_command, routes_websockets, why_asgi
+from django_deploykit.project.procfile import default_web
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Applications:
 
 
 def find_applications(subject: Subject) -> Applications:
-    """Return the project's applications: those that the settings name, else beside the settings."""
+    """Return the project's applications: named by the settings, or next to them."""
     asgi = _module("ASGI_APPLICATION", "asgi")
     wsgi = _module("WSGI_APPLICATION", "wsgi")
     named = bool(getattr(settings, "WSGI_APPLICATION", None))
@@ -44,8 +46,28 @@ def why_served_by_asgi(subject: Subject) -> str:
     return why_asgi(found.text, found.wsgi, named, settings.INSTALLED_APPS)
 
 
+def why_no_asgi_server(subject: Subject) -> str:
+    """Return why a bundle would serve the site by ASGI, if no installed server can, or ""."""
+    if subject.command("web") or subject.released:
+        return ""
+    why = why_served_by_asgi(subject)
+    if not why:
+        return ""
+    servers = [name for name in ("gunicorn", "uvicorn", "uvicorn-worker") if has_distribution(name)]
+    return "" if default_web("", "asgi", servers) else why
+
+
+def has_distribution(name: str) -> bool:
+    """Whether a distribution is installed."""
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def _module(setting: str, name: str) -> str:
-    """Return the module that a setting names, else the one with this name beside the settings."""
+    """Return the module that a setting names, or else the one with this name next to the settings."""
     dotted = str(getattr(settings, setting, None) or "")
     if dotted:
         return dotted.rpartition(".")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import warnings
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from django.conf import settings
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
+from django_deploykit.checks.process_lines import module_exists
 from django_deploykit.checks.project_settings import is_overridden, is_private_host
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.services import PLACEHOLDER_CACHE, PLACEHOLDER_MAIL
@@ -306,16 +306,9 @@ def missing_driver(subject: Subject) -> Iterator[Finding]:
     for alias in settings.CACHES:
         wanted.append(("CACHES", alias, _CACHE_PACKAGES.get(_cache_class(alias), ())))
     for setting, alias, packages in wanted:
-        if packages and not any(_is_installed(name) for name in packages):
+        if packages and not any(module_exists(name) for name in packages):
             yield Finding(
                 f"{setting}[{alias!r}] requires {packages[0]}, which is not installed",
                 f"Add {packages[0]} to the dependencies of the project, and lock them.",
                 setting,
             )
-
-
-def _is_installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False

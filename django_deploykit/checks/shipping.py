@@ -13,8 +13,10 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.process_lines import iter_line_problems
 from django_deploykit.checks.project_settings import settings_sources
+from django_deploykit.checks.served import why_no_asgi_server
 from django_deploykit.checks.subject import Refusals, Subject
 from django_deploykit.conf import configs
+from django_deploykit.project.procfile import NO_ASGI_SERVER
 
 
 @check("E821")
@@ -85,7 +87,9 @@ def process_cannot_start(subject: Subject) -> Iterator[Finding]:
     for process in subject.processes:
         for problem, hint in iter_line_problems(process, subject.root, subject.tracked):
             yield Finding(f"the process {process.name}: {problem}", hint, path="Procfile")
-    yield from _tried(subject, "E843")
+    for one in _tried(subject, "E843"):
+        if not (one.message.startswith(NO_ASGI_SERVER) and why_no_asgi_server(subject)):
+            yield one  # E830 reports the others
 
 
 @check("E844")

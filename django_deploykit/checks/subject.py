@@ -42,8 +42,8 @@ class Subject:
     ``places`` has the file and line of each setting. ``ask`` are the paths or URLs that the site
     should answer, separated by spaces. ``unmigrated``: migrations are pending, as is expected.
     ``refusals`` has what ``bundle`` and ``release`` would refuse, by the number of the check that
-    reports it, and ``trial`` waits for more of them. ``limit`` is the time for each check with ``--server``, in seconds. ``known`` keeps
-    what :meth:`once` found out.
+    reports it, and ``trial`` waits for more of them. ``limit`` is the time for each check with
+    ``--server``, in seconds. ``known`` keeps what :meth:`once` found out.
     """
 
     project: Project

@@ -25,7 +25,7 @@ from django_deploykit.checks.runner import (
 )
 from django_deploykit.checks.server.migrations import read_states
 from django_deploykit.checks.server.services import unreachable
-from django_deploykit.checks.subject import Subject, read_subject
+from django_deploykit.checks.subject import Subject, git_output, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.limits import NoAnswerError, within
 from django_deploykit.preflight import CHECKS, Trial, add_refusals
@@ -184,13 +184,7 @@ def exit_code(report: CheckReport) -> int:
 
 def _repository_prefix(root: Path) -> str:
     """Return the project's folder in the repository with a slash at the end, or an empty string."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "--show-prefix"], capture_output=True, text=True
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return (git_output(root, "rev-parse", "--show-prefix") or "").strip()
 
 
 def validate_choice(choice: Choice, known: Mapping[str, Check]) -> None:

@@ -47,7 +47,7 @@ def report_unchecked(argv: Sequence[str], error: BaseException, failure: StartFa
 
 
 def findings(error: BaseException, failure: StartFailure, root: Path) -> Iterable[Finding]:
-    """Return a finding for each problem: those of the configuration, or the one failure."""
+    """Return a finding for each problem of the configuration, or one for the failure."""
     if isinstance(error, ConfigError):
         return list(place_problems(error.problems, root))
     path = str(Path(failure.path).absolute())

@@ -109,7 +109,7 @@ def test_a_project_that_reads_os_environ_is_released_and_configured(site_of: Ope
     assert f"note: not used, though exported in this shell: {names}." in first.stderr
     site.goes_live()
 
-    # A mistake is told with its line, and nothing is changed.
+    # An error names the line, and nothing changes.
     text = site.env.read_text()
     site.env.write_text(f"{text}export SHOP_CURRENCY=GBP\n")
     line = text.count("\n") + 1

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from django_deploykit.checks.served import find_applications, why_served_by_asgi
+from django_deploykit.checks.served import (
+    find_applications,
+    has_distribution,
+    why_no_asgi_server,
+    why_served_by_asgi,
+)
 from django_deploykit.checks.subject import Subject, read_subject
 from django_deploykit.project import read_project
 
@@ -65,3 +72,24 @@ def test_the_application_may_be_in_another_module(tmp_path: Path) -> None:
         made = subject(tmp_path, shop__routing="ProtocolTypeRouter({})")
         found = find_applications(made)
     assert (found.module, found.websockets, found.wsgi) == ("shop.routing", True, True)
+
+
+def test_asgi_needs_a_server_or_a_web_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: set[str] = set()
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise importlib.metadata.PackageNotFoundError
+        return "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with override_settings(**SITE, ASGI_APPLICATION="shop.asgi.application"):
+        made = subject(tmp_path, shop__asgi="")
+        assert why_no_asgi_server(made) == "the settings have ASGI_APPLICATION"
+        assert why_no_asgi_server(replace(made, released=True)) == ""
+        installed |= {"gunicorn", "uvicorn"}
+        assert has_distribution("gunicorn")
+        assert not has_distribution("daphne")
+        assert why_no_asgi_server(made) == ""
+        installed.clear()
+        assert why_no_asgi_server(subject(tmp_path, Procfile="web: daphne shop.asgi:app\n")) == ""

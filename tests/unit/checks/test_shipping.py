@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from django.test import override_settings
 
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.subject import Refusals
 from django_deploykit.conf import Config, config
+from django_deploykit.project.procfile import NO_ASGI_SERVER
 from tests.unit.checks.cases import run_check
 
 
@@ -53,6 +56,30 @@ def test_what_could_not_be_tried_is_not_judged(key: str, project: Path) -> None:
     trial = Refusals(unknown={key: "there is no commit"})
     with pytest.raises(Undecided, match="there is no commit"):
         run_check(key, project, trial=lambda: trial)
+
+
+def test_a_missing_server_for_asgi_is_reported_once(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlocked, other = f"{NO_ASGI_SERVER} asgi.py", "a mistake"
+    refusals = Refusals({"E843": (Finding(unlocked), Finding(other))})
+
+    def messages(key: str) -> list[str]:
+        return [one.message for one in run_check(key, project, trial=lambda: refusals)]
+
+    (project / "shop").mkdir()
+    (project / "shop" / "asgi.py").touch()
+    monkeypatch.setattr(metadata, "version", lambda name: "1.0")  # installed, not locked
+    with override_settings(ASGI_APPLICATION="shop.asgi.application", WSGI_APPLICATION=None):
+        assert messages("E830") == []
+        assert messages("E843") == [unlocked, other]
+        monkeypatch.setattr(metadata, "version", not_installed)
+        assert messages("E830") == [f"{NO_ASGI_SERVER} there is no wsgi.py"]
+        assert messages("E843") == [other]
+
+
+def not_installed(name: str) -> str:
+    raise metadata.PackageNotFoundError(name)
 
 
 def test_a_lock_file_that_only_a_tool_reads_is_judged_by_trying(project: Path) -> None:
