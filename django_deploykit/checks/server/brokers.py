@@ -27,10 +27,12 @@ def unreachable_broker(subject: Subject) -> Iterator[Finding]:
 
     Every page that starts a task fails.
     """
-    for setting, host, port in dict.fromkeys(_iter_brokers(subject)):
+    brokers = dict.fromkeys(_iter_brokers(subject))
+    limit = subject.limit / 2 / max(len(brokers), 1)
+    for setting, host, port in brokers:
         address = (host, port)
         try:
-            within(subject.limit / 2, lambda: socket.create_connection(address, 5).close())  # noqa: B023 - used at once
+            within(limit, lambda: socket.create_connection(address, 5).close())  # noqa: B023 - used at once
         except (OSError, NoAnswerError) as error:
             yield Finding(
                 f"{setting}: {host}:{port} cannot be reached: {error}",

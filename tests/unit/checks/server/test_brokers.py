@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +66,20 @@ def test_a_broker_that_cannot_be_reached_is_found(
             (found,) = run_check("E508", tmp_path)
         assert f"{next(iter(settings))}: 127.0.0.1:{closed} cannot be reached" in found.message
         assert "hunter2" not in found.message
+
+
+def test_brokers_that_hang_are_found_before_the_check_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "create_connection", lambda *_: ended.wait(60))
+    with override_settings(CELERY_BROKER_URL="redis://a;redis://b"):
+        found = run_check("E508", tmp_path, limit=0.2)
+    ended.set()
+    assert [one.message for one in found] == [
+        f"CELERY_BROKER_URL: {host}:6379 cannot be reached: no answer within 0.05 s"
+        for host in ("a", "b")
+    ]
 
 
 @pytest.mark.parametrize("settings", [{}, {"HUEY": object()}, {"CELERY_BROKER_URL": "sqs://"}])
