@@ -16,7 +16,7 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Tuple
 
 from .environment_file import name_problem, parse_environment, value_problem
 from .errors import DeployKitError
-from .files import open_file, read_bytes
+from .files import read_bytes
 from .ini import parse
 from .option_names import ENVIRONMENT, variable_of
 
@@ -71,14 +71,11 @@ def read_ini_text(path: Path) -> str:
 def read_environment_file(path: Path) -> Tuple[Dict[str, str], List[str]]:
     """Return the variables of an environment file, if it is there, and its problems."""
     try:
-        with os.fdopen(open_file(Path(os.path.realpath(path))), "rb") as file:
-            data = file.read(_LONGEST + 1)
+        data = read_bytes(Path(os.path.realpath(path)), _LONGEST)
     except FileNotFoundError:
         return {}, []
     except OSError as error:
         return {}, [f"{path}: {error.strerror}"]
-    if len(data) > _LONGEST:
-        return {}, [f"{path} is longer than {_LONGEST} bytes"]
     values, problems = parse_environment(data)
     return values, [f"{path}:{line}: {problem}" for line, problem in problems]
 

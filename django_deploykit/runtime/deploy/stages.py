@@ -213,7 +213,7 @@ class Stages:
             )
 
     def _databases_now(self) -> str:
-        """Return the migrations that ran and those that were cut off, as text."""
+        """Return the migrations that ran and the interrupted ones, as text."""
         parts = [f"{_few(self.applied)} applied"] if self.applied else []
         if self._cut_off():
             parts.append(f"{_few(self._cut_off())} may be applied or not")

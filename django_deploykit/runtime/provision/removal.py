@@ -55,7 +55,8 @@ class Installed:
 def folder_of(units: Mapping[str, str]) -> Optional[str]:
     """Return the site's folder that root's units name, or None.
 
-    Root's helper names it too (``helper_reader.site_folder``), but a removal starts with the helper.
+    Root's helper names it too (``helper_reader.site_folder``), but an interrupted removal may have
+    removed the helper already.
     """
     found = (_RELEASES.search(text) for text in units.values())
     return next((match.group(1) for match in found if match), None)

@@ -54,13 +54,13 @@ def ask(question: str) -> bool:
 
 
 def _validate_mounts(steps: Sequence[Action], mounts: Sequence[str]) -> None:
-    """Raise :class:`DeployKitError` if a folder that goes contains somebody's mounted files."""
+    """Raise :class:`DeployKitError` if something is mounted in a folder that is to be removed."""
     for step in steps:
         inside = [one for one in mounts if f"{one}/".startswith(f"{step.target}/")]
         if step.kind == "tree" and inside:
             raise DeployKitError(
                 f"nothing was removed: something is mounted on {', '.join(inside)}",
-                f"Unmount it, because everything in {step.target} goes.",
+                f"Unmount it, because everything in {step.target} is removed.",
             )
 
 

@@ -16,12 +16,7 @@ from pathlib import Path
 from typing import Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
-from ..base.files import (
-    hash_stream,
-    read_bytes,
-    validate_folder,
-    write_and_replace,
-)
+from ..base.files import hash_stream, read_bytes, validate_folder, write_and_replace
 from ..base.names import valid_digest
 from ..base.opening import open_folder, open_regular
 from ..base.workers import Background

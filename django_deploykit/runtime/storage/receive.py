@@ -192,13 +192,13 @@ def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> 
 def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:
     if store.is_stored(folder, digest):
         return
-    entries = _entries(inflate(listing, "a layer's list", LIST_LIMIT), digest)
+    listed = _entries(inflate(listing, "a layer's list", LIST_LIMIT), digest)
     opened = open_file(part, top=folder.parent)
     with os.fdopen(opened, "rb") as archive, store.incoming(folder) as place:
         tree = place / "tree"
         tree.mkdir()
-        store.write_files(tree, layer_files(archive, entries, f"layer {digest[:12]}"))
-        store.add(folder, digest, entries, tree)
+        store.write_files(tree, layer_files(archive, listed, f"layer {digest[:12]}"))
+        store.add(folder, digest, listed, tree)
 
 
 def _entries(text: bytes, digest: str) -> List[FileEntry]:

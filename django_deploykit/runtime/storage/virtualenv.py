@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence
 
 from ..base.errors import DeployKitError
-from ..base.files import open_file, read_regular, validate_folder, write_and_replace
+from ..base.files import entries, open_file, read_regular, validate_folder, write_and_replace
 from ..bundle.manifest import LONGEST, FileEntry, Manifest
 from ..servers import SERVERS
 from . import layers
@@ -188,8 +188,8 @@ def link_hashed_of_others(releases: Path, release: str, manifest: Manifest) -> N
     if not manifest.static_root:
         return
     target = releases / release / manifest.static_root
-    for other in sorted(releases.glob("[!.]*")):
-        if other.name != release:
+    for other in entries(releases.parent, releases.name):
+        if other.name != release and not other.name.startswith("."):
             with suppress(OSError):
                 link_hashed(other / manifest.static_root, target)
 
@@ -228,8 +228,9 @@ def _write_commands(
 def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) -> List[str]:
     """Return the shell lines that set a release's environment.
 
-    Variables that are already set are kept, except PATH and VIRTUAL_ENV. Those of ``[environment]``
-    in the site's INI files come first; looking for the section costs less than starting Python.
+    Variables that are already set are kept, except PATH and VIRTUAL_ENV. The variables in
+    ``[environment]`` of the site's INI files come first. Python only starts if ``grep`` finds that
+    section, because starting it takes longer.
     """
     own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
     lines = [

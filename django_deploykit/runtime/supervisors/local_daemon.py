@@ -34,7 +34,8 @@ _FIRST_FD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _LONGEST_PAUSE = 30.0
 _LONGEST_LOG = 10 << 20  # bytes; a longer log is rotated when its process starts
 # Variables that processes inherit from the shell of the release. No others, because an exported
-# DEBUG or DATABASE_URL would override the site's configuration. A note says which are not used.
+# DEBUG or DATABASE_URL would override the site's configuration. ``manage.py release`` prints
+# a note about exported variables that are not used.
 _PASSED = (
     "PATH",
     "HOME",

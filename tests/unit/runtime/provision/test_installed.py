@@ -66,7 +66,7 @@ def test_an_administrators_own_file_stays(tmp_path: Path) -> None:
     assert list(_websites("shop", {"nginx": str(tmp_path / "shop")})) == []
 
 
-def test_the_owner_name_a_missing_folder_is_nobody(tmp_path: Path) -> None:
+def test_the_owner_of_a_missing_folder_is_nobody(tmp_path: Path) -> None:
     assert owner_name(tmp_path / "missing") == ""
     assert owner_name(Path("/")) == "root"
 
