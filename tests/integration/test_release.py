@@ -10,7 +10,8 @@ import pytest
 
 from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import release_id
-from tests.integration.sites import Shop, greet, wait_for_line
+from tests.integration.shop_states import greet
+from tests.integration.sites import Shop, wait_for_line
 from tests.projects import commit
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import make_layer, make_manifest, release_id, write_bundle
-from tests.integration.sites import Shop, rewrite
+from tests.integration.shop_states import rewrite
+from tests.integration.sites import Shop
 
 
 def test_a_sick_release_is_refused_before_any_visitor_meets_it(live_shop: Shop) -> None:

@@ -10,7 +10,8 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence,
 
 from ..base.names import PROCESS_NAME, is_number, valid_app
 from ..base.site import Site
-from ..supervisors.root_helper import helper, sudoers
+from ..supervisors.root_helper import helper
+from ..supervisors.sudoers import sudoers
 from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
 
 SUDOERS = Path("/etc/sudoers.d")

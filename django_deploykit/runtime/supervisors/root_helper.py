@@ -1,4 +1,4 @@
-"""The text of the helper that runs as root for the deploy user, and of its sudoers line (pure).
+"""The text of the helper that runs as root for the deploy user (pure).
 
 ``setup`` writes it to ``/usr/local/libexec/deploykit-<app>``. It belongs to root and imports
 nothing from a release. It accepts arguments of a fixed grammar (verb, release id, kinds), and
@@ -15,7 +15,7 @@ from typing import Sequence
 from ..base import environment_file, ini, opening
 from ..base.site import Site
 from ..bundle import signature
-from .systemd_units import Kind, helper_path, run_properties
+from .systemd_units import Kind, run_properties
 
 _TEXT = r'''#!/usr/bin/python3 -IS
 # Written by django-deploykit for @APP@ (helper)
@@ -393,15 +393,3 @@ def source_of(module: ModuleType) -> str:
     source = pkgutil.get_data(package, f"{name}.py") or b""
     body = source.decode("utf-8").partition("from __future__ import annotations\n")[2]
     return re.sub(r"(?m)^(import|from) .*\n", "", body).strip()
-
-
-def sudoers(app: str, user: str) -> str:
-    """Return the file that lets the deploy user run the helper, and nothing else, as root.
-
-    Verbs have no terminal, which some administrators let sudo require.
-    """
-    return (
-        f"# Written by django-deploykit for {app} (sudoers)\n"
-        f"Defaults!{helper_path(app)} !requiretty\n"
-        f"{user} ALL=(root) NOPASSWD: {helper_path(app)}\n"
-    )

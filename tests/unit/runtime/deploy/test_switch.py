@@ -1,4 +1,4 @@
-"""The switch: one of the two releases serves, whatever fails, whoever dies."""
+"""The switch: one of the two releases serves, whatever fails."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,43 +16,13 @@ from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.deploy import probing
 from django_deploykit.runtime.deploy import switch as switching
 from django_deploykit.runtime.deploy.switch import Change, settle, switch, without_interrupts
-from django_deploykit.runtime.supervisors.base import ProcessError
 from django_deploykit.runtime.wire.events import Event, HostWarning
 from django_deploykit.runtime.wire.journal import read_journal
 from tests.bundles import make_manifest
-from tests.unit.runtime.fake_supervisor import FakeSupervisor, stage_by_hand
+from tests.unit.runtime.deploy.two_releases import CHANGE, NEW, OLD, answers, serving, silent, site
+from tests.unit.runtime.fake_supervisor import FakeSupervisor
 
-OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
-CHANGE = Change(NEW, OLD, "release", "ann", "c" * 40)
-
-
-class Killed(BaseException):
-    """The process is gone: nothing after this runs."""
-
-
-def silent(event: Event) -> None:
-    pass
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    processes = (Process("web", "gunicorn"), Process("worker", "celery"), Process("release", "x"))
-    for release in (OLD, NEW):
-        manifest = make_manifest((), release_id=release, processes=processes)
-        stage_by_hand(tmp_path, manifest.dumps(), release)
-    made = Site("shop", tmp_path, tmp_path / "etc", tmp_path / "var", listen="127.0.0.1:1", boot=1)
-    switching.point(made, OLD)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def answers(monkeypatch: pytest.MonkeyPatch) -> list[Response]:
-    """What probes get: the last answer again and again."""
-    queue = [Response(200)]
-    monkeypatch.setattr(
-        probing, "ask", lambda *_, **__: queue.pop(0) if len(queue) > 1 else queue[0]
-    )
-    return queue
+__all__ = ["answers", "site"]
 
 
 def test_every_page_must_answer_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,10 +34,6 @@ def test_every_page_must_answer_well(site: Site, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(DeployKitError, match="GET / answered 500"):
         switch(several, FakeSupervisor(serving(NEW)), Change(OLD, NEW, "release"), silent)
     assert live_release(site) == NEW
-
-
-def serving(release: str) -> list[tuple[str, str]]:
-    return [(release, "web"), (release, "worker")]
 
 
 def test_the_new_release_takes_over_and_the_old_one_is_gone(site: Site) -> None:
@@ -139,26 +104,6 @@ def test_a_failure_at_any_step_brings_the_old_release_back(
     assert sorted(supervisor.running) == serving(NEW)
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", range(5))
-def test_a_death_at_any_step_is_settled_to_one_release(
-    site: Site, step: int, after: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    supervisor = FakeSupervisor(serving(OLD))
-    supervisor.fails, supervisor.after, supervisor.error = step, after, Killed()
-    with monkeypatch.context() as patch:
-        patch.setattr(switching, "_take_back", lambda *_: _die())
-        with pytest.raises(Killed):
-            switch(site, supervisor, CHANGE, silent)
-    live = settle(site, supervisor, silent)
-    assert live in (OLD, NEW)
-    assert live == live_release(site)
-    assert sorted(supervisor.running) == serving(str(live))
-    assert settle(site, supervisor, silent) is None
-    switch(site, supervisor, replace(CHANGE, before=live), silent)
-    assert sorted(supervisor.running) == serving(NEW)
-
-
 @pytest.mark.parametrize("step", range(3))
 @pytest.mark.parametrize("running", [serving(OLD), [(OLD, "web")], []])
 def test_no_failure_stops_the_release_that_is_live(
@@ -210,24 +155,6 @@ def test_a_switch_leaves_no_temporary_file(site: Site) -> None:
     ]
 
 
-def test_an_interrupted_switch_is_settled_though_the_journal_cannot_be_written(
-    site: Site,
-) -> None:
-    site.journal.mkdir()  # nobody can write to it, not even root
-    switching._note(site, CHANGE, "started")
-    told: list[Event] = []
-    assert settle(site, FakeSupervisor(serving(OLD)), told.append) == OLD
-    assert isinstance(told[-1], HostWarning)
-    assert not (site.root / "switching.json").exists()
-
-
-def test_an_interrupted_switch_to_the_live_release_leaves_it_running(site: Site) -> None:
-    switching._note(site, replace(CHANGE, to=OLD), "started")
-    supervisor = FakeSupervisor([(OLD, "web")])
-    assert settle(site, supervisor, silent) == OLD
-    assert sorted(supervisor.running) == serving(OLD)
-
-
 def test_a_live_release_that_was_restarted_earlier_can_be_released_again(site: Site) -> None:
     supervisor = FakeSupervisor(serving(OLD))
     supervisor.restarted[OLD] = 3
@@ -241,10 +168,6 @@ def test_a_new_release_that_was_restarted_is_not_let_in(site: Site) -> None:
     with pytest.raises(DeployKitError, match="died during its verification"):
         switch(site, supervisor, CHANGE, silent)
     assert sorted(supervisor.running) == serving(OLD)
-
-
-def _die() -> None:
-    raise Killed
 
 
 def test_ctrl_c_takes_it_back(site: Site) -> None:
@@ -353,62 +276,6 @@ def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
     supervisor = FakeSupervisor(serving(NEW))
     assert settle(site, supervisor, silent) == NEW
     assert read_journal(site.journal)[-1].release == NEW
-
-
-class Broken(FakeSupervisor):
-    """A supervisor where processes of some releases do not start."""
-
-    def __init__(self, running: list[tuple[str, str]], *broken: str) -> None:
-        super().__init__(running)
-        self.broken = broken
-
-    def start(self, release: str, processes: Sequence[str]) -> None:
-        if release in self.broken:
-            raise ProcessError(f"web of {release} did not start")
-        super().start(release, processes)
-
-
-def test_an_interrupted_switch_is_finished_if_the_old_release_no_longer_starts(site: Site) -> None:
-    switching._note(site, CHANGE, "started")
-    supervisor = Broken([(NEW, "web")], OLD)
-    assert settle(site, supervisor, silent) == NEW == live_release(site)
-    assert sorted(supervisor.running) == serving(NEW)
-    assert supervisor.enabled == (NEW, ("web", "worker"))
-    assert read_journal(site.journal)[-1].result == "live"
-
-
-def test_a_switch_that_had_taken_place_is_reverted_if_the_new_release_no_longer_starts(
-    site: Site,
-) -> None:
-    switching.point(site, NEW)
-    switching._note(site, CHANGE, "switched")
-    supervisor = Broken([], NEW)
-    assert settle(site, supervisor, silent) == OLD == live_release(site)
-    assert sorted(supervisor.running) == serving(OLD)
-    assert read_journal(site.journal)[-1].result == "failed"
-
-
-@pytest.mark.parametrize("stage", ["started", "switched"])
-def test_a_switch_that_can_neither_be_finished_nor_reverted_is_reported_once(
-    site: Site, stage: str
-) -> None:
-    if stage == "switched":
-        switching.point(site, NEW)
-    switching._note(site, CHANGE, stage)
-    with pytest.raises(DeployKitError) as caught:
-        settle(site, Broken([], OLD, NEW), silent)
-    assert caught.value.exit_code == HALF_DONE
-    assert "did not start" in caught.value.message
-    assert "the next release does not wait for this switch" in caught.value.hint
-    assert "did not start" in read_journal(site.journal)[-1].why
-    assert settle(site, Broken([], OLD, NEW), silent) is None
-
-
-@pytest.mark.parametrize("text", ["", "{}", "[1", "[1]", '{"to": 1}'])
-def test_a_note_that_cannot_be_read_is_forgotten(site: Site, text: str) -> None:
-    (site.root / "switching.json").write_text(text)
-    assert settle(site, FakeSupervisor(serving(OLD)), silent) is None
-    assert not (site.root / "switching.json").exists()
 
 
 def test_an_answer_from_another_releases_socket_counts_for_nothing(
