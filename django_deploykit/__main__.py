@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django_deploykit import __version__, init
 from django_deploykit.management import execute_from_command_line
-from django_deploykit.project import default_settings, nearest
+from django_deploykit.project import default_variables, nearest
 
 PROGRAM = "python -m django_deploykit"
 COMMANDS = ("deploy_check", "bundle", "release")
@@ -38,9 +38,8 @@ def main(argv: Sequence[str]) -> None:
         print(problem, file=sys.stderr)
         sys.exit(2)
     else:
-        default = default_settings(Path.cwd())
-        if default:
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", default)
+        for variable, value in default_variables(Path.cwd()).items():
+            os.environ.setdefault(variable, value)
         execute_from_command_line([PROGRAM, *words])
 
 

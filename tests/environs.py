@@ -98,11 +98,11 @@ def make_environ_shop(folder: Path, library: str, port: int) -> Path:
     return project
 
 
-def lock(project: Path, distribution: str) -> None:
-    """Add a distribution with its hashes to the lock file."""
+def lock(project: Path, distribution: str, *options: str) -> None:
+    """Add a distribution with its hashes to the lock file. ``options`` are those of uv."""
     wanted = project / "more.in"
     wanted.write_text(f"{distribution}\n", encoding="utf-8")
-    words = ("pip", "compile", "-q", "--generate-hashes", "--no-header", "more.in")
+    words = ("pip", "compile", "-q", "--generate-hashes", "--no-header", *options, "more.in")
     found = run(uv(), *words, cwd=project)
     wanted.unlink()
     with (project / "requirements.txt").open("a", encoding="utf-8") as file:

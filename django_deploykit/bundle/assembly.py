@@ -136,6 +136,7 @@ def make_manifest(
         commit_time=commit.time,
         tree=commit.tree,
         settings_module=facts["settings_module"],
+        configuration=project.configuration,
         wsgi=facts["wsgi"],
         asgi=facts["asgi"],
         static_root=f"app/{static}" if static else "",

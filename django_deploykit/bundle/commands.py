@@ -82,6 +82,8 @@ def project_environment(project: Project, venv: str, *, build: bool = False) -> 
     }
     if project.settings:
         env["DJANGO_SETTINGS_MODULE"] = project.settings
+    if project.configuration:
+        env["DJANGO_CONFIGURATION"] = project.configuration
     return env
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from django_deploykit.conf.class_settings import class_hint
 from django_deploykit.conf.replacements import reader_for
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.libraries import missing_library_hint
@@ -32,10 +33,12 @@ _STAGES = {
         "Correct the name of the application in the Procfile, or its module.",
     ),
 }
-# What libraries say about a variable that is not set: django-environ, python-decouple, environs.
+# What libraries say about a variable that is not set: django-environ, python-decouple, environs,
+# django-configurations.
 _NOT_SET = re.compile(
     r"Set the (?P<a>\w+) environment variable|(?P<b>\w+) not found\. Declare it as envvar"
     r"|Environment variable \"(?P<c>\w+)\" not set"
+    r"|required to be set as the environment variable '(?P<d>\w+)'"
 )
 _KEY = re.compile(r"KeyError: '(?P<name>\w+)'")
 _READS = re.compile(r"\b(?:environ(?:\.get)?|getenv)\s*[(\[]\s*['\"](?P<name>\w+)['\"]")
@@ -60,7 +63,7 @@ def load_error(facts: dict[str, Any], folder: Path, name: str) -> BundleError:
         hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
     elif variable:
         hint = _remedy(variable, folder, facts["where"], name)
-    hint = missing_library_hint(problem) or hint
+    hint = missing_library_hint(problem) or class_hint(problem) or hint
     text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
     if facts.get("missing"):
         return MissingModuleError(text, hint, facts["missing"])

@@ -157,8 +157,8 @@ def _key(
     gone = [path for path in changed if path not in now]
     folders = [one for one in sys.path if os.path.isdir(one)]
     packages = sorted(name for one in folders for name in os.listdir(one) if ".dist-info" in name)
-    words = [commit.sha, commit.prefix, str(commit.top), project.settings, sys.executable]
-    return cache_key(*words, sys.version, *digests, *gone, *packages, *applications)
+    words = [commit.sha, commit.prefix, str(commit.top), project.settings, project.configuration]
+    return cache_key(*words, sys.executable, sys.version, *digests, *gone, *packages, *applications)
 
 
 def _without(trial: Trial, stages: Sequence[str], reason: str) -> Trial:

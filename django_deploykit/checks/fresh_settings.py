@@ -28,6 +28,8 @@ _RANDOM = re.compile(
 _READERS = re.compile(r"env|config|secret|setting|^(str|open|Path|bytes|getattr)$", re.IGNORECASE)
 _SCRIPT = """
 import hashlib
+from django_deploykit.conf.class_settings import install_importer
+install_importer()
 from django.conf import settings
 key = settings.SECRET_KEY
 key = key if isinstance(key, bytes) else str(key).encode()

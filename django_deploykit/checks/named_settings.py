@@ -10,9 +10,8 @@ from pathlib import Path
 from django.conf import settings
 
 from django_deploykit.checks.subject import Subject
-from django_deploykit.conf.settings_module import application_files
+from django_deploykit.conf.settings_module import application_files, named_settings
 
-_SETTINGS_LINE = re.compile(r"DJANGO_SETTINGS_MODULE['\"][\]\s,=]+['\"]([\w.]+)['\"]")
 _APPLICATION = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*[._]?[wa]sgi)(?=[:\s]|$)")
 
 
@@ -33,9 +32,9 @@ def iter_named_settings(subject: Subject) -> Iterator[NamedSettings]:
     for path in _entry_files(subject):
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         for number, line in enumerate(lines, 1):
-            match = _SETTINGS_LINE.search(line)
-            if match and not (chosen and "setdefault" in line):
-                yield NamedSettings(match[1], str(path.relative_to(subject.root)), number)
+            module = named_settings(line)
+            if module and not (chosen and "setdefault" in line):
+                yield NamedSettings(module, str(path.relative_to(subject.root)), number)
 
 
 def _entry_files(subject: Subject) -> list[Path]:

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 from django_deploykit.conf import Config, ConfigError, Declaration, configs, declared, sample
+from django_deploykit.conf.class_settings import install_importer
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.conf.replacements import options_of, replacements
 from django_deploykit.conf.secret import HIDDEN, holds_secret
-from django_deploykit.conf.settings_module import default_settings
+from django_deploykit.conf.settings_module import CLASS_VARIABLE, default_settings, managed_settings
 from django_deploykit.conf.sources import Value
 from django_deploykit.runtime.base.option_names import environment_name, key_of, prefix
 
@@ -73,6 +74,9 @@ def _load(settings: str) -> None:
         os.environ["DJANGO_SETTINGS_MODULE"] = settings
     elif "DJANGO_SETTINGS_MODULE" not in os.environ:
         os.environ["DJANGO_SETTINGS_MODULE"] = _settings_module()
+    if name := managed_settings(Path.cwd(), CLASS_VARIABLE):
+        os.environ.setdefault(CLASS_VARIABLE, name)
+    install_importer()
     from django.conf import settings as django_settings
 
     dir(django_settings)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
+from django_deploykit.conf.class_settings import class_hint
 from django_deploykit.conf.secret import HIDDEN
 
 _CORRECT = "Correct it there."
@@ -127,4 +128,5 @@ def _hint(error: BaseException) -> str:
         return f"Set the environment variable {error.args[0]}, or give it a default there."
     from django_deploykit.runtime.base.libraries import missing_library_hint
 
-    return missing_library_hint(_reason(error)) or _CORRECT
+    reason = _reason(error)
+    return missing_library_hint(reason) or class_hint(reason) or _CORRECT

@@ -103,6 +103,7 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
         servers=_servers(project),
         ignored=lambda path: _ignored(project.root, path),
         new_key=lambda: secrets.token_urlsafe(50),
+        configuration=project.configuration,
     )
     try:
         return make_plan(known, lambda path: _text(project.root / path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from django_deploykit.init import class_settings
 from django_deploykit.init.chain import Chain, Files, read_chain
 from django_deploykit.init.dependencies import Locking, plan_locking
 from django_deploykit.init.files import (
@@ -25,7 +26,7 @@ class Known:
     """What is known of a project and this machine.
 
     ``settings`` is the module of production as it is found now, ``used`` the one that manage.py
-    uses. ``named``: whether the project's name follows from its files. ``requirement`` is ours,
+    uses, and ``configuration`` the class of production, for django-configurations. ``named``: whether the project's name follows from its files. ``requirement`` is ours,
     as a line of a requirements file. ``servers`` are the paths of wsgi.py and asgi.py. ``ignored``:
     whether git ignores a path.
     """
@@ -40,6 +41,7 @@ class Known:
     servers: tuple[str, ...]
     ignored: Callable[[str], bool]
     new_key: Callable[[], str]
+    configuration: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def make_plan(known: Known, files: Files) -> Plan:
     if chain is None:
         raise LookupError(module)
     results = changes(facts_of(chain, known.name))
+    if class_settings.has_classes(chain):
+        results = [*class_settings.notes(chain, known.name, known.configuration)]
     found = [one for one in results if isinstance(one, Change)]
     notes = [one.text for one in results if isinstance(one, Note)]
     texts = {**_edited(chain, found), **_servers(known, files, module)}

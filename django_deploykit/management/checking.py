@@ -240,20 +240,24 @@ def explain_check(known: Mapping[str, Check], key: str) -> str:
     return "\n".join(lines)
 
 
-def other_settings(project: Project) -> str:
-    """Return the production settings if others are loaded, else an empty string."""
-    loaded = getattr(settings, "SETTINGS_MODULE", "")
-    return production_settings(project, loaded) if loaded else ""
+def other_settings(project: Project) -> dict[str, str]:
+    """Return the variables that choose the production settings if others are loaded, else {}."""
+    module = getattr(settings, "SETTINGS_MODULE", "")
+    loaded = {**os.environ, "DJANGO_SETTINGS_MODULE": module}
+    return production_settings(project, loaded) if module else {}
 
 
-def check_with_settings(name: str, root: Path, words: Iterable[str]) -> tuple[str, int]:
+def check_with_settings(
+    variables: Mapping[str, str], root: Path, words: Iterable[str]
+) -> tuple[str, int]:
     """Run ``deploy_check`` with other settings; return its output and its exit code.
 
     It runs in its own process, because Django only loads settings once (see decision 0038). It
     imports from the same folders as this process, because manage.py may have added some.
     """
+    name = variables["DJANGO_SETTINGS_MODULE"]
     argv = [sys.executable, "-m", "django_deploykit", "deploy_check", "--settings", name, *words]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    environ["DJANGO_SETTINGS_MODULE"] = name
+    path = os.pathsep.join(filter(None, sys.path))
+    environ = {**os.environ, **variables, "PYTHONPATH": path}
     done = subprocess.run(argv, cwd=root, env=environ, stdout=subprocess.PIPE, text=True)
     return done.stdout, done.returncode if done.returncode in (0, 1) else 2

@@ -18,6 +18,7 @@ from django.core.management.base import (
     handle_default_options,
 )
 
+from django_deploykit.conf.class_settings import OPTION, install_importer
 from django_deploykit.conf.commands import misspelt
 from django_deploykit.conf.errors import ConfigError
 from django_deploykit.conf.loading import asks_for_help
@@ -30,7 +31,7 @@ _APP = "django_deploykit"
 # broken working copy does not stop them.
 _WITHOUT_SETTINGS = ("bundle", "release")
 # With these, deploy_check checks with the settings that this machine uses, or checks nothing.
-_AS_IT_IS = ("--settings", "--server", "--list", "--explain")
+_AS_IT_IS = ("--settings", OPTION, "--server", "--list", "--explain")
 
 
 class _Utility(ManagementUtility):
@@ -58,6 +59,7 @@ def execute(given: Sequence[str] | None = None) -> None:
     try:
         if words[0] == "deploy_check":
             _choose_settings(argv)
+        install_importer()
         _Utility(argv).execute()
     except (Exception, SystemExit) as error:
         starting = isinstance(error, Exception) and words[0] == "deploy_check"
@@ -85,12 +87,12 @@ def _choose_settings(argv: Sequence[str]) -> None:
     if settings.configured or {word.partition("=")[0] for word in argv[2:]}.intersection(_AS_IT_IS):
         return
     start = starting_folder(argv[0], Path.cwd())
-    loaded = os.environ.get("DJANGO_SETTINGS_MODULE", "")
-    other = production_settings(read_project(nearest_root(start) or start), loaded)
+    other = production_settings(read_project(nearest_root(start) or start), os.environ)
     if other:
-        os.environ["DJANGO_SETTINGS_MODULE"] = other
+        loaded = os.environ.get("DJANGO_SETTINGS_MODULE")
+        os.environ.update(other)
         if loaded:
-            _say(f"checking with the production settings, {other}")
+            _say(f"checking with the production settings, {'.'.join(other.values())}")
 
 
 @contextmanager
@@ -99,6 +101,7 @@ def _help_without_settings(argv: Sequence[str]) -> Iterator[None]:
     failure = None
     try:
         _handle_default_options(argv)
+        install_importer()
         _ = settings.INSTALLED_APPS
     except (Exception, SystemExit) as error:  # noqa: BLE001 - settings may raise anything
         failure = start_failure(error)

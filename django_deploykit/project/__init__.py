@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 
 from django_deploykit.conf.ini import Ini, read_ini
 from django_deploykit.conf.settings_module import (
+    CLASS_VARIABLE,
+    MODULE_VARIABLE,
     default_settings,
+    default_variables,
     managed_settings,
     served_settings,
 )
@@ -33,6 +37,7 @@ __all__ = [
     "OPTIONS",
     "Project",
     "default_settings",
+    "default_variables",
     "find_project",
     "load_project",
     "nearest",
@@ -63,6 +68,10 @@ OPTIONS: dict[str, Keys] = {
         "settings": (
             str,
             "DJANGO_SETTINGS_MODULE in production; default: what wsgi.py sets, or manage.py",
+        ),
+        "configuration": (
+            str,
+            "DJANGO_CONFIGURATION in production, for django-configurations; default: as `settings`",
         ),
     },
     "bundle": {
@@ -118,6 +127,7 @@ class Project:
     ini: Ini = field(default_factory=Ini)
     lock: str = ""
     settings: str = ""
+    configuration: str = ""
     build: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     after_collectstatic: tuple[str, ...] = ()
@@ -206,21 +216,37 @@ def read_project(root: Path, top: Path | None = None) -> Project:
     defaults = {
         "name": committed_name(root, top or repository_of(root), modules),
         "settings": served or default_settings(root),
+        "configuration": served_settings(root, CLASS_VARIABLE)
+        or managed_settings(root, CLASS_VARIABLE),
     }
     given = {key: value for key, value in values.items() if value != ""}
     return Project(root, path=path, ini=ini, problems=problems, **{**defaults, **given})
 
 
-def production_settings(project: Project, loaded: str) -> str:
-    """Return the settings for production if by default others, ``loaded``, are used, or "".
+def production_settings(project: Project, loaded: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that choose the settings for production, if others are used by default.
 
-    manage.py often names development settings. wsgi.py or ``[project] settings`` name those for
-    production; the latter also come before an exported DJANGO_SETTINGS_MODULE.
+    ``loaded`` has the variables that chose the present settings. manage.py often names development
+    settings. wsgi.py or [project] name those for production; the latter also come before exported
+    variables.
     """
-    written = project.ini.sections.get("project", {}).get("settings")
-    if loaded and not written and loaded != default_settings(project.root):
-        return ""  # the user chose other settings
-    return project.settings if project.settings != loaded else ""
+    written = project.ini.sections.get("project", {})
+    names = (MODULE_VARIABLE, CLASS_VARIABLE) if project.configuration else (MODULE_VARIABLE,)
+    now = {name: loaded.get(name, "") for name in names}
+    default = default_variables(project.root)
+    chosen = any(now[name] != default.get(name, "") for name in names)
+    if (
+        now[MODULE_VARIABLE]
+        and chosen
+        and not ("settings" in written or "configuration" in written)
+    ):
+        return {}  # the user chose other settings
+    wanted = {MODULE_VARIABLE: project.settings, CLASS_VARIABLE: project.configuration}
+    return (
+        {name: wanted[name] for name in names}
+        if any(wanted[one] != now[one] for one in names)
+        else {}
+    )
 
 
 def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:

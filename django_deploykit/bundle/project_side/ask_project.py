@@ -82,10 +82,14 @@ def recorded_reads(names: set[str]) -> Iterator[None]:
 
 
 def is_code_of(frame: FrameType | None, folder: str) -> bool:
-    """Whether code below a folder runs or called what runs; importing a library is not a call."""
+    """Whether code below a folder runs or called what runs; importing a library is not a call.
+
+    The values of a class of django-configurations are read by that library for the project.
+    """
     ends = ("<frozen importlib", __file__)  # the project's manage.py called this file
     while frame and not frame.f_code.co_filename.startswith(ends):
-        if frame.f_code.co_filename.startswith(folder):
+        name = frame.f_code.co_filename
+        if name.startswith(folder) or name.endswith("/configurations/values.py"):
             return True
         frame = frame.f_back
     return False
@@ -133,14 +137,14 @@ def as_manage_py(work: Callable[[], None]) -> None:
     """
     from django.core.management import ManagementUtility
 
-    settings = os.environ.get("DJANGO_SETTINGS_MODULE")
+    names = ("DJANGO_SETTINGS_MODULE", "DJANGO_CONFIGURATION")
+    chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
     execute = ManagementUtility.execute
     done = []
 
     def instead(self: ManagementUtility) -> None:  # noqa: ARG001 - a method
         ManagementUtility.execute = execute  # type: ignore[method-assign]
-        if settings:  # manage.py may name those of another environment
-            os.environ["DJANGO_SETTINGS_MODULE"] = settings
+        os.environ.update(chosen)  # manage.py may name the settings of another environment
         done.append(True)
         work()
 

@@ -107,10 +107,11 @@ class Command(ProjectCommand):
 
     def _check(self, project: Project, options: Mapping[str, Any]) -> tuple[str, int]:
         """Write the report's files; return the text for standard output, and the exit code."""
-        chosen = options["server"] or options["settings"]
-        other = "" if chosen else checking.other_settings(project)
+        chosen = options["server"] or options["settings"] or options.get("configuration")
+        other = {} if chosen else checking.other_settings(project)
         if other:
-            self.stderr.write(f"checking with the production settings, {other}")
+            name = ".".join(other.values())
+            self.stderr.write(f"checking with the production settings, {name}")
             return checking.check_with_settings(other, project.root, arguments(options))
         choice = Choice(
             tuple(options["only"]),

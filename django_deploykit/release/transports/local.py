@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, BinaryIO, TypeVar, cast
 
+from django_deploykit.conf.settings_module import CLASS_VARIABLE, MODULE_VARIABLE
 from django_deploykit.release.runtime_archive import RuntimeArchive
 from django_deploykit.release.transports.base import lacking
 from django_deploykit.release.transports.channels import RunningVerbs
@@ -120,8 +121,10 @@ class _Process:
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return ``env`` without DJANGO_SETTINGS_MODULE, because a release has its own settings.
+    """Return ``env`` without the variables that choose the settings, because a release has its own.
 
     ``manage.py`` sets the developer's settings, and a release would keep them.
     """
-    return {key: value for key, value in env.items() if key != "DJANGO_SETTINGS_MODULE"}
+    return {
+        key: value for key, value in env.items() if key not in (MODULE_VARIABLE, CLASS_VARIABLE)
+    }

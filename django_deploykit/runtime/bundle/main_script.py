@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-import json
 from typing import Mapping
 
 from ..base.names import helper_path
-from .manifest import FileEntry, tree_digest
+from .manifest import FileEntry, Manifest, tree_digest
 
 # Any Python, even 2, can parse it, so it can say which version is missing. Python runs this text
 # and the runtime without verifying them, so it first checks its own checksum, then the runtime's
@@ -91,7 +90,8 @@ def run_extracted(arguments):
             continue
         if arguments[0] == "run" and len(arguments) > 1:
             os.execv("/bin/sh", ["sh", release + "/bin/deploykit-run"] + arguments[1:])
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", {settings!r})
+        for name, value in {variables!r}:
+            os.environ.setdefault(name, value)
         os.environ["VIRTUAL_ENV"] = release
         os.environ["PATH"] = release + "/bin:" + os.environ.get("PATH", os.defpath)
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -119,15 +119,15 @@ def main_text(manifest_text: str, runtime: Mapping[str, bytes]) -> str:
 
     ``runtime`` contains the bundle's files below ``runtime/``, by name.
     """
-    manifest = json.loads(manifest_text)
+    manifest = Manifest.loads(manifest_text)
     text = _MAIN.format(
         key=cache_key(manifest_text.encode("utf-8")),
-        project=manifest["project"],
-        settings=manifest["settings_module"],
-        release=manifest["release_id"],
-        python=manifest["python"],
+        project=manifest.project,
+        variables=sorted(manifest.django_variables.items()),
+        release=manifest.release_id,
+        python=manifest.python,
         runtime=runtime_digest(runtime),
-        helper=helper_path(manifest["project"]),
+        helper=helper_path(manifest.project),
         names=" ".join(sorted(runtime)),
     )
     return "%s# sum %08x\n" % (text, binascii.crc32(text.encode("utf-8")))

@@ -93,6 +93,7 @@ class Manifest:
     processes: Tuple[Process, ...]
     tag: str = ""
     branch: str = ""
+    configuration: str = ""  # DJANGO_CONFIGURATION, for django-configurations
     wsgi: str = ""  # "shop.wsgi:application"
     asgi: str = ""
     static_root: str = ""  # relative to the release, "app/staticfiles"
@@ -110,6 +111,15 @@ class Manifest:
     def size(self) -> int:
         """Return the total bytes of a release's files."""
         return sum(layer.size for layer in self.layers)
+
+    @property
+    def django_variables(self) -> Dict[str, str]:
+        """Return the variables that choose the settings, for every command of the project."""
+        found = {
+            "DJANGO_SETTINGS_MODULE": self.settings_module,
+            "DJANGO_CONFIGURATION": self.configuration,
+        }
+        return {name: value for name, value in found.items() if value}
 
     def dumps(self) -> str:
         """Return canonical JSON: sorted keys, two spaces, a final newline."""
@@ -150,6 +160,7 @@ def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
     optional = {
         "tag",
         "branch",
+        "configuration",
         "wsgi",
         "asgi",
         "static_root",

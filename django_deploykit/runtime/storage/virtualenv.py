@@ -232,7 +232,7 @@ def environment_lines(target: Path, manifest: Manifest, env: Mapping[str, str]) 
     ``[environment]`` of the site's INI files come first. Python only starts if ``grep`` finds that
     section, because starting it takes longer.
     """
-    own: Dict[str, str] = {"DJANGO_SETTINGS_MODULE": manifest.settings_module, **env}
+    own: Dict[str, str] = {**manifest.django_variables, **env}
     lines = [
         f': "${{{key}:={_in_braces(value)}}}"; export {key}'
         for key, value in sorted(own.items())

@@ -303,15 +303,18 @@ def test_does_what_manage_py_does_before_its_command(
             "manage.py": "import os, sys\n"
             "def main():\n"
             "    os.environ['DJANGO_SETTINGS_MODULE'] = 'of_a_developer'\n"
+            "    os.environ['DJANGO_CONFIGURATION'] = 'OfADeveloper'\n"
             "    sys.path.insert(0, os.path.join(os.path.dirname(__file__), 'apps'))\n"
             "    from django.core.management import execute_from_command_line\n"
             "    execute_from_command_line(sys.argv)\n"
             "if __name__ == '__main__':\n"
             "    main()\n",
             "apps/orders/__init__.py": "",
-            "tiny_settings.py": "SECRET_KEY = 'x'\nINSTALLED_APPS = ['orders']\n",
+            "tiny_settings.py": "SECRET_KEY = 'x'\nINSTALLED_APPS = ['orders']\n"
+            "import os\nassert os.environ['DJANGO_CONFIGURATION'] == 'Live'\n",
         },
     )
+    project = replace(project, configuration="Live")
     facts = ask(project, environment, project.root, project.root.parent).facts
     assert (facts["settings_module"], facts["stage"]) == ("tiny_settings", "done")
     write_tree(project.root, {"manage.py": "import nothing_like_it\n"})

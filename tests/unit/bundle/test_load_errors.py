@@ -23,6 +23,11 @@ def facts(problem: str, where: str = "", stage: str = "settings", **more: Any) -
         ("ImproperlyConfigured: Set the KEY environment variable", "KEY = env('KEY')", "KEY"),
         ("UndefinedValueError: KEY not found. Declare it as envvar or define", "", "KEY"),
         ('EnvError: Environment variable "KEY" not set', "", "KEY"),
+        (
+            "ValueError: Value 'KEY' is required to be set as the environment variable 'DJANGO_KEY'",
+            "",
+            "DJANGO_KEY",
+        ),
         ("TypeError: int() argument must be", "N = int(os.environ.get('N'))", "N"),
         ("ValueError: invalid literal", 'N = int(os.getenv("N", ""))', "N"),
         (

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.conf.settings_module import (
+    CLASS_VARIABLE,
     application_files,
     default_settings,
+    default_variables,
+    named_settings,
     served_settings,
 )
 
@@ -38,6 +41,28 @@ def test_wsgi_and_asgi_must_agree(files: dict[str, str], found: str, tmp_path: P
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(LINE.format(settings), encoding="utf-8")
     assert served_settings(tmp_path) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [LINE, 'os.environ["DJANGO_SETTINGS_MODULE"] = "{}"\n', "x['DJANGO_SETTINGS_MODULE']='{}'"],
+)
+def test_a_line_names_settings_in_several_ways(text: str) -> None:
+    assert named_settings(text.format("shop.live")) == "shop.live"
+    assert named_settings(text.format("shop.live"), CLASS_VARIABLE) == ""
+
+
+def test_a_class_of_the_settings_is_named_beside_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_CONFIGURATION", "Exported")  # which no commit has
+    (tmp_path / "manage.py").write_text(LINE.format("shop.settings"), encoding="utf-8")
+    assert default_variables(tmp_path) == {"DJANGO_SETTINGS_MODULE": "shop.settings"}
+    line = LINE.replace("SETTINGS_MODULE", "CONFIGURATION")
+    (tmp_path / "manage.py").write_text(line.format("Dev"), encoding="utf-8")
+    (tmp_path / "wsgi.py").write_text(line.format("Live"), encoding="utf-8")
+    assert default_variables(tmp_path)["DJANGO_CONFIGURATION"] == "Dev"
+    assert served_settings(tmp_path, CLASS_VARIABLE) == "Live"
 
 
 def test_applications_are_in_the_project_s_folder_or_one_below(tmp_path: Path) -> None:

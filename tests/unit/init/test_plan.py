@@ -110,3 +110,15 @@ def test_settings_that_cannot_be_read_are_an_error() -> None:
         make_plan(KNOWN, dict[str, str]().get)
     with pytest.raises(SyntaxError):
         make_plan(KNOWN, {"shop/settings.py": "DEBUG = (\n"}.get)
+
+
+def test_settings_that_are_classes_stay_as_they_are() -> None:
+    classes = (
+        "from configurations import Configuration\nclass Live(Configuration):\n    DEBUG = False\n"
+    )
+    files = {**STOCK, "shop/settings.py": classes}
+    plan = make_plan(replace(KNOWN, configuration="Live"), files.get)
+    assert "shop/settings.py" not in plan.files
+    assert "deploykit.ini" in plan.files
+    (note,) = [one for one in plan.notes if "django-configurations" in one]
+    assert note.startswith("shop/settings.py:2: ")

@@ -166,7 +166,7 @@ def test_settings_of_deploykit_ini_come_before_exported_ones(
 ) -> None:
     monkeypatch.setattr(settings, "SETTINGS_MODULE", "site_.exported", raising=False)
     (project / "deploykit.ini").write_text("[project]\nsettings = site_.live\n")
-    assert other_settings(read_project(project)) == "site_.live"
+    assert other_settings(read_project(project)) == {"DJANGO_SETTINGS_MODULE": "site_.live"}
 
 
 def test_lists_and_explains_checks() -> None:
@@ -194,7 +194,34 @@ def test_production_settings_replace_only_those_that_manage_py_names(
     (project / "site_").mkdir()
     (project / "site_" / "wsgi.py").write_text(line.format("site_.production"))
     monkeypatch.setattr(settings, "SETTINGS_MODULE", loaded, raising=False)
-    assert other_settings(read_project(project)) == expected
+    found = {"DJANGO_SETTINGS_MODULE": expected} if expected else {}
+    assert other_settings(read_project(project)) == found
+
+
+@pytest.mark.parametrize(
+    ("loaded", "ini", "expected"),
+    [
+        ("Development", "", "Production"),
+        ("Production", "", ""),
+        ("Staging", "", ""),
+        ("Staging", "[project]\nconfiguration = Live\n", "Live"),
+    ],
+)
+def test_a_settings_class_is_chosen_like_a_module(
+    loaded: str, ini: str, expected: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site_.settings')\n"
+        "os.environ.setdefault('DJANGO_CONFIGURATION', '{}')\n"
+    )
+    (project / "manage.py").write_text(lines.format("Development"))
+    (project / "site_").mkdir()
+    (project / "site_" / "wsgi.py").write_text(lines.format("Production"))
+    (project / "deploykit.ini").write_text(ini)
+    monkeypatch.setattr(settings, "SETTINGS_MODULE", "site_.settings", raising=False)
+    monkeypatch.setenv("DJANGO_CONFIGURATION", loaded)
+    found = {"DJANGO_SETTINGS_MODULE": "site_.settings", "DJANGO_CONFIGURATION": expected}
+    assert other_settings(read_project(project)) == (found if expected else {})
 
 
 def test_other_settings_are_checked_in_a_process_of_their_own(project: Path) -> None:
@@ -202,7 +229,8 @@ def test_other_settings_are_checked_in_a_process_of_their_own(project: Path) -> 
         "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django_deploykit']\nSESSION_COOKIE_AGE = 10**9\n"
     )
     words = ["--only=W310", "--fail-level=WARNING"]
-    text, code = check_with_settings("other", project, words)
+    text, code = check_with_settings({"DJANGO_SETTINGS_MODULE": "other"}, project, words)
     assert "deploykit.W310  other.py:3: SESSION_COOKIE_AGE is 11574 days" in text
     assert code == 1
-    assert check_with_settings("other", project, ["--only=E999"]) == ("", 2)
+    other = {"DJANGO_SETTINGS_MODULE": "other"}
+    assert check_with_settings(other, project, ["--only=E999"]) == ("", 2)

@@ -70,6 +70,19 @@ def test_neither_the_folder_nor_a_variable_names_a_project(
     assert read_project(root).name == ""
 
 
+def test_a_class_of_the_settings_is_found_in_wsgi_py_or_written(tmp_path: Path) -> None:
+    line = 'os.environ.setdefault("DJANGO_CONFIGURATION", "{}")\n'
+    root = make(tmp_path)
+    assert load_project(root).configuration == ""
+    with (root / "manage.py").open("a", encoding="utf-8") as file:
+        file.write(line.format("Development"))
+    assert load_project(root).configuration == "Development"
+    (root / "wsgi.py").write_text(line.format("Production"), encoding="utf-8")
+    assert load_project(root).configuration == "Production"
+    make(tmp_path, ini="[project]\nconfiguration = Live\n")
+    assert load_project(root).configuration == "Live"
+
+
 @pytest.mark.parametrize(
     ("word", "value"), [("yes", True), ("On", True), ("1", True), ("no", False), ("FALSE", False)]
 )

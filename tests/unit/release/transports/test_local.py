@@ -14,7 +14,7 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.runtime_archive import runtime_archive
 from django_deploykit.release.transports.base import LostError
-from django_deploykit.release.transports.local import Local
+from django_deploykit.release.transports.local import Local, environment
 from django_deploykit.release.upload import frame
 from django_deploykit.runtime.base.errors import LOCKED
 from django_deploykit.runtime.base.site import Site
@@ -178,3 +178,8 @@ def test_a_release_whose_manifest_was_torn_is_staged_anew(ready: Local, site: Si
     with pytest.raises(DeployKitError):
         ready.call(STAGE, "--release", release)
     assert target.exists()  # what is live is never taken away
+
+
+def test_a_release_does_not_get_the_developer_s_settings() -> None:
+    chosen = {"DJANGO_SETTINGS_MODULE": "shop.dev", "DJANGO_CONFIGURATION": "Development"}
+    assert environment({**chosen, "PATH": "/bin"}) == {"PATH": "/bin"}

@@ -18,7 +18,7 @@ from django_deploykit.runtime.bundle.main_script import cache_key, main_text, ru
 from django_deploykit.runtime.storage.virtualenv import environment_lines
 from tests.bundles import make_manifest
 
-MANIFEST = make_manifest(())
+MANIFEST = make_manifest((), configuration="Production")
 RUNTIME = {"bootstrap.py": b"def main(argv): pass\n", "base/errors.py": b""}
 TEXT = main_text(MANIFEST.dumps(), RUNTIME)
 
@@ -84,6 +84,7 @@ def test_an_extracted_release_runs_with_the_environment_of_its_commands(tmp_path
     )
     wanted = dict(line.partition("=")[::2] for line in done.stdout.split("\0") if line)
     found = space["os"].environ
+    assert found["DJANGO_CONFIGURATION"] == "Production"
     assert found.pop("DEPLOYKIT_CACHE") == str(tmp_path)
     assert found.pop("PATH") == f"{release}/bin:/bin"
     assert found == {
