@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from django_deploykit import __version__, init
+from django_deploykit.conf.commands import OURS
 from django_deploykit.management import execute_from_command_line
 from django_deploykit.project import default_variables, nearest
 
 PROGRAM = "python -m django_deploykit"
-COMMANDS = ("deploy_check", "bundle", "release")
 _HELP = f"""usage: {PROGRAM} COMMAND [OPTIONS]
 
 {{}}
@@ -47,9 +47,7 @@ def help_text() -> str:
     """Return the help, with a line for each of our commands."""
     from django.core.management import load_command_class
 
-    helps = [
-        f"  {name:<14}{load_command_class('django_deploykit', name).help}" for name in COMMANDS
-    ]
+    helps = [f"  {name:<14}{load_command_class('django_deploykit', name).help}" for name in OURS]
     helps.append(f"  {'init':<14}{init.HELP}")
     return _HELP.format("\n".join(helps))
 
@@ -58,8 +56,8 @@ def _typo(name: str) -> str:
     """Return an error message for a misspelled command of ours, else an empty string."""
     import django.core.management as django_management
 
-    known = (*COMMANDS, *django_management.find_commands(django_management.__path__[0]))
-    guess = "" if name in known else nearest(name, (*COMMANDS, "init"))
+    known = (*OURS, *django_management.find_commands(django_management.__path__[0]))
+    guess = "" if name in known else nearest(name, (*OURS, "init"))
     return f"error: there is no command {name!r}{guess}" if guess else ""
 
 

@@ -34,6 +34,7 @@ from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.servers import server_in
 from django_deploykit.runtime.storage.shell import keeps_shell
 
+_SPATIALITE = "django.contrib.gis.db.backends.spatialite"
 _APPLICATION = re.compile(r"\bgunicorn\b.*?\s([A-Za-z_][\w.]*\.(?:wsgi|asgi))(?=[:\s]|$)")
 
 
@@ -317,14 +318,18 @@ def served_by_asgi(subject: Subject) -> Iterator[Finding]:
 def system_libraries(subject: Subject) -> Iterator[Finding]:
     """The project uses GeoDjango, which loads libraries of the system.
 
-    No lock file has GDAL and GEOS. Without them on a host, the site does not start there.
+    No lock file has GDAL, GEOS and SpatiaLite. Without them on a host, the site does not start there.
     """
-    if not subject.server and subject.installed("django.contrib.gis"):
-        yield Finding(
-            "GeoDjango needs the libraries GDAL and GEOS on every host",
-            "Run apt install gdal-bin on the hosts before the first release.",
-            "INSTALLED_APPS",
-        )
+    if subject.server or not subject.installed("django.contrib.gis"):
+        return
+    names, packages = "GDAL and GEOS", "gdal-bin"
+    if any(one.get("ENGINE") == _SPATIALITE for one in settings.DATABASES.values()):
+        names, packages = "GDAL, GEOS and SpatiaLite", f"{packages} libsqlite3-mod-spatialite"
+    yield Finding(
+        f"GeoDjango needs the libraries {names} on every host",
+        f"Run apt install {packages} on the hosts before the first release.",
+        "INSTALLED_APPS",
+    )
 
 
 def _line_of(subject: Subject, name: str) -> int:

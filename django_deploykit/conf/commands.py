@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+OURS = ("deploy_check", "bundle", "release")
+
 
 def misspelt(name: str, apps: Iterable[str]) -> str:
     """Return an error for a command that does not exist but is close to one, or an empty string.

@@ -47,8 +47,8 @@ def show_without_traceback(command: Sequence[str]) -> None:
 
     If Django does not know the command because of that, and its name is close to one that exists,
     that is the message. It has to be corrected first.
-    While ``deploy_check`` runs, this also holds for any other error that prevents the project from
-    loading, and the exit code is 2. ``command`` is the command line without the program. If another
+    For commands of ours, this also holds for any other error that prevents the project from loading.
+    The exit code of ``deploy_check`` is then 2. ``command`` is the command line without the program. If another
     package has set ``sys.excepthook``, that hook stays. For the reasons against other ways, see
     docs/decisions/0029.
     """
@@ -63,11 +63,12 @@ def _show(
     *,
     name: str,
 ) -> None:
-    checking = name == "deploy_check"
+    from django_deploykit.conf.commands import OURS
+
     message = ""
     if isinstance(error, ConfigError):
         message = _why_unknown(name, trace) or str(error)
-    if checking and not message and isinstance(error, Exception):
+    if name in OURS and not message and isinstance(error, Exception):
         from django_deploykit.conf.start_failure import start_failure
 
         failure = start_failure(error)
@@ -76,7 +77,7 @@ def _show(
         sys.__excepthook__(kind, error, trace)
         return
     print(f"error: {message}", file=sys.stderr)
-    if checking:
+    if name == "deploy_check":
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(2)  # "could not check"; an exception would end with 1, which means findings

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from django_deploykit import __version__
-from django_deploykit.__main__ import COMMANDS, main
+from django_deploykit.__main__ import main
+from django_deploykit.conf.commands import OURS
 
 
 @pytest.mark.parametrize("word", ["--help", "-h", "help", ""])
@@ -20,11 +21,11 @@ def test_help_has_a_line_for_each_of_our_commands(
     main(["python -m django_deploykit", *filter(None, [word])])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("usage: python -m django_deploykit COMMAND")
-    assert [line.split()[0] for line in lines[2:6]] == [*COMMANDS, "init"]
+    assert [line.split()[0] for line in lines[2:6]] == [*OURS, "init"]
     assert all(len(line.split()) > 3 for line in lines[2:6])
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", OURS)
 def test_a_command_s_help_names_the_way_it_was_called(name: str, tmp_path: Path) -> None:
     (tmp_path / "shop_settings.py").write_text('INSTALLED_APPS = ["django_deploykit"]\n')
     done = subprocess.run(

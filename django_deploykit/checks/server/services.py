@@ -15,6 +15,7 @@ from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.server.migrations import is_database, read_states
 from django_deploykit.checks.subject import Subject
 from django_deploykit.limits import within
+from django_deploykit.runtime.base.libraries import missing_library_hint
 
 
 def unreachable(subject: Subject) -> dict[str, str]:
@@ -57,7 +58,8 @@ def unreachable_database(subject: Subject) -> Iterator[Finding]:
     for alias, why in unreachable(subject).items():
         yield Finding(
             f"DATABASES[{alias!r}] cannot be reached: {why}",
-            "Check that the database runs, and that the URL and the password are right.",
+            missing_library_hint(why)
+            or "Check that the database runs, and that the URL and the password are right.",
             "DATABASES",
         )
 

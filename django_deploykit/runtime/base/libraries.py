@@ -16,6 +16,7 @@ _KNOWN: Tuple[Tuple[str, str, str], ...] = (
     (r"cannot load library '(?:gobject|libgobject|pango|libpango)", "Pango", "libpango-1.0-0"),
     (r"(?:library called|cannot load library) [\"']?(?:lib)?cairo", "Cairo", "libcairo2"),
 )
+_NO_EXTENSIONS = "configured to allow extension loading"  # Django, of Python's SQLite
 _SHARED = re.compile(r"\b(lib[\w.+-]*\.so[\w.]*): cannot open shared object file")
 
 
@@ -25,6 +26,11 @@ def missing_library_hint(error: str) -> str:
     >>> missing_library_hint("ImportError: libmagic.so.1: cannot open shared object file: No such file")
     'libmagic is a library of the system, and no lock file has it: apt install libmagic1, here and on every host.'
     """
+    if _NO_EXTENSIONS in error:
+        return (
+            "This Python was built without loadable extensions of SQLite, which SpatiaLite needs. Use "
+            "one that has them, here and on every host, such as the python3 of Debian."
+        )
     for pattern, name, package in _KNOWN:
         if re.search(pattern, error):
             return _hint(name, f"apt install {package}")

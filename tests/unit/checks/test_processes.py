@@ -191,4 +191,9 @@ def test_geodjango_needs_libraries_on_hosts(
     monkeypatch.setattr(settings, "INSTALLED_APPS", ["django.contrib.gis"])  # not installed here
     (found,) = run_check("I832", tmp_path)
     assert "GDAL and GEOS" in found.message
+    engine = {"ENGINE": "django.contrib.gis.db.backends.spatialite", "NAME": "x"}
+    monkeypatch.setattr(settings, "DATABASES", {"default": engine})
+    (found,) = run_check("I832", tmp_path)
+    assert "GDAL, GEOS and SpatiaLite" in found.message
+    assert "gdal-bin libsqlite3-mod-spatialite" in found.hint
     assert run_case("I832", Case(subject={"server": True}), tmp_path) == []

@@ -51,10 +51,13 @@ def test_an_uncaught_configuration_error_has_no_traceback(command: str, code: in
     assert (done.returncode, done.stderr) == (code, MESSAGE)
 
 
-def test_other_errors_have_a_traceback_unless_deploy_check_runs() -> None:
+@pytest.mark.parametrize(("command", "code"), [("deploy_check", 2), ("bundle", 1), ("release", 1)])
+def test_other_errors_have_a_traceback_unless_a_command_of_ours_runs(
+    command: str, code: int
+) -> None:
     assert "Traceback" in run("LookupError('x')", "migrate").stderr
-    done = run("LookupError('x')", "deploy_check")
-    assert done.returncode == 2
+    done = run("LookupError('x')", command)
+    assert done.returncode == code
     assert done.stderr == (
         "error: the project does not start: manage.py:1: LookupError: x\nCorrect it there.\n"
     )

@@ -40,6 +40,18 @@ def test_a_database_that_cannot_be_reached_is_found(connect: Connect, tmp_path: 
         run_check("E416", tmp_path)
 
 
+def test_a_missing_library_is_not_a_database_that_is_down(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: BaseDatabaseWrapper) -> None:
+        raise OSError('Unable to load the SpatiaLite library extension: "mod_spatialite.so"')
+
+    connect(default=tmp_path / "db.sqlite3")
+    monkeypatch.setattr(BaseDatabaseWrapper, "ensure_connection", fail)
+    (found,) = run_check("E403", tmp_path)
+    assert found.hint.startswith("SpatiaLite is a library of the system")
+
+
 def test_a_database_that_does_not_answer_is_found_in_time(
     connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,14 @@ def test_a_missing_library_of_the_system_is_named(error: str, name: str) -> None
     assert hint.endswith("here and on every host.")
 
 
+def test_a_python_without_extensions_of_sqlite_is_not_a_missing_library() -> None:
+    hint = missing_library_hint(
+        "SpatiaLite requires SQLite to be configured to allow extension loading."
+    )
+    assert "This Python was built without loadable extensions of SQLite" in hint
+    assert "apt install" not in hint
+
+
 @pytest.mark.parametrize("error", ["No module named 'gdal'", "relation geos does not exist", ""])
 def test_other_errors_blame_no_library(error: str) -> None:
     assert missing_library_hint(error) == ""
