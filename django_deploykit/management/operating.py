@@ -19,9 +19,9 @@ from django_deploykit.runtime.wire.reader import plain
 
 def show_status(session: Session) -> int:
     """Print what is live on every host; return the exit code, 1 if a site does not answer."""
-    with session.opened() as engine:
-        hosts = list(engine.transports)
-        done, errors = engine.each(hosts, lambda one: one.call(STATUS))
+    with session.opened() as fleet:
+        hosts = list(fleet.transports)
+        done, errors = fleet.each(hosts, lambda one: one.call(STATUS))
     rows = {host: plain(row) for host, row in done.items()}
     rows |= {host: {"error": error.message} for host, error in errors.items()}
     session.console.emit({"environment": session.environment.name, "hosts": rows})
@@ -36,9 +36,9 @@ def show_status(session: Session) -> int:
 
 def show_history(session: Session) -> int:
     """Print the journal of every host; return the exit code."""
-    with session.opened() as engine:
-        hosts = list(engine.transports)
-        done, errors = engine.each(hosts, lambda one: one.call(HISTORY).records)
+    with session.opened() as fleet:
+        hosts = list(fleet.transports)
+        done, errors = fleet.each(hosts, lambda one: one.call(HISTORY).records)
     session.console.emit({"environment": session.environment.name, "hosts": plain(done)})
     for host, records in done.items():
         session.console.print(f"{host}:" if len(hosts) > 1 else "")
@@ -75,9 +75,9 @@ def _attach(session: Session, verb: str, *arguments: str) -> int:
     needed = "releases" if "--release" in arguments[:1] else "current"
     if environment.local and not (local_site(session.project, environment).root / needed).exists():
         raise DeployKitError("nothing is live on local", "Release first: manage.py release")
-    with session.opened() as engine:
-        first = next(iter(engine.transports.values()))
-        if len(engine.transports) > 1:
+    with session.opened() as fleet:
+        first = next(iter(fleet.transports.values()))
+        if len(fleet.transports) > 1:
             console.note(f"on {first.name}; choose another host with --hosts")
         if not console.as_json:
             return first.attach(verb, *arguments)
@@ -88,10 +88,10 @@ def _attach(session: Session, verb: str, *arguments: str) -> int:
 
 def cancel(session: Session, command: str) -> int:
     """End a command that runs on one of the hosts; return the exit code."""
-    with session.opened() as engine:
-        hosts = list(engine.transports)
+    with session.opened() as fleet:
+        hosts = list(fleet.transports)
         if session.options.plan:
-            found, errors = engine.each(hosts, lambda one: one.call(STATUS, "--quick").commands)
+            found, errors = fleet.each(hosts, lambda one: one.call(STATUS, "--quick").commands)
             steps = tuple(
                 Step("cancel", (host,), f"end `{one.name}` of {one.release}")
                 for host, rows in found.items()
@@ -102,7 +102,7 @@ def cancel(session: Session, command: str) -> int:
                 raise host_problems("nothing was changed; these hosts did not answer:", errors)
             plan = Plan("cancel", "", steps, {})
             return show_plan(session, plan, f"no command {command} runs")
-        done, errors = engine.each(hosts, lambda one: one.call(CANCEL, command))
+        done, errors = fleet.each(hosts, lambda one: one.call(CANCEL, command))
     if not done:
         raise host_problems("nothing was changed:", errors)
     session.console.emit({"environment": session.environment.name, "canceled": plain(done)})
@@ -121,8 +121,8 @@ def stop(session: Session) -> int:
             f"On a server: sudo systemctl stop {app}.service {app}.socket",
             WRONG_USE,
         )
-    with session.opened() as engine:
-        local = engine.transports["local"]
+    with session.opened() as fleet:
+        local = fleet.transports["local"]
         if session.options.plan:
             active = [one.process for one in local.call(STATUS).instances if one.active]
             what = f"stop {', '.join(active)}" if active else ""

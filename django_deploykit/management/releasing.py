@@ -67,8 +67,8 @@ def release(session: Session, path: Path, transports: Sequence[Transport] | None
             session.console.note(text)
     begun = time.monotonic()
     with closing(transports or session.transports()) as opened:
-        engine = session.engine(opened, sample)
-        facts = engine.facts(
+        fleet = session.fleet(opened, sample)
+        facts = fleet.facts(
             manifest.python,
             lambda some: list(iter_refusals(manifest, some, expected(session, path, manifest))),
         )
@@ -82,7 +82,7 @@ def release(session: Session, path: Path, transports: Sequence[Transport] | None
             again,
             Sender(path, partial(known_list, session.project)),
         )
-        outcome = execute(engine, plan, errand) if plan.steps else None
+        outcome = execute(fleet, plan, errand) if plan.steps else None
         if outcome is None:
             return show_nothing_to_do(session, release_id, list(facts))
     seconds = time.monotonic() - begun

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.console import Console
-from django_deploykit.release.engine import Engine
+from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.report.html import ReleaseReport, page
 from django_deploykit.runtime.base.errors import INTERRUPTED
 
 
 @dataclass
 class Record(ReleaseReport):
-    """A report during a release. ``engine`` has the outcome until the release has ended."""
+    """A report during a release. ``fleet`` has the outcome until the release has ended."""
 
-    engine: Engine | None = None
+    fleet: Fleet | None = None
 
 
 @contextmanager
@@ -65,11 +65,11 @@ def validate_path(path: Path) -> None:
 
 
 def complete(record: Record, console: Console) -> None:
-    """Add what the engine and the console recorded, even if the release was cut short."""
+    """Add what the fleet and the console recorded, even if the release was cut short."""
     spans = list(console.spans)
-    if record.engine is not None:
-        spans += record.engine.timeline.spans
+    if record.fleet is not None:
+        spans += record.fleet.timeline.spans
         if not record.outcome.release:
-            record.outcome = record.engine.outcome
+            record.outcome = record.fleet.outcome
     record.spans = sorted(spans, key=lambda one: one.begun)
     record.ended = time.time()

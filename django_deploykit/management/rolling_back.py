@@ -20,13 +20,13 @@ def roll_back(session: Session, release: str) -> int:
         session.hook_facts["release"] = " ".join(dict.fromkeys(targets.values()))
         return rollback_plan(targets, facts, session.choices())
 
-    with session.opened() as engine:
+    with session.opened() as fleet:
         if session.options.plan:
-            return show_plan(session, make_plan(engine.facts("")))
+            return show_plan(session, make_plan(fleet.facts("")))
         _refuse_empty_site(session)
         # The facts come with the locks, which saves a round trip.
-        begin = lock_plan("rollback", list(engine.transports))
-        outcome = execute(engine, begin, Errand("rolling back", "", make_plan))
+        begin = lock_plan("rollback", list(fleet.transports))
+        outcome = execute(fleet, begin, Errand("rolling back", "", make_plan))
     assert outcome is not None  # a plan without a target is refused
     return conclude(session, outcome, sum(outcome.seconds.values()))
 

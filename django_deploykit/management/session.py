@@ -16,7 +16,7 @@ from django_deploykit.management.console import Console
 from django_deploykit.management.reporting import Record
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment, Host
-from django_deploykit.release.engine import Engine
+from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.hooks import run_hooks
 from django_deploykit.release.latency import ProbedTransport
 from django_deploykit.release.logins import root_login
@@ -122,13 +122,13 @@ class Session:
             raise error
 
     @contextmanager
-    def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Engine]:
-        """Yield an engine for all hosts, over ``transports`` if given. Close them afterwards."""
+    def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Fleet]:
+        """Yield a fleet for all hosts, over ``transports`` if given. Close them afterwards."""
         with closing(transports or self.transports()) as opened:
-            yield self.engine(opened)
+            yield self.fleet(opened)
 
-    def engine(self, opened: Mapping[str, Transport], sample: bytes = b"") -> Engine:
-        """Return an engine. ``sample`` is the configuration that a local site starts with."""
+    def fleet(self, opened: Mapping[str, Transport], sample: bytes = b"") -> Fleet:
+        """Return a fleet. ``sample`` is the configuration that a local site starts with."""
         silent = self.options.noinput or self.console.as_json
         request = ReleaseRequest(
             owner=owner(),
@@ -140,8 +140,8 @@ class Session:
         if self.options.report:
             latencies = self.record.latencies
             opened = {host: ProbedTransport(one, latencies) for host, one in opened.items()}
-        self.record.engine = Engine(opened, self.environment, request, self.console)
-        return self.record.engine
+        self.record.fleet = Fleet(opened, self.environment, request, self.console)
+        return self.record.fleet
 
     def _prepare(self, transport: Transport, sample: bytes) -> None:
         site = local_site(self.project, self.environment)

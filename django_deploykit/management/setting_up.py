@@ -12,7 +12,7 @@ from typing import Any
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.session import Session, closing, owner, ssh_transports
 from django_deploykit.project.inventory import Environment, choose, site_values
-from django_deploykit.release.engine import Engine
+from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.transports.openssh import resolve
@@ -42,8 +42,8 @@ def set_up(session: Session, build: Callable[[], Path]) -> int:
         manifest = json.loads(bundle.manifest.dumps())
         sample = bundle.read("sample.ini").decode("utf-8")
     with closing(ssh_transports(session.project, environment.hosts, as_root=True)) as opened:
-        engine = Engine(opened, environment, ReleaseRequest(owner()), session.console)
-        return _Setup(session, engine, manifest, sample).run()
+        fleet = Fleet(opened, environment, ReleaseRequest(owner()), session.console)
+        return _Setup(session, fleet, manifest, sample).run()
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Setup:
     """One run on all hosts. ``rows`` has the hosts' answers, ``failed`` their errors."""
 
     session: Session
-    engine: Engine
+    fleet: Fleet
     manifest: Mapping[str, Any]
     sample: str
     rows: dict[str, SetupResult] = field(default_factory=dict)
@@ -59,8 +59,8 @@ class _Setup:
 
     def run(self) -> int:
         """Plan, ask, carry out the plan, and print what is left to do."""
-        hosts = list(self.engine.transports)
-        answers, errors = self.engine.each(hosts, lambda one: self._call(one, "--plan"))
+        hosts = list(self.fleet.transports)
+        answers, errors = self.fleet.each(hosts, lambda one: self._call(one, "--plan"))
         if errors:
             raise host_problems("nothing was changed; these hosts cannot be set up:", errors)
         self.rows = {host: answers[host] for host in hosts}
@@ -69,7 +69,7 @@ class _Setup:
             self.session.console.print(line)
         if plan.steps and not self.session.options.plan:
             self._ask(plan.hosts("setup"))
-            self.engine.walk(plan.steps, {"setup": self._set_up, "login": self._log_in})
+            self.fleet.walk(plan.steps, {"setup": self._set_up, "login": self._log_in})
         elif not self.session.options.plan:
             self._log_in(Step("login", tuple(hosts), ""))
         return self._end(plan)
@@ -89,7 +89,7 @@ class _Setup:
             )
 
     def _set_up(self, step: Step) -> str:
-        done, errors = self.engine.each(step.hosts, self._call)
+        done, errors = self.fleet.each(step.hosts, self._call)
         self.rows.update(done)
         self.failed.update(
             {host: f"{one.message}\n{one.hint}".strip() for host, one in errors.items()}
@@ -104,8 +104,8 @@ class _Setup:
         ready = {name: host for name, host in hosts.items() if name not in self.failed}
         logins = [replace(one, user=self.rows[name].user) for name, one in ready.items()]
         with closing(ssh_transports(self.session.project, logins)) as opened:
-            engine = Engine(opened, environment, self.engine.request, self.session.console)
-            _, errors = engine.each(list(ready), lambda one: one.call(FACTS))
+            fleet = Fleet(opened, environment, self.fleet.request, self.session.console)
+            _, errors = fleet.each(list(ready), lambda one: one.call(FACTS))
         for name, host in ready.items():
             row = self.rows[name]
             left = list(row.left)

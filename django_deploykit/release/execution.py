@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.release.delivery import Delivery
-from django_deploykit.release.engine import Engine, Work
 from django_deploykit.release.fanout import Interruption
+from django_deploykit.release.fleet import Fleet, Work
 from django_deploykit.release.host_locks import Claim, DeployLock, held
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.remote import RemoteHost
@@ -40,7 +40,7 @@ class Errand:
     sender: Sender | None = None
 
 
-def execute(engine: Engine, plan: Plan, errand: Errand) -> Outcome | None:
+def execute(fleet: Fleet, plan: Plan, errand: Errand) -> Outcome | None:
     """Carry out a plan; return None if nothing is left to do once the locks are held.
 
     The plan is made again from facts collected while the locks are held, so it matches the hosts'
@@ -51,26 +51,26 @@ def execute(engine: Engine, plan: Plan, errand: Errand) -> Outcome | None:
         locks: dict[str, DeployLock] = {}
 
         def prepare(step: Step) -> str:
-            engine.all(step.hosts, engine.request.prepare)
+            fleet.all(step.hosts, fleet.request.prepare)
             return ""
 
         def lock(_: Step) -> str:
-            request = engine.request
+            request = fleet.request
             claim = Claim(
-                request.owner, errand.what, request.wait, errand.python, engine.progress.note
+                request.owner, errand.what, request.wait, errand.python, fleet.progress.note
             )
-            around = lambda host: engine.timeline.span(host, "lock")  # noqa: E731
-            locks.update(stack.enter_context(held(engine.transports, claim, around)))
+            around = lambda host: fleet.timeline.span(host, "lock")  # noqa: E731
+            locks.update(stack.enter_context(held(fleet.transports, claim, around)))
             return ""
 
-        engine.walk(plan.split("lock")[0], {"prepare": prepare, "lock": lock})
-        facts = {host: locks[host].facts for host in engine.transports}
+        fleet.walk(plan.split("lock")[0], {"prepare": prepare, "lock": lock})
+        facts = {host: locks[host].facts for host in fleet.transports}
         renewed = errand.again(facts)
         if plan.live and renewed.live != plan.live:
-            engine.progress.note("the hosts changed meanwhile; the plan was made again")
+            fleet.progress.note("the hosts changed meanwhile; the plan was made again")
         if not renewed.steps:
             return None
-        return _Execution(engine, renewed, errand, locks, facts).run()
+        return _Execution(fleet, renewed, errand, locks, facts).run()
     raise AssertionError  # not reached: the stack suppresses no exception
 
 
@@ -79,19 +79,19 @@ class _Execution:
 
     def __init__(
         self,
-        engine: Engine,
+        fleet: Fleet,
         plan: Plan,
         errand: Errand,
         locks: Mapping[str, DeployLock],
         facts: Mapping[str, HostFacts],
     ) -> None:
-        self.engine, self.plan, self.locks = engine, plan, locks
-        self.outcome = engine.outcome = Outcome(
+        self.fleet, self.plan, self.locks = fleet, plan, locks
+        self.outcome = fleet.outcome = Outcome(
             plan.release,
             live=dict(plan.live),
             before=dict(plan.live),
-            seconds=engine.outcome.seconds,
-            spans=engine.timeline.spans,
+            seconds=fleet.outcome.seconds,
+            spans=fleet.timeline.spans,
             back={host: one.last_good for host, one in facts.items()},
         )
         self.stages = Stages(
@@ -104,12 +104,12 @@ class _Execution:
             self.outcome.migrated,
         )
         self.switching = Switching(
-            engine.transports,
-            engine.request.owner,
+            fleet.transports,
+            fleet.request.owner,
             self.outcome,
-            engine.progress,
-            engine.timeline,
-            engine.sleep,
+            fleet.progress,
+            fleet.timeline,
+            fleet.sleep,
         )
         self.work: dict[str, Work] = {
             "settle": self.stages.settle,
@@ -124,7 +124,7 @@ class _Execution:
         }
         if errand.sender is not None:
             delivery = Delivery(
-                plan.release, errand.sender, engine.progress, facts, self.outcome.bytes
+                plan.release, errand.sender, fleet.progress, facts, self.outcome.bytes
             )
             self.work["send"] = self._on_all(delivery.send)
             self.work["stage"] = self._on_all(delivery.stage)
@@ -133,7 +133,7 @@ class _Execution:
         """Carry out the plan, and undo it if a switch fails."""
         steps = self.plan.split("lock")[1]
         try:
-            self.engine.walk(steps, self.work, self._goes_on)
+            self.fleet.walk(steps, self.work, self._goes_on)
         except KeyboardInterrupt as error:
             if not self.switching.before or not self._unswitched():
                 self._journal(error)
@@ -146,7 +146,7 @@ class _Execution:
         if self.switching.interrupted:
             self.switching.skip(self._unswitched())
         if self.outcome.errors:
-            self.switching.conclude(self.engine.policy.on_failure)
+            self.switching.conclude(self.fleet.policy.on_failure)
             if self.outcome.code == REFUSED:
                 self.stages.failed(Problems(NOT_SWITCHED, list(self.outcome.errors.values())))
             self._after_failure()
@@ -170,11 +170,11 @@ class _Execution:
         if not self.outcome.errors:
             return True
         switches = any(step.kind == "switch" for step in left)
-        return switches and self.engine.policy.on_failure == "continue"
+        return switches and self.fleet.policy.on_failure == "continue"
 
     def _caller(self) -> Caller:
-        policy, request = self.engine.policy, self.engine.request
-        many = len(self.engine.transports) > 1
+        policy, request = self.fleet.policy, self.fleet.request
+        many = len(self.fleet.transports) > 1
 
         def command(host: str) -> str:
             hosts = f" --hosts {host}" if many else ""
@@ -185,7 +185,7 @@ class _Execution:
             refused="Split the change over two releases, or confirm on a terminal, or set "
             f"`allow_breaking_migrations = yes` in [environment:{policy.name}] of deploykit.ini.",
             command=command,
-            note=self.engine.progress.note,
+            note=self.fleet.progress.note,
             allow_breaking=policy.allow_breaking_migrations,
             confirm=request.confirm,
             again="run the rollback again" if rollback else "run the same command again",
@@ -193,13 +193,13 @@ class _Execution:
         )
 
     def _on_hosts(self, hosts: Sequence[str], work: Callable[[StageHost], T]) -> dict[str, T]:
-        owner, note = self.engine.request.owner, self.engine.progress.note
+        owner, note = self.fleet.request.owner, self.fleet.progress.note
         first, action = not any(self.plan.live.values()), self.plan.action
-        return self.engine.all(hosts, lambda one: work(RemoteHost(one, owner, note, first, action)))
+        return self.fleet.all(hosts, lambda one: work(RemoteHost(one, owner, note, first, action)))
 
     def _on_all(self, work: Callable[[Transport], None]) -> Work:
         def carry_out(step: Step) -> str:
-            self.engine.all(step.hosts, work)
+            self.fleet.all(step.hosts, work)
             return ""
 
         return carry_out
@@ -209,7 +209,7 @@ class _Execution:
             return "no migrations are pending"
         if step.kind == "before_switch":
             self._refuse_lost_locks()
-        self.engine.request.hook(step.kind, {})
+        self.fleet.request.hook(step.kind, {})
         return ""
 
     def _switch(self, step: Step) -> str:
@@ -219,7 +219,7 @@ class _Execution:
 
     def _prune(self, step: Step) -> str:
         with contextlib.suppress(Interruption):  # the release is live, so pruning may be cut short
-            self.engine.each(step.hosts, lambda one: one.call(PRUNE))
+            self.fleet.each(step.hosts, lambda one: one.call(PRUNE))
         return ""
 
     def _refuse_lost_locks(self) -> None:
@@ -232,4 +232,4 @@ class _Execution:
 
     def _after_failure(self) -> None:
         with contextlib.suppress(DeployKitError):
-            self.engine.request.hook("after_failure", {})
+            self.fleet.request.hook("after_failure", {})

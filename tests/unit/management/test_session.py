@@ -63,14 +63,14 @@ def test_root_must_not_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_nobody_is_asked_with_json_or_noinput(tmp_path: Path) -> None:
     session = MemorySession(tmp_path, Host(name="web1"))
-    assert session.engine({}).request.confirm is None
-    assert local_session(tmp_path).engine({}).request.confirm is not None
+    assert session.fleet({}).request.confirm is None
+    assert local_session(tmp_path).fleet({}).request.confirm is not None
 
 
 def test_the_wait_is_the_option_s_else_the_environment_s(tmp_path: Path) -> None:
     session = MemorySession(tmp_path, Host(name="web1"), options=Options(wait=5.0))
-    assert session.engine({}).request.wait == 5.0
-    assert local_session(tmp_path, wait=9.0).engine({}).request.wait == 9.0
+    assert session.fleet({}).request.wait == 5.0
+    assert local_session(tmp_path, wait=9.0).fleet({}).request.wait == 9.0
 
 
 def test_hooks_get_facts_of_the_session_and_of_the_moment(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.delivery import Delivery
 from django_deploykit.release.upload import Sender
-from tests.unit.release.engines import Notes
 from tests.unit.release.fakes import LAYERS, NEW, FakeSender, FakeTransport, Host
+from tests.unit.release.fleets import Notes
 
 
 def delivery_to(host: Host, notes: Notes | None = None) -> Delivery:

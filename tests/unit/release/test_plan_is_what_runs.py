@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.progress import Quiet
-from django_deploykit.release.engine import Engine
 from django_deploykit.release.execution import Errand, execute
+from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.upload import Sender
@@ -27,7 +27,6 @@ from django_deploykit.runtime.deploy.rollback_targets import rollback_targets
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.facts import HostFacts
-from tests.unit.release.engines import HOOKS, PENDING, Policy, plan_of
 from tests.unit.release.fakes import (
     AFTER,
     BEFORE,
@@ -39,6 +38,7 @@ from tests.unit.release.fakes import (
     FakeTransport,
     Host,
 )
+from tests.unit.release.fleets import HOOKS, PENDING, Policy, plan_of
 
 T = TypeVar("T")
 NAMES = ("web1", "web2", "web3", "web4")
@@ -174,7 +174,7 @@ def run(case: Case) -> Ran:
 
     transports = {host.name: Recording(host, log) for host in case.hosts}
     request = ReleaseRequest("ann@laptop", hook=hook)
-    engine = Engine(transports, case.policy, request, Quiet(), sleep=lambda _: None)
+    fleet = Fleet(transports, case.policy, request, Quiet(), sleep=lambda _: None)
 
     def make_plan(facts: Mapping[str, HostFacts]) -> Plan:
         if not case.rollback:
@@ -186,7 +186,7 @@ def run(case: Case) -> Ran:
     sender = None if case.rollback else cast(Sender, FakeSender())
     try:
         if plan.steps:
-            ran.outcome = execute(engine, plan, Errand("releasing", "3.11", make_plan, sender))
+            ran.outcome = execute(fleet, plan, Errand("releasing", "3.11", make_plan, sender))
     except DeployKitError as error:
         ran.error = error
     return ran

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django_deploykit.release.remote import RemoteHost
 from django_deploykit.runtime.wire.events import Activity, OutputLine
-from tests.unit.release.engines import PENDING
 from tests.unit.release.fakes import NEW, OLD, FakeTransport, Host
+from tests.unit.release.fleets import PENDING
 
 
 def test_calls_the_verb_of_each_question() -> None:

@@ -20,8 +20,8 @@ from django_deploykit.runtime.deploy.plan import (
 )
 from django_deploykit.runtime.deploy.readiness import Expected
 from django_deploykit.runtime.wire.facts import HostFacts
-from tests.unit.release.engines import HOOKS, PLAIN
 from tests.unit.release.fakes import LAYERS, NEW, OLD, Host, new_manifest
+from tests.unit.release.fleets import HOOKS, PLAIN
 
 ALL = frozenset(layer.sha256 for layer in LAYERS)
 SETUP = "manage.py release production setup"

@@ -1,4 +1,4 @@
-"""Engines for tests: hosts in memory, a policy, and the command's way to carry out a plan."""
+"""Fleets for tests: hosts in memory, a policy, and the command's way to carry out a plan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from django_deploykit.progress import Quiet
-from django_deploykit.release.engine import Engine
 from django_deploykit.release.execution import Errand, execute
+from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.upload import Sender
@@ -53,12 +53,12 @@ class Notes(Quiet):
         self.lines.append(text)
 
 
-def engine_for(
+def fleet_of(
     *hosts: Host, policy: Policy = Policy(), progress: Quiet | None = None, **request: Any
-) -> Engine:
+) -> Fleet:
     transports = {host.name: FakeTransport(host) for host in hosts}
     asked = ReleaseRequest(owner="ann@laptop", **request)
-    return Engine(transports, policy, asked, progress or Quiet(), sleep=lambda _: None)
+    return Fleet(transports, policy, asked, progress or Quiet(), sleep=lambda _: None)
 
 
 def plan_of(facts: Mapping[str, HostFacts], choices: Choices = PLAIN, storage: str = "") -> Plan:
@@ -67,21 +67,21 @@ def plan_of(facts: Mapping[str, HostFacts], choices: Choices = PLAIN, storage: s
     return release_plan(manifest, facts, choices, expected)
 
 
-def release(engine: Engine, choices: Choices = PLAIN, plan: Plan | None = None) -> Outcome:
+def release(fleet: Fleet, choices: Choices = PLAIN, plan: Plan | None = None) -> Outcome:
     """Plan a release and carry it out, as the command does."""
-    plan = plan or plan_of(engine.facts("3.11"), choices)
+    plan = plan or plan_of(fleet.facts("3.11"), choices)
     sender = cast(Sender, FakeSender())
     errand = Errand("releasing", "3.11", lambda now: plan_of(now, choices), sender)
-    outcome = execute(engine, plan, errand) if plan.steps else None
+    outcome = execute(fleet, plan, errand) if plan.steps else None
     return outcome or Outcome(NEW, live=dict(plan.live))
 
 
-def roll_back(engine: Engine, release: str = "", choices: Choices = PLAIN) -> Outcome:
+def roll_back(fleet: Fleet, release: str = "", choices: Choices = PLAIN) -> Outcome:
     """Plan a rollback and carry it out."""
 
     def plan(facts: Mapping[str, HostFacts]) -> Plan:
         return rollback_plan(rollback_targets(facts, release), facts, choices)
 
-    outcome = execute(engine, plan(engine.facts("")), Errand("rolling back", "", plan))
+    outcome = execute(fleet, plan(fleet.facts("")), Errand("rolling back", "", plan))
     assert outcome is not None
     return outcome

@@ -1,4 +1,4 @@
-"""Carries out steps on the hosts of an environment in parallel."""
+"""The hosts of an environment: carries out steps on them in parallel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Work = Callable[[Step], str]  # does a step; returns why it had nothing to do, or an empty string
 
 
-class Engine:
+class Fleet:
     """Runs work on all hosts at once, shows its progress, and records when it began and ended."""
 
     def __init__(
