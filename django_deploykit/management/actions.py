@@ -149,11 +149,12 @@ def _add_nothing(_: GroupedParser) -> None:
 
 
 def _put_live(session: Session, options: Mapping[str, Any]) -> int:
-    from django_deploykit.management.releasing import release_built
+    from django_deploykit.management.concluding import carry_out
     from django_deploykit.management.reporting import reported
 
     with reported(options["report"], session.record, session.console):
-        return release_built(session, lambda: _bundle(session, options))
+        change = session.engine.release(session, lambda: _bundle(session, options))
+        return carry_out(session, change)
 
 
 def _bundle(session: Session, options: Mapping[str, Any]) -> Path:
@@ -163,41 +164,36 @@ def _bundle(session: Session, options: Mapping[str, Any]) -> Path:
 
 
 def _set_up(session: Session, options: Mapping[str, Any]) -> int:
-    from django_deploykit.management.setting_up import set_up
-
-    return set_up(session, lambda: _bundle(session, options))
+    return session.engine.setup(session, lambda: _bundle(session, options))
 
 
 def _roll_back(session: Session, options: Mapping[str, Any]) -> int:
+    from django_deploykit.management.concluding import carry_out
     from django_deploykit.management.reporting import reported
-    from django_deploykit.management.rolling_back import roll_back
 
     session.record.action = "rollback"
     with reported(options["report"], session.record, session.console):
-        return roll_back(session, options["id"])
+        return carry_out(session, session.engine.rollback(session, options["id"]))
 
 
 def _show_status(session: Session, _: Mapping[str, Any]) -> int:
-    from django_deploykit.management.operating import show_status
+    from django_deploykit.management.concluding import show_status
 
-    return show_status(session)
+    return show_status(session, session.engine.status(session))
 
 
 def _show_history(session: Session, _: Mapping[str, Any]) -> int:
-    from django_deploykit.management.operating import show_history
+    from django_deploykit.management.concluding import show_history
 
-    return show_history(session)
+    return show_history(session, session.engine.history(session))
 
 
 def _show_logs(session: Session, options: Mapping[str, Any]) -> int:
-    from django_deploykit.management.operating import show_logs
-
-    return show_logs(session, options["process"], options["lines"], options["follow"])
+    process, lines, follow = options["process"], options["lines"], options["follow"]
+    return session.engine.logs(session, process, lines, follow=follow)
 
 
 def _execute(session: Session, options: Mapping[str, Any]) -> int:
-    from django_deploykit.management.operating import run_command
-
     words = list(options["command"])
     if words[:1] == ["--"]:
         del words[0]
@@ -207,23 +203,19 @@ def _execute(session: Session, options: Mapping[str, Any]) -> int:
             "For example: manage.py release production exec -- showmigrations",
             WRONG_USE,
         )
-    return run_command(session, words, options["release"])
+    return session.engine.exec(session, words, options["release"])
 
 
 def _cancel(session: Session, options: Mapping[str, Any]) -> int:
-    from django_deploykit.management.operating import cancel
-
     if not options["id"]:
         raise DeployKitError(
             "cancel needs the ID of a command", "status shows those that run.", WRONG_USE
         )
-    return cancel(session, options["id"])
+    return session.engine.cancel(session, options["id"])
 
 
 def _stop(session: Session, _: Mapping[str, Any]) -> int:
-    from django_deploykit.management.operating import stop
-
-    return stop(session)
+    return session.engine.stop(session)
 
 
 # In the order of the help. `project.inventory` reserves the words: no environment has such a name.

@@ -1,16 +1,66 @@
-"""Prints the plan of a release or a rollback, or how it ended."""
+"""Prints what an action planned, found or did."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 
+from django_deploykit.errors import DeployKitError
 from django_deploykit.management.commits import brought
+from django_deploykit.management.engine import Answers, Change
 from django_deploykit.management.session import LOCAL_LISTEN, Session
-from django_deploykit.management.summary import Ending, summary
+from django_deploykit.management.summary import Ending, history_line, status_lines, summary
 from django_deploykit.release.outcome import Outcome
-from django_deploykit.runtime.base.errors import LIVE
+from django_deploykit.runtime.base.errors import LIVE, REFUSED
 from django_deploykit.runtime.deploy.plan import Plan
+from django_deploykit.runtime.wire.journal import JournalRecord
+from django_deploykit.runtime.wire.operating import HostStatus
+from django_deploykit.runtime.wire.reader import plain
+
+
+def carry_out(session: Session, opened: AbstractContextManager[Change]) -> int:
+    """Carry out a change, or with ``--plan`` only print its plan; return the exit code."""
+    with opened as change:
+        plan = change.plan
+        if session.options.plan:
+            return show_plan(session, plan)
+        outcome = change.carry_out() if plan.steps else None
+        if outcome is None:
+            return show_nothing_to_do(session, plan.release, list(plan.live))
+    seconds = time.monotonic() - change.begun
+    return conclude(session, outcome, seconds, commit=change.commit, size=change.size)
+
+
+def show_status(session: Session, hosts: Answers[HostStatus]) -> int:
+    """Print what is live on every host; return the exit code, 1 if a site does not answer."""
+    rows, lines, answers = {}, [], True
+    for host, one in hosts.items():
+        if isinstance(one, DeployKitError):
+            rows[host], answers = {"error": one.message}, False
+            lines.append(f"{host}: {one.message}")
+        else:
+            rows[host], answers = plain(one), answers and one.answers
+            lines += status_lines(host, one)
+    session.console.emit({"environment": session.environment.name, "hosts": rows})
+    for line in lines:
+        session.console.print(line)
+    return LIVE if answers else REFUSED
+
+
+def show_history(session: Session, hosts: Answers[tuple[JournalRecord, ...]]) -> int:
+    """Print the records of every host; return the exit code."""
+    done = {host: one for host, one in hosts.items() if not isinstance(one, DeployKitError)}
+    session.console.emit({"environment": session.environment.name, "hosts": plain(done)})
+    for host, records in done.items():
+        session.console.print(f"{host}:" if len(hosts) > 1 else "")
+        for record in records:
+            session.console.print(f"  {history_line(record)}")
+    for host, one in hosts.items():
+        if isinstance(one, DeployKitError):
+            session.console.note(f"{host}: {one.message}")
+    return LIVE if len(done) == len(hosts) else REFUSED
 
 
 def show_plan(session: Session, plan: Plan, nothing: str = "") -> int:

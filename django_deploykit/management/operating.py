@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.captured import captured
 from django_deploykit.management.concluding import show_plan
+from django_deploykit.management.engine import Answers
 from django_deploykit.management.session import Session, local_site
-from django_deploykit.management.summary import history_line, status_lines
-from django_deploykit.runtime.base.errors import LIVE, REFUSED, WRONG_USE
+from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.base.errors import LIVE, WRONG_USE
 from django_deploykit.runtime.deploy.plan import Plan, Step
 from django_deploykit.runtime.deploy.stages import host_problems
-from django_deploykit.runtime.wire.operating import CANCEL, END, HISTORY, STATUS
+from django_deploykit.runtime.wire.journal import JournalRecord
+from django_deploykit.runtime.wire.operating import CANCEL, END, HISTORY, STATUS, HostStatus
 from django_deploykit.runtime.wire.reader import plain
 
+T = TypeVar("T")
 
-def show_status(session: Session) -> int:
-    """Print what is live on every host; return the exit code, 1 if a site does not answer."""
+
+def status(session: Session) -> Answers[HostStatus]:
+    """Return what is live on every host."""
+    return _each(session, lambda one: one.call(STATUS))
+
+
+def history(session: Session) -> Answers[tuple[JournalRecord, ...]]:
+    """Return the journal of every host."""
+    return _each(session, lambda one: one.call(HISTORY).records)
+
+
+def _each(session: Session, work: Callable[[Transport], T]) -> Answers[T]:
+    """Return the result or the error of every host, in the order of the hosts."""
     with session.opened() as fleet:
         hosts = list(fleet.transports)
-        done, errors = fleet.each(hosts, lambda one: one.call(STATUS))
-    rows = {host: plain(row) for host, row in done.items()}
-    rows |= {host: {"error": error.message} for host, error in errors.items()}
-    session.console.emit({"environment": session.environment.name, "hosts": rows})
-    for host in hosts:
-        lines = (
-            status_lines(host, done[host]) if host in done else [f"{host}: {errors[host].message}"]
-        )
-        for line in lines:
-            session.console.print(line)
-    return LIVE if all(one.answers for one in done.values()) and not errors else REFUSED
-
-
-def show_history(session: Session) -> int:
-    """Print the journal of every host; return the exit code."""
-    with session.opened() as fleet:
-        hosts = list(fleet.transports)
-        done, errors = fleet.each(hosts, lambda one: one.call(HISTORY).records)
-    session.console.emit({"environment": session.environment.name, "hosts": plain(done)})
-    for host, records in done.items():
-        session.console.print(f"{host}:" if len(hosts) > 1 else "")
-        for record in records:
-            session.console.print(f"  {history_line(record)}")
-    for host, error in errors.items():
-        session.console.note(f"{host}: {error.message}")
-    return 1 if errors else LIVE
+        done, errors = fleet.each(hosts, work)
+    return {host: done[host] if host in done else errors[host] for host in hosts}
 
 
 def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:

@@ -1,17 +1,18 @@
-"""``manage.py release``: puts a commit or a bundle live."""
+"""``manage.py release``: puts a bundle live on hosts."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from django_deploykit.bundle.stores import DEFAULT, STORES
 from django_deploykit.errors import DeployKitError
-from django_deploykit.management.concluding import conclude, show_nothing_to_do, show_plan
+from django_deploykit.management.engine import Build, Change
 from django_deploykit.management.session import Session, closing, local_site
 from django_deploykit.management.shell_variables import iter_notes
 from django_deploykit.project import Project
@@ -27,14 +28,17 @@ from django_deploykit.runtime.deploy.readiness import Expected
 from django_deploykit.runtime.wire.facts import HostFacts
 
 
-def release_built(session: Session, build: Callable[[], Path]) -> int:
-    """Put live the bundle that ``build`` returns; return the exit code.
+@contextmanager
+def plan_built(session: Session, build: Build) -> Iterator[Change]:
+    """Plan to put the bundle that ``build`` returns live.
 
     Connections to the servers are opened during the build, because both take about a second and use
     little of this machine.
     """
     if session.environment.local:
-        return release(session, _timed(session, build))
+        with plan_bundle(session, _timed(session, build)) as change:
+            yield change
+        return
     python = session.project.python or f"{sys.version_info[0]}.{sys.version_info[1]}"
     session.validate_logins()
     prefetch = Prefetch(session.transports, python)
@@ -43,29 +47,26 @@ def release_built(session: Session, build: Callable[[], Path]) -> int:
     except BaseException:
         prefetch.close()
         raise
-    return release(session, path, prefetch.transports())
+    with plan_bundle(session, path, prefetch.transports()) as change:
+        yield change
 
 
-def _timed(session: Session, build: Callable[[], Path]) -> Path:
+def _timed(session: Session, build: Build) -> Path:
     begun = time.monotonic()
     path = build()
     session.built = time.monotonic() - begun
     return path
 
 
-def release(session: Session, path: Path, transports: Sequence[Transport] | None = None) -> int:
-    """Put a bundle live, over ``transports`` if given; return the exit code."""
+@contextmanager
+def plan_bundle(
+    session: Session, path: Path, transports: Sequence[Transport] | None = None
+) -> Iterator[Change]:
+    """Plan to put a bundle live, over ``transports`` if given."""
     with BundleFile(path) as bundle:
         manifest, sample = bundle.manifest, bundle.read("sample.ini")
-    size, release_id = path.stat().st_size, manifest.release_id
-    session.record.release, session.record.commit = release_id, manifest.commit
-    session.record.size = size
-    session.hook_facts |= {"release": release_id, "commit": manifest.commit, "bundle": str(path)}
-    if session.environment.local:
-        site = local_site(session.project, session.environment)
-        for text in iter_notes(site, manifest.reads, os.environ):
-            session.console.note(text)
-    begun = time.monotonic()
+    size, begun = path.stat().st_size, time.monotonic()
+    _record(session, path, manifest, size)
     with closing(transports or session.transports()) as opened:
         fleet = session.fleet(opened, sample)
         facts = fleet.facts(
@@ -74,19 +75,21 @@ def release(session: Session, path: Path, transports: Sequence[Transport] | None
         )
         again = partial(make_plan, session, path, manifest)
         plan = again(facts)
-        if session.options.plan:
-            return show_plan(session, plan)
-        errand = Errand(
-            f"releasing {manifest.commit[:12]}",
-            manifest.python,
-            again,
-            Sender(path, partial(known_list, session.project)),
-        )
-        outcome = execute(fleet, plan, errand) if plan.steps else None
-        if outcome is None:
-            return show_nothing_to_do(session, release_id, list(facts))
-    seconds = time.monotonic() - begun
-    return conclude(session, outcome, seconds, commit=manifest.commit, size=size)
+        sender = Sender(path, partial(known_list, session.project))
+        errand = Errand(f"releasing {manifest.commit[:12]}", manifest.python, again, sender)
+        yield Change(plan, lambda: execute(fleet, plan, errand), manifest.commit, size, begun)
+
+
+def _record(session: Session, path: Path, manifest: Manifest, size: int) -> None:
+    """Record what is released, for the report and for hooks."""
+    release_id = manifest.release_id
+    session.record.release, session.record.commit = release_id, manifest.commit
+    session.record.size = size
+    session.hook_facts |= {"release": release_id, "commit": manifest.commit, "bundle": str(path)}
+    if session.environment.local:
+        site = local_site(session.project, session.environment)
+        for text in iter_notes(site, manifest.reads, os.environ):
+            session.console.note(text)
 
 
 def make_plan(

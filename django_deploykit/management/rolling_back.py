@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from django_deploykit.management.concluding import conclude, show_plan
+from django_deploykit.management.engine import Change
 from django_deploykit.management.session import Session, local_site
 from django_deploykit.release.execution import Errand, execute
 from django_deploykit.runtime.deploy.plan import Plan, lock_plan, rollback_plan
@@ -12,8 +13,13 @@ from django_deploykit.runtime.deploy.rollback_targets import rollback_targets
 from django_deploykit.runtime.wire.facts import HostFacts
 
 
-def roll_back(session: Session, release: str) -> int:
-    """Go back to ``release``, or if empty to each host's last good one; return the exit code."""
+@contextmanager
+def plan_rollback(session: Session, release: str) -> Iterator[Change]:
+    """Plan to go back to ``release``, or if empty to each host's last good one.
+
+    Without ``--plan``, the plan is only the lock: the facts come with the locks, which saves a
+    round trip, and the other steps are planned from them.
+    """
 
     def make_plan(facts: Mapping[str, HostFacts]) -> Plan:
         targets = rollback_targets(facts, release)
@@ -22,13 +28,11 @@ def roll_back(session: Session, release: str) -> int:
 
     with session.opened() as fleet:
         if session.options.plan:
-            return show_plan(session, make_plan(fleet.facts("")))
-        _refuse_empty_site(session)
-        # The facts come with the locks, which saves a round trip.
-        begin = lock_plan("rollback", list(fleet.transports))
-        outcome = execute(fleet, begin, Errand("rolling back", "", make_plan))
-    assert outcome is not None  # a plan without a target is refused
-    return conclude(session, outcome, sum(outcome.seconds.values()))
+            plan = make_plan(fleet.facts(""))
+        else:
+            _refuse_empty_site(session)
+            plan = lock_plan("rollback", list(fleet.transports))
+        yield Change(plan, lambda: execute(fleet, plan, Errand("rolling back", "", make_plan)))
 
 
 def _refuse_empty_site(session: Session) -> None:

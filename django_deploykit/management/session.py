@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django_deploykit.management.address import answering_url
 from django_deploykit.management.console import Console
+from django_deploykit.management.engine import Engine, engine_of
 from django_deploykit.management.reporting import Record
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment, Host
@@ -80,6 +81,11 @@ class Session:
             "owner": owner(),
             "hosts": " ".join(host.name for host in environment.hosts) or "local",
         }
+
+    @property
+    def engine(self) -> Engine:
+        """What the actions of the environment do."""
+        return engine_of(self.environment)
 
     def url(self) -> str:
         """Return a URL that the environment ``local`` answers now; an empty string for others."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.project.engines import HOSTS, engine_keys, read_engine
 from django_deploykit.project.values import Keys, nearest, read_lines, read_section
 from django_deploykit.runtime.base.errors import WRONG_USE
 from django_deploykit.runtime.base.site_options import (
@@ -64,8 +65,13 @@ class _NamedHosts:
 
 @dataclass(frozen=True)
 class Environment(SiteOptions, _NamedHosts):
-    """A named set of hosts, the options of their site, and of releases. ``wait`` is in seconds."""
+    """A named set of hosts, the options of their site, and of releases. ``wait`` is in seconds.
 
+    ``options`` are the values of keys that only its engine knows.
+    """
+
+    engine: str = HOSTS
+    options: Mapping[str, object] = field(default_factory=dict)
     migrate_on: tuple[str, ...] = ()
     batch: str = "1"
     on_failure: str = "back"
@@ -160,6 +166,7 @@ def _policy(text: str) -> str:
 _SITE = {name: (option.read, option.help) for name, option in SITE_OPTIONS.items()}
 # The keys of [environment:NAME]: how to read each of them, and its help in the reference.
 ENVIRONMENT: Keys = {
+    "engine": (read_engine, "what runs the releases; default: hosts, servers over SSH"),
     "hosts": (_hosts, "the hosts, `deploy@web1.example.com:22`, separated by commas or lines"),
     **_SITE,
     "listen": (_SITE["listen"][0], f"{_SITE['listen'][1]}; `{{address}}` is the host's address"),
@@ -176,6 +183,8 @@ ENVIRONMENT: Keys = {
         for name in HOOKS
     },
 }
+# Those of ENVIRONMENT that only the engine of hosts knows.
+HOSTS_KEYS = ("hosts", "listen", "keep", "proxied", "migrate_on", "batch", "on_failure")
 # The keys of [host:NAME].
 HOST: Keys = {name: ENVIRONMENT[name] for name, one in SITE_OPTIONS.items() if one.per_host}
 
@@ -225,12 +234,20 @@ def _where(options: Mapping[str, Option], section: str) -> str:
 
 
 def _environment(name: str, options: Mapping[str, Option], problems: list[str]) -> Environment:
-    values = read_section(f"environment:{name}", options, ENVIRONMENT, problems)
+    engine = _engine(options)
+    if not engine:  # the error about this is enough: nobody knows what its keys mean
+        options, keys = {"engine": options["engine"]}, ENVIRONMENT
+    else:
+        options, keys = _options_for(engine, options, problems)
+    values = read_section(f"environment:{name}", options, keys, problems)
     hooks = {key: values.pop(key) for key in HOOKS if key in values}
-    environment = Environment(name, **values, hooks=hooks)
+    own = {key: values.pop(key) for key in list(values) if key not in ENVIRONMENT}
+    environment = Environment(name, **values, hooks=hooks, options=own)
+    if name == "local" and engine not in ("", HOSTS):
+        problems.append(f"{options['engine'].where}: local is this machine; its engine is {HOSTS}")
     if name == "local" and environment.hosts:
         problems.append(f"{options['hosts'].where}: local is this machine; it has no hosts")
-    if name != "local" and not environment.hosts and "hosts" not in options:
+    if name != "local" and engine == HOSTS and "hosts" not in options:
         problems.append(f"{_where(options, name)}: [environment:{name}] has no hosts")
     known = [host.name for host in environment.hosts]
     for host in environment.migrate_on:
@@ -239,6 +256,26 @@ def _environment(name: str, options: Mapping[str, Option], problems: list[str]) 
                 f"{options['migrate_on'].where}: {host} is not one of the hosts{nearest(host, known)}"
             )
     return environment
+
+
+def _engine(options: Mapping[str, Option]) -> str:
+    """Return the name of the engine, or an empty string if it is not valid."""
+    try:
+        return read_engine(options["engine"].value) if "engine" in options else HOSTS
+    except ValueError:
+        return ""
+
+
+def _options_for(
+    engine: str, options: Mapping[str, Option], problems: list[str]
+) -> tuple[dict[str, Option], Keys]:
+    """Return the options of an environment that its engine may have, and the engine's keys."""
+    common = {key: row for key, row in ENVIRONMENT.items() if key not in HOSTS_KEYS}
+    keys = {**common, **engine_keys(engine)}
+    foreign = [key for key in options if key in HOSTS_KEYS and key not in keys]
+    for key in foreign:
+        problems.append(f"{options[key].where}: {key} is for the engine {HOSTS}, not for {engine}")
+    return {key: one for key, one in options.items() if key not in foreign}, keys
 
 
 def _override(

@@ -1,4 +1,4 @@
-"""The page "How to add …": a check, a lock file reader and a web server that are added as it says work."""
+"""The page "How to add …": a check, a lock file reader, a web server and an engine that it adds work."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.docs.markdown import ROOT, blocks
+from tests.unit.management.sessions import shop_bundle
+from tests.unit.release.fakes import NEW
 
 PAGE = ROOT / "docs" / "development" / "adding.md"
 SETTINGS = "SECRET_KEY = 'x'\nINSTALLED_APPS = ['django_deploykit']\n"
@@ -127,3 +129,37 @@ def test_the_tests_of_the_web_server_pass(checkout: Path) -> None:
     said = run_tests(checkout, "-k", "example", module)
     assert " passed" in said, said
     assert "failed" not in said, said
+
+
+def test_the_engine_releases_goes_back_and_says_what_it_lacks(
+    checkout: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "manage.py").write_text("")
+    (tmp_path / "deploykit.ini").write_text(
+        "[project]\nname = shop\n[environment:handed]\nengine = folder\nfolder = out\n"
+    )
+    out, earlier = tmp_path / "out", "20200101T000000-aaaaaaa"
+    out.mkdir()
+    shop_bundle(tmp_path)
+
+    def release(*words: str, code: int = 0) -> str:
+        line = ("-m", "django_deploykit", "release", "handed", *words)
+        done = python(checkout, tmp_path, *line)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    said = release("--bundle", "shop.pyz", "--plan")
+    assert said.splitlines() == [
+        "copy           this machine: copy shop.pyz to out",
+        f"switch         this machine: let live.pyz be {NEW}",
+    ]
+    assert list(out.iterdir()) == []
+    release("status", code=1)
+    assert f"{NEW} is live on folder" in release("--bundle", "shop.pyz")
+    assert (out / "live.pyz").read_bytes() == (tmp_path / "shop.pyz").read_bytes()
+    assert f"nothing to do: {NEW} is live" in release("--bundle", "shop.pyz")
+    assert "has no other bundle" in release("rollback", code=1)
+    (out / f"{earlier}.pyz").write_bytes(b"")
+    assert f"{earlier} is live on folder" in release("rollback")
+    assert f"folder: {earlier} is live on out" in release("status")
+    assert "the engine folder of handed has no logs" in release("logs", code=2)

@@ -9,9 +9,12 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.actions import ACTIONS
 from django_deploykit.management.command import ConsoleCommand
 from django_deploykit.management.console import Console
-from django_deploykit.management.extra import SHIPPING, need_extra, need_posix
+from django_deploykit.management.engine import engine_of, validate_offered
+from django_deploykit.management.extra import BUILDING, need_extra, need_posix
 from django_deploykit.management.release_parser import ReleaseParser
 from django_deploykit.project import find_project
+from django_deploykit.project.engines import HOSTS
+from django_deploykit.project.inventory import Environment, as_user, choose, narrow
 from django_deploykit.runtime.base.errors import WRONG_USE
 
 # Options that say different things about one matter.
@@ -36,20 +39,22 @@ class Command(ConsoleCommand):
         """Run the action that the command line names."""
         validate([*self._parser.iter_foreign(options), *iter_exclusive(options)])
         need_posix("release")
-        need_extra("release", SHIPPING)
-        from django_deploykit.management.session import Options, Session
-        from django_deploykit.project.inventory import as_user, choose, narrow
+        need_extra("release", BUILDING)
 
         project = find_project(self.start)
         environment = choose(project.inventory, options["environment"])
-        if environment.local:
+        validate_offered(environment, options["action"] or "release")
+        need_extra("release", engine_of(environment).packages)
+        from django_deploykit.management.session import Options, Session
+
+        if environment.local or environment.engine != HOSTS:
             validate(
-                f"--{name} is for servers; the environment local is this machine"
+                f"--{name} is for servers; {_where(environment)}"
                 for name in ("hosts", "user")
                 if options[name]
             )
         environment = as_user(narrow(environment, options["hosts"]), options["user"])
-        if not environment.local and not environment.hosts:
+        if environment.engine == HOSTS and not (environment.local or environment.hosts):
             raise DeployKitError(f"[environment:{environment.name}] names no hosts")
         chosen = Options(
             options.get("noinput", False),
@@ -60,6 +65,13 @@ class Command(ConsoleCommand):
         )
         session = Session(project, environment, console, chosen)
         return ACTIONS[options["action"]].run(session, options)
+
+
+def _where(environment: Environment) -> str:
+    """Return where an environment without hosts is, as the end of a sentence."""
+    if environment.local:
+        return "the environment local is this machine"
+    return f"{environment.name} is for the engine {environment.engine}"
 
 
 def iter_exclusive(options: Mapping[str, Any]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.concluding import show_status
 from django_deploykit.management.console import Console
-from django_deploykit.management.operating import cancel, run_command, show_logs, show_status, stop
+from django_deploykit.management.operating import cancel, run_command, show_logs, status, stop
 from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
@@ -43,7 +44,7 @@ def test_the_exit_code_of_status_says_whether_every_site_answers(
     tmp_path: Path, problem: str, code: int
 ) -> None:
     session = MemorySession(tmp_path, Host(name="web1"), Host(name="web2", problem=problem))
-    assert show_status(session) == code
+    assert show_status(session, status(session)) == code
     row = session.printed()["hosts"]["web2"]
     assert (row["answers"], row["problem"]) == (not problem, problem)
 

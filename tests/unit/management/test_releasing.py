@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.errors import Problems
-from django_deploykit.management.releasing import known_list, release, release_built
-from django_deploykit.management.session import Options
+from django_deploykit.management.concluding import carry_out
+from django_deploykit.management.releasing import known_list, plan_built, plan_bundle
+from django_deploykit.management.session import Options, Session
 from django_deploykit.runtime.base.errors import LIVE, TAKEN_BACK
 from tests.unit.management.sessions import MemorySession, shop_bundle
 from tests.unit.release.fakes import NEW, OLD, REPORTED, Host
+
+
+def release(session: Session, path: Path) -> int:
+    return carry_out(session, plan_bundle(session, path))
 
 
 def test_puts_a_bundle_live_and_says_so(tmp_path: Path) -> None:
@@ -54,7 +59,8 @@ def test_refusals_name_the_command_that_sets_hosts_up(tmp_path: Path) -> None:
 def test_a_failed_switch_gives_its_exit_code(tmp_path: Path) -> None:
     host = Host(name="web1", fails={"switch": [REPORTED]})
     session = MemorySession(tmp_path, host)
-    assert release_built(session, lambda: shop_bundle(tmp_path)) == TAKEN_BACK
+    change = plan_built(session, lambda: shop_bundle(tmp_path))
+    assert carry_out(session, change) == TAKEN_BACK
     assert session.printed()["live"] == {"web1": OLD}
     assert session.built > 0
 

@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.errors import Problems
+from django_deploykit.management.concluding import carry_out
 from django_deploykit.management.console import Console
-from django_deploykit.management.rolling_back import roll_back
+from django_deploykit.management.rolling_back import plan_rollback
 from django_deploykit.management.session import Options, Session
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
 from django_deploykit.runtime.base.errors import LIVE
 from tests.unit.management.sessions import MemorySession
 from tests.unit.release.fakes import NEW, OLD, Host
+
+
+def roll_back(session: Session, release: str) -> int:
+    return carry_out(session, plan_rollback(session, release))
 
 
 def newer(name: str) -> Host:
