@@ -26,15 +26,19 @@ def lacking(need: Need) -> DeployKitError:
 
 
 def read_answer(
-    call: Call[T], lines: Iterable[bytes], on_event: Callable[[Event], None] | None
+    call: Call[T],
+    lines: Iterable[bytes],
+    on_event: Callable[[Event], None] | None,
+    most: int | None = None,
 ) -> T | Need | None:
     """Return a verb's answer from the lines that it prints, or what the host lacks to run it.
 
     Return None if the lines end without an answer. Raises the verb's error. Raises
     :class:`LostError` for invalid lines, because it is then not known what the verb did. Other text,
-    which a login shell may print, is passed over as long as it ends.
+    which a login shell may print, is passed over as long as it ends. ``most`` limits the bytes of
+    events.
     """
-    passed = 0
+    passed = reported = 0
     try:
         for line in lines:
             message = read_message(call, line)
@@ -47,8 +51,12 @@ def read_answer(
                 raise message.as_error()
             if isinstance(message, Need):
                 return message
-            if message is not None and on_event is not None:
-                on_event(message)
+            if message is not None:
+                reported += len(line)
+                if most is not None and reported > most:
+                    raise LostError("the host reports events without end")
+                if on_event is not None:
+                    on_event(message)
     except WireError as error:
         raise LostError(f"the host's answer is not valid: {error.message}", error.hint) from error
     return None

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import LostError, read_answer
+from django_deploykit.release.transports.limits import HINT, Limits, Watchdog, within
 from django_deploykit.release.transports.multiplexer import VerbChannel
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
@@ -20,6 +21,8 @@ from django_deploykit.runtime.wire.reader import iter_lines
 T = TypeVar("T")
 _LONGEST = 1 << 15  # bytes of a piece of standard error that are kept
 _MOST_AFTER = 1000  # lines
+_INTERRUPTING = 1.0  # seconds
+_LOST = "the connection was lost"
 _OWN_INPUT = ("hold", "prepare")  # verbs that read standard input, and end when it ends
 
 
@@ -48,8 +51,9 @@ class Channel(Protocol):
 class RunningVerbs:
     """The verbs that are running on one host, each in its own thread."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, limits: Limits | None = None) -> None:
+        """Without ``limits``, verbs are not limited, because they run on this machine."""
+        self.name, self._limits = name, limits
         self._verbs: dict[Channel, str] = {}
         self._cut: set[Channel] = set()
 
@@ -62,49 +66,73 @@ class RunningVerbs:
     ) -> T | Need:
         """Return a verb's answer, or what the host lacks to run it, and close the channel.
 
-        Raises the verb's error, or :class:`LostError` if it ended without an answer.
+        Raises the verb's error, or :class:`LostError` if it ended without an answer or exceeded a
+        limit.
         """
         errors: deque[bytes] = deque(maxlen=200)
         self._verbs[channel] = verb.name
         try:
-            drain = start_thread(_drain, channel, errors)
-            if stream is not None:
-                start_thread(self._feed, channel, stream)
-            answer = self._answer(channel, verb, on_event)
-            if answer is not None:
-                return answer
-            code = channel.recv_exit_status()
-            drain.join(2)
+            with _watchdog(channel, verb, self._limits) as watchdog:
+                drain = start_thread(_drain, channel, errors, watchdog, self._limits)
+                if stream is not None:
+                    start_thread(self._feed, channel, stream, watchdog)
+                try:
+                    answer = self._answer(channel, verb, on_event, watchdog)
+                except (OSError, EOFError):
+                    if not watchdog.problem:
+                        raise
+                    answer = None
+                if answer is not None:
+                    return answer
+                code = -1 if watchdog.problem else channel.recv_exit_status()
+                drain.join(2)
         finally:
             del self._verbs[channel]
             self._cut.discard(channel)
             channel.close()
+        if watchdog.problem:
+            raise LostError(watchdog.problem, HINT)
         if code == -1:
-            raise LostError(
-                "the connection was lost", "Work already started on the host continues."
-            )
+            problem = channel.problem if isinstance(channel, VerbChannel) else _LOST
+            raise LostError(problem, "Work already started on the host continues.")
         text = b"".join(errors).decode("utf-8", "replace").strip()
         raise LostError(f"the verb ended with {code}", text[-2000:])
 
     def _answer(
-        self, channel: Channel, verb: Call[T], on_event: Callable[[Event], None] | None
+        self,
+        channel: Channel,
+        verb: Call[T],
+        on_event: Callable[[Event], None] | None,
+        watchdog: Watchdog,
     ) -> T | Need | None:
         output = channel.makefile("rb")
+        most = self._limits.events if self._limits else None
         if isinstance(channel, VerbChannel):
-            return read_answer(verb, output, on_event)  # nothing that matters follows
-        lines = iter_lines(output.readline)
+            return read_answer(verb, output, on_event, most)  # nothing that matters follows
+        lines = _heard(iter_lines(output.readline), watchdog)
         try:
-            answer = read_answer(verb, lines, on_event)
+            answer = read_answer(verb, lines, on_event, most)
         except LostError:
             raise
         except DeployKitError:
-            _pass_over(lines)
+            self._pass_over(channel, lines)
             raise
-        _pass_over(lines)  # the command ends by itself
+        self._pass_over(channel, lines)  # the command ends by itself
         return answer
+
+    def _pass_over(self, channel: Channel, lines: Iterator[bytes]) -> None:
+        """Read what follows an answer, as far as it can be expected to end."""
+        if self._limits is None:
+            deque(lines, 0)
+        else:
+            with within(self._limits.ending, channel.close):
+                deque(islice(lines, _MOST_AFTER), 0)
 
     def interrupt(self) -> None:
         """Pass Ctrl-C on. Verbs undo what they have begun, and data being sent is cut off."""
+        start_thread(self._interrupt).join(_INTERRUPTING)  # a host may not read what is sent
+
+    def _interrupt(self) -> None:
         for channel, verb in list(self._verbs.items()):
             with contextlib.suppress(OSError, ValueError):
                 if verb == "receive":
@@ -113,23 +141,41 @@ class RunningVerbs:
                 elif verb not in _OWN_INPUT:
                     channel.sendall(b"interrupt\n")
 
-    def _feed(self, channel: Channel, stream: BinaryIO) -> None:
+    def _feed(self, channel: Channel, stream: BinaryIO, watchdog: Watchdog) -> None:
         with contextlib.suppress(OSError, ValueError):
             while channel not in self._cut and (piece := stream.read(1 << 16)):
                 channel.sendall(piece)
+                watchdog.hear()
         with contextlib.suppress(OSError, ValueError):
             channel.shutdown_write()
 
 
-def _pass_over(lines: Iterator[bytes]) -> None:
-    """Read what follows an answer, as far as it can be expected to end."""
-    deque(islice(lines, _MOST_AFTER), 0)
+def _watchdog(channel: Channel, verb: Call[T], limits: Limits | None) -> Watchdog:
+    """Return what gives a verb up if its host exceeds the limits."""
+    if limits is None:
+        return Watchdog(0.0, 0.0, lambda _: None)
+    if isinstance(channel, VerbChannel):
+        return Watchdog(verb.seconds, limits.silence, channel.give_up, channel.heard)
+    return Watchdog(verb.seconds, limits.quiet, lambda _: channel.close())
 
 
-def _drain(channel: Channel, errors: deque[bytes]) -> None:
+def _heard(lines: Iterator[bytes], watchdog: Watchdog) -> Iterator[bytes]:
+    for line in lines:
+        watchdog.hear()
+        yield line
+
+
+def _drain(
+    channel: Channel, errors: deque[bytes], watchdog: Watchdog, limits: Limits | None
+) -> None:
+    count = 0
     with contextlib.suppress(OSError):
         while piece := channel.recv_stderr(1 << 15):
             errors.append(piece[-_LONGEST:])
+            count += len(piece)
+            if limits is not None and count > limits.errors:
+                watchdog.end("it prints errors without end")
+                return
 
 
 def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:

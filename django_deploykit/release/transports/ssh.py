@@ -22,10 +22,11 @@ from django_deploykit.project.inventory import Host
 from django_deploykit.release.runtime_archive import RuntimeArchive
 from django_deploykit.release.transports.base import LostError, lacking
 from django_deploykit.release.transports.channels import Channel, RunningVerbs
+from django_deploykit.release.transports.limits import HINT, Limits, within
 from django_deploykit.release.transports.login import Login
 from django_deploykit.release.transports.multiplexer import Multiplexer
 from django_deploykit.release.transports.openssh import resolve
-from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.calls import LONG, Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.messages import Need, read_message
 
@@ -80,7 +81,7 @@ class _Nothing:
     """The empty answer of the scripts above."""
 
 
-_LOOK, _TAKEN = Call("facts", _Nothing), Call("receive", _Nothing)
+_LOOK, _TAKEN = Call("facts", _Nothing), Call("receive", _Nothing, LONG)
 
 
 def quote(words: Sequence[str]) -> str:
@@ -98,7 +99,13 @@ class Ssh:
     """A :class:`~.base.Transport` to a server; ``as_root`` runs verbs with sudo if needed."""
 
     def __init__(
-        self, host: Host, root: Path, archive: RuntimeArchive, *, as_root: bool = False
+        self,
+        host: Host,
+        root: Path,
+        archive: RuntimeArchive,
+        *,
+        as_root: bool = False,
+        limits: Limits | None = None,
     ) -> None:
         self.host, self.root = host, root
         self._archive, self._as_root = archive, as_root
@@ -106,7 +113,7 @@ class Ssh:
         self._verbs: Multiplexer | None = None
         self._opening, self._beginning = threading.Lock(), threading.Lock()
         self._ready = False  # whether the runtime is known to be on the host
-        self._running = RunningVerbs(host.name)
+        self._running = RunningVerbs(host.name, limits or Limits())
         self.interrupt = self._running.interrupt
 
     @property
@@ -191,12 +198,17 @@ class Ssh:
 
     def _executed(self, command: str) -> paramiko.Channel:
         channel = self._channel()
-        try:
-            # A login shell's startup files may print text without a newline at the end.
-            channel.exec_command(f"echo; {command}")
-        except BaseException:
-            channel.close()
-            raise
+        with within(_OPENING, channel.close) as late:
+            try:
+                # A login shell's startup files may print text without a newline at the end.
+                channel.exec_command(f"echo; {command}")
+            except BaseException:
+                channel.close()
+                if late.is_set():
+                    raise LostError(
+                        f"it did not run a command within {_OPENING:g} s", HINT
+                    ) from None
+                raise
         return channel
 
     def _ensure_runtime(self) -> None:

@@ -4,7 +4,8 @@ Standard input contains lines of JSON. ``{"call": 1, "words": ["stage", …]}`` 
 ``{"call": 1, "size": 5}`` and the next five bytes are part of its standard input, and
 ``{"call": 1, "end": true}`` ends that input. Standard output contains ``ready``, then lines that
 start with a letter and the call's number: ``o1 …`` is a line of the verb's output, ``e1 …`` a line
-of its errors, and ``x1 0`` its exit code.
+of its errors, and ``x1 0`` its exit code. While verbs run and print nothing, ``alive`` shows that
+the host works.
 
 Every verb runs in a child process with its own pipes, as if it was started by hand. It continues if
 this process or the connection ends.
@@ -16,6 +17,7 @@ import json
 import os
 import select
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +25,8 @@ from typing import Callable, Dict, List, Optional
 
 from ..base.patience import SILENCE
 
+READY, ALIVE = b"ready\n", b"alive\n"
+_HEARTBEAT = 10.0  # seconds without output, after which running verbs are reported as alive
 _IDLE = 900.0  # seconds without a message or a running verb, after which this process ends
 _BREATH = 0.02  # seconds without a message, after which modules for later verbs are loaded
 _PIECE = 1 << 16
@@ -64,14 +68,18 @@ class VerbServer:
         self._to: Optional[str] = None  # the call that the next input belongs to
         self._left = 0  # the remaining bytes of that input
         self._listening = True
+        self._written = 0.0  # when this process last wrote
 
     def loop(self, preload: Callable[[], None] = lambda: None) -> int:
         """Serve until the input ends; verbs that still run then continue without this process."""
-        self._write(b"ready\n")
+        self._write(READY)
         patience: float = _BREATH
         while True:
             outputs = {fd: key for key, call in self._calls.items() for fd in call.outputs}
-            ready = select.select([self._source, *outputs], [], [], patience)[0]
+            waiting = min(patience, _HEARTBEAT) if outputs else patience
+            ready = select.select([self._source, *outputs], [], [], waiting)[0]
+            if outputs and time.monotonic() - self._written > _HEARTBEAT:
+                self._write(ALIVE)
             if not ready:
                 if patience == _BREATH:
                     patience = _IDLE
@@ -201,5 +209,6 @@ class VerbServer:
                     self._listening = False
                 else:
                     data = data[os.write(self._sink, data[:_PIECE]) :]
+                    self._written = time.monotonic()
             except OSError:
                 self._listening = False

@@ -1,4 +1,4 @@
-"""A verb as its callers see it: its name and the type of its result."""
+"""A verb as its callers see it: its name, the type of its result, and how long it may take."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from typing import Generic, Type, TypeVar
 
 T = TypeVar("T")
+QUICK = 60.0  # seconds
+LONG = 0.0
 
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """A verb and the dataclass of its result. The constants are next to those dataclasses."""
+    """A verb and the dataclass of its result. The constants are next to those dataclasses.
+
+    ``seconds`` is how long a host may take to answer. A verb that is ``LONG`` may take hours, while
+    the host reports every few seconds that it still runs.
+    """
 
     name: str
     answer: Type[T]
+    seconds: float = QUICK

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import FrozenSet, Mapping, Optional, Tuple
 
 from ..base.lazy_dataclass import lazy_dataclass
-from .calls import Call
+from .calls import LONG, Call
 from .events import Event
 
 
@@ -84,5 +84,5 @@ class PrepareResult:
 
 
 FACTS = Call("facts", HostFacts)
-HOLD = Call("hold", HoldResult)
+HOLD = Call("hold", HoldResult, LONG)
 PREPARE = Call("prepare", PrepareResult)

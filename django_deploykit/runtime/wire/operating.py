@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Mapping, Optional, Tuple
 
 from ..base.lazy_dataclass import lazy_dataclass
-from .calls import Call
+from .calls import LONG, Call
 from .events import Event
 from .facts import LockOwner
 from .journal import JournalRecord
@@ -156,11 +156,11 @@ class WatchResult:
 
 
 INFO = Call("info", BundleInfo)
-VERIFY = Call("verify", VerifyResult)
-STATUS = Call("status", HostStatus)
+VERIFY = Call("verify", VerifyResult, LONG)
+STATUS = Call("status", HostStatus, 300.0)  # it compares every file of a release
 HISTORY = Call("history", HistoryResult)
-CANCEL = Call("cancel", CancelResult)
-END = Call("end", EndResult)
-SETUP = Call("setup", SetupResult)
-REMOVE = Call("remove", RemoveResult)
-WATCH = Call("watch", WatchResult)
+CANCEL = Call("cancel", CancelResult, LONG)
+END = Call("end", EndResult, LONG)
+SETUP = Call("setup", SetupResult, LONG)
+REMOVE = Call("remove", RemoveResult, LONG)
+WATCH = Call("watch", WatchResult, LONG)

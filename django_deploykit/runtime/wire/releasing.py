@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional, Tuple
 
 from ..base.lazy_dataclass import lazy_dataclass
-from .calls import Call
+from .calls import LONG, Call
 from .events import Event
 from .journal import JournalRecord
 from .reader import long_text
@@ -101,12 +101,12 @@ class InstallResult:
     removed: Tuple[str, ...] = ()
 
 
-RECEIVE = Call("receive", ReceiveResult)
+RECEIVE = Call("receive", ReceiveResult, LONG)
 LIST = Call("list", ListResult)
-STAGE = Call("stage", StageResult)
-MIGRATE = Call("migrate", MigrateResult)
-UPLOAD = Call("upload", UploadResult)
-SWITCH = Call("switch", SwitchResult)
+STAGE = Call("stage", StageResult, LONG)
+MIGRATE = Call("migrate", MigrateResult, LONG)
+UPLOAD = Call("upload", UploadResult, LONG)
+SWITCH = Call("switch", SwitchResult, LONG)
 FAILED = Call("failed", JournalRecord)
-SETTLE = Call("settle", SettleResult)
-PRUNE = Call("prune", PruneResult)
+SETTLE = Call("settle", SettleResult, LONG)
+PRUNE = Call("prune", PruneResult, LONG)

@@ -11,7 +11,7 @@ from typing import List, Mapping, Optional, Tuple
 
 from ..base.files import read_bytes
 from ..base.lazy_dataclass import lazy_dataclass
-from .calls import Call
+from .calls import LONG, Call
 from .reader import IgnoresUnknownKeys, WireError, parse
 
 
@@ -127,5 +127,5 @@ class KinResult:
     breaks: Mapping[str, bool] = field(default_factory=dict)
 
 
-CHECK = Call("check", CheckResult)
+CHECK = Call("check", CheckResult, LONG)
 KIN = Call("kin", KinResult)

@@ -12,9 +12,10 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.channels import RunningVerbs
+from django_deploykit.release.transports.limits import Limits
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
-from django_deploykit.runtime.wire.facts import HOLD
+from django_deploykit.runtime.wire.facts import FACTS, HOLD
 from django_deploykit.runtime.wire.messages import Need
 from django_deploykit.runtime.wire.releasing import RECEIVE, SETTLE
 
@@ -130,5 +131,101 @@ def test_an_interruption_reaches_verbs_that_listen(
     # What is being sent is cut off; the others go on until they end by themselves.
     assert wire.ended.is_set() is (verb is RECEIVE)
     wire.shutdown_write()
+    thread.join(60)
+    assert wire.closed
+
+
+class Hostile(Wire):
+    """A host that never ends a verb: its streams end when the channel is closed."""
+
+    def __init__(self, *, said: bytes = b"", errors: bytes = b"") -> None:
+        super().__init__([])
+        self.said, self.flood = said, errors
+        self.cut = threading.Event()
+
+    def _more(self, said: bytes) -> bytes:
+        if not said:
+            assert self.cut.wait(60)
+        return b"" if self.cut.is_set() else said
+
+    def readline(self, _: int) -> bytes:
+        return self._more(self.said)
+
+    def recv_stderr(self, _: int) -> bytes:
+        return self._more(self.flood)
+
+    def recv_exit_status(self) -> int:
+        assert self.cut.wait(60)
+        return -1
+
+    def close(self) -> None:
+        super().close()
+        self.cut.set()
+
+
+EVENT = b'{"event": "activity", "what": "boot"}\n'
+
+
+@pytest.mark.parametrize(
+    ("wire", "limits", "message"),
+    [
+        (Hostile(), Limits(quiet=0.1), "it fell silent for 0.1 s"),
+        (Hostile(errors=b"x" * 100), Limits(errors=10_000), "it prints errors without end"),
+        (Hostile(said=EVENT), Limits(events=10_000), "the host reports events without end"),
+    ],
+    ids=["silent", "errors", "events"],
+)
+def test_a_host_that_never_ends_a_verb_is_given_up(
+    wire: Hostile, limits: Limits, message: str
+) -> None:
+    with pytest.raises(LostError) as caught:
+        RunningVerbs("web1", limits).run(wire, HOLD)
+    assert caught.value.message == message
+    assert wire.closed
+
+
+@pytest.mark.parametrize("said", [b"", EVENT], ids=["silent", "busy"])
+def test_a_quick_verb_has_a_limit_though_its_host_is_heard(said: bytes) -> None:
+    wire, verb = Hostile(said=said), Call("facts", FACTS.answer, 0.2)
+    with pytest.raises(LostError) as caught:
+        RunningVerbs("web1", Limits()).run(wire, verb)
+    assert caught.value.message == "it did not answer within 0.2 s"
+    assert caught.value.hint.startswith("Log in to the host and see what it does.")
+
+
+def test_an_answer_counts_though_the_command_does_not_end() -> None:
+    class Answers(Hostile):
+        def readline(self, size: int) -> bytes:
+            return self.lines.pop() if self.lines else super().readline(size)
+
+    wire = Answers()
+    wire.lines = [HELD]
+    answer = RunningVerbs("web1", Limits(ending=0.1)).run(wire, HOLD)
+    assert getattr(answer, "ended", "") == "released"
+    assert wire.closed
+
+
+def test_a_verb_on_this_machine_has_no_limits(verbs: RunningVerbs) -> None:
+    wire = Wire([HELD], errors=b"x" * (1 << 21))
+    assert getattr(verbs.run(wire, Call("hold", HOLD.answer, 1e-9)), "ended", "") == "released"
+
+
+def test_an_interruption_does_not_wait_for_a_host_that_does_not_read(verbs: RunningVerbs) -> None:
+    class Full(Hostile):
+        def sendall(self, data: bytes) -> None:
+            super().sendall(data)
+            assert self.cut.wait(60)
+
+    wire = Full()
+
+    def run() -> None:
+        with pytest.raises(LostError):
+            verbs.run(wire, SETTLE)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while wire.taken.empty():
+        verbs.interrupt()
+    wire.cut.set()
     thread.join(60)
     assert wire.closed

@@ -11,7 +11,13 @@ from typing import IO, Any
 import pytest
 
 from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.base import LostError
+from django_deploykit.release.transports.channels import RunningVerbs
+from django_deploykit.release.transports.limits import Limits
 from django_deploykit.release.transports.multiplexer import Multiplexer
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.facts import HostFacts
+from django_deploykit.runtime.wire.releasing import STAGE
 
 _SAID = "import sys; sys.stdout.write({!r}); sys.stdout.flush()"
 
@@ -60,6 +66,52 @@ def multiplexer(channel: Channel) -> Multiplexer:
     made = Multiplexer(channel)
     assert made.ready()
     return made
+
+
+HOSTILE = """
+import sys, time
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+sys.stdin.readline()
+while True:
+    sys.stdout.write({said!r})
+    sys.stdout.flush()
+    time.sleep({pause})
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "pause", "message"),
+    [
+        ("", 1, "it did not answer within 2 s"),
+        ("alive\n", 0.1, "it did not answer within 2 s"),
+        ("e1 x\n" * 1000, 0, "it prints errors without end"),
+        ('o1 {"event": "activity", "what": "x"}\n' * 1000, 0, "events without end"),
+    ],
+    ids=["silent", "alive", "errors", "events"],
+)
+def test_a_host_that_never_answers_is_given_up(said: str, pause: float, message: str) -> None:
+    wire = Killed(sys.executable, "-c", HOSTILE.format(said=said, pause=pause))
+    multiplexer, limits = Multiplexer(wire), Limits(errors=5000, events=200_000)
+    assert multiplexer.ready()
+    # A flood may take this machine long; silence must not.
+    verb = Call("facts", HostFacts, 60.0 if pause == 0 else 2.0)
+    with pytest.raises(LostError, match=message):
+        RunningVerbs("web1", limits).run(multiplexer.start(["facts"]), verb)
+    multiplexer.close()
+
+
+def test_all_verbs_of_a_host_that_falls_silent_are_lost() -> None:
+    wire = Killed(sys.executable, "-c", HOSTILE.format(said="", pause=1))
+    multiplexer = Multiplexer(wire)
+    assert multiplexer.ready()
+    other = multiplexer.start(["hold"])
+    with pytest.raises(LostError, match=r"it fell silent for 0.2 s"):
+        RunningVerbs("web1", Limits(silence=0.2)).run(multiplexer.start(["stage"]), STAGE)
+    assert list(other.makefile("rb")) == []
+    assert other.problem == "it fell silent for 0.2 s"
+    with pytest.raises(EOFError):
+        multiplexer.start(["facts"])
 
 
 def words(verb: str, root: Path) -> list[str]:

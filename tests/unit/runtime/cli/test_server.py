@@ -14,7 +14,9 @@ import pytest
 # A verb is what its first word says.
 SERVING = """
 import os, sys, time
-from django_deploykit.runtime.cli.server import serve
+from django_deploykit.runtime.cli import server
+
+server._HEARTBEAT = float(sys.argv[1])
 
 def run(words):
     what, *more = words
@@ -33,16 +35,18 @@ def run(words):
         open(more[0], "w").write("done")
     return 0
 
-sys.exit(serve(run))
+sys.exit(server.serve(run))
 """
 
 
 class Serving:
     """A process that serves, and what is said to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, heartbeat: float = 600.0) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", SERVING, str(heartbeat)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         assert self.line() == "ready"
 
@@ -142,3 +146,16 @@ def test_a_verb_hears_the_end_though_another_began_after_it(
 
 def test_ends_with_the_caller(serving: Serving) -> None:
     assert serving.end() == 0
+
+
+def test_says_that_it_is_alive_while_a_verb_runs(tmp_path: Path) -> None:
+    serving = Serving(heartbeat=0.05)
+    serving.say(call=1, words=["last", str(tmp_path / "file")])
+    for _ in range(3):
+        assert serving.line() == "alive"
+        serving.say(b".", call=1, size=1)  # input from the caller does not delay it
+    serving.say(call=1, end=True)
+    assert serving.lines()[-1] == "x1 0"
+    assert serving.end() == 0
+    assert serving.process.stdout is not None
+    serving.process.stdout.close()
