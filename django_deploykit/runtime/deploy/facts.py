@@ -113,7 +113,7 @@ def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
     """Return the layers of staged releases that a delta can start from, newest first."""
     return tuple(
         BaseLayer(layer.kind, layer.sha256, manifest.release_id)
-        for manifest in reversed(prune.staged_manifests(site))
+        for manifest in prune.iter_manifests(site, prune.staged_releases(site)[::-1])
         for layer in manifest.layers
         if layer.kind != "distribution" and layers.is_stored(site.store, layer.sha256)
     )

@@ -23,6 +23,7 @@ _KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
     r"|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}(?: [^\x00-\x1f\x7f]*)?\Z"
 )
+MOST_KINDS = 100  # each process gets a unit of root's
 # Folders in which the deploy user must not own anything, or which the sandbox hides.
 _HIDDEN = ("/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/usr", "/boot")
 
@@ -136,17 +137,26 @@ def iter_problems(request: SetupRequest, state: State) -> Iterator[str]:
     yield from (f"{folder} can be changed by other users than root" for folder in state.unsafe)
     for path in state.taken:
         yield f"{path} is a unit of this system; the project needs another name"
-    for kind in request.kinds:
-        if not PROCESS_NAME.match(kind.name) or kind.name in ("probe", "run"):
-            yield f"a process with a unit cannot have the name {kind.name!r}"
+    yield from _iter_kind_problems(request)
     for key in request.keys:
         if not _KEY.match(key):
             yield f"{key[:40]!r} is not a public key of OpenSSH"
-    if not request.kinds:
-        yield "no process of the Procfile runs here: check roles"
     for name, text in sorted(state.files.items()):
         if text is not None and not _written_for(text, site.app) and name != _site_json(site):
             yield f"{name} already exists and was not written for {site.app}"
+
+
+def _iter_kind_problems(request: SetupRequest) -> Iterator[str]:
+    for kind in request.kinds:
+        if not PROCESS_NAME.match(kind.name) or kind.name in ("probe", "run"):
+            yield f"a process with a unit cannot have the name {kind.name!r}"
+    if len(request.kinds) > MOST_KINDS:
+        yield (
+            f"the bundle and the releases in {request.site.releases} have more than {MOST_KINDS} processes, "
+            "each with a unit; find out what staged them, and remove those that you do not need"
+        )
+    if not request.kinds:
+        yield "no process of the Procfile runs here: check roles"
 
 
 def _iter_account_problems(request: SetupRequest, state: State) -> Iterator[str]:

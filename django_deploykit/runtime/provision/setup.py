@@ -35,7 +35,7 @@ from ..base.site_options import SITE_OPTIONS, argument_type, values_of
 from ..base.variables import environment_file, place_of_key, read_environment_file
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
-from ..storage.prune import staged_manifests
+from ..storage.prune import iter_manifests, staged_releases
 from ..storage.virtualenv import find_python
 from ..supervisors.helper_reader import usual_root
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
@@ -43,11 +43,20 @@ from ..wire.events import Activity
 from ..wire.operating import SetupResult
 from ..wire.voice import Voice
 from .apply import apply
-from .plan import Action, SetupRequest, State, authorized, iter_problems, plan
+from .plan import (
+    MOST_KINDS,
+    Action,
+    SetupRequest,
+    State,
+    authorized,
+    iter_problems,
+    plan,
+)
 from .pythons import is_packaged, python_problem
 from .state import look
 
 _LONGEST = 1 << 20  # bytes of a file with keys
+_MOST_RELEASES = 200  # the deploy user can stage any number, and root reads them all
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -200,10 +209,18 @@ def _kinds(manifest: Manifest, site: Site) -> Tuple[Kind, ...]:
     """Return the processes of this bundle, and of every staged release, for rollbacks."""
     found = {kind.name: kind for kind in kinds_of(manifest.processes, site.roles)}
     try:
-        manifests = staged_manifests(site)
+        staged = staged_releases(site)
     except OSError as error:
         raise DeployKitError(f"{error.filename} {error.strerror}", "Remove it.") from None
-    for one in manifests:
+    if len(staged) > _MOST_RELEASES:
+        raise DeployKitError(
+            f"{site.releases} has {len(staged)} releases, and setup reads at most {_MOST_RELEASES};"
+            " nothing was changed",
+            "Find out what staged them, then remove those that you do not need.",
+        )
+    for one in iter_manifests(site, staged):
+        if len(found) > MOST_KINDS:
+            break  # it will be refused
         for kind in kinds_of(one.processes, site.roles):
             found.setdefault(kind.name, kind)
     return tuple(sorted(found.values(), key=lambda kind: (kind.name != "web", kind.name)))

@@ -9,7 +9,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Set
+from typing import Callable, Iterator, List, Optional, Sequence, Set
 
 from ..base.errors import DeployKitError
 from ..base.files import entries, is_temporary
@@ -193,15 +193,13 @@ def _move_away(folder: Path) -> Path:
     return grave
 
 
-def staged_manifests(site: Site) -> List[Manifest]:
-    """Return the manifests of all staged releases; unreadable ones are left out."""
-    found = []
-    for release in staged_releases(site):
+def iter_manifests(site: Site, releases: Sequence[str]) -> Iterator[Manifest]:
+    """Yield the manifests of staged releases; unreadable ones are left out."""
+    for release in releases:
         try:
-            found.append(load_release(site.releases / release))
+            yield load_release(site.releases / release)
         except DeployKitError:
             continue
-    return found
 
 
 def releases_to_keep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.base.site_options import SITE_OPTIONS
+from django_deploykit.runtime.bundle.manifest import Process
 from django_deploykit.runtime.provision.plan import Action, SetupRequest, State
 from django_deploykit.runtime.provision.setup import (
     SetupEffects,
+    _kinds,
     _left,
     _site,
     add_arguments,
@@ -136,6 +139,40 @@ def test_problems_are_reported_before_any_change(tmp_path: Path) -> None:
     with pytest.raises(DeployKitError, match="cannot be the deploy user"):
         setup(asked, bundle_in(tmp_path), Recorded(), host(State(), done))
     assert done == []
+
+
+def stage(root: Path, number: int, processes: int) -> None:
+    """Write the manifest of a staged release, as the deploy user can."""
+    release = f"20261123T0415{number // 60:02}{number % 60:02}"[:15] + f"-{number:07x}"
+    names = tuple(Process(f"p{number}-{one}", "true") for one in range(processes))
+    folder = root / "releases" / release
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(
+        make_manifest((), release_id=release, processes=names).dumps()
+    )
+
+
+@pytest.mark.parametrize(
+    ("releases", "processes", "message"),
+    [(3, 40, "more than 100 processes"), (201, 1, "has 201 releases, and setup reads at most 200")],
+)
+def test_a_deploy_user_who_stages_too_much_is_refused(
+    tmp_path: Path, releases: int, processes: int, message: str
+) -> None:
+    done: list[Action] = []
+    asked = asked_for("--user=deploy")
+    asked.root = tmp_path / "srv"
+    for number in range(releases):
+        stage(asked.root, number, processes)
+    with pytest.raises(DeployKitError, match=message):
+        setup(asked, bundle_in(tmp_path), Recorded(), host(State(), done))
+    assert done == []
+
+
+def test_processes_of_staged_releases_have_units_for_rollbacks(tmp_path: Path) -> None:
+    stage(tmp_path, 1, 2)
+    kinds = _kinds(make_manifest(()), replace(site(tmp_path), root=tmp_path))
+    assert [one.name for one in kinds] == ["web", "p1-0", "p1-1"]
 
 
 def test_variables_that_lack_or_cannot_be_read_are_left_to_do(tmp_path: Path) -> None:
