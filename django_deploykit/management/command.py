@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from django_deploykit import __version__
 from django_deploykit.management.console import Console, console_of, last_act, run_command
 from django_deploykit.management.parser import GroupedParser
 from django_deploykit.project import starting_folder
+from django_deploykit.runtime.base.trusted_folders import forget_untrusted
 
 
 class ProjectCommand(BaseCommand):
@@ -27,6 +29,7 @@ class ProjectCommand(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         """Keep the command line, then run as Django does."""
         self.argv = argv
+        forget_untrusted(os.environ)
         super().run_from_argv(argv)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> GroupedParser:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Callable, List, Mapping, Optional, Sequence
 from .base.errors import WRONG_USE, DeployKitError
 from .base.machine import validate_target
 from .base.names import HELPERS
+from .base.trusted_folders import is_trusted, make_folders
 
 if TYPE_CHECKING:
     from .bundle.manifest import Layer
@@ -43,13 +44,18 @@ def main(argv: Sequence[str], helpers: str = HELPERS) -> int:
             return _run_verb(["command", "--root", str(site), "--", *arguments], path)
         release = ensure(path)
     except DeployKitError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(error.hint, file=sys.stderr)
+        _print_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     return become(release, list(arguments))
+
+
+def _print_error(error: DeployKitError) -> None:
+    from .base.printable import printable
+
+    for text in filter(None, (f"error: {error.message}", error.hint)):
+        print(printable(text), file=sys.stderr)
 
 
 def _run_verb(words: Sequence[str], path: Path) -> int:
@@ -162,7 +168,15 @@ def cache_folder(env: Mapping[str, str]) -> Path:
             return folder
     import tempfile  # slow to import, and rarely needed
 
-    return Path(tempfile.mkdtemp(prefix="django-deploykit-"))
+    for place in (None, "/tmp", "/var/tmp"):  # None: what TMPDIR names
+        folder = Path(tempfile.mkdtemp(prefix="django-deploykit-", dir=place))
+        if is_trusted(str(folder)):
+            return folder
+        folder.rmdir()
+    raise DeployKitError(
+        "there is no folder for the extracted bundle that only you can change",
+        "Set DEPLOYKIT_CACHE to a folder of your own, in folders of root or your own.",
+    )
 
 
 def cache_folders(env: Mapping[str, str]) -> List[Path]:
@@ -170,15 +184,17 @@ def cache_folders(env: Mapping[str, str]) -> List[Path]:
     named = env.get("DEPLOYKIT_CACHE") or env.get("CACHE_DIRECTORY", "").split(":")[0]
     home = env.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     first = named or os.path.join(home, "django-deploykit", "run")
-    return [Path(first), Path("/tmp/django-deploykit-%d" % os.getuid())]
+    return [Path(os.path.abspath(first)), Path("/tmp/django-deploykit-%d" % os.getuid())]
 
 
 def _usable(folder: Path, look: Callable[[Path], os.stat_result]) -> bool:
     """Whether only this user can write to a folder. systemd's cache folder may be a link."""
     from .storage.layers import make_private_folder
 
+    if not is_trusted(str(folder)):
+        return False
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(str(folder))
         status = look(folder)
         make_private_folder(folder, ".trial-").rmdir()
     except OSError:

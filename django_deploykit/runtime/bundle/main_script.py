@@ -15,6 +15,7 @@ from .manifest import FileEntry, Manifest, tree_digest
 _MAIN = """\
 import binascii
 import os
+import stat
 import sys
 
 KEY = {key!r}
@@ -67,12 +68,42 @@ def cache_folders():
     env = os.environ
     named = env.get("DEPLOYKIT_CACHE") or env.get("CACHE_DIRECTORY", "").split(":")[0]
     home = env.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    yield named or os.path.join(home, "django-deploykit", "run"), os.stat
+    yield os.path.abspath(named or os.path.join(home, "django-deploykit", "run")), os.stat
     yield "/tmp/django-deploykit-%d" % os.getuid(), os.lstat
+
+
+def is_trusted(path):
+    owners = (0, os.getuid(), os.stat("/").st_uid)
+    here, parts, links = "/", path.split("/"), 0
+    while parts:
+        part = parts.pop(0)
+        if part == "..":
+            here = os.path.dirname(here)
+            continue
+        found = os.path.join(here, part) if part else here
+        try:
+            status = os.lstat(found)
+        except OSError:
+            return True
+        if status.st_uid not in owners:
+            return False
+        if stat.S_ISLNK(status.st_mode):
+            target, links = os.readlink(found), links + 1
+            if links > 40:
+                return False
+            here = "/" if target.startswith("/") else here
+            parts = target.split("/") + parts
+            continue
+        if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+            return False
+        here = found
+    return True
 
 
 def trusted(folder, look):
     release = os.path.join(folder, PROJECT, "releases", KEY)
+    if not is_trusted(release):
+        return None
     for path in (release, folder):
         try:
             status = look(path)

@@ -14,6 +14,7 @@ from ..base.accounts import become_owner
 from ..base.errors import TAKEN_BACK, DeployKitError
 from ..base.hints import by_hand, program_hint, setup_command
 from ..base.interruption import listen_for_interrupts
+from ..base.trusted_folders import forget_untrusted
 from ..wire.events import Activity
 from ..wire.voice import Voice
 from .registry import Invocation, Verb
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int
 
     ``path`` is the file that this process runs from: a bundle, or a runtime archive.
     """
+    forget_untrusted(os.environ)
     with by_hand(path if in_bundle else None):
         return _main(parse(arguments, in_bundle=in_bundle), path)
 

@@ -27,6 +27,7 @@ from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 from ..base.errors import DeployKitError
 from ..base.files import open_file
 from ..base.site import Site, load_site
+from ..base.trusted_folders import is_trusted
 from ..base.variables import site_variables
 
 Key = Tuple[str, str]  # release, process
@@ -81,6 +82,8 @@ def run_folder(root: Path) -> Path:
             or status.st_mode & 0o077
         ):
             raise DeployKitError(f"{path} belongs to another user", "Remove it, or set TMPDIR.")
+    if not is_trusted(str(folder)):
+        raise DeployKitError(f"{folder} can be replaced by other users", "Set TMPDIR.")
     return folder
 
 

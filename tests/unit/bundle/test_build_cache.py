@@ -53,6 +53,20 @@ def test_the_environment_names_its_folder(monkeypatch: pytest.MonkeyPatch) -> No
     assert cache_folder().parent == Path("/y")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
+def test_root_does_not_use_the_cache_of_another_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEPLOYKIT_BUILD_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    home = tmp_path / "bob"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))  # as sudo -E does
+    assert home in cache_folder().parents
+    os.chown(home, 65534, 65534)
+    assert home not in cache_folder().parents
+
+
 def test_removes_the_caches_of_versions_that_are_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

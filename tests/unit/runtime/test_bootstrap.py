@@ -155,3 +155,37 @@ def test_a_file_is_no_cache(cache: Path) -> None:
     found = bootstrap.cache_folder({"DEPLOYKIT_CACHE": str(cache)})
     assert found.is_dir()
     assert found.stat().st_uid == os.getuid()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CACHE_HOME", "DEPLOYKIT_CACHE", "TMPDIR"])
+def test_a_folder_in_another_user_s_folder_is_no_cache(
+    tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "bob"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    monkeypatch.setenv(variable, str(home))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    if variable != "DEPLOYKIT_CACHE":
+        monkeypatch.delenv("DEPLOYKIT_CACHE")
+    if variable == "TMPDIR":  # it is only used if the others cannot be
+        monkeypatch.setattr(bootstrap, "cache_folders", lambda _: [home, home])
+    found = bootstrap.cache_folder(os.environ)
+    assert home not in found.parents
+    assert list(home.iterdir()) == []
+    if variable == "TMPDIR":
+        found.rmdir()
+
+
+def test_foreign_text_in_errors_is_cleaned(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> Path:
+        raise DeployKitError("bad \x1b]52;c;cm0=\x07 name", "Look at \x9b1m and \u202egnp.exe")
+
+    monkeypatch.setattr(bootstrap, "ensure", refuse)
+    assert bootstrap.main([str(bundle), "check"]) == 1
+    assert capsys.readouterr().err == (
+        "error: bad \\x1b]52;c;cm0=\\x07 name\nLook at \\x9b1m and \\u202egnp.exe\n"
+    )

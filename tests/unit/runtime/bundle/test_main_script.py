@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import binascii
+import inspect
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from django_deploykit.runtime import bootstrap
+from django_deploykit.runtime.base.trusted_folders import is_trusted
 from django_deploykit.runtime.bundle.main_script import cache_key, main_text, runtime_digest
 from django_deploykit.runtime.storage.virtualenv import environment_lines
 from tests.bundles import make_manifest
@@ -142,6 +145,34 @@ def test_folders_that_others_can_write_to_are_not_trusted(
     load(environment={"DEPLOYKIT_CACHE": str(cache)})["run_extracted"](
         ["check"]
     )  # replaces nothing
+
+
+@pytest.mark.parametrize("place", ["", "cache/shop", "cache/shop/releases"])
+def test_folders_on_the_way_must_be_safe_too(tmp_path: Path, place: str) -> None:
+    home = tmp_path / "home"
+    release_in(home / "cache")
+    (home / place).chmod(0o777)
+    load(environment={"DEPLOYKIT_CACHE": str(home / "cache")})["run_extracted"](["check"])
+    (home / place).chmod(0o1777)
+    with pytest.raises(Replaced):
+        load(environment={"DEPLOYKIT_CACHE": str(home / "cache")})["run_extracted"](["check"])
+
+
+def test_trust_is_decided_as_in_the_bootstrap() -> None:
+    """The script has a copy of the function, without annotations and the docstring."""
+
+    def body(source: str) -> str:
+        function = ast.parse(source).body[0]
+        assert isinstance(function, ast.FunctionDef)
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        return "\n".join(ast.unparse(statement) for statement in body)
+
+    script = next(
+        one
+        for one in ast.parse(TEXT).body
+        if isinstance(one, ast.FunctionDef) and one.name == "is_trusted"
+    )
+    assert body(ast.unparse(script)) == body(inspect.getsource(is_trusted))
 
 
 def test_the_script_and_the_runtime_are_checked() -> None:
