@@ -17,7 +17,7 @@ from django_deploykit.bundle.project_side.pack_layers import SUFFIXES
 from django_deploykit.bundle.scratch import remove_abandoned, scratch
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.files import hash_file, write_and_replace
-from django_deploykit.runtime.base.trusted_folders import is_trusted
+from django_deploykit.runtime.base.trusted_folders import is_root, is_trusted
 
 _UNUSED = 60 * 24 * 3600  # seconds after which layers that no build used are removed
 _MOST_TEXTS = 30  # of each kind, for all projects
@@ -33,7 +33,7 @@ def cache_folder() -> Path:
     """
     named = os.environ.get("DEPLOYKIT_BUILD_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    if os.geteuid() == 0 and not is_trusted(os.path.abspath(home)):  # sudo kept a user's HOME
+    if is_root() and not is_trusted(os.path.abspath(home)):  # sudo kept a user's HOME
         home = os.path.expanduser("~root/.cache")
     return (Path(named) if named else Path(home) / "django-deploykit" / "build") / _stamp()
 

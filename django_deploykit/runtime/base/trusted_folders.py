@@ -56,12 +56,17 @@ def make_folders(path: str) -> None:
                 raise
 
 
+def is_root() -> bool:
+    """Whether this process is root; never on Windows, where deploy_check runs, too."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def forget_untrusted(env: MutableMapping[str, str]) -> None:
     """If this process is root, remove variables that name a folder which another user can change.
 
     Temporary files and caches are then in the usual places.
     """
-    if os.name != "posix" or os.geteuid() != 0:  # deploy_check runs on Windows, too
+    if not is_root():
         return
     for name in ("TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME"):
         if name in env and not is_trusted(os.path.abspath(env[name])):
