@@ -7,6 +7,7 @@ It never fails on a figure: a bound that is missed is shown in the table. Bounds
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -106,12 +107,6 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["releases"]:
-        from benchmarks import releases
-
-        sys.exit(releases.main(sys.argv[2:]))
-    if sys.argv[1:2] == ["configuration"]:
-        from benchmarks import configuration
-
-        sys.exit(configuration.main(sys.argv[2:]))
+    if sys.argv[1:2] and sys.argv[1] in ("releases", "configuration", "growth", "site"):
+        sys.exit(importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:]))
     sys.exit(main())

@@ -6,11 +6,14 @@ measure the same site.
 
 from __future__ import annotations
 
+import argparse
 import random
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from benchmarks import site_parts
 from tests.projects import commit, run, start_repository, uv, vendor
 
 HERE = Path(__file__).resolve().parent
@@ -80,8 +83,9 @@ TEMPLATES = [
     }}
 ]
 DATABASES = {{
-    "default": config.database("DATABASE_URL", default=f"sqlite:///{{BASE_DIR / 'site.sqlite3'}}")
+    "default": config.database("DATABASE_URL", default=f"sqlite:///{{config.data / 'db.sqlite3'}}")
 }}
+LOGGING = config.logging()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -139,6 +143,23 @@ class Page(models.Model):
     title = models.CharField(max_length=200)
     text = models.TextField(blank=True)
 """
+_MIGRATION = """\
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    operations = [
+        migrations.CreateModel(
+            "Page",
+            [
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=200)),
+                ("text", models.TextField(blank=True)),
+            ],
+        ),
+    ]
+"""
 _TEMPLATE = """\
 {% extends "pages/base.html" %}{% load static %}
 {% block body %}<h1>{{ greeting }}, page {{ number }}</h1>
@@ -154,52 +175,95 @@ _BASE = """\
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is to measure on; ``lock`` is "" for the smallest set that runs."""
+    """How much there is to measure on; without ``large``, the smallest lock that runs.
+
+    ``nested`` static files lie in folders and refer to each other. If there are ``modules`` or
+    ``migrations``, they are an app of their own, ``parts``. ``history`` and ``film`` are in MB.
+    """
 
     templates: int = 30
     static: int = 200
     large: bool = True
+    nested: bool = False
+    modules: int = 0
+    migrations: int = 0
+    distributions: int = 0
+    history: int = 0
+    film: int = 0
+    processes: int = 1
+
+    @property
+    def parts(self) -> bool:
+        """Whether the site has the app ``parts``."""
+        return bool(self.modules or self.migrations)
 
 
 FULL = Size()
 TINY = Size(templates=3, static=5, large=False)
 
 
-def make_site(folder: Path, size: Size) -> Path:
-    """Write the project below ``folder`` as a repository of one commit; returns its path."""
+def make_site(folder: Path, size: Size, ini: str = "") -> Path:
+    """Write the project below ``folder`` as a repository; returns its path.
+
+    ``ini`` is added to its ``deploykit.ini``.
+    """
     project = folder / "site"
-    app = project / "pages"
-    (app / "templates" / "pages").mkdir(parents=True)
-    (app / "static" / "pages").mkdir(parents=True)
-    (app / "migrations").mkdir()
+    static = project / "pages" / "static" / "pages"
+    static.mkdir(parents=True)
+    for path, text in _texts(size, ini).items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text, encoding="utf-8")
+    for path, data in _static_files(size):
+        (static / path).parent.mkdir(parents=True, exist_ok=True)
+        (static / path).write_bytes(data)
+    if size.film:
+        site_parts.add_large_file(static, size.film)
+    shutil.copy(lock_of(size), project / "requirements.txt")
+    vendor(project)
+    site_parts.add_distributions(project, size.distributions)
+    if size.history:
+        run("git", "init", "-q", "-b", "main", cwd=project)
+        site_parts.add_history(project, size.history)
+    start_repository(project)
+    return project
+
+
+def _texts(size: Size, ini: str) -> dict[str, str]:
+    """Return what is written as text, by path."""
+    apps = ['    "rest_framework",'] if size.large else []
+    apps += ['    "parts",'] if size.parts else []
     texts = {
         "manage.py": _MANAGE,
         "site_settings.py": _SETTINGS.format(
-            imports=IMPORTS if size.large else "",
-            apps='    "rest_framework",' if size.large else "",
+            imports=IMPORTS if size.large else "", apps="\n".join(apps)
         ),
         "site_wsgi.py": _WSGI,
         "site_urls.py": _URLS,
+        "wait.py": site_parts.WAIT,
         "pages/__init__.py": "",
         "pages/migrations/__init__.py": "",
+        "pages/migrations/0001_initial.py": _MIGRATION,
         "pages/models.py": _MODELS,
         "pages/views.py": _VIEWS,
         "pages/templates/pages/base.html": _BASE,
-        "deploykit.ini": "[project]\nname = site\n",
-        "Procfile": "web: gunicorn site_wsgi --bind 127.0.0.1:$PORT --workers 2 --threads 4\n",
+        "deploykit.ini": f"[project]\nname = site\n{ini}",
+        "Procfile": site_parts.process_lines(size.processes),
         ".gitignore": "__pycache__/\n.deploykit/\nstaticfiles/\n",
     }
     for number in range(size.templates):
         texts[f"pages/templates/pages/page{number}.html"] = _TEMPLATE
-    for number in range(size.static):
-        name, data = static_file(number)
-        (app / "static" / "pages" / name).write_bytes(data)
-    for name, text in texts.items():
-        (project / name).write_text(text, encoding="utf-8")
-    shutil.copy(lock_of(size), project / "requirements.txt")
-    vendor(project)
-    start_repository(project)
-    return project
+    if size.parts:
+        texts.update(site_parts.part_texts(size.modules, size.migrations))
+    return texts
+
+
+def _static_files(size: Size) -> Iterator[tuple[str, bytes]]:
+    """Yield static files; the templates name the first style sheet and the third picture."""
+    if not size.nested:
+        yield from map(static_file, range(size.static))
+        return
+    yield from (static_file(number) for number in (0, 3))
+    yield from site_parts.nested_static_files(size.static)
 
 
 def lock_of(size: Size) -> Path:
@@ -250,3 +314,24 @@ def make_virtualenv(folder: Path, project: Path, *more: str) -> Path:
     if more:
         run(uv(), "pip", "install", "-q", "--python", python, *more)
     return python
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m benchmarks site FOLDER --static 20000``: make a site, to try something by hand."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks site", description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="the project is written to FOLDER/site")
+    parser.add_argument("--port", type=int, default=8765, help="where `local` listens")
+    small = Size(large=False, nested=True)
+    for one in fields(Size):
+        if one.type == "int":
+            parser.add_argument(f"--{one.name}", type=int, default=getattr(small, one.name))
+    parser.add_argument("--large", action="store_true", help="with the lock of 36 distributions")
+    options = vars(parser.parse_args(arguments))
+    folder, port = options.pop("folder"), options.pop("port")
+    print(make_site(folder, Size(nested=True, **options), local_ini(port)))
+    return 0
+
+
+def local_ini(port: int) -> str:
+    """Return what makes the environment ``local`` listen on a port."""
+    return f"\n[environment:local]\nlisten = 127.0.0.1:{port}\nhealth = /\n"
