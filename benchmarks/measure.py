@@ -21,11 +21,15 @@ _PAUSE = 0.004  # seconds between two looks at a server that starts
 
 @dataclass(frozen=True)
 class Taken:
-    """A command that ran: seconds, the largest process's memory in MiB, what it printed."""
+    """A command that ran: seconds, the largest process's memory in MiB, what it printed.
+
+    ``processor`` is the processor time of the command and its children, in seconds.
+    """
 
     seconds: float
     memory: float
     output: str
+    processor: float = 0.0
 
 
 @dataclass
@@ -74,7 +78,40 @@ def timed(
         shown = " ".join(str(one) for one in argv)
         raise SystemExit(f"error: {shown} ended with {process.returncode}:\n{output[-3000:]}")
     unit = 1 << 20 if os.uname().sysname == "Darwin" else 1 << 10
-    return Taken(seconds, usage.ru_maxrss / unit, output)
+    return Taken(seconds, usage.ru_maxrss / unit, output, usage.ru_utime + usage.ru_stime)
+
+
+@contextlib.contextmanager
+def peaks(found: dict[str, float], kinds: Mapping[str, str], every: float = 0.1) -> Iterator[None]:
+    """Add the largest process of each kind among this process's descendants, in MiB (only on Linux).
+
+    ``kinds`` gives the kind of a process for a part of its command line; the first that fits counts.
+    """
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(every):
+            for pid in _descendants(os.getpid()):
+                line = _command_line(pid)
+                kind = next((kind for part, kind in kinds.items() if part in line), "")
+                if kind:
+                    found[kind] = max(found.get(kind, 0.0), _most(pid))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _most(pid: int) -> float:
+    """Return the largest resident size that a process had, in MiB."""
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        return int(text.split("\nVmHWM:")[1].split()[0]) / (1 << 10)
+    return 0.0
 
 
 @contextlib.contextmanager

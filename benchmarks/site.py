@@ -225,6 +225,8 @@ def make_site(folder: Path, size: Size, ini: str = "") -> Path:
         run("git", "init", "-q", "-b", "main", cwd=project)
         site_parts.add_history(project, size.history)
     start_repository(project)
+    if size.nested:  # thousands of loose objects would be packed in the middle of a measurement
+        run("git", "-c", "pack.window=0", "gc", "-q", cwd=project)
     return project
 
 
@@ -303,6 +305,15 @@ def change_a_line(project: Path, number: int, *, loaded: bool = False) -> str:
     path.write_text("".join(lines), encoding="utf-8")
     hour, minute = divmod(number, 60)
     return commit(project, f"Greet {number}", f"2026-11-23T{5 + hour:02}:{minute:02}:00Z")
+
+
+def change_a_style_sheet(project: Path, number: int) -> str:
+    """Change one style sheet, to which no other refers, and commit it; returns the commit."""
+    path = project / "pages" / "static" / "pages" / "section0" / "page0" / "style2.css"
+    text, _, _ = path.read_text(encoding="utf-8").partition("/*")
+    path.write_text(f"{text}/* {number} */", encoding="utf-8")
+    hour, minute = divmod(number, 60)
+    return commit(project, f"Style {number}", f"2026-11-24T{hour:02}:{minute:02}:00Z")
 
 
 def make_virtualenv(folder: Path, project: Path, *more: str) -> Path:

@@ -218,8 +218,7 @@ def gather(place: Place, *, with_pex: bool) -> None:
     public, _, ours = text.partition("./vendor/")
     lock = place.root / "peers.txt"
     lock.write_text(public, encoding="utf-8")
-    pip = (sys.executable, "-m", "pip")
-    run(*pip, "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", wheels, "-r", lock)
+    download(wheels, lock)
     name, digest = ours.split(" \\\n")
     shutil.copy(place.project / "vendor" / name, wheels)
     lock.write_text(f"{public}{_pinned(name)} \\\n{digest}", encoding="utf-8")
@@ -235,6 +234,12 @@ def gather(place: Place, *, with_pex: bool) -> None:
     ]
     argv += ["--find-links", wheels, "--style", "strict", "-o", place.root / "lock.json"]
     run(*argv, PEX_ROOT=str(place.root / "pex-lock"))
+
+
+def download(wheels: Path, lock: Path) -> None:
+    """Download what a lock names, so that nothing is fetched while the clock runs."""
+    pip = (sys.executable, "-m", "pip")
+    run(*pip, "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", wheels, "-r", lock)
 
 
 def _pinned(wheel: str) -> str:
