@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file
@@ -21,17 +21,23 @@ from .base import ProcessError, Running, RunningCommand, has_died
 from .process_log import READ_LINES, process_error
 
 _POLL = 0.05  # seconds
-_WEB_TRIAL = 0.0  # the switch probes it over HTTP
-_WORKER_TRIAL = 1.0  # seconds that a process without a socket must run to count as up
+# Seconds that a process without a socket must run to count as up; the switch probes web over HTTP.
+_WORKER_TRIAL = 1.0
 
 
 class LocalSupervisor:
     """A :class:`~.base.Supervisor` that starts its daemon when it is first needed."""
 
-    def __init__(self, site: Site, program: Sequence[str]) -> None:
-        """``program`` is the command that runs verbs of the runtime; it starts the daemon."""
+    def __init__(
+        self, site: Site, program: Sequence[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``program`` is the command that runs verbs of the runtime; it starts the daemon.
+
+        ``clock`` measures how long started processes have run.
+        """
         self.site = site
         self.program = list(program)
+        self.clock = clock
         self.folder = local_daemon.run_folder(site.root)
 
     def instances(self) -> List[Running]:
@@ -42,8 +48,8 @@ class LocalSupervisor:
         self._start_daemon()
         before = self.instances()
         self._demand({"verb": "start", "release": release, "processes": list(processes)})
-        for process in processes:
-            self._wait_until_up(release, process, before)
+        if processes:
+            self._wait_until_up(release, processes, before)
 
     def stop(self, release: str, processes: Sequence[str]) -> List[str]:
         if self._ask({"verb": "stop", "release": release, "processes": list(processes)}) is None:
@@ -99,23 +105,24 @@ class LocalSupervisor:
         if live_release(self.site) is None and not self._list():
             self.end()
 
-    def _wait_until_up(self, release: str, process: str, before: Sequence[Running]) -> None:
-        """Wait until the instance has run for a while; a web instance is probed later."""
-        begun = time.monotonic()
-        while time.monotonic() < begun + self.site.boot:
-            found = [
-                one
-                for one in self._list()
-                if (one["release"], one["process"]) == (release, process)
-            ]
-            if not found or has_died(_running(found[0]), before):
-                raise self._failure(release, process, found[0]["exit"] if found else None)
-            if time.monotonic() > begun + (_WEB_TRIAL if process == "web" else _WORKER_TRIAL):
+    def _wait_until_up(
+        self, release: str, processes: Sequence[str], before: Sequence[Running]
+    ) -> None:
+        """Wait until all instances have run for a while together; a web instance is probed later."""
+        trial = _WORKER_TRIAL if any(process != "web" for process in processes) else 0.0
+        begun = self.clock()
+        while self.clock() < begun + self.site.boot:
+            there = {one["process"]: one for one in self._list() if one["release"] == release}
+            for process in processes:
+                row = there.get(process)
+                if row is None or has_died(_running(row), before):
+                    raise self._failure(release, process, row["exit"] if row else None)
+            if self.clock() > begun + trial:
                 return
             time.sleep(_POLL)
         raise process_error(
-            f"{process} of {release} did not start within {self.site.boot:.0f} s",
-            self.log(release, process, READ_LINES),
+            f"{processes[0]} of {release} did not start within {self.site.boot:.0f} s",
+            self.log(release, processes[0], READ_LINES),
         )
 
     def _failure(self, release: str, process: str, status: Optional[int]) -> ProcessError:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,25 @@ def test_a_process_that_ends_at_once_is_told_with_its_last_lines(
         plain.start(NEW, ["worker"])
     assert "worker of 20261102T000000-bbbbbbb ended with exit code 3" in caught.value.message
     assert "no luck" in caught.value.hint
+
+
+def test_many_processes_are_on_trial_at_the_same_time(site: Site, plain: LocalSupervisor) -> None:
+    clock = count(0.0, 0.1)
+    watched = LocalSupervisor(site, plain.program, lambda: next(clock))
+    names = [f"worker{number}" for number in range(1, 21)]
+    watched.start(NEW, names)
+    assert next(clock) < 3.0  # not a second for each
+    assert sorted(one.process for one in plain.instances() if one.active) == sorted(names)
+
+
+def test_one_of_many_that_ends_during_the_trial_is_named(
+    site: Site, plain: LocalSupervisor
+) -> None:
+    ends = '[ "$1" != worker2 ] || { echo no luck; exit 3; }\nexec sleep 600\n'
+    script(site.releases / NEW / "bin" / "deploykit-run", ends)
+    with pytest.raises(ProcessError) as caught:
+        plain.start(NEW, ["worker1", "worker2", "worker3"])
+    assert "worker2 of 20261102T000000-bbbbbbb ended with exit code 3" in caught.value.message
 
 
 def test_a_log_that_is_too_long_is_set_aside_when_its_process_starts(
