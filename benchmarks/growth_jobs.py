@@ -51,6 +51,12 @@ def _grown(**more: int) -> Size:
     return Size(**{**vars(_SMALL), **more})
 
 
+def quick() -> dict[str, Curve]:
+    """Return a curve of two tiny sites: does it run?"""
+    sizes = {str(count): _grown(static=count) for count in (10, 20)}
+    return {"static": Curve("static", "static files", sizes, tuple(JOBS))}
+
+
 def curves(large: int = 20_000) -> dict[str, Curve]:
     """Return the curves by name; ``large`` is the number of static files of the large site."""
     every = ("bundle", "release", "rollback")

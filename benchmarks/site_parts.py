@@ -161,7 +161,7 @@ def add_history(project: Path, megabytes: int) -> None:
     ``git fast-import`` writes a pack at once, without computing deltas.
     """
     size = min(megabytes, 50)
-    command = ["git", "-c", "core.bigFileThreshold=1m", "-c", "core.compression=0"]
+    command = ["git", "-c", "core.compression=0", "-c", "fastimport.unpackLimit=0"]
     with subprocess.Popen(
         [*command, "fast-import", "--quiet"], cwd=project, stdin=subprocess.PIPE
     ) as process:
