@@ -45,7 +45,7 @@ def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Builder:
             project = Project(folder, "tiny", folder / "deploykit.ini", settings="tiny_settings")
             exported = Exported(folder.parent, folder, folder, frozenset())
             collected = collect(project, environment, TARGET, exported)
-            keep(collected, None)
+            keep(collected, ())
             return collected
 
         return build

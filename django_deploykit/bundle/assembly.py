@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle import runtime_files
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
-from django_deploykit.bundle.files import Exported, all_files, choose_files
 from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.locks.base import LockFile
-from django_deploykit.bundle.packing import Tree, pack_all
+from django_deploykit.bundle.own_layers import static_folder
 from django_deploykit.bundle.sbom import make_sbom
 from django_deploykit.bundle.source import Commit
-from django_deploykit.bundle.static_cache import CollectedStatic
 from django_deploykit.conf.serving import why_asgi
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
@@ -27,89 +23,8 @@ from django_deploykit.project.procfile import (
     read_procfile,
 )
 from django_deploykit.runtime.base.option_names import ENVIRONMENT, key_of
-from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process, is_valid_path
+from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process
 from django_deploykit.runtime.servers import SERVERS
-
-
-def own_layers(
-    collected: CollectedStatic, exported: Exported, target: TargetPython
-) -> tuple[list[Layer], list[str]]:
-    """Pack the project's own files: one layer for the export, another for collected static files.
-
-    If the static files are reused, so is their layer. The runtime is packed in the same run if it
-    is not cached. Return also the names of files and folders that are left out.
-    """
-    folder = exported.folder
-    static = static_folder(collected.answer.facts, folder)
-    stray = set(collected.answer.stray)
-    present = (path for path in all_files(folder) if path not in stray)
-    paths, left_out = choose_files(present, exported.committed, static)
-    validate_paths(paths, folder)
-    rows: tuple[list[tuple[str, str]], list[tuple[str, str]]] = (
-        [],
-        [],
-    )  # the app's, collected ones
-    for path in paths:
-        inside = bool(static) and path.startswith(f"{static}/")
-        rows[inside].append((f"app/{path}", str(folder / path)))
-    trees = [Tree("app", "app", "", tuple(rows[0]))]
-    if rows[1] and not collected.reused:
-        trees.append(Tree("static", "static", "", tuple(rows[1])))
-    runtime = runtime_files.unpacked(target)
-    packed = pack_all([*trees, runtime] if runtime else trees, target.executable)
-    if runtime:
-        runtime_files.remember(packed.pop(), target)
-    return [*packed, *([collected.static] if collected.static else [])], left_out
-
-
-def validate_paths(paths: Sequence[str], folder: Path) -> None:
-    """Raise :class:`Problems` for invalid file names, and for links that leave the export."""
-    top = os.path.realpath(folder)
-    folders = {os.path.dirname(path) for path in paths}
-    inside = {one: is_below(os.path.realpath(os.path.join(top, one)), top) for one in folders}
-    bad = []
-    for path in paths:
-        if not is_valid_path(f"app/{path}") or not _encodable(path):
-            bad.append(f"{path!r}: some systems cannot write this name")
-        elif not inside[os.path.dirname(path)] or not _is_own_file(os.path.join(top, path), top):
-            bad.append(f"{path!r}: not a file of the export")
-    if bad:
-        raise Problems("these files cannot be bundled:", bad, "Rename or replace them.")
-
-
-def _is_own_file(path: str, top: str) -> bool:
-    """Whether a path is a file, or a link to a file below ``top``."""
-    mode = os.lstat(path).st_mode
-    if stat.S_ISLNK(mode):
-        return is_below(os.path.realpath(path), top) and os.path.isfile(path)
-    return stat.S_ISREG(mode)
-
-
-def is_below(path: str, top: str) -> bool:
-    """Whether a real path is ``top`` or below it.
-
-    >>> is_below("/srv/shop/a", "/srv/shop"), is_below("/srv/shop2", "/srv/shop")
-    (True, False)
-    """
-    return path == top or path.startswith(top + os.sep)
-
-
-def _encodable(path: str) -> bool:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def static_folder(facts: dict[str, Any], folder: Path) -> str:
-    """Return STATIC_ROOT relative to the export.
-
-    It is an empty string if no static files are collected.
-    """
-    if not (facts["static_root"] and facts["staticfiles"]):
-        return ""
-    return os.path.relpath(facts["static_root"], folder.resolve())
 
 
 def make_manifest(

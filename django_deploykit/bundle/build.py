@@ -6,25 +6,27 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle import build_cache, formats, stores
 from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
-from django_deploykit.bundle.assembly import iter_notes, make_content, make_manifest, own_layers
+from django_deploykit.bundle.assembly import iter_notes, make_content, make_manifest
 from django_deploykit.bundle.build_inputs import literal_folder
 from django_deploykit.bundle.build_results import run_builds
 from django_deploykit.bundle.commands import ProjectAnswer
+from django_deploykit.bundle.content_ids import content_ids
 from django_deploykit.bundle.environment import (
     InstalledEnvironment,
     TargetPython,
     ensure_environment,
     find_target,
 )
-from django_deploykit.bundle.export import bring, export
+from django_deploykit.bundle.export import bring, complete, export, export_without_assets
 from django_deploykit.bundle.files import Exported, all_files
+from django_deploykit.bundle.folder_wheels import folder_of
 from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.load_errors import MissingModuleError
 from django_deploykit.bundle.locks.base import LockFile, Wanted
@@ -37,6 +39,7 @@ from django_deploykit.bundle.locks.discovery import (
 )
 from django_deploykit.bundle.locks.markers import resolve
 from django_deploykit.bundle.outside import include_hint, validate_folders
+from django_deploykit.bundle.own_layers import own_layers
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import collect, keep
@@ -121,7 +124,7 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
         timed.note(f"untracked files are not in the bundle: {some(untracked)}")
     with scratch() as place:
         with timed.step("export"):
-            project, exported, notes = export_project(commit, place)
+            project, exported, notes = export_project(commit, place, content_ids(commit))
         for text in notes:
             timed.note(text)
         target = find_target(request.python or project.python, request.platform or project.platform)
@@ -136,25 +139,36 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
     return Built(path, content.manifest, sha256, size, timed.seconds, notes, commit.tag)
 
 
-def export_project(commit: Commit, place: Path) -> tuple[Project, Exported, tuple[str, ...]]:
+def export_project(
+    commit: Commit, place: Path, ids: Mapping[str, str] | None = None
+) -> tuple[Project, Exported, tuple[str, ...]]:
     """Export a commit below ``place``. Return its project, the export, and notes.
 
     The project has the commit's deploykit.ini, which names what else of the repository is needed.
+    With the commit's content ids, assets may be missing (see :class:`Exported`).
     """
     top = place / "export"
     folder = top / commit.prefix
-    notes = export(commit, top)
+    notes: tuple[str, ...] = ()
+    if ids:
+        export_without_assets(commit, top)
+    else:
+        notes = export(commit, top)
     if not (folder / "manage.py").is_file():
         raise BundleError("the commit has no manage.py", "Add it: git add manage.py && git commit")
     above = [str(one / "pyproject.toml") for one in PurePosixPath(commit.prefix).parents]
     bring(commit, above, top)  # one of them may have the project's name
     project = load_project(folder, top)
+    if ids and (project.build or project.after_collectstatic or project.include):
+        complete(Exported(place, top, folder, frozenset(ids), commit, ids))
+        ids = None  # other files may be added, or these changed
     texts = (*project.build, *project.after_collectstatic, *map(literal_folder, project.inputs))
     named = [path for text in texts for path in paths_above(text, commit.prefix)]
     notes += bring(commit, named, top)
     for text in project.include:
         notes += _include(text, commit, top)
-    return project, Exported(place, top, folder, frozenset(all_files(folder))), notes
+    committed = frozenset(ids or all_files(folder))
+    return project, Exported(place, top, folder, committed, commit, ids or {}), notes
 
 
 def _include(text: str, commit: Commit, top: Path) -> tuple[str, ...]:
@@ -206,7 +220,7 @@ def _assemble(
         timed.note(text)
     with timed.step("layers"):
         own, left_out = own_layers(collected, exported, target)
-        keep(collected, next((one for one in own if one.kind == "static"), None))
+        keep(collected, [one for one in own if one.kind == "static"])
     if left_out:
         timed.note(f"written by the build, and not in the bundle: {some(left_out)}")
     layers = (*environment.layers, *own)
@@ -243,6 +257,8 @@ def _install(
     lock = read_lock(where, name, wanted)
     validate_lock(lock, allow_unhashed=project.allow_unhashed)
     lock, notes = resolve(lock, target.python, target.platform)
+    if any(folder_of(one, where) for one in lock.requirements):
+        complete(exported)  # a wheel is built from it
     validate_deploykit(lock, exported.folder, project.settings)
     environment = ensure_environment(lock, target, where, timed)
     native = environment

@@ -56,21 +56,23 @@ def cache_key(*parts: str) -> str:
 
 
 def cached_text(kind: str, key: str) -> str | None:
-    """Return a cached text, or None if there is none."""
+    """Return a cached text, or None if there is none or it is damaged."""
     path = cache_folder() / kind / key
     try:
-        text = path.read_text(encoding="utf-8")
+        digest, _, raw = path.read_bytes().partition(b"\n")
         path.touch()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return None
-    return text
+    undamaged = hashlib.sha256(raw).hexdigest().encode("ascii") == digest
+    return raw.decode("utf-8", "surrogateescape") if undamaged else None
 
 
 def keep_text(kind: str, key: str, text: str) -> None:
     """Cache a text, and remove the least recently used ones of its kind."""
     folder = cache_folder() / kind
     folder.mkdir(parents=True, exist_ok=True)
-    write_and_replace(folder / key, text.encode("utf-8", "surrogateescape"))
+    raw = text.encode("utf-8", "surrogateescape")
+    write_and_replace(folder / key, hashlib.sha256(raw).hexdigest().encode("ascii") + b"\n" + raw)
     _keep_newest(folder, _MOST_TEXTS)
 
 

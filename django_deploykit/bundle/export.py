@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle import lfs
+from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.links import materialise_links, targets_outside
 from django_deploykit.bundle.source import STREAMED, Commit, git, git_environment, some
 from django_deploykit.errors import BundleError, Problems
@@ -34,6 +35,22 @@ _SETTINGS = (
 )
 _GIT = [word for setting in _SETTINGS for word in ("-c", setting)]
 _CRYPTED = b"\0GITCRYPT\0"  # the first bytes of a file that git-crypt has encrypted
+# Suffixes of files that only the project's own code reads. A build writes them when that runs.
+_ASSETS: tuple[str, ...] = (
+    ".avif",
+    ".css",
+    ".eot",
+    ".gif",
+    ".html",
+    ".ico",
+    ".jpeg",
+    ".jpg",
+    ".js",
+    ".map",
+    ".mjs",
+)
+_ASSETS += (".mp4", ".otf", ".pdf", ".png", ".svg", ".ttf", ".webm", ".webp", ".woff", ".woff2")
+_FEW = 1000  # files that are named to git; more of them cost as much as all
 
 
 def export(commit: Commit, target: Path) -> tuple[str, ...]:
@@ -42,6 +59,23 @@ def export(commit: Commit, target: Path) -> tuple[str, ...]:
     Return notes about files that are left out, or are not what a checkout has.
     """
     return bring(commit, [commit.prefix], target)
+
+
+def export_without_assets(commit: Commit, target: Path) -> None:
+    """Write the project's files without assets, if ``content_ids`` identifies them."""
+    _archive(commit.top, commit.sha, [commit.prefix], target, _ASSETS)
+
+
+def complete(exported: Exported, paths: Iterable[str] | None = None) -> None:
+    """Write the committed files that are not on disk yet; only those of ``paths`` if it is given."""
+    wanted = exported.ids if paths is None else (path for path in paths if path in exported.ids)
+    missing = [path for path in wanted if not os.path.lexists(exported.folder / path)]
+    commit = exported.commit
+    if not missing or commit is None:
+        return
+    few = len(missing) <= _FEW
+    named = [commit.prefix + path for path in missing] if few else [commit.prefix]
+    _archive(commit.top, commit.sha, named, exported.top)
 
 
 def bring(commit: Commit, paths: Sequence[str], target: Path) -> tuple[str, ...]:
@@ -97,11 +131,16 @@ def _submodules(top: Path, sha: str, paths: Sequence[str]) -> list[tuple[str, st
     ]
 
 
-def _archive(top: Path, sha: str, paths: Sequence[str], target: Path) -> tuple[str, ...]:
-    """Write files of one repository. They depend only on its commit."""
+def _archive(
+    top: Path, sha: str, paths: Sequence[str], target: Path, without: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Write files of one repository, without those that have certain suffixes.
+
+    They depend only on its commit.
+    """
     target.mkdir(parents=True, exist_ok=True)
     with _borrowed(top, sha) as env:
-        named, pointers = _extract_all(sha, paths, target, env)
+        named, pointers = _extract_all(sha, paths, target, env, without)
         left_out = sorted(_listed(sha, paths, env) - named)
         filtered = _filtered(sha, named, env)
     lfs.replace_pointers(top, pointers, target)
@@ -113,7 +152,7 @@ def _archive(top: Path, sha: str, paths: Sequence[str], target: Path) -> tuple[s
 
 
 def _extract_all(
-    sha: str, paths: Sequence[str], target: Path, env: Mapping[str, str]
+    sha: str, paths: Sequence[str], target: Path, env: Mapping[str, str], without: Sequence[str]
 ) -> tuple[set[str], list[Path]]:
     """Write files of a commit.
 
@@ -121,7 +160,9 @@ def _extract_all(
     """
     named: set[str] = set()
     pointers: list[Path] = []
-    words = ["git", "--literal-pathspecs", *_GIT, "archive", "--format=tar", sha, *_limit(paths)]
+    patterns = [f":(top,literal){path}" for path in _limit(paths)]
+    patterns += [f":(top,exclude)*{suffix}" for suffix in without]
+    words = ["git", *_GIT, "archive", "--format=tar", sha, "--", *patterns]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=errors, env=env, cwd=env["GIT_DIR"]
@@ -147,9 +188,9 @@ def _extract_all(
     return named, pointers
 
 
-def _limit(paths: Sequence[str]) -> list[str]:
-    """Return git's arguments for these paths: none of them if one is the whole repository."""
-    return ["--", *(paths if all(paths) else ())]
+def _limit(paths: Sequence[str]) -> Sequence[str]:
+    """Return these paths, or none of them if one is the whole repository."""
+    return paths if all(paths) else ()
 
 
 def _is_pointer(member: tarfile.TarInfo, path: Path) -> bool:
@@ -219,7 +260,7 @@ def _run(env: Mapping[str, str], *words: str, given: str = "") -> list[str]:
 
 def _listed(sha: str, paths: Sequence[str], env: Mapping[str, str]) -> set[str]:
     """Return the files of a commit at and below ``paths``, without submodules."""
-    rows = _run(env, "ls-tree", "-r", "-z", "--full-tree", sha, *_limit(paths))
+    rows = _run(env, "ls-tree", "-r", "-z", "--full-tree", sha, "--", *_limit(paths))
     return {row.partition("\t")[2] for row in rows if row and not row.startswith("160000 ")}
 
 

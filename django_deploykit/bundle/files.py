@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from django_deploykit.bundle.source import Commit
 
 # Folders that tools write while a project is built, and that a release does not need.
 _LEFT_OUT = frozenset(("__pycache__", ".git", "node_modules"))
@@ -20,12 +22,17 @@ class Exported:
     ``place`` is the temporary folder of the build, ``top`` stands for the repository, and
     ``folder`` is the project's folder in it. ``committed`` has the paths of its files before
     anything ran, relative to ``folder``.
+
+    ``ids`` identifies the content of each of these files (``content_ids``), or is empty if git does
+    not. If it is not empty, assets may be missing on disk until ``complete`` writes them.
     """
 
     place: Path
     top: Path
     folder: Path
     committed: frozenset[str]
+    commit: Commit | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 def all_files(folder: Path) -> list[str]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from django_deploykit.bundle.build_cache import (
@@ -22,13 +22,15 @@ from django_deploykit.bundle.build_cache import (
     may_reuse,
 )
 from django_deploykit.bundle.commands import WRITTEN, ProjectAnswer, ask, command_environment
+from django_deploykit.bundle.content_ids import mode_of
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
+from django_deploykit.bundle.export import complete
 from django_deploykit.bundle.files import Exported
 from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_KIND = "collected-2"  # of cached texts
+_KIND = "collected-3"  # of cached texts
 _FILES = (
     "open",
     "os.link",
@@ -52,29 +54,36 @@ class Question:
     """The export before the project is loaded.
 
     ``place`` is the temporary folder that it is in. ``before`` is the status of each file by its
-    path. ``key`` is the cache key, or an empty string if the answer must not be cached.
+    path. ``key`` is the cache key, or an empty string if the answer must not be cached. ``ids`` are
+    the content ids of the committed files, if there are any.
     """
 
     place: Path
     folder: Path
     before: Mapping[str, Status]
     key: str
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CollectedStatic:
     """An answer of the project.
 
-    If it is ``reused``, ``static`` is the layer of the static files, or None if there are none.
-    Otherwise ``sources`` has the SHA-256 of each file that the answer depends on, by path relative
-    to the export. ``sources`` is None if the answer depends on anything else than files.
+    If it is ``reused``, ``static`` has the layers of the static files. Otherwise ``sources`` has the
+    content id or SHA-256 of each file that the answer depends on, by path relative to the export.
+    ``sources`` is None if the answer depends on anything else than files.
     """
 
     question: Question
     answer: ProjectAnswer
     reused: bool = False
-    static: Layer | None = None
+    static: tuple[Layer, ...] = ()
     sources: Mapping[str, str] | None = None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the project is known to have left the committed files as they were."""
+        return self.reused or self.sources is not None
 
 
 def collect(
@@ -89,13 +98,13 @@ def collect(
 
     Nothing is reused with ``fresh``, or while ``CI`` is set in the environment.
     """
-    place, folder = exported.place, exported.folder
-    question = make_question(project, environment, target, place, folder)
+    question = make_question(project, environment, target, exported)
     found = recall(question) if may_reuse(fresh=fresh) else None
     if found:
         return found
-    watch(question)
-    answer = ask(project, environment, folder, place)
+    complete(exported)
+    question = watched(question)
+    answer = ask(project, environment, exported.folder, exported.place)
     return CollectedStatic(question, answer, sources=sources_of(question, answer))
 
 
@@ -103,23 +112,25 @@ def make_question(
     project: Project,
     environment: InstalledEnvironment,
     target: TargetPython,
-    place: Path,
-    folder: Path,
+    exported: Exported,
 ) -> Question:
     """Return the question.
 
     Its key depends on file names, the locked environment, the environment variables and the
     machine.
     """
-    before = dict(sorted(_tree(str(folder), "")))
-    names = [f"{path}:{status[0]:o}" for path, status in before.items()]
+    folder, ids = exported.folder, exported.ids
+    if ids:
+        names = sorted(f"{path}:{mode_of(content_id)}" for path, content_id in ids.items())
+    else:
+        names = sorted(f"{path}:{status[0]:o}" for path, status in _tree(str(folder), ""))
     variables = json.dumps(sorted(command_environment(project, environment).items()))
     words = (environment.python, target.executable, target.full, target.platform, variables)
     machine = (*os.uname(), str(os.getuid()))
     # Build commands without inputs read more than the export, and so do those that run afterwards.
     reusable = not project.after_collectstatic and (project.inputs or not project.build)
     key = cache_key(*words, *machine, *names) if reusable else ""
-    return Question(place, folder, before, key)
+    return Question(exported.place, folder, {}, key, ids)
 
 
 def _tree(folder: str, prefix: str) -> Iterator[tuple[str, Status]]:
@@ -141,10 +152,10 @@ def recall(question: Question) -> CollectedStatic | None:
         data = json.loads((question.key and cached_text(_KIND, question.key)) or "")
     except ValueError:
         return None
-    static = Layer(**data["static"]) if data["static"] else None
-    if static and not is_cached(static.sha256):
+    static = tuple(Layer(**row) for row in data["static"])
+    if not all(is_cached(layer.sha256) for layer in static):
         return None
-    if any(_digest(question.folder / path) != digest for path, digest in data["sources"].items()):
+    if any(_identity(question, path) != found for path, found in data["sources"].items()):
         return None
     facts = data["facts"]
     if facts["static_root"]:
@@ -153,14 +164,19 @@ def recall(question: Question) -> CollectedStatic | None:
     return CollectedStatic(question, answer, reused=True, static=static)
 
 
-def watch(question: Question) -> None:
-    """Set the access times in the export far back, so that reading a file changes them."""
-    for path, status in question.before.items():
+def watched(question: Question) -> Question:
+    """Set the access times in the export far back, so that reading a file changes them.
+
+    Return the question with the status of all files.
+    """
+    before = dict(sorted(_tree(str(question.folder), "")))
+    for path, status in before.items():
         os.utime(question.folder / path, ns=(0, status[2]), follow_symlinks=False)
+    return replace(question, before=before)
 
 
 def sources_of(question: Question, answer: ProjectAnswer) -> dict[str, str] | None:
-    """Return the SHA-256 of each file that an answer depends on, by path.
+    """Return the content id or SHA-256 of each file that an answer depends on, by path.
 
     Return None if it depends on anything else, or if that is unknown.
 
@@ -173,7 +189,7 @@ def sources_of(question: Question, answer: ProjectAnswer) -> dict[str, str] | No
     if named is None or read is None:
         return None
     paths = {path for path in named if os.path.isabs(path) or path in question.before} | read
-    return {path: _digest(question.folder / path) for path in sorted(paths)}
+    return {path: _identity(question, path) for path in sorted(paths)}
 
 
 def _reading_shows(folder: Path) -> bool:
@@ -227,8 +243,8 @@ def _read(question: Question, answer: ProjectAnswer, top: str) -> set[str] | Non
     return found
 
 
-def keep(collected: CollectedStatic, static: Layer | None) -> None:
-    """Cache a new answer and the layer of its static files, if its sources are known."""
+def keep(collected: CollectedStatic, static: Sequence[Layer]) -> None:
+    """Cache a new answer and the layers of its static files, if its sources are known."""
     if not collected.sources:
         return
     folder, facts = collected.question.folder, dict(collected.answer.facts)
@@ -238,7 +254,7 @@ def keep(collected: CollectedStatic, static: Layer | None) -> None:
     data = {
         "facts": facts,
         "stray": collected.answer.stray,
-        "static": asdict(static) if static else None,
+        "static": [asdict(layer) for layer in static],
         "sources": collected.sources,
     }
     text = json.dumps(data)
@@ -247,9 +263,9 @@ def keep(collected: CollectedStatic, static: Layer | None) -> None:
         keep_text(_KIND, collected.question.key, text)
 
 
-def _digest(path: Path) -> str:
-    """Return a file's SHA-256, or an empty string if it cannot be read."""
+def _identity(question: Question, path: str) -> str:
+    """Return a file's content id or its SHA-256, or an empty string if it cannot be read."""
     try:
-        return hash_file(path)
+        return question.ids.get(path) or hash_file(question.folder / path)
     except OSError:
         return ""

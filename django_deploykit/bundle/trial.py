@@ -24,7 +24,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.assembly import find_processes, validate_paths, validate_programs
+from django_deploykit.bundle.assembly import find_processes, validate_programs
 from django_deploykit.bundle.build import export_project
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
 from django_deploykit.bundle.commands import WRITTEN, enclosed, project_environment, read_facts
@@ -40,6 +40,7 @@ from django_deploykit.bundle.locks.discovery import (
     validate_lock,
 )
 from django_deploykit.bundle.outside import include_hint, validate_folders
+from django_deploykit.bundle.own_layers import validate_paths
 from django_deploykit.bundle.project_side import try_project
 from django_deploykit.bundle.run_uv import has_uv
 from django_deploykit.bundle.scratch import scratch

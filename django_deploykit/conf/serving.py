@@ -47,22 +47,29 @@ def why_asgi(asgi: str | None, wsgi: bool, named: bool, apps: Collection[str]) -
     return "asgi.py routes WebSockets" if routes_websockets(asgi) else ""
 
 
+def project_of(folder: Path) -> Path:
+    """Return the project's folder for that of its settings: its parent, unless it has manage.py."""
+    return folder if (folder / "manage.py").is_file() else folder.parent
+
+
 def is_asgi(project: Path) -> bool:
     """Whether releases serve a project by ASGI: its Procfile decides, else :func:`why_asgi`.
 
-    ``project`` is the parent of the settings' folder; the Procfile may be above it.
+    ``project`` is what :func:`project_of` returns; the Procfile may be above it.
     """
     web = _web_command(project)
     if web:
         return is_asgi_command(web)
     asgi = [
-        path.read_text(encoding="utf-8", errors="replace") for path in project.glob("*/asgi.py")
+        path.read_text(encoding="utf-8", errors="replace")
+        for pattern in ("asgi.py", "*/asgi.py")
+        for path in project.glob(pattern)
     ]
     if not asgi:
         return False
     text = "\n".join(_settings_texts(project))
     apps = {app for app in ASGI_APPS if re.search(rf"^\s*['\"]{app}['\"],", text, re.MULTILINE)}
-    wsgi = any(project.glob("*/wsgi.py"))
+    wsgi = any(any(project.glob(pattern)) for pattern in ("wsgi.py", "*/wsgi.py"))
     return bool(why_asgi("\n".join(asgi), wsgi, _NAMED.search(text) is not None, apps))
 
 
@@ -81,6 +88,6 @@ def _web_command(project: Path) -> str:
 
 
 def _settings_texts(project: Path) -> Iterator[str]:
-    for pattern in ("*/settings.py", "*/settings/*.py"):
+    for pattern in ("settings.py", "*/settings.py", "*/settings/*.py"):
         for path in project.glob(pattern):
             yield path.read_text(encoding="utf-8", errors="replace")

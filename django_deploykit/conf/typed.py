@@ -198,7 +198,7 @@ class Readers(ABC):
         """
         from django_deploykit.conf import services, serving
 
-        project = Path(self._folder).parent
+        project = serving.project_of(Path(self._folder))
 
         def read(url: _Str) -> Entry:
             keep = 0 if serving.is_asgi(project) else services.KEEP

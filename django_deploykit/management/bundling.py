@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,19 @@ _OWN = ("app", "static")  # layers of the project's own files
 
 @dataclass(frozen=True)
 class Last:
-    """The previous bundle.
+    """A bundle to compare.
 
-    ``lists`` maps the digest of each layer of the project's own files to the SHA-256 of its files,
-    by path.
+    ``lists`` maps the digest of layers of the project's own files to the SHA-256 of their files, by
+    path.
     """
 
     manifest: Manifest
     lists: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    path: Path | None = None
+
+    def own(self, kind: str) -> dict[str, Layer]:
+        """Return the layers of one kind by their digest."""
+        return {layer.sha256: layer for layer in self.manifest.layers if layer.kind == kind}
 
 
 def as_json(built: Built) -> dict[str, Any]:
@@ -98,17 +104,26 @@ def previous(project: Project, store: str = DEFAULT) -> Last | None:
 
 
 def read_last(path: Path) -> Last | None:
-    """Return a bundle's data for comparison, or None if the bundle cannot be read."""
+    """Return a bundle without its lists, or None if it cannot be read."""
     try:
         with BundleFile(path) as bundle:
-            own = [layer for layer in bundle.manifest.layers if layer.kind in _OWN]
-            lists = {
-                layer.sha256: {entry.path: entry.sha256 for entry in bundle.entries(layer.sha256)}
-                for layer in own
-            }
-            return Last(bundle.manifest, lists)
+            return Last(bundle.manifest, path=path)
     except (DeployKitError, OSError):
         return None
+
+
+def with_lists(one: Last, other: Last) -> Last:
+    """Return a bundle with the lists of those layers that the other one does not have."""
+    known = {layer.sha256 for layer in other.manifest.layers}
+    wanted = {digest for kind in _OWN for digest in one.own(kind)} - known
+    if not wanted or one.path is None:
+        return one
+    lists = {}
+    with suppress(DeployKitError, OSError), BundleFile(one.path) as bundle:
+        if bundle.manifest == one.manifest:  # else it was replaced meanwhile
+            for digest in sorted(wanted):
+                lists[digest] = {entry.path: entry.sha256 for entry in bundle.entries(digest)}
+    return replace(one, lists=lists)
 
 
 def summary(built: Built, last: Last | None, seconds: float) -> list[Line]:
@@ -124,8 +139,8 @@ def summary(built: Built, last: Last | None, seconds: float) -> list[Line]:
         *(f"  {line}" for line in biggest(manifest)),
     ]
     if last is not None:
-        own = read_last(built.path)
-        body += changes(last, own or Last(manifest))
+        now = Last(manifest, path=built.path)
+        body += changes(with_lists(last, now), with_lists(now, last))
     body += [f"took {seconds:.1f} s", f"sha256 {built.sha256}"]
     return [*lines, *((f"  {line}", "") for line in body), (str(built.path), "head")]
 
@@ -139,7 +154,7 @@ def _platform(manifest: Manifest) -> str:
 
 def biggest(manifest: Manifest) -> list[str]:
     """Return lines with the largest layers, and one with the total size of the others."""
-    ordered = sorted(manifest.layers, key=lambda one: (-one.size, one.name))
+    ordered = sorted(_whole(manifest.layers), key=lambda one: (-one.size, one.name))
     rows = [(title(layer), in_bytes(layer.size)) for layer in ordered[:_BIGGEST]]
     rest = ordered[_BIGGEST:]
     if rest:
@@ -151,26 +166,42 @@ def biggest(manifest: Manifest) -> list[str]:
 
 def changes(before: Last, now: Last) -> list[str]:
     """Return lines with the layers that differ, and the first of the project's changed files."""
-    old = {(layer.kind, layer.name): layer for layer in before.manifest.layers}
-    new = {(layer.kind, layer.name): layer for layer in now.manifest.layers}
+    old = {(layer.kind, layer.name): layer for layer in _whole(before.manifest.layers)}
+    new = {(layer.kind, layer.name): layer for layer in _whole(now.manifest.layers)}
     lines = []
     for key in sorted({*old, *new}):
         if key not in old:
             lines.append(f"  + {title(new[key])}")
         elif key not in new:
             lines.append(f"  - {title(old[key])}")
+        elif key[0] in _OWN:
+            if before.own(key[0]).keys() != now.own(key[0]).keys():
+                lines.append(f"  ~ {key[1]}")
+                files = changed_files(_files(before, key[0]), _files(now, key[0]))
+                lines += [f"      {line}" for line in files]
         elif old[key].sha256 != new[key].sha256:
             lines.append(f"  ~ {key[1]} {_versions(old[key], new[key])}".rstrip())
-            lines += [
-                f"      {line}"
-                for line in changed_files(
-                    before.lists.get(old[key].sha256, {}), now.lists.get(new[key].sha256, {})
-                )
-            ]
     release = before.manifest.release_id
     if not lines:
         return [f"the same as the previous one, {release}"]
     return [f"compared with the previous one, {release}:", *lines]
+
+
+def _whole(layers: Sequence[Layer]) -> list[Layer]:
+    """Return layers with one in place of all that have the project's own files of one kind."""
+    found = [layer for layer in layers if layer.kind not in _OWN]
+    for kind in _OWN:
+        parts = [layer for layer in layers if layer.kind == kind]
+        if parts:
+            size, files = (sum(layer.size for layer in parts), sum(layer.files for layer in parts))
+            found.append(Layer(kind, kind, "", "", size, files))
+    return found
+
+
+def _files(one: Last, kind: str) -> dict[str, str]:
+    """Return the SHA-256 of the files in the known lists of one kind, by path."""
+    rows = (one.lists.get(digest, {}) for digest in one.own(kind))
+    return {path: digest for row in rows for path, digest in row.items()}
 
 
 def _versions(old: Layer, new: Layer) -> str:

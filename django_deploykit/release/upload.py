@@ -219,7 +219,10 @@ class Sender:
             with BundleFile(self.path) as bundle:
                 layers = missing_or_named(bundle.manifest.layers, facts, whole)
                 bases = {} if whole else self._bases(transport, layers, facts)
-                deltas = {layer.sha256: self._delta(bundle, layer, bases) for layer in layers}
+                deltas = {
+                    layer.sha256: self._delta(bundle, layer, bases.get(layer.sha256))
+                    for layer in layers
+                }
                 pieces = self._pieces(bundle, layers, facts, deltas)
                 frames = Frames(
                     pieces,
@@ -262,27 +265,34 @@ class Sender:
                 yield from whole_frames(bundle, layer, facts.parts.get(layer.sha256, 0))
         yield frame("end")
 
-    def _delta(self, bundle: BundleFile, layer: Layer, bases: Mapping[str, str]) -> Delta | None:
-        """Return the smallest delta for a layer, or None if sending the layer whole is cheaper."""
-        best: Delta | None = None
-        for digest, text in bases.items():
-            delta = make_delta(digest, load_list(text, digest), bundle.entries(layer.sha256))
-            if layer.kind != "distribution" and (best is None or delta.size < best.size):
-                best = delta
-        return best if best is not None and best.size < min(layer.size, _LARGEST_DELTA) else None
+    def _delta(
+        self, bundle: BundleFile, layer: Layer, base: tuple[str, str] | None
+    ) -> Delta | None:
+        """Return the delta from ``base``, or None if sending the layer whole is cheaper."""
+        if base is None:
+            return None
+        digest, text = base
+        delta = make_delta(digest, load_list(text, digest), bundle.entries(layer.sha256))
+        return delta if delta.size < min(layer.size, _LARGEST_DELTA) else None
 
     def _bases(
         self, transport: Transport, layers: Sequence[Layer], facts: HostFacts
-    ) -> dict[str, str]:
-        """Return the file lists of the host's layers that a delta can be based on, by digest."""
-        kinds = {layer.kind for layer in layers if layer.kind != "distribution"}
-        found: dict[str, str] = {}
-        for kind in sorted(kinds):
-            rows = [row for row in facts.bases if row.kind == kind]
-            for row in rows[:1]:
-                text = self._known(row.digest) or _fetched(transport, row.digest)
+    ) -> dict[str, tuple[str, str]]:
+        """Return the host's layer that a delta can be based on, and its list, for each layer.
+
+        It is the newest one of the same name, or of the group that new folders come from.
+        """
+        texts: dict[str, str | None] = {}
+        found: dict[str, tuple[str, str]] = {}
+        for layer in layers:
+            rows = [row for row in facts.bases if row.kind == layer.kind != "distribution"]
+            named = [row for row in rows if row.name == layer.name]
+            for row in (named or [row for row in rows if row.name in ("", layer.kind)])[:1]:
+                if row.digest not in texts:
+                    texts[row.digest] = self._known(row.digest) or _fetched(transport, row.digest)
+                text = texts[row.digest]
                 if text is not None:
-                    found[row.digest] = text
+                    found[layer.sha256] = row.digest, text
         return found
 
 

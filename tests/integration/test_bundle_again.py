@@ -15,8 +15,10 @@ from tests.projects import commit, manage
 REUSED = "settings and static files unchanged; reusing them"
 
 
-def bundle(project: Path, **env: str) -> dict[str, Any]:
-    done = manage(project, "bundle", "--json", **{"CI": "", **env})  # nothing is reused under CI
+def bundle(project: Path, *options: str, **env: str) -> dict[str, Any]:
+    done = manage(
+        project, "bundle", "--json", *options, **{"CI": "", **env}
+    )  # nothing is reused under CI
     assert done.returncode == 0, done.stderr
     facts: dict[str, Any] = json.loads(done.stdout)
     return facts
@@ -82,3 +84,25 @@ def test_collects_again_if_the_result_could_differ(shop: Path, name: str, text: 
         with ZipFile(facts["path"]) as archive:
             paths = [row[0] for row in json.loads(archive.read(f"layers/{digest}.json"))]
         assert any(path.startswith("app/staticfiles/shop/new.") for path in paths), paths
+
+
+def test_a_project_with_many_files_gives_the_same_bytes_as_from_nothing(
+    shop: Path, tmp_path: Path
+) -> None:
+    folder = shop / "shop" / "static" / "many"
+    folder.mkdir(parents=True)
+    for number in range(1100):
+        (folder / f"{number}.css").write_text(f"a {{ margin: {number}px }}")
+    change(shop, "shop/views.py", "\n# Many files.\n")
+    first = bundle(shop)
+    change(shop, "shop/views.py", "\n# Another line.\n")
+    again = bundle(shop)
+    assert reused(again)
+    before, after = ({row["sha256"] for row in one["layers"]} for one in (first, again))
+    assert len(after - before) == 1
+    change(shop, "shop/static/many/7.css", "b { color: red }")
+    static = bundle(shop)
+    for facts, rev in ((static, "HEAD"), (again, "HEAD~1")):
+        name = "DEPLOYKIT_BUILD_CACHE"
+        fresh = bundle(shop, "--rev", rev, **{name: str(tmp_path / rev)})
+        assert fresh["sha256"] == facts["sha256"]

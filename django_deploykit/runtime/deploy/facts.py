@@ -112,7 +112,7 @@ def drift(site: Site, supervisor: Supervisor) -> Tuple[str, ...]:
 def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
     """Return the layers of staged releases that a delta can start from, newest first."""
     return tuple(
-        BaseLayer(layer.kind, layer.sha256, manifest.release_id)
+        BaseLayer(layer.kind, layer.sha256, manifest.release_id, layer.name)
         for manifest in prune.iter_manifests(site, prune.staged_releases(site)[::-1])
         for layer in manifest.layers
         if layer.kind != "distribution" and layers.is_stored(site.store, layer.sha256)

@@ -17,6 +17,7 @@ class BaseLayer:
     kind: str
     digest: str
     release: str
+    name: str = ""
 
 
 @lazy_dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,11 @@ from django_deploykit.bundle.assembly import (
     iter_notes,
     make_content,
     make_manifest,
-    own_layers,
-    static_folder,
-    validate_paths,
     why_served_by_asgi,
 )
-from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython, find_target
-from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.locks.base import LockFile, Requirement
 from django_deploykit.bundle.source import Commit
-from django_deploykit.bundle.static_cache import CollectedStatic, Question
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
 from django_deploykit.runtime.bundle.manifest import Layer, Process
@@ -58,53 +50,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("x = 1\n")
     return folder
-
-
-def collected(folder: Path) -> CollectedStatic:
-    answer = ProjectAnswer(facts_of(folder), ("debug.log",))
-    return CollectedStatic(Question(folder.parent, folder, {}, ""), answer)
-
-
-def exported(folder: Path, *committed: str) -> Exported:
-    return Exported(folder.parent, folder.parent, folder, frozenset(committed))
-
-
-def test_the_app_and_its_static_files_are_two_layers_without_stray_files(folder: Path) -> None:
-    (app, static), _ = own_layers(collected(folder), exported(folder), find_target("", ""))
-    assert (app.kind, app.files) == ("app", 2)  # manage.py and its bytecode
-    assert (static.kind, static.files) == ("static", 1)
-
-
-def test_a_reused_static_layer_is_not_packed_again(folder: Path) -> None:
-    layer = Layer("static", "static", "", "5" * 64, 10, 1)
-    known = replace(collected(folder), reused=True, static=layer)
-    (folder / "staticfiles" / "a.css").unlink()
-    assert own_layers(known, exported(folder), find_target("", ""))[0][1:] == [layer]
-
-
-def test_refuses_names_and_links_that_a_release_cannot_contain(tmp_path: Path) -> None:
-    top = tmp_path / "export"
-    top.mkdir()
-    (top / "good.txt").write_text("")
-    (top / "link.txt").symlink_to("good.txt")
-    (top / "out.txt").symlink_to("/etc/passwd")
-    (top / "back\\slash").write_text("")
-    os.mkfifo(top / "pipe")
-    validate_paths(["good.txt", "link.txt"], top)
-    with pytest.raises(Problems) as caught:
-        validate_paths(["good.txt", "out.txt", "back\\slash", "pipe"], top)
-    assert [text.partition(":")[0] for text in caught.value.problems] == [
-        "'out.txt'",
-        "'back\\\\slash'",
-        "'pipe'",
-    ]
-
-
-def test_static_folder_is_relative_and_empty_without_static_files(tmp_path: Path) -> None:
-    facts = facts_of(tmp_path)
-    assert static_folder(facts, tmp_path) == "staticfiles"
-    assert static_folder({**facts, "staticfiles": False}, tmp_path) == ""
-    assert static_folder({**facts, "static_root": ""}, tmp_path) == ""
 
 
 def manifest_of(folder: Path, *layers: Layer, facts: dict[str, Any] | None = None) -> Any:

@@ -52,7 +52,7 @@ def test_reports_an_error_of_the_disk(project: Project, monkeypatch: pytest.Monk
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "/tmp/x")
 
-    monkeypatch.setattr(module, "export", full)
+    monkeypatch.setattr(module, "export_without_assets", full)
     with pytest.raises(BundleError, match="cannot be built: /tmp/x No space left") as caught:
         build(BuildRequest(project), Quiet())
     assert "TMPDIR" in caught.value.hint

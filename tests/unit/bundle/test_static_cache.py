@@ -10,6 +10,7 @@ from django_deploykit.bundle import build_cache, static_cache
 from django_deploykit.bundle.build_cache import layer_folder
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
+from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.static_cache import (
     CollectedStatic,
     Question,
@@ -17,7 +18,7 @@ from django_deploykit.bundle.static_cache import (
     make_question,
     recall,
     sources_of,
-    watch,
+    watched,
 )
 from django_deploykit.project import Project
 from django_deploykit.runtime.bundle.manifest import Layer
@@ -59,7 +60,9 @@ def export(place: Path, name: str, **changed: str | None) -> Question:
     return question_of(folder)
 
 
-def question_of(folder: Path, *build: str, **options: tuple[str, ...]) -> Question:
+def question_of(
+    folder: Path, *build: str, ids: dict[str, str] | None = None, **options: tuple[str, ...]
+) -> Question:
     environment = InstalledEnvironment(Path("/env"), (), "any", "", (), (), ())
     project = Project(
         folder,
@@ -69,7 +72,8 @@ def question_of(folder: Path, *build: str, **options: tuple[str, ...]) -> Questi
         build=build,
         **options,  # type: ignore[arg-type]
     )
-    return make_question(project, environment, TARGET, folder.parent, folder)
+    exported = Exported(folder.parent, folder, folder, frozenset(), None, ids or {})
+    return make_question(project, environment, TARGET, exported)
 
 
 def answer_of(question: Question, trace: Traces | None = None, **facts: str) -> ProjectAnswer:
@@ -84,15 +88,14 @@ def asked(place: Path) -> Question:
     """Return a first export that was not asked yet, and is watched."""
     question = export(place, "first")
     assert recall(question) is None
-    watch(question)
-    return question
+    return watched(question)
 
 
 def first(place: Path, trace: Traces | None = None, **facts: str) -> None:
     """Ask once, and cache the answer if that is possible."""
     question = asked(place)
     answer = answer_of(question, trace, **facts)
-    keep(CollectedStatic(question, answer, sources=sources_of(question, answer)), STATIC)
+    keep(CollectedStatic(question, answer, sources=sources_of(question, answer)), [STATIC])
 
 
 def test_reuses_the_answer_if_nothing_changed(place: Path) -> None:
@@ -100,7 +103,7 @@ def test_reuses_the_answer_if_nothing_changed(place: Path) -> None:
     question = export(place, "second")
     found = recall(question)
     assert found is not None
-    assert found.static == STATIC
+    assert found.static == (STATIC,)
     assert found.answer.stray == ("debug.log",)
     assert found.answer.facts["wsgi"] == "shop.wsgi"
     assert found.answer.facts["static_root"] == str(question.folder.resolve() / "staticfiles")
@@ -244,7 +247,7 @@ def test_asks_again_if_the_static_layer_is_missing(place: Path) -> None:
 def test_asks_again_if_the_cached_text_is_damaged(place: Path) -> None:
     first(place)
     question = export(place, "second")
-    build_cache.keep_text("collected-2", question.key, "{")
+    build_cache.keep_text("collected-3", question.key, "{")
     assert recall(question) is None
 
 
@@ -254,8 +257,29 @@ def test_keeps_the_answers_that_were_used_last(
     monkeypatch.setattr(build_cache, "_MOST_TEXTS", 1)
     first(place)
     question = export(place, "second", **{"shop/local.py": ""})
-    watch(question)
+    question = watched(question)
     answer = answer_of(question)
-    keep(CollectedStatic(question, answer, sources=sources_of(question, answer)), STATIC)
+    keep(CollectedStatic(question, answer, sources=sources_of(question, answer)), [STATIC])
     assert recall(export(place, "third")) is None
     assert recall(export(place, "fourth", **{"shop/local.py": ""}))
+
+
+def ids_of(folder: Path, **changed: str) -> dict[str, str]:
+    """Return content ids of an export; ``changed`` has other ones, by the file's name."""
+    return {path: f"100644:{changed.get(Path(path).stem, 'a')}:" for path in FILES}
+
+
+def test_committed_files_are_compared_without_reading_them(place: Path) -> None:
+    first_export = export(place, "first").folder
+    question = watched(question_of(first_export, ids=ids_of(first_export)))
+    answer = answer_of(question)
+    sources = sources_of(question, answer)
+    assert sources == {"shop/settings.py": "100644:a:", "static/a.css": "100644:a:"}
+    keep(CollectedStatic(question, answer, sources=sources), [STATIC])
+    empty = place / "second" / "export"  # nothing has been written
+    assert recall(question_of(empty, ids=ids_of(empty)))
+    assert recall(question_of(empty, ids=ids_of(empty, views="b")))
+    assert recall(question_of(empty, ids=ids_of(empty, settings="b"))) is None
+    assert recall(question_of(empty, ids={**ids_of(empty), "new.txt": "100644:a:"})) is None
+    # Without ids, for example since a file has export-subst, the ids say nothing.
+    assert recall(export(place, "third")) is None

@@ -25,7 +25,7 @@ WEB = {
 
 def project(folder: Path, procfile: str = "", *files: str) -> Path:
     """Write a project with its settings in ``shop/`` and return its folder."""
-    (folder / "shop").mkdir()
+    (folder / "shop").mkdir(parents=True)
     (folder / "manage.py").write_text("", encoding="utf-8")
     for name in files:
         (folder / "shop" / name).write_text("", encoding="utf-8")
@@ -85,3 +85,13 @@ def test_connections_are_only_kept_where_threads_are(
     asked = Config("shop", etc=tmp_path, environ={"DATABASE_URL": "mysql://h/d?conn_max_age=5"})
     asked._folder = str(folder / "shop")
     assert asked.database()["CONN_MAX_AGE"] == 5
+
+
+def test_settings_next_to_manage_py_belong_to_that_folder(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_text("web: daphne shop.asgi:application\n", encoding="utf-8")
+    folder = project(tmp_path / "site", "")
+    config = Config("shop", etc=tmp_path, environ={"DATABASE_URL": "postgres://u:p@h/d"})
+    config._folder = str(folder)
+    assert config.database()["CONN_MAX_AGE"] == 60
+    (folder / "asgi.py").write_text("", encoding="utf-8")
+    assert config.database()["CONN_MAX_AGE"] == 0

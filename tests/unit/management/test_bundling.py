@@ -15,9 +15,10 @@ from django_deploykit.management.bundling import (
     changes,
     read_last,
     summary,
+    with_lists,
 )
 from django_deploykit.runtime.bundle.manifest import Layer
-from tests.bundles import make_layer, make_manifest
+from tests.bundles import make_layer, make_manifest, write_bundle
 
 DJANGO = make_layer("distribution", "django", "5.2.1", {"lib/django.py": b"1"})
 APP = make_layer("app", "app", "", {"app/manage.py": b"1", "app/shop/views.py": b"1"})
@@ -41,6 +42,33 @@ def test_names_the_changed_files_of_the_project() -> None:
     before = Last(make_manifest((APP,)), {APP.sha256: {"app/a.py": "1", "app/b.py": "1"}})
     now = Last(make_manifest((newer,)), {newer.sha256: {"app/a.py": "2", "app/c.py": "1"}})
     assert changes(before, now)[1:] == ["  ~ app", "      ~ a.py", "      - b.py", "      + c.py"]
+
+
+def test_the_groups_of_the_projects_files_are_one_line() -> None:
+    app = [Layer("app", f"app/{n}", "", str(n) * 64, 1 << 10, 2) for n in range(4)]
+    lists = {layer.sha256: {f"app/{layer.sha256[0]}.py": "1"} for layer in app}
+    before = Last(make_manifest((DJANGO, *app[:3])), lists)
+    now = Last(make_manifest((DJANGO, *app[1:])), {app[3].sha256: {"app/0.py": "2"}})
+    assert next(line.split() for line in biggest(before.manifest)) == ["app", "3.0", "KiB"]
+    assert changes(before, before) == changes(now, now)
+    # Lists are only read of layers that differ.
+    before = replace(before, lists={app[0].sha256: lists[app[0].sha256]})
+    assert changes(before, now)[1:] == ["  ~ app", "      ~ 0.py"]
+
+
+def test_reads_the_lists_of_layers_that_differ(tmp_path: Path) -> None:
+    trees = {"app": {"app/manage.py": b"1"}, "app/x": {"app/x/a.py": b"1"}}
+    layers = tuple(make_layer("app", name, "", tree) for name, tree in trees.items())
+    path = write_bundle(tmp_path / "shop.pyz", make_manifest(layers), trees)
+    last, other = read_last(path), Last(make_manifest(layers[:1]))
+    assert last is not None
+    assert last.lists == {}
+    found = with_lists(last, other)
+    assert {digest: set(rows) for digest, rows in found.lists.items()} == {
+        layers[1].sha256: {"app/x/a.py"}
+    }
+    write_bundle(path, make_manifest(layers[:1]), {"app": trees["app"]})
+    assert with_lists(last, other).lists == {}  # replaced meanwhile
 
 
 def test_says_that_nothing_changed() -> None:

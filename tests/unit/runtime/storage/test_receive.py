@@ -219,3 +219,13 @@ def test_an_archive_is_known_as_damaged_when_it_has_arrived(tmp_path: Path) -> N
     assert receive.partial_archives(tmp_path / "store") == {}
     send(path, wire)
     assert holds(tmp_path / "store", APP)
+
+
+def test_a_change_of_a_group_starts_from_the_group_of_that_name(tmp_path: Path) -> None:
+    wire = Wire(tmp_path)
+    send(bundle_of(tmp_path, APP), wire)
+    base = make_layer("app", "app", "", APP).sha256
+    wire.bases = [BaseLayer("app", "f" * 64, "x", "app/static"), BaseLayer("app", base, "x", "app")]
+    wire.frames.clear()
+    send(bundle_of(tmp_path, CHANGED, "20261102T000000-bbbbbbb"), wire)
+    assert wire.frames[1]["base"] == base
