@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 
+from django.conf import settings
 from django.core import checks as django_checks
 from django.core.checks.registry import registry
 from django.db import connections
 
 from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.front_end import ignored, why_built_later
 from django_deploykit.checks.options import Topology
 from django_deploykit.checks.project_settings import has_no_value
-from django_deploykit.checks.staticfiles import why_folder_built_later
 from django_deploykit.checks.subject import Subject
 
 TAG = "deploykit"  # of our own checks in Django's registry
@@ -76,6 +78,8 @@ def _run(
     databases: list[str],
 ) -> Iterator[Finding]:
     unneeded = {*irrelevant_ids(subject.topology), *COVERED}
+    if settings.X_FRAME_OPTIONS.upper() == "SAMEORIGIN":  # a site that embeds its own pages
+        unneeded.add("security.W019")
     undecided = ""
     for message in function(app_configs=None, databases=databases):
         if message.is_silenced() or message.id in unneeded:
@@ -92,9 +96,21 @@ def _why_undecided(message: django_checks.CheckMessage, subject: Subject) -> str
     """Return why what Django says cannot be known in a working copy, or an empty string."""
     if message.id == "security.W020" and has_no_value(subject.root, "ALLOWED_HOSTS"):
         return "ALLOWED_HOSTS has no value here; hosts configure it"
-    if message.id == "staticfiles.W004" and (why := why_folder_built_later(subject, message.msg)):
-        return f"{message.msg} Perhaps later: {why}"
+    if message.level <= django_checks.WARNING and (path := _missing(message.msg, subject)):
+        if ignored(subject, [path, path + "/"]):
+            return f"{message.msg} Perhaps later: git ignores it, as what a build writes"
+        if why := why_built_later(subject, path):
+            return f"{message.msg} Perhaps later: {why}"
     return ""
+
+
+def _missing(text: str, subject: Subject) -> str:
+    """Return the file or folder of the project that a message says is missing, or "".
+
+    ``staticfiles.W004`` names folders of STATICFILES_DIRS, and apps for Vite or webpack a manifest.
+    """
+    paths = (one.rstrip(".,:;") for one in re.findall(r"/[^\s'\"]+", text))
+    return next((one for one in paths if subject.inside(one) and not os.path.lexists(one)), "")
 
 
 def irrelevant_ids(topology: Topology) -> tuple[str, ...]:

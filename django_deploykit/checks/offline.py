@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django_deploykit.checks.finding import Undecided
 
 _DATABASE = ("connect", "ensure_connection", "cursor", "chunked_cursor")
 _SOCKET = ("connect", "connect_ex")
+_NAMES = ("getaddrinfo", "gethostbyname")  # otherwise the error is only that there is no such host
 
 
 class ConnectionNeededError(OSError):
@@ -19,7 +20,7 @@ class ConnectionNeededError(OSError):
 
 @contextmanager
 def no_connections() -> Iterator[list[str]]:
-    """Make every connection of a database, and of a socket, fail at once.
+    """Make every connection of a database and of a socket, and every look-up of a host, fail.
 
     Yield a list that gets an entry for each attempt, even if the code that made it goes on.
     """
@@ -32,14 +33,19 @@ def no_connections() -> Iterator[list[str]]:
         raise ConnectionNeededError("deploy_check connects to nothing without --server")
 
     with ExitStack() as stack:
-        for owner, names in ((BaseDatabaseWrapper, _DATABASE), (socket.socket, _SOCKET)):
+        owners: list[tuple[Any, tuple[str, ...]]] = [
+            (BaseDatabaseWrapper, _DATABASE),
+            (socket.socket, _SOCKET),
+            (socket, _NAMES),
+        ]
+        for owner, names in owners:
             for name in names:
                 stack.enter_context(_replaced(owner, name, refuse))
         yield attempts
 
 
 @contextmanager
-def _replaced(owner: type, name: str, function: Callable[..., NoReturn]) -> Iterator[None]:
+def _replaced(owner: Any, name: str, function: Callable[..., NoReturn]) -> Iterator[None]:
     own = vars(owner).get(name)
     setattr(owner, name, function)
     try:

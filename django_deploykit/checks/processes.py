@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import Resolver404, resolve
+from django.utils.translation import get_language
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
@@ -180,8 +181,15 @@ def _has_route(page: str) -> bool:
     """Whether the URLs have a path, or middleware may answer what they have not."""
     if any("Fallback" in str(one) for one in settings.MIDDLEWARE):
         return True
+    path = page.partition("?")[0]
+    if any("LocaleMiddleware" in str(one) for one in settings.MIDDLEWARE):  # redirects to /en/…
+        return _resolves(path) or _resolves(f"/{get_language() or settings.LANGUAGE_CODE}{path}")
+    return _resolves(path)
+
+
+def _resolves(path: str) -> bool:
     try:
-        resolve(page.partition("?")[0])
+        resolve(path)
     except Resolver404:
         return False
     return True

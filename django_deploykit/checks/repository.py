@@ -34,13 +34,15 @@ _ONLY_KEY = re.compile(r"^(?!.*(secret|pass|token|private)).*key$", re.IGNORECAS
 _RANDOM = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{12,}")
 # Names that look like a secret's, but are not.
 _NO_SECRET = re.compile(
-    r"PUBLIC|PUBLISHABLE|SITE_?KEY|NAME|HEADER|FIELD|URL|PREFIX|ALGORITHM|BACKEND|CLASS|VALIDAT|HASHER"
+    r"PUBLIC|PUBLISHABLE|SITE_?KEY|RATE|THROTTL|NAME|HEADER|FIELD|URL|PREFIX|ALGORITHM|BACKEND|CLASS|VALIDAT|HASHER"
     r"|MODEL|SERIALIZER|TIMEOUT|LIFETIME|EXPIR|TYPE|AGE$|PATH|FILE|USE_|_ID$|TEMPLATE|MODULE|FUNCTION",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"(?![\w]+(\.\w+)+$)[^\s]{4,}")  # no spaces, and no dotted name of Python
+# No spaces, no dotted name of Python, and no limit such as 5/m/ip.
+_WORD = re.compile(r"(?!\w+(\.\w+)+$|\d+/)[^\s]{4,}")
 _HARMLESS = re.compile(
-    r"(^|/)(tests?|fixtures|examples?|docs)/|(cacert|ca[-_]bundle|public|pub)[^/]*\.(pem|key)$"
+    r"(^|/)(tests?|fixtures|examples?|docs|\.github)/|\.(md|rst|html?|css|m?js|svg|po)\.bak$"
+    r"|(cacert|ca[-_]bundle|public|pub)[^/]*\.(pem|key)$"
 )
 
 
@@ -251,15 +253,21 @@ def other_configuration(subject: Subject) -> Iterator[Finding]:
     """
     if configs():
         return
+    places: list[tuple[str, int]] = []
+    kinds: set[str] = set()
     for path in settings_sources(subject.root):
         found = replacements(Path(path).read_text(encoding="utf-8", errors="replace"), "app")
         found = [one for one in found if one.source != "local_settings.py"]
         if found:
-            kinds = ", ".join(sorted({one.source for one in found}))
-            name = os.path.relpath(path, subject.root)
-            yield Finding(
-                f"the settings read configuration with {kinds}, which reads no file of the host",
-                f"Compare each line with ours: python -m django_deploykit.conf move {name}",
-                path=name,
-                line=found[0].line,
-            )
+            places.append((os.path.relpath(path, subject.root), found[0].line))
+            kinds |= {one.source for one in found}
+    if places:
+        (path, line), *others = places
+        also = f" (also in {', '.join(name for name, _ in others)})" if others else ""
+        yield Finding(
+            f"the settings read configuration with {', '.join(sorted(kinds))}, "
+            f"so they read no INI file of the host{also}",
+            f"Compare each line with ours: python -m django_deploykit.conf move {path}",
+            path=path,
+            line=line,
+        )

@@ -125,7 +125,8 @@ def shared_cache_without_prefix(subject: Subject) -> Iterator[Finding]:
     for place, rows in users.items():
         names = " and ".join(name for name, _ in rows)
         distinct = len(rows) == 1 or all(prefixed for _, prefixed in rows)
-        shared = _is_default_database(place) and not rows[0][1]
+        alone = all(_host_of(one) != _host_of(place) for one in users if one != place)
+        shared = alone and _is_default_database(place) and not rows[0][1]
         if not distinct or (len(rows) == 1 and shared):
             why = "use one Redis database" if len(rows) > 1 else "may share a Redis database"
             yield Finding(
@@ -145,6 +146,10 @@ def _redis_place(url: str) -> str:
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
         return ""
     return f"{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or '0'}"
+
+
+def _host_of(place: str) -> str:
+    return place.rpartition("/")[0]
 
 
 def _is_default_database(place: str) -> bool:

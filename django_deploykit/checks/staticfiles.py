@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps as django_apps
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, loader
@@ -19,10 +20,14 @@ from django.utils.module_loading import import_string
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.error_pages import why_page_fails
 from django_deploykit.checks.finding import Finding, Undecided
+from django_deploykit.checks.front_end import ignored, why_built_later
 from django_deploykit.checks.project_templates import engines_of, iter_templates
 from django_deploykit.checks.subject import Subject
 
-_STATIC_TAG = re.compile(r"{%\s*static\s+(['\"])(?P<name>[^'\"{}]+)\1")
+# A filter after the name makes another name of it. What follows the tag may be the rest of it.
+_STATIC_TAG = re.compile(
+    r"{%\s*static\s+(['\"])(?P<name>[^'\"{}]+)\1(?!\|)(?:\s*%}(?P<rest>\w|{{))?"
+)
 _COMMENT = re.compile(
     r"{#.*?#}|{%\s*comment\b.*?%}.*?{%\s*endcomment\s*%}|{%\s*verbatim\b.*?{%\s*endverbatim\b",
     re.DOTALL,
@@ -31,7 +36,7 @@ _COMMENT = re.compile(
 _STATIC_SERVERS = ("whitenoise", "servestatic", "dj_static", "static3", "staticfileshandler")
 # Configuration of web servers in a repository, and what in it serves files from a folder.
 _SERVER_FILE = re.compile(
-    r"(nginx|uwsgi|caddy|apache|httpd|lighttpd|traefik)|\.(vhost|nginx)\b", re.I
+    r"(nginx|uwsgi|caddy|apache|httpd|lighttpd|traefik)|\.(vhost|nginx|conf)\b", re.I
 )
 _SERVES = re.compile(
     r"static-map|location\s+[^{]*static|alias\s+\S*static|file_server|^\s*Alias\s+\S*static|alias\.url",
@@ -116,20 +121,38 @@ def static_name_unknown(subject: Subject) -> Iterator[Finding]:
     manifest = _read_manifest(_manifest_path(subject)) or {}
     missing = [one for one in _static_names(subject) if not _is_static_file(one.message, manifest)]
     if missing and not manifest and (why := _why_built_later(subject)):
-        raise Undecided(f"{len(missing)} names of static files, {missing[0].message} first: {why}")
+        raise Undecided(_several(missing, why))
+    places = {one.message: _places(one.message) for one in missing}
+    unknown = ignored(subject, [path for paths in places.values() for path in paths])
+    later = [one for one in missing if unknown.intersection(places[one.message])]
     for one in missing:
-        text = f"{{% static {one.message!r} %}}: there is no such static file"
-        yield replace(one, message=text, hint="Correct the name, or add the file.")
+        if one not in later:
+            text = f"{{% static {one.message!r} %}}: there is no such static file"
+            yield replace(one, message=text, hint="Correct the name, or add the file.")
+    if later:
+        raise Undecided(_several(later, "git ignores them, as what a build writes"))
+
+
+def _several(names: Sequence[Finding], why: str) -> str:
+    return f"{len(names)} names of static files, {names[0].message} first: {why}"
+
+
+def _places(name: str) -> list[str]:
+    """Return the paths where the project may have a static file."""
+    apps = [Path(config.path) / "static" for config in django_apps.get_app_configs()]
+    return [str(folder / name) for folder in (*map(_folder_of, settings.STATICFILES_DIRS), *apps)]
 
 
 def _static_names(subject: Subject) -> Iterator[Finding]:
     """Yield each name in a {% static %} tag once, as a message with its place."""
     seen: set[str] = set()
+    hashed = "Manifest" in _static_backend()  # this storage only knows whole names
     for path, text in iter_templates(subject):
         plain = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
         for match in _STATIC_TAG.finditer(plain):
             name = match["name"]
-            if name not in seen and not name.endswith("/"):
+            whole = not (name.endswith("/") or (match["rest"] and not hashed))
+            if whole and name not in seen:
                 seen.add(name)
                 line = text.count("\n", 0, match.start()) + 1
                 yield Finding(name, path=os.path.relpath(path, subject.root), line=line)
@@ -146,32 +169,11 @@ def _why_built_later(subject: Subject) -> str:
     for folder in map(_folder_of, settings.STATICFILES_DIRS):
         if not folder.is_dir() and not subject.project.build:
             return f"STATICFILES_DIRS has {folder.name}, which does not exist here"
-    return why_folder_built_later(subject, "")
-
-
-def why_folder_built_later(subject: Subject, text: str) -> str:
-    """Return why a folder of static files, named in ``text``, may be missing here, or ""."""
-    if subject.project.build:
-        return "[bundle] build may write them"
-    for folder in (subject.root, *subject.root.parents[:2]):
-        package = folder / "package.json"
-        if _has_build_script(package):
-            return "the build of package.json may write them"
-        if "node_modules" in text and package.is_file():
-            return "they are installed from package.json"
-    return ""
+    return why_built_later(subject)
 
 
 def _folder_of(entry: Any) -> Path:
     return Path(entry[1] if isinstance(entry, (tuple, list)) else entry)
-
-
-def _has_build_script(path: Path) -> bool:
-    try:
-        scripts = json.loads(path.read_text(encoding="utf-8")).get("scripts", {})
-    except (OSError, ValueError, AttributeError):
-        return False
-    return any("build" in str(name) for name in scripts)
 
 
 @check("E605")
@@ -273,7 +275,8 @@ def _syntax_problem(engine: Any, text: str) -> tuple[str, int] | None:
     try:
         engine.from_string(text)
     except TemplateSyntaxError as error:
-        return str(error), getattr(getattr(error, "token", None), "lineno", 0) or 1
+        line = getattr(getattr(error, "token", None), "lineno", 0) or 1
+        return str(error).partition(". Must be one of:")[0], line
     except Exception:  # noqa: BLE001 - a library's own tag, not a mistake in the syntax
         return None
     return None
@@ -291,8 +294,9 @@ def broken_error_page(subject: Subject) -> Iterator[Finding]:
         except TemplateDoesNotExist:
             continue
         except Exception as error:  # noqa: BLE001 - a template may raise anything
-            yield Finding(f"{name} does not compile: {error}")
-            continue
+            if not any(Path(path).name == name for path, _ in iter_templates(subject)):
+                yield Finding(f"{name} does not compile: {error}")
+            continue  # E608 reports the project's own templates
         problem = why_page_fails(name, template)
         if problem:
             given = "without a request" if name == "500.html" else "without the context of a view"
@@ -345,8 +349,8 @@ def uncompiled_translations(subject: Subject) -> Iterator[Finding]:
     tracked = set(subject.tracked)
     missing = [
         name
-        for name in subject.tracked
-        if re.search(r"LC_MESSAGES/django(js)?\.po$", name) and name[:-3] + ".mo" not in tracked
+        for name in filter(_is_translation, subject.tracked)
+        if name[:-3] + ".mo" not in tracked
     ]
     if missing:
         more = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
@@ -355,6 +359,15 @@ def uncompiled_translations(subject: Subject) -> Iterator[Finding]:
             "Add `build = python manage.py compilemessages` to [bundle] of deploykit.ini.",
             path=missing[0],
         )
+
+
+def _is_translation(name: str) -> bool:
+    """Whether Django reads a .po file: below ``locale`` of an app, or a folder of LOCALE_PATHS."""
+    path = Path(name)
+    if path.parent.name != "LC_MESSAGES" or path.name not in ("django.po", "djangojs.po"):
+        return False
+    folders = {"locale", *(Path(folder).name for folder in settings.LOCALE_PATHS)}
+    return len(path.parts) > 3 and path.parts[-4] in folders
 
 
 def _compiles_messages(subject: Subject) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -140,6 +142,48 @@ def test_folders_that_a_front_end_build_writes_are_not_decided_here(
                 list(work())
         else:
             assert [one.id for one in work()] == ["staticfiles.W004"]
+
+
+@pytest.fixture
+def manifest_check(project: Path) -> Iterator[None]:
+    """The check of an app that reads the manifest of a front-end build."""
+
+    def warn(**_: Any) -> list[django_checks.CheckMessage]:
+        text = f"Cannot read the manifest at {project}/static/dist/manifest.json: no such file"
+        return [
+            django_checks.Warning(text, id="vite.W001"),
+            django_checks.Warning("x /y", id="b.W1"),
+        ]
+
+    django_checks.register(warn, "manifest")
+    yield
+    registry.registered_checks.discard(warn)
+
+
+@pytest.mark.parametrize(
+    ("ignores", "expected"), [("dist/", ["b.W1"]), ("other/", ["vite.W001", "b.W1"])]
+)
+def test_a_file_that_git_ignores_comes_from_a_build(
+    ignores: str, expected: list[str], project: Path, manifest_check: None
+) -> None:
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    (project / ".gitignore").write_text(ignores, encoding="utf-8")
+    subject = Subject(Project(project, "shop", project / "deploykit.ini"))
+    found: list[Finding] = []
+    with suppress(Undecided):
+        for _, work in iter_django_checks(subject, ["manifest"]):
+            found.extend(work())
+    assert [one.id for one in found] == expected
+
+
+@pytest.mark.parametrize(("value", "reported"), [("SAMEORIGIN", False), ("ALLOWALL", True)])
+def test_a_site_may_show_its_own_pages_in_frames(
+    value: str, reported: bool, subject: Subject
+) -> None:
+    middleware = ["django.middleware.clickjacking.XFrameOptionsMiddleware"]
+    with override_settings(X_FRAME_OPTIONS=value, MIDDLEWARE=middleware):
+        ids = {one.id for one in found(subject, "security")}
+    assert ("security.W019" in ids) == reported
 
 
 def test_never_runs_ours_a_second_time(subject: Subject) -> None:

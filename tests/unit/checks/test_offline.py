@@ -28,6 +28,7 @@ def test_refuses_databases_and_sockets(connect: Connect, tmp_path: Path) -> None
                 connection.ensure_connection,
                 connection.cursor,
                 lambda: socket.create_connection(address),
+                lambda: socket.getaddrinfo("cache.internal", 6379),
             ):
                 with pytest.raises(ConnectionNeededError):
                     attempt()
@@ -35,11 +36,14 @@ def test_refuses_databases_and_sockets(connect: Connect, tmp_path: Path) -> None
 
 
 def test_everything_is_as_before_afterwards() -> None:
-    before = (BaseDatabaseWrapper.connect, BaseDatabaseWrapper.cursor, socket.socket.connect)
+    def connecting() -> list[object]:
+        database = BaseDatabaseWrapper
+        return [database.connect, database.cursor, socket.socket.connect, socket.getaddrinfo]
+
+    before = connecting()
     with no_connections(), no_connections():
-        assert socket.socket.connect is not before[2]
-    after = (BaseDatabaseWrapper.connect, BaseDatabaseWrapper.cursor, socket.socket.connect)
-    assert after == before
+        assert not any(one is old for one, old in zip(connecting(), before, strict=True))
+    assert connecting() == before
     assert "connect" not in vars(socket.socket)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.conf.urls.i18n import i18n_patterns
 from django.urls import path
 
 from django_deploykit import health
@@ -34,6 +35,15 @@ def health_page(pages: str, **settings: Any) -> Case:
     return Case({**SITE, **settings}, {"deploykit.ini": ini})
 
 
+# The site redirects / to /en/, but its middleware needs a service.
+TRANSLATED = {
+    "ROOT_URLCONF": tuple(i18n_patterns(path("", urls.up))),
+    "LANGUAGE_CODE": "en",
+    "MIDDLEWARE": [
+        "django.middleware.locale.LocaleMiddleware",
+        "tests.unit.checks.urls.QueryingMiddleware",
+    ],
+}
 CHANNELS = {
     "WSGI_APPLICATION": "shop.wsgi.application",
     "ASGI_APPLICATION": "shop.asgi.application",
@@ -121,6 +131,7 @@ test_finds, test_finds_nothing = case_tests(CASES)
         ("/query", {}, "--server"),
         ("/hashed", {}, "the collected static files"),
         ("/nowhere", {"MIDDLEWARE": ["tests.unit.checks.urls.FallbackMiddleware"]}, "a service"),
+        ("/", TRANSLATED, "--server"),
         ("/up", {"ALLOWED_HOSTS": []}, "ALLOWED_HOSTS has no value here"),
     ],
 )

@@ -137,6 +137,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 TOKEN_MODEL = SECRET_BACKEND = "shop.models.Token"
 STRIPE_SECRET_KEY = "change-me"
 GLOBAL_SURROGATE_KEY = "pydotorg-app"
+ACCOUNT_RATE_LIMITS = {"change_password": "5/m/user", "reset_password": "20/m/ip"}
+TOKEN_THROTTLE = "hourly"
 STREAMS = [{"key": "home", "name": "Home"}]
 """
 

@@ -45,6 +45,12 @@ CASES: Cases = {
                 }
             ),
             setting(CACHES=LOCMEM),
+            setting(  # number 0 of a machine whose numbers the project divides
+                CACHES={
+                    "default": {**REDIS["default"], "LOCATION": "redis://cache.example.com/0"},
+                    "pages": {**REDIS["default"], "LOCATION": "redis://cache.example.com/1"},
+                }
+            ),
             setting(CACHES={"default": {**REDIS["default"], "LOCATION": "redis://localhost:6379"}}),
         ],
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.template.backends.base import BaseEngine
 from django.urls import re_path
 from django.views.static import serve
 
-from django_deploykit.checks.finding import Undecided
+from django_deploykit.checks.finding import Finding, Undecided
 from tests.unit.checks import urls
 from tests.unit.checks.cases import TEMPLATES, Case, Cases, case_tests, run_case, setting
 
@@ -31,6 +32,7 @@ SERVED: list[dict[str, str]] = [
 SERVER_FILES = {
     "deploy/nginx/site.conf": "location /static/ { alias /srv/static/; }",
     "Caddyfile": "handle /static/* { file_server }",
+    "docker/shop.conf.j2": "    Alias /static/ /srv/static/",
     "conf/apache.conf": "Alias /static/ /srv/static/",
 }
 # The project's own folder, and folders inside each other, one of them for Jinja2.
@@ -133,7 +135,16 @@ CASES: Cases = {
                     "STATIC_URL": "static/",
                 },
                 {"templates/a.html": "{% load static %}\n{% static 'no/such.css' %}"},
-            )
+            ),
+            Case(  # only whole names are in a manifest
+                {
+                    "INSTALLED_APPS": ["django.contrib.staticfiles"],
+                    "TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}],
+                    "STATIC_URL": "static/",
+                    "STORAGES": {**STORAGES, "staticfiles": {"BACKEND": LOCAL}},
+                },
+                {"templates/a.html": "{% load static %}{% static 'no-' %}{{ name }}"},
+            ),
         ],
         [
             Case(
@@ -144,7 +155,8 @@ CASES: Cases = {
                     "STATIC_URL": "static/",
                 },
                 {
-                    "templates/a.html": "{% load static %}{% static 'a.css' %}{% static name %}",
+                    "templates/a.html": "{% load static %}{% static 'a.css' %}{% static name %}"
+                    "{% static 'no_'|add:name %}{% static 'no' %}x.css{% static 'no-' %}{{ name }}",
                     "assets/a.css": "",
                 },
             ),
@@ -240,6 +252,10 @@ CASES: Cases = {
                 {"templates/500.html": "sorry"},
             ),
             Case(OWN_404, {"templates/404.html": "{% include missing.name %}"}),
+            Case(  # E608 reports it
+                {"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]},
+                {"templates/404.html": "{% if %}"},
+            ),
         ],
     ),
     "W611": (
@@ -259,7 +275,13 @@ CASES: Cases = {
         ],
     ),
     "W610": (
-        [Case(subject={"tracked": ("locale/de/LC_MESSAGES/django.po",)})],
+        [
+            Case(subject={"tracked": ("locale/de/LC_MESSAGES/django.po",)}),
+            Case(
+                {"LOCALE_PATHS": ["{root}/words"]},
+                subject={"tracked": ("words/de/LC_MESSAGES/djangojs.po",)},
+            ),
+        ],
         [
             Case(
                 subject={
@@ -269,6 +291,7 @@ CASES: Cases = {
                     )
                 }
             ),
+            Case(subject={"tracked": ("locale/tr/id/LC_MESSAGES/django.po",)}),  # not Django's
             Case(
                 files={"deploykit.ini": "[bundle]\nbuild = python manage.py compilemessages\n"},
                 subject={"tracked": ("locale/de/LC_MESSAGES/django.po",)},
@@ -301,6 +324,33 @@ def test_files_that_a_build_writes_are_not_decided(
     }
     with pytest.raises(Undecided, match=f"1 names of static files, dist/app.js first: {why}"):
         run_case("E603", Case({**usual, **settings}, {**UNBUILT, **files}), tmp_path)
+
+
+def test_a_file_that_git_ignores_comes_from_a_build(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    usual = {
+        "INSTALLED_APPS": ["django.contrib.staticfiles"],
+        "TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}],
+        "STATICFILES_DIRS": ["{root}/assets"],
+        "STATIC_URL": "static/",
+    }
+    files = {
+        ".gitignore": "/assets/dist/\n",
+        "assets/a.css": "",
+        "templates/a.html": "{% load static %}{% static 'dist/app.js' %}{% static 'no.css' %}",
+    }
+    found: list[Finding] = []
+    with pytest.raises(
+        Undecided, match=r"1 names of static files, dist/app\.js first: git ignores"
+    ):
+        found.extend(run_case("E603", Case({**usual}, files), tmp_path))
+
+
+def test_an_unknown_tag_library_is_named_without_all_others(tmp_path: Path) -> None:
+    usual = {"TEMPLATES": [{**TEMPLATES, "DIRS": ["{root}/templates"]}]}
+    (found,) = run_case("E608", Case(usual, {"templates/a.html": "\n{% load no_such %}"}), tmp_path)
+    assert found.message.endswith("'no_such' is not a registered tag library")
+    assert found.line == 2
 
 
 def test_many_translations_are_one_finding(tmp_path: Path) -> None:

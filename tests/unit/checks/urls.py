@@ -45,4 +45,13 @@ class FallbackMiddleware:
         return response
 
 
+class QueryingMiddleware(FallbackMiddleware):
+    """Asks the database before it lets the URLs respond, as many sites do for users or tenants."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Fail if the database does not answer."""
+        connection.cursor()
+        return self.get_response(request)
+
+
 urlpatterns = [path("up", up), path("query", query), path("hashed", hashed), path("broken", broken)]
