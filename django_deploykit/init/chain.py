@@ -104,11 +104,13 @@ def read_chain(module: str, files: Files) -> Chain | None:
 
 
 def module_path(module: str, files: Files) -> str:
-    """Return the path of a module's file, or an empty string if there is none."""
+    """Return the path of a module's file, or an empty string if there is none.
+
+    manage.py may put the folder ``src`` on the import path.
+    """
     stem = module.replace(".", "/")
-    return next(
-        (path for path in (f"{stem}.py", f"{stem}/__init__.py") if files(path) is not None), ""
-    )
+    paths = (f"{top}{stem}{end}" for top in ("", "src/") for end in (".py", "/__init__.py"))
+    return next((path for path in paths if files(path) is not None), "")
 
 
 def _sources(path: str, files: Files, seen: set[str]) -> Iterator[Source]:
@@ -117,10 +119,21 @@ def _sources(path: str, files: Files, seen: set[str]) -> Iterator[Source]:
         return
     seen.add(path)
     source = Source(path, text)
-    for node in source.tree.body:
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            yield from _sources(module_path(_absolute(path, node), files), files, seen)
+    for node in _star_imports(source.tree.body):
+        yield from _sources(module_path(_absolute(path, node), files), files, seen)
     yield source
+
+
+def _star_imports(body: list[ast.stmt]) -> Iterator[ast.ImportFrom]:
+    """Yield the imports with ``*``, also below ``try`` and ``if`` if they import tracked settings."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            yield node
+        elif isinstance(node, (ast.If, ast.Try)):
+            handlers = node.handlers if isinstance(node, ast.Try) else []
+            below = [*node.body, *(one for part in handlers for one in part.body), *node.orelse]
+            named = (one for one in _star_imports(below) if one.module)
+            yield from (one for one in named if not str(one.module).endswith("local_settings"))
 
 
 def _absolute(path: str, node: ast.ImportFrom) -> str:

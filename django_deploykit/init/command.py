@@ -144,7 +144,7 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
             vendored.parent.mkdir(exist_ok=True)
             shutil.copyfile(wheel, vendored)
         if plan.locking.arguments:
-            run_uv(plan.locking.arguments, root, "locking the dependencies")
+            run_uv(_with_python(plan.locking.arguments), root, "locking the dependencies")
     except BaseException:
         for path, content in before.items():
             if content is None:
@@ -156,6 +156,11 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
             with suppress(OSError):  # it holds other wheels
                 vendored.parent.rmdir()
         raise
+
+
+def _with_python(arguments: Sequence[str]) -> list[str]:
+    """Return uv's arguments with this Python. ``uv add`` might download another one."""
+    return [*arguments, *(["--python", sys.executable] if arguments[0] == "add" else [])]
 
 
 def next_steps(plan: Plan) -> Iterator[str]:

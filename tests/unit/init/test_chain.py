@@ -35,6 +35,28 @@ def test_a_package_is_read_from_its_init() -> None:
     assert read_chain("shop.other", files.get) is None
 
 
+def test_a_module_in_the_folder_src_is_found() -> None:
+    files = {"src/shop/settings.py": "from .base import *\n", "src/shop/base.py": "A = 1\n"}
+    found = read_chain("shop.settings", files.get)
+    assert found is not None
+    assert [one.path for one in found.sources] == ["src/shop/base.py", "src/shop/settings.py"]
+
+
+def test_imports_below_try_and_if_are_followed_but_not_to_local_settings() -> None:
+    files = {
+        "shop/settings/__init__.py": "try:\n    from .dev import *\nexcept ImportError:\n"
+        "    from .prod import *\nif X:\n    from .local_settings import *\n",
+        "shop/settings/dev.py": "from .base import *\n",
+        "shop/settings/prod.py": "from .base import *\n",
+        "shop/settings/base.py": "A = 1\n",
+        "shop/settings/local_settings.py": "A = 2\n",
+    }
+    found = read_chain("shop.settings", files.get)
+    assert found is not None
+    names = [one.path.rpartition("/")[2] for one in found.sources]
+    assert names == ["base.py", "dev.py", "prod.py", "__init__.py"]
+
+
 def test_one_plain_assignment_decides() -> None:
     found = chain(production="from .base import *\nA: int = 1\n", base="B = 2\n")
     a, b = found.assignment("A"), found.assignment("B")
