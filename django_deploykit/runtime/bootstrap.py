@@ -156,7 +156,7 @@ def _build(
             release,
             {},
             place=lambda folder: place_layers(chain(stored, coming), store, folder),
-            validate=validate,
+            finish=lambda _: validate(),
         )
 
 

@@ -236,7 +236,7 @@ def copy_site(source: Path, target: Path) -> None:
     """Copy a project with its site; what the site never writes to, its layers and releases, is linked."""
 
     def copy(path: str, made: str) -> None:
-        if "/srv/store/" in path or "/srv/releases/" in path:
+        if any(f"/srv/{name}/" in path for name in ("store", "releases", "shared")):
             os.link(path, made)
         else:
             shutil.copy2(path, made)

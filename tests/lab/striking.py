@@ -211,6 +211,7 @@ def left_over(host: Host) -> list[str]:
     """Return what no finished release leaves on a host."""
     found = host.run(
         "cd /srv/shop && find . -path './releases/2*' -prune -o -path './store/[0-9a-f]*' -prune -o "
+        "-path './shared/[0-9a-f]*' -prune -o "
         "\\( -name '.?*' -o -name 'switching*' -o -path './inbox/*' \\) -print"
     )
     return found.splitlines()

@@ -1,16 +1,19 @@
-"""Builds a release from the store; every file is hashed again before the release appears."""
+"""Builds a release from the store; no file that was changed since it was verified is used."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence, Tuple
 
 from ..base.errors import Problems
 from ..base.machine import validate_target
-from ..base.site import Site, live_release
+from ..base.site import Site, checked_path, live_release
 from ..base.workers import Background
 from ..bundle.manifest import Manifest
-from ..storage import layers, prune
-from ..storage.virtualenv import changed_files, load_release, require_python, stage
+from ..storage import identity, layers, prune, shared
+from ..storage.hashed import link_hashed_of
+from ..storage.virtualenv import load_release, require_python, stage
 from ..wire.events import Activity, Emit, HostWarning
 from ..wire.releasing import StageResult
 
@@ -22,21 +25,12 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     validate_target(manifest.platform, manifest.glibc)
     require_python(manifest.python)
     target = site.releases / manifest.release_id
-    missing = [
-        one.sha256 for one in manifest.layers if not layers.is_stored(site.store, one.sha256)
-    ]
-    digests = [one.sha256 for one in manifest.layers if one.sha256 not in missing]
+    digests = [one.sha256 for one in manifest.layers]
+    missing = [one for one in digests if not layers.is_stored(site.store, one)]
     if not missing and target.exists() and _must_be_built_again(site, manifest):
         prune.discard(target)
-    # Files are hashed while they are linked. The release appears when both are done.
-    found = Background(lambda: [one for one in digests if layers.damaged_files(site.store, one)])
-    try:
-        if not missing:
-            _build(site, manifest, lambda: _refuse_damaged(found.result()))
-    except (_DamagedLayersError, FileNotFoundError):
-        if not found.result():
-            raise
-    bad = found.result()
+    with closing(shared.Shares(site.store, manifest)) as shares:
+        bad = _stage(site, manifest, shares, missing)
     for digest in bad:
         emit(Activity("damaged", digest))
         layers.remove(site.store, digest)
@@ -47,6 +41,25 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     return StageResult(manifest.release_id)
 
 
+def _stage(
+    site: Site, manifest: Manifest, shares: shared.Shares, missing: Sequence[str]
+) -> List[str]:
+    """Build the release if no layer is missing; return the layers that are damaged.
+
+    Files are verified while they are linked. The release appears when both are done.
+    """
+    shares.find()
+    digests = [one for one in shares.digests if one not in missing]
+    found = Background(lambda: [one for one in digests if layers.is_damaged(site.store, one)])
+    try:
+        if not missing:
+            _build(site, manifest, shares, lambda: _refuse_damaged(found.result()))
+    except (_DamagedLayersError, FileNotFoundError):
+        if not found.result():
+            raise
+    return found.result()
+
+
 def _must_be_built_again(site: Site, manifest: Manifest) -> bool:
     """Return whether the release that is staged is another, or its files were changed."""
     target = site.releases / manifest.release_id
@@ -54,17 +67,39 @@ def _must_be_built_again(site: Site, manifest: Manifest) -> bool:
         return True
     if live_release(site) == manifest.release_id:
         return False  # its processes still need the files
-    return bool(changed_files(target, site.store, manifest))
+    return not is_untouched(site, manifest) and bool(
+        shared.changed_files(target, site.store, manifest)
+    )
+
+
+def is_untouched(site: Site, manifest: Manifest) -> bool:
+    """Whether no file of a staged release was touched since it was verified."""
+    release = site.releases / manifest.release_id
+    return identity.is_untouched(*_own_files(site, manifest.release_id)) and all(
+        shared.is_untouched(shared.shared_folder(site.store) / name)
+        for name in shared.names_of(release, manifest)
+    )
+
+
+def _own_files(site: Site, release: str) -> Tuple[List[Path], Path, Path]:
+    """Return the folders of a release with files of its layers, their record, and the site's."""
+    folders = [site.releases / release / name for name in ("app", "bin", "lib")]
+    return folders, checked_path(site, release).with_suffix(".verified"), site.root
 
 
 def validate_files(site: Site, manifest: Manifest, emit: Emit) -> None:
-    """Raise :class:`Problems` if files of a staged release differ from its layers."""
+    """Raise :class:`Problems` if files of a staged release differ from its layers.
+
+    They are read, unless none was touched since they were last verified.
+    """
+    if is_untouched(site, manifest):
+        return
     release = manifest.release_id
     unknown = [one.name for one in manifest.layers if not layers.is_stored(site.store, one.sha256)]
     if unknown:
         names = ", ".join(unknown)
         emit(HostWarning(f"the files of {names} in {release} cannot be verified: not in the store"))
-    changed = changed_files(site.releases / release, site.store, manifest)
+    changed = shared.changed_files(site.releases / release, site.store, manifest)
     if changed:
         more = [f"and {len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
         raise Problems(
@@ -83,22 +118,42 @@ def _refuse_damaged(digests: List[str]) -> None:
         raise _DamagedLayersError
 
 
-def _build(site: Site, manifest: Manifest, validate: Callable[[], None]) -> None:
+def _build(
+    site: Site, manifest: Manifest, shares: shared.Shares, validate: Callable[[], None]
+) -> None:
     """Build the release; ``validate`` runs just before it appears, and may raise an error."""
     target = site.releases / manifest.release_id
+    if target.exists():
+        return
     older = [
         site.releases / name for name in prune.staged_releases(site) if name != manifest.release_id
     ]
+
+    def finish(folder: Path) -> None:
+        validate()
+        shares.publish()
+        link_hashed_of(older, folder, manifest)
+
     lasting = site.supervisor == "systemd"
     stage(
         manifest,
         site.store,
         target,
         environment(site),
-        older if manifest.static_root else (),
         lasting=lasting,
-        validate=validate,
+        place=shares.place,
+        finish=finish,
     )
+    with suppress(OSError):  # a full disk: its files will be read
+        _remember(site, manifest, shares)
+
+
+def _remember(site: Site, manifest: Manifest, shares: shared.Shares) -> None:
+    """Record that the files of a new release are verified."""
+    shares.remember()
+    folders, record, top = _own_files(site, manifest.release_id)
+    record.parent.mkdir(exist_ok=True)
+    identity.remember(record, identity.identify(folders), top)
 
 
 def environment(site: Site) -> Dict[str, str]:

@@ -22,7 +22,8 @@ from ..base.files import read_bytes, temporary_path, write_in_place
 from ..base.hints import change_option
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.site import Site, live_release
-from ..storage.virtualenv import link_hashed_of_others, load_release
+from ..storage.hashed import link_hashed_of_others
+from ..storage.virtualenv import load_release
 from ..supervisors.base import Running, Supervisor
 from ..wire.events import Activity, Emit, HostWarning
 from ..wire.journal import JournalRecord, append

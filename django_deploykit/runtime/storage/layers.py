@@ -22,6 +22,7 @@ from ..base.opening import open_folder, open_regular
 from ..base.workers import Background
 from ..bundle.manifest import FileEntry, Layer, dump_list, load_list
 from ..bundle.reader import BundleFile, Content
+from . import identity
 
 File = Tuple[FileEntry, Content]
 _LARGE = 8 << 20  # bytes; a larger file is not read into memory
@@ -163,7 +164,8 @@ def remove_tree(folder: Path) -> None:
 
 def remove(store: Path, digest: str) -> None:
     """Remove a layer from the store; releases keep their hard links to its files."""
-    (store / f"{digest}.json").unlink(missing_ok=True)
+    for suffix in (".json", ".verified"):
+        (store / f"{digest}{suffix}").unlink(missing_ok=True)
     tree = store / digest
     if tree.exists():
         grave = make_private_folder(store, ".removed-")
@@ -254,6 +256,22 @@ def _take_from(queue: int) -> Iterator[int]:
 def _cost(layer: Layer) -> int:
     """Return the approximate cost of extracting a layer, from its bytes and its number of files."""
     return layer.size + 8192 * layer.files
+
+
+def is_damaged(store: Path, digest: str) -> bool:
+    """Whether a stored layer has a changed file.
+
+    The files are read, unless none was touched since they were last verified.
+    """
+    record = store / f"{digest}.verified"
+    if identity.is_untouched([store / digest], record, store.parent):
+        return False
+    identified = identity.identify([store / digest])
+    if damaged_files(store, digest):
+        return True
+    with suppress(OSError):  # a full disk
+        identity.remember(record, identified, store.parent)
+    return False
 
 
 def damaged_files(store: Path, digest: str) -> List[str]:

@@ -20,9 +20,10 @@ from ..bundle.manifest import Manifest
 from ..wire.journal import last_good, read_journal, successes
 from ..wire.releasing import PruneResult
 from . import layers as store
-from . import receive
+from . import receive, shared
 from .virtualenv import load_release
 
+_OWN = ("releases", "store", "shared", "inbox")  # folders that verbs make temporary folders in
 _RUNTIMES = 3  # runtime archives that are kept even if unused
 _UNUSED = 24 * 3600  # seconds after which unused ones are removed; no verb runs that long
 
@@ -84,6 +85,7 @@ def prune(
     for release in removed:
         _move_away(site.releases / release)
     layers = sweep_layers(site.store, used_layers(site, stay))
+    sweep_shared(site, stay)
     sweep_traces(site, stay)
     sweep_runtimes(entries(site.root, "runtime"))
     remove(leftovers(site))
@@ -109,6 +111,23 @@ def sweep_layers(folder: Path, keep: Set[str]) -> int:
     for digest in gone:
         store.remove(folder, digest)
     return len(gone)
+
+
+def sweep_shared(site: Site, releases: List[str]) -> None:
+    """Move away the shared folders that no release uses; do nothing if a manifest is damaged."""
+    used: Set[str] = set()
+    for release in releases:
+        try:
+            used |= shared.names_of(site.releases / release, load_release(site.releases / release))
+        except DeployKitError:
+            return
+    for path in entries(site.root, "shared"):
+        if path.name.startswith(".") or path.name.partition(".")[0] in used:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            _move_away(path)
+        else:
+            path.unlink()
 
 
 def sweep_traces(site: Site, releases: List[str]) -> None:
@@ -137,7 +156,7 @@ def leftovers(site: Site) -> List[Path]:
     A later transfer resumes partial archives. The caller must hold the site's lock; otherwise a
     file may belong to a running process.
     """
-    own = [path for name in ("releases", "store", "inbox") for path in entries(site.root, name)]
+    own = [path for name in _OWN for path in entries(site.root, name)]
     found = [path for path in own if path.name.startswith(".")]
     found += filter(is_temporary, (*entries(site.root, ""), *entries(site.root, "checked")))
     return [path for path in found if not path.name.startswith(".part-")]

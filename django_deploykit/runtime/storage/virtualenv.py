@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Collection, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Collection, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from ..base.errors import DeployKitError
-from ..base.files import entries, open_file, read_regular, validate_folder, write_and_replace
-from ..bundle.manifest import LONGEST, FileEntry, Manifest
+from ..base.files import open_file, read_regular, validate_folder, write_and_replace
+from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest
 from ..servers import SERVERS
 from . import layers
 from .shell import shell_command
 
-_HASHED = re.compile(
-    r"\.[0-9a-f]{12}\.[^/]+\Z"
-)  # as Django's ManifestStaticFilesStorage names them
 # The file cannot be linked here, not this often, or not across file systems. It is copied instead.
 _NO_LINK = (errno.EPERM, errno.EACCES, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
 # The heading of the section whose options become environment variables, for grep.
@@ -81,19 +76,17 @@ def stage(
     store: Path,
     target: Path,
     env: Mapping[str, str],
-    kept: Sequence[Path] = (),
     *,
     lasting: bool = False,
     place: Optional[Callable[[Path], None]] = None,
-    validate: Callable[[], None] = lambda: None,
+    finish: Callable[[Path], None] = lambda _: None,
 ) -> None:
     """Build the release ``target`` from layers in the store; it appears complete, by a rename.
 
     An existing release is left as it is. ``env`` is added to the environment of every command of
-    the release. Hashed static files of the ``kept`` releases are linked in, for pages that were
-    loaded before the switch. ``lasting`` first writes everything to the disk, to survive a power
-    failure. ``place`` puts the layers' files into a folder instead of :func:`link_layer`.
-    ``validate`` is called before the release appears, and may raise an error.
+    the release. ``lasting`` first writes everything to the disk, to survive a power failure.
+    ``place`` puts the layers' files into a folder instead of :func:`link_layer`. ``finish`` gets
+    the folder before the release appears, and may raise an error.
     """
     if target.exists():
         return
@@ -103,17 +96,14 @@ def stage(
     folder = layers.make_private_folder(target.parent, ".staging-")
     try:
         if place is None:
-            for layer in manifest.layers:
-                link_layer(store / layer.sha256, layers.load_entries(store, layer.sha256), folder)
+            link_layers(manifest.layers, store, folder)
         else:
             place(folder)
         _write_environment(folder, target, manifest, python)
         _write_commands(folder, target, manifest, env, manifest.project)
-        for release in kept if manifest.static_root else ():
-            link_hashed(release / manifest.static_root, folder / manifest.static_root)
         _write(folder / "manifest.json", manifest.dumps())
         layers.set_folder_modes(folder)
-        validate()
+        finish(folder)
         if lasting:
             sync_file_system(folder)
         os.rename(folder, target)
@@ -139,14 +129,20 @@ def sync_file_system(folder: Path) -> None:
         os.close(handle)
 
 
+def link_layers(chosen: Iterable[Layer], store: Path, folder: Path) -> None:
+    """Hard-link the files of layers in the store below ``folder``."""
+    for layer in chosen:
+        link_layer(store / layer.sha256, layers.load_entries(store, layer.sha256), folder)
+
+
 def link_layer(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
     """Hard-link a layer's files below ``folder``; copy files that cannot be linked."""
     source, target = str(tree), str(folder)
     os.makedirs(target, exist_ok=True)
     folders = layers.Folders(target)
     for entry in entries:
-        folders.make(entry.path.rpartition("/")[0])
         try:
+            folders.make(entry.path.rpartition("/")[0])
             link_file(f"{source}/{entry.path}", f"{target}/{entry.path}")
         except FileExistsError:
             raise DeployKitError(f"two layers contain {entry.path}") from None
@@ -160,38 +156,6 @@ def link_file(source: str, target: str) -> None:
         if error.errno not in _NO_LINK:
             raise
         shutil.copy2(source, target, follow_symlinks=False)
-
-
-def link_hashed(source: Path, target: Path) -> None:
-    """Link missing files with a content hash in their name (``base.1a2b3c4d5e6f.css``)."""
-    for path, _, names in os.walk(source):
-        hashed = [name for name in names if _HASHED.search(name)]
-        if not hashed:
-            continue
-        place = f"{target}{path[len(str(source)) :]}"
-        try:
-            there = set(os.listdir(place))  # most files exist, and a system call for each is slow
-        except FileNotFoundError:
-            there = set()
-            os.makedirs(place)
-        for name in hashed:
-            if name not in there:
-                link_file(os.path.join(path, name), os.path.join(place, name))
-
-
-def link_hashed_of_others(releases: Path, release: str, manifest: Manifest) -> None:
-    """Link hashed static files of all other releases into a release that goes live.
-
-    After a rollback, visitors still have pages of the newer release open. An error while linking (a
-    full disk) must not stop a rollback.
-    """
-    if not manifest.static_root:
-        return
-    target = releases / release / manifest.static_root
-    for other in entries(releases.parent, releases.name):
-        if other.name != release and not other.name.startswith("."):
-            with suppress(OSError):
-                link_hashed(other / manifest.static_root, target)
 
 
 def _write_environment(folder: Path, target: Path, manifest: Manifest, python: str) -> None:
@@ -321,13 +285,3 @@ def load_release(root: Path) -> Manifest:
         raise DeployKitError(
             f"there is no release at {root}", "`deploykit status` lists the staged releases."
         ) from None
-
-
-def changed_files(root: Path, store: Path, manifest: Manifest) -> List[str]:
-    """Return the files of a staged release that differ from its layers because they were edited."""
-    found = []
-    for layer in manifest.layers:
-        if layers.is_stored(store, layer.sha256):
-            entries = layers.load_entries(store, layer.sha256)
-            found += layers.differing_files(root, entries)
-    return found

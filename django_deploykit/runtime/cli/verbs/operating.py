@@ -19,7 +19,8 @@ from ...deploy.probing import (
     site_problem,
 )
 from ...storage import prune
-from ...storage.virtualenv import changed_files, load_release
+from ...storage.shared import changed_files
+from ...storage.virtualenv import load_release
 from ...supervisors import supervisor_of
 from ...supervisors.local import LocalSupervisor
 from ...wire.calls import Call

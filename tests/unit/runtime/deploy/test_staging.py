@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from django_deploykit.runtime.base.errors import Problems
+from django_deploykit.runtime.base.errors import DeployKitError, Problems
 from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.bundle.reader import BundleFile
-from django_deploykit.runtime.deploy.staging import stage_release, validate_files
+from django_deploykit.runtime.deploy.staging import is_untouched, stage_release, validate_files
 from django_deploykit.runtime.deploy.switch import point
 from django_deploykit.runtime.storage import layers as store
+from django_deploykit.runtime.storage import prune
+from django_deploykit.runtime.storage.hashed import link_hashed_of_others
+from django_deploykit.runtime.storage.shared import changed_files
 from django_deploykit.runtime.storage.virtualenv import load_release
 from django_deploykit.runtime.wire.events import Activity, Event, HostWarning
 from django_deploykit.runtime.wire.releasing import StageResult
-from tests.bundles import make_layer, make_manifest, write_bundle
+from tests.bundles import Tree, make_layer, make_manifest, write_bundle
 
 TREE = {"app/manage.py": b"print('shop')\n"}
 LAYER = make_layer("app", "app", "", TREE)
 MANIFEST = make_manifest((LAYER,))
+STATIC: Tree = {"app/static/a.css": b"a {}", "app/static/base.0123456789ab.css": b"b {}"}
+NEWER: Tree = {"app/static/a.css": b"a {}", "app/static/base.ba9876543210.css": b"c {}"}
 
 
 @pytest.fixture
@@ -128,6 +136,164 @@ def test_files_that_cannot_be_verified_are_named(
     stage_release(site, MANIFEST, events.append)
     store.remove(site.store, LAYER.sha256)
     validate_files(site, MANIFEST, events.append)
+    assert events == []  # untouched since they were verified
+    os.utime(site.releases / MANIFEST.release_id / "app/manage.py", (1, 1))
+    validate_files(site, MANIFEST, events.append)
     (warning,) = events
     assert isinstance(warning, HostWarning)
     assert "the files of app in" in warning.text
+
+
+def stage_site(
+    site: Site, folder: Path, number: int, view: bytes, static: Tree
+) -> tuple[Path, Manifest]:
+    """Stage a release of a view and static files; returns its folder and its manifest."""
+    app: Tree = {"app/view.py": view}
+    layers = (make_layer("app", "app", "", app), make_layer("static", "static", "", static))
+    release = f"2026110{number}T000000-aaaaaa{number}"
+    manifest = make_manifest(layers, release_id=release, static_root="app/static")
+    path = write_bundle(folder / f"{release}.pyz", manifest, {"app": app, "static": static})
+    store.extract_all(path, site.store, layers, lambda: None)
+    assert stage_release(site, manifest, lambda _: None) == StageResult(release)
+    return site.releases / release, manifest
+
+
+def test_releases_with_the_same_static_files_share_their_folder(site: Site, tmp_path: Path) -> None:
+    first, _ = stage_site(site, tmp_path, 1, b"one", STATIC)
+    second, _ = stage_site(site, tmp_path, 2, b"two", STATIC)
+    assert os.readlink(first / "app/static") == os.readlink(second / "app/static")
+    assert not os.path.isabs(os.readlink(first / "app/static"))
+    assert {path.name for path in (second / "app/static").iterdir()} == {
+        "a.css",
+        "base.0123456789ab.css",
+    }
+    assert (second / "app/static/a.css").samefile(first / "app/static/a.css")
+    assert (second / "app/static").stat().st_mode & 0o777 == 0o755
+    assert (site.root / "shared").stat().st_mode & 0o777 == 0o755
+    assert not (second / "app/view.py").samefile(first / "app/view.py")
+
+
+def test_a_release_has_hashed_static_files_of_others(site: Site, tmp_path: Path) -> None:
+    first, manifest = stage_site(site, tmp_path, 1, b"one", STATIC)
+    second, _ = stage_site(site, tmp_path, 2, b"two", NEWER)
+    names = {path.name for path in (second / "app/static").iterdir()}
+    assert names == {"a.css", "base.0123456789ab.css", "base.ba9876543210.css"}
+    assert len(os.listdir(first / "app/static")) == 2
+    link_hashed_of_others(site.releases, first.name, manifest)
+    assert len(os.listdir(first / "app/static")) == 3
+    assert is_untouched(site, manifest)
+
+
+@pytest.mark.parametrize("path", ["app/view.py", "app/static/a.css"])
+def test_a_changed_file_is_found_wherever_it_is(
+    site: Site, events: list[Event], tmp_path: Path, path: str
+) -> None:
+    release, manifest = stage_site(site, tmp_path, 1, b"one", STATIC)
+    status = (release / path).stat()
+    with (release / path).open("r+b") as stream:
+        stream.write(b"O")
+    assert (release / path).stat().st_size == status.st_size
+    assert not is_untouched(site, manifest)
+    with pytest.raises(Problems) as caught:
+        validate_files(site, manifest, events.append)
+    assert caught.value.problems == (path,)
+
+
+def test_a_changed_shared_folder_is_replaced_for_new_releases_alone(
+    site: Site, tmp_path: Path
+) -> None:
+    first, old = stage_site(site, tmp_path, 1, b"one", STATIC)
+    os.remove(first / "app/static/a.css")
+    (first / "app/static/a.css").write_bytes(b"hand")
+    second, manifest = stage_site(site, tmp_path, 2, b"two", STATIC)
+    assert (first / "app/static/a.css").read_bytes() == b"hand"
+    assert (second / "app/static/a.css").read_bytes() == b"a {}"
+    assert is_untouched(site, manifest)
+    assert changed_files(first, site.store, old) == ["app/static/a.css"]
+    assert changed_files(second, site.store, manifest) == []
+
+
+def test_a_link_that_leads_elsewhere_is_a_change(
+    site: Site, events: list[Event], tmp_path: Path
+) -> None:
+    release, manifest = stage_site(site, tmp_path, 1, b"one", STATIC)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(release / "app/static", elsewhere)
+    (release / "app/static").unlink()
+    (release / "app/static").symlink_to(elsewhere)
+    with pytest.raises(Problems) as caught:
+        validate_files(site, manifest, events.append)
+    assert caught.value.problems == tuple(sorted(STATIC))
+
+
+def test_a_layer_that_is_damaged_in_the_store_is_sent_again_though_a_folder_shares_it(
+    site: Site, events: list[Event], tmp_path: Path
+) -> None:
+    release, manifest = stage_site(site, tmp_path, 1, b"one", STATIC)
+    digest = manifest.layers[1].sha256
+    with (site.store / digest / "app/static/a.css").open("r+b") as stream:
+        stream.write(b"O")  # the same file as in the release
+    shutil.rmtree(release)
+    assert stage_release(site, manifest, events.append) == StageResult(again=(digest,))
+    assert [path.name for path in site.releases.iterdir()] == []
+    assert len(list((site.root / "shared").glob(".*"))) == 0
+
+
+def test_static_files_outside_of_their_folder_are_refused(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(DeployKitError, match=r"contains app/other\.css, which is not below"):
+        stage_site(site, tmp_path, 1, b"one", {**STATIC, "app/other.css": b"x"})
+    assert list(site.releases.iterdir()) == []
+
+
+def test_another_layer_cannot_put_files_into_a_shared_folder(site: Site, tmp_path: Path) -> None:
+    app: Tree = {"app/static/a.css": b"hostile"}
+    layers = (make_layer("app", "app", "", app), make_layer("static", "static", "", STATIC))
+    manifest = make_manifest(layers, static_root="app/static")
+    path = write_bundle(tmp_path / "x.pyz", manifest, {"app": app, "static": STATIC})
+    store.extract_all(path, site.store, layers, lambda: None)
+    with pytest.raises(DeployKitError, match="two layers contain app/static"):
+        stage_release(site, manifest, lambda _: None)
+    assert list(site.releases.iterdir()) == []
+    assert list((site.root / "shared").iterdir()) == []
+
+
+def test_shared_folders_leave_with_their_last_release(site: Site, tmp_path: Path) -> None:
+    first, _ = stage_site(site, tmp_path, 1, b"one", STATIC)
+    second, _ = stage_site(site, tmp_path, 2, b"two", STATIC)
+    third, _ = stage_site(site, tmp_path, 3, b"three", NEWER)
+    held = [os.path.realpath(one / "app/static") for one in (first, third)]
+    prune.sweep_shared(site, [second.name, third.name])
+    assert all(map(os.path.isdir, held))
+    prune.sweep_shared(site, [third.name])
+    assert list(map(os.path.isdir, held)) == [False, True]
+    prune.sweep_leftovers(site)
+    left = [path.name.partition(".")[0] for path in (site.root / "shared").iterdir()]
+    assert set(left) == {held[1].split("/shared/")[1].partition("/")[0]}
+
+
+def test_a_release_whose_manifest_is_damaged_keeps_its_shared_folders(
+    site: Site, tmp_path: Path
+) -> None:
+    first, _ = stage_site(site, tmp_path, 1, b"one", STATIC)
+    (first / "manifest.json").write_text("{")
+    prune.sweep_shared(site, [first.name])
+    assert (first / "app/static/a.css").exists()
+
+
+def test_a_release_with_a_folder_of_its_own_is_verified_as_before(
+    site: Site, events: list[Event], tmp_path: Path
+) -> None:
+    """As a version before shared folders staged it."""
+    release, manifest = stage_site(site, tmp_path, 1, b"one", STATIC)
+    folder = os.path.realpath(release / "app/static")
+    (release / "app/static").unlink()
+    os.rename(folder, release / "app/static")
+    shutil.rmtree(site.root / "shared")
+    shutil.rmtree(site.root / "checked")
+    validate_files(site, manifest, events.append)
+    stage_site(site, tmp_path, 2, b"two", NEWER)
+    link_hashed_of_others(site.releases, release.name, manifest)
+    assert len(os.listdir(release / "app/static")) == 3
+    (release / "app/static/a.css").unlink()
+    with pytest.raises(Problems):
+        validate_files(site, manifest, events.append)

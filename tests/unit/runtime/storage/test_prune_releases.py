@@ -8,7 +8,8 @@ from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy import switch
 from django_deploykit.runtime.storage import layers as store
 from django_deploykit.runtime.storage import prune
-from django_deploykit.runtime.storage.virtualenv import changed_files, load_release
+from django_deploykit.runtime.storage.shared import changed_files
+from django_deploykit.runtime.storage.virtualenv import load_release
 from django_deploykit.runtime.wire.journal import JournalRecord, append
 from tests.unit.runtime.storage.sending import site, staged
 

@@ -13,12 +13,8 @@ import pytest
 from django_deploykit.runtime.bundle.manifest import FileEntry, Process
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.storage import layers
-from django_deploykit.runtime.storage.virtualenv import (
-    link_hashed,
-    link_hashed_of_others,
-    link_layer,
-    stage,
-)
+from django_deploykit.runtime.storage.hashed import link_hashed
+from django_deploykit.runtime.storage.virtualenv import link_layer, stage
 from tests.bundles import Tree, make_layer, make_manifest, write_bundle
 
 ENTRY = FileEntry("app/run.py", 0o755, 4, "0" * 64)
@@ -66,20 +62,6 @@ def test_a_full_disk_is_no_reason_to_copy(
     with pytest.raises(OSError, match="No space left on device"):
         link_layer(layer, [ENTRY], tmp_path / "release")
     assert not (tmp_path / "release" / ENTRY.path).exists()
-
-
-def test_hashed_files_come_from_other_releases_and_not_through_a_link(tmp_path: Path) -> None:
-    for name in ("new", "old", ".removed-x"):
-        (tmp_path / "releases" / name / "static").mkdir(parents=True)
-        (tmp_path / "releases" / name / "static" / f"{name}.0123456789ab.css").touch()
-    manifest = make_manifest((), static_root="static")
-    link_hashed_of_others(tmp_path / "releases", "new", manifest)
-    found = tmp_path / "releases/new/static"
-    assert {path.name.partition(".")[0] for path in found.iterdir()} == {"new", "old"}
-    (found / "old.0123456789ab.css").unlink()
-    (tmp_path / "link").symlink_to("releases")
-    link_hashed_of_others(tmp_path / "link", "new", manifest)
-    assert [path.name for path in found.iterdir()] == ["new.0123456789ab.css"]
 
 
 def test_a_program_that_seeks_its_python_is_given_to_it_at_once(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 
 from django_deploykit.runtime.base.site import Site
-from django_deploykit.runtime.storage.virtualenv import changed_files, load_release, stage
+from django_deploykit.runtime.storage.shared import changed_files
+from django_deploykit.runtime.storage.virtualenv import load_release, stage
 from tests.bundles import make_layer
 from tests.unit.runtime.storage.sending import APP, site, staged
 
