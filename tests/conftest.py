@@ -1,10 +1,11 @@
-"""What holds for every run of pytest: signals, hypothesis, tests that ran twice, tests that were skipped."""
+"""What holds for every run of pytest: signals, hypothesis, reruns, skips, and forks of threads."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +35,38 @@ def _unexpected(config: pytest.Config) -> list[str]:
     return list(iter_unexpected(_skipped(config), os.environ.get("DEPLOYKIT_MAY_SKIP")))
 
 
+# Python 3.12 and newer warn if a process with several threads forks: the child may wait forever for
+# a lock that another thread held. An "error" filter would hide it, as os.fork clears the exception.
+_FORK = "is multi-threaded, use of fork"
+_forks: list[str] = []  # the tests that did it
+
+
+def pytest_warning_recorded(warning_message: warnings.WarningMessage, nodeid: str) -> None:
+    """Remember tests that forked a process with several threads."""
+    if _FORK in str(warning_message.message):
+        _forks.append(nodeid)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a CI run that skipped a test for no allowed reason."""
+    """Fail a run that forked threads, and a CI run that skipped a test for no allowed reason."""
     if hasattr(session.config, "workerinput"):
         return  # the process that started the workers has all reports
     if path := os.environ.get("DEPLOYKIT_SKIPS"):
         write_down(_skipped(session.config), Path(path))
-    if _unexpected(session.config) and session.exitstatus == pytest.ExitCode.OK:
+    failed = _forks or _unexpected(session.config)
+    if failed and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Show why a test failed that passed when it ran again, and which skips fail a CI run."""
+    """Show why a test failed that passed when it ran again, and what else fails the run."""
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.section(f"ran again: {report.nodeid}", sep="_")
         terminalreporter.write_line(report.longreprtext)
+    if _forks:
+        terminalreporter.section("forked a process with several threads", sep="_")
+        for nodeid in sorted(set(_forks)):
+            terminalreporter.write_line(nodeid)
     if unexpected := _unexpected(config):
         terminalreporter.section("skipped, which CI does not allow (tests/skips.py)", sep="_")
         for line in unexpected:

@@ -5,6 +5,7 @@ We are on no index, so a project takes us as a wheel in ``vendor/``, locked by i
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_BUILT_FROM = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE")  # besides the package
 # Whose commit it is and when: the same in every run, so that release ids are too.
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ann",
@@ -49,16 +51,41 @@ def run(*argv: str | Path, cwd: Path | None = None, **env: str) -> str:
 
 @functools.lru_cache(maxsize=1)
 def wheel() -> Path:
-    """Build our own wheel once; ``DEPLOYKIT_TEST_WHEEL`` names one that is there already."""
+    """Return our own wheel, built once for each content of the sources.
+
+    All workers and environments of tox use the same file: what they bundle then has the same lock
+    file, and the build cache has its installed environment. ``DEPLOYKIT_TEST_WHEEL`` names a wheel
+    that is used instead.
+    """
     given = os.environ.get("DEPLOYKIT_TEST_WHEEL")
     if given:
         return Path(given)
-    folder = Path(tempfile.mkdtemp(prefix="deploykit-wheel-"))
-    # Through the source distribution: build/ beside it may hold modules that are gone.
-    run(uv(), "build", "-q", "--out-dir", folder, ROOT)
-    found = next(folder.glob("*.whl"))
+    made = ROOT / ".tox" / "wheels" / _sources_digest()
+    made.parent.mkdir(parents=True, exist_ok=True)
+    with (made.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            with tempfile.TemporaryDirectory(dir=made.parent) as folder:
+                # Through the source distribution: build/ beside it may hold modules that are gone.
+                # With one moment for all files, so that the same sources give the same bytes.
+                options = ("build", "-q", "--out-dir", folder, ROOT)
+                run(uv(), *options, SOURCE_DATE_EPOCH="1767225600")
+                shutil.copytree(folder, made.with_suffix(".part"), dirs_exist_ok=True)
+            made.with_suffix(".part").rename(made)
+    found = next(made.glob("*.whl"))
     os.environ["DEPLOYKIT_TEST_WHEEL"] = str(found)
     return found
+
+
+def _sources_digest() -> str:
+    """Return a digest of the files that our wheel is built from."""
+    package = (ROOT / "django_deploykit").rglob("*")
+    files = [one for one in package if one.is_file() and "__pycache__" not in one.parts]
+    digest = hashlib.sha256()
+    for path in (*sorted(files), *map(ROOT.joinpath, _BUILT_FROM)):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(ROOT)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
 
 
 def vendor(project: Path, lock: str = "requirements.txt") -> None:

@@ -1,10 +1,10 @@
 """Bundling again: collected static files are reused while nothing they depend on changes."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zipfile import ZipFile
 
 import pytest
@@ -39,7 +39,7 @@ def shop(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop with a file name of its own, since tests share a cache."""
     project = tmp_path / "shop"
     shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
-    (project / f"{tmp_path.name}-{os.getpid()}.txt").write_text("mine")
+    (project / f"{tmp_path.name}-{uuid4().hex}.txt").write_text("mine")
     commit(project)
     return project
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -39,7 +40,7 @@ def copy(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop with a file name of its own, since tests share a cache."""
     project = tmp_path / "shop"
     shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
-    own = f"{tmp_path.name}-{os.getpid()}"
+    own = f"{tmp_path.name}-{uuid4().hex}"
     write_tree(project, {"front/a.txt": f"{own}\n", "front/deep/b.txt": "b\n", own: ""})
     return project
 

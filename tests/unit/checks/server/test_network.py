@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
 import ssl
@@ -65,7 +66,10 @@ def test_reads_when_a_certificate_expires(tmp_path: Path) -> None:
 
         def accept() -> None:
             plain, _ = listening.accept()
-            with server.wrap_socket(plain, server_side=True) as secured:
+            with (
+                contextlib.suppress(ConnectionResetError),  # the client closes it
+                server.wrap_socket(plain, server_side=True) as secured,
+            ):
                 secured.recv(1)
 
         thread = threading.Thread(target=accept)
