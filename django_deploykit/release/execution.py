@@ -57,7 +57,13 @@ def execute(fleet: Fleet, plan: Plan, errand: Errand) -> Outcome | None:
         def lock(_: Step) -> str:
             request = fleet.request
             claim = Claim(
-                request.owner, errand.what, request.wait, errand.python, fleet.progress.note
+                request.owner,
+                errand.what,
+                request.wait,
+                errand.python,
+                fleet.progress.note,
+                plan.action,
+                {host: plan.target(host) for host in fleet.transports},
             )
             around = lambda host: fleet.timeline.span(host, "lock")  # noqa: E731
             locks.update(stack.enter_context(held(fleet.transports, claim, around)))

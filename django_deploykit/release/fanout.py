@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import Transport
-from django_deploykit.runtime.base.errors import HALF_DONE, INTERRUPTED, REFUSED
+from django_deploykit.runtime.base.errors import HALF_DONE, INTERRUPTED
 
 T = TypeVar("T")
 _MOST = 32  # hosts at once
@@ -26,14 +26,14 @@ class Interruption(DeployKitError):
 
     def __init__(self, done: Mapping[str, object], errors: Mapping[str, DeployKitError]) -> None:
         self.done, self.errors = dict(done), dict(errors)
-        code = max((one.exit_code for one in errors.values()), default=REFUSED)
+        half = any(one.exit_code == HALF_DONE for one in errors.values())
         rest = [
             f"{host}: {error.message}"
             for host, error in errors.items()
             if not error.message.startswith("interrupted")
         ]
         text = "\n".join(["interrupted; nothing was switched", *rest])
-        super().__init__(text, "", HALF_DONE if code == HALF_DONE else INTERRUPTED)
+        super().__init__(text, "", HALF_DONE if half else INTERRUPTED)
 
 
 def each(

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.fanout import each
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.errors import LOCKED
+from django_deploykit.runtime.base.patience import GOODBYE
 from django_deploykit.runtime.deploy.stages import host_problems
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.facts import HOLD, Held, HostFacts
@@ -25,7 +26,8 @@ _HEARTBEAT = 10.0  # seconds; a host frees the lock after a minute of silence
 class Claim:
     """Who takes the locks, and for what.
 
-    ``wait`` is in seconds. ``python`` is passed to the verb that collects facts. ``show`` gets what
+    ``action`` and ``releases``, the release of each host, are for the host's journal if this process
+    is killed. ``wait`` is in seconds. ``python`` is passed to the verb that collects facts. ``show`` gets what
     a host waits for once its lock is held: the work of a release that was interrupted.
     """
 
@@ -34,6 +36,8 @@ class Claim:
     wait: float = 0.0
     python: str = ""
     show: Callable[[str], None] = lambda _: None
+    action: str = "release"
+    releases: Mapping[str, str] = field(default_factory=dict)
 
 
 class DeployLock:
@@ -74,6 +78,8 @@ class DeployLock:
         """Release the lock without waiting."""
         if not self._stopping.is_set():
             self._stopping.set()
+            with contextlib.suppress(OSError):
+                os.write(self._writer, GOODBYE)
             os.close(self._writer)
 
     @property
@@ -84,7 +90,9 @@ class DeployLock:
     def _hold(self) -> None:
         claim = self._claim
         arguments = ["--owner", claim.owner, "--what", claim.what, "--wait", str(self._wait)]
-        arguments += ["--facts", "--python", claim.python]
+        arguments += ["--facts", "--python", claim.python, "--action", claim.action]
+        if release := claim.releases.get(self._transport.name):
+            arguments += ["--release", release]
         with os.fdopen(self._reader, "rb", buffering=0) as stream:
             try:
                 self._transport.call(HOLD, *arguments, stream=stream, on_event=self._hear)

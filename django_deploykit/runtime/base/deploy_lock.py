@@ -8,6 +8,7 @@ import json
 import os
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional
 
@@ -18,7 +19,11 @@ from .moments import utc
 _LONGEST_WORK = 3600.0  # seconds
 _LONGEST_TEXT = 1 << 16  # bytes
 # What a holder writes about itself.
-_KINDS = {"owner": (str,), "what": (str,), "pid": (int,), "time": (int, float)}
+_KINDS = {
+    **dict.fromkeys(("owner", "what", "action", "release"), (str,)),
+    "pid": (int,),
+    "time": (int, float),
+}
 
 
 class LockedError(DeployKitError):
@@ -39,13 +44,25 @@ def describe(owner: Dict[str, Any]) -> str:
     return f"{owner.get('owner', 'somebody')}, {owner.get('what', 'a release')}, since {since}"
 
 
+@dataclass
+class Holding:
+    """The lock while it is held.
+
+    ``left`` is what a holder wrote about itself that ended without clearing it: it was killed, or
+    its controller was. ``lost`` is set if this holder's controller is gone.
+    """
+
+    left: Dict[str, Any]
+    lost: bool = False
+
+
 @contextmanager
 def hold(
     path: Path,
     owner: Dict[str, Any],
     wait: float = 0.0,
     gone: Callable[[], bool] = lambda: False,
-) -> Iterator[None]:
+) -> Iterator[Holding]:
     """Hold the lock; wait up to ``wait`` seconds for it, then raise :class:`LockedError`.
 
     Waiting also ends when ``gone`` returns True because the caller has disconnected.
@@ -57,11 +74,13 @@ def hold(
             if time.monotonic() >= end or gone():
                 raise LockedError(read_owner(path))
             time.sleep(0.2)
+        holding = Holding(read_owner(path))
         _write(fd, json.dumps({"time": time.time(), **owner}))
         try:
-            yield
+            yield holding
         finally:
-            _write(fd, "\n")
+            if not holding.lost:
+                _write(fd, "\n")
     finally:
         os.close(fd)
 
@@ -115,6 +134,11 @@ def read_owner(path: Path) -> Dict[str, Any]:
     if not isinstance(data, dict):
         return {}
     return {key: data[key] for key, kind in _KINDS.items() if type(data.get(key)) in kind}
+
+
+def left_by(path: Path) -> Dict[str, Any]:
+    """Return what a holder left that ended without clearing it; nothing while the lock is held."""
+    return {} if holder(path) is not None else read_owner(path)
 
 
 def holder(path: Path) -> Optional[Dict[str, Any]]:

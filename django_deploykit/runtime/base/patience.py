@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 SILENCE = 60.0  # seconds without data from the controller, after which it counts as gone
+GOODBYE = b"done\n"  # ends what a caller sends if it ends as it should
 _PIPE_SIZE, _WIDE = 1031, 1 << 20  # Linux's F_SETPIPE_SZ, and the size that any user may request
 
 
@@ -53,15 +54,17 @@ def has_ended(descriptor: int) -> bool:
 def wait_for_end(stream: BinaryIO, patience: float) -> str:
     """Wait until the caller closes the stream, or sends nothing for ``patience`` seconds.
 
-    Returns ``released`` or ``silent``.
+    Returns ``released`` if its last line was :data:`GOODBYE`, else ``lost`` or ``silent``.
     """
     import select
 
-    last = time.monotonic()
+    last, end = time.monotonic(), b""
     while time.monotonic() - last < patience:
         ready, _, _ = select.select([stream], [], [], 1.0)
         if ready:
-            if not os.read(stream.fileno(), 4096):
-                return "released"
+            piece = os.read(stream.fileno(), 4096)
+            if not piece:
+                return "released" if end == GOODBYE else "lost"
+            end = (end + piece)[-len(GOODBYE) :]
             last = time.monotonic()
     return "silent"

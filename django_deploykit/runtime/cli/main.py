@@ -11,7 +11,7 @@ from typing import Sequence
 
 from ..base import deploy_lock
 from ..base.accounts import become_owner
-from ..base.errors import TAKEN_BACK, DeployKitError
+from ..base.errors import INTERRUPTED, DeployKitError
 from ..base.hints import by_hand, program_hint, setup_command
 from ..base.interruption import listen_for_interrupts
 from ..base.trusted_folders import forget_untrusted
@@ -50,8 +50,8 @@ def _main(options: argparse.Namespace, path: Path) -> int:
         voice.error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        voice.error(DeployKitError("interrupted; nothing was switched", "", TAKEN_BACK))
-        return 130
+        voice.error(DeployKitError("interrupted; nothing was switched", "", INTERRUPTED))
+        return INTERRUPTED
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         text = f"{verb.name} failed:{where} {error.strerror or error}"

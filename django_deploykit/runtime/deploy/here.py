@@ -37,7 +37,7 @@ from .plan import Plan, Step, lock_plan, walk
 from .staged import switch_to_staged
 from .stages import UNSWITCHED, Caller, StageHost, Stages, host_problems
 from .switch import settle
-from .unfinished import wait_for_migrations
+from .unfinished import journal_interruption, wait_for_migrations
 
 T = TypeVar("T")
 
@@ -46,12 +46,14 @@ T = TypeVar("T")
 class Errand:
     """Why this host is changed: ``what`` for people who wait for the deploy lock.
 
-    ``action`` is the word for the journal, ``wait`` how many seconds to wait for the lock.
+    ``action`` is the word for the journal, ``wait`` how many seconds to wait for the lock, and
+    ``release`` the release that goes live, if it is known.
     """
 
     action: str
     what: str
     wait: float
+    release: str = ""
 
 
 class Here:
@@ -68,15 +70,18 @@ class Here:
     def lock(self) -> Iterator[None]:
         """Hold the deploy lock. No other process changes the site in the meantime."""
         owner = {"owner": self.owner, "what": self.errand.what}
+        if self.errand.release:
+            owner.update(release=self.errand.release, action=self.errand.action)
 
         def show(text: str) -> None:
             self.voice.emit(Activity("wait", text))
 
         with (
-            deploy_lock.hold(self.site.root / "lock", owner, self.errand.wait),
+            deploy_lock.hold(self.site.root / "lock", owner, self.errand.wait) as lock,
             deploy_lock.exclusive(self.site.root, self.errand.action, show),
         ):
             wait_for_migrations(supervisor_of(self.site, self.program), show)
+            journal_interruption(self.site, lock.left)
             yield
 
     def settle(self) -> Optional[str]:

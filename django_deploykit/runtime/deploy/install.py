@@ -172,7 +172,7 @@ class BundleHere(Here):
         self, site: Site, path: Path, manifest: Manifest, wait: float, voice: Voice
     ) -> None:
         what = f"installing {manifest.commit[:12]}"
-        super().__init__(site, path, Errand("release", what, wait), voice)
+        super().__init__(site, path, Errand("release", what, wait, manifest.release_id), voice)
         self.manifest = manifest
         self._signature = find_signature(path, site, manifest)
 

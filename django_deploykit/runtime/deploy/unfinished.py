@@ -1,20 +1,25 @@
 """Waits for work that goes on although the release that started it has ended.
 
 The deploy lock ends with the process that holds it. That process can be killed while a verb or a
-migration still runs on the host.
+migration still runs on the host. The journal then has no record of how the release ended, so the
+next one adds it.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Callable, List
+from typing import Any, Callable, List, Mapping, Optional
 
 from ..base import deploy_lock
 from ..base.deploy_lock import LockedError
+from ..base.site import Site
 from ..supervisors.base import RunningCommand, Supervisor
+from ..wire.journal import JournalRecord, append, read_journal
 
 _POLL = 0.2  # seconds
+_ENDINGS = ("release", "rollback")  # the actions whose records say how a release ended
 _MIGRATIONS = ("migrate", "--process release")
 
 
@@ -62,3 +67,36 @@ def wait_for_migrations(
         if gone():
             raise LockedError({"what": str(found[0]), "time": found[0].since})
         time.sleep(_POLL)
+
+
+def interruption(site: Site, left: Mapping[str, Any]) -> Optional[JournalRecord]:
+    """Return the record of a release that ended without one, or None.
+
+    ``left`` is what it left in the deploy lock. It has no record if its controller was killed before
+    the switch, or if the host lost its power.
+    """
+    release, begun = left.get("release", ""), left.get("time", 0.0)
+    if not release or deploy_lock.holder(site.root / "switch.lock") is not None:
+        return None
+    for record in reversed(read_journal(site.journal)):
+        if record.time < begun:
+            break
+        if record.release == release and record.action in _ENDINGS:
+            return None
+    action = left.get("action", "")
+    return JournalRecord(
+        action if action in _ENDINGS else "release",
+        release,
+        "failed",
+        left.get("owner", ""),
+        why="interrupted: its controller or this host ended before it did",
+        time=begun,
+    )
+
+
+def journal_interruption(site: Site, left: Mapping[str, Any]) -> None:
+    """Add the record of :func:`interruption` to the journal; a full disk does not matter."""
+    record = interruption(site, left)
+    if record is not None:
+        with suppress(OSError):
+            append(site.journal, record)

@@ -72,7 +72,7 @@ class Held(Event):
 
 @lazy_dataclass(frozen=True)
 class HoldResult:
-    """How holding the lock ended: ``released``, or ``silent`` if the controller stopped sending."""
+    """How holding the lock ended: ``released``, or ``lost`` or ``silent`` if the controller is gone."""
 
     ended: str
 

@@ -68,6 +68,14 @@ def test_ctrl_c_reaches_every_host_and_waits_for_its_end() -> None:
     assert "b: taken back" in caught.value.message
 
 
+@pytest.mark.parametrize(("codes", "code"), [((130, 5), 5), ((130, 4), 130), ((), 130)])
+def test_an_interruption_that_left_something_half_done_says_so(
+    codes: tuple[int, ...], code: int
+) -> None:
+    errors = {str(one): DeployKitError("interrupted", "", one) for one in codes}
+    assert Interruption({}, errors).exit_code == code
+
+
 def test_ctrl_c_is_told_again_to_what_was_about_to_start_when_it_came() -> None:
     begun, stopped = threading.Event(), threading.Event()
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import List
 
+from ...base import deploy_lock
 from ...base.errors import LIVE, REFUSED, DeployKitError
 from ...base.processes import run as run_command
 from ...base.site import live_release
@@ -18,6 +19,7 @@ from ...deploy.probing import (
     processes_that_do_not_run,
     site_problem,
 )
+from ...deploy.unfinished import interruption
 from ...storage import prune
 from ...storage.shared import changed_files
 from ...storage.virtualenv import load_release
@@ -93,8 +95,10 @@ def status(run: Invocation) -> HostStatus:
 
 @verb(HISTORY, "show the journal of this host")
 def history(run: Invocation) -> HistoryResult:
-    """Return the site's journal."""
-    return HistoryResult(tuple(read_journal(run.site.journal)))
+    """Return the site's journal, and a release that was interrupted since its last record."""
+    site = run.site
+    last = interruption(site, deploy_lock.left_by(site.root / "lock"))
+    return HistoryResult((*read_journal(site.journal), *([last] if last else ())))
 
 
 @verb(WATCH, "measure how the live site answers", own_input=True, listed=False)

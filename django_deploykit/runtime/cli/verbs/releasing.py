@@ -19,7 +19,7 @@ from ...deploy import facts as host_facts
 from ...deploy.staged import switch_to_staged
 from ...deploy.staging import stage_release
 from ...deploy.switch import settle as settle_switch
-from ...deploy.unfinished import wait_for_migrations, wait_for_verbs
+from ...deploy.unfinished import journal_interruption, wait_for_migrations, wait_for_verbs
 from ...storage import prune as pruning
 from ...storage.virtualenv import load_release
 from ...supervisors import supervisor_of
@@ -81,20 +81,27 @@ def facts(run: Invocation) -> HostFacts:
     ),
     argument("--facts", action="store_true", help="show the facts once it is held"),
     PYTHON,
+    SOME_RELEASE,
+    _ACTION,
     own_input=True,
 )
 def hold(run: Invocation) -> HoldResult:
     """Hold the deploy lock while the controller is alive."""
     options, descriptor = run.options, sys.stdin.fileno()
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
+    if options.release:
+        owner.update(release=options.release, action=options.action)
     gone = lambda: has_ended(descriptor)  # noqa: E731
     show = lambda text: run.voice.emit(Activity("wait", text))  # noqa: E731
-    with deploy_lock.hold(run.root / "lock", owner, options.wait, gone):
+    with deploy_lock.hold(run.root / "lock", owner, options.wait, gone) as lock:
         if (run.root / "site.json").exists():
             wait_for_verbs(run.root, show, gone)
             wait_for_migrations(supervisor_of(run.site, run.program), show, gone)
+            journal_interruption(run.site, lock.left)
         run.voice.emit(Held(facts(run) if options.facts else None))
-        return HoldResult(wait_for_end(sys.stdin.buffer, SILENCE))
+        ended = wait_for_end(sys.stdin.buffer, SILENCE)
+        lock.lost = ended != "released"
+        return HoldResult(ended)
 
 
 @verb(
@@ -215,7 +222,7 @@ def switch(run: Invocation) -> SwitchResult:
         from ...deploy.here import Errand, Here
         from ...deploy.rollback import validate_compatible
 
-        errand = Errand(options.action, "switching", 0.0)
+        errand = Errand(options.action, "switching", 0.0, options.release)
         validate_compatible(Here(site, run.path, errand, run.voice), options.release)
     return switch_to_staged(
         site, options.release, options.action, options.owner, run.program, run.voice.emit

@@ -15,6 +15,7 @@ from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.channels import RunningVerbs
 from django_deploykit.release.transports.limits import Limits
 from django_deploykit.release.transports.multiplexer import Multiplexer
+from django_deploykit.runtime.base.patience import GOODBYE
 from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.releasing import STAGE
@@ -149,6 +150,7 @@ def test_a_verb_is_held_as_long_as_its_input(multiplexer: Multiplexer, tmp_path:
     (refused,) = other.makefile("rb")
     assert b"anna, a release, since" in refused
     hold.sendall(b".\n")
+    hold.sendall(GOODBYE)
     hold.shutdown_write()
     assert list(told) == [b'{"result": {"ended": "released"}}\n']
 

@@ -18,6 +18,7 @@ from django_deploykit.runtime.base.deploy_lock import (
     describe,
     hold,
     holder,
+    left_by,
     read_owner,
 )
 from django_deploykit.runtime.base.errors import LOCKED
@@ -41,6 +42,18 @@ def test_is_free_before_and_after(tmp_path: Path) -> None:
         assert found["owner"] == "ann"
     assert holder(path) is None
     assert read_owner(path) == {}
+
+
+def test_a_holder_whose_controller_is_gone_leaves_what_it_did(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with hold(path, {"owner": "ann", "release": "a"}) as lock:
+        assert lock.left == {}
+        assert left_by(path) == {}  # it is held
+        lock.lost = True
+    assert (left_by(path)["owner"], left_by(path)["release"]) == ("ann", "a")
+    with hold(path, {"owner": "bert"}) as lock:
+        assert lock.left["owner"] == "ann"
+    assert left_by(path) == {}
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])

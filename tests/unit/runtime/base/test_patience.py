@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from django_deploykit.runtime.base import patience
-from django_deploykit.runtime.base.patience import has_ended, wait_for_end
+from django_deploykit.runtime.base.patience import GOODBYE, has_ended, wait_for_end
 
 
 @pytest.fixture
@@ -53,10 +53,22 @@ def test_a_stream_has_ended_once_the_caller_closed_it(pipe: tuple[int, int]) -> 
     assert has_ended(reader)
 
 
-def test_waits_until_the_caller_closes_the_stream_or_falls_silent(pipe: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("pieces", "ended"),
+    [
+        ((b".\n",), "lost"),
+        ((b".\n", GOODBYE), "released"),
+        ((b".\ndo", b"ne\n"), "released"),
+        ((GOODBYE, b".\n"), "lost"),
+    ],
+)
+def test_waits_until_the_caller_closes_the_stream_or_falls_silent(
+    pipe: tuple[int, int], pieces: tuple[bytes, ...], ended: str
+) -> None:
     reader, writer = pipe
     with os.fdopen(reader, "rb", closefd=False) as stream:
         assert wait_for_end(stream, 0.0) == "silent"
-        os.write(writer, b".\n")
+        for piece in pieces:
+            os.write(writer, piece)
         os.close(writer)
-        assert wait_for_end(stream, 60.0) == "released"
+        assert wait_for_end(stream, 60.0) == ended

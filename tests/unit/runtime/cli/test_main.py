@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit.runtime.base import deploy_lock
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.main import main, parse, verb_parser
 from django_deploykit.runtime.cli.verbs import all_verbs
@@ -197,3 +198,25 @@ def test_root_becomes_the_owner_of_the_folder_before_a_verb_runs(verb: str, tmp_
 def test_only_verbs_that_open_nothing_in_the_folder_keep_root() -> None:
     keep = {one.name for one in all_verbs() if one.keeps_root}
     assert keep == {"info", "verify", "setup", "remove", "serve"}
+
+
+def test_an_interrupted_verb_has_one_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "site.json").write_text(Site("shop", tmp_path, tmp_path, tmp_path).dumps())
+    code = (
+        "import sys; from pathlib import Path; from django_deploykit.runtime.cli.main import main; "
+        f"sys.exit(main(['prune', '--root', {str(tmp_path)!r}], Path('x.pyz'), in_bundle=False))"
+    )
+    with (
+        deploy_lock.hold(tmp_path / "switch.lock", {"what": "migrate", "pid": 7}),
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert b"until process 7 has ended" in process.stdout.readline()
+        process.stdin.write(b"interrupt\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
+        assert process.wait(60) == answer["error"]["exit_code"] == 130
+    assert answer["error"]["message"] == "interrupted; nothing was switched"

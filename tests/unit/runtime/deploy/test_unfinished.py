@@ -8,8 +8,14 @@ import pytest
 
 from django_deploykit.runtime.base import deploy_lock
 from django_deploykit.runtime.base.deploy_lock import LockedError
-from django_deploykit.runtime.deploy.unfinished import wait_for_migrations, wait_for_verbs
+from django_deploykit.runtime.base.site import Site
+from django_deploykit.runtime.deploy.unfinished import (
+    journal_interruption,
+    wait_for_migrations,
+    wait_for_verbs,
+)
 from django_deploykit.runtime.supervisors.base import RunningCommand
+from django_deploykit.runtime.wire.journal import JournalRecord, append, read_journal
 from tests.unit.runtime.fake_supervisor import FakeSupervisor
 
 RELEASE = "20261101T000000-aaaaaaa"
@@ -65,3 +71,51 @@ def test_waits_for_a_verb_that_changes_the_site(tmp_path: Path) -> None:
     assert shown == ["until process 7 has ended: migrate"]
     wait_for_verbs(tmp_path, shown.append)
     assert len(shown) == 1
+
+
+LEFT = {"owner": "ann@laptop", "release": RELEASE, "action": "rollback", "time": 1000.0}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site("shop", tmp_path, tmp_path, tmp_path)
+
+
+def test_a_release_that_was_cut_off_is_in_the_journal(site: Site) -> None:
+    append(site.journal, JournalRecord("migrate", RELEASE, "done"))
+    for _ in range(2):  # the second one finds the record
+        journal_interruption(site, LEFT)
+    _, record = read_journal(site.journal)
+    assert (record.action, record.release, record.result, record.owner) == (
+        "rollback",
+        RELEASE,
+        "failed",
+        "ann@laptop",
+    )
+    assert record.why.startswith("interrupted")
+
+
+@pytest.mark.parametrize("result", ["live", "failed"])
+def test_a_release_with_a_record_is_not_journaled_again(site: Site, result: str) -> None:
+    append(site.journal, JournalRecord("release", RELEASE, result))
+    append(site.journal, JournalRecord("migrate", RELEASE, "done"))
+    journal_interruption(site, LEFT)
+    assert len(read_journal(site.journal)) == 2
+
+
+def test_a_record_of_an_earlier_release_is_another_s(site: Site) -> None:
+    append(site.journal, JournalRecord("release", RELEASE, "live"))
+    journal_interruption(site, {**LEFT, "time": 1e12, "action": "rm -rf"})
+    assert [one.action for one in read_journal(site.journal)] == ["release", "release"]
+
+
+@pytest.mark.parametrize("left", [{}, {"owner": "ann"}, {"release": ""}])
+def test_a_lock_without_a_release_was_left_by_nobody(site: Site, left: dict[str, object]) -> None:
+    journal_interruption(site, left)
+    assert read_journal(site.journal) == []
+
+
+def test_a_release_whose_verb_still_runs_has_not_ended(site: Site) -> None:
+    with deploy_lock.hold(site.root / "switch.lock", {"what": "switch"}):
+        journal_interruption(site, LEFT)
+    assert read_journal(site.journal) == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from django_deploykit.runtime.base import deploy_lock
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.manifest import Process
@@ -59,6 +60,19 @@ def test_history_is_the_journal(invoke: Invoke, site: Site) -> None:
     found = invoke("history")
     assert isinstance(found, HistoryResult)
     assert [one.release for one in found.records] == ["a"]
+
+
+def test_history_ends_with_a_release_that_was_interrupted(invoke: Invoke, site: Site) -> None:
+    append(site.journal, JournalRecord("migrate", "a", "done"))
+    with deploy_lock.hold(site.root / "lock", {"owner": "ann", "release": "a"}) as lock:
+        lock.lost = True
+    found = invoke("history")
+    assert isinstance(found, HistoryResult)
+    assert [(one.action, one.result) for one in found.records] == [
+        ("migrate", "done"),
+        ("release", "failed"),
+    ]
+    assert found.records[-1].owner == "ann"
 
 
 def test_nothing_live_is_nothing_to_watch(invoke: Invoke) -> None:
