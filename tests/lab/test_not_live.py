@@ -88,13 +88,24 @@ def test_visitors_never_wait_while_nothing_is_live(ready: Controller, front: str
 
         host.run("systemctl stop shop.service shop.socket")
         turned_away(host)
-        ready.release("two").well()
+        before = starts(host, ready.id("one"))
+        with visited(host):  # they ask while the new release starts to listen
+            ready.release("two").well()
         assert live(host) == ready.id("two")
+        assert starts(host, ready.id("one")) == before
 
         host.run("/tmp/one.pyz deploykit remove --noinput")
         direct = host.try_run(f"curl -s -m {_PATIENCE} http://{host.address}:{PORT}/up")
         assert direct.returncode == 7
         assert host.try_run(visit(host)).returncode in (0, 7, 35)  # anything but a timeout
+
+
+def starts(host: Host, release: str) -> int:
+    """Return how often the web process of a release was started."""
+    log = host.run(f"journalctl -q -o cat -u 'shop-web@{release}'")
+    found = log.count("Started ")
+    assert found
+    return found
 
 
 def visit(host: Host) -> str:

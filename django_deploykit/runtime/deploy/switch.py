@@ -125,6 +125,9 @@ def _forward(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> 
     )  # WhiteNoise lists the files only once, at its start
     emit(Activity("start", ", ".join(web)))
     before = supervisor.instances()
+    if change.before and change.before not in {one.release for one in before}:
+        # The site was stopped. A visitor starts what is enabled as soon as the site listens again.
+        supervisor.enable(change.to, web)
     supervisor.start(change.to, web)
     if web:
         emit(Activity("verify", site.health))

@@ -47,6 +47,15 @@ def test_the_new_release_takes_over_and_the_old_one_is_gone(site: Site) -> None:
     assert not (site.root / "switching.json").exists()
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+def test_visitors_do_not_start_the_old_release_of_a_stopped_site(site: Site, stopped: bool) -> None:
+    supervisor = FakeSupervisor([] if stopped else serving(OLD))
+    switch(site, supervisor, CHANGE, silent)
+    enabled, started = f"enable {NEW}", f"start {NEW} web"
+    assert (supervisor.calls.index(enabled) < supervisor.calls.index(started)) is stopped
+    assert supervisor.enabled == (NEW, ("web", "worker"))
+
+
 def test_hashed_files_of_both_are_there_before_it_starts_whichever_way_it_goes(site: Site) -> None:
     processes = (Process("web", "gunicorn"),)
     names = {OLD: "base.aaaaaaaaaaaa.css", NEW: "base.bbbbbbbbbbbb.css"}
