@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.management.parser import GroupedParser
+from django_deploykit.management.parser import GroupedParser, ParsedOptions
 from django_deploykit.runtime.base.errors import WRONG_USE
 from django_deploykit.runtime.base.names import valid_release_id
 
@@ -30,7 +30,7 @@ class Action:
     group: str
     help: str
     add: Callable[[GroupedParser], None]
-    run: Callable[[Session, Mapping[str, Any]], int]
+    run: Callable[[Session, ParsedOptions], int]
     changes: bool = False
 
     def add_options(self, parser: GroupedParser) -> None:
@@ -148,7 +148,7 @@ def _add_nothing(_: GroupedParser) -> None:
     """Declare nothing: the action only has the options of every action."""
 
 
-def _put_live(session: Session, options: Mapping[str, Any]) -> int:
+def _put_live(session: Session, options: ParsedOptions) -> int:
     from django_deploykit.management.concluding import carry_out
     from django_deploykit.management.reporting import reported
 
@@ -157,17 +157,17 @@ def _put_live(session: Session, options: Mapping[str, Any]) -> int:
         return carry_out(session, change)
 
 
-def _bundle(session: Session, options: Mapping[str, Any]) -> Path:
+def _bundle(session: Session, options: ParsedOptions) -> Path:
     from django_deploykit.management.reusing import find_bundle
 
     return find_bundle(session, options["bundle"], options["rev"], fresh=options["fresh"])
 
 
-def _set_up(session: Session, options: Mapping[str, Any]) -> int:
+def _set_up(session: Session, options: ParsedOptions) -> int:
     return session.engine.setup(session, lambda: _bundle(session, options))
 
 
-def _roll_back(session: Session, options: Mapping[str, Any]) -> int:
+def _roll_back(session: Session, options: ParsedOptions) -> int:
     from django_deploykit.management.concluding import carry_out
     from django_deploykit.management.reporting import reported
 
@@ -176,24 +176,24 @@ def _roll_back(session: Session, options: Mapping[str, Any]) -> int:
         return carry_out(session, session.engine.rollback(session, options["id"]))
 
 
-def _show_status(session: Session, _: Mapping[str, Any]) -> int:
+def _show_status(session: Session, _: ParsedOptions) -> int:
     from django_deploykit.management.concluding import show_status
 
     return show_status(session, session.engine.status(session))
 
 
-def _show_history(session: Session, _: Mapping[str, Any]) -> int:
+def _show_history(session: Session, _: ParsedOptions) -> int:
     from django_deploykit.management.concluding import show_history
 
     return show_history(session, session.engine.history(session))
 
 
-def _show_logs(session: Session, options: Mapping[str, Any]) -> int:
+def _show_logs(session: Session, options: ParsedOptions) -> int:
     process, lines, follow = options["process"], options["lines"], options["follow"]
     return session.engine.logs(session, process, lines, follow=follow)
 
 
-def _execute(session: Session, options: Mapping[str, Any]) -> int:
+def _execute(session: Session, options: ParsedOptions) -> int:
     words = list(options["command"])
     if words[:1] == ["--"]:
         del words[0]
@@ -206,7 +206,7 @@ def _execute(session: Session, options: Mapping[str, Any]) -> int:
     return session.engine.exec(session, words, options["release"])
 
 
-def _cancel(session: Session, options: Mapping[str, Any]) -> int:
+def _cancel(session: Session, options: ParsedOptions) -> int:
     if not options["id"]:
         raise DeployKitError(
             "cancel needs the ID of a command", "status shows those that run.", WRONG_USE
@@ -214,7 +214,7 @@ def _cancel(session: Session, options: Mapping[str, Any]) -> int:
     return session.engine.cancel(session, options["id"])
 
 
-def _stop(session: Session, _: Mapping[str, Any]) -> int:
+def _stop(session: Session, _: ParsedOptions) -> int:
     return session.engine.stop(session)
 
 

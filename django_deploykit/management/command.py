@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 
 from django_deploykit import __version__
 from django_deploykit.management.console import Console, console_of, last_act, run_command
-from django_deploykit.management.parser import GroupedParser
+from django_deploykit.management.parser import GroupedParser, ParsedOptions
 from django_deploykit.project import starting_folder
 from django_deploykit.runtime.base.trusted_folders import forget_untrusted
 
@@ -66,6 +66,6 @@ class ConsoleCommand(ProjectCommand):
         if code:
             sys.exit(code)
 
-    def run(self, options: Mapping[str, Any], console: Console) -> int:
+    def run(self, options: ParsedOptions, console: Console) -> int:
         """Do the command's work; return the exit code."""
         raise NotImplementedError

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from django_deploykit.errors import DeployKitError
+from django_deploykit.management.parser import ParsedOptions
 from django_deploykit.management.progress_rows import Board
 from django_deploykit.progress import DONE, FAILED, in_bytes
 from django_deploykit.release.report.timeline import Span
@@ -175,7 +176,7 @@ def make_display(err: TextIO, board: Board) -> Display | None:
     return Display(err, board)
 
 
-def console_of(options: Mapping[str, Any]) -> Console:
+def console_of(options: ParsedOptions) -> Console:
     """Return the console for a command's options, with the streams passed to ``call_command``."""
     return Console(
         options.get("stdout"),

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.core.management.base import CommandParser
+
+# The options of a command by name. The type of each value is in the option's declaration.
+ParsedOptions = Mapping[str, Any]
 
 
 class GroupedParser(CommandParser):

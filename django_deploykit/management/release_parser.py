@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from django_deploykit.management.actions import ACTIONS, LIVE
-from django_deploykit.management.parser import GroupedParser
+from django_deploykit.management.parser import GroupedParser, ParsedOptions
 from django_deploykit.project import nearest
 
 
@@ -81,7 +81,7 @@ class ReleaseParser(GroupedParser):
         """The names of the options of all actions."""
         return frozenset(name for parser in self.actions.values() for name in parser.names)
 
-    def iter_foreign(self, options: Mapping[str, Any]) -> Iterator[str]:
+    def iter_foreign(self, options: ParsedOptions) -> Iterator[str]:
         """Yield a problem for each option of another action.
 
         ``call_command`` takes options by name, without this parser.

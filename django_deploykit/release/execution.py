@@ -117,7 +117,11 @@ class _Execution:
             fleet.timeline,
             fleet.sleep,
         )
-        self.work: dict[str, Work] = {
+        self.work = self._handlers(errand, facts)
+
+    def _handlers(self, errand: Errand, facts: Mapping[str, HostFacts]) -> dict[str, Work]:
+        """Return the function for each kind of step."""
+        work: dict[str, Work] = {
             "settle": self.stages.settle,
             "check": self.stages.check,
             "compatibility": self.stages.compatibility,
@@ -129,11 +133,11 @@ class _Execution:
             **dict.fromkeys(HOOKS, self._hook),
         }
         if errand.sender is not None:
-            delivery = Delivery(
-                plan.release, errand.sender, fleet.progress, facts, self.outcome.bytes
-            )
-            self.work["send"] = self._on_all(delivery.send)
-            self.work["stage"] = self._on_all(delivery.stage)
+            progress, sent = self.fleet.progress, self.outcome.bytes
+            delivery = Delivery(self.plan.release, errand.sender, progress, facts, sent)
+            work["send"] = self._on_all(delivery.send)
+            work["stage"] = self._on_all(delivery.stage)
+        return work
 
     def run(self) -> Outcome:
         """Carry out the plan, and undo it if a switch fails."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.management.command import ConsoleCommand
 from django_deploykit.management.console import Console
 from django_deploykit.management.extra import BUILDING, need_extra, need_posix
-from django_deploykit.management.parser import GroupedParser
+from django_deploykit.management.parser import GroupedParser, ParsedOptions
 
 
 class Command(ConsoleCommand):
@@ -55,7 +53,7 @@ class Command(ConsoleCommand):
         )
         output.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def run(self, options: Mapping[str, Any], console: Console) -> int:
+    def run(self, options: ParsedOptions, console: Console) -> int:
         """Build, and print what the bundle contains."""
         need_posix("bundle")
         need_extra("bundle", BUILDING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from django_deploykit.management import checking
 from django_deploykit.management.command import ProjectCommand
 from django_deploykit.management.console import run_command
 from django_deploykit.management.extra import need_posix
-from django_deploykit.management.parser import GroupedParser
+from django_deploykit.management.parser import GroupedParser, ParsedOptions
 from django_deploykit.project import Project, nearest_root, read_project
 
 
@@ -27,56 +27,8 @@ class Command(ProjectCommand):
 
     def add_options(self, parser: GroupedParser) -> None:
         """Declare the command line."""
-        what = parser.add_argument_group("what to check")
-        what.add_argument(
-            "--server",
-            action="store_true",
-            help="on a host: also check its database, cache, files and configuration",
-        )
-        what.add_argument(
-            "--ask",
-            default="",
-            metavar="URL",
-            help="with --server: request this path or URL from the site, inside the checking process",
-        )
-        for name, meta, text in (
-            ("--only", "ID", "run only these checks"),
-            ("--skip", "ID", "skip these checks"),
-            ("--tag", "TAG", "run only checks of this topic"),
-        ):
-            what.add_argument(name, action="append", default=[], metavar=meta, help=text)
-        output = parser.add_argument_group("output")
-        output.add_argument(
-            "--format",
-            choices=list(FORMATS),
-            default="text",
-            help="how to write the report; default: text, for people",
-        )
-        output.add_argument(
-            "--output",
-            action="append",
-            default=[],
-            metavar="[FORMAT=]FILE",
-            help="write the report to a file; with FORMAT= in that format too, more than once",
-        )
-        output.add_argument(
-            "--baseline",
-            type=Path,
-            metavar="FILE",
-            help="leave out the findings of an earlier report, written with --format json",
-        )
-        output.add_argument(
-            "--fail-level",
-            type=str.upper,
-            choices=LEVELS,
-            default="ERROR",
-            help="exit with 1 for findings of this level or above; default: ERROR",
-        )
-        output.add_argument(
-            "--migrations",
-            action="store_true",
-            help="with --format json: also report unapplied migrations",
-        )
+        _add_what(parser)
+        _add_output(parser)
         about = parser.add_argument_group("about the checks")
         about.add_argument("--list", action="store_true", help="list all checks")
         about.add_argument("--explain", metavar="ID", help="explain a check")
@@ -88,7 +40,7 @@ class Command(ProjectCommand):
         if code:
             sys.exit(code if code == 1 and self.checked else 2)
 
-    def _run(self, options: Mapping[str, Any]) -> int:
+    def _run(self, options: ParsedOptions) -> int:
         if options["list"] and options["explain"]:
             raise DeployKitError("--list and --explain cannot be combined", exit_code=2)
         if options["list"]:
@@ -105,7 +57,7 @@ class Command(ProjectCommand):
         self.checked = True
         return code
 
-    def _check(self, project: Project, options: Mapping[str, Any]) -> tuple[str, int]:
+    def _check(self, project: Project, options: ParsedOptions) -> tuple[str, int]:
         """Write the report's files; return the text for standard output, and the exit code."""
         chosen = options["server"] or options["settings"] or options.get("configuration")
         other = {} if chosen else checking.other_settings(project)
@@ -132,7 +84,63 @@ class Command(ProjectCommand):
         return checking.write_outputs(report, request), checking.exit_code(report)
 
 
-def arguments(options: Mapping[str, Any]) -> Iterator[str]:
+def _add_what(parser: GroupedParser) -> None:
+    what = parser.add_argument_group("what to check")
+    what.add_argument(
+        "--server",
+        action="store_true",
+        help="on a host: also check its database, cache, files and configuration",
+    )
+    what.add_argument(
+        "--ask",
+        default="",
+        metavar="URL",
+        help="with --server: request this path or URL from the site, inside the checking process",
+    )
+    for name, meta, text in (
+        ("--only", "ID", "run only these checks"),
+        ("--skip", "ID", "skip these checks"),
+        ("--tag", "TAG", "run only checks of this topic"),
+    ):
+        what.add_argument(name, action="append", default=[], metavar=meta, help=text)
+
+
+def _add_output(parser: GroupedParser) -> None:
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--format",
+        choices=list(FORMATS),
+        default="text",
+        help="how to write the report; default: text, for people",
+    )
+    output.add_argument(
+        "--output",
+        action="append",
+        default=[],
+        metavar="[FORMAT=]FILE",
+        help="write the report to a file; with FORMAT= in that format too, more than once",
+    )
+    output.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="leave out the findings of an earlier report, written with --format json",
+    )
+    output.add_argument(
+        "--fail-level",
+        type=str.upper,
+        choices=LEVELS,
+        default="ERROR",
+        help="exit with 1 for findings of this level or above; default: ERROR",
+    )
+    output.add_argument(
+        "--migrations",
+        action="store_true",
+        help="with --format json: also report unapplied migrations",
+    )
+
+
+def arguments(options: ParsedOptions) -> Iterator[str]:
     """Yield the options for what to check and how to report it, as command-line arguments.
 
     Paths are absolute, as the other process runs in another folder.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django_deploykit.errors import DeployKitError
@@ -11,6 +11,7 @@ from django_deploykit.management.command import ConsoleCommand
 from django_deploykit.management.console import Console
 from django_deploykit.management.engine import engine_of, validate_offered
 from django_deploykit.management.extra import BUILDING, need_extra, need_posix
+from django_deploykit.management.parser import ParsedOptions
 from django_deploykit.management.release_parser import ReleaseParser
 from django_deploykit.project import find_project
 from django_deploykit.project.engines import HOSTS
@@ -35,7 +36,7 @@ class Command(ConsoleCommand):
         self._parser = parser
         return parser
 
-    def run(self, options: Mapping[str, Any], console: Console) -> int:
+    def run(self, options: ParsedOptions, console: Console) -> int:
         """Run the action that the command line names."""
         validate([*self._parser.iter_foreign(options), *iter_exclusive(options)])
         need_posix("release")
@@ -74,7 +75,7 @@ def _where(environment: Environment) -> str:
     return f"{environment.name} is for the engine {environment.engine}"
 
 
-def iter_exclusive(options: Mapping[str, Any]) -> Iterator[str]:
+def iter_exclusive(options: ParsedOptions) -> Iterator[str]:
     """Yield the pairs of options that cannot be combined."""
     for one, other in _EXCLUSIVE:
         if options.get(one) and options.get(other):
