@@ -16,3 +16,18 @@ def with_table(page: str, table: str, path: Path) -> str:
     if not (mark and end):
         raise SystemExit(f"error: {path} has no marks for the table")
     return f"{before}{mark}\n{table.strip()}\n{end}{after}"
+
+
+def with_row(page: str, row: str, path: Path) -> str:
+    """Return a page with another row in its table, in place of the row whose first cell is the same.
+
+    >>> with_row("| a | 1 |\\n| b | 2 |\\n", "| b | 3 |", Path("page.md"))
+    '| a | 1 |\\n| b | 3 |\\n'
+    """
+    begin = row[: row.index("|", 1) + 1]
+    lines = page.splitlines()
+    places = [number for number, line in enumerate(lines) if line.startswith(begin)]
+    if len(places) != 1:
+        raise SystemExit(f"error: {path} has {len(places)} rows that begin with {begin}")
+    lines[places[0]] = row
+    return "\n".join([*lines, ""])

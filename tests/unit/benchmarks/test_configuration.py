@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from benchmarks import configuration
-from benchmarks.configuration import environment, ours, settings, table
+from benchmarks.configuration import environment, import_row, ours, settings, table
+from benchmarks.page import with_row
 
 
 def test_sixty_settings_are_half_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,3 +44,12 @@ def test_measuring_leaves_medians_of_all_that_is_installed(monkeypatch: pytest.M
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr(configuration, "readers", lambda: {"ours": ours})
     assert set(configuration.measure(2)) == {"ours"}
+
+
+def test_the_row_of_the_import_takes_the_place_of_the_one_on_the_page() -> None:
+    page = f"before\n{import_row([9.4, 9.5, 9.3])}\nafter\n"
+    row = import_row([4.0, 9.0, 4.2])
+    assert row.endswith("| 4.2 ms |  |  | at most 10 ms | yes |")
+    assert with_row(page, row, Path("page.md")) == f"before\n{row}\nafter\n"
+    with pytest.raises(SystemExit, match=r"page\.md has 0 rows"):
+        with_row("before\n", row, Path("page.md"))
