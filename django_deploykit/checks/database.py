@@ -16,6 +16,7 @@ from django_deploykit.checks.served import why_served_by_asgi
 from django_deploykit.checks.subject import Subject
 
 if TYPE_CHECKING:
+    from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.operations.base import Operation
     from django.db.migrations.state import ProjectState
 
@@ -135,11 +136,10 @@ def _missing_operations(subject: Subject) -> dict[str, list[str]]:
     """
     from django.apps import apps
     from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.questioner import NonInteractiveMigrationQuestioner
     from django.db.migrations.state import ProjectState
 
-    loader = MigrationLoader(None, ignore_no_migrations=True)
+    loader = _migrations(subject)
     ours = {
         config.label
         for config in apps.get_app_configs()
@@ -152,8 +152,10 @@ def _missing_operations(subject: Subject) -> dict[str, list[str]]:
         ProjectState.from_apps(apps),
         NonInteractiveMigrationQuestioner(specified_apps=ours, dry_run=True, verbosity=0),
     )
-    before = loader.project_state()
     changes = detector.changes(graph=loader.graph, trim_to_apps=ours, convert_apps=ours)
+    if not changes:
+        return {}
+    before = loader.project_state()  # of all migrations, which takes time where there are many
     found = {
         label: [
             one.describe()
@@ -164,6 +166,13 @@ def _missing_operations(subject: Subject) -> dict[str, list[str]]:
         for label in set(changes) & ours
     }
     return {label: operations for label, operations in found.items() if operations}
+
+
+def _migrations(subject: Subject) -> MigrationLoader:
+    """Return the project's migrations, which are read once for all checks."""
+    from django.db.migrations.loader import MigrationLoader
+
+    return subject.once("migrations", lambda: MigrationLoader(None, ignore_no_migrations=True))
 
 
 def _changes_database(operation: Operation, before: ProjectState, label: str) -> bool:
@@ -192,10 +201,8 @@ def conflicting_migrations(subject: Subject) -> Iterator[Finding]:
 
     migrate refuses to run. This happens when two branches that add migrations are merged.
     """
-    from django.db.migrations.loader import MigrationLoader
-
     try:
-        conflicts = MigrationLoader(None, ignore_no_migrations=True).detect_conflicts()
+        conflicts = _migrations(subject).detect_conflicts()
     except Exception:  # noqa: BLE001 - E405 reports it
         return
     for label, names in sorted(conflicts.items()):

@@ -12,6 +12,7 @@ from django.template import engines
 from django_deploykit.checks.subject import Subject
 
 _FOREIGN = ("node_modules", "site-packages", "cookiecutter", "bower_components", "__pycache__")
+_SUFFIXES = (".html", ".txt", ".xml", ".svg")
 
 
 def iter_templates(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -20,19 +21,12 @@ def iter_templates(subject: Subject) -> Iterator[tuple[str, str]]:
     Folders of templates may overlap, or be the project itself: each file is yielded once, and what
     other tools keep in a project is not.
     """
-    seen: set[Path] = set()
-    for engine in _django_engines():
-        for folder in _template_dirs(engine):
-            if not subject.inside(folder) or "site-packages" in folder.parts:
-                continue
-            for path in sorted(folder.rglob("*")):
-                if path not in seen and _is_template(path, folder):
-                    seen.add(path)
-                    yield str(path), path.read_text(encoding="utf-8", errors="replace")
+    for path in subject.once("templates", lambda: list(_paths(subject))):
+        yield path, Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 def engines_of(path: str) -> list[Any]:
-    """Return the engines that load a template: those with the nearest folder above it."""
+    """Return the engines that load a template, or those of a folder: with the nearest one above it."""
     found: dict[int, list[Any]] = {}
     for engine in engines.all():
         above = [one for one in _template_dirs(engine) if Path(path).is_relative_to(one)]
@@ -43,15 +37,32 @@ def engines_of(path: str) -> list[Any]:
     return nearest if all(hasattr(one, "engine") for one in nearest) else []
 
 
-def _is_template(path: Path, folder: Path) -> bool:
-    if path.suffix not in (".html", ".txt", ".xml", ".svg") or not path.is_file():
-        return False
-    parts = path.relative_to(folder).parts
-    if any(part.startswith(".") or part in _FOREIGN for part in parts):
-        return False
-    if "templates" in folder.parts[-2:] or not (folder / "manage.py").exists():
-        return True
-    return "templates" in parts  # the project's own folder is in DIRS
+def _paths(subject: Subject) -> Iterator[str]:
+    """Yield the paths of the project's templates."""
+    seen: set[str] = set()
+    for engine in _django_engines():
+        for folder in _template_dirs(engine):
+            if not subject.inside(folder) or "site-packages" in folder.parts:
+                continue
+            found = sorted(set(_files_below(folder)) - seen, key=lambda path: path.split(os.sep))
+            seen.update(found)
+            yield from found
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of templates in a folder of templates, which may be the project's own folder."""
+    everywhere = "templates" in folder.parts[-2:] or not (folder / "manage.py").exists()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not _is_foreign(name)]
+        if everywhere or "templates" in Path(place).relative_to(folder).parts:
+            for name in names:
+                path = os.path.join(place, name)
+                if name.endswith(_SUFFIXES) and not _is_foreign(name) and os.path.isfile(path):
+                    yield path
+
+
+def _is_foreign(name: str) -> bool:
+    return name.startswith(".") or name in _FOREIGN
 
 
 def _django_engines() -> list[Any]:

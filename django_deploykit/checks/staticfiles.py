@@ -259,8 +259,12 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
 
     Pages that use it return a 500.
     """
+    engines: dict[str, list[Any]] = {}  # by folder
     for path, text in iter_templates(subject):
-        problems = [_syntax_problem(engine, text) for engine in engines_of(path)]
+        folder = os.path.dirname(path)
+        if folder not in engines:
+            engines[folder] = engines_of(folder)
+        problems = [_syntax_problem(engine, text) for engine in engines[folder]]
         if problems and all(problems):
             message, line = problems[0] or ("", 0)
             yield Finding(

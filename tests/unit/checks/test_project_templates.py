@@ -42,3 +42,26 @@ def test_folders_that_are_named_twice_are_read_once(
     )
     (found,) = run_case("E608", case, tmp_path)
     assert found.path == "templates/a.html"
+
+
+def test_folders_are_listed_once_for_all_checks(project: Path) -> None:
+    path = project / "shop" / "templates" / "a.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("first", encoding="utf-8")
+    with override_settings(TEMPLATES=[{**TEMPLATES, "DIRS": [str(path.parent)]}]):
+        subject = read_subject(read_project(project))
+        assert list(iter_templates(subject)) == [(str(path), "first")]
+        path.write_text("second", encoding="utf-8")
+        path.with_name("b.html").write_text("later", encoding="utf-8")
+        assert list(iter_templates(subject)) == [(str(path), "second")]
+
+
+def test_templates_come_in_the_order_of_their_folders(project: Path) -> None:
+    folder = project / "shop" / "templates"
+    names = ("b.html", "a-b/a.html", "a/z.html", "a.html", "a/b/c.html")
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("", encoding="utf-8")
+    with override_settings(TEMPLATES=[{**TEMPLATES, "DIRS": [str(folder)]}]):
+        found = [path for path, _ in iter_templates(read_subject(read_project(project)))]
+    assert found == [str(path) for path in sorted(folder / name for name in names)]
