@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     found = read(raw)
     curves = jobs.quick() if options.quick else jobs.curves(options.large)
     for name in options.curve or ([] if options.again else curves):
-        measured = _measured(curves[name], options)
+        measured = _measured(_chosen(curves[name], options.size), options)
         found = {**read(raw), name: measured}
         raw.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     samples = collected(found)
@@ -75,6 +76,14 @@ def _measured(curve: jobs.Curve, options: argparse.Namespace) -> dict[str, Any]:
             f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
         ),
     }
+
+
+def _chosen(curve: jobs.Curve, labels: list[str] | None) -> jobs.Curve:
+    """Return a curve with the sizes of these labels, or with all if there are none."""
+    sizes = {label: size for label, size in curve.sizes.items() if not labels or label in labels}
+    if not sizes:
+        raise SystemExit(f"error: the sizes of {curve.name} are {' and '.join(curve.sizes)}")
+    return replace(curve, sizes=sizes)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -120,6 +129,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rows", action="append", choices=[*jobs.JOBS], help="only these jobs; may be given again"
+    )
+    parser.add_argument(
+        "--size", action="append", help="only this size, such as 20,000; may be given again"
     )
     parser.add_argument(
         "--large", type=int, default=20_000, help="static files of the large site; default: 20000"

@@ -69,7 +69,7 @@ def curves(large: int = 20_000) -> dict[str, Curve]:
                 f"{count:,}": _grown(static=count)
                 for count in sorted({200, 20_000 if large > 20_000 else 2_000, large})
             },
-            ("bundle", "static", *every[1:], "first"),
+            ("bundle", "static", *every[1:], "first", "rsync"),
         ),
         Curve(
             "distributions",
@@ -84,6 +84,7 @@ def curves(large: int = 20_000) -> dict[str, Curve]:
                 f"{count:,}": _grown(templates=count, modules=count, migrations=5)
                 for count in (300, 3_000)
             },
+            (*every, "rsync"),
         ),
         Curve(
             "migrations",
@@ -209,8 +210,8 @@ def _prepare(site: Site, jobs: list[str]) -> None:
         site.settled = True
     elif jobs:
         site.manage("bundle")
-    if "static" in jobs:
-        _by_hand(site)
+    if "rsync" in jobs:
+        rsync(site)
 
 
 def _stop(site: Site) -> None:
@@ -277,8 +278,6 @@ def release(site: Site) -> None:
     site.keep("release beyond boot and check", "ours", taken.seconds - started - checked)
     for kind, value in most.items():
         site.keep("memory, release", kind, value)
-    if site.curve.name in ("static", "code"):
-        site.keep("release", "rsync", growth_peers.capistrano(site.place, site.env(), site.commits))
 
 
 def _keep_release(site: Site, row: str, taken: Taken, answer: dict[str, Any]) -> None:
@@ -327,10 +326,17 @@ def first(site: Site) -> None:
     site.manage("release", "--noinput")  # so that there is one to roll back to
 
 
+def rsync(site: Site) -> None:
+    """Release a view's line in Capistrano's way."""
+    site.change()
+    site.keep("release", "rsync", growth_peers.capistrano(site.place, site.env(), site.commits))
+
+
 JOBS: dict[str, Callable[[Site], None]] = {
     "bundle": bundle,
     "static": static,
     "release": release,
     "rollback": rollback,
     "first": first,
+    "rsync": rsync,
 }
