@@ -17,6 +17,10 @@ BROKEN = "it could not run: "
 NEEDS_SERVER = "it needs the host: --server"
 ON_REQUEST = "only on request: --only "
 _HINT = "Correct the cause, and run the checks again: they may find more."
+_NO_KEY = (
+    'Read it with config.secret("SECRET_KEY"), or give it a value for checks and the build, in '
+    "deploykit.ini below [bundle]: environment = SECRET_KEY=build"
+)
 
 
 @dataclass
@@ -62,7 +66,7 @@ class Attempts:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             yield Finding(
                 f"{shown}{more} could not run: {reason}",
-                _HINT,
+                _NO_KEY if "The SECRET_KEY setting must not be empty" in reason else _HINT,
                 path=path,
                 line=line,
                 id=COULD_NOT_RUN,

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.apps import apps as django_apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, loader
 from django.urls import Resolver404, get_resolver, resolve
@@ -297,6 +298,8 @@ def broken_error_page(subject: Subject) -> Iterator[Finding]:
             template = loader.get_template(name)
         except TemplateDoesNotExist:
             continue
+        except ImproperlyConfigured:  # the settings are wrong, not the page
+            raise
         except Exception as error:  # noqa: BLE001 - a template may raise anything
             if not any(Path(path).name == name for path, _ in iter_templates(subject)):
                 yield Finding(f"{name} does not compile: {error}")

@@ -97,8 +97,14 @@ def _secret_key(facts: Facts) -> Result:
         yield Change(chain.last.path, chain.last.lines_at_end("", f"{name} = {code}"))
     elif found is not None and text_of(found.value) is not None:
         yield _value(found, code)
-    elif found is None or not isinstance(found.value, ast.Call):  # a call reads it from somewhere
+    elif found is None or not _reads(found.value):
         yield _left(chain, name, f"production needs a key that is not committed: {code}")
+
+
+def _reads(node: ast.expr) -> bool:
+    """Whether an expression gets its value from elsewhere, as ``os.environ.get("KEY") or None`` does."""
+    kinds = (ast.Call, ast.Subscript, ast.Attribute, ast.Name)
+    return any(isinstance(one, kinds) for one in ast.walk(node))
 
 
 def _debug(facts: Facts) -> Result:

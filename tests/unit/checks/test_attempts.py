@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from django_deploykit.checks.attempts import Attempts
@@ -50,6 +51,20 @@ def test_one_cause_is_one_finding(tmp_path: Path) -> None:
     first, other = attempts.iter_broken()
     assert first.message == "check0, check1, check2 and 2 more could not run: KeyError: 'NAME'"
     assert other.message == "other could not run: KeyError: 'HOST'"
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("The SECRET_KEY setting must not be empty.", "environment = SECRET_KEY=build"),
+        ("Set ROOT_URLCONF.", "run the checks again"),
+    ],
+)
+def test_says_what_to_do_about_a_missing_key(reason: str, hint: str, tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path)
+    attempts.run("x", finds_then(ImproperlyConfigured(reason)))
+    (broken,) = attempts.iter_broken()
+    assert hint in (broken.hint or "")
 
 
 def test_names_the_line_of_the_project_that_raises(project: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.template.backends.base import BaseEngine
 from django.urls import re_path
 from django.views.static import serve
@@ -363,3 +364,8 @@ def test_a_remote_storage_needs_no_folder(tmp_path: Path) -> None:
     storages = {**STORAGES, "staticfiles": {"BACKEND": REMOTE}}
     case = setting(**{**STATIC, "STATIC_ROOT": None, "STORAGES": storages})
     assert run_case("E601", case, tmp_path) == []
+
+
+def test_a_wrong_setting_is_not_called_a_broken_error_page(tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match="aren't unique"):
+        run_case("E609", Case({"TEMPLATES": [TEMPLATES, TEMPLATES]}), tmp_path)

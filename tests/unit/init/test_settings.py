@@ -31,6 +31,20 @@ def line(text: str, name: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("value", "noted"),
+    [
+        ("os.environ['KEY']", False),
+        ("os.environ.get('KEY') or None", False),
+        ("KEY if KEY else 'x'", False),
+        ("'a' + 'b'", True),
+        ("None", True),
+    ],
+)
+def test_a_key_that_is_read_from_elsewhere_is_not_called_committed(value: str, noted: bool) -> None:
+    assert any("not committed" in one for one in notes(f"SECRET_KEY = {value}\n")) == noted
+
+
+@pytest.mark.parametrize(
     ("before", "expected"),
     [
         ("SECRET_KEY = 'x'\n", 'SECRET_KEY = config.secret("SECRET_KEY")'),
