@@ -39,8 +39,9 @@ def is_building(environ: Mapping[str, str], command: Sequence[str]) -> bool:
         return True
     if not command:
         return False
-    builds = command[0] in _BUILDING and "--server" not in command
-    return builds or asks_for_help(command)
+    # For other commands the word may belong to a command behind them, as in release … exec -- …
+    on_host = command[0] == "deploy_check" and "--server" in command
+    return (command[0] in _BUILDING and not on_host) or asks_for_help(command)
 
 
 def asks_for_help(command: Sequence[str]) -> bool:

@@ -50,6 +50,7 @@ def test_settings_for_building_refuse_requests() -> None:
         ({}, ["bundle"], True),
         ({}, ["deploy_check", "--format", "json"], True),
         ({}, ["deploy_check", "--server"], False),
+        ({}, ["release", "production", "exec", "--", "deploy_check", "--server"], True),
         ({}, ["collectstatic"], True),
         ({}, ["migrate", "bundle"], False),
         ({}, ["help"], True),
