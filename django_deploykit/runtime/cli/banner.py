@@ -12,6 +12,8 @@ from ..base.printable import printable
 from ..base.site import live_release, load_site
 from ..bundle.manifest import Manifest
 from ..bundle.reader import BundleFile
+from ..provision.pythons import is_packaged, python_problem
+from ..storage.virtualenv import find_python
 from ..supervisors.helper_reader import usual_root
 
 _WIDTH = 40  # columns of a command, in front of its explanation
@@ -32,7 +34,8 @@ def print_banner(path: Path) -> int:
         manifest = bundle.manifest
     with by_hand(path):
         state = look(usual_root(manifest.project))
-        print(printable("\n".join(banner_lines(manifest, bundle_command(path), state))))
+        lacking = python_problem(manifest.python, find_python, is_packaged)
+        print(printable("\n".join(banner_lines(manifest, bundle_command(path), state, lacking))))
     return 0
 
 
@@ -46,12 +49,18 @@ def look(root: Path) -> SiteState:
         return SiteState(True, None, str(error).splitlines()[0])
 
 
-def banner_lines(manifest: Manifest, command: str, state: SiteState) -> List[str]:
-    """Return the lines of the banner; ``command`` is how the bundle is called."""
+def banner_lines(
+    manifest: Manifest, command: str, state: SiteState, lacking: str = ""
+) -> List[str]:
+    """Return the lines of the banner.
+
+    ``command`` is how the bundle is called, ``lacking`` why this host cannot run it yet.
+    """
     release, layers = manifest.release_id, f"{len(manifest.layers)} layers"
     lines = [
         f"{manifest.project} {release} (commit {manifest.commit[:12]}, {release[:15]} UTC)",
         f"Python {manifest.python}, {manifest.platform}, {layers}, {manifest.size >> 20} MiB",
+        *(["", f"First of all: {lacking}"] if lacking else []),
     ]
     for title, rows in (
         (_title(manifest, state), host_commands(state)),

@@ -12,8 +12,9 @@ from typing import Sequence
 from ..base import deploy_lock
 from ..base.accounts import become_owner
 from ..base.errors import INTERRUPTED, DeployKitError
-from ..base.hints import by_hand, program_hint, setup_command
+from ..base.hints import by_hand, is_by_hand, program_hint, setup_command, verb_command
 from ..base.interruption import listen_for_interrupts
+from ..base.printable import printable
 from ..base.trusted_folders import forget_untrusted
 from ..wire.events import Activity
 from ..wire.voice import Voice
@@ -87,7 +88,20 @@ def _run(verb: Verb, run: Invocation) -> int:
 def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Namespace:
     """Parse a verb's options; on an error, end the process with argparse's message."""
     name = arguments[0] if arguments else ""
-    return verb_parser(name, in_bundle=in_bundle).parse_args(list(arguments))
+    parser = verb_parser(name, in_bundle=in_bundle)
+    if name and not name.startswith("-") and find_verb(name) is None:
+        parser.error(_unknown(name))
+    return parser.parse_args(list(arguments))
+
+
+def _unknown(name: str) -> str:
+    """Return what to say about a verb that does not exist. Most verbs are not for people."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, [one.name for one in all_verbs() if one.listed], 1)
+    meant = f"; did you mean `{verb_command(close[0])}`?" if close else ""
+    text = f"argument VERB: invalid choice: {printable(name)!r}{meant}"
+    return f"{text}\n`{verb_command('--help')}` lists all verbs." if is_by_hand() else text
 
 
 def verb_parser(name: str, *, in_bundle: bool = True) -> argparse.ArgumentParser:

@@ -76,6 +76,12 @@ def test_says_what_is_live() -> None:
     )
 
 
+def test_a_python_that_the_host_lacks_comes_first() -> None:
+    lines = banner_lines(MANIFEST, "./shop.pyz", STATES["bare"], "this host has no python3.13")
+    assert lines[3] == "First of all: this host has no python3.13"
+    assert "First" not in "\n".join(banner_lines(MANIFEST, "./shop.pyz", STATES["bare"]))
+
+
 def test_the_state_is_read_from_the_sites_folder(tmp_path: Path) -> None:
     assert look(tmp_path) == SiteState(setup=False)
     site = Site("shop", tmp_path, tmp_path, tmp_path)
@@ -101,3 +107,11 @@ def test_what_a_command_of_the_file_runs_as_depends_on_the_host(state: str) -> N
     text = "\n".join(banner_lines(MANIFEST, "./shop.pyz", STATES[state]))
     assert ("Without installing it:" in text) == (state == "bare")
     assert ("As the site, once this bundle is installed:" in text) == (state != "bare")
+
+
+def test_the_banner_looks_for_the_python_of_the_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_bundle(tmp_path / "shop.pyz", replace(MANIFEST, python="3.99"), {})
+    assert print_banner(path) == 0
+    assert "First of all: the bundle needs Python 3.99" in capsys.readouterr().out

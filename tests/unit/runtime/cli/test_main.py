@@ -220,3 +220,26 @@ def test_an_interrupted_verb_has_one_exit_code(tmp_path: Path) -> None:
         answer = json.loads(process.stdout.readline())
         assert process.wait(60) == answer["error"]["exit_code"] == 130
     assert answer["error"]["message"] == "interrupted; nothing was switched"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("stat", "invalid choice: 'stat'; did you mean `{bundle} deploykit status`?\n"),
+        ("instal", "invalid choice: 'instal'; did you mean `{bundle} deploykit install`?\n"),
+        ("local", "invalid choice: 'local'\n"),
+        ("x\x1b[0m", "invalid choice: "),
+    ],
+)
+def test_a_verb_that_does_not_exist_is_answered_with_the_nearest(
+    typed: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "shop.pyz"
+    with pytest.raises(SystemExit) as ended:
+        main([typed], bundle)
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.format(bundle=bundle) in err
+    assert f"`{bundle} deploykit --help` lists all verbs." in err
+    assert "kin" not in err
+    assert "\x1b" not in err
