@@ -10,6 +10,7 @@ import pytest
 from tests.lab.fleet import Controller, boot_all, fill_in
 from tests.lab.hosts import Host
 from tests.lab.images import locked, why_not
+from tests.lab.internet import Internet
 from tests.lab.releases import PYTHONS, Bundles, write_releases
 from tests.lab.striking import asked, one_host
 from tests.load import Load
@@ -27,6 +28,7 @@ _LONGEST = (
     "test_root",
     "test_release",
     "test_signed_releases",
+    "test_first_server",
 )
 
 
@@ -48,8 +50,8 @@ def lab() -> None:
 def _boot() -> Iterator[BootHost]:
     hosts: list[Host] = []
 
-    def boot(suite: str = "bookworm", extra: tuple[str, ...] = ()) -> Host:
-        hosts.append(Host(suite, extra))
+    def boot(suite: str = "bookworm", internet: Internet | None = None) -> Host:
+        hosts.append(Host(suite, internet=internet))
         return hosts[-1]
 
     yield boot

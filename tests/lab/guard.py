@@ -3,7 +3,8 @@
 It runs in a mount and a process namespace of its own, so whatever becomes of it, the kernel takes
 the mounts and the host's processes with it. Its orders come by standard input, a word a line:
 ``boot``, ``off`` (clean), ``cut`` (as a power cut); the end of the input, which comes when the test
-process dies too, clears the host away. Usage: ``python guard.py FOLDER BASE NAME``.
+process dies too, clears the host away. Usage: ``python guard.py FOLDER BASE NAME [OPTION]...``,
+with options of systemd-nspawn.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -22,8 +24,8 @@ _CGROUPS = Path("/sys/fs/cgroup")
 class Guard:
     """One host: ``folder`` holds its upper layer and its log, ``base`` the image below."""
 
-    def __init__(self, folder: Path, base: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+    def __init__(self, folder: Path, base: Path, name: str, options: Sequence[str] = ()) -> None:
+        self.folder, self.name, self.options = folder, name, options
         self.root = folder / "root"
         self.nspawn: subprocess.Popen[bytes] | None = None
         self.cgroups: list[Path] = []
@@ -41,7 +43,7 @@ class Guard:
         command = ["systemd-nspawn", "-q", "--keep-unit", "-D", str(self.root), "-M", self.name]
         with (self.folder / "console.log").open("ab") as log:
             self.nspawn = subprocess.Popen(
-                [*command, "--boot", "--register=no", "--console=pipe"],
+                [*command, "--boot", "--register=no", "--console=pipe", *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -119,11 +121,11 @@ def _remove_cgroup(path: Path) -> None:
         return
 
 
-def main(folder: str, base: str, name: str) -> None:
+def main(folder: str, base: str, name: str, *options: str) -> None:
     """Follow the orders until there are no more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    guard = Guard(Path(folder), Path(base), name)
+    guard = Guard(Path(folder), Path(base), name, options)
     print("ready", flush=True)
     try:
         for line in sys.stdin:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.lab.images import SUITES, cache, image, locked, why_not
+from tests.lab.internet import Internet
 
 _MASKED = (
     "ssh.socket",
@@ -32,9 +33,16 @@ _MASKED = (
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "fstrim.timer",
-    # They would listen everywhere; a test that wants one says where.
-    "nginx.service",
     "caddy.service",
+)
+# They would listen on the addresses of all hosts, or change the firewall of this machine.
+_MASKED_WITHOUT_NETWORK = (
+    "nginx.service",
+    "postgresql.service",
+    "postgresql@.service",
+    "ufw.service",
+    "unattended-upgrades.service",
+    "certbot.timer",
 )
 _SSHD = """\
 ListenAddress {address}
@@ -47,15 +55,24 @@ _PATIENCE = 60.0  # seconds for a boot, on a busy machine
 
 
 class Host:
-    """A host: booted, reached over SSH at ``address`` with the key ``key``, thrown away by close()."""
+    """A host: booted, reached over SSH at ``address`` with the key ``key``, thrown away by close().
 
-    def __init__(self, suite: str = "bookworm", extra: tuple[str, ...] = ()) -> None:
+    It shares this machine's network, or is alone behind a cable of an :class:`Internet`.
+    """
+
+    def __init__(
+        self,
+        suite: str = "bookworm",
+        extra: tuple[str, ...] = (),
+        internet: Internet | None = None,
+    ) -> None:
         """Make a host of a suite and boot it."""
         base = image(suite, extra)
         self.suite = suite
+        self.internet = internet
         self.folder, self.number, self._claim = _claim()
         self.name = f"lab{self.number}"
-        self.address = f"127.0.1.{self.number}"
+        self.address = internet.server if internet else f"127.0.1.{self.number}"
         self.key = self.folder / "id_ed25519"
         self.known_hosts = self.folder / "known_hosts"
         for name in ("upper", "disk", "root"):
@@ -64,8 +81,11 @@ class Host:
         here = Path(__file__).with_name("guard.py")
         self._guard = subprocess.Popen(
             [
-                *(*_scope(self.name), *_NAMESPACES, sys.executable, str(here)),
+                *(*_scope(self.name), *_NAMESPACES, *(["--net"] if internet else [])),
+                *(sys.executable, str(here)),
                 *(str(self.folder), str(base), self.name),
+                # Its network is its own, so it may have a firewall.
+                *(["--capability=CAP_NET_ADMIN"] if internet else []),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -74,6 +94,8 @@ class Host:
         )
         try:
             self._answer()
+            if internet:
+                internet.connect(self._guard.pid)
             self.boot()
         except BaseException:
             self.close()
@@ -131,7 +153,7 @@ class Host:
 
     def ssh(self, user: str = "root") -> list[str]:
         """Return the command that logs in."""
-        return ["ssh", *self._options(), f"{user}@{self.address}"]
+        return [*self._outside(), "ssh", *self._options(), f"{user}@{self.address}"]
 
     def try_run(
         self, command: str, user: str = "root", data: str | None = None, timeout: float = 120
@@ -159,8 +181,11 @@ class Host:
 
     def copy(self, source: Path, target: str, user: str = "root") -> None:
         """Copy a file there with scp."""
-        command = ["scp", "-q", *self._options(), str(source), f"{user}@{self.address}:{target}"]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        words = ["scp", "-q", *self._options(), str(source), f"{user}@{self.address}:{target}"]
+        subprocess.run([*self._outside(), *words], check=True, stdin=subprocess.DEVNULL)
+
+    def _outside(self) -> list[str]:
+        return self.internet.enter if self.internet else []
 
     def _options(self) -> list[str]:
         return [
@@ -209,7 +234,7 @@ class Host:
             (upper / name).chmod(0o700)
         units = upper / "etc/systemd/system"
         units.mkdir(parents=True)
-        for name in _MASKED:
+        for name in _MASKED if self.internet else (*_MASKED, *_MASKED_WITHOUT_NETWORK):
             (units / name).symlink_to("/dev/null")
 
 

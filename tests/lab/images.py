@@ -27,6 +27,16 @@ PACKAGES = (
     "nginx",
     "caddy",
 )
+# What docs/how-to/first-server.md installs, so that hosts need no package index.
+_MORE = {
+    "trixie": (
+        "certbot",
+        "postgresql",
+        "python3-certbot-nginx",
+        "ufw",
+        "unattended-upgrades",
+    )
+}
 _TOOLS = ("mmdebstrap", "systemd-nspawn", "ssh", "ssh-keygen", "unshare")
 _RECIPE = "1"  # count up when the way an image is made changes
 
@@ -66,7 +76,7 @@ def image(suite: str, extra: tuple[str, ...] = ()) -> Path:
     """Return the root folder of a suite's image with ``extra`` packages, made where there is none."""
     if suite not in SUITES:
         raise ValueError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
-    packages = (*PACKAGES, *sorted(extra))
+    packages = (*PACKAGES, *_MORE.get(suite, ()), *sorted(extra))
     key = hashlib.sha256(" ".join((_RECIPE, suite, *packages)).encode()).hexdigest()[:12]
     target = cache() / f"{suite}-{key}"
     with locked(cache() / f"{suite}.lock"):

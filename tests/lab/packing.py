@@ -105,14 +105,8 @@ def write_bundles(controller: Controller, folder: Path) -> dict[str, Path]:
     project = folder / "shop"
     shutil.copytree(controller.bundles.repository, project)
     run("git", "checkout", "-q", "two", cwd=project)
-    lock, wanted = project / "requirements.txt", project / "requirements.in"
-    ours = lock.read_text().partition("./vendor/")
-    wanted.write_text(wanted.read_text() + "celery\npsycopg[binary]\n")
     python = controller.bundles.python
-    compiling = ("pip", "compile", "-q", "--generate-hashes", "--no-emit-index-url")
-    files = (wanted.name, "-o", lock.name)
-    run(uv(), *compiling, "--python-version", python, *files, cwd=project)
-    lock.write_text(lock.read_text() + "".join(ours[1:]))
+    lock_more(project, python, "celery", "psycopg[binary]")
     (project / "shop/tasks.py").write_text(_TASKS)
     found = {}
     for name, when in _COMMITS.items():
@@ -124,6 +118,17 @@ def write_bundles(controller: Controller, folder: Path) -> dict[str, Path]:
         done = manage(project, "bundle", "--python", python, "--output", str(found[name]))
         assert done.returncode == 0, done.stdout + done.stderr
     return found
+
+
+def lock_more(project: Path, python: str, *names: str) -> None:
+    """Add distributions to a shop's requirements, and lock them again."""
+    lock, wanted = project / "requirements.txt", project / "requirements.in"
+    ours = lock.read_text().partition("./vendor/")
+    wanted.write_text("\n".join((wanted.read_text(), *names, "")))
+    compiling = ("pip", "compile", "-q", "--generate-hashes", "--no-emit-index-url")
+    files = (wanted.name, "-o", lock.name)
+    run(uv(), *compiling, "--python-version", python, *files, cwd=project)
+    lock.write_text(lock.read_text() + "".join(ours[1:]))
 
 
 def _enrich(project: Path) -> None:
