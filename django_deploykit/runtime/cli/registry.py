@@ -188,5 +188,7 @@ def live_of(site: Site, named: Optional[str]) -> str:
 
     found = named or live_release(site)
     if found is None:
-        raise DeployKitError("nothing is live here", "Name a release with --release.")
+        from ..base.hints import install_command
+
+        raise DeployKitError("nothing is live here", f"Put a release live: {install_command()}")
     return found

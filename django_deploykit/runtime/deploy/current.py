@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..base.errors import HALF_DONE, DeployKitError, Problems
+from ..base.hints import verb_command
 from ..base.site import Site
 from ..storage.virtualenv import load_release
 from ..supervisors.base import Supervisor
@@ -24,7 +25,8 @@ def validate_live(site: Site, supervisor: Supervisor, release: str, result: Chec
         raise Problems(
             f"{release} is live already, but it is not healthy:",
             problems,
-            f"Correct {site.ini} if the configuration is wrong. Nothing was changed.",
+            f"Correct {site.ini} if the configuration is wrong. Processes read it when they start: "
+            f"{verb_command('restart')}. Nothing was changed.",
         )
 
 

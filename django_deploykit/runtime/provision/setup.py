@@ -121,7 +121,8 @@ def setup(
         raise Problems("this host cannot be set up; nothing was changed:", problems)
     steps = plan(request, state)
     words = [str(step) for step in steps]
-    voice.emit(Activity("plan", ", ".join(words)))
+    for line in words if options.plan or not voice.person else ():  # a person reads the steps
+        voice.emit(Activity("plan", line))
     if not options.plan:
         for step in steps:
             voice.emit(Activity("step", str(step)))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from ..base.errors import DeployKitError
+from ..base.moments import utc
 from ..base.patience import SILENCE
 from ..base.printable import printable
 from .events import Event
 from .reader import plain
+
+_WIDTH = 80  # characters of a list on one line
 
 
 class Voice:
@@ -66,20 +69,38 @@ def _takes(descriptor: int) -> bool:
 
 
 def _page(result: Dict[str, Any]) -> str:
-    lines = []
-    for key, value in result.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            lines.append(f"{key}:")
-            lines += [
-                "  " + "  ".join(f"{name}={one}" for name, one in row.items()) for row in value
-            ]
-        elif isinstance(value, dict):
-            lines.append(f"{key}:")
-            lines += [f"  {name}: {_words(one)}" for name, one in value.items()]
+    """Return a result for a person: long lists have a line for each item.
+
+    What is empty is left out, and the plan, which a person has seen before.
+    """
+    lines: List[str] = []
+    for name, value in result.items():
+        if name == "plan":
+            continue
+        if isinstance(value, dict):
+            below = [f"{one}: {_words(one, item)}" for one, item in value.items()]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            below = ["  ".join(_pairs(row)) for row in value]
+        elif isinstance(value, list) and len(_words(name, value)) > _WIDTH:
+            below = [str(one) for one in value]
         else:
-            lines.append(f"{key}: {_words(value)}")
+            lines += [f"{name}: {_words(name, value)}"] if _is_shown(name, value) else []
+            continue
+        lines += [f"{name}:", *(f"  {one}" for one in below)] if below else []
     return printable("\n".join(lines))
 
 
-def _words(value: object) -> str:
+def _pairs(row: Dict[str, Any]) -> List[str]:
+    return [f"{name}={_words(name, one)}" for name, one in row.items() if _is_shown(name, one)]
+
+
+def _is_shown(name: str, value: object) -> bool:
+    return value not in (None, "", []) and not (name == "time" and value == 0)
+
+
+def _words(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)) and name == "time":
+        return f"{utc(value)} UTC"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

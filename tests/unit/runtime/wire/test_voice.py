@@ -10,7 +10,8 @@ import pytest
 
 from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.wire.events import Activity, Arriving, OutputLine
-from django_deploykit.runtime.wire.operating import EndResult
+from django_deploykit.runtime.wire.journal import JournalRecord
+from django_deploykit.runtime.wire.operating import EndResult, HistoryResult, SetupResult
 from django_deploykit.runtime.wire.releasing import PruneResult
 from django_deploykit.runtime.wire.voice import Voice
 
@@ -35,8 +36,28 @@ def test_a_person_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     voice.result(EndResult(ended=True))
     voice.error(DeployKitError("it failed", "Try again."))
     out, err = capsys.readouterr()
-    assert out == "  start web\n    Applying shop.0001_initial\nended: True\n"
+    assert out == "  start web\n    Applying shop.0001_initial\nended: yes\n"
     assert err == "error: it failed\nTry again.\n"
+
+
+def test_a_person_reads_words_and_dates(capsys: pytest.CaptureFixture[str]) -> None:
+    voice = Voice(person=True)
+    records = (JournalRecord("release", "ID", "live", "ann", time=1e9),)
+    voice.result(HistoryResult(records))
+    voice.result(PruneResult((), ("b" * 50, "c" * 50), 1))
+    assert capsys.readouterr().out.splitlines() == [
+        "records:",
+        "  action=release  release=ID  result=live  owner=ann  time=2001-09-09 01:46:40 UTC",
+        "kept:",
+        f"  {'b' * 50}",
+        f"  {'c' * 50}",
+        "layers: 1",
+    ]
+
+
+def test_a_person_does_not_read_a_plan_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    Voice(person=True).result(SetupResult(False, "deploy", "", "", ("write a file",)))
+    assert capsys.readouterr().out == "changed: no\nuser: deploy\n"
 
 
 def test_foreign_text_moves_no_cursor_of_a_person(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def test_nothing_live_is_nothing_to_watch(invoke: Invoke) -> None:
 def test_nothing_live_needs_a_release_that_is_named(invoke: Invoke, argv: list[str]) -> None:
     with pytest.raises(DeployKitError, match="nothing is live here") as caught:
         invoke(*argv)
-    assert caught.value.hint == "Name a release with --release."
+    assert caught.value.hint == "Put a release live: manage.py release ENVIRONMENT"
 
 
 @pytest.fixture
