@@ -30,8 +30,8 @@ class Ini:
     problems: tuple[str, ...] = ()
 
 
-def read_ini(path: Path) -> Ini:
-    """Read a file in UTF-8, with or without BOM.
+def read_ini(path: Path, named: Path | None = None) -> Ini:
+    """Read a file in UTF-8, with or without BOM. ``named`` is what messages call it.
 
     Mistakes in it are not raised. They are in the result's problems, as "file:line: what". Raise
     :class:`OSError` if the file cannot be read.
@@ -40,8 +40,8 @@ def read_ini(path: Path) -> Ini:
         with open(path, encoding="utf-8-sig", newline="") as file:  # CR may be part of a value
             text = file.read()
     except UnicodeDecodeError as error:
-        return Ini(problems=(f"{path}: is not UTF-8 (byte {error.start})",))
-    return parse_ini(text, path)
+        return Ini(problems=(f"{named or path}: is not UTF-8 (byte {error.start})",))
+    return parse_ini(text, named or path)
 
 
 def parse_ini(text: str, path: Path) -> Ini:

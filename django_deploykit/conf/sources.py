@@ -180,7 +180,7 @@ def load_sources(
                 if _exists(path):
                     add(path, "etc")
         if "CREDENTIALS_DIRECTORY" in names:
-            weakest_first += _credentials(app, environ, problems)
+            weakest_first += _credentials(app, environ, etc, problems)
         named = environ[config] if config in names else ""
         if named and os.path.isfile(named):
             add(named, "config")
@@ -214,11 +214,13 @@ def _listed(folder: str, problems: list[str]) -> list[str]:
         return []  # reading the main file reports it
 
 
-def _ini_source(path: str | Path, name: str, problems: list[str]) -> Source:
+def _ini_source(
+    path: str | Path, name: str, problems: list[str], named: Path | None = None
+) -> Source:
     from django_deploykit.conf.ini import read_ini  # only needed if there is a file
 
     try:
-        ini = read_ini(Path(path))
+        ini = read_ini(Path(path), named)
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
         return Source(name, {})
@@ -237,7 +239,9 @@ def _ini_source(path: str | Path, name: str, problems: list[str]) -> Source:
     return Source(name, values, options)
 
 
-def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> list[Source]:
+def _credentials(
+    app: str, environ: Mapping[str, str], etc: str | Path, problems: list[str]
+) -> list[Source]:
     """Return systemd's credentials: INI files (by their suffix) and files with a single value."""
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
     if not folder:
@@ -249,7 +253,11 @@ def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> l
         return []
     main = [path for path in paths if path.name == f"{app}.ini"]
     others = [path for path in paths if path.suffix == ".ini" and path not in main]
-    sources = [_ini_source(path, "credentials", problems) for path in main + others]
+    ours = "DEPLOYKIT_DATA" in environ
+    sources = [
+        _ini_source(path, "credentials", problems, _original(path, etc) if ours else None)
+        for path in main + others
+    ]
     values = {}
     for path in paths:
         if path.suffix != ".ini":
@@ -261,6 +269,16 @@ def _credentials(app: str, environ: Mapping[str, str], problems: list[str]) -> l
             except OSError as error:
                 problems.append(f"credential {path.name} ({path}): {error.strerror}")
     return [*sources, Source("credentials", values)]
+
+
+def _original(path: Path, etc: str | Path) -> Path:
+    """Return the file that a credential of our units is a copy of. The copy goes with its process."""
+    name = path.name
+    return (
+        Path(etc, "conf.d", name[len("conf.d_") :])
+        if name.startswith("conf.d_")
+        else Path(etc, name)
+    )
 
 
 def _from_file(path: str, where: str, source: str) -> Value:

@@ -1,4 +1,4 @@
-"""Libraries of the system, which no lock file installs: what errors say when one is missing."""
+"""Libraries of the system and drivers of databases: what errors say when one is missing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ _KNOWN: Tuple[Tuple[str, str, str], ...] = (
     (r"cannot load library '(?:gobject|libgobject|pango|libpango)", "Pango", "libpango-1.0-0"),
     (r"(?:library called|cannot load library) [\"']?(?:lib)?cairo", "Cairo", "libcairo2"),
 )
+# What Django says without a driver for a database: a pattern, the database, and a distribution.
+_DRIVERS: Tuple[Tuple[str, str, str], ...] = (
+    ("Error loading psycopg2 or psycopg module", "PostgreSQL", "psycopg[binary]"),
+    ("Error loading MySQLdb module", "MySQL", "mysqlclient"),
+    ("Error loading oracledb module", "Oracle", "oracledb"),
+)
 _NO_EXTENSIONS = "configured to allow extension loading"  # Django, of Python's SQLite
 _SHARED = re.compile(r"\b(lib[\w.+-]*\.so[\w.]*): cannot open shared object file")
 
@@ -31,6 +37,12 @@ def missing_library_hint(error: str) -> str:
             "This Python was built without loadable extensions of SQLite, which SpatiaLite needs. Use "
             "one that has them, here and on every host, such as the python3 of Debian."
         )
+    for pattern, name, package in _DRIVERS:
+        if pattern in error:
+            return (
+                f"The configuration names {name}, and no driver for it is installed: name another "
+                f"database there (DATABASE_URL), or add {package} to the project's lock file."
+            )
     for pattern, name, package in _KNOWN:
         if re.search(pattern, error):
             return _hint(name, f"apt install {package}")

@@ -50,6 +50,24 @@ def test_reads_single_credentials(tmp_path: Path) -> None:
     assert config.secret("SECRET_KEY") == KEY
 
 
+@pytest.mark.parametrize(
+    ("credential", "original"),
+    [("shop.ini", "etc/shop.ini"), ("conf.d_mail.ini", "etc/conf.d/mail.ini")],
+)
+def test_a_copy_of_a_file_is_called_by_the_files_name(
+    credential: str, original: str, tmp_path: Path
+) -> None:
+    copies = tmp_path / "credentials"
+    copies.mkdir()
+    (copies / credential).write_text("[x]\ncolour\n", encoding="utf-8")
+    given = {"CREDENTIALS_DIRECTORY": str(copies)}
+    with pytest.raises(ConfigError, match=f"{tmp_path / original}:2: expected"):
+        make(tmp_path, **given, DEPLOYKIT_DATA="/var/lib/shop")
+    # The credentials of other units may come from anywhere.
+    with pytest.raises(ConfigError, match=f"{copies / credential}:2: expected"):
+        make(tmp_path, **given)
+
+
 def test_one_option_has_one_name(tmp_path: Path) -> None:
     config = make(
         tmp_path, "[database]\nurl = sqlite:////x\n[django]\ndebug = yes\n[shop]\ncolour = red\n"

@@ -30,6 +30,19 @@ def test_a_missing_library_of_the_system_is_named(error: str, name: str) -> None
     assert hint.endswith("here and on every host.")
 
 
+@pytest.mark.parametrize(
+    ("module", "driver"),
+    [
+        ("psycopg2 or psycopg", "psycopg[binary]"),
+        ("MySQLdb", "mysqlclient"),
+        ("oracledb", "oracledb"),
+    ],
+)
+def test_a_missing_driver_is_named(module: str, driver: str) -> None:
+    hint = missing_library_hint(f"ImproperlyConfigured: Error loading {module} module")
+    assert hint.endswith(f"(DATABASE_URL), or add {driver} to the project's lock file.")
+
+
 def test_a_python_without_extensions_of_sqlite_is_not_a_missing_library() -> None:
     hint = missing_library_hint(
         "SpatiaLite requires SQLite to be configured to allow extension loading."
