@@ -15,7 +15,8 @@ from django_deploykit.release.runtime_archive import runtime_archive
 from django_deploykit.release.transports.base import LostError
 from django_deploykit.release.transports.openssh import resolve
 from django_deploykit.release.transports.ssh import Ssh
-from django_deploykit.runtime.wire.facts import FACTS, HOLD
+from django_deploykit.runtime.wire.calls import Call
+from django_deploykit.runtime.wire.facts import FACTS, HOLD, HostFacts
 from tests.sshd import Sshd
 
 Start = Callable[..., Sshd]
@@ -54,6 +55,23 @@ def test_a_shell_that_prints_without_end(start_sshd: Start, ssh: Ssh, verbs: str
     start_sshd(profile="yes welcome")
     with pytest.raises(LostError, match="without end"):
         ssh.call(FACTS, stream=None if verbs == "several" else Sized())
+
+
+@pytest.mark.parametrize(
+    ("served", "seconds", "message"),
+    [
+        ("sleep 1000", 3.0, "it did not answer within 3 s"),
+        (f"yes 'e1 {'x' * 10_000}'", 60.0, "it prints errors without end"),
+        (f"yes '{'x' * 10_000}'", 3.0, "the connection was lost|did not answer within 3 s"),
+    ],
+    ids=["silent", "errors", "nonsense"],
+)
+def test_a_host_that_never_answers_is_given_up(
+    start_sshd: Start, ssh: Ssh, served: str, seconds: float, message: str
+) -> None:
+    start_sshd(profile=f"echo ready; exec {served}")
+    with pytest.raises(LostError, match=message):
+        ssh.call(Call("facts", HostFacts, seconds))
 
 
 def test_one_session_a_connection_is_enough(start_sshd: Start, ssh: Ssh, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ _LONGEST_TEXT = 1 << 16  # bytes
 # What a holder writes about itself.
 _KINDS = {
     **dict.fromkeys(("owner", "what", "action", "release"), (str,)),
-    "pid": (int,),
+    **dict.fromkeys(("pid", "journal"), (int,)),
     "time": (int, float),
 }
 

@@ -37,7 +37,7 @@ from .plan import Plan, Step, lock_plan, walk
 from .staged import switch_to_staged
 from .stages import UNSWITCHED, Caller, StageHost, Stages, host_problems
 from .switch import settle
-from .unfinished import journal_interruption, wait_for_migrations
+from .unfinished import errand_of, journal_interruption, wait_for_migrations
 
 T = TypeVar("T")
 
@@ -70,8 +70,7 @@ class Here:
     def lock(self) -> Iterator[None]:
         """Hold the deploy lock. No other process changes the site in the meantime."""
         owner = {"owner": self.owner, "what": self.errand.what}
-        if self.errand.release:
-            owner.update(release=self.errand.release, action=self.errand.action)
+        owner.update(errand_of(self.site, self.errand.release, self.errand.action))
 
         def show(text: str) -> None:
             self.voice.emit(Activity("wait", text))

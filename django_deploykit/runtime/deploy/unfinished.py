@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..base import deploy_lock
 from ..base.deploy_lock import LockedError
 from ..base.site import Site
 from ..supervisors.base import RunningCommand, Supervisor
-from ..wire.journal import JournalRecord, append, read_journal
+from ..wire.journal import JournalRecord, append, journal_size, read_journal
 
 _POLL = 0.2  # seconds
 _ENDINGS = ("release", "rollback")  # the actions whose records say how a release ended
@@ -75,12 +75,11 @@ def interruption(site: Site, left: Mapping[str, Any]) -> Optional[JournalRecord]
     ``left`` is what it left in the deploy lock. It has no record if its controller was killed before
     the switch, or if the host lost its power.
     """
-    release, begun = left.get("release", ""), left.get("time", 0.0)
+    release = left.get("release", "")
     if not release or deploy_lock.holder(site.root / "switch.lock") is not None:
         return None
-    for record in reversed(read_journal(site.journal)):
-        if record.time < begun:
-            break
+    # Not by their times: the clock may have been set meanwhile.
+    for record in read_journal(site.journal, left.get("journal", 0)):
         if record.release == release and record.action in _ENDINGS:
             return None
     action = left.get("action", "")
@@ -90,13 +89,20 @@ def interruption(site: Site, left: Mapping[str, Any]) -> Optional[JournalRecord]
         "failed",
         left.get("owner", ""),
         why="interrupted: its controller or this host ended before it did",
-        time=begun,
+        time=left.get("time", 0.0),
     )
 
 
+def errand_of(site: Site, release: str, action: str) -> Dict[str, Any]:
+    """Return what a holder of the deploy lock writes for :func:`interruption`."""
+    if not release:
+        return {}
+    return {"release": release, "action": action, "journal": journal_size(site.journal)}
+
+
 def journal_interruption(site: Site, left: Mapping[str, Any]) -> None:
-    """Add the record of :func:`interruption` to the journal; a full disk does not matter."""
-    record = interruption(site, left)
-    if record is not None:
-        with suppress(OSError):
+    """Add the record of :func:`interruption` to the journal, if the disk has room for it."""
+    with suppress(OSError):
+        record = interruption(site, left)
+        if record is not None:
             append(site.journal, record)

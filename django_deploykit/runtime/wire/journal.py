@@ -57,13 +57,23 @@ def append(path: Path, record: JournalRecord) -> None:
         os.close(fd)
 
 
-def read_journal(path: Path) -> List[JournalRecord]:
+def journal_size(path: Path) -> int:
+    """Return the journal's size in bytes, which is the place of its next record."""
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
+def read_journal(path: Path, after: int = 0) -> List[JournalRecord]:
     """Return the records, oldest first; invalid lines, such as cut-off ones, are left out.
 
-    Of a very long journal only the last records are read.
+    Of a very long journal only the last records are read. ``after`` is a :func:`journal_size`: only
+    records that were added since then are read.
     """
+    most = min(_LONGEST, max(0, journal_size(path) - after)) if after else _LONGEST
     try:
-        text = read_end(path, _LONGEST).decode("utf-8", "replace")
+        text = read_end(path, most).decode("utf-8", "replace")
     except FileNotFoundError:
         return []
     records = []

@@ -19,7 +19,12 @@ from ...deploy import facts as host_facts
 from ...deploy.staged import switch_to_staged
 from ...deploy.staging import stage_release
 from ...deploy.switch import settle as settle_switch
-from ...deploy.unfinished import journal_interruption, wait_for_migrations, wait_for_verbs
+from ...deploy.unfinished import (
+    errand_of,
+    journal_interruption,
+    wait_for_migrations,
+    wait_for_verbs,
+)
 from ...storage import prune as pruning
 from ...storage.virtualenv import load_release
 from ...supervisors import supervisor_of
@@ -89,8 +94,8 @@ def hold(run: Invocation) -> HoldResult:
     """Hold the deploy lock while the controller is alive."""
     options, descriptor = run.options, sys.stdin.fileno()
     owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
-    if options.release:
-        owner.update(release=options.release, action=options.action)
+    if (run.root / "site.json").exists():
+        owner.update(errand_of(run.site, options.release or "", options.action))
     gone = lambda: has_ended(descriptor)  # noqa: E731
     show = lambda text: run.voice.emit(Activity("wait", text))  # noqa: E731
     with deploy_lock.hold(run.root / "lock", owner, options.wait, gone) as lock:

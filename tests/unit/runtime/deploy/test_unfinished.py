@@ -10,6 +10,7 @@ from django_deploykit.runtime.base import deploy_lock
 from django_deploykit.runtime.base.deploy_lock import LockedError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.unfinished import (
+    errand_of,
     journal_interruption,
     wait_for_migrations,
     wait_for_verbs,
@@ -73,7 +74,7 @@ def test_waits_for_a_verb_that_changes_the_site(tmp_path: Path) -> None:
     assert len(shown) == 1
 
 
-LEFT = {"owner": "ann@laptop", "release": RELEASE, "action": "rollback", "time": 1000.0}
+LEFT = {"owner": "ann@laptop", "release": RELEASE, "action": "rollback", "time": 1e12}
 
 
 @pytest.fixture
@@ -105,7 +106,8 @@ def test_a_release_with_a_record_is_not_journaled_again(site: Site, result: str)
 
 def test_a_record_of_an_earlier_release_is_another_s(site: Site) -> None:
     append(site.journal, JournalRecord("release", RELEASE, "live"))
-    journal_interruption(site, {**LEFT, "time": 1e12, "action": "rm -rf"})
+    left = errand_of(site, RELEASE, "rm -rf")
+    journal_interruption(site, left)
     assert [one.action for one in read_journal(site.journal)] == ["release", "release"]
 
 

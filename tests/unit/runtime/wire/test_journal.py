@@ -12,6 +12,7 @@ import pytest
 from django_deploykit.runtime.wire.journal import (
     JournalRecord,
     append,
+    journal_size,
     last_good,
     read_journal,
     successes,
@@ -34,6 +35,18 @@ def test_keeps_records_in_order_with_their_time(tmp_path: Path) -> None:
     assert (first.release, second.release) == ("a", "b")
     assert 0 < first.time <= second.time
     assert replace(second, time=0) == live("b", before="a")
+
+
+def test_only_records_since_a_place_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    assert journal_size(path) == 0
+    append(path, live("a"))
+    place = journal_size(path)
+    assert read_journal(path, place) == []
+    append(path, live("b"))
+    assert [one.release for one in read_journal(path, place)] == ["b"]
+    assert [one.release for one in read_journal(path, 0)] == ["a", "b"]
+    assert read_journal(path, 1 << 40) == []
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
