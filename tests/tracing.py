@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle import static_cache
+from django_deploykit.bundle.collecting import collect
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.files import Exported
-from django_deploykit.bundle.static_cache import CollectedStatic, collect, keep
+from django_deploykit.bundle.static_cache import CollectedStatic, keep
 from django_deploykit.project import Project
 
 TARGET = TargetPython("3.11", "/usr/bin/python3", "3.11.7", "linux-x86_64")

@@ -16,6 +16,7 @@ from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
 from django_deploykit.bundle.assembly import iter_notes, make_content, make_manifest
 from django_deploykit.bundle.build_inputs import literal_folder
 from django_deploykit.bundle.build_results import run_builds
+from django_deploykit.bundle.collecting import collect
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.content_ids import content_ids
 from django_deploykit.bundle.environment import (
@@ -42,7 +43,7 @@ from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import own_layers
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
-from django_deploykit.bundle.static_cache import collect, keep
+from django_deploykit.bundle.static_cache import keep
 from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.conf.declarations import sample_of_variables
 from django_deploykit.errors import BundleError
@@ -211,6 +212,8 @@ def _assemble(
     validate_folders(collected.answer.facts["outside"], commit)
     if collected.reused:
         timed.note("settings and static files unchanged; reusing them")
+    elif collected.groups is not None:
+        timed.note("static files: collected what changed, and reused the others")
     answer = collected.answer
     root = answer.facts["static_root"]
     with _hint_at_includes(commit):

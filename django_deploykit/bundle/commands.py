@@ -106,17 +106,25 @@ def run_build(
 
 
 def ask(
-    project: Project, environment: InstalledEnvironment, folder: Path, place: Path
+    project: Project,
+    environment: InstalledEnvironment,
+    folder: Path,
+    place: Path,
+    earlier: str = "",
 ) -> ProjectAnswer:
     """Load the project once with the locked environment, to collect its static files and facts.
 
     ``place`` is the temporary folder that contains the export. Collecting writes only there.
+    ``earlier`` is JSON for ``watch_collecting``, if only some files are collected.
     """
     answer, trace, temporary = (place / name for name in WRITTEN)
     temporary.mkdir(exist_ok=True)
     before = set(all_files(folder))
     command = [environment.python, str(Path(ask_project_traced.__file__))]
     command += [str(answer), str(trace), str(place.resolve())]
+    if earlier:
+        (temporary / "earlier.json").write_text(earlier, encoding="utf-8")
+        command.append(str(temporary / "earlier.json"))
     env = enclosed(command_environment(project, environment), place)
     done = run_program(command, folder, env, merge=True)
     facts = read_facts(answer, done)

@@ -51,7 +51,8 @@ def own_layers(
         _trees("app", {name: rows for name, rows in groups.items() if name not in old}, exported)
     )
     if not collected.reused:
-        trees += _trees("static", group_files("static", inside), exported)
+        files = group_files("static", inside) if collected.groups is None else collected.groups
+        trees += _trees("static", files, exported)
     runtime = runtime_files.unpacked(target)
     packed = pack_all([*trees, *([runtime] if runtime else [])], target.executable)
     if runtime:
@@ -65,7 +66,7 @@ def _paths(
     collected: CollectedStatic, exported: Exported, static: str
 ) -> tuple[list[str], list[str]]:
     """Return the files to bundle, and the names of those that are left out."""
-    if collected.reused and exported.ids:
+    if exported.ids and (collected.reused or collected.groups is not None):
         return sorted(exported.ids), []
     stray = set(collected.answer.stray)
     present = (path for path in all_files(exported.folder) if path not in stray)

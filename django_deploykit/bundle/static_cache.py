@@ -19,18 +19,16 @@ from django_deploykit.bundle.build_cache import (
     cached_text,
     is_cached,
     keep_text,
-    may_reuse,
 )
-from django_deploykit.bundle.commands import WRITTEN, ProjectAnswer, ask, command_environment
+from django_deploykit.bundle.commands import WRITTEN, ProjectAnswer, command_environment
 from django_deploykit.bundle.content_ids import mode_of
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
-from django_deploykit.bundle.export import complete
 from django_deploykit.bundle.files import Exported
 from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_KIND = "collected-3"  # of cached texts
+_KIND = "collected-4"  # of cached texts
 _FILES = (
     "open",
     "os.link",
@@ -69,9 +67,11 @@ class Question:
 class CollectedStatic:
     """An answer of the project.
 
-    If it is ``reused``, ``static`` has the layers of the static files. Otherwise ``sources`` has the
-    content id or SHA-256 of each file that the answer depends on, by path relative to the export.
-    ``sources`` is None if the answer depends on anything else than files.
+    ``sources`` has the content id or SHA-256 of each file that the answer depends on, by path
+    relative to the export. It is None if the answer depends on anything else than files.
+
+    If it is ``reused``, ``static`` has the layers of the static files. If only changed files were
+    collected, ``static`` has the layers that are the same, and ``groups`` the other layers' files.
     """
 
     question: Question
@@ -79,33 +79,12 @@ class CollectedStatic:
     reused: bool = False
     static: tuple[Layer, ...] = ()
     sources: Mapping[str, str] | None = None
+    groups: Mapping[str, Sequence[str]] | None = None
 
     @property
     def unchanged(self) -> bool:
         """Whether the project is known to have left the committed files as they were."""
-        return self.reused or self.sources is not None
-
-
-def collect(
-    project: Project,
-    environment: InstalledEnvironment,
-    target: TargetPython,
-    exported: Exported,
-    *,
-    fresh: bool = False,
-) -> CollectedStatic:
-    """Ask the project and collect its static files in the export, or reuse an earlier result.
-
-    Nothing is reused with ``fresh``, or while ``CI`` is set in the environment.
-    """
-    question = make_question(project, environment, target, exported)
-    found = recall(question) if may_reuse(fresh=fresh) else None
-    if found:
-        return found
-    complete(exported)
-    question = watched(question)
-    answer = ask(project, environment, exported.folder, exported.place)
-    return CollectedStatic(question, answer, sources=sources_of(question, answer))
+        return self.sources is not None
 
 
 def make_question(
@@ -147,7 +126,7 @@ def _status(found: os.stat_result) -> Status:
 
 
 def recall(question: Question) -> CollectedStatic | None:
-    """Return the earlier answer to a question, or None if there is none or a source has changed."""
+    """Return the earlier answer to a question, or None. Its sources may have changed."""
     try:
         data = json.loads((question.key and cached_text(_KIND, question.key)) or "")
     except ValueError:
@@ -155,13 +134,17 @@ def recall(question: Question) -> CollectedStatic | None:
     static = tuple(Layer(**row) for row in data["static"])
     if not all(is_cached(layer.sha256) for layer in static):
         return None
-    if any(_identity(question, path) != found for path, found in data["sources"].items()):
-        return None
     facts = data["facts"]
     if facts["static_root"]:
         facts["static_root"] = os.path.normpath(question.folder.resolve() / facts["static_root"])
     answer = ProjectAnswer(facts, tuple(data["stray"]))
-    return CollectedStatic(question, answer, reused=True, static=static)
+    return CollectedStatic(question, answer, True, static, data["sources"])
+
+
+def changed_sources(earlier: CollectedStatic) -> list[str]:
+    """Return the paths of files that an earlier answer depends on, and that are different now."""
+    rows = (earlier.sources or {}).items()
+    return [path for path, found in rows if _identity(earlier.question, path) != found]
 
 
 def watched(question: Question) -> Question:
@@ -245,7 +228,7 @@ def _read(question: Question, answer: ProjectAnswer, top: str) -> set[str] | Non
 
 def keep(collected: CollectedStatic, static: Sequence[Layer]) -> None:
     """Cache a new answer and the layers of its static files, if its sources are known."""
-    if not collected.sources:
+    if collected.reused or not collected.sources:
         return
     folder, facts = collected.question.folder, dict(collected.answer.facts)
     top = folder.resolve()

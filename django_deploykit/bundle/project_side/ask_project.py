@@ -95,12 +95,14 @@ def is_code_of(frame: FrameType | None, folder: str) -> bool:
     return False
 
 
-def main(answer: str, place: str) -> None:
-    """Collect facts, and static files below ``place``. Write the facts as JSON to ``answer``."""
+def main(answer: str, place: str, watch: Any = contextlib.nullcontext) -> None:
+    """Write facts as JSON to ``answer``. Collect static files below ``place``, within ``watch``."""
     sys.path[0] = os.getcwd()  # in place of this file's folder
     facts: dict[str, Any] = {"stage": "manage.py", "problem": "", "where": ""}
     inside = Inside(place)
-    recorded(facts, lambda: as_manage_py(lambda: recorded(facts, lambda: collect(facts, inside))))
+    recorded(
+        facts, lambda: as_manage_py(lambda: recorded(facts, lambda: collect(facts, inside, watch)))
+    )
     with open(answer, "w", encoding="utf-8") as file:
         json.dump(facts, file)
 
@@ -160,10 +162,10 @@ def as_manage_py(work: Callable[[], None]) -> None:
         work()
 
 
-def collect(facts: dict[str, Any], inside: Inside) -> None:
+def collect(facts: dict[str, Any], inside: Inside, watch: Any) -> None:
     """Collect the facts and the static files, stage by stage."""
     gather(facts)
-    collect_files(facts, inside)
+    collect_files(facts, inside, watch)
     facts["stage"] = "done"
 
 
@@ -207,7 +209,9 @@ def gather(facts: dict[str, Any]) -> None:
     configuration(facts)
 
 
-def collect_files(facts: dict[str, Any], inside: Inside) -> None:
+def collect_files(
+    facts: dict[str, Any], inside: Inside, watch: Any = contextlib.nullcontext
+) -> None:
     """Collect the static files, if there are any."""
     if not (facts["staticfiles"] and facts["static_root"]):
         return
@@ -215,7 +219,8 @@ def collect_files(facts: dict[str, Any], inside: Inside) -> None:
     validate_root(facts["static_root"])
     inside.on = True
     try:
-        collect_static()
+        with watch(facts):
+            collect_static()
     finally:
         inside.on = False
     if inside.left:
@@ -302,14 +307,8 @@ def collect_static() -> None:
     validate_manifest(staticfiles_storage)
     errors = io.StringIO()
     try:
-        call_command(
-            "collectstatic",
-            interactive=False,
-            verbosity=1,
-            stdout=io.StringIO(),
-            stderr=errors,
-            no_color=True,
-        )
+        options = {"interactive": False, "verbosity": 1, "no_color": True}
+        call_command("collectstatic", stdout=io.StringIO(), stderr=errors, **options)
     except Exception as error:
         match = re.search(r"Post-processing '(.+)' failed", errors.getvalue())
         if match is None:

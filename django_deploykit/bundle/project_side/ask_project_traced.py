@@ -1,6 +1,6 @@
 """Runs ``ask_project`` and records what it accesses.
 
-Usage: ``python ask_project_traced.py ANSWER TRACE PLACE``, with the locked environment's Python, in the
+Usage: ``python ask_project_traced.py ANSWER TRACE PLACE [EARLIER]``, with the locked environment's Python, in the
 export. This file needs only the standard library. The trace is a JSON list of ``[event, name]``. It
 has files outside of the environment and the standard library, and everything else that the answer
 may depend on.
@@ -43,8 +43,8 @@ _RECORDED = frozenset(
 _OBJECTS = 50_000  # new objects between two garbage collections; most are code that stays
 
 
-def main(answer: str, trace: str, place: str) -> None:
-    """Run ``ask_project``, then write the trace."""
+def main(answer: str, trace: str, place: str, earlier: str = "") -> None:
+    """Run ``ask_project``, then write the trace. ``earlier`` is a file for ``watch_collecting``."""
     gc.set_threshold(_OBJECTS)
     installed = [sys.prefix, *sys.path]  # the environment, the standard library, this file's folder
     seen: set[tuple[str, str]] = set()
@@ -73,10 +73,13 @@ def main(answer: str, trace: str, place: str) -> None:
         connection_created.connect(connected)
 
     import ask_project  # type: ignore[import-not-found]  # next to this script
+    import watch_collecting  # type: ignore[import-not-found]
 
-    del sys.modules["ask_project"]  # a project may have a module of that name
+    # A project may have modules of these names.
+    del sys.modules["ask_project"], sys.modules["watch_collecting"]
+    collecting = watch_collecting.Collecting(lambda: seen, earlier)
     sys.addaudithook(hook)
-    ask_project.main(answer, place)
+    ask_project.main(answer, place, collecting.recorded)
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     if children and not any(event == "subprocess.Popen" for event, _ in seen):
         seen.add(("child process", ""))  # multiprocessing starts some processes without an event

@@ -119,7 +119,7 @@ class Repository:
         question = Question(self.place, exported.folder, {}, "")
         if not unchanged:
             complete(exported)
-        known = CollectedStatic(question, answer, reused=unchanged)
+        known = CollectedStatic(question, answer, unchanged, sources={} if unchanged else None)
         return own_layers(known, exported, find_target("", ""))[0], exported
 
 

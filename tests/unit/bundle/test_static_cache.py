@@ -14,9 +14,9 @@ from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.static_cache import (
     CollectedStatic,
     Question,
+    changed_sources,
     keep,
     make_question,
-    recall,
     sources_of,
     watched,
 )
@@ -74,6 +74,12 @@ def question_of(
     )
     exported = Exported(folder.parent, folder, folder, frozenset(), None, ids or {})
     return make_question(project, environment, TARGET, exported)
+
+
+def recall(question: Question) -> CollectedStatic | None:
+    """Return the earlier answer if its sources are unchanged."""
+    found = static_cache.recall(question)
+    return found if found and not changed_sources(found) else None
 
 
 def answer_of(question: Question, trace: Traces | None = None, **facts: str) -> ProjectAnswer:
@@ -247,7 +253,7 @@ def test_asks_again_if_the_static_layer_is_missing(place: Path) -> None:
 def test_asks_again_if_the_cached_text_is_damaged(place: Path) -> None:
     first(place)
     question = export(place, "second")
-    build_cache.keep_text("collected-3", question.key, "{")
+    build_cache.keep_text("collected-4", question.key, "{")
     assert recall(question) is None
 
 

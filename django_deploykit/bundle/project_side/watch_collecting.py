@@ -1,0 +1,164 @@
+"""Records how static files are collected, so that a later build collects only those that changed.
+
+``ask_project_traced`` imports this file from its own folder, in the export. It imports only Django
+and the standard library.
+"""
+
+import contextlib
+import json
+import os
+import posixpath
+from collections.abc import Callable, Collection, Iterator
+from types import FunctionType
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+_FINDERS = {
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+}
+_SETTINGS = ("DEBUG", "INSTALLED_APPS", "STATIC", "STORAGES", "WHITENOISE_")
+_KNOWN = (
+    "django.",
+    "whitenoise.",
+)  # whose storages process each file by its content and references
+
+
+class Collecting:
+    """What collectstatic does, if only Django's and WhiteNoise's code decides it.
+
+    ``accessed`` returns the events so far. ``earlier`` is a JSON file with the manifest of an
+    earlier run: its ``paths``, and the names that are ``collected`` again.
+    """
+
+    def __init__(self, accessed: Callable[[], Collection[tuple[str, str]]], earlier: str) -> None:
+        self._accessed, self._earlier = accessed, earlier
+        self.files: dict[str, str] = {}  # the source in the export, by the name of a static file
+        self.references: dict[str, set[str]] = {}
+
+    @contextlib.contextmanager
+    def recorded(self, facts: dict[str, Any]) -> Iterator[None]:
+        """Record what is collected in this block, and add it to the facts."""
+        from django.contrib.staticfiles import storage as module
+
+        staticfiles_storage: Any = module.staticfiles_storage
+        if not is_known(staticfiles_storage):
+            yield
+            return
+        before = set(self._accessed())
+        storage = staticfiles_storage._wrapped  # noqa: SLF001 - methods of this object are replaced
+        self._watch_references(storage)
+        self._watch_files(storage)
+        if self._earlier:
+            self._complete_manifest(storage)
+        yield
+        if not self._read_before(before):
+            facts["collected"] = {
+                "settings": options_of(storage),
+                "files": self.files,
+                "references": {name: sorted(rows) for name, rows in self.references.items()},
+            }
+
+    def _watch_files(self, storage: Any) -> None:
+        original = getattr(storage, "post_process", None)
+
+        def post_process(paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Any:
+            for name, (place, path) in paths.items():
+                source = os.path.relpath(place.path(path))
+                if not source.startswith(".."):
+                    self.files[name] = source
+            return original(paths, dry_run=dry_run, **options) if original else iter(())
+
+        storage.post_process = post_process
+
+    def _watch_references(self, storage: Any) -> None:
+        if not hasattr(storage, "url_converter"):
+            return
+        converter, stored_name = storage.url_converter, storage._stored_name  # noqa: SLF001
+        current = [""]
+
+        def url_converter(name: str, *args: Any, **options: Any) -> Any:
+            current[0] = name
+            return converter(name, *args, **options)
+
+        def recorded(name: str, hashed_files: dict[str, str]) -> Any:
+            target = posixpath.normpath(name)
+            # The storage looks for the quoted name, and then for the file without the query.
+            both = (target, urlsplit(unquote(target)).path.strip())
+            self.references.setdefault(current[0], set()).update(both)
+            return stored_name(name, hashed_files)
+
+        storage.url_converter, storage._stored_name = url_converter, recorded  # noqa: SLF001
+
+    def _complete_manifest(self, storage: Any) -> None:
+        """Let the storage write a manifest that also has the files of the earlier run."""
+        if not hasattr(storage, "save_manifest"):
+            return
+        with open(self._earlier, encoding="utf-8") as file:
+            earlier = json.load(file)
+        save = storage.save_manifest
+
+        def save_manifest() -> None:
+            own = storage.hashed_files.items()
+            mine = {name: hashed for name, hashed in own if name in earlier["collected"]}
+            storage.hashed_files = {**earlier["paths"], **mine}
+            save()
+
+        storage.save_manifest = save_manifest
+
+    def _read_before(self, events: Collection[tuple[str, str]]) -> bool:
+        """Whether the project read or listed static files before they were collected."""
+        sources = {os.path.abspath(source) for source in self.files.values()}
+        sources |= {os.path.dirname(source) for source in sources}
+        return any(os.path.abspath(name) in sources for _, name in events)
+
+
+def is_known(storage: Any) -> bool:
+    """Whether the result for a static file depends only on its content and its references."""
+    from django.conf import settings
+    from django.core.management import get_commands
+
+    storage.path("")  # the storage is made when it is first used
+    real = storage._wrapped  # noqa: SLF001
+    owner = get_commands().get("collectstatic")
+    return (
+        set(settings.STATICFILES_FINDERS) <= _FINDERS
+        and getattr(owner, "name", owner) == "django.contrib.staticfiles"
+        and getattr(real, "manifest_storage", real) is real
+        and has_known_code(type(real))
+    )
+
+
+def has_known_code(kind: type) -> bool:
+    """Whether all methods of a class are Django's or WhiteNoise's. It may have other options."""
+    return all(map(_is_known, kind.__mro__[:-1]))
+
+
+def _is_known(kind: type) -> bool:
+    known = kind.__module__.startswith(_KNOWN)
+    for name, value in vars(kind).items():
+        if name in ("__dict__", "__weakref__", "__annotate__", "__annotate_func__"):
+            continue
+        if isinstance(value, FunctionType):
+            if not value.__module__.startswith(_KNOWN):
+                return False
+        elif not known and (callable(value) or hasattr(value, "__get__")):
+            return False
+    return True
+
+
+def options_of(storage: Any) -> str:
+    """Return the settings and the storage's options, which the result depends on, too."""
+    from django.conf import settings
+
+    names = [name for name in dir(settings) if name.startswith(_SETTINGS)]
+    rows = [(name, repr(getattr(settings, name))) for name in names]
+    kind = type(storage)
+    rows += [
+        (name, repr(getattr(storage, name)))
+        for name in dir(kind)
+        if name[:1] != "_"
+        and not hasattr(getattr(kind, name), "__get__")
+        and not callable(getattr(kind, name))
+    ]
+    return repr(sorted(rows)).replace(os.getcwd(), ".")

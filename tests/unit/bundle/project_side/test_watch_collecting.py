@@ -1,0 +1,57 @@
+"""Which storages are known, and what their result depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
+from django.test import override_settings
+
+from django_deploykit.bundle.project_side.watch_collecting import has_known_code, options_of
+
+
+class Options(ManifestStaticFilesStorage):
+    manifest_strict = False
+
+
+class Method(ManifestStaticFilesStorage):
+    def file_hash(self, name: Any, content: Any = None) -> str:
+        return "x"
+
+
+class Property(StaticFilesStorage):
+    prefix = property(lambda _: "x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        (StaticFilesStorage, True),
+        (ManifestStaticFilesStorage, True),
+        (Options, True),
+        (Method, False),
+        (Property, False),
+    ],
+)
+def test_a_storage_with_code_of_its_own_is_not_known(kind: type, known: bool) -> None:
+    assert has_known_code(kind) is known
+
+
+def test_a_replaced_method_of_django_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ManifestStaticFilesStorage, "file_hash", lambda *_: "x")
+    assert not has_known_code(ManifestStaticFilesStorage)
+
+
+def test_settings_and_options_are_part_of_the_record(tmp_path: Path) -> None:
+    with override_settings(STATIC_ROOT=str(tmp_path), STATIC_URL="/static/"):
+        first = options_of(ManifestStaticFilesStorage())
+        assert options_of(ManifestStaticFilesStorage()) == first
+        assert options_of(Options()) != first
+    with override_settings(STATIC_ROOT=str(tmp_path), STATIC_URL="/other/"):
+        assert options_of(ManifestStaticFilesStorage()) != first
+    with override_settings(
+        STATIC_ROOT=str(tmp_path), STATIC_URL="/static/", WHITENOISE_KEEP_ONLY_HASHED_FILES=True
+    ):
+        assert options_of(ManifestStaticFilesStorage()) != first
