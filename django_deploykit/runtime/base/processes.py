@@ -84,13 +84,7 @@ def capture(
                 on_line(line.rstrip("\n"))
         code = process.wait()
     except BaseException:
-        with suppress(OSError):  # root may own the process
-            process.send_signal(signal.SIGINT)
-        command.cancel()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _interrupt(process, command)
         raise
     finally:
         reader.join(5)  # a child that outlives the command may keep its standard error open
@@ -98,3 +92,14 @@ def capture(
         if not reader.is_alive():
             process.stderr.close()
     return code, "".join(out), "\n".join(errors)
+
+
+def _interrupt(process: "subprocess.Popen[str]", command: CommandLine) -> None:
+    """End a process as Ctrl-C does, or else kill it."""
+    with suppress(OSError):  # root may own the process
+        process.send_signal(signal.SIGINT)
+    command.cancel()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -10,7 +10,7 @@ from .base import Website
 def nginx(site: Website) -> List[str]:
     """Return the lines of the file."""
     upstream = f"unix:{site.listen}" if site.listen.startswith("/") else site.listen
-    lines = [
+    return [
         f"# {site.app}, written by `deploykit webserver nginx`: /etc/nginx/sites-available/{site.app}",
         f"# Then: ln -s ../sites-available/{site.app} /etc/nginx/sites-enabled/ && nginx -t && systemctl reload nginx",
         "# For HTTPS: certbot --nginx",
@@ -29,25 +29,7 @@ def nginx(site: Website) -> List[str]:
         f"    server_name {' '.join(site.names)};",
         "    client_max_body_size 20m;",
         "",
-    ]
-    if site.static_folder:
-        lines += [
-            f"    location {site.static_url} {{",
-            f"        alias {site.static_folder}/;",
-            "        gzip_static on;",
-            "        access_log off;",
-            "        add_header Access-Control-Allow-Origin *;",
-            "        # Names that carry a hash never change; the others may with the next release.",
-            '        location ~ "\\.[0-9a-f]{12}\\.[^/]+$" {',
-            "            expires max;",
-            "            add_header Cache-Control public,immutable;",
-            "            add_header Access-Control-Allow-Origin *;",
-            "        }",
-            "    }",
-            "",
-        ]
-    return [
-        *lines,
+        *_static_files(site),
         "    location / {",
         f"        proxy_pass http://{site.app};",
         "        proxy_http_version 1.1;",
@@ -58,4 +40,25 @@ def nginx(site: Website) -> List[str]:
         "        proxy_redirect off;",
         "    }",
         "}",
+    ]
+
+
+def _static_files(site: Website) -> List[str]:
+    """Return the lines that serve static files, none if the release serves them itself."""
+    if not site.static_folder:
+        return []
+    return [
+        f"    location {site.static_url} {{",
+        f"        alias {site.static_folder}/;",
+        "        gzip_static on;",
+        "        access_log off;",
+        "        add_header Access-Control-Allow-Origin *;",
+        "        # Names that carry a hash never change; the others may with the next release.",
+        '        location ~ "\\.[0-9a-f]{12}\\.[^/]+$" {',
+        "            expires max;",
+        "            add_header Cache-Control public,immutable;",
+        "            add_header Access-Control-Allow-Origin *;",
+        "        }",
+        "    }",
+        "",
     ]
