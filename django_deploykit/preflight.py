@@ -48,6 +48,7 @@ CHECKS = {
     "clean": "W840",
     "export": "E841",
     "lock": "E823",
+    "versions": "W117",
     "load": "E842",
     "processes": "E843",
 }

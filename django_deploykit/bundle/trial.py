@@ -29,6 +29,7 @@ from django_deploykit.bundle.build import export_project
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
 from django_deploykit.bundle.commands import WRITTEN, enclosed, project_environment, read_facts
 from django_deploykit.bundle.files import Exported, all_files
+from django_deploykit.bundle.installed_versions import validate_versions
 from django_deploykit.bundle.load_errors import load_error
 from django_deploykit.bundle.locks.base import LockFile, Wanted, normal_name
 from django_deploykit.bundle.locks.completeness import is_unnamed
@@ -57,15 +58,16 @@ from django_deploykit.project import Project, load_project
 from django_deploykit.runtime.base.files import hash_file
 
 # The stages, in order. Each has its own check.
-COMMIT, CLEAN, EXPORT, LOCK, LOAD, PROCESSES = (
+COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES = (
     "commit",
     "clean",
     "export",
     "lock",
+    "versions",
     "load",
     "processes",
 )
-STAGES = (COMMIT, CLEAN, EXPORT, LOCK, LOAD, PROCESSES)
+STAGES = (COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES)
 _KIND = "tried"  # of cached texts
 _LIMIT = 30.0  # seconds to load the project and collect its static files
 _MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -108,10 +110,16 @@ class _Copy:
     commit: Commit
 
 
-def try_build(project: Project, applications: Sequence[str] = (), limit: float = _LIMIT) -> Trial:
+def try_build(
+    project: Project,
+    applications: Sequence[str] = (),
+    apps: Sequence[str] = (),
+    limit: float = _LIMIT,
+) -> Trial:
     """Try the stages of a build before anything is installed.
 
-    The processes run the ``applications``. ``limit`` is the time to load the project, in seconds.
+    The processes run the ``applications``, and ``apps`` are those of INSTALLED_APPS. ``limit`` is
+    the time to load the project, in seconds.
     """
     trial, root = Trial(), project.root
     try:
@@ -124,7 +132,7 @@ def try_build(project: Project, applications: Sequence[str] = (), limit: float =
         validate_clean(changed)
     except DeployKitError as error:
         trial.refused[CLEAN] = error
-    key = _key(project, commit, changed, applications)
+    key = _key(project, commit, changed, (*applications, *apps))
     if cached_text(_KIND, key) is not None:
         return trial
     with scratch() as place:
@@ -136,6 +144,7 @@ def try_build(project: Project, applications: Sequence[str] = (), limit: float =
             trial.refused[EXPORT] = _as_error(error)
             return _without(trial, STAGES[3:], "the commit cannot be exported")
         lock, problem = _read(project, commit, exported, trial)
+        _compare(lock, problem, apps, trial)
         request = _request(commit, lock, applications)
         request = replace(request, collecting=not project.build)
         facts = _load(project, exported, request, limit, trial, _Copy(root, commit))
@@ -149,9 +158,7 @@ def try_build(project: Project, applications: Sequence[str] = (), limit: float =
     return trial
 
 
-def _key(
-    project: Project, commit: Commit, changed: Sequence[str], applications: Sequence[str]
-) -> str:
+def _key(project: Project, commit: Commit, changed: Sequence[str], named: Sequence[str]) -> str:
     """Return the cache key of a good result: of the tracked files and the installed packages."""
     now = [path for path in changed if (commit.top / path).is_file()]
     digests = [f"{path}:{hash_file(commit.top / path)}" for path in now]
@@ -159,7 +166,7 @@ def _key(
     folders = [one for one in sys.path if os.path.isdir(one)]
     packages = sorted(name for one in folders for name in os.listdir(one) if ".dist-info" in name)
     words = [commit.sha, commit.prefix, str(commit.top), project.settings, project.configuration]
-    return cache_key(*words, sys.executable, sys.version, *digests, *gone, *packages, *applications)
+    return cache_key(*words, sys.executable, sys.version, *digests, *gone, *packages, *named)
 
 
 def _without(trial: Trial, stages: Sequence[str], reason: str) -> Trial:
@@ -204,6 +211,16 @@ def _read(
         trial.refused[LOCK] = error
         return None, "the lock file cannot be used"
     return lock, ""
+
+
+def _compare(lock: LockFile | None, problem: str, apps: Sequence[str], trial: Trial) -> None:
+    if lock is None:
+        trial.unknown[VERSIONS] = problem
+        return
+    try:
+        validate_versions(lock, apps)
+    except DeployKitError as error:
+        trial.refused[VERSIONS] = error
 
 
 def _request(commit: Commit, lock: LockFile | None, applications: Sequence[str]) -> Request:

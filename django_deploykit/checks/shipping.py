@@ -112,6 +112,16 @@ def not_locked(subject: Subject) -> Iterator[Finding]:
     yield from found or _tried(subject, "E823")
 
 
+@check("W117")
+def other_versions(subject: Subject) -> Iterator[Finding]:
+    """Django or an app is installed here in another version than the lock file has.
+
+    The checks, and the tests of the project, then ran with other code than a release has. Patch
+    releases do not count.
+    """
+    yield from _tried(subject, "W117")
+
+
 @check("E824")
 def untracked_files(subject: Subject) -> Iterator[Finding]:
     """git does not track a file that a bundle needs.

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from django.conf import settings
+
 from django_deploykit.bundle.trial import Trial, try_build
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.process_lines import applications
@@ -20,16 +22,19 @@ _NAMED = re.compile(r"(?P<path>[\w./-]+):(?P<line>\d+): ")
 def start_trial(subject: Subject, checks: Mapping[str, str]) -> Callable[[], Refusals]:
     """Start to try a build in the background. Return the function that waits for its result."""
     pool = ThreadPoolExecutor(1, "trial")
-    future = pool.submit(_try_build, subject.project, applications(subject.processes), checks)
+    named, apps = applications(subject.processes), list(settings.INSTALLED_APPS)
+    future = pool.submit(_try_build, subject.project, named, apps, checks)
     pool.shutdown(wait=False)
     return future.result
 
 
-def _try_build(project: Project, named: Sequence[str], checks: Mapping[str, str]) -> Refusals:
+def _try_build(
+    project: Project, named: Sequence[str], apps: Sequence[str], checks: Mapping[str, str]
+) -> Refusals:
     """Return what each stage refuses, by the number of its check in ``checks``."""
     if project.problems:  # E821 has these
         return Refusals(unknown=dict.fromkeys(checks.values(), "deploykit.ini has mistakes"))
-    return as_refusals(try_build(project, named), checks, project)
+    return as_refusals(try_build(project, named, apps), checks, project)
 
 
 def as_refusals(trial: Trial, checks: Mapping[str, str], project: Project) -> Refusals:

@@ -50,6 +50,12 @@ class Requirement:
         return re.split(r"-[0-9]|\.(?:whl|tar|zip)\b", path.rpartition("/")[2], maxsplit=1)[0]
 
     @property
+    def version(self) -> str:
+        """The version that it is pinned to, or an empty string."""
+        match = _PIN.match(self.text)
+        return match["version"] if match else ""
+
+    @property
     def local(self) -> bool:
         """Whether it is a file or folder of the repository."""
         return bool(_LOCAL.match(self.target))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from tests.projects import commit, start_repository
 from tests.unit.bundle.project_side.test_try_project import FILES, SETTINGS
 
 HASH = f"--hash=sha256:{'0' * 64}"
-LOCK = "".join(f"{name}==1.0 {HASH}\n" for name in ("django", "asgiref", "sqlparse", "gunicorn"))
+LOCK = f"django=={version('django')} {HASH}\n" + "".join(
+    f"{name}==1.0 {HASH}\n" for name in ("asgiref", "sqlparse", "gunicorn")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +46,7 @@ def write(project: Path, name: str, text: str) -> None:
 
 def tried(project: Path, *applications: str, limit: float = 60.0) -> Trial:
     """Try a build of a project."""
-    return try_build(read_project(project), applications, limit)
+    return try_build(read_project(project), applications, limit=limit)
 
 
 def refused(project: Path) -> dict[str, str]:
@@ -76,7 +79,18 @@ def test_without_a_commit_nothing_else_is_tried(tmp_path: Path) -> None:
     write(tmp_path, "manage.py", "")
     trial = tried(tmp_path)
     assert list(trial.refused) == ["commit"]
-    assert set(trial.unknown) == {"clean", "export", "lock", "load", "processes"}
+    assert set(trial.unknown) == {"clean", "export", "lock", "versions", "load", "processes"}
+
+
+def test_another_django_than_the_locked_one_is_named(project: Path) -> None:
+    write(project, "requirements.txt", LOCK.replace("django==", "django==1"))
+    commit(project)
+    found = refused(project)
+    assert list(found) == ["versions"]
+    assert found["versions"] == (
+        "requirements.txt has other versions than this environment: "
+        f"django {version('django')} instead of 1{version('django')}"
+    )
 
 
 def test_the_tracked_files_are_those_of_the_working_copy(project: Path) -> None:
