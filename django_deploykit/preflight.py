@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from django_deploykit.bundle.locks.base import Wanted
+from django_deploykit.bundle.locks.base import Wanted, normal_name
+from django_deploykit.bundle.locks.completeness import is_unnamed
 from django_deploykit.bundle.locks.discovery import (
     find_lock,
     missing_lock,
@@ -73,7 +74,8 @@ def add_refusals(
         refusals["E823"] = (Finding(error.message, error.hint),)
     else:
         folder, name = place
-        problems, files = _lock_problems(project, folder, name)
+        problems, files, locked = _lock_problems(project, folder, name)
+        subject = replace(subject, locked=locked)
         needed = [name, *files] if folder == subject.root else []
         refusals["E823"] = tuple(problems)
         refusals["E824"] = tuple(Finding("", path=one) for one in needed)
@@ -145,27 +147,32 @@ def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path,
     return ((top / path).parent, os.path.basename(path)) if path else None
 
 
-def _lock_problems(project: Project, folder: Path, name: str) -> tuple[list[Finding], list[str]]:
-    """Return the problems of a lock file, and the files of the repository that it names.
+def _lock_problems(
+    project: Project, folder: Path, name: str
+) -> tuple[list[Finding], list[str], frozenset[str] | None]:
+    """Return a lock file's problems, the files of the repository that it names, and what is locked.
 
     A file that only another tool can read is not read here, only when a bundle is built.
     """
     if reader_of(name).needs_tool:
-        return [], []
+        return [], [], None
     start = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(project.root)))
     files: list[str] = []
+    locked = None
     try:
         wanted = Wanted(project.extras, project.groups, repository_of(project.root), project.root)
         lock = read_lock(folder, name, wanted)
         local = [one.target.partition("#")[0] for one in lock.requirements if one.local]
         files = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in local]
+        if not any(is_unnamed(one) for one in lock.requirements):
+            locked = frozenset(normal_name(one.distribution) for one in lock.requirements)
         validate_lock(lock, allow_unhashed=project.allow_unhashed)
         validate_deploykit(lock, project.root, project.settings)
     except Problems as error:
         first, *others = place_problems(error.problems, folder, error.hint.replace("\n", " "))
         more = f", and {len(others)} more are not locked" if others else ""
         path = str(start / (first.path or name))
-        return [replace(first, message=first.message + more, path=path)], files
+        return [replace(first, message=first.message + more, path=path)], files, locked
     except DeployKitError as error:
-        return [Finding(error.message, error.hint, path=str(start / name))], files
-    return [], files
+        return [Finding(error.message, error.hint, path=str(start / name))], files, locked
+    return [], files, locked

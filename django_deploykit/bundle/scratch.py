@@ -38,23 +38,30 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the s
 
 
 @contextmanager
-def scratch(parent: Path | None = None) -> Iterator[Path]:
-    """Yield a private folder. SIGTERM and SIGHUP raise :class:`KeyboardInterrupt` in the block."""
+def interrupts() -> Iterator[None]:
+    """In the block, let SIGTERM and SIGHUP raise :class:`KeyboardInterrupt`, as SIGINT does."""
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.signal(number, _stop) for number in _ENDING} if main else {}
-    folder: Path | None = None
     try:
-        with uninterrupted():
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-        yield folder
+        yield
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def scratch(parent: Path | None = None) -> Iterator[Path]:
+    """Yield a private folder. SIGTERM and SIGHUP raise :class:`KeyboardInterrupt` in the block."""
+    folder: Path | None = None
+    with interrupts():
         try:
+            with uninterrupted():
+                folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+            yield folder
+        finally:
             with uninterrupted():
                 if folder is not None:
                     shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ from django_deploykit.bundle.source import (
     validate_clean,
     working_changes,
 )
-from django_deploykit.bundle.subprocesses import run_program
+from django_deploykit.bundle.subprocesses import Stopper, run_program
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project import Project, load_project
 from django_deploykit.runtime.base.files import hash_file
@@ -104,10 +104,11 @@ class Request:
 
 @dataclass(frozen=True)
 class _Copy:
-    """The working copy: its project's folder, and the last commit."""
+    """The working copy: its project's folder, the last commit, and what can end its trial."""
 
     root: Path
     commit: Commit
+    stopper: Stopper | None = None
 
 
 def try_build(
@@ -115,11 +116,12 @@ def try_build(
     applications: Sequence[str] = (),
     apps: Sequence[str] = (),
     limit: float = _LIMIT,
+    stopper: Stopper | None = None,
 ) -> Trial:
     """Try the stages of a build before anything is installed.
 
     The processes run the ``applications``, and ``apps`` are those of INSTALLED_APPS. ``limit`` is
-    the time to load the project, in seconds.
+    the time to load the project, in seconds. ``stopper`` can end that.
     """
     trial, root = Trial(), project.root
     try:
@@ -147,7 +149,8 @@ def try_build(
         _compare(lock, problem, apps, trial)
         request = _request(commit, lock, applications)
         request = replace(request, collecting=not project.build)
-        facts = _load(project, exported, request, limit, trial, _Copy(root, commit))
+        copy = _Copy(root, commit, stopper)
+        facts = _load(project, exported, request, limit, trial, copy)
         if facts is not None and lock is not None:
             _try_processes(facts, exported, lock, trial)
         elif PROCESSES not in trial.unknown:
@@ -250,7 +253,9 @@ def _load(
     ]
     env = enclosed(project_environment(project, sys.prefix), place)
     try:
-        done = run_program(command, exported.folder, env, merge=True, timeout=limit)
+        done = run_program(
+            command, exported.folder, env, merge=True, timeout=limit, stopper=copy.stopper
+        )
         facts = read_facts(answer, done)
     except subprocess.TimeoutExpired:
         what = "static files were not collected" if answer.exists() else "the project did not load"

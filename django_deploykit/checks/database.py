@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import django
@@ -103,8 +103,9 @@ def sqlite_locks(subject: Subject) -> Iterator[Finding]:
 def models_without_migration(subject: Subject) -> Iterator[Finding]:
     """Models have changed, but there is no migration for the change.
 
-    The code then uses columns that the database does not have. Changes that leave the database as it
-    is, such as other choices, are not reported.
+    The code then uses columns that the database does not have, or permissions, which migrate creates
+    for the models of the migrations. Changes that leave the database as it is, such as other choices,
+    are not reported.
     """
     if not subject.root.is_dir():
         return
@@ -179,13 +180,23 @@ def _changes_database(operation: Operation, before: ProjectState, label: str) ->
     """Whether an operation that makemigrations would write changes more than Python objects."""
     from django.db.migrations import operations as ops
 
-    if isinstance(operation, (ops.AlterModelOptions, ops.AlterModelManagers)):
+    if isinstance(operation, ops.AlterModelManagers):
         return False
+    if isinstance(operation, ops.AlterModelOptions):
+        known = before.models.get((label, operation.name_lower))
+        return _rows(known.options if known else {}) != _rows(operation.options)
     if not isinstance(operation, ops.AlterField):
         return True
     model = before.models.get((label, operation.model_name_lower))
     old = model.fields.get(operation.name) if model else None
     return old is None or _column(old) != _column(operation.field)
+
+
+def _rows(options: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the options of a model that decide about rows which migrate writes: permissions."""
+    own = tuple(tuple(one) for one in options.get("permissions", ()))
+    usual = tuple(options.get("default_permissions", ("add", "change", "delete", "view")))
+    return own, usual, options.get("managed", True)
 
 
 def _column(field: Any) -> tuple[Any, ...]:

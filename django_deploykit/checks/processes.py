@@ -19,7 +19,6 @@ from django_deploykit.checks.process_lines import module_exists
 from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.served import (
     find_applications,
-    has_distribution,
     why_no_asgi_server,
     why_served_by_asgi,
 )
@@ -287,8 +286,8 @@ def no_websockets(subject: Subject) -> Iterator[Finding]:
             line=_line_of(subject, "web"),
         )
         return
-    uvicorn = has_distribution("uvicorn") and (not web or "uvicorn" in web.lower())
-    if uvicorn and not (has_distribution("websockets") or has_distribution("wsproto")):
+    uvicorn = subject.has_distribution("uvicorn") and (not web or "uvicorn" in web.lower())
+    if uvicorn and not any(map(subject.has_distribution, ("websockets", "wsproto"))):
         yield Finding(
             f"{application.module} routes WebSockets, but uvicorn needs the package websockets",
             "Add uvicorn[standard] to the project's requirements and lock again.",
@@ -297,7 +296,7 @@ def no_websockets(subject: Subject) -> Iterator[Finding]:
 
 @check("E830")
 def no_asgi_server(subject: Subject) -> Iterator[Finding]:
-    """The site is served by ASGI, but the Procfile has no web line and no server is installed.
+    """The site is served by ASGI, but the Procfile has no web line and no server is locked.
 
     A bundle cannot choose a server then, and is not built.
     """

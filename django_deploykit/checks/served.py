@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -47,23 +46,15 @@ def why_served_by_asgi(subject: Subject) -> str:
 
 
 def why_no_asgi_server(subject: Subject) -> str:
-    """Return why a bundle would serve the site by ASGI, if no installed server can, or ""."""
+    """Return why a bundle would serve the site by ASGI, if no locked server can, or ""."""
     if subject.command("web") or subject.released:
         return ""
     why = why_served_by_asgi(subject)
     if not why:
         return ""
-    servers = [name for name in ("gunicorn", "uvicorn", "uvicorn-worker") if has_distribution(name)]
+    names = ("gunicorn", "uvicorn", "uvicorn-worker")
+    servers = [name for name in names if subject.has_distribution(name)]
     return "" if default_web("", "asgi", servers) else why
-
-
-def has_distribution(name: str) -> bool:
-    """Whether a distribution is installed."""
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _module(setting: str, name: str) -> str:

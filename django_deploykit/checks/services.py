@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import django
 from django.conf import settings
@@ -136,13 +136,23 @@ def shared_cache_without_prefix(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL. They are empty if its port is no number or its host is malformed."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
 def _redis_place(url: str) -> str:
     """Return the host, port and number of a Redis database, or an empty string.
 
     >>> _redis_place("redis://:pw@cache.example.com/1")
     'cache.example.com:6379/1'
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme not in ("redis", "rediss") or not parts.hostname:
         return ""
     return f"{parts.hostname}:{parts.port or 6379}/{parts.path.strip('/') or '0'}"
@@ -167,7 +177,7 @@ def cache_without_password(subject: Subject) -> Iterator[Finding]:
     for alias, entry in settings.CACHES.items():
         location = entry.get("LOCATION", "")
         for one in location if isinstance(location, (list, tuple)) else [location]:
-            parts = urlsplit(str(one))
+            parts = _split(str(one))
             host = parts.hostname or ""
             public = "." in host and not is_private_host(host)
             if parts.scheme in ("redis", "rediss") and public and not parts.password:

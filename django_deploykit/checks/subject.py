@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -42,7 +43,8 @@ class Subject:
     ``places`` has the file and line of each setting. ``ask`` are the paths or URLs that the site
     should answer, separated by spaces. ``unmigrated``: migrations are pending, as is expected.
     ``refusals`` has what ``bundle`` and ``release`` would refuse, by the number of the check that
-    reports it, and ``trial`` waits for more of them. ``limit`` is the time for each check with
+    reports it, and ``trial`` waits for more of them. ``locked`` are the names of the locked
+    distributions, or None if they are not known here. ``limit`` is the time for each check with
     ``--server``, in seconds. ``known`` keeps what :meth:`once` found out.
     """
 
@@ -59,6 +61,7 @@ class Subject:
     released: bool = False
     refusals: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     trial: Callable[[], Refusals] | None = None
+    locked: frozenset[str] | None = None
     limit: float = 20.0
     known: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
@@ -89,6 +92,16 @@ class Subject:
     def inside(self, path: str | os.PathLike[str]) -> bool:
         """Whether a path is in the project's folder."""
         return Path(os.path.abspath(path)).is_relative_to(self.root)
+
+    def has_distribution(self, name: str) -> bool:
+        """Whether a distribution is locked, or else installed here, as a release has it."""
+        if self.locked is not None:
+            return name in self.locked
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return False
+        return True
 
     def installed(self, *apps: str) -> bool:
         """Whether one of these apps is in INSTALLED_APPS."""

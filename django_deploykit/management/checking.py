@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from django_deploykit.bundle.scratch import interrupts
 from django_deploykit.checks.catalogue import TOPICS, Check, catalogue
 from django_deploykit.checks.formats import FORMATS, github
 from django_deploykit.checks.runner import (
@@ -28,10 +31,13 @@ from django_deploykit.checks.server.services import unreachable
 from django_deploykit.checks.subject import Subject, git_output, read_subject
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.limits import NoAnswerError, within
-from django_deploykit.preflight import CHECKS, Trial, add_refusals
+from django_deploykit.preflight import CHECKS, add_refusals
 from django_deploykit.project import Project, nearest, production_settings
 from django_deploykit.runtime.wire.reader import plain
 from django_deploykit.runtime.wire.reports import ReportedDatabase
+
+if TYPE_CHECKING:
+    from django_deploykit.management.trying import StartTrial
 
 # What a release need not know: its plan has the migrations, and other machines may be slow to answer.
 NOT_FOR_RELEASES = ("W404", "W406", "W214", "W510", "W712")
@@ -89,7 +95,11 @@ def check_project(request: CheckRequest) -> CheckReport:
         raise DeployKitError("--ask requires --server", exit_code=2)
     tried = any(chosen(known[f"deploykit.{one}"], request.choice) for one in CHECKS.values())
     subject = read_subject(request.project, server=request.server)
-    subject = add_refusals(subject, _trial() if tried and subject.in_tree else None)
+    with _trials() if tried and subject.in_tree else nullcontext() as start:
+        return _run(request, add_refusals(subject, start), known)
+
+
+def _run(request: CheckRequest, subject: Subject, known: Mapping[str, Check]) -> CheckReport:
     validate_skips(subject, known)
     known_before = read_baseline(request.baseline) if request.baseline else frozenset()
     reason = f"the baseline {request.baseline} contains it"
@@ -107,11 +117,11 @@ def check_project(request: CheckRequest) -> CheckReport:
     return replace(report, facts={"allowed_hosts": hosts, "migrations": plain(states)})
 
 
-def _trial() -> Callable[[Subject, Mapping[str, str]], Trial]:
-    """Return the function that starts to try a build. Its imports take time."""
-    from django_deploykit.management.trying import start_trial
+def _trials() -> AbstractContextManager[StartTrial]:
+    """Return the context in which builds can be tried. Its imports take time."""
+    from django_deploykit.management.trying import trials
 
-    return start_trial
+    return trials()
 
 
 def _read_states(subject: Subject) -> list[ReportedDatabase]:
@@ -259,5 +269,14 @@ def check_with_settings(
     argv = [sys.executable, "-m", "django_deploykit", "deploy_check", "--settings", name, *words]
     path = os.pathsep.join(filter(None, sys.path))
     environ = {**os.environ, **variables, "PYTHONPATH": path}
-    done = subprocess.run(argv, cwd=root, env=environ, stdout=subprocess.PIPE, text=True)
-    return done.stdout, done.returncode if done.returncode in (0, 1) else 2
+    with (
+        interrupts(),
+        subprocess.Popen(argv, cwd=root, env=environ, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        try:
+            text, _ = process.communicate()
+        except BaseException:
+            process.terminate()  # it removes its temporary folders
+            process.wait()
+            raise
+    return text, process.returncode if process.returncode in (0, 1) else 2

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 
 from django.conf import settings
 
+from django_deploykit.bundle.scratch import interrupts
+from django_deploykit.bundle.subprocesses import Stopper
 from django_deploykit.bundle.trial import Trial, try_build
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.process_lines import applications
@@ -15,26 +19,41 @@ from django_deploykit.checks.subject import Refusals, Subject
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project import Project
 
+StartTrial = Callable[[Subject, Mapping[str, str]], Callable[[], Refusals]]
 _SHOWN = 3  # problems of one error
 _NAMED = re.compile(r"(?P<path>[\w./-]+):(?P<line>\d+): ")
 
 
-def start_trial(subject: Subject, checks: Mapping[str, str]) -> Callable[[], Refusals]:
-    """Start to try a build in the background. Return the function that waits for its result."""
+@contextmanager
+def trials() -> Iterator[StartTrial]:
+    """Yield :func:`start_trial`. The end of the block also ends a trial, for example after Ctrl-C."""
+    stopper = Stopper()
+    with interrupts():
+        try:
+            yield partial(start_trial, stopper=stopper)
+        finally:
+            stopper.stop()
+
+
+def start_trial(
+    subject: Subject, checks: Mapping[str, str], stopper: Stopper | None = None
+) -> Callable[[], Refusals]:
+    """Start to try a build in the background. Return the function that waits for its result.
+
+    The result has what each stage refuses, by the number of its check in ``checks``.
+    """
+    project, apps = subject.project, list(settings.INSTALLED_APPS)
+
+    def work() -> Refusals:
+        if project.problems:  # E821 has these
+            return Refusals(unknown=dict.fromkeys(checks.values(), "deploykit.ini has mistakes"))
+        named = applications(subject.processes)
+        return as_refusals(try_build(project, named, apps, stopper=stopper), checks, project)
+
     pool = ThreadPoolExecutor(1, "trial")
-    named, apps = applications(subject.processes), list(settings.INSTALLED_APPS)
-    future = pool.submit(_try_build, subject.project, named, apps, checks)
+    future = pool.submit(work)
     pool.shutdown(wait=False)
     return future.result
-
-
-def _try_build(
-    project: Project, named: Sequence[str], apps: Sequence[str], checks: Mapping[str, str]
-) -> Refusals:
-    """Return what each stage refuses, by the number of its check in ``checks``."""
-    if project.problems:  # E821 has these
-        return Refusals(unknown=dict.fromkeys(checks.values(), "deploykit.ini has mistakes"))
-    return as_refusals(try_build(project, named, apps), checks, project)
 
 
 def as_refusals(trial: Trial, checks: Mapping[str, str], project: Project) -> Refusals:

@@ -125,9 +125,11 @@ def recorded(facts: dict[str, Any], work: Callable[[], None]) -> None:
 
 def missing_module(error: BaseException | None) -> str:
     """Return the name of the module whose absence caused an error, or an empty string."""
-    while error is not None:
+    seen: set[int] = set()  # a chain of causes may be a circle
+    while error is not None and id(error) not in seen:
         if isinstance(error, ModuleNotFoundError) and error.name:
             return error.name
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return ""
 

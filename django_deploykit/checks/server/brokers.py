@@ -30,6 +30,10 @@ def unreachable_broker(subject: Subject) -> Iterator[Finding]:
     brokers = dict.fromkeys(_iter_brokers(subject))
     limit = subject.limit / 2 / max(len(brokers), 1)
     for setting, host, port in brokers:
+        if not 0 < port < 65536:
+            problem = f"{setting}: the address of the broker has no valid port"
+            yield Finding(problem, "A port is a number from 1 to 65535.", setting)
+            continue
         address = (host, port)
         try:
             within(limit, lambda: socket.create_connection(address, 5).close())  # noqa: B023 - used at once
@@ -62,21 +66,21 @@ def no_worker(subject: Subject) -> Iterator[Finding]:
 
 
 def _iter_brokers(subject: Subject) -> Iterator[tuple[str, str, int]]:
-    """Yield the setting, host and port of each broker."""
+    """Yield the setting, host and port of each broker. The port is -1 if it is not a number."""
     for name in ("CELERY_BROKER_URL", "BROKER_URL"):
         value = getattr(settings, name, "") or ""
         urls = value if isinstance(value, (list, tuple)) else str(value).split(";")
         yield from _addresses(name, urls)
     for queue in _mapping("RQ_QUEUES").values():
         if isinstance(queue, Mapping) and queue.get("HOST"):
-            yield "RQ_QUEUES", str(queue["HOST"]), int(queue.get("PORT") or 6379)
+            yield "RQ_QUEUES", str(queue["HOST"]), _number(queue.get("PORT") or 6379)
         elif isinstance(queue, Mapping):
             yield from _addresses("RQ_QUEUES", [queue.get("URL")])
     options = _mapping("DRAMATIQ_BROKER").get("OPTIONS")
     yield from _addresses("DRAMATIQ_BROKER", [options.get("url")] if options else [])
     connection = _mapping("HUEY").get("connection")
     if isinstance(connection, Mapping) and connection.get("host"):
-        yield "HUEY", str(connection["host"]), int(connection.get("port") or 6379)
+        yield "HUEY", str(connection["host"]), _number(connection.get("port") or 6379)
     yield from _addresses(
         "HUEY", [connection.get("url")] if isinstance(connection, Mapping) else []
     )
@@ -89,9 +93,25 @@ def _mapping(name: str) -> Mapping[str, Any]:
 
 def _addresses(setting: str, urls: Any) -> Iterator[tuple[str, str, int]]:
     for url in urls:
-        parts = urlsplit(str(url or "").strip())
-        if parts.scheme in _PORTS and parts.hostname:
-            yield setting, parts.hostname, parts.port or _PORTS[parts.scheme]
+        text = str(url or "").strip()
+        scheme = text.partition("://")[0].lower()
+        if scheme not in _PORTS:
+            continue
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # a port that is no number, or half of an IPv6 address
+            yield setting, "", -1
+        else:
+            if host:
+                yield setting, host, _PORTS[scheme] if port is None else port
+
+
+def _number(value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        return -1
 
 
 def _celery_workers(subject: Subject) -> int | None:

@@ -45,7 +45,7 @@ def older_processes(subject: Subject) -> Iterator[Finding]:
 
     It still runs with the earlier values.
     """
-    changed = {str(path): path.stat().st_mtime for path in configuration_files()}
+    changed = {str(path): path.stat().st_mtime for path in configuration_files(subject)}
     if not changed:
         return
     newest = max(changed, key=lambda path: changed[path])

@@ -18,6 +18,7 @@ from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
 from django_deploykit.conf.sources import Sources
 from django_deploykit.runtime.base.hints import setup_command
+from django_deploykit.runtime.base.variables import environment_file, ini_files
 
 HOST_SOURCES = ("etc", "config", "credentials")  # of configuration that a host has
 
@@ -51,7 +52,7 @@ def log_not_writable(subject: Subject) -> Iterator[Finding]:
 @check("E803")
 def readable_configuration(subject: Subject) -> Iterator[Finding]:
     """Other users can read or write a configuration file that contains secrets."""
-    for path in configuration_files():
+    for path in configuration_files(subject):
         mode = path.stat().st_mode
         if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
             yield Finding(
@@ -64,7 +65,7 @@ def readable_configuration(subject: Subject) -> Iterator[Finding]:
 @check("E804")
 def configuration_in_release(subject: Subject) -> Iterator[Finding]:
     """A configuration file is inside the release, and the next release does not have it."""
-    for path in configuration_files():
+    for path in configuration_files(subject):
         if subject.inside(path) and path.name != "defaults.ini":
             yield Finding(f"{path} is inside the release", "Move it to /etc.", path=str(path))
 
@@ -112,8 +113,12 @@ def runs_as_root(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def configuration_files() -> list[Path]:
-    """Return the INI files that the settings read, except the packaged file and credentials."""
+def configuration_files(subject: Subject, etc: str = "/etc") -> list[Path]:
+    """Return the files that configure this site: INI files and the one with environment variables.
+
+    The packaged file and credentials are left out. Settings without a Config read no INI file, but
+    the site gets the variables in ``[environment]`` of it.
+    """
     places = [
         value.where.partition(" [")[0].rpartition(":")[0]
         for config in configs()
@@ -121,7 +126,13 @@ def configuration_files() -> list[Path]:
         if source.name in ("etc", "config")
         for value in source.values.values()
     ]
-    return [path for path in map(Path, dict.fromkeys(places)) if path.is_file()]
+    read = [Path(place) for place in dict.fromkeys(places)]
+    names = dict.fromkeys(config.app for config in configs()) or [subject.project.name]
+    for app in filter(None, names):
+        folder = Path(etc, app)
+        read += [environment_file(one, app) for one in (folder, *(path.parent for path in read))]
+        read += ini_files(folder, app)
+    return [path for path in dict.fromkeys(read) if os.path.isfile(path)]
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.subprocesses import run_program
+from django_deploykit.bundle.subprocesses import Stopper, run_program
 from tests.waiting import until
 
 ENV = {"PATH": os.defpath}
@@ -45,3 +45,19 @@ def test_an_interrupt_ends_the_program_and_its_children(tmp_path: Path) -> None:
     thread.join()
     state = Path(f"/proc/{note.read_text().strip()}/stat")
     until(lambda: not state.exists() or state.read_text().rpartition(")")[2].split()[0] in "ZX")
+
+
+def test_another_thread_can_end_a_program(tmp_path: Path) -> None:
+    stopper, note = Stopper(), tmp_path / "started"
+
+    def stop() -> None:
+        until(note.exists)
+        stopper.stop()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    done = run_program(f"touch {note}; sleep 600 & wait", tmp_path, ENV, stopper=stopper)
+    thread.join()
+    assert done.returncode == -signal.SIGKILL
+    late = run_program("sleep 600", tmp_path, ENV, stopper=stopper)  # it was stopped before
+    assert late.returncode == -signal.SIGKILL

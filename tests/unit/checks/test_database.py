@@ -122,9 +122,21 @@ def test_a_change_that_leaves_the_database_as_it_is_needs_no_migration(
     other = 'models.IntegerField(default=1, choices=[(1, "one")], verbose_name="n")'
     options = '], options={{"ordering": ["number"]}}\n        )'
     migrate(
-        m0001=INITIAL.replace("models.IntegerField()", other).replace("]\n        )", options, 1)
+        m0001=INITIAL.replace("models.IntegerField()", other).replace("],\n        )", options, 1)
     )
     assert run_check("E405", project) == []
+
+
+@pytest.mark.parametrize(
+    "option", ['"permissions": [("pack", "May pack")]', '"default_permissions": ("view",)']
+)
+def test_other_permissions_need_a_migration(
+    option: str, project: Path, migrate: Callable[..., None]
+) -> None:
+    """migrate creates those of the migrations, which here are more than the model's."""
+    migrate(m0001=INITIAL.replace("],\n        )", f"], options={{{{{option}}}}}\n        )", 1))
+    (found,) = run_check("E405", project)
+    assert found.message.endswith("Change Meta options on order")
 
 
 def test_a_column_of_another_type_is_found(project: Path, migrate: Callable[..., None]) -> None:

@@ -12,7 +12,6 @@ from django.test import override_settings
 
 from django_deploykit.checks.served import (
     find_applications,
-    has_distribution,
     why_no_asgi_server,
     why_served_by_asgi,
 )
@@ -88,8 +87,11 @@ def test_asgi_needs_a_server_or_a_web_line(tmp_path: Path, monkeypatch: pytest.M
         assert why_no_asgi_server(made) == "the settings have ASGI_APPLICATION"
         assert why_no_asgi_server(replace(made, released=True)) == ""
         installed |= {"gunicorn", "uvicorn"}
-        assert has_distribution("gunicorn")
-        assert not has_distribution("daphne")
+        assert made.has_distribution("gunicorn")
+        assert not made.has_distribution("daphne")
         assert why_no_asgi_server(made) == ""
+        other = replace(made, locked=frozenset({"django"}))  # what is locked counts more
+        assert why_no_asgi_server(other) == "the settings have ASGI_APPLICATION"
         installed.clear()
+        assert why_no_asgi_server(replace(made, locked=frozenset({"uvicorn", "gunicorn"}))) == ""
         assert why_no_asgi_server(subject(tmp_path, Procfile="web: daphne shop.asgi:app\n")) == ""

@@ -52,6 +52,7 @@ CASES: Cases = {
                 }
             ),
             setting(CACHES={"default": {**REDIS["default"], "LOCATION": "redis://localhost:6379"}}),
+            setting(CACHES={"default": {**REDIS["default"], "LOCATION": "redis://cache:six/1"}}),
         ],
     ),
     "E713": (
@@ -91,6 +92,7 @@ CASES: Cases = {
                     }
                 }
             ),
+            setting(CACHES={"default": {**REDIS["default"], "LOCATION": "redis://[::1/1"}}),
         ],
     ),
     "E507": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from django_deploykit.bundle.project_side.ask_project import forget_times
+from django_deploykit.bundle.project_side.ask_project import forget_times, missing_module
 
 
 def test_gzip_files_of_two_moments_become_the_same(tmp_path: Path) -> None:
@@ -36,3 +36,11 @@ def test_what_only_looks_like_gzip_stays(tmp_path: Path) -> None:
     forget_times(str(tmp_path))
     assert {name: (tmp_path / name).read_bytes() for name in texts} == texts
     assert (tmp_path / "elsewhere").read_bytes() == gzip.compress(b"x", mtime=5)
+
+
+def test_the_missing_module_is_found_behind_other_errors() -> None:
+    first, second, absent = OSError(), ValueError(), ModuleNotFoundError("x", name="stripe")
+    first.__cause__, second.__context__ = second, absent
+    assert missing_module(first) == "stripe"
+    second.__context__ = first  # a circle
+    assert missing_module(first) == ""

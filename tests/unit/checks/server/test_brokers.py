@@ -68,6 +68,22 @@ def test_a_broker_that_cannot_be_reached_is_found(
         assert "hunter2" not in found.message
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"CELERY_BROKER_URL": "redis://:hunter2@cache:six/1"},
+        {"BROKER_URL": "amqp://guest:hunter2@broker:99999//"},
+        {"CELERY_BROKER_URL": "redis://[::1/1"},
+        {"RQ_QUEUES": {"default": {"HOST": "cache", "PORT": "six"}}},
+        {"HUEY": {"connection": {"host": "cache", "port": "six"}}},
+    ],
+)
+def test_a_port_that_is_none_is_named(settings: dict[str, Any], tmp_path: Path) -> None:
+    with override_settings(**settings):
+        (found,) = run_check("E508", tmp_path)
+    assert found.message == f"{next(iter(settings))}: the address of the broker has no valid port"
+
+
 def test_brokers_that_hang_are_found_before_the_check_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

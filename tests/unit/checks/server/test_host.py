@@ -11,7 +11,9 @@ import pytest
 from django.test import override_settings
 
 from django_deploykit.checks.server import host
+from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import Config
+from django_deploykit.project import Project
 from tests.unit.checks.cases import run_check
 
 Usage = namedtuple("Usage", "total used free")  # as shutil returns it
@@ -58,6 +60,33 @@ def test_configuration_must_be_private(
     (found,) = run_check("E803", tmp_path)
     assert found.message.startswith(f"{path} has the mode {mode:04o}")
     assert found.path == str(path)
+
+
+def test_the_environment_file_must_be_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = configure(monkeypatch, tmp_path).with_suffix(".env")
+    path.write_text("SECRET_KEY=abc\n")
+    path.chmod(0o600)
+    assert run_check("E803", tmp_path) == []
+    path.chmod(0o644)
+    (found,) = run_check("E803", tmp_path)
+    assert found.path == str(path)
+
+
+def test_a_site_without_config_has_its_files_below_etc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "configs", lambda: ())
+    subject = Subject(Project(tmp_path, "shop", tmp_path / "deploykit.ini"))
+    assert host.configuration_files(subject, str(tmp_path)) == []
+    folder = tmp_path / "shop"
+    (folder / "conf.d").mkdir(parents=True)
+    files = [folder / "shop.env", folder / "shop.ini", folder / "conf.d" / "more.ini"]
+    for path in files:
+        path.write_text("")
+    (folder / "other.env").write_text("")
+    assert host.configuration_files(subject, str(tmp_path)) == files
 
 
 def test_configuration_must_be_outside_the_release(
