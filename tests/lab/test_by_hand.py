@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.lab.conftest import BootHost, BundlesFor
@@ -155,6 +157,13 @@ def test_a_broken_configuration_is_refused_before_a_restart(host: Host, bundles:
         for verb in ("restart", "install"):
             assert host.try_run(f"./one.pyz deploykit {verb}", "ann").returncode == 1
             assert serves(host) == bundles.id("one")
+        host.run("cp -p /root/good.ini /etc/shop/shop.ini; echo nonsense >> /etc/shop/shop.ini")
+        refused = host.try_run("./one.pyz deploykit restart", "ann")
+        assert re.search(r"/etc/shop/shop.ini:\d+: expected a \[section\]", refused.stdout)
+        host.run("cp -p /root/good.ini /etc/shop/shop.ini")
+        host.run(r"sed -i 's/^\[shop\]/[shop]\ncurency = USD/' /etc/shop/shop.ini")
+        warned = host.run("./one.pyz deploykit install", "ann")
+        assert "the settings do not read [shop] curency" in warned
     finally:
         host.run("cp -p /root/good.ini /etc/shop/shop.ini")
     host.run("./one.pyz deploykit restart", "ann")

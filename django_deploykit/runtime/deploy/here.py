@@ -89,8 +89,11 @@ class Here:
         return live_release(self.site)
 
     def check(self, release: str) -> CheckResult:
-        """Run deploy_check in a release."""
-        return project_commands.check(self.site, release, self.program)
+        """Run deploy_check in a release, and show what it says about this host's configuration."""
+        result = project_commands.check(self.site, release, self.program)
+        for finding in result.warnings_about(self.site.etc):
+            self.voice.emit(Activity("warning", str(finding)))
+        return result
 
     def kin(self, release: str) -> KinResult:
         """Compare a release's migrations with the live release's."""

@@ -86,6 +86,11 @@ class CheckResult:
     code: int
     report: DeployCheckReport
 
+    def warnings_about(self, folder: Path) -> List[ReportedFinding]:
+        """Return the warnings about files in a folder."""
+        warnings = [one for one in self.report.findings if one.level.lower() == "warning"]
+        return [one for one in warnings if folder in Path(one.path or "").parents]
+
     def refusals(self) -> List[str]:
         """Return why deploy_check refuses the release, as lines; empty if it does not."""
         if not self.code:

@@ -37,6 +37,19 @@ def test_errors_stop_a_release(level: str, blocks: bool) -> None:
     assert ReportedFinding("X1", level, "").blocks is blocks
 
 
+def test_warnings_about_a_folder_are_those_in_its_files() -> None:
+    inside = ReportedFinding("W1", "WARNING", "", "", "/etc/shop/shop.ini", 3)
+    others = (
+        ReportedFinding("E1", "ERROR", "", "", "/etc/shop/shop.ini"),
+        ReportedFinding("I1", "INFO", "", "", "/etc/shop/shop.ini"),
+        ReportedFinding("W1", "WARNING", "", "", "shop/settings.py"),
+        ReportedFinding("W1", "WARNING", ""),
+        ReportedFinding("W1", "WARNING", "", "", "/etc/shop.ini"),
+    )
+    result = CheckResult(0, DeployCheckReport((inside, *others)))
+    assert result.warnings_about(Path("/etc/shop")) == [inside]
+
+
 def test_only_a_check_that_fails_refuses_a_release() -> None:
     error, warning = ReportedFinding("E1", "ERROR", "bad"), ReportedFinding("W1", "WARNING", "hm")
     report = DeployCheckReport(findings=(error, warning))
