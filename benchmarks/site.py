@@ -178,7 +178,8 @@ class Size:
     """How much there is to measure on; without ``large``, the smallest lock that runs.
 
     ``nested`` static files lie in folders and refer to each other. If there are ``modules`` or
-    ``migrations``, they are an app of their own, ``parts``. ``history`` and ``film`` are in MB.
+    ``migrations``, they are an app of their own, ``parts``. ``history``, which needs ``nested``, and
+    ``film`` are in MB.
     """
 
     templates: int = 30
@@ -221,11 +222,15 @@ def make_site(folder: Path, size: Size, ini: str = "") -> Path:
     shutil.copy(lock_of(size), project / "requirements.txt")
     vendor(project)
     site_parts.add_distributions(project, size.distributions)
-    if size.history:
+    if (
+        size.nested
+    ):  # git packs thousands of loose objects by itself, in the middle of a measurement
         run("git", "init", "-q", "-b", "main", cwd=project)
+        run("git", "config", "gc.auto", "0", cwd=project)
+    if size.history:
         site_parts.add_history(project, size.history)
     start_repository(project)
-    if size.nested:  # thousands of loose objects would be packed in the middle of a measurement
+    if size.nested:
         run("git", "-c", "pack.window=0", "gc", "-q", cwd=project)
     return project
 
