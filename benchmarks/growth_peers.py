@@ -51,7 +51,7 @@ def scp(root: Path, path: Path) -> float:
     """Return the seconds of ``scp`` to an sshd on loopback, over a connection that is there already."""
     if SSHD is None:
         raise SystemExit("error: sshd is not installed")
-    server = Sshd(root / "sshd")
+    server = Sshd(root / "sshd", "Subsystem sftp internal-sftp")
     try:
         options = ["-F", str(server.config), "-o", f"ControlPath={root}/control"]
         name = "web"
