@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 from ..base import deploy_lock
 from ..base.accounts import owner_of, user_name
@@ -23,6 +23,8 @@ from ..supervisors import supervisor_of
 from ..supervisors.base import Supervisor
 from ..wire.facts import BaseLayer, HostFacts, LockOwner
 from ..wire.journal import last_good, read_journal, successes
+
+_NEWEST = 3  # releases that deltas start from
 
 
 def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
@@ -110,13 +112,17 @@ def drift(site: Site, supervisor: Supervisor) -> Tuple[str, ...]:
 
 
 def base_layers(site: Site) -> Tuple[BaseLayer, ...]:
-    """Return the layers of staged releases that a delta can start from, newest first."""
-    return tuple(
-        BaseLayer(layer.kind, layer.sha256, manifest.release_id, layer.name)
-        for manifest in prune.iter_manifests(site, prune.staged_releases(site)[::-1])
-        for layer in manifest.layers
-        if layer.kind != "distribution" and layers.is_stored(site.store, layer.sha256)
-    )
+    """Return the layers that a delta can start from: the newest of each name.
+
+    Only the newest releases are read, because a host may keep many.
+    """
+    found: Dict[Tuple[str, str], BaseLayer] = {}
+    for manifest in prune.iter_manifests(site, prune.staged_releases(site)[: -_NEWEST - 1 : -1]):
+        for layer in manifest.layers:
+            if layer.kind != "distribution" and layers.is_stored(site.store, layer.sha256):
+                base = BaseLayer(layer.kind, layer.sha256, manifest.release_id, layer.name)
+                found.setdefault((layer.kind, layer.name), base)
+    return tuple(found.values())
 
 
 def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:

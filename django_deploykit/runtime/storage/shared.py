@@ -2,8 +2,8 @@
 
 ``<root>/shared/<name>/`` has the files of some layers with their paths in a release, hard-linked
 from the store. In each release that has these layers, a folder is one relative link to the same
-folder there: the collected static files, and a large folder ``static`` of the app. Nothing imports
-from these folders, so no path of the release's Python is a path behind a link.
+folder there: the collected static files, and a large folder ``static`` of the app without code. Nothing
+imports from these folders, so no path of the release's Python is a path behind a link.
 
 A name is the key of its layers and a random part: if files were changed by hand, a new folder is
 made, and running releases keep the old one.
@@ -101,6 +101,12 @@ def build(store: Path, part: Part, folder: Path) -> None:
         link_layer(store / layer.sha256, listed, folder)
 
 
+def has_code(store: Path, part: Part) -> bool:
+    """Whether a part has Python modules, which may look for files from their own path."""
+    lists = (layers.load_entries(store, layer.sha256) for layer in part.layers)
+    return any(entry.path.endswith(".py") for listed in lists for entry in listed)
+
+
 def link_in(release: Path, path: str, name: str) -> None:
     """Make the folder ``path`` of a release a link to a shared folder."""
     layers.Folders(str(release)).make(path.rpartition("/")[0])
@@ -152,8 +158,11 @@ class Shares:
             [one for one in self._manifest.layers if one.sha256 not in inside], self._store, folder
         )
         for part in self.parts:
-            name = self._names[part.path] or self._build(part)
-            link_in(folder, part.path, name)
+            name = self._names[part.path]
+            if not name and part.path != self._manifest.static_root and has_code(self._store, part):
+                link_layers(part.layers, self._store, folder)
+            else:
+                link_in(folder, part.path, name or self._build(part))
 
     def _build(self, part: Part) -> str:
         top = shared_folder(self._store)

@@ -102,6 +102,23 @@ def test_a_change_can_start_from_layers_of_staged_releases(site: Site) -> None:
     assert (found.kind, found.digest, found.release) == ("app", app.sha256, release)
 
 
+def test_deltas_start_from_the_newest_layer_of_each_name(site: Site) -> None:
+    def stage(day: int, *names: str) -> None:
+        release = f"202611{day:02}T000000-aaaaaaa"
+        made = [make_layer("app", name, "", {f"app/{name}": b"%d" % day}) for name in names]
+        for layer in made:
+            (site.store / f"{layer.sha256}.json").touch()
+        (site.releases / release).mkdir()
+        manifest = make_manifest(tuple(made), release_id=release)
+        (site.releases / release / "manifest.json").write_text(manifest.dumps())
+
+    for day in range(1, 10):
+        stage(day, "app", "old" if day < 5 else "new")
+    stage(10, "app")
+    found = {one.name: one.release[:8] for one in base_layers(site)}
+    assert found == {"app": "20261110", "new": "20261109"}
+
+
 def test_preparing_writes_what_earlier_settings_did_not_declare(site: Site) -> None:
     site.ini.write_text("")  # by a release before the settings used Config
     prepare_local(site, "")

@@ -257,6 +257,27 @@ def test_another_layer_cannot_put_files_into_a_shared_folder(site: Site, tmp_pat
     assert list((site.root / "shared").iterdir()) == []
 
 
+@pytest.mark.parametrize("code", [False, True])
+def test_a_large_static_folder_of_the_app_is_shared_unless_it_has_code(
+    site: Site, tmp_path: Path, code: bool
+) -> None:
+    module: Tree = {"app/shop/static/__init__.py": b""} if code else {}
+    folder: Tree = {"app/shop/static/a.svg": b"<svg/>", **module}
+    app: Tree = {"app/shop/view.py": b"one"}
+    layers = (make_layer("app", "app", "", app), make_layer("app", "app/shop/static/", "", folder))
+    manifest = make_manifest(layers)
+    trees = {"app": app, "app/shop/static/": folder}
+    path = write_bundle(tmp_path / "x.pyz", manifest, trees)
+    store.extract_all(path, site.store, layers, lambda: None)
+    stage_release(site, manifest, lambda _: None)
+    release = site.releases / manifest.release_id
+    assert (release / "app/shop/static").is_symlink() != code
+    assert (release / "app/shop/static/a.svg").read_bytes() == b"<svg/>"
+    assert is_untouched(site, manifest)
+    (release / "app/shop/static/a.svg").write_bytes(b"<gvs/>")
+    assert changed_files(release, site.store, manifest) == ["app/shop/static/a.svg"]
+
+
 def test_shared_folders_leave_with_their_last_release(site: Site, tmp_path: Path) -> None:
     first, _ = stage_site(site, tmp_path, 1, b"one", STATIC)
     second, _ = stage_site(site, tmp_path, 2, b"two", STATIC)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit.bundle.groups import group_files
 from django_deploykit.runtime.bundle.manifest import Layer
 from django_deploykit.runtime.storage.shared import link_in, parts_of, shared_by
 from tests.bundles import make_manifest
@@ -50,6 +51,18 @@ def test_a_folder_that_holds_the_collected_files_is_not_shared_twice() -> None:
     assert paths(
         layer("app", "app/static/"), layer("static", "static", 1), root="app/static/out"
     ) == ["app/static/out"]
+
+
+def test_the_groups_of_a_large_static_folder_are_one_part_with_all_its_files() -> None:
+    """As ``bundle`` divides them: every file of the folder is in one of its layers."""
+    names = [f"shop/static/{n % 30}/{n}.svg" for n in range(5000)]
+    others = ["manage.py", *(f"shop/view{n}.py" for n in range(2000))]
+    groups = group_files("app", [*names, *others])
+    found = [layer("app", name, number) for number, name in enumerate(groups)]
+    (part,) = parts_of(make_manifest(tuple(found), static_root="app/out"))
+    assert part.path == "app/shop/static"
+    inside = [path for one in part.layers for path in groups[one.name]]
+    assert sorted(inside) == sorted(names)
 
 
 def test_the_key_depends_on_the_path_and_the_layers_in_any_order() -> None:
