@@ -88,10 +88,10 @@ def _sources_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def vendor(project: Path, lock: str = "requirements.txt") -> None:
-    """Put our wheel into ``vendor/`` and its line into the lock file."""
+def vendor(project: Path, lock: str = "requirements.txt", ours: Path | None = None) -> None:
+    """Put our wheel, or another version of it, into ``vendor/`` and its line into the lock file."""
     (project / "vendor").mkdir(exist_ok=True)
-    source = wheel()
+    source = ours or wheel()
     shutil.copy(source, project / "vendor" / source.name)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     with (project / lock).open("a", encoding="utf-8") as file:
@@ -114,8 +114,8 @@ def start_repository(project: Path) -> str:
     return commit(project, "Open the shop")
 
 
-def make_shop(folder: Path, port: int = 8000) -> Path:
-    """Copy ``testproject/`` to a repository of its own, locked with our wheel."""
+def make_shop(folder: Path, port: int = 8000, ours: Path | None = None) -> Path:
+    """Copy ``testproject/`` to a repository of its own, locked with our wheel or another one of it."""
     project = folder / "shop"
     shutil.copytree(
         ROOT / "testproject",
@@ -126,7 +126,7 @@ def make_shop(folder: Path, port: int = 8000) -> Path:
     )
     ini = project / "deploykit.ini"
     ini.write_text(ini.read_text(encoding="utf-8").replace(":8000", f":{port}"), encoding="utf-8")
-    vendor(project)
+    vendor(project, ours=ours)
     start_repository(project)
     return project
 

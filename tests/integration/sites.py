@@ -108,6 +108,7 @@ class Shop:
 
     def __init__(self, workshop: Workshop, folder: Path) -> None:
         self.workshop = workshop
+        self.python = sys.executable
         self.port = claim_port()
         self.project = workshop.project(folder, self.port)
         self.root = self.project / ".deploykit" / "local" / "srv"
@@ -123,7 +124,7 @@ class Shop:
 
     def run(self, *argv: str, **env: str) -> Done:
         """Run ``manage.py release`` with these arguments."""
-        done = manage(self.project, "release", *argv, **env)
+        done = manage(self.project, "release", *argv, python=self.python, **env)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def release(self, name: str, *argv: str, **env: str) -> Done:
