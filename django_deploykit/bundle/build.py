@@ -38,7 +38,7 @@ from django_deploykit.bundle.locks.discovery import (
     validate_deploykit,
     validate_lock,
 )
-from django_deploykit.bundle.locks.markers import resolve
+from django_deploykit.bundle.locks.markers import resolve, without_unneeded
 from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import own_layers
 from django_deploykit.bundle.scratch import scratch
@@ -258,6 +258,7 @@ def _install(
     where, name = locate_lock(project, commit, exported.top)
     wanted = Wanted(project.extras, project.groups, exported.top, exported.folder)
     lock = read_lock(where, name, wanted)
+    lock = without_unneeded(lock, target.python, target.platform)
     validate_lock(lock, allow_unhashed=project.allow_unhashed)
     lock, notes = resolve(lock, target.python, target.platform)
     if any(folder_of(one, where) for one in lock.requirements):
@@ -284,6 +285,8 @@ def validate_scripts(environment: InstalledEnvironment, name: str) -> None:
 
 
 def _environment_notes(environment: InstalledEnvironment, lock: LockFile) -> Iterator[str]:
+    if lock.left_out:
+        yield f"groups and extras of {lock.path} that are left out: {', '.join(lock.left_out)}"
     if environment.built:
         yield f"built from source on this machine: {', '.join(environment.built)}"
     for line in environment.missing:

@@ -31,6 +31,7 @@ from django_deploykit.bundle.distributions import (
 )
 from django_deploykit.bundle.folder_wheels import FolderWheel, build_wheels, with_wheels
 from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
+from django_deploykit.bundle.locks.indexes import index_arguments, is_argument
 from django_deploykit.bundle.locks.requirements import local_option
 from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.bundle.run_uv import find_uv, run_uv
@@ -341,9 +342,10 @@ def _fill(
         if requirements:
             path = place / f"{name}.txt"
             options = [local_option(line, str(export)) for line in lock.options]
-            lines = [*options, *(one.line() for one in requirements)]
+            lines = [one for one in options if not is_argument(one)]
+            lines += [one.line() for one in requirements]
             path.write_text("\n".join([*lines, ""]), encoding="utf-8")
-            words = [*base, *more, flag, "-r", str(path)]
+            words = [*base, *more, flag, "-r", str(path), *index_arguments(options)]
             if any("index" in line for line in options):
                 words += ["--index-strategy", "unsafe-best-match"]  # the hashes decide
             run_uv(words, export, f"installing {lock.path}")

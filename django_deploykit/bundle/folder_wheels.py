@@ -24,7 +24,7 @@ from django_deploykit.progress import Progress
 from django_deploykit.runtime.base.files import hash_file
 
 _MOST = 30  # wheels that stay in the cache
-_FOR_INDEXES = ("-i", "-f", "--index-url", "--extra-index-url", "--find-links", "--no-index")
+_FOR_INDEXES = ("-i", "-f", "--index", "--default-index", "--extra-index", "--find", "--no-index")
 
 
 @dataclass(frozen=True)

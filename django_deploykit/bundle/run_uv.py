@@ -116,13 +116,15 @@ def pip_settings() -> dict[str, str]:
     return dict(parser["global"]) if parser.has_section("global") else {}
 
 
-def run_uv(arguments: Sequence[str], folder: Path, what: str) -> str:
-    """Run uv in ``folder`` and return its output.
+def run_uv(
+    arguments: Sequence[str], folder: Path, what: str, more: Mapping[str, str] | None = None
+) -> str:
+    """Run uv in ``folder``, with ``more`` environment variables, and return its output.
 
     Raise :class:`BundleError` if uv fails. ``what`` names the task in the message.
     """
     configured = {} if uv_names_index(folder) else pip_settings()
-    env = uv_environment({**os.environ, "NO_COLOR": "1"}, configured)
+    env = uv_environment({**os.environ, "NO_COLOR": "1", **(more or {})}, configured)
     env.pop("VIRTUAL_ENV", None)
     # Distributions built from source must not contain the time of the build.
     env.setdefault("SOURCE_DATE_EPOCH", "315532800")

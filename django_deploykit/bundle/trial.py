@@ -40,6 +40,8 @@ from django_deploykit.bundle.locks.discovery import (
     validate_deploykit,
     validate_lock,
 )
+from django_deploykit.bundle.locks.markers import without_unneeded
+from django_deploykit.bundle.locks.tools import ToolMissingError
 from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import validate_paths
 from django_deploykit.bundle.project_side import try_project
@@ -56,6 +58,7 @@ from django_deploykit.bundle.subprocesses import Stopper, run_program
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project import Project, load_project
 from django_deploykit.runtime.base.files import hash_file
+from django_deploykit.runtime.base.machine import here_platform
 
 # The stages, in order. Each has its own check.
 COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES = (
@@ -208,8 +211,13 @@ def _read(
         lock = read_lock(
             where, name, Wanted(project.extras, project.groups, exported.top, exported.folder)
         )
+        python = project.python or "{}.{}".format(*sys.version_info)
+        lock = without_unneeded(lock, python, project.platform or here_platform())
         validate_lock(lock, allow_unhashed=project.allow_unhashed)
         validate_deploykit(lock, exported.folder, project.settings)
+    except ToolMissingError as error:
+        trial.unknown[LOCK] = error.message
+        return None, trial.unknown[LOCK]
     except DeployKitError as error:
         trial.refused[LOCK] = error
         return None, "the lock file cannot be used"

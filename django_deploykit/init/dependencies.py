@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from django_deploykit.init.chain import Files
 
 _NAME = re.compile(r"^\s*[\"']?(?:\S*/)?django[-_.]deploykit\b", re.IGNORECASE | re.MULTILINE)
-# Lock files that another tool keeps, and what a user runs to have one that we read.
+# Lock files that another tool keeps, and what a user runs to add us.
 _TOOLS = {
-    "poetry.lock": "poetry add {ours}; poetry export -f requirements.txt -o requirements.txt",
-    "Pipfile.lock": "pipenv install {ours}; pipenv requirements --hash > requirements.txt",
-    "pdm.lock": "pdm add {ours}; pdm export -o requirements.txt",
+    "poetry.lock": "poetry add --lock {ours}",
+    "Pipfile.lock": "pipenv install {ours}",
+    "pdm.lock": "pdm add --no-sync {ours}",
     "pylock.toml": "add {ours} to its source, and lock again",
     "requirements.lock": "add {ours} to its source, and lock again",
 }

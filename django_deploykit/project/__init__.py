@@ -96,10 +96,10 @@ OPTIONS: dict[str, Keys] = {
             str,
             "the platform that the bundle is for, as linux-x86_64; default: this machine's",
         ),
-        "extras": (read_words, "extras of a uv.lock or pylock.toml, separated by commas"),
+        "extras": (read_words, "extras that the bundle has, separated by commas"),
         "groups": (
             read_words,
-            "dependency groups of a uv.lock or pylock.toml, besides default ones",
+            "dependency groups that the bundle has, besides the main one; categories of a Pipfile",
         ),
         "environment": (
             read_variables,

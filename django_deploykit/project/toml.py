@@ -12,9 +12,14 @@ def load_toml(path: Path) -> dict[str, Any]:
 
     On Python 3.10, raise :class:`ImportError` without tomli, which the extra ``deploy`` installs.
     """
+    return parse_toml(path.read_text(encoding="utf-8"))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return the content of a TOML text. It raises the same errors."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    data: dict[str, Any] = tomllib.loads(text)
     return data

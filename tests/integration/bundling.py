@@ -23,7 +23,7 @@ from django_deploykit.bundle.environment import (
 from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.discovery import read_lock, validate_lock
-from django_deploykit.bundle.locks.markers import apply_markers
+from django_deploykit.bundle.locks.markers import apply_markers, without_unneeded
 from django_deploykit.progress import Quiet
 from django_deploykit.project import Project
 from django_deploykit.runtime.bootstrap import ensure
@@ -140,6 +140,7 @@ def build_environment(
     project = replace(Project(folder, "tiny", folder / "deploykit.ini"), **options)
     target = find_target(project.python, project.platform)
     lock = read_lock(folder, name, Wanted(project.extras, project.groups))
+    lock = without_unneeded(lock, target.python, target.platform)
     validate_lock(lock, allow_unhashed=project.allow_unhashed)
     rows, _ = apply_markers(lock.requirements, target.python, target.platform)
     return ensure_environment(replace(lock, requirements=tuple(rows)), target, folder, Quiet())

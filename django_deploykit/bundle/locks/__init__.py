@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django_deploykit.bundle.locks import pylock, requirements, uv
+from django_deploykit.bundle.locks import pdm, pipenv, poetry, pylock, requirements, uv
 from django_deploykit.bundle.locks.base import Reader
 
 # Readers by file name, in the order in which they are looked for in a project. A name with ``*``
@@ -10,6 +10,9 @@ from django_deploykit.bundle.locks.base import Reader
 READERS: dict[str, Reader] = {
     "uv.lock": uv.READER,
     "pylock.toml": pylock.READER,
+    "poetry.lock": poetry.READER,
+    "pdm.lock": pdm.READER,
+    "Pipfile.lock": pipenv.READER,
     "requirements.lock": requirements.READER,
     "requirements.txt": requirements.READER,
     "requirements/production.txt": requirements.READER,
@@ -17,12 +20,4 @@ READERS: dict[str, Reader] = {
     "requirements/base.txt": requirements.READER,
     "*.toml": pylock.READER,
     "*": requirements.READER,
-}
-
-# Lock files that have no reader, and the command that exports each to a file that has one.
-OTHERS = {
-    "poetry.lock": "poetry export -f requirements.txt -o requirements.txt "
-    "(with the plugin poetry-plugin-export)",
-    "Pipfile.lock": "pipenv requirements --hash > requirements.txt",
-    "pdm.lock": "pdm export --prod -f requirements -o requirements.txt",
 }

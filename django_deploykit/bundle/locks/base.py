@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ class LockFile:
     path: str
     requirements: tuple[Requirement, ...]
     options: tuple[str, ...] = ()  # index options for the installer, as "--index-url URL"
+    left_out: tuple[str, ...] = ()  # groups and extras that the project has and nobody chose
 
     @property
     def hashed(self) -> tuple[Requirement, ...]:
@@ -144,6 +145,9 @@ class Reader:
     command: str  # creates the file; {name} is its path, {stem} its path without the suffix
     name: str  # what the file is usually called
     source: str = ""  # the file written by hand that the command reads
+    table: str = (
+        ""  # the table below [tool] of pyproject.toml that says that a project uses the tool
+    )
     needs_tool: bool = False  # whether reading it runs another program, which deploy_check avoids
 
     def hint(self, name: str = "") -> str:
@@ -160,6 +164,11 @@ def normal_name(name: str) -> str:
     'zope-interface'
     """
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def named(rows: Iterable[Requirement], name: str) -> list[Requirement]:
+    """Return requirements whose place is their name in the lock file, not a line of its export."""
+    return [replace(one, where=f"{name}: {one.distribution}") for one in rows]
 
 
 def iter_lock_problems(lock: LockFile, *, allow_unhashed: bool) -> Iterator[str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle.export import bring
-from django_deploykit.bundle.locks import OTHERS, READERS
+from django_deploykit.bundle.locks import READERS
 from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, iter_lock_problems
+from django_deploykit.bundle.locks.choices import project_table
 from django_deploykit.bundle.locks.completeness import deploykit_problem
 from django_deploykit.bundle.source import Commit, git
 from django_deploykit.errors import BundleError, Problems
@@ -64,16 +66,19 @@ def missing_lock(project: Project, names: Iterable[str], where: str) -> BundleEr
         what, looked = f"the lock file {project.lock} is not in {where}", ""
     else:
         what, looked = f"there is no lock file in {where}", f"; looked for {', '.join(_names())}"
-    there = set(names)
-    other = next((name for name in OTHERS if name in there), "")
-    if other:
-        usable = "" if project.lock else " that a bundle can be made from"
-        text = f"{what}{usable}, only {other}{looked}"
-        return BundleError(text, f"Export it, and commit the result: {OTHERS[other]}")
-    rows = (reader for reader in READERS.values() if reader.source in there)
-    known = next(rows, None)
+    known = _reader_for(project, set(names))
     written = "" if known else "Write what the project needs to requirements.in, one name a line. "
-    return BundleError(what + looked, written + (known or READERS["requirements.txt"]).hint())
+    hint = written + (known or READERS["requirements.txt"]).hint()
+    return BundleError(what + looked, f"{hint}, and commit the result.")
+
+
+def _reader_for(project: Project, names: set[str]) -> Reader | None:
+    """Return the reader whose tool the project uses, going by the files that it has."""
+    tools: Iterable[str] = ()
+    with suppress(BundleError):  # a broken pyproject.toml has an error of its own
+        tools = project_table(project.root / "pyproject.toml", "tool")
+    rows = [reader for reader in READERS.values() if reader.source in names]
+    return next((one for one in rows if one.table in tools), next(iter(rows), None))
 
 
 def locate_lock(project: Project, commit: Commit, top: Path) -> tuple[Path, str]:
@@ -103,7 +108,7 @@ def locate_lock(project: Project, commit: Commit, top: Path) -> tuple[Path, str]
 
 def _beside(commit: Commit, exists: Callable[[str], bool]) -> Iterator[str]:
     """Yield the names of known files with dependencies, next to manage.py or above."""
-    names = {*OTHERS, *(reader.source for reader in READERS.values() if reader.source)}
+    names = {reader.source for reader in READERS.values() if reader.source}
     for folder in (commit.prefix, *map(str, PurePosixPath(commit.prefix).parents)):
         yield from (
             name

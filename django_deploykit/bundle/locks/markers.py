@@ -33,6 +33,19 @@ def resolve(lock: LockFile, python: str, platform: str) -> tuple[LockFile, list[
     return replace(lock, requirements=tuple(found)), notes
 
 
+def without_unneeded(lock: LockFile, python: str, platform: str) -> LockFile:
+    """Return a lock file without requirements that have no version and are not needed here.
+
+    Pipenv pins no version of what the platform that locked does not need.
+    """
+    rows = [
+        one
+        for one in lock.requirements
+        if one.pinned or _applies(one.text.partition(";")[2].strip(), python, platform)
+    ]
+    return replace(lock, requirements=tuple(rows))
+
+
 def apply_markers(
     requirements: Iterable[Requirement], python: str, platform: str
 ) -> tuple[list[Requirement], list[str]]:
@@ -71,14 +84,31 @@ def _needed(one: Requirement, python: str, platform: str) -> bool | None:
         marker = Marker(one.text.partition(";")[2].strip())
     except InvalidMarker:
         return None  # uv reports what is wrong with the marker
+    base = _environment(python, platform)
+    return any(
+        marker.evaluate({**base, "python_full_version": f"{python}.{patch}"}) for patch in _PATCHES
+    )
+
+
+def _applies(marker: str, python: str, platform: str) -> bool:
+    """Whether a marker is true, or cannot be evaluated."""
+    if not marker:
+        return True
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return Marker(marker).evaluate(_environment(python, platform))
+    except InvalidMarker:
+        return True
+
+
+def _environment(python: str, platform: str) -> dict[str, str]:
+    """Return what markers ask about a platform."""
     system, _, machine = platform.partition("-")
-    base = {
+    return {
         "python_version": python,
         "sys_platform": system,
         "platform_system": {"linux": "Linux", "darwin": "Darwin"}.get(system, system),
         "platform_machine": {("darwin", "aarch64"): "arm64"}.get((system, machine), machine),
         "extra": "",
     }
-    return any(
-        marker.evaluate({**base, "python_full_version": f"{python}.{patch}"}) for patch in _PATCHES
-    )

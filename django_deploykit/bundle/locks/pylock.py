@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from django_deploykit.bundle.locks.base import (
     read_toml,
 )
 from django_deploykit.errors import BundleError
+from django_deploykit.project.toml import parse_toml
 
 _DEFAULT = "https://pypi.org/simple"
 _CHOICE = re.compile(
@@ -26,17 +28,32 @@ _CHOICE = re.compile(
 
 def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     """Return a ``pylock.toml`` as a lock file."""
-    data = read_toml(folder / name)
+    return _lock(read_toml(folder / name), name, wanted)
+
+
+def read_text(text: str, name: str, wanted: Wanted) -> LockFile:
+    """Return the text of a ``pylock.toml`` as the lock file ``name``."""
+    try:
+        data = parse_toml(text)
+    except ValueError as error:
+        raise BundleError(f"the export of {name} is not TOML: {error}") from None
+    return _lock(data, name, replace(wanted, groups=()))
+
+
+def _lock(data: dict[str, Any], name: str, wanted: Wanted) -> LockFile:
     rows = data.get("packages", [])
     groups = {*data.get("default-groups", []), *wanted.groups}
     unknown = set(wanted.groups) - {*(data.get("dependency-groups") or wanted.groups)}
     if unknown:
         raise BundleError(f"{name} has no dependency group {sorted(unknown)[0]!r}")
     chosen = {"extras": set(wanted.extras), "dependency_groups": groups}
+    offered = (*data.get("dependency-groups", ()), *data.get("extras", ()))
+    taken = {*groups, *wanted.extras}
     return LockFile(
         name,
         tuple(_requirement(package, name, chosen) for package in rows),
         tuple(_indexes(rows)),
+        tuple(one for one in offered if one not in taken),
     )
 
 

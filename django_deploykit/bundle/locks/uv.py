@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
-from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, normal_name, read_toml
+from django_deploykit.bundle.locks.base import (
+    LockFile,
+    Reader,
+    Wanted,
+    named,
+    normal_name,
+    read_toml,
+)
+from django_deploykit.bundle.locks.choices import left_out
 from django_deploykit.bundle.locks.requirements import parse_requirements
 from django_deploykit.bundle.run_uv import find_uv, run_uv
 
@@ -31,7 +39,9 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
         if str(where) not in text:
             keep_text("locks", key, text)
     options = tuple(_indexes(where, folders))
-    return LockFile(name, tuple(parse_requirements(text, name).requirements), options)
+    rows = named(parse_requirements(text, name).requirements, name)
+    project = _nearest(where, wanted.project or where) / "pyproject.toml"
+    return LockFile(name, tuple(rows), options, left_out(project, wanted))
 
 
 READER = Reader(read, "uv lock", name="uv.lock", source="pyproject.toml", needs_tool=True)
@@ -39,8 +49,7 @@ READER = Reader(read, "uv lock", name="uv.lock", source="pyproject.toml", needs_
 
 def _member(where: Path, project: Path) -> list[str]:
     """Return the option that selects the workspace member to which the project belongs."""
-    folders = [one for one in (project, *project.parents) if one.is_relative_to(where)]
-    near = next((one for one in folders if (one / "pyproject.toml").is_file()), where)
+    near = _nearest(where, project)
     if near == where:
         return []
     name = normal_name(str(_table(near / "pyproject.toml", "project").get("name", "")))
@@ -49,6 +58,12 @@ def _member(where: Path, project: Path) -> list[str]:
         if name in _table(where / "uv.lock", "manifest").get("members", [])
         else []
     )
+
+
+def _nearest(where: Path, project: Path) -> Path:
+    """Return the nearest folder with a ``pyproject.toml``, up to the lock file's folder."""
+    folders = [one for one in (project, *project.parents) if one.is_relative_to(where)]
+    return next((one for one in folders if (one / "pyproject.toml").is_file()), where)
 
 
 def _indexes(where: Path, folders: list[Path]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle.export import export
-from django_deploykit.bundle.locks import OTHERS, READERS, pylock, requirements, uv
+from django_deploykit.bundle.locks import READERS, pylock, requirements, uv
 from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, Wanted
 from django_deploykit.bundle.locks.discovery import (
     find_lock,
@@ -69,21 +69,30 @@ def test_finds_only_the_file_that_deploykit_ini_names(project: Project) -> None:
 def test_a_missing_lock_file_has_the_command_that_creates_one(project: Project) -> None:
     error = missing_lock(project, ["pyproject.toml", "requirements.in"], "the commit")
     assert error.message.startswith("there is no lock file in the commit; looked for uv.lock, ")
-    assert error.hint == "Lock the dependencies: uv lock"
+    assert error.hint == "Lock the dependencies: uv lock, and commit the result."
     error = missing_lock(project, ["requirements.in"], "the commit")
-    assert error.hint.endswith("--generate-hashes requirements.in -o requirements.txt")
+    assert "--generate-hashes requirements.in -o requirements.txt, and commit" in error.hint
     error = missing_lock(replace(project, lock="all.txt"), [], "the commit")
     assert error.message == "the lock file all.txt is not in the commit"
     assert error.hint.startswith("Write what the project needs to requirements.in")
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_a_lock_file_of_another_tool_is_named_with_the_way(name: str, project: Project) -> None:
-    error = missing_lock(project, ["pyproject.toml", name], "the commit")
-    assert f"only {name}; looked for" in error.message
-    assert error.hint == f"Export it, and commit the result: {OTHERS[name]}"
-    named = missing_lock(replace(project, lock="x.txt"), [name], "the commit")
-    assert named.message == f"the lock file x.txt is not in the commit, only {name}"
+@pytest.mark.parametrize(
+    ("pyproject", "source", "command"),
+    [
+        ("[tool.poetry]\n", "pyproject.toml", "poetry lock"),
+        ("[tool.pdm]\n", "pyproject.toml", "pdm lock"),
+        ("[project]\n", "pyproject.toml", "uv lock"),
+        ("[project", "pyproject.toml", "uv lock"),
+        ("", "Pipfile", "pipenv lock"),
+    ],
+)
+def test_the_command_is_that_of_the_tool_that_the_project_uses(
+    project: Project, pyproject: str, source: str, command: str
+) -> None:
+    (project.root / "pyproject.toml").write_text(pyproject)
+    error = missing_lock(project, [source], "the commit")
+    assert error.hint == f"Lock the dependencies: {command}, and commit the result."
 
 
 def test_a_path_on_this_machine_has_a_way_that_leads_out(project: Project) -> None:
@@ -160,7 +169,8 @@ def test_a_new_reader_needs_one_row(project: Project, monkeypatch: pytest.Monkey
     made = Reader(read, command="made lock", name="made.lock", source="made.in")
     monkeypatch.setitem(READERS, "made.lock", made)
     assert (
-        missing_lock(project, ["made.in"], "the commit").hint == "Lock the dependencies: made lock"
+        missing_lock(project, ["made.in"], "the commit").hint
+        == "Lock the dependencies: made lock, and commit the result."
     )
     (project.root / "made.lock").write_text(f"django 5.2 {HASH}\nother 1 sha256:short\n")
     name = find_lock(project, "", lambda path: (project.root / path).is_file())

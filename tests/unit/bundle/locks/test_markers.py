@@ -9,7 +9,7 @@ import pytest
 
 from django_deploykit.bundle.locks import markers
 from django_deploykit.bundle.locks.base import LockFile, Requirement
-from django_deploykit.bundle.locks.markers import apply_markers, resolve
+from django_deploykit.bundle.locks.markers import apply_markers, resolve, without_unneeded
 
 
 def applied(*texts: str, python: str = "3.11", platform: str = "linux-x86_64") -> list[str]:
@@ -72,3 +72,10 @@ def test_evaluates_the_markers_of_a_lock_file_once(
         resolve(lock, "3.12", "linux-x86_64")
     with pytest.raises(pytest.fail.Exception):
         resolve(replace(lock, requirements=rows[:2]), "3.11", "linux-x86_64")
+
+
+def test_what_has_no_version_is_left_out_where_it_is_not_needed() -> None:
+    texts = ["a==1", "b; sys_platform == 'win32'", "c; sys_platform != 'win32'", "d", "e; what"]
+    lock = LockFile("Pipfile.lock", tuple(Requirement(one, (), "") for one in texts))
+    found = without_unneeded(lock, "3.12", "linux-x86_64")
+    assert [one.name for one in found.requirements] == ["a", "c", "d", "e"]
