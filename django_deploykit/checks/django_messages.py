@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from operator import itemgetter
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
 from django.conf import settings
 from django.core import checks as django_checks
@@ -30,6 +31,7 @@ COVERED = {
     "mail.E001": "deploykit.E701",
     "security.W021": "deploykit.W211",  # preloading suits few sites, and is hard to undo
 }
+_FEW = 3  # findings of an app with the same id that are reported one by one
 _HSTS = ("security.W004", "security.W005", "security.W021")
 _HTTPS = (
     *_HSTS, "security.W008", "security.W010", "security.W011", "security.W012", "security.W015", "security.W016",
@@ -81,15 +83,28 @@ def _run(
     if settings.X_FRAME_OPTIONS.upper() == "SAMEORIGIN":  # a site that embeds its own pages
         unneeded.add("security.W019")
     undecided = ""
+    found: list[Finding] = []
     for message in function(app_configs=None, databases=databases):
         if message.is_silenced() or message.id in unneeded:
             continue
         why = _why_undecided(message, subject) if subject.in_tree else ""
         undecided = undecided or why
         if not why:
-            yield add_place(from_message(message), subject)
+            found.append(add_place(from_message(message), subject))
+    yield from _summarized(found)
     if undecided:
         raise Undecided(undecided)
+
+
+def _summarized(found: list[Finding]) -> Iterator[Finding]:
+    """Yield findings. More than a few with the same id, which are no errors, become one."""
+    kind = attrgetter("id", "level")
+    for (_, level), group in groupby(sorted(found, key=kind), kind):
+        first, *others = group
+        if level == "ERROR" or len(others) < _FEW:
+            yield from (first, *others)
+        else:
+            yield replace(first, message=f"{first.message} And {len(others)} more like this.")
 
 
 def _why_undecided(message: django_checks.CheckMessage, subject: Subject) -> str:

@@ -240,9 +240,10 @@ def mail_from_localhost(subject: Subject) -> Iterator[Finding]:
     if not _sends_mail():
         return
     for name in ("DEFAULT_FROM_EMAIL", "SERVER_EMAIL"):
-        if re.search(r"@localhost\b", getattr(settings, name)):
+        address = str(getattr(settings, name))  # it may be lazy
+        if re.search(r"@localhost\b", address):
             yield Finding(
-                f"{name} is {getattr(settings, name)}, which mail servers reject",
+                f"{name} is {address}, which mail servers reject",
                 f"Set {name} to an address of the site.",
                 name,
             )

@@ -99,6 +99,13 @@ def ask_site(request: WSGIRequest) -> SiteResponse:
         with _no_logs(), warnings.catch_warnings(), no_connections() as refused:
             warnings.simplefilter("ignore")  # WhiteNoise warns that a static folder is missing
             response = WSGIHandler().get_response(request)
+    except Exception as error:  # the 500 page fails, too
+        errors.append(error)
+        if any(map(needs_connection, errors)):
+            raise Undecided("the site's answer needs a service: --server") from error
+        if missing := _missing_here(errors):
+            raise Undecided(f"the site's answer depends on {missing}") from error
+        raise
     finally:
         got_request_exception.disconnect(note)
     if response.status_code >= 500 and any(needs_connection(one) for one in errors):

@@ -50,10 +50,14 @@ def _uses_staticfiles(subject: Subject) -> bool:
     return subject.installed("django.contrib.staticfiles")
 
 
-def _static_backend() -> str:
+def _backend(alias: str, old: str) -> str:
+    """Return the storage with an alias, or that of the setting that named it until Django 5.0."""
     storages = getattr(settings, "STORAGES", None) or {}
-    old = getattr(settings, "STATICFILES_STORAGE", "")  # until Django 5.0
-    return str(storages.get("staticfiles", {"BACKEND": old}).get("BACKEND", ""))
+    return str(storages.get(alias, {"BACKEND": getattr(settings, old, "")}).get("BACKEND", ""))
+
+
+def _static_backend() -> str:
+    return _backend("staticfiles", "STATICFILES_STORAGE")
 
 
 def _manifest_path(subject: Subject) -> Path | None:
@@ -72,10 +76,10 @@ def _read_manifest(path: Path | None) -> dict[str, Any] | None:
         return None
 
 
-def _is_remote() -> bool:
-    """Whether static files go to a storage that is no folder, such as S3."""
+def _is_remote(path: str = "") -> bool:
+    """Whether a storage, by default that of static files, is no folder, such as S3."""
     try:
-        backend = import_string(_static_backend())
+        backend = import_string(path or _static_backend())
     except ImportError:
         return False  # Django's own checks report it
     return isinstance(backend, type) and not issubclass(backend, FileSystemStorage)
@@ -183,7 +187,7 @@ def media_in_release(subject: Subject) -> Iterator[Finding]:
 
     The next release loses them, or every upload is public.
     """
-    if not settings.MEDIA_ROOT:
+    if not settings.MEDIA_ROOT or _is_remote(_backend("default", "DEFAULT_FILE_STORAGE")):
         return
     media = Path(os.path.abspath(settings.MEDIA_ROOT))
     static = Path(os.path.abspath(settings.STATIC_ROOT)) if settings.STATIC_ROOT else None

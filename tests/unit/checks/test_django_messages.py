@@ -161,7 +161,7 @@ def manifest_check(project: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("ignores", "expected"), [("dist/", ["b.W1"]), ("other/", ["vite.W001", "b.W1"])]
+    ("ignores", "expected"), [("dist/", ["b.W1"]), ("other/", ["b.W1", "vite.W001"])]
 )
 def test_a_file_that_git_ignores_comes_from_a_build(
     ignores: str, expected: list[str], project: Path, manifest_check: None
@@ -174,6 +174,27 @@ def test_a_file_that_git_ignores_comes_from_a_build(
         for _, work in iter_django_checks(subject, ["manifest"]):
             found.extend(work())
     assert [one.id for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "expected"),
+    [
+        (django_checks.Warning, 3, ["no hint 0", "no hint 1", "no hint 2"]),
+        (django_checks.Warning, 4, ["no hint 0 And 3 more like this."]),
+        (django_checks.Error, 4, ["no hint 0", "no hint 1", "no hint 2", "no hint 3"]),
+    ],
+)
+def test_many_messages_of_one_kind_are_one_finding(
+    kind: Any, number: int, expected: list[str], subject: Subject
+) -> None:
+    def warn(**_: Any) -> list[django_checks.CheckMessage]:
+        return [kind(f"no hint {count}", id="api.W001") for count in range(number)]
+
+    django_checks.register(warn, "api")
+    try:
+        assert [one.message for one in found(subject, "api")] == expected
+    finally:
+        registry.registered_checks.discard(warn)
 
 
 @pytest.mark.parametrize(("value", "reported"), [("SAMEORIGIN", False), ("ALLOWALL", True)])

@@ -7,6 +7,7 @@ from pathlib import Path
 import django
 import pytest
 from django.test import override_settings
+from django.utils.text import format_lazy
 
 from django_deploykit.conf import Config
 from tests.unit.checks.cases import (
@@ -121,6 +122,12 @@ CASES: Cases = {
             setting(EMAIL_BACKEND="django.core.mail.backends.console.EmailBackend"),
             setting(
                 EMAIL_HOST="mail.example.org", DEFAULT_FROM_EMAIL="a@b.org", SERVER_EMAIL="a@b.org"
+            ),
+            setting(
+                EMAIL_BACKEND=SMTP,
+                EMAIL_HOST="mail.example.org",
+                DEFAULT_FROM_EMAIL=format_lazy("{}@b.org", "a"),
+                SERVER_EMAIL="a@b.org",
             ),
         ],
     ),

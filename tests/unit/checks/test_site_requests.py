@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
-from django.urls import path
+from django.urls import URLPattern, path
 
 from django_deploykit.checks.finding import Undecided
 from django_deploykit.checks.offline import no_connections
@@ -29,12 +29,25 @@ def query(_: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+def error_page(_: HttpRequest) -> HttpResponse:
+    """Fail, as a 500 page does that uses a static file which is not collected."""
+    raise ValueError("Missing staticfiles manifest entry for 'a.css'")
+
+
+class Failing:
+    """A URLconf whose 500 page fails, too."""
+
+    handler500 = staticmethod(error_page)
+    urlpatterns: ClassVar[list[URLPattern]] = []
+
+
 def broken(_: HttpRequest) -> HttpResponse:
     """Raise."""
     raise LookupError("hunter2")
 
 
 urlpatterns = [path("scheme", scheme), path("query", query), path("broken", broken)]
+Failing.urlpatterns = urlpatterns
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +72,18 @@ def test_a_page_that_needs_a_service_is_not_decided(connect: Connect, tmp_path: 
     connect(default=tmp_path / "db.sqlite3")
     with no_connections(), pytest.raises(Undecided, match="--server"):
         ask_site(site_request("/query", site_host()))
+
+
+@pytest.mark.parametrize(
+    ("page", "why"), [("/query", "--server"), ("/broken", "the collected static files")]
+)
+def test_a_500_page_that_fails_here_does_not_hide_the_reason(
+    page: str, why: str, connect: Connect, tmp_path: Any
+) -> None:
+    connect(default=tmp_path / "db.sqlite3")
+    failing = override_settings(ROOT_URLCONF=Failing)
+    with failing, no_connections(), pytest.raises(Undecided, match=why):
+        ask_site(site_request(page, site_host()))
 
 
 def test_errors_are_answers_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:

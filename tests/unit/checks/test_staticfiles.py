@@ -183,6 +183,9 @@ CASES: Cases = {
         [
             setting(MEDIA_ROOT="/var/lib/shop/media", STATIC_ROOT="{root}/static"),
             setting(MEDIA_ROOT=""),
+            setting(  # uploads go to another machine
+                MEDIA_ROOT="{root}/media", STORAGES={"default": {"BACKEND": REMOTE}}
+            ),
         ],
     ),
     "W607": (
