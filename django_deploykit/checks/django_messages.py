@@ -111,7 +111,7 @@ def _why_undecided(message: django_checks.CheckMessage, subject: Subject) -> str
     """Return why what Django says cannot be known in a working copy, or an empty string."""
     if message.id == "security.W020" and has_no_value(subject.root, "ALLOWED_HOSTS"):
         return "ALLOWED_HOSTS has no value here; hosts configure it"
-    if message.level <= django_checks.WARNING and (path := _missing(message.msg, subject)):
+    if message.level <= django_checks.WARNING and (path := _missing(str(message.msg), subject)):
         if ignored(subject, [path, path + "/"]):
             return f"{message.msg} Perhaps later: git ignores it, as what a build writes"
         if why := why_built_later(subject, path):
