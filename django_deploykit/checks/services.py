@@ -240,6 +240,8 @@ def mail_from_localhost(subject: Subject) -> Iterator[Finding]:
     if not _sends_mail():
         return
     for name in ("DEFAULT_FROM_EMAIL", "SERVER_EMAIL"):
+        if name == "SERVER_EMAIL" and not (settings.ADMINS or settings.MANAGERS):
+            continue  # only mail to them comes from it
         address = str(getattr(settings, name))  # it may be lazy
         if re.search(r"@localhost\b", address):
             yield Finding(

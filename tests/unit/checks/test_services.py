@@ -129,6 +129,9 @@ CASES: Cases = {
                 DEFAULT_FROM_EMAIL=format_lazy("{}@b.org", "a"),
                 SERVER_EMAIL="a@b.org",
             ),
+            setting(  # nobody gets mail from SERVER_EMAIL
+                EMAIL_BACKEND=SMTP, EMAIL_HOST="mail.example.org", DEFAULT_FROM_EMAIL="a@b.org"
+            ),
         ],
     ),
     "W703": (
