@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.lab.fleet import PORT, Controller, Done, fill_in, live
 from tests.lab.hosts import Host
 from tests.load import Load
 from tests.projects import IDENTITY
+from tests.waiting import until
 
 ALL = os.environ.get("DEPLOYKIT_LAB") == "all"  # try every fault at every moment
 OPTIONS = "boot = 20\ndrain = 4"  # of a host that is struck at
@@ -208,7 +209,16 @@ def serves(host: Host) -> str:
 
 
 def left_over(host: Host) -> list[str]:
-    """Return what no finished release leaves on a host."""
+    """Return what no finished release leaves on a host.
+
+    A process of low priority removes what was moved away, so that is waited for.
+    """
+    with suppress(AssertionError):
+        until(lambda: not any(".gone-" in path for path in _left_over(host)), every=0.5)
+    return _left_over(host)
+
+
+def _left_over(host: Host) -> list[str]:
     found = host.run(
         "cd /srv/shop && find . -path './releases/2*' -prune -o -path './store/[0-9a-f]*' -prune -o "
         "-path './shared/[0-9a-f]*' -prune -o "
@@ -221,7 +231,7 @@ def completes(controller: Controller, host: Host, name: str, *words: str) -> Don
     """Run the release again: it goes live, and nothing is left over."""
     done = controller.release(name, *words).well()
     assert serves(host) == controller.id(name)
-    assert left_over(host) == []
+    assert (left := left_over(host)) == [], left
     return done
 
 
@@ -282,6 +292,6 @@ def asked(host: Host) -> Iterator[Load]:
     with Load(PORT, "/", host=host.address, connections=3, pause=0.1) as running:
         yield running
     assert running.sent > 20
-    assert running.failed == []
+    assert running.failed == [], running.failed
     pages = b"".join(running.bodies)
     assert b"</html>" in pages
