@@ -152,13 +152,24 @@ def options_of(storage: Any) -> str:
     from django.conf import settings
 
     names = [name for name in dir(settings) if name.startswith(_SETTINGS)]
-    rows = [(name, repr(getattr(settings, name))) for name in names]
+    rows = [(name, _text(getattr(settings, name))) for name in names]
     kind = type(storage)
     rows += [
-        (name, repr(getattr(storage, name)))
+        (name, _text(getattr(storage, name)))
         for name in dir(kind)
         if name[:1] != "_"
         and not hasattr(getattr(kind, name), "__get__")
         and not callable(getattr(kind, name))
     ]
     return repr(sorted(rows)).replace(os.getcwd(), ".")
+
+
+def _text(value: Any) -> str:
+    """Return a value as text. Lazy objects in it are evaluated: until then, their text differs."""
+    from django.utils.functional import LazyObject
+
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(_text, value))})"
+    if isinstance(value, LazyObject):
+        bool(value)
+    return repr(value)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, StaticFilesStorage
 from django.test import override_settings
+from django.utils.functional import SimpleLazyObject
 
 from django_deploykit.bundle.project_side.watch_collecting import has_known_code, options_of
 
@@ -55,3 +57,15 @@ def test_settings_and_options_are_part_of_the_record(tmp_path: Path) -> None:
         STATIC_ROOT=str(tmp_path), STATIC_URL="/static/", WHITENOISE_KEEP_ONLY_HASHED_FILES=True
     ):
         assert options_of(ManifestStaticFilesStorage()) != first
+
+
+def test_an_option_that_is_evaluated_late_has_the_same_text_before_and_after(
+    tmp_path: Path,
+) -> None:
+    class Lazy(ManifestStaticFilesStorage):
+        late = ("y", (SimpleLazyObject(lambda: re.compile("x")),))
+
+    with override_settings(STATIC_ROOT=str(tmp_path), STATIC_URL="/static/"):
+        first = options_of(Lazy())
+        assert "re.compile('x')" in first
+        assert options_of(Lazy()) == first
