@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks import growth_jobs as jobs
 from benchmarks.growth_pictures import pictures
 from benchmarks.growth_table import markdown
-from benchmarks.measure import Samples
+from benchmarks.measure import Samples, read_parts
 from benchmarks.page import with_table
 from tests.projects import ROOT
 
@@ -37,13 +37,13 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, signal.default_int_handler)
     options.output.mkdir(parents=True, exist_ok=True)
     raw = options.output / "growth.json"
-    found = read(raw)
+    found = read_parts(raw)
     curves = jobs.quick() if options.quick else jobs.curves(options.large)
     for name in options.curve or ([] if options.again else curves):
         measured = _measured(_chosen(curves[name], options.size), options)
-        found = {**read(raw), name: measured}
+        found = {**read_parts(raw), name: measured}
         raw.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    samples = collected(found)
+    samples = Samples.of_parts(found.values())
     titles = {name: curve.title for name, curve in curves.items()}
     text = page(found, samples, titles)
     (options.output / "growth.md").write_text(text, encoding="utf-8")
@@ -84,27 +84,6 @@ def _chosen(curve: jobs.Curve, labels: list[str] | None) -> jobs.Curve:
     if not sizes:
         raise SystemExit(f"error: the sizes of {curve.name} are {' and '.join(curve.sizes)}")
     return replace(curve, sizes=sizes)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Return what earlier runs left, by curve."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def collected(found: dict[str, Any]) -> Samples:
-    """Return the samples of all curves."""
-    samples = Samples()
-    for curve in found.values():
-        for row, subjects in curve["samples"].items():
-            for subject, rounds in subjects.items():
-                for number, values in rounds.items():
-                    for value in values:
-                        samples.add(row, subject, int(number), value)
-    return samples
 
 
 def page(found: dict[str, Any], samples: Samples, titles: dict[str, str]) -> str:

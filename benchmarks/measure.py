@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -12,9 +13,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 _PAUSE = 0.004  # seconds between two looks at a server that starts
 
@@ -38,6 +40,18 @@ class Samples:
 
     values: dict[str, dict[str, dict[int, list[float]]]] = field(default_factory=dict)
 
+    @classmethod
+    def of_parts(cls, parts: Iterable[Mapping[str, Any]]) -> Samples:
+        """Return the samples of all parts that :func:`read_parts` returned."""
+        samples = cls()
+        for part in parts:
+            for row, subjects in part["samples"].items():
+                for subject, rounds in subjects.items():
+                    for number, values in rounds.items():
+                        for value in values:
+                            samples.add(row, subject, int(number), value)
+        return samples
+
     def add(self, row: str, subject: str, number: int, value: float) -> None:
         """Keep a figure of a round."""
         rounds = self.values.setdefault(row, {}).setdefault(subject, {})
@@ -57,6 +71,15 @@ class Samples:
             statistics.median(upper[number]) / statistics.median(lower[number])
             for number in sorted(upper.keys() & lower.keys())
         ]
+
+
+def read_parts(path: Path) -> dict[str, Any]:
+    """Return what earlier runs left in a file, by part."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def timed(
@@ -87,15 +110,26 @@ def peaks(found: dict[str, float], kinds: Mapping[str, str], every: float = 0.1)
 
     ``kinds`` gives the kind of a process for a part of its command line; the first that fits counts.
     """
+
+    def look() -> None:
+        for pid in _descendants(os.getpid()):
+            line = _command_line(pid)
+            kind = next((kind for part, kind in kinds.items() if part in line), "")
+            if kind:
+                found[kind] = max(found.get(kind, 0.0), _most(pid))
+
+    with _again_and_again(look, every):
+        yield
+
+
+@contextlib.contextmanager
+def _again_and_again(look: Callable[[], None], every: float) -> Iterator[None]:
+    """Call a function in a thread until the block ends, after pauses of ``every`` seconds."""
     stop = threading.Event()
 
     def watch() -> None:
         while not stop.wait(every):
-            for pid in _descendants(os.getpid()):
-                line = _command_line(pid)
-                kind = next((kind for part, kind in kinds.items() if part in line), "")
-                if kind:
-                    found[kind] = max(found.get(kind, 0.0), _most(pid))
+            look()
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -121,23 +155,18 @@ def tree_memory(found: list[float], without: str, every: float = 0.01) -> Iterat
     The first is of all of them, the second leaves out those whose command line holds ``without``.
     Memory that processes share counts in equal parts for each (Linux's proportional set size).
     """
-    stop = threading.Event()
-    peaks = [0.0, 0.0]
+    most = [0.0, 0.0]
 
-    def watch() -> None:
-        while not stop.wait(every):
-            sizes = {pid: _proportional(pid) for pid in _descendants(os.getpid())}
-            left = sum(size for pid, size in sizes.items() if without not in _command_line(pid))
-            peaks[:] = max(peaks[0], sum(sizes.values())), max(peaks[1], left)
+    def look() -> None:
+        sizes = {pid: _proportional(pid) for pid in _descendants(os.getpid())}
+        left = sum(size for pid, size in sizes.items() if without not in _command_line(pid))
+        most[:] = max(most[0], sum(sizes.values())), max(most[1], left)
 
-    thread = threading.Thread(target=watch)
-    thread.start()
     try:
-        yield
+        with _again_and_again(look, every):
+            yield
     finally:
-        stop.set()
-        thread.join()
-        found += peaks
+        found += most
 
 
 def _command_line(pid: int) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import release_jobs as jobs
 from benchmarks.lab_shop import suite
-from benchmarks.measure import Samples
+from benchmarks.measure import Samples, read_parts
 from benchmarks.page import with_table
 from benchmarks.release_table import markdown
 from tests.lab.images import why_not
@@ -59,7 +59,8 @@ def main(arguments: list[str]) -> int:
     for name in options.part or PARTS:
         say(f"== {name}")
         part = measured(name, options)
-        found = {**read(raw), name: part}  # read now: parts may be measured one beside the other
+        # Read now: parts may be measured one beside the other.
+        found = {**read_parts(raw), name: part}
         found = {part: found[part] for part in PARTS if part in found}
         raw.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     text = page(found)
@@ -99,30 +100,14 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Return what an earlier run left, by part."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def page(found: dict[str, Any]) -> str:
     """Return the tables of all parts, below a line that says how they were taken."""
-    samples = Samples()
-    for part in found.values():
-        for row, subjects in part["samples"].items():
-            for subject, rounds in subjects.items():
-                for number, values in rounds.items():
-                    for value in values:
-                        samples.add(row, subject, int(number), value)
     where = (
         f"{os.cpu_count()} cores that controller, hosts and load share; hosts: Debian {suite()}; "
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}."
     )
     said = "; ".join(part["said"] for part in found.values())
-    return f"{where} {said}.\n\n{markdown(samples)}"
+    return f"{where} {said}.\n\n{markdown(Samples.of_parts(found.values()))}"
 
 
 @contextmanager

@@ -206,3 +206,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         return load_toml(path)
     except ValueError as error:
         raise BundleError(f"{path.name} is not TOML: {error}") from None
+
+
+def text_of(path: Path) -> str:
+    """Return a file's text for a cache key or a search. It is empty if the file cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""

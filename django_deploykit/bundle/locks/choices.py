@@ -29,6 +29,7 @@ def _iter_names(path: Path) -> Iterator[str]:
     yield from project_table(path, "project", "optional-dependencies")
     poetry = project_table(path, "tool", "poetry")
     yield from (one for one in _table(poetry, "group") if one != "main")
+    yield from ["dev"] if "dev-dependencies" in poetry else []  # the key of Poetry before 1.2
     yield from _table(poetry, "extras")
     yield from _table(project_table(path, "tool", "pdm"), "dev-dependencies")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
-from django_deploykit.bundle.locks.base import LockFile, Wanted, named
+from django_deploykit.bundle.locks.base import LockFile, Wanted, named, text_of
 from django_deploykit.bundle.locks.indexes import Index, index_options
 from django_deploykit.bundle.locks.requirements import parse_requirements
 from django_deploykit.bundle.run_uv import run_uv
@@ -48,7 +48,7 @@ def export(tool: Tool, folder: Path, name: str, arguments: Sequence[str], wanted
     """
     where = folder / os.path.dirname(name)
     names = [os.path.basename(name), *tool.files]
-    texts = [_text(where / one) for one in names]
+    texts = [text_of(where / one) for one in names]
     below = _below(where, wanted.top or folder)
     key = cache_key(*tool.packages, *arguments, below, *texts)
     text = cached_text("locks", key)
@@ -118,10 +118,3 @@ def _plain(line: str) -> str:
         return line
     more = f"#{match['more']}" if match["more"] else ""
     return f"{match['name']} @ {match['url']}{more}{line[match.end() :]}"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
 from django_deploykit.bundle.locks.base import (
@@ -15,9 +14,9 @@ from django_deploykit.bundle.locks.base import (
     Wanted,
     named,
     normal_name,
-    read_toml,
+    text_of,
 )
-from django_deploykit.bundle.locks.choices import left_out
+from django_deploykit.bundle.locks.choices import left_out, project_table
 from django_deploykit.bundle.locks.requirements import parse_requirements
 from django_deploykit.bundle.run_uv import find_uv, run_uv
 
@@ -52,10 +51,10 @@ def _member(where: Path, project: Path) -> list[str]:
     near = _nearest(where, project)
     if near == where:
         return []
-    name = normal_name(str(_table(near / "pyproject.toml", "project").get("name", "")))
+    name = normal_name(str(project_table(near / "pyproject.toml", "project").get("name", "")))
     return (
         ["--package", name]
-        if name in _table(where / "uv.lock", "manifest").get("members", [])
+        if name in project_table(where / "uv.lock", "manifest").get("members", [])
         else []
     )
 
@@ -73,10 +72,11 @@ def _indexes(where: Path, folders: list[Path]) -> Iterator[str]:
     """
     declared = set()
     for path in (folder / name for folder in folders for name in _FILES):
-        tool = _table(path, "tool").get("uv", {}) if path.name == "pyproject.toml" else _toml(path)
+        names = ("tool", "uv") if path.name == "pyproject.toml" else ()
+        tool = project_table(path, *names)
         declared |= {str(one.get("url", "")) for one in tool.get("index", [])}
     known = {_plain(url) for url in declared}
-    sources = re.findall(r'source = \{ registry = "([^"]+)"', _text(where / "uv.lock"))
+    sources = re.findall(r'source = \{ registry = "([^"]+)"', text_of(where / "uv.lock"))
     for one in dict.fromkeys(sources):
         if _plain(one) in known or ("://" not in one and (where / one).is_dir()):
             yield f"{'--extra-index-url' if '://' in one else '--find-links'} {one}"
@@ -91,30 +91,14 @@ def _plain(url: str) -> str:
 
 def _local(where: Path) -> list[str]:
     """Return the folders of the packages that uv.lock takes from the repository."""
-    found = re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', _text(where / "uv.lock"))
+    found = re.findall(r'(?:directory|editable|virtual) = "([^"]+)"', text_of(where / "uv.lock"))
     return sorted(set(found) - {"."})
 
 
 def _key(where: Path, words: list[str], folders: list[Path]) -> str:
     """Return the cache key of uv's answer, a digest of everything that uv reads."""
-    files = [_text(folder / name) for folder in folders for name in _FILES]
+    files = [text_of(folder / name) for folder in folders for name in _FILES]
     settings = [f"{key}={os.environ[key]}" for key in sorted(os.environ) if key.startswith("UV_")]
     program = os.stat(find_uv())
-    lock = _text(where / "uv.lock")
+    lock = text_of(where / "uv.lock")
     return cache_key(f"{program.st_size} {program.st_mtime_ns}", lock, *files, *words, *settings)
-
-
-def _table(path: Path, name: str) -> dict[str, Any]:
-    found = _toml(path).get(name, {})
-    return found if isinstance(found, dict) else {}
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    return read_toml(path) if path.is_file() else {}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""

@@ -380,10 +380,7 @@ def configuration(facts: dict[str, Any]) -> None:
 
 
 def callable_of(dotted: str | None, name: str, settings: str) -> str:
-    """Return the application in gunicorn's notation, such as ``shop.wsgi:application``.
-
-    Return an empty string if there is none.
-    """
+    """Return an application as gunicorn names it, or an empty string if the project has none."""
     if dotted:
         module, _, attribute = dotted.rpartition(".")
         return f"{module}:{attribute}"

@@ -46,9 +46,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "export"
-    for name in ("manage.py", "debug.log", "staticfiles/a.css"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("x = 1\n")
+    folder.mkdir()
     return folder
 
 

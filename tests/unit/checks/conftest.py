@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.metadata
 import itertools
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +19,20 @@ from django.test import override_settings
 from tests.unit.checks.cases import MODELS
 
 Connect = Callable[..., None]
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the names of the distributions that seem to be installed, none at first."""
+    found: set[str] = set()
+
+    def version(name: str) -> str:
+        if name not in found:
+            raise importlib.metadata.PackageNotFoundError
+        return "1.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    return found
 
 
 @pytest.fixture

@@ -173,17 +173,7 @@ def test_beat_is_not_judged_without_its_celery_app(tmp_path: Path) -> None:
         run_case("E828", case, tmp_path)
 
 
-def test_asgi_needs_a_server_that_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed: set[str] = set()
-
-    def version(name: str) -> str:
-        if name not in installed:
-            raise importlib.metadata.PackageNotFoundError
-        return "1.0"
-
-    monkeypatch.setattr(importlib.metadata, "version", version)
+def test_asgi_needs_a_server_that_is_installed(tmp_path: Path, installed: set[str]) -> None:
     (found,) = run_case("E830", Case(CHANNELS, ASGI), tmp_path)
     assert found.message.endswith("the settings have ASGI_APPLICATION")
     assert run_case("E829", Case(CHANNELS, ASGI), tmp_path) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,15 +72,7 @@ def test_the_application_may_be_in_another_module(tmp_path: Path) -> None:
     assert (found.module, found.websockets, found.wsgi) == ("shop.routing", True, True)
 
 
-def test_asgi_needs_a_server_or_a_web_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed: set[str] = set()
-
-    def version(name: str) -> str:
-        if name not in installed:
-            raise importlib.metadata.PackageNotFoundError
-        return "1.0"
-
-    monkeypatch.setattr(importlib.metadata, "version", version)
+def test_asgi_needs_a_server_or_a_web_line(tmp_path: Path, installed: set[str]) -> None:
     with override_settings(**SITE, ASGI_APPLICATION="shop.asgi.application"):
         made = subject(tmp_path, shop__asgi="")
         assert why_no_asgi_server(made) == "the settings have ASGI_APPLICATION"

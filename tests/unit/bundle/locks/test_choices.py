@@ -47,6 +47,12 @@ def test_names_what_nobody_chose(pyproject: Path) -> None:
     )
 
 
+def test_an_old_poetry_has_one_group_for_development(pyproject: Path) -> None:
+    pyproject.write_text("[tool.poetry.dev-dependencies]\npytest = '*'\n")
+    assert left_out(pyproject, Wanted()) == ("dev",)
+    assert left_out(pyproject, Wanted(groups=("dev",))) == ()
+
+
 def test_a_project_may_have_no_such_file_or_table(pyproject: Path) -> None:
     assert left_out(pyproject.with_name("none.toml"), Wanted()) == ()
     assert project_table(pyproject, "project", "nothing", "below") == {}

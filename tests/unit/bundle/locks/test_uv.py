@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,28 +10,17 @@ from django_deploykit.bundle.locks import uv as uv_reader
 from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.uv import read
 
+from .conftest import Uv
+
 LINE = f"django==5.2 --hash=sha256:{'a' * 64}\n"
 LOCK = '[[package]]\nname = "part"\nsource = { editable = "parts/one" }\n'
 
 
-class Uv:
-    """A uv that prints one text and records its arguments."""
-
-    def __init__(self) -> None:
-        self.text = LINE
-        self.asked: list[list[str]] = []
-
-    def __call__(self, arguments: Sequence[str], folder: Path, what: str) -> str:
-        self.asked.append(list(arguments))
-        return self.text
-
-
 @pytest.fixture
-def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Uv:
-    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
-    fake = Uv()
-    monkeypatch.setattr(uv_reader, "run_uv", fake)
-    return fake
+def uv(tool: Uv, monkeypatch: pytest.MonkeyPatch) -> Uv:
+    tool.text = LINE
+    monkeypatch.setattr(uv_reader, "run_uv", tool)
+    return tool
 
 
 @pytest.fixture
