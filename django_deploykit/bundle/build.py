@@ -8,10 +8,10 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from django_deploykit.bundle import build_cache, formats, stores
+from django_deploykit.bundle import build_cache, stores
 from django_deploykit.bundle.after_collectstatic import run_after_collectstatic
 from django_deploykit.bundle.assembly import iter_notes, make_content, make_manifest
 from django_deploykit.bundle.build_inputs import literal_folder
@@ -28,7 +28,7 @@ from django_deploykit.bundle.environment import (
 from django_deploykit.bundle.export import bring, complete, export, export_without_assets
 from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.folder_wheels import folder_of
-from django_deploykit.bundle.formats.base import Content
+from django_deploykit.bundle.formats.base import Content, Written, find_format
 from django_deploykit.bundle.load_errors import MissingModuleError
 from django_deploykit.bundle.locks.base import LockFile, Wanted
 from django_deploykit.bundle.locks.discovery import (
@@ -44,11 +44,11 @@ from django_deploykit.bundle.own_layers import own_layers
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import keep
-from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.conf.declarations import sample_of_variables
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Progress
 from django_deploykit.project import Project, load_project
+from django_deploykit.project.formats import DEFAULT
 from django_deploykit.runtime.bundle.manifest import Manifest
 
 _NO_SPACE = "Free some space, or set TMPDIR to a folder on another disk."
@@ -58,8 +58,8 @@ _NO_SPACE = "Free some space, or set TMPDIR to a folder on another disk."
 class BuildRequest:
     """What to build, and where to write it.
 
-    The commit is ``rev``, or HEAD by default. The bundle is written to the file or folder
-    ``output``, or to the store if that is None.
+    The commit is ``rev``, or HEAD by default. A file of each format is written to the file or
+    folder ``output``, or to the store if that is None. Several formats need a folder.
     """
 
     project: Project
@@ -69,21 +69,35 @@ class BuildRequest:
     platform: str = ""
     into_folder: bool = False  # whether ``output`` is a folder even if it does not exist
     fresh: bool = False  # whether to build and collect static files again even if nothing changed
-    format: str = formats.DEFAULT
+    formats: tuple[str, ...] = (DEFAULT,)
     store: str = stores.DEFAULT
 
 
 @dataclass(frozen=True)
-class Built:
-    """A bundle: its path, manifest, SHA-256, size in bytes, and the seconds of each stage."""
+class BuiltFile:
+    """A file of a bundle: its path, its SHA-256 in hex, its size in bytes, and its format."""
 
     path: Path
-    manifest: Manifest
     sha256: str
     size: int
+    format: str = DEFAULT
+    signature: Path | None = None
+
+
+@dataclass(frozen=True)
+class Built:
+    """A bundle: its manifest, a file of each format, and the seconds of each stage."""
+
+    manifest: Manifest
+    files: tuple[BuiltFile, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     tag: str = ""  # of the commit, in this clone
+
+    @property
+    def path(self) -> Path:
+        """The path of the first file."""
+        return self.files[0].path
 
 
 class _Timed:
@@ -120,6 +134,7 @@ def build(request: BuildRequest, progress: Progress) -> Built:
 
 
 def _build(request: BuildRequest, timed: _Timed) -> Built:
+    validate_output(request)
     commit, untracked = find_commit(request.project.root, request.rev)
     if untracked:
         timed.note(f"untracked files are not in the bundle: {some(untracked)}")
@@ -130,14 +145,23 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
             timed.note(text)
         target = find_target(request.python or project.python, request.platform or project.platform)
         content = _assemble(request, project, commit, target, exported, timed)
-        path = _output(request, content.manifest)
         with timed.step("write"):
-            sha256, size = write(content, path, request.format)
+            files = tuple(_write_format(request, project, content, one) for one in request.formats)
     build_cache.prune(layer.sha256 for layer in content.manifest.layers)
     if request.output is None:
-        stores.STORES[request.store].add(request.project, path)
-    notes = tuple(timed.notes)
-    return Built(path, content.manifest, sha256, size, timed.seconds, notes, commit.tag)
+        for one in files:
+            stores.STORES[request.store].add(request.project, one.path)
+    return Built(content.manifest, files, timed.seconds, tuple(timed.notes), commit.tag)
+
+
+def validate_output(request: BuildRequest) -> None:
+    """Refuse one file for several formats."""
+    output = request.output
+    if len(request.formats) > 1 and output and not (request.into_folder or output.is_dir()):
+        raise BundleError(
+            f"{output} is one file, but {len(request.formats)} formats were asked for",
+            f"Name a folder, with a slash at the end: --output {output}/",
+        )
 
 
 def export_project(
@@ -323,10 +347,18 @@ def _answer_notes(answer: ProjectAnswer) -> Iterator[str]:
         yield "STATIC_ROOT is not set: no static files were collected"
 
 
-def _output(request: BuildRequest, manifest: Manifest) -> Path:
+def _write_format(
+    request: BuildRequest, project: Project, content: Content, name: str
+) -> BuiltFile:
+    """Write one format with its options in the commit's deploykit.ini."""
+    path = output_path(request, content.manifest, name)
+    written = write(replace(content, options=project.formats.get(name, {})), path, name)
+    return BuiltFile(path, written.sha256, written.size, name)
+
+
+def output_path(request: BuildRequest, manifest: Manifest, format: str) -> Path:  # noqa: A002 - the option's name
     """Return the path to write: in the requested file or folder, or in the store."""
-    suffix = formats.FORMATS[request.format].suffix
-    name = file_name(manifest.project, manifest.release_id, suffix)
+    name = find_format(format).file_name(manifest)
     if request.output is None:
         return stores.STORES[request.store].path(request.project, name)
     if request.into_folder or request.output.is_dir():
@@ -334,12 +366,12 @@ def _output(request: BuildRequest, manifest: Manifest) -> Path:
     return request.output
 
 
-def write(content: Content, path: Path, format: str = formats.DEFAULT) -> tuple[str, int]:  # noqa: A002 - the option's name
-    """Write a bundle, completely or not at all. Return its SHA-256 and its size in bytes."""
+def write(content: Content, path: Path, format: str = DEFAULT) -> Written:  # noqa: A002 - the option's name
+    """Write a file of a bundle, completely or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch(path.parent) as place:
-            result = formats.FORMATS[format].write(content, place / path.name)
+            result = find_format(format).write(content, place / path.name)
             os.replace(place / path.name, path)
     except OSError as error:
         hint = "Free some space, or use --output on another disk."

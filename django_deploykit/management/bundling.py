@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.build import Built
+from django_deploykit.bundle.build import Built, BuiltFile
 from django_deploykit.bundle.signing import VARIABLE, sign
 from django_deploykit.bundle.stores import DEFAULT, STORES
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.summary import Line, columns
 from django_deploykit.progress import in_bytes
 from django_deploykit.project import Project
+from django_deploykit.project.formats import DEFAULT as FORMAT_OF_RELEASES
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest
 from django_deploykit.runtime.bundle.reader import BundleFile
@@ -49,15 +50,21 @@ class Last:
 
 
 def as_json(built: Built) -> dict[str, Any]:
-    """Return the JSON object that ``--json`` prints for a bundle."""
+    """Return the JSON object that ``--json`` prints for a bundle.
+
+    What it says of the first file, it also says without ``files``.
+    """
     manifest = built.manifest
+    files = [
+        {**asdict(one), "path": str(one.path), "signature": one.signature and str(one.signature)}
+        for one in built.files
+    ]
     return {
-        "path": str(built.path),
+        **files[0],
+        "files": files,
         "release_id": manifest.release_id,
         "commit": manifest.commit,
         "tag": built.tag,
-        "sha256": built.sha256,
-        "size": built.size,
         "layers": [asdict(layer) for layer in manifest.layers],
         "python": manifest.python,
         "platform": manifest.platform,
@@ -69,19 +76,25 @@ def as_json(built: Built) -> dict[str, Any]:
     }
 
 
-def sign_built(built: Built, key: str) -> Path | None:
-    """Sign a bundle with ``key`` or the key in DEPLOYKIT_SIGN; return the signature's path.
+def sign_built(built: Built, key: str) -> Built:
+    """Return a bundle with a signature of each file, as :func:`sign_file` makes it."""
+    signed = (replace(one, signature=sign_file(one, built.manifest, key)) for one in built.files)
+    return replace(built, files=tuple(signed))
+
+
+def sign_file(file: BuiltFile, manifest: Manifest, key: str) -> Path | None:
+    """Sign a file with ``key`` or the key in DEPLOYKIT_SIGN; return the signature's path.
 
     Without a key, an earlier signature is kept if it signs the same bytes. Otherwise it is removed,
     and None is returned.
     """
     key = key or os.environ.get(VARIABLE, "")
     if key:
-        return sign(built.path, built.manifest, built.sha256, key)
-    path = signature_path(built.path)
+        return sign(file.path, manifest, file.sha256, key)
+    path = signature_path(file.path)
     try:
-        text = read_signature(built.path)
-        if text and parse(text).statement == make_statement(built.manifest, built.sha256):
+        text = read_signature(file.path)
+        if text and parse(text).statement == make_statement(manifest, file.sha256):
             return path
     except DeployKitError:
         pass
@@ -127,22 +140,32 @@ def with_lists(one: Last, other: Last) -> Last:
 
 
 def summary(built: Built, last: Last | None, seconds: float) -> list[Line]:
-    """Return the lines about a bundle: name, size, largest layers, changes, duration, SHA-256."""
+    """Return the lines about a bundle: name, largest layers, changes, duration, and its files."""
     manifest = built.manifest
     unpacked = sum(layer.size for layer in manifest.layers)
     lines: list[Line] = [(f"{manifest.project} {manifest.release_id} is bundled", "good")]
     body = [
         (
-            f"{in_bytes(built.size)}, {in_bytes(unpacked)} unpacked, in {len(manifest.layers)} layers, "
+            f"{in_bytes(unpacked)} in {len(manifest.layers)} layers, "
             f"for Python {manifest.python}{_platform(manifest)}"
         ),
         *(f"  {line}" for line in biggest(manifest)),
     ]
     if last is not None:
-        now = Last(manifest, path=built.path)
-        body += changes(with_lists(last, now), with_lists(now, last))
-    body += [f"took {seconds:.1f} s", f"sha256 {built.sha256}"]
-    return [*lines, *((f"  {line}", "") for line in body), (str(built.path), "head")]
+        body += changes(*_comparable(last, built))
+    body.append(f"took {seconds:.1f} s")
+    lines += [(f"  {line}", "") for line in body]
+    for one in built.files:
+        lines.append((f"  {in_bytes(one.size)}, sha256 {one.sha256}", ""))
+        lines += [(str(path), "head") for path in (one.path, one.signature) if path]
+    return lines
+
+
+def _comparable(last: Last, built: Built) -> tuple[Last, Last]:
+    """Return two bundles with the lists that differ, if a file was built that has lists."""
+    path = next((file.path for file in built.files if file.format == FORMAT_OF_RELEASES), None)
+    now = Last(built.manifest, path=path)
+    return (with_lists(last, now), with_lists(now, last)) if path else (last, now)
 
 
 def _platform(manifest: Manifest) -> str:

@@ -19,6 +19,7 @@ from django_deploykit.conf.settings_module import (
     served_settings,
 )
 from django_deploykit.errors import Problems, ProjectError
+from django_deploykit.project.formats import read_format
 from django_deploykit.project.inventory import Environment, read_inventory
 from django_deploykit.project.naming import committed_name, repository_of
 from django_deploykit.project.values import (
@@ -110,15 +111,16 @@ OPTIONS: dict[str, Keys] = {
 }
 NO_NAME = "no committed file says the project's name"
 NAME_HINT = "Write one line, name = shop, in [project] of deploykit.ini."
-ELSEWHERE = ("check", "environment", "host")
+ELSEWHERE = ("check", "environment", "format", "host")
 
 
 @dataclass(frozen=True)
 class Project:
     """A Django project: ``root`` is the folder of manage.py, ``path`` is its deploykit.ini.
 
-    ``problems`` are the mistakes in [project] and [bundle]. Invalid values are left out. ``name``
-    is an empty string if no committed file says it.
+    ``problems`` are the mistakes in [project], [bundle] and [format:NAME]. Invalid values are left
+    out. ``name`` is an empty string if no committed file says it. ``formats`` are the options of
+    each format.
     """
 
     root: Path
@@ -138,6 +140,7 @@ class Project:
     groups: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
+    formats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     @cached_property
@@ -250,20 +253,23 @@ def production_settings(project: Project, loaded: Mapping[str, str]) -> dict[str
 
 
 def _values(ini: Ini) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the values of [project] and [bundle], and all mistakes except in other sections."""
+    """Return the values of [project], [bundle] and [format:NAME], and all mistakes in them."""
     values: dict[str, Any] = {}
+    formats: dict[str, dict[str, Any]] = {}
     problems = list(ini.problems)
     for section, options in ini.sections.items():
         kind = section.partition(":")[0].strip()
         if section in OPTIONS:
             values.update(read_section(section, options, OPTIONS[section], problems))
+        elif kind == "format":
+            name, formats[name] = read_format(section, options, problems)
         elif kind not in ELSEWHERE:
             where = next((option.where for option in options.values()), section)
             problems.append(f"{where}: {_unknown_section(section, kind)}")
     if values.get("inputs") and not values.get("build"):
         where = ini.sections["bundle"]["inputs"].where
         problems.append(f"{where}: inputs are what `build` reads, and [bundle] has no build")
-    return values, tuple(problems)
+    return {**values, "formats": formats}, tuple(problems)
 
 
 def _unknown_section(section: str, kind: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
@@ -13,14 +12,13 @@ import pytest
 from django.core.management import call_command
 
 from django_deploykit.bundle.build import BuildRequest, build
-from django_deploykit.bundle.formats import FORMATS
-from django_deploykit.bundle.formats.base import Content, Format
 from django_deploykit.bundle.locks import READERS, requirements
 from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted
 from django_deploykit.bundle.stores import STORES
 from django_deploykit.bundle.stores.base import Store
 from django_deploykit.progress import Quiet
 from django_deploykit.project import load_project
+from django_deploykit.project.formats import FORMATS
 from tests.integration.bundling import Shop
 from tests.projects import commit
 
@@ -56,17 +54,17 @@ def test_a_made_up_lock_file(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "gunicorn" in [layer["name"] for layer in facts["layers"]]
 
 
-def test_a_made_up_format(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(content: Content, path: Path) -> tuple[str, int]:
-        data = content.manifest.dumps().encode()
-        path.write_bytes(data)
-        return hashlib.sha256(data).hexdigest(), len(data)
-
-    monkeypatch.setitem(FORMATS, "made", Format(".made", write))
-    facts = bundle("--format", "made")
-    path = Path(facts["path"])
-    assert path.name == f"shop-{facts['release_id']}.made"
-    assert json.loads(path.read_text())["project"] == "shop"
+def test_a_made_up_format_beside_the_usual_one(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMATS, "text", "tests.unit.bundle.formats.text")
+    with (shop / "deploykit.ini").open("a") as ini:
+        ini.write("\n[format:text]\ngreeting = Good day\n")
+    commit(shop)
+    facts = bundle("--format", "text", "--format", "pyz")
+    path, usual = (Path(one["path"]) for one in facts["files"])
+    assert path.name == f"shop-{facts['release_id']}.txt"
+    assert path.read_text().startswith("Good day\n{")
+    assert (usual.parent, usual.suffix) == (path.parent, ".pyz")
+    assert facts["path"] == str(path)
 
 
 def test_a_made_up_store(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from django_deploykit.bundle.build_cache import layer_paths, validate_layers
-from django_deploykit.bundle.formats.base import Content, Format
+from django_deploykit.bundle.formats.base import Content, Format, Written
+from django_deploykit.bundle.stores.base import file_name
+from django_deploykit.project.values import Keys
 from django_deploykit.runtime.bundle.main_script import main_text
+from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.bundle.seal import SEAL
 
 _START = b"#!/usr/bin/env python3\n"
@@ -23,9 +26,16 @@ _CHUNK = 1 << 20
 _SEAL_SIZE = 64  # hexadecimal digits
 _FIRST_YEAR = 315532800  # the start of 1980, the earliest time that ZIP can store
 
+KEYS: Keys = {}
 
-def write(content: Content, path: Path) -> tuple[str, int]:
-    """Write a bundle at ``path``. Return its SHA-256 and its size in bytes."""
+
+def name(manifest: Manifest) -> str:
+    """Return the default name of the file."""
+    return file_name(manifest.project, manifest.release_id)
+
+
+def write(content: Content, path: Path) -> Written:
+    """Write a bundle at ``path``."""
     members, archives = _members(content), {}
     for layer in content.manifest.layers:
         archive, listing, _ = layer_paths(layer.sha256)
@@ -36,10 +46,10 @@ def write(content: Content, path: Path) -> tuple[str, int]:
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o755)
-    return digest, path.stat().st_size
+    return Written(digest, path.stat().st_size)
 
 
-FORMAT = Format(".pyz", write)
+FORMAT = Format(name, write)
 
 
 def zip_time(moment: int) -> tuple[int, int, int, int, int, int]:

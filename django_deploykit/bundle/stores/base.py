@@ -23,6 +23,6 @@ class Store:
     bundles: Callable[[Project], list[Path]]
 
 
-def file_name(project: str, release_id: str, suffix: str = ".pyz") -> str:
-    """Return the default file name of a bundle."""
-    return f"{project}-{release_id}{suffix}"
+def file_name(project: str, release_id: str) -> str:
+    """Return the default file name of a bundle that can be released."""
+    return f"{project}-{release_id}.pyz"

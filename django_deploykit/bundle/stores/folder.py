@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from django_deploykit.bundle.stores.base import Store
 from django_deploykit.project import Project
-from django_deploykit.runtime.base.names import valid_release_id
 from django_deploykit.runtime.bundle.signature import signature_path
 
 _MOST = 10
+_DATE = re.compile(r"(?<=[-_])[0-9]{8}[T.][0-9]{6}(?![0-9])")
 
 
 def path(project: Project, name: str) -> Path:
@@ -29,12 +30,12 @@ def bundles(project: Project) -> list[Path]:
 
 
 def add(project: Project, path: Path) -> None:
-    """Remove all but the newest bundles of the same project and suffix, and their signatures.
+    """Remove all but the newest files of the same project and format, and their signatures.
 
     Files that the user gave other names stay.
     """
-    start = path.name.rpartition("-")[0].rpartition("-")[0] + "-"
-    own = [one for one in _files(project, path.suffix) if _is_own(one, start)]
+    start = _before_date(path)
+    own = [one for one in _files(project, path.suffix) if start and _before_date(one) == start]
     for one in own[:-_MOST]:
         signature_path(one).unlink(missing_ok=True)
         one.unlink(missing_ok=True)
@@ -53,5 +54,11 @@ def _files(project: Project, suffix: str) -> list[Path]:
     return [one for _, one in sorted(found)]
 
 
-def _is_own(path: Path, start: str) -> bool:
-    return path.stem.startswith(start) and valid_release_id(path.stem.removeprefix(start))
+def _before_date(path: Path) -> str:
+    """Return what a name has before the date of its release, or an empty string without a date.
+
+    >>> _before_date(Path("shop-20261101T041500-ab12cd3.pyz"))
+    'shop-'
+    """
+    date = _DATE.search(path.name)
+    return path.name[: date.start()] if date else ""

@@ -17,7 +17,7 @@ class Command(ConsoleCommand):
 
     def add_options(self, parser: GroupedParser) -> None:
         """Declare the options."""
-        from django_deploykit.bundle.formats import DEFAULT, FORMATS
+        from django_deploykit.project.formats import DEFAULT, FORMATS
 
         what = parser.add_argument_group("what to bundle")
         what.add_argument(
@@ -41,9 +41,9 @@ class Command(ConsoleCommand):
         )
         output.add_argument(
             "--format",
+            action="append",
             choices=sorted(FORMATS),
-            default=DEFAULT,
-            help=f"the bundle's format; default: {DEFAULT}",
+            help=f"what to write; repeat it for several formats; default: {DEFAULT}",
         )
         output.add_argument(
             "--sign",
@@ -60,6 +60,7 @@ class Command(ConsoleCommand):
         from django_deploykit.bundle.build import BuildRequest, build
         from django_deploykit.management.bundling import as_json, previous, sign_built, summary
         from django_deploykit.project import find_project
+        from django_deploykit.project.formats import DEFAULT
 
         project = find_project(self.start)
         output = options["output"]
@@ -71,14 +72,11 @@ class Command(ConsoleCommand):
             options["platform"],
             into_folder=bool(output) and output.endswith("/"),
             fresh=options["fresh"],
-            format=options["format"],
+            formats=tuple(dict.fromkeys(options["format"] or [DEFAULT])),
         )
         last = previous(project)
-        built = build(request, console)
-        signature = sign_built(built, options["sign"])
-        console.emit({**as_json(built), "signature": signature and str(signature)})
+        built = sign_built(build(request, console), options["sign"])
+        console.emit(as_json(built))
         for line, mood in summary(built, last, console.seconds()):
             console.print(line, mood)
-        if signature:
-            console.print(str(signature), "head")
         return 0

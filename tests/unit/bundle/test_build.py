@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle import build as module
-from django_deploykit.bundle.build import BuildRequest, build, validate_name, validate_scripts
+from django_deploykit.bundle.build import (
+    BuildRequest,
+    build,
+    validate_name,
+    validate_output,
+    validate_scripts,
+)
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.bundle.source import Commit, find_commit
@@ -61,12 +67,22 @@ def test_reports_an_error_of_the_disk(project: Project, monkeypatch: pytest.Monk
 def test_the_file_goes_where_the_request_says(project: Project, tmp_path: Path) -> None:
     request = BuildRequest(project)
     stored = project.root / ".deploykit" / "bundles" / NAME
-    assert module._output(request, MANIFEST) == stored
+    assert module.output_path(request, MANIFEST, "pyz") == stored
     named = replace(request, output=tmp_path / "x.pyz")
-    assert module._output(named, MANIFEST) == tmp_path / "x.pyz"
-    assert module._output(replace(request, output=tmp_path), MANIFEST) == tmp_path / NAME
+    assert module.output_path(named, MANIFEST, "pyz") == tmp_path / "x.pyz"
+    assert module.output_path(replace(request, output=tmp_path), MANIFEST, "pyz") == tmp_path / NAME
     new = replace(request, output=tmp_path / "new", into_folder=True)
-    assert module._output(new, MANIFEST) == tmp_path / "new" / NAME
+    assert module.output_path(new, MANIFEST, "pyz") == tmp_path / "new" / NAME
+
+
+def test_several_formats_need_a_folder(project: Project, tmp_path: Path) -> None:
+    formats = ("pyz", "deb")
+    with pytest.raises(BundleError, match="one file, but 2 formats") as caught:
+        validate_output(BuildRequest(project, output=tmp_path / "x", formats=formats))
+    assert f"--output {tmp_path}/x/" in caught.value.hint
+    validate_output(BuildRequest(project, output=tmp_path, formats=formats))
+    validate_output(BuildRequest(project, output=Path("x"), into_folder=True, formats=formats))
+    validate_output(BuildRequest(project, formats=formats))
 
 
 def test_refuses_settings_that_read_the_configuration_of_another_project() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from django_deploykit.bundle.build import Built
+from django_deploykit.bundle.build import Built, BuiltFile
 from django_deploykit.bundle.signing import sign
 from django_deploykit.errors import BundleError
 from django_deploykit.management.bundling import sign_built
@@ -121,16 +121,20 @@ def test_says_why_a_key_cannot_sign(
 
 
 def built(path: Path, sha256: str = DIGEST) -> Built:
-    return Built(path, MANIFEST, sha256, 6)
+    return Built(MANIFEST, (BuiltFile(path, sha256, 6),))
+
+
+def signature(one: Built, key: str) -> Path | None:
+    return sign_built(one, key).files[0].signature
 
 
 def test_the_environment_may_name_the_key(
     tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = bundle(tmp_path)
-    assert sign_built(built(path), "") is None
+    assert signature(built(path), "") is None
     monkeypatch.setenv("DEPLOYKIT_SIGN", str(key))
-    assert sign_built(built(path), "") == signature_path(path)
+    assert signature(built(path), "") == signature_path(path)
     assert good(path, key)
 
 
@@ -138,9 +142,9 @@ def test_an_earlier_signature_stays_while_it_is_of_these_bytes(tmp_path: Path, k
     path = bundle(tmp_path)
     sign_built(built(path), str(key))
     text = signature_path(path).read_text()
-    assert sign_built(built(path), "") == signature_path(path)
+    assert signature(built(path), "") == signature_path(path)
     assert signature_path(path).read_text() == text
-    assert sign_built(built(path, "e" * 64), "") is None
+    assert signature(built(path, "e" * 64), "") is None
     assert not signature_path(path).exists()
 
 

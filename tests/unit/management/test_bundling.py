@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from django_deploykit.bundle.build import Built
+from django_deploykit.bundle.build import Built, BuiltFile
 from django_deploykit.management.bundling import (
     Last,
     as_json,
@@ -95,11 +95,11 @@ def test_sums_up_the_small_layers() -> None:
 
 def test_the_summary_ends_with_the_path(tmp_path: Path) -> None:
     manifest = make_manifest((DJANGO, APP))
-    built = Built(tmp_path / "shop.pyz", manifest, "f" * 64, 2048)
+    built = Built(manifest, (BuiltFile(tmp_path / "shop.pyz", "f" * 64, 2048),))
     lines = [line for line, _ in summary(built, None, 1.5)]
     assert lines[0] == f"shop {manifest.release_id} is bundled"
     assert "  took 1.5 s" in lines
-    assert f"  sha256 {'f' * 64}" in lines
+    assert f"  2.0 KiB, sha256 {'f' * 64}" in lines
     assert lines[-1] == str(tmp_path / "shop.pyz")
 
 
@@ -111,9 +111,16 @@ def test_a_previous_bundle_that_cannot_be_read_is_ignored(tmp_path: Path) -> Non
 
 
 def test_json_has_the_documented_keys(tmp_path: Path) -> None:
-    built = Built(tmp_path / "shop.pyz", make_manifest((DJANGO,)), "f" * 64, 2048, {"export": 0.5})
+    file = BuiltFile(tmp_path / "shop.pyz", "f" * 64, 2048)
+    deb = BuiltFile(tmp_path / "shop.deb", "e" * 64, 1024, "deb", tmp_path / "shop.deb.sig")
+    built = Built(make_manifest((DJANGO,)), (file, deb), {"export": 0.5})
     data = json.loads(json.dumps(as_json(built)))
     promised = {"path", "release_id", "commit", "sha256", "size", "layers", "seconds"}
     assert promised <= set(data)
     assert data["seconds"] == {"export": 0.5}
+    assert [(one["format"], one["sha256"], one["signature"]) for one in data["files"]] == [
+        ("pyz", "f" * 64, None),
+        ("deb", "e" * 64, f"{deb.path}.sig"),
+    ]
+    assert (data["path"], data["size"]) == (str(file.path), 2048)  # those of the first file
     assert data["layers"][0]["name"] == "django"

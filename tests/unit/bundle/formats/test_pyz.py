@@ -35,9 +35,10 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
 
 
 def test_the_reader_reads_what_was_written(tmp_path: Path, content: Content) -> None:
-    path = tmp_path / f"shop{FORMAT.suffix}"
+    path = tmp_path / FORMAT.file_name(content.manifest)
     digest, size = write(content, path)
     data = path.read_bytes()
+    assert path.name == f"shop-{content.manifest.release_id}.pyz"
     assert (digest, size) == (hashlib.sha256(data).hexdigest(), len(data))
     assert path.stat().st_mode & 0o777 == 0o755
     validate_seal(path)

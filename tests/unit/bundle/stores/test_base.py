@@ -14,7 +14,6 @@ from django_deploykit.project import Project
 
 def test_a_file_name_has_project_release_and_suffix() -> None:
     assert file_name("shop", "20261123T041500-ab12cd3") == "shop-20261123T041500-ab12cd3.pyz"
-    assert file_name("shop", "1", ".deb") == "shop-1.deb"
 
 
 def test_a_new_store_needs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

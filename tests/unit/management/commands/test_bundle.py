@@ -11,7 +11,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_deploykit.bundle import build
-from django_deploykit.bundle.build import BuildRequest, Built
+from django_deploykit.bundle.build import BuildRequest, Built, BuiltFile
+from django_deploykit.project.formats import FORMATS
 from tests.bundles import make_layer, make_manifest
 
 LAYER = make_layer("app", "app", "", {"app/manage.py": b"1"})
@@ -24,7 +25,7 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BuildReque
 
     def fake(request: BuildRequest, _: object) -> Built:
         found.append(request)
-        return Built(tmp_path / "shop.pyz", make_manifest((LAYER,)), "f" * 64, 2048)
+        return Built(make_manifest((LAYER,)), (BuiltFile(tmp_path / "shop.pyz", "f" * 64, 2048),))
 
     (tmp_path / "manage.py").write_text("")
     (tmp_path / "deploykit.ini").write_text("[project]\nname = shop\n")
@@ -41,10 +42,27 @@ def bundle(*argv: str) -> dict[str, Any]:
     return data
 
 
-def test_passes_its_options_on(requests: list[BuildRequest], tmp_path: Path) -> None:
+def test_passes_its_options_on(
+    requests: list[BuildRequest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FORMATS, "text", "tests.unit.bundle.formats.text")
     assert bundle()["sha256"] == "f" * 64
     bundle(
-        "--rev", "v1", "--python", "3.12", "--platform", "linux-aarch64", "--fresh", "-o", "out/"
+        "--rev",
+        "v1",
+        "--python",
+        "3.12",
+        "--platform",
+        "linux-aarch64",
+        "--fresh",
+        "-o",
+        "out/",
+        "--format",
+        "text",
+        "--format",
+        "pyz",
+        "--format",
+        "text",
     )
     first, second = requests
     assert first == BuildRequest(first.project)
@@ -57,6 +75,7 @@ def test_passes_its_options_on(requests: list[BuildRequest], tmp_path: Path) -> 
         "linux-aarch64",
         into_folder=True,
         fresh=True,
+        formats=("text", "pyz"),
     )
 
 
