@@ -142,7 +142,7 @@ def make_content(manifest: Manifest, target: TargetPython, lock: LockFile, sampl
         manifest.commit_time,
         manifest.layers,
         lock.digests(),
-        dict.fromkeys(lock.added, lock.plugins),
     )
     files = {"sample.ini": sample.encode(), "sbom.cdx.json": sbom.encode()}
-    return Content(manifest, runtime_files.files(target), files)
+    runtime = runtime_files.files(target)
+    return Content(manifest, runtime, files, requirements=lock.requirements)

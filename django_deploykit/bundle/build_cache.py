@@ -114,6 +114,17 @@ def _keep_newest(folder: Path, most: int) -> None:
         path.unlink(missing_ok=True)
 
 
+def keep_newest_folders(folder: Path, most: int) -> None:
+    """Keep the most recently used folders in a folder, and remove what interrupted builds left."""
+    remove_abandoned(folder)
+    rows = []
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another build removed it
+            rows.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(rows)[:-most]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def layer_folder() -> Path:
     """Return the folder of the cached layers, created if necessary."""
     folder = cache_folder() / "layers"

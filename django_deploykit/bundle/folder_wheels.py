@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from django_deploykit.bundle.build_cache import cache_folder, cache_key
+from django_deploykit.bundle.build_cache import cache_folder, cache_key, keep_newest_folders
 from django_deploykit.bundle.files import left_as_it_was
 from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
 from django_deploykit.bundle.locks.requirements import local_option
 from django_deploykit.bundle.run_uv import run_uv
-from django_deploykit.bundle.scratch import remove_abandoned, scratch
+from django_deploykit.bundle.scratch import scratch
 from django_deploykit.progress import Progress
 from django_deploykit.runtime.base.files import hash_file
 
@@ -68,7 +67,7 @@ def build_wheels(
         if folder is not None:
             found[one] = _wheel(folder, lock, words, export, progress)
     if found:
-        _prune(_wheels(), max(_MOST, len(found)))
+        keep_newest_folders(_wheels(), max(_MOST, len(found)))
     return found
 
 
@@ -126,14 +125,3 @@ def _content(wheel: Path) -> str:
                 data = hashlib.sha256(archive.read(name)).hexdigest()
                 digest.update(f"{name}:{mode}:{data}\n".encode("utf-8", "surrogateescape"))
     return f"{wheel.name}:{digest.hexdigest()}"
-
-
-def _prune(folder: Path, most: int) -> None:
-    """Keep the most recently used wheels, and remove what interrupted builds left."""
-    remove_abandoned(folder)
-    rows = []
-    for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # another build removed it
-            rows.append((path.stat().st_mtime_ns, path))
-    for _, path in sorted(rows)[:-most]:
-        shutil.rmtree(path, ignore_errors=True)

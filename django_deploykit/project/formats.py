@@ -16,6 +16,7 @@ from django_deploykit.project.values import Keys, nearest, read_section
 DEFAULT = "pyz"  # what `release` sends to hosts
 FORMATS: dict[str, str] = {
     DEFAULT: "django_deploykit.bundle.formats.pyz",
+    "wheel": "django_deploykit.bundle.formats.wheel",
 }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+from django_deploykit.bundle.locks.base import Requirement
 from django_deploykit.project.formats import FORMATS
 from django_deploykit.runtime.bundle.manifest import Manifest
 
@@ -23,6 +24,7 @@ class Content:
     runtime: Mapping[str, bytes]  # the runtime's files, by path below runtime/
     files: Mapping[str, bytes]  # sample.ini, sbom.cdx.json
     options: Mapping[str, object] = field(default_factory=dict)
+    requirements: Sequence[Requirement] = ()  # of the lock file, for the bundle's Python
 
 
 class Written(NamedTuple):

@@ -10,7 +10,7 @@ from django_deploykit.project import Project
 from django_deploykit.runtime.bundle.signature import signature_path
 
 _MOST = 10
-_DATE = re.compile(r"(?<=[-_])[0-9]{8}[T.][0-9]{6}(?![0-9])")
+_DATE = re.compile(r"(?<=[-_])[0-9]{8}(?:T[0-9]{6}|\.[0-9]{1,6})(?![0-9])")
 
 
 def path(project: Project, name: str) -> Path:
@@ -58,6 +58,8 @@ def _before_date(path: Path) -> str:
     """Return what a name has before the date of its release, or an empty string without a date.
 
     >>> _before_date(Path("shop-20261101T041500-ab12cd3.pyz"))
+    'shop-'
+    >>> _before_date(Path("shop-20261101.41500+gab12cd3-py3-none-any.whl"))
     'shop-'
     """
     date = _DATE.search(path.name)

@@ -10,7 +10,8 @@ import pytest
 
 from django_deploykit.bundle.build_cache import layer_paths
 from django_deploykit.bundle.formats.base import Content
-from django_deploykit.bundle.formats.pyz import FORMAT, write, zip_time
+from django_deploykit.bundle.formats.pyz import FORMAT, write
+from django_deploykit.bundle.formats.sealed import zip_time
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.bundle.manifest import dump_list
 from django_deploykit.runtime.bundle.reader import BundleFile
