@@ -22,13 +22,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from django_deploykit.bundle.locks.base import Wanted, normal_name
+from django_deploykit.bundle.locks.base import normal_name
 from django_deploykit.bundle.locks.completeness import is_unnamed
 from django_deploykit.bundle.locks.discovery import (
+    Place,
     find_lock,
     missing_lock,
-    read_lock,
-    reader_of,
+    plugins_place,
+    read_each,
     validate_deploykit,
     validate_lock,
 )
@@ -67,21 +68,19 @@ def add_refusals(
         return subject
     project = subject.project
     refusals = {"E821": tuple(_iter_mistakes(project))}
-    place = _find_lock(project, subject.tracked)
-    if place is None:
-        names = _names_above(subject.root)
-        error = missing_lock(project, names, "the project")
+    places: list[Place] = []
+    try:
+        places = _find_locks(project, subject.tracked)
+    except DeployKitError as error:
         refusals["E823"] = (Finding(error.message, error.hint),)
     else:
-        folder, name = place
-        problems, files, locked = _lock_problems(project, folder, name)
+        problems, needed, locked = _lock_problems(project, places)
         subject = replace(subject, locked=locked)
-        needed = [name, *files] if folder == subject.root else []
         refusals["E823"] = tuple(problems)
         refusals["E824"] = tuple(Finding("", path=one) for one in needed)
     refusals["E844"] = tuple(_iter_root_logins(project))
     # Other lock files were read above, where they are.
-    left = CHECKS if place and reader_of(place[1]).needs_tool else {**CHECKS, "lock": ""}
+    left = CHECKS if _are_tried(places) else {**CHECKS, "lock": ""}
     return replace(subject, refusals=refusals, trial=start(subject, left) if start else None)
 
 
@@ -126,8 +125,20 @@ def place_problems(problems: Iterable[str], root: Path, hint: str = "") -> Itera
             yield Finding(match["text"], hint, path=path, line=int(match["line"]))
 
 
-def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path, str] | None:
-    """Return the folder and name of the lock file that ``bundle`` would use, or None.
+def _find_locks(project: Project, tracked: tuple[str, ...] | None) -> list[Place]:
+    """Return the places of the lock file that ``bundle`` would use, and of its plug-ins, if any."""
+
+    def find(one: Project) -> Place | None:
+        return _find_lock(one, tracked)
+
+    found = find(project)
+    if found is None:
+        raise missing_lock(project, _names_above(project.root), "the project")
+    return [found, *plugins_place(project, found, find)]
+
+
+def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> Place | None:
+    """Return the place of a lock file.
 
     A file that git tracks comes first, because the commit contains no other.
     """
@@ -139,40 +150,60 @@ def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> tuple[Path,
     name = find_lock(project, "", lambda path: path in known and is_file(path))
     name = name or find_lock(project, "", is_file)
     if name or tracked is None:
-        return (root, name) if name else None
+        return Place.of(root, name) if name else None
     from django_deploykit.bundle.source import find_repository
 
     top, prefix = find_repository(root)
     path = find_lock(project, prefix, lambda path: (top / path).is_file())
-    return ((top / path).parent, os.path.basename(path)) if path else None
+    return Place((top / path).parent, os.path.basename(path)) if path else None
+
+
+def _need_tool(places: Iterable[Place]) -> bool:
+    return any(place.reader.needs_tool for place in places)
+
+
+def _are_tried(places: list[Place]) -> bool:
+    """Whether only a tried build checks lock files: one needs a tool, or two have to agree."""
+    return _need_tool(places) or len(places) > 1
 
 
 def _lock_problems(
-    project: Project, folder: Path, name: str
+    project: Project, places: list[Place]
 ) -> tuple[list[Finding], list[str], frozenset[str] | None]:
-    """Return a lock file's problems, the files of the repository that it names, and what is locked.
+    """Return the problems of lock files, what of the project they name, and what is locked.
 
     A file that only another tool can read is not read here, only when a bundle is built.
     """
-    if reader_of(name).needs_tool:
-        return [], [], None
-    start = Path(os.path.relpath(os.path.realpath(folder), os.path.realpath(project.root)))
-    files: list[str] = []
-    locked = None
+    root = os.path.realpath(project.root)
+    needed = _inside(root, (one.folder / one.name for one in places))
+    if _need_tool(places):
+        return [], needed, None
+    folder, locked = places[0].folder, None
     try:
-        wanted = Wanted(project.extras, project.groups, repository_of(project.root), project.root)
-        lock = read_lock(folder, name, wanted)
-        local = [one.target.partition("#")[0] for one in lock.requirements if one.local]
-        files = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in local]
-        if not any(is_unnamed(one) for one in lock.requirements):
-            locked = frozenset(normal_name(one.distribution) for one in lock.requirements)
-        validate_lock(lock, allow_unhashed=project.allow_unhashed)
-        validate_deploykit(lock, project.root, project.settings)
+        locks = read_each(places, project, repository_of(project.root))
+        rows = [one for lock in locks for one in lock.requirements]
+        needed += _inside(
+            root, (folder / one.target.partition("#")[0] for one in rows if one.local)
+        )
+        if not any(map(is_unnamed, rows)):
+            locked = frozenset(normal_name(one.distribution) for one in rows)
+        if not _are_tried(places):
+            validate_lock(locks[0], allow_unhashed=project.allow_unhashed)
+            validate_deploykit(locks[0], project.root, project.settings)
     except Problems as error:
         first, *others = place_problems(error.problems, folder, error.hint.replace("\n", " "))
-        more = f", and {len(others)} more are not locked" if others else ""
-        path = str(start / (first.path or name))
-        return [replace(first, message=first.message + more, path=path)], files, locked
+        more = f", and {len(others)} more" if others else ""
+        path = os.path.relpath(os.path.realpath(folder / (first.path or places[-1].name)), root)
+        return [replace(first, message=first.message + more, path=path)], needed, locked
     except DeployKitError as error:
-        return [Finding(error.message, error.hint, path=str(start / name))], files, locked
-    return [], files, locked
+        path = os.path.relpath(os.path.realpath(folder / places[0].name), root)
+        return [Finding(error.message, error.hint, path=path)], needed, locked
+    return [], needed, locked
+
+
+def _inside(root: str, paths: Iterable[Path]) -> list[str]:
+    """Return the paths of the files that are in the project, relative to it."""
+    found = (
+        os.path.relpath(os.path.realpath(path.parent) + "/" + path.name, root) for path in paths
+    )
+    return [path for path in found if not path.startswith("..")]

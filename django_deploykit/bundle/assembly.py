@@ -142,6 +142,7 @@ def make_content(manifest: Manifest, target: TargetPython, lock: LockFile, sampl
         manifest.commit_time,
         manifest.layers,
         lock.digests(),
+        dict.fromkeys(lock.added, lock.plugins),
     )
     files = {"sample.ini": sample.encode(), "sbom.cdx.json": sbom.encode()}
     runtime = runtime_files.files(target)

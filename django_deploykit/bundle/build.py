@@ -30,15 +30,15 @@ from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.folder_wheels import folder_of
 from django_deploykit.bundle.formats.base import Content, Written, find_format
 from django_deploykit.bundle.load_errors import MissingModuleError
-from django_deploykit.bundle.locks.base import LockFile, Wanted
+from django_deploykit.bundle.locks.base import LockFile
 from django_deploykit.bundle.locks.discovery import (
-    locate_lock,
+    locate_locks,
     paths_above,
-    read_lock,
     validate_deploykit,
-    validate_lock,
 )
-from django_deploykit.bundle.locks.markers import resolve, without_unneeded
+from django_deploykit.bundle.locks.joining import read_locks
+from django_deploykit.bundle.locks.markers import resolve
+from django_deploykit.bundle.locks.plugins import plugins_hint, validate_needs
 from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import own_layers
 from django_deploykit.bundle.scratch import scratch
@@ -279,11 +279,9 @@ def _install(
     timed: _Timed,
 ) -> tuple[InstalledEnvironment, InstalledEnvironment, LockFile]:
     """Return the lock file's environment, the one that runs on this machine, and the lock file."""
-    where, name = locate_lock(project, commit, exported.top)
-    wanted = Wanted(project.extras, project.groups, exported.top, exported.folder)
-    lock = read_lock(where, name, wanted)
-    lock = without_unneeded(lock, target.python, target.platform)
-    validate_lock(lock, allow_unhashed=project.allow_unhashed)
+    places = locate_locks(project, commit, exported.top)
+    where = places[0].folder
+    lock = read_locks(places, project, exported.top, target.python, target.platform)
     lock, notes = resolve(lock, target.python, target.platform)
     if any(folder_of(one, where) for one in lock.requirements):
         complete(exported)  # a wheel is built from it
@@ -294,6 +292,9 @@ def _install(
         here = find_target(target.python, "")
         native = ensure_environment(lock, here, where, timed, packed=False)
     validate_scripts(environment, project.name)
+    if lock.plugins:
+        hint = plugins_hint(places[0].reader, lock, lock.plugins)
+        validate_needs(lock, native.missing, hint)
     for text in (*notes, *_environment_notes(environment, lock)):
         timed.note(text)
     return environment, native, lock

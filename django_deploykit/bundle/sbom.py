@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -23,11 +24,13 @@ def make_sbom(
     moment: int,
     layers: Sequence[Layer],
     digests: Mapping[str, Sequence[str]],
+    plugins: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the SBOM's JSON, which is always the same for the same arguments.
 
     ``moment`` is the commit's time in seconds since the epoch. ``digests`` are the lock file's
-    hashes for each distribution, such as ``sha256:…``.
+    hashes for each distribution, such as ``sha256:…``. ``plugins`` has the lock file of each
+    distribution that only the lock file of the plug-ins has.
     """
     parts = [layer for layer in layers if layer.kind == "distribution"]
     reference = f"{project}@{release}"
@@ -47,7 +50,7 @@ def make_sbom(
             },
         },
         "components": [
-            _component(layer, digests.get(layer.name, ()))
+            _component(layer, digests.get(layer.name, ()), plugins.get(layer.name, ""))
             for layer in sorted(parts, key=lambda one: one.name)
         ],
         "dependencies": [{"ref": reference, "dependsOn": sorted(_purl(layer) for layer in parts)}],
@@ -59,7 +62,7 @@ def _purl(layer: Layer) -> str:
     return f"pkg:pypi/{quote(layer.name, safe='')}@{quote(layer.version, safe='')}"
 
 
-def _component(layer: Layer, digests: Sequence[str]) -> dict[str, Any]:
+def _component(layer: Layer, digests: Sequence[str], plugins: str) -> dict[str, Any]:
     """Return a component.
 
     If the lock file has exactly one hash, with an algorithm in ``_ALGORITHMS``, it is the
@@ -78,6 +81,7 @@ def _component(layer: Layer, digests: Sequence[str]) -> dict[str, Any]:
         component["hashes"] = [{"alg": _ALGORITHMS[known[0][0]], "content": known[0][1]}]
     else:
         properties += [("locked", one) for one in sorted(digests)]
+    properties += [("plugins", plugins)] if plugins else []
     component["properties"] = [
         {"name": f"django-deploykit:{name}", "value": value} for name, value in properties
     ]

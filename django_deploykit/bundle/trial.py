@@ -31,16 +31,10 @@ from django_deploykit.bundle.commands import WRITTEN, enclosed, project_environm
 from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.installed_versions import validate_versions
 from django_deploykit.bundle.load_errors import load_error
-from django_deploykit.bundle.locks.base import LockFile, Wanted, normal_name
+from django_deploykit.bundle.locks.base import LockFile, normal_name
 from django_deploykit.bundle.locks.completeness import is_unnamed
-from django_deploykit.bundle.locks.discovery import (
-    locate_lock,
-    read_lock,
-    reader_of,
-    validate_deploykit,
-    validate_lock,
-)
-from django_deploykit.bundle.locks.markers import without_unneeded
+from django_deploykit.bundle.locks.discovery import locate_locks, validate_deploykit
+from django_deploykit.bundle.locks.joining import read_locks
 from django_deploykit.bundle.locks.tools import ToolMissingError
 from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import validate_paths
@@ -150,7 +144,7 @@ def try_build(
             return _without(trial, STAGES[3:], "the commit cannot be exported")
         lock, problem = _read(project, commit, exported, trial)
         _compare(lock, problem, apps, trial)
-        request = _request(commit, lock, applications)
+        request = _request(project, commit, exported, lock, applications)
         request = replace(request, collecting=not project.build)
         copy = _Copy(root, commit, stopper)
         facts = _load(project, exported, request, limit, trial, copy)
@@ -204,16 +198,14 @@ def _read(
 ) -> tuple[LockFile | None, str]:
     """Return the lock file, or None and the reason."""
     try:
-        where, name = locate_lock(project, commit, exported.top)
-        if reader_of(name).needs_tool and not has_uv():
-            trial.unknown[LOCK] = f"{name} can be read with the extra: django-deploykit[deploy]"
+        places = locate_locks(project, commit, exported.top)
+        tools = [place.name for place in places if place.reader.needs_tool]
+        if tools and not has_uv():
+            trial.unknown[LOCK] = f"{tools[0]} can be read with the extra: django-deploykit[deploy]"
             return None, trial.unknown[LOCK]
-        lock = read_lock(
-            where, name, Wanted(project.extras, project.groups, exported.top, exported.folder)
-        )
         python = project.python or "{}.{}".format(*sys.version_info)
-        lock = without_unneeded(lock, python, project.platform or here_platform())
-        validate_lock(lock, allow_unhashed=project.allow_unhashed)
+        platform = project.platform or here_platform()
+        lock = read_locks(places, project, exported.top, python, platform)
         validate_deploykit(lock, exported.folder, project.settings)
     except ToolMissingError as error:
         trial.unknown[LOCK] = error.message
@@ -234,11 +226,18 @@ def _compare(lock: LockFile | None, problem: str, apps: Sequence[str], trial: Tr
         trial.refused[VERSIONS] = error
 
 
-def _request(commit: Commit, lock: LockFile | None, applications: Sequence[str]) -> Request:
+def _request(
+    project: Project,
+    commit: Commit,
+    exported: Exported,
+    lock: LockFile | None,
+    applications: Sequence[str],
+) -> Request:
     top = os.path.realpath(commit.top)
     if lock is None or any(is_unnamed(one) for one in lock.requirements):
         return Request(top, applications=tuple(applications))
-    base = os.path.dirname(os.path.join(top, commit.prefix, lock.path))
+    product = locate_locks(project, commit, exported.top)[0]
+    base = os.path.join(top, os.path.relpath(product.folder, exported.top))
     local = (one.target.partition("#")[0] for one in lock.requirements if one.local)
     folders = (os.path.normpath(os.path.join(base, path)) for path in local)
     names = sorted({normal_name(one.distribution) for one in lock.requirements})

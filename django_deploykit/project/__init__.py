@@ -97,6 +97,10 @@ OPTIONS: dict[str, Keys] = {
             str,
             "the platform that the bundle is for, as linux-x86_64; default: this machine's",
         ),
+        "plugins": (
+            str,
+            "a second lock file: plug-ins that this installation adds to a product",
+        ),
         "extras": (read_words, "extras that the bundle has, separated by commas"),
         "groups": (
             read_words,
@@ -138,6 +142,7 @@ class Project:
     platform: str = ""
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    plugins: str = ""
     environment: tuple[tuple[str, str], ...] = ()
     include: tuple[str, ...] = ()
     formats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

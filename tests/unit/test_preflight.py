@@ -146,7 +146,7 @@ def test_environments_that_log_in_as_root_are_found(project: Path) -> None:
             "requirements.txt",
             f"{LOCKED}gunicorn\na==1\n",
             "requirements.txt:2",
-            "gunicorn is not pinned to one version, and 1 more are not locked",
+            "gunicorn is not pinned to one version, and 1 more",
         ),
         ("requirements.txt", "-r more.txt\n", "requirements.txt", "more.txt is included but not"),
         (

@@ -94,6 +94,8 @@ class LockFile:
     requirements: tuple[Requirement, ...]
     options: tuple[str, ...] = ()  # index options for the installer, as "--index-url URL"
     left_out: tuple[str, ...] = ()  # groups and extras that the project has and nobody chose
+    plugins: str = ""  # the path of the lock file of plug-ins that was added, if there is one
+    added: frozenset[str] = frozenset()  # the names of the distributions that only that one has
 
     @property
     def hashed(self) -> tuple[Requirement, ...]:
@@ -148,6 +150,8 @@ class Reader:
     table: str = (
         ""  # the table below [tool] of pyproject.toml that says that a project uses the tool
     )
+    pins: str = ""  # prints the pinned versions of a file that is not a requirements file
+    from_project: bool = False  # whether its paths are relative to the project, not to the file
     needs_tool: bool = False  # whether reading it runs another program, which deploy_check avoids
 
     def hint(self, name: str = "") -> str:

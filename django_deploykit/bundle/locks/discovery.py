@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +18,11 @@ from django_deploykit.bundle.locks import READERS
 from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, iter_lock_problems
 from django_deploykit.bundle.locks.choices import project_table
 from django_deploykit.bundle.locks.completeness import deploykit_problem
+from django_deploykit.bundle.locks.plugins import (
+    missing_plugins,
+    moved,
+    plugins_hint,
+)
 from django_deploykit.bundle.source import Commit, git
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
@@ -81,10 +87,30 @@ def _reader_for(project: Project, names: set[str]) -> Reader | None:
     return next((one for one in rows if one.table in tools), next(iter(rows), None))
 
 
-def locate_lock(project: Project, commit: Commit, top: Path) -> tuple[Path, str]:
-    """Return the folder of the lock file in the export ``top``, and the file's name in it.
+@dataclass(frozen=True)
+class Place:
+    """Where a lock file is: the folder that its paths are relative to, and its path from there."""
 
-    What the lock file names outside of the project's folder is exported, too. If the lock file is
+    folder: Path
+    name: str
+
+    @property
+    def reader(self) -> Reader:
+        """What reads it."""
+        return reader_of(self.name)
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> Place:
+        """Return the place of a lock file of a project in ``folder``."""
+        if reader_of(name).from_project:
+            return cls(folder, name)
+        return cls((folder / name).parent, os.path.basename(name))
+
+
+def locate_locks(project: Project, commit: Commit, top: Path) -> list[Place]:
+    """Return the place of the lock file in the export ``top``, and that of the plug-ins, if any.
+
+    What a lock file names outside of the project's folder is exported, too. If the lock file is
     above the project's folder, that is the whole repository.
     """
 
@@ -93,17 +119,39 @@ def locate_lock(project: Project, commit: Commit, top: Path) -> tuple[Path, str]
             return (top / path).is_file()
         return bool(git(commit.top, "ls-tree", commit.sha, path, fail=False))
 
-    path = find_lock(project, commit.prefix, in_commit)
-    if not path:
+    def place(one: Project) -> Place | None:
+        path = find_lock(one, commit.prefix, in_commit)
+        return _exported(path, commit, top) if path else None
+
+    found = place(project)
+    if found is None:
         raise missing_lock(project, _beside(commit, in_commit), "the commit")
+    return [found, *plugins_place(project, found, place)]
+
+
+def plugins_place(
+    project: Project, product: Place, find: Callable[[Project], Place | None]
+) -> Iterator[Place]:
+    """Yield the place of the plug-ins' lock file. ``find`` finds the lock file that a project names."""
+    if not project.plugins:
+        return
+    found = find(replace(project, lock=project.plugins))
+    if found is None:
+        hint = plugins_hint(product.reader, LockFile(product.name, ()), project.plugins)
+        raise missing_plugins(project.plugins, hint)
+    yield found
+
+
+def _exported(path: str, commit: Commit, top: Path) -> Place:
+    """Return the place of a lock file after everything that it names was exported."""
     if not path.startswith(commit.prefix):
         bring(commit, [""], top)
-        return (top / path).parent, os.path.basename(path)
+        return Place((top / path).parent, os.path.basename(path))
     seen: set[str] = set()
     while wanted := set(_iter_named(top, path)) - seen:
         bring(commit, sorted(wanted), top)
         seen |= wanted
-    return top / commit.prefix, path.removeprefix(commit.prefix)
+    return Place.of(top / commit.prefix, path.removeprefix(commit.prefix))
 
 
 def _beside(commit: Commit, exists: Callable[[str], bool]) -> Iterator[str]:
@@ -150,12 +198,23 @@ def read_lock(folder: Path, name: str, wanted: Wanted | None = None) -> LockFile
     return reader_of(name).read(folder, name, wanted or Wanted())
 
 
-def validate_lock(lock: LockFile, *, allow_unhashed: bool) -> None:
+def read_each(places: Sequence[Place], project: Project, top: Path) -> list[LockFile]:
+    """Read the lock files. The paths in both are relative to the folder of the first."""
+    wanted = Wanted(project.extras, project.groups, top, project.root)
+    found = []
+    for place in places:
+        lock = read_lock(place.folder, place.name, wanted)
+        found.append(moved(lock, os.path.relpath(place.folder, places[0].folder)))
+        wanted = Wanted(top=top, project=project.root)  # groups and extras are the product's
+    return found
+
+
+def validate_lock(lock: LockFile, *, allow_unhashed: bool, hint: str = "") -> None:
     """Raise :class:`Problems` if anything is not locked, with what to do about it."""
     problems = list(iter_lock_problems(lock, allow_unhashed=allow_unhashed))
     if problems:
         more = _UNHASHED if any(one.endswith("has no hash") for one in problems) else ""
-        hint = reader_of(lock.path).hint(lock.path) + more
+        hint = (hint or reader_of(lock.path).hint(lock.path)) + more
         if any(one.outside and not one.hashes for one in lock.requirements):
             hint = f"{_OUTSIDE} {hint}"  # locking again without this gives the same lock file
         raise Problems(f"{lock.path} is not a lock file:", problems, hint)

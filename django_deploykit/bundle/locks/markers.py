@@ -39,11 +39,15 @@ def without_unneeded(lock: LockFile, python: str, platform: str) -> LockFile:
     Pipenv pins no version of what the platform that locked does not need.
     """
     rows = [
-        one
-        for one in lock.requirements
-        if one.pinned or _applies(one.text.partition(";")[2].strip(), python, platform)
+        one for one in lock.requirements if one.pinned or _applies(_marker(one), python, platform)
     ]
     return replace(lock, requirements=tuple(rows))
+
+
+def applies(one: Requirement, python: str, platform: str) -> bool:
+    """Whether a requirement is needed on a platform, by any patch release of ``python``."""
+    need = _needed(one, python, platform)
+    return _applies(_marker(one), python, platform) if need is None else need
 
 
 def apply_markers(
@@ -76,18 +80,22 @@ def apply_markers(
 
 def _needed(one: Requirement, python: str, platform: str) -> bool | None:
     """Whether any patch release needs it. None if its marker does not depend on patch releases."""
-    if "python_full_version" not in one.text.partition(";")[2]:
+    if "python_full_version" not in _marker(one):
         return None
     from packaging.markers import InvalidMarker, Marker
 
     try:
-        marker = Marker(one.text.partition(";")[2].strip())
+        marker = Marker(_marker(one))
     except InvalidMarker:
         return None  # uv reports what is wrong with the marker
     base = _environment(python, platform)
     return any(
         marker.evaluate({**base, "python_full_version": f"{python}.{patch}"}) for patch in _PATCHES
     )
+
+
+def _marker(one: Requirement) -> str:
+    return one.text.partition(";")[2].strip()
 
 
 def _applies(marker: str, python: str, platform: str) -> bool:

@@ -52,5 +52,11 @@ def _indexes(sources: list[dict[str, Any]]) -> Iterator[Index]:
 
 
 READER = Reader(
-    read, "pdm lock", name="pdm.lock", source="pyproject.toml", table="pdm", needs_tool=True
+    read,
+    "pdm lock",
+    name="pdm.lock",
+    source="pyproject.toml",
+    table="pdm",
+    pins="pdm export --prod --no-hashes",
+    needs_tool=True,
 )

@@ -63,4 +63,11 @@ def _indexes(data: dict[str, Any]) -> Iterator[Index]:
         yield Index(str(one.get("name", "")), str(one.get("url", "")), number == 0)
 
 
-READER = Reader(read, "pipenv lock", name="Pipfile.lock", source="Pipfile", needs_tool=True)
+READER = Reader(
+    read,
+    "pipenv lock",
+    name="Pipfile.lock",
+    source="Pipfile",
+    pins="pipenv requirements",
+    needs_tool=True,
+)

@@ -50,5 +50,6 @@ READER = Reader(
     name="poetry.lock",
     source="pyproject.toml",
     table="poetry",
+    pins="poetry export --without-hashes",
     needs_tool=True,
 )

@@ -20,6 +20,7 @@ from django_deploykit.bundle.locks.base import (
 from django_deploykit.errors import BundleError
 from django_deploykit.project.toml import parse_toml
 
+UV_PINS = "uv export -q --no-hashes --no-emit-project --no-emit-local"
 _DEFAULT = "https://pypi.org/simple"
 _CHOICE = re.compile(
     r"(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\s*(?P<no>not\s+)?in\s+(?P<kind>extras|dependency_groups)\b"
@@ -58,7 +59,10 @@ def _lock(data: dict[str, Any], name: str, wanted: Wanted) -> LockFile:
 
 
 READER = Reader(
-    read, command="uv export --format pylock.toml -o pylock.toml, or pip lock", name="pylock.toml"
+    read,
+    command="uv export --format pylock.toml -o pylock.toml, or pip lock",
+    name="pylock.toml",
+    pins=UV_PINS,
 )
 
 

@@ -49,6 +49,7 @@ READER = Reader(
     command="uv pip compile --universal --generate-hashes {stem}.in -o {name}",
     name="requirements.txt",
     source="requirements.in",
+    from_project=True,  # as pip does it, which is run there
 )
 
 

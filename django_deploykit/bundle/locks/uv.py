@@ -17,6 +17,7 @@ from django_deploykit.bundle.locks.base import (
     text_of,
 )
 from django_deploykit.bundle.locks.choices import left_out, project_table
+from django_deploykit.bundle.locks.pylock import UV_PINS
 from django_deploykit.bundle.locks.requirements import parse_requirements
 from django_deploykit.bundle.run_uv import find_uv, run_uv
 
@@ -43,7 +44,9 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     return LockFile(name, tuple(rows), options, left_out(project, wanted))
 
 
-READER = Reader(read, "uv lock", name="uv.lock", source="pyproject.toml", needs_tool=True)
+READER = Reader(
+    read, "uv lock", name="uv.lock", source="pyproject.toml", pins=UV_PINS, needs_tool=True
+)
 
 
 def _member(where: Path, project: Path) -> list[str]:

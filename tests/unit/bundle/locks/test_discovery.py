@@ -11,8 +11,9 @@ from django_deploykit.bundle.export import export
 from django_deploykit.bundle.locks import READERS, pylock, requirements, uv
 from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, Wanted
 from django_deploykit.bundle.locks.discovery import (
+    Place,
     find_lock,
-    locate_lock,
+    locate_locks,
     missing_lock,
     read_lock,
     reader_of,
@@ -120,7 +121,7 @@ def test_exports_what_a_lock_file_names_beside_the_project(project: Project) -> 
     commit, _ = find_commit(top / "web")
     exported = project.root / "export"
     export(commit, exported)
-    assert locate_lock(project, commit, exported) == (exported / "web", "requirements.txt")
+    assert locate_locks(project, commit, exported) == [Place(exported / "web", "requirements.txt")]
     assert sorted(path.name for path in exported.iterdir()) == ["deps", "libs", "web"]
     assert sorted(path.name for path in (exported / "libs").iterdir()) == ["common", "more"]
 
@@ -147,12 +148,12 @@ def test_exports_the_repository_for_a_lock_file_above_the_project(project: Proje
     exported = project.root / "export"
     export(commit, exported)
     assert not (exported / "requirements.txt").exists()
-    assert locate_lock(project, commit, exported) == (exported, "requirements.txt")
+    assert locate_locks(project, commit, exported) == [Place(exported, "requirements.txt")]
     assert (exported / "requirements.txt").is_file()
     (exported / "site" / "uv.lock").write_text("")
-    assert locate_lock(project, commit, exported) == (exported / "site", "uv.lock")
+    assert locate_locks(project, commit, exported) == [Place(exported / "site", "uv.lock")]
     with pytest.raises(BundleError, match=r"the lock file x\.txt is not in the commit"):
-        locate_lock(replace(project, lock="x.txt"), commit, exported)
+        locate_locks(replace(project, lock="x.txt"), commit, exported)
 
 
 def test_a_new_reader_needs_one_row(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
