@@ -190,6 +190,7 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
     for path in row.changed[:20]:
         lines.append(f"  drift: {path} was changed by hand")
     lines += [f"  drift: {unit}" for unit in row.drift]
+    lines += [f"  warning: {text}" for text in row.warnings]
     return lines
 
 

@@ -99,6 +99,7 @@ class _Execution:
             seconds=fleet.outcome.seconds,
             spans=fleet.timeline.spans,
             back={host: one.last_good for host, one in facts.items()},
+            warnings=[f"{host}: {text}" for host, one in facts.items() for text in one.warnings],
         )
         self.stages = Stages(
             plan,

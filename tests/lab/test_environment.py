@@ -166,6 +166,16 @@ def test_a_project_with_variables_alone_goes_live_and_is_operated(
     host.run(drop_in, data="[Service]\nEnvironment=SHOP_CURRENCY=DROP\n")
     shop.restart()
     assert (shop.currency(), shop.currency(in_command=True)) == ("DROP", "INI")
+    (row,) = json.loads(shop.run("status", "--json")[1])["hosts"].values()
+    (warning,) = row["warnings"]
+    assert f"{folder}/one.conf changes what shop-web@.service reads" in warning
+    assert "(SHOP_CURRENCY)" in warning
+    assert "DROP" not in warning
+    host.run("chmod 0644 /etc/shop/shop.env")
+    code, out, said = shop.run("status", "--json")
+    (row,) = json.loads(out)["hosts"].values()
+    assert [one for one in row["warnings"] if "shop.env has the mode 0644" in one]
+    host.run("chmod 0600 /etc/shop/shop.env")
     shop.write(SHOP_CURRENCY="FILE")
     shop.restart()
     assert shop.currency() == shop.currency(in_command=True) == "FILE"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from django_deploykit.checks.project_settings import iter_options
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf import configs
 from django_deploykit.conf.sources import Sources
+from django_deploykit.runtime.base.configuration import exposure_problem
 from django_deploykit.runtime.base.hints import setup_command
 from django_deploykit.runtime.base.variables import environment_file, ini_files
 
@@ -53,13 +53,9 @@ def log_not_writable(subject: Subject) -> Iterator[Finding]:
 def readable_configuration(subject: Subject) -> Iterator[Finding]:
     """Other users can read or write a configuration file that contains secrets."""
     for path in configuration_files(subject):
-        mode = path.stat().st_mode
-        if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
-            yield Finding(
-                f"{path} has the mode {stat.S_IMODE(mode):04o}: other users can read or write it",
-                f"Run chmod 0600 {path}.",
-                path=str(path),
-            )
+        problem = exposure_problem(path)
+        if problem:
+            yield Finding(problem, f"Run chmod 0600 {path}.", path=str(path))
 
 
 @check("E804")

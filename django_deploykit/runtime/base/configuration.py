@@ -7,8 +7,9 @@ import re
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import List, Set
+from typing import List, Optional, Set
 
+from .accounts import user_name
 from .ini import keys_with_value
 from .option_names import ENVIRONMENT, key_of
 from .variables import environment_file, ini_files, read_environment_file, read_ini_text
@@ -36,6 +37,23 @@ def last_change(etc: Path, app: str) -> float:
         with suppress(OSError):
             found.append(path.stat().st_mtime)
     return max(found)
+
+
+def exposure_problem(path: Path, owner: Optional[int] = None) -> str:
+    """Return how users other than ``owner`` can read or write a file, or an empty string.
+
+    A file that this user cannot reach counts as safe: then others cannot reach it either.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return ""
+    if status.st_mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
+        mode = stat.S_IMODE(status.st_mode)
+        return f"{path} has the mode {mode:04o}: other users can read or write it"
+    if owner is not None and status.st_uid != owner:
+        return f"{path} belongs to {user_name(status.st_uid)}, who can read and write it"
+    return ""
 
 
 def is_unwritten(path: Path) -> bool:

@@ -49,7 +49,8 @@ def facts(root: Path, python: str, program: Sequence[str]) -> HostFacts:
     if not python:  # a rollback does not need the configuration
         return found
     keys, drift, processes = _configuration(site, supervisor)
-    return replace(found, keys=keys, drift=drift, processes=processes)
+    warnings = configuration_warnings(supervisor)
+    return replace(found, keys=keys, drift=drift, processes=processes, warnings=warnings)
 
 
 def _site_facts(bare: HostFacts, site: Site, supervisor: Supervisor) -> HostFacts:
@@ -109,6 +110,13 @@ def drift(site: Site, supervisor: Supervisor) -> Tuple[str, ...]:
     from ..supervisors.systemd import SystemdSupervisor
 
     return tuple(supervisor.drift()) if isinstance(supervisor, SystemdSupervisor) else ()
+
+
+def configuration_warnings(supervisor: Supervisor) -> Tuple[str, ...]:
+    """Return warnings about the configuration of a site under systemd that no check can see."""
+    from ..supervisors.systemd import SystemdSupervisor
+
+    return tuple(supervisor.warnings()) if isinstance(supervisor, SystemdSupervisor) else ()
 
 
 def base_layers(site: Site) -> Tuple[BaseLayer, ...]:

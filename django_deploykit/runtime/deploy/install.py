@@ -18,6 +18,7 @@ from ..bundle.reader import BundleFile
 from ..bundle.seal import validate_seal
 from ..storage import layers, prune
 from ..supervisors import supervisor_of
+from ..wire.events import Activity
 from ..wire.facts import HostFacts
 from ..wire.releasing import InstallResult
 from ..wire.voice import Voice
@@ -178,7 +179,10 @@ class BundleHere(Here):
 
     def facts(self) -> HostFacts:
         """Return what a plan needs to know."""
-        return facts.facts(self.site.root, self.manifest.python, self.program)
+        found = facts.facts(self.site.root, self.manifest.python, self.program)
+        for text in found.warnings:
+            self.voice.emit(Activity("warning", text))
+        return found
 
     def add_layers(self) -> None:
         """Extract the bundle's layers that are missing from the store."""

@@ -10,15 +10,19 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple
 
 from ..base.accounts import owner_of
+from ..base.configuration import exposure_problem
 from ..base.errors import DeployKitError
 from ..base.files import is_full, read_bytes, write_and_replace, write_in_place
 from ..base.hints import install_command, setup_command
 from ..base.processes import CommandLine
-from ..base.site import Site
+from ..base.site import Site, live_release
+from ..base.variables import environment_file, ini_files
 from .base import ProcessError, Running, RunningCommand, command_name, has_died
+from .drop_ins import drop_in_warnings, paths_by_unit
 from .process_log import READ_LINES, process_error
 from .root_helper import helper
 from .systemd_units import (
@@ -37,6 +41,7 @@ _TRIAL = 1.0  # seconds that a process without a socket must run to count as up
 # file is not valid.
 _REFUSED, _UNSIGNED, _MISCONFIGURED = 64, 65, 66
 _SHOWN = ("Id", "ActiveState", "SubState", "NRestarts", "MainPID")
+_LONGEST = 1 << 20  # bytes of a drop-in
 _COMMAND_SHOWN = (
     "Id",
     "ActiveState",
@@ -148,6 +153,24 @@ class SystemdSupervisor:
             same = False
         return found if same else [*found, path.name]
 
+    def warnings(self) -> List[str]:
+        """Return what processes read and checks do not see, and who else can read the configuration.
+
+        Checks run in the site's sandbox, which hides the files of the configuration.
+        """
+        app, etc = self.site.app, self.site.etc
+        release = live_release(self.site) or "0"
+        units = [unit_name(app, kind, release) for kind in self.kinds]
+        shown = _blocks(_show(("Id", "DropInPaths"), units)) if units else ()
+        place = environment_file(etc, app)
+        found = drop_in_warnings(paths_by_unit(app, shown), _read_text, str(place))
+        for path in (*ini_files(etc, app), place):
+            problem = exposure_problem(path, owner=0)
+            if problem:
+                fix = f"chown root: {path} && chmod 0600 {path}"
+                found.append(f"{problem}. Run as root: {fix}")
+        return found
+
     def _validate_kinds(self, processes: Sequence[str]) -> None:
         unknown = [name for name in processes if name not in self.kinds]
         if unknown:
@@ -188,6 +211,11 @@ class SystemdSupervisor:
                 f"Use the deploy user that setup made, or run `{setup_command()}`.",
             )
         return done
+
+
+def _read_text(path: str) -> str:
+    """Return the text of a file that systemd reads."""
+    return read_bytes(Path(os.path.realpath(path)), _LONGEST).decode("utf-8", "replace")
 
 
 def _show(properties: Sequence[str], patterns: Sequence[str]) -> str:

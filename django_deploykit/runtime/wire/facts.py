@@ -59,6 +59,7 @@ class HostFacts:
     processes: Optional[Tuple[str, ...]] = None  # those with units; None if none are needed
     site: str = ""  # the text of site.json
     asks: bool = False  # whether the host requires signatures
+    warnings: Tuple[str, ...] = ()  # about the configuration, which checks do not see
     newest: str = ""  # the release with the newest commit that was ever live
 
 

@@ -80,7 +80,8 @@ class CancelResult:
 class HostStatus:
     """The state of a host; ``changed`` are paths and ``drift`` units that were changed by hand.
 
-    ``answers`` is whether the site answers now; if it does not, ``problem`` says why.
+    ``answers`` is whether the site answers now; if it does not, ``problem`` says why. ``warnings``
+    are about the configuration.
     """
 
     live: Optional[str]
@@ -95,6 +96,7 @@ class HostStatus:
     commands: Tuple[CommandStatus, ...] = ()
     answers: bool = False
     problem: str = ""
+    warnings: Tuple[str, ...] = ()
 
 
 @lazy_dataclass(frozen=True)

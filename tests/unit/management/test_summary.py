@@ -186,6 +186,7 @@ def test_status_names_drift_locks_and_processes_that_do_not_run() -> None:
         lock=LockOwner("ann@laptop", "releasing"),
         changed=("app/shop/views.py",),
         drift=("shop.socket is not as setup wrote it",),
+        warnings=("/etc/shop/shop.env has the mode 0644",),
     )
     assert status_lines("web1", row) == [
         f"web1: {NEW} is live on 127.0.0.1:8000",
@@ -195,6 +196,7 @@ def test_status_names_drift_locks_and_processes_that_do_not_run() -> None:
         "  locked by ann@laptop: releasing",
         "  drift: app/shop/views.py was changed by hand",
         "  drift: shop.socket is not as setup wrote it",
+        "  warning: /etc/shop/shop.env has the mode 0644",
     ]
 
 

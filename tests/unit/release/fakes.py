@@ -62,6 +62,7 @@ class Host:
     commands: list[dict[str, Any]] = field(default_factory=list)  # those that run
     problem: str = ""  # why the site does not answer
     failures: list[dict[str, str]] = field(default_factory=list)  # in the journal
+    warnings: tuple[str, ...] = ()  # about its configuration
     tells: dict[str, list[Event]] = field(default_factory=dict)  # by verb: what it tells meanwhile
 
     def facts(self) -> HostFacts:
@@ -82,6 +83,7 @@ class Host:
             serving=(self.live,) if self.live else (),
             switching=self.switching,
             keys=tuple(manifest.required),
+            warnings=self.warnings,
         )
 
 

@@ -158,6 +158,11 @@ def test_what_a_host_warns_of_while_it_switches_is_in_the_outcome() -> None:
     assert (outcome.code, outcome.warnings) == (LIVE, ["web2: worker was killed"])
 
 
+def test_what_a_host_warns_of_its_configuration_is_in_the_outcome() -> None:
+    hosts = [Host(name="web1"), Host(name="web2", warnings=("shop.env has the mode 0644",))]
+    assert release(fleet_of(*hosts)).warnings == ["web2: shop.env has the mode 0644"]
+
+
 def test_a_switch_that_fails_runs_the_hook_on_failure() -> None:
     ran: list[str] = []
     host = Host(fails={"switch": [REPORTED]})

@@ -10,7 +10,7 @@ from ...base import deploy_lock
 from ...base.errors import LIVE, REFUSED, DeployKitError
 from ...base.processes import run as run_command
 from ...base.site import live_release
-from ...deploy.facts import drift, lock_owner
+from ...deploy.facts import configuration_warnings, drift, lock_owner
 from ...deploy.probing import (
     answer_of,
     probe_host,
@@ -89,6 +89,7 @@ def status(run: Invocation) -> HostStatus:
         interrupted=(site.root / "switching.json").exists(),
         changed=tuple(changed),
         drift=drift(site, supervisor),
+        warnings=configuration_warnings(supervisor),
         commands=tuple(CommandStatus(**vars(one)) for one in supervisor.commands()),
     )
 

@@ -10,6 +10,7 @@ import pytest
 from django_deploykit.runtime.base.configuration import (
     configured_keys,
     create,
+    exposure_problem,
     fill,
     is_unwritten,
     last_change,
@@ -30,6 +31,24 @@ def test_variables_count_as_options(tmp_path: Path) -> None:
     (tmp_path / "shop.env").write_text("SECRET_KEY=x\nEMAIL_PASSWORD=\nnot a line\n")
     keys = ["[environment] EMAIL_PASSWORD", "[environment] SECRET_KEY", "[environment] debug"]
     assert configured_keys(tmp_path, "shop") == keys
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o602, 0o660])
+def test_a_file_that_others_can_read_or_write_is_exposed(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "shop.env"
+    path.touch()
+    path.chmod(mode)
+    problem = f"{path} has the mode {mode:04o}: other users can read or write it"
+    assert exposure_problem(path) == exposure_problem(path, path.stat().st_uid) == problem
+
+
+def test_a_file_of_another_user_is_exposed(tmp_path: Path) -> None:
+    path = tmp_path / "shop.env"
+    assert exposure_problem(path, 0) == ""
+    path.touch(0o600)
+    owner = path.stat().st_uid
+    assert exposure_problem(path) == exposure_problem(path, owner) == ""
+    assert f"{path} belongs to " in exposure_problem(path, owner + 1)
 
 
 @pytest.mark.parametrize("name", ["shop.ini", "shop.env", "conf.d/1.ini", "conf.d/2.ini"])
