@@ -42,6 +42,15 @@ _NOT_SET = re.compile(
 )
 _KEY = re.compile(r"KeyError: '(?P<name>\w+)'")
 _READS = re.compile(r"\b(?:environ(?:\.get)?|getenv)\s*[(\[]\s*['\"](?P<name>\w+)['\"]")
+# Errors of a database, a cache or another service that is asked while a module is imported.
+_SERVICE = re.compile(
+    r"(?:[\w.]+\.)?(?:OperationalError|ProgrammingError|InterfaceError|DatabaseError|ConnectionError"
+    r"|ConnectionRefusedError|ConnectionDoesNotExist|TimeoutError|gaierror)\b"
+)
+_NO_SERVICES = (
+    "A build has no database and no other service. Ask it in a function that runs later, such as a "
+    "view or the __init__ of a form, not while a module is imported."
+)
 
 
 class MissingModuleError(BundleError):
@@ -63,6 +72,8 @@ def load_error(facts: dict[str, Any], folder: Path, name: str) -> BundleError:
         hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
     elif variable:
         hint = _remedy(variable, folder, facts["where"], name)
+    elif _SERVICE.match(problem):
+        hint = _NO_SERVICES
     hint = missing_library_hint(problem) or class_hint(problem) or hint
     text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
     if facts.get("missing"):

@@ -6,7 +6,6 @@ import datetime
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http.request import validate_host
@@ -15,7 +14,10 @@ from django.utils.http import is_same_domain
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.subject import Subject, git_output
+from django_deploykit.conf import configs
 from django_deploykit.conf.readers import host_problem
+from django_deploykit.conf.urls import standard_parts
+from django_deploykit.runtime.base.variables import environment_file, ini_files
 
 _LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver", ".localhost", "0.0.0.0"}  # noqa: S104 - compared, not bound
 _LOCAL_BINDS = ("unix:", "127.", "localhost", "[::1]", "0.0.0.0:$PORT", "0.0.0.0:${PORT")
@@ -58,11 +60,23 @@ def only_example_hosts(subject: Subject) -> Iterator[Finding]:
     examples = {host for host in hosts if re.search(r"(^|\.)example\.(com|org|net)$", host)}
     real = hosts - _LOCAL - examples
     if subject.server and not subject.local and hosts and not real:
+        path = _configuration_path(subject) if subject.released else ""
         yield Finding(
             f"ALLOWED_HOSTS contains only local names and examples: {', '.join(sorted(hosts))}",
-            "Add the host name that visitors use; example domains are reserved.",
+            f"Add the host name that visitors use{f' to {path}' if path else ''}; "
+            "example domains are reserved.",
             "ALLOWED_HOSTS",
+            path=path,
         )
+
+
+def _configuration_path(subject: Subject) -> str:
+    """Return the file on a host that sets ALLOWED_HOSTS: variables, if no Config reads an INI."""
+    apps = [config.app for config in configs() if config.app]
+    if apps:
+        return str(ini_files(Path("/etc", apps[0]), apps[0])[0])
+    app = subject.project.name
+    return str(environment_file(Path("/etc", app), app))
 
 
 @check("E204")
@@ -73,8 +87,14 @@ def csrf_origin_never_matches(subject: Subject) -> Iterator[Finding]:
     matches, and every login gets a 403.
     """
     for origin in settings.CSRF_TRUSTED_ORIGINS:
-        parts = urlsplit(str(origin))
-        if not parts.scheme or not parts.netloc:
+        parts = standard_parts(str(origin))
+        if parts is None:
+            yield Finding(
+                f"CSRF_TRUSTED_ORIGINS: {origin!r} has a host or a port that cannot be read",
+                "Write a scheme, a host and possibly a port, such as https://www.example.com.",
+                "CSRF_TRUSTED_ORIGINS",
+            )
+        elif not parts.scheme or not parts.netloc:
             yield Finding(
                 f"CSRF_TRUSTED_ORIGINS: {origin!r} has no scheme",
                 f"Write https://{str(origin).strip('/')}.",

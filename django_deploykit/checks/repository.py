@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -20,6 +19,7 @@ from django_deploykit.conf.readers import secret_problem
 from django_deploykit.conf.replacements import replacements
 from django_deploykit.conf.secret import has_password, looks_secret
 from django_deploykit.conf.sources import Sources
+from django_deploykit.conf.urls import standard_parts
 from django_deploykit.project import nearest
 from django_deploykit.runtime.base.names import is_number
 from django_deploykit.runtime.base.option_names import prefix
@@ -40,6 +40,7 @@ _NO_SECRET = re.compile(
 )
 # No spaces, no dotted name of Python, and no limit such as 5/m/ip.
 _WORD = re.compile(r"(?!\w+(\.\w+)+$|\d+/)[^\s]{4,}")
+_LOCAL = ("localhost", "127.0.0.1", "::1")
 _HARMLESS = re.compile(
     r"(^|/)(tests?|fixtures|examples?|docs|\.github)/|\.(md|rst|html?|css|m?js|svg|po)\.bak$"
     r"|(cacert|ca[-_]bundle|public|pub)[^/]*\.(pem|key)$"
@@ -148,7 +149,8 @@ def _is_literal_secret(name: str, value: object) -> bool:
 
 def is_local(url: str) -> bool:
     """Whether a URL is of this machine, as for development."""
-    return (urlsplit(url).hostname or "localhost") in ("localhost", "127.0.0.1", "::1")
+    parts = standard_parts(url)
+    return parts is not None and (parts.hostname or "localhost") in _LOCAL
 
 
 def _strings(value: object) -> Iterator[str]:

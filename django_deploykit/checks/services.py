@@ -17,6 +17,7 @@ from django_deploykit.checks.process_lines import module_exists
 from django_deploykit.checks.project_settings import is_overridden, is_private_host
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.services import PLACEHOLDER_CACHE, PLACEHOLDER_MAIL
+from django_deploykit.conf.urls import standard_parts
 
 _LOCAL_CACHES = ("LocMemCache", "DummyCache")
 _NO_DELIVERY = ("console", "file", "filebased", "locmem", "dummy")
@@ -137,13 +138,8 @@ def shared_cache_without_prefix(subject: Subject) -> Iterator[Finding]:
 
 
 def _split(url: str) -> SplitResult:
-    """Return the parts of a URL. They are empty if its port is no number or its host is malformed."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return urlsplit("")
-    return parts
+    """Return the parts of a URL; they are empty if it is malformed."""
+    return standard_parts(url) or urlsplit("")
 
 
 def _redis_place(url: str) -> str:

@@ -18,6 +18,7 @@ from django_deploykit.checks.options import Skip, Topology, read_options
 from django_deploykit.checks.project_settings import setting_places, settings_files
 from django_deploykit.project import Project, nearest_root
 from django_deploykit.project.procfile import read_procfile
+from django_deploykit.runtime.base.hints import exec_command
 from django_deploykit.runtime.bundle.manifest import Process
 
 T = TypeVar("T")
@@ -102,6 +103,12 @@ class Subject:
         except importlib.metadata.PackageNotFoundError:
             return False
         return True
+
+    def command_line(self, command: str) -> str:
+        """Return how the reader runs a Django command: in a release, with the host's configuration."""
+        if not self.released:
+            return f"manage.py {command}"
+        return exec_command(command, os.environ.get("DEPLOYKIT_RELEASE", ""))
 
     def installed(self, *apps: str) -> bool:
         """Whether one of these apps is in INSTALLED_APPS."""

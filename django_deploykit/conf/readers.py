@@ -95,15 +95,11 @@ def read_path(text: str) -> Path:
 
 def read_url(text: str) -> str:
     """Return an absolute URL with a scheme and a host."""
-    from urllib.parse import urlsplit  # slow to load
+    from django_deploykit.conf.urls import standard_parts  # slow to load
 
     word = text.strip()
-    try:
-        parts = urlsplit(word)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("expected a URL such as https://example.com/path") from None
-    if not parts.scheme or not parts.netloc or re.search(r"\s", word):
+    parts = standard_parts(word)
+    if parts is None or not parts.scheme or not parts.netloc or re.search(r"\s", word):
         raise ValueError("expected a URL such as https://example.com/path")
     return Secret(word) if has_password(word) else word
 

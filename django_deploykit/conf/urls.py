@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from django_deploykit.conf.secret import Secret, looks_secret
 
@@ -61,6 +61,19 @@ class Parts:
 def _netloc(host: str, port: int | None) -> str:
     host = f"[{host}]" if ":" in host else host
     return f"{host}:{port}" if port else host
+
+
+def standard_parts(url: str) -> SplitResult | None:
+    """Return the parts of a URL as the standard splits it, or None if it is malformed.
+
+    >>> standard_parts("https://[::1") or standard_parts("https://example.com:port")
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # not a number, or too large
+    except ValueError:
+        return None
+    return parts
 
 
 def split(url: str, schemes: Collection[str], form: str, several: Collection[str] = ()) -> Parts:

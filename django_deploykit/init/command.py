@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import django
 
+from django_deploykit.bundle.locks.discovery import find_lock
 from django_deploykit.bundle.run_uv import run_uv
 from django_deploykit.conf.settings_module import application_files
 from django_deploykit.errors import DeployKitError, ProjectError
@@ -104,6 +105,7 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
         ignored=lambda path: _ignored(project.root, path),
         new_key=lambda: secrets.token_urlsafe(50),
         configuration=project.configuration,
+        lock_elsewhere=_lock_elsewhere(project),
     )
     try:
         return make_plan(known, lambda path: _text(project.root / path))
@@ -113,6 +115,17 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
         ) from None
     except LookupError as error:
         raise ProjectError(f"there is no settings module {error}") from None
+
+
+def _lock_elsewhere(project: Project) -> str:
+    """Return the path of a lock file that is not one of the usual ones next to manage.py, or ""."""
+    words = ["git", "rev-parse", "--show-toplevel", "--show-prefix"]
+    done = subprocess.run(words, cwd=project.root, capture_output=True, text=True)
+    top, prefix = done.stdout.split("\n")[:2] if done.returncode == 0 else (str(project.root), "")
+    path = find_lock(project, prefix, lambda one: Path(top, one).is_file())
+    if not path or (path.startswith(prefix) and not project.lock):
+        return ""
+    return os.path.relpath(Path(top, path), Path(top, prefix))
 
 
 def shown(plan: Plan) -> Iterator[str]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from django_deploykit.init.chain import Files
 
 _NAME = re.compile(r"^\s*[\"']?(?:\S*/)?django[-_.]deploykit\b", re.IGNORECASE | re.MULTILINE)
+_AGAIN = "add {ours} to its source, and lock again"
 # Lock files that another tool keeps, and what a user runs to add us.
 _TOOLS = {
+    "uv.lock": "uv add --no-sync {ours}",
     "poetry.lock": "poetry add --lock {ours}",
     "Pipfile.lock": "pipenv install {ours}",
     "pdm.lock": "pdm add --no-sync {ours}",
-    "pylock.toml": "add {ours} to its source, and lock again",
-    "requirements.lock": "add {ours} to its source, and lock again",
+    "pylock.toml": _AGAIN,
+    "requirements.lock": _AGAIN,
 }
 _COMPILED = ("requirements/production.txt", "requirements/prod.txt", "requirements/base.txt")
 
@@ -33,11 +35,16 @@ class Locking:
     advice: str = ""
 
 
-def plan_locking(files: Files, requirement: str, django: str, python: str) -> Locking:
+def plan_locking(
+    files: Files, requirement: str, django: str, python: str, elsewhere: str = ""
+) -> Locking:
     """Return how to lock a project with ``requirement``, for ``python``, as 3.12, and newer.
 
     ``django`` is the version that runs now. It is only used if the project names no dependencies.
+    ``elsewhere`` is the path of a lock file that deploykit.ini names, or that is in a folder above.
     """
+    if elsewhere:
+        return _locked_elsewhere(files, requirement, elsewhere)
     locking = _planned(files, requirement, django)
     if locking.arguments[:2] == ("pip", "compile"):
         return replace(locking, arguments=(*locking.arguments, "--python-version", python))
@@ -46,27 +53,47 @@ def plan_locking(files: Files, requirement: str, django: str, python: str) -> Lo
 
 def _planned(files: Files, requirement: str, django: str) -> Locking:
     pyproject = files("pyproject.toml") or ""
-    has_project = re.search(r"^\[project\]", pyproject, re.MULTILINE) is not None
     if files("uv.lock") is not None:
         return _uv(files, pyproject, requirement)
-    for name, advice in _TOOLS.items():
+    for name in _TOOLS:
         if (text := files(name)) is not None:
-            known = _NAME.search(text) is not None or "django-deploykit" in text
-            return Locking(advice="" if known else f"{name}: " + advice.format(ours=requirement))
+            return _advised(name, text, requirement)
     if files("requirements.in") is not None or files("requirements.txt") is not None:
         return _requirements(files, requirement)
     if any(files(name) is not None for name in _COMPILED):
         return _requirements_folder(files, requirement)
-    if has_project:
+    if _has_project(pyproject):
         return _uv(files, pyproject, requirement)
     return _compile(f"django~={django}\n{requirement}\n", "requirements.txt")
 
 
-def _uv(files: Files, pyproject: str, requirement: str) -> Locking:
-    if _NAME.search(pyproject) and "django-deploykit" in (files("uv.lock") or ""):
+def _locked_elsewhere(files: Files, requirement: str, lock: str) -> Locking:
+    """Leave a lock file to the user that is not in the project's folder, or has a name of its own.
+
+    A lock file next to manage.py would take its place. uv finds the lock file of a workspace.
+    """
+    pyproject = files("pyproject.toml") or ""
+    if lock.endswith("/uv.lock") and _has_project(pyproject):
+        return _uv(files, pyproject, requirement, lock)
+    return _advised(lock, files(lock) or "", requirement)
+
+
+def _advised(lock: str, text: str, requirement: str) -> Locking:
+    if _NAME.search(text) or "django-deploykit" in text:
+        return Locking()
+    advice = _TOOLS.get(lock.rpartition("/")[2], _AGAIN)
+    return Locking(advice=f"{lock}: {advice.format(ours=requirement)}")
+
+
+def _has_project(pyproject: str) -> bool:
+    return re.search(r"^\[project\]", pyproject, re.MULTILINE) is not None
+
+
+def _uv(files: Files, pyproject: str, requirement: str, lock: str = "uv.lock") -> Locking:
+    if _NAME.search(pyproject) and "django-deploykit" in (files(lock) or ""):
         return Locking()
     arguments = ("add", "--no-sync", requirement)
-    return Locking(arguments=arguments, locked=("pyproject.toml", "uv.lock"))
+    return Locking(arguments=arguments, locked=("pyproject.toml", lock))
 
 
 def _requirements(files: Files, requirement: str) -> Locking:

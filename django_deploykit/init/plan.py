@@ -28,7 +28,8 @@ class Known:
     ``settings`` is the module of production as it is found now, ``used`` the one that manage.py
     uses, and ``configuration`` the class of production, for django-configurations. ``named``: whether the project's name follows from its files. ``requirement`` is ours,
     as a line of a requirements file. ``servers`` are the paths of wsgi.py and asgi.py. ``ignored``:
-    whether git ignores a path.
+    whether git ignores a path. ``lock_elsewhere`` is the path of a lock file that deploykit.ini
+    names, or that is in a folder above.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Known:
     ignored: Callable[[str], bool]
     new_key: Callable[[], str]
     configuration: str = ""
+    lock_elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ def make_plan(known: Known, files: Files) -> Plan:
     if text := files("manage.py"):
         texts["manage.py"] = manage_py(text)
     texts.update(_new_files(known, files, chain, module, found, used, notes))
-    locking = plan_locking(files, known.requirement, known.django, known.python)
+    locking = plan_locking(
+        files, known.requirement, known.django, known.python, known.lock_elsewhere
+    )
     texts.update(locking.files)
     notes += [locking.advice] if locking.advice else []
     before = {path: old for path in texts if (old := files(path)) is not None}

@@ -30,7 +30,14 @@ def browser_names(listen: str) -> Iterator[str]:
     host, _, port = listen.rpartition(":")
     if listen.startswith("/"):
         return
-    if not host or ipaddress.ip_address(host.strip("[]")).is_unspecified:
+    if not host or _is_unspecified(host.strip("[]")):
         host = "127.0.0.1"
     yield f"{host}:{port}"
     yield f"localhost:{port}"
+
+
+def _is_unspecified(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:  # a name
+        return False

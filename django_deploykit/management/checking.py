@@ -93,10 +93,21 @@ def check_project(request: CheckRequest) -> CheckReport:
         raise DeployKitError("--migrations requires --format json", exit_code=2)
     if request.ask and not request.server:
         raise DeployKitError("--ask requires --server", exit_code=2)
+    _validate_urls(request.ask)
     tried = any(chosen(known[f"deploykit.{one}"], request.choice) for one in CHECKS.values())
     subject = read_subject(request.project, server=request.server)
     with _trials() if tried and subject.in_tree else nullcontext() as start:
         return _run(request, add_refusals(subject, start), known)
+
+
+def _validate_urls(urls: str) -> None:
+    from django_deploykit.checks.server.health import parse_request
+
+    for url in urls.split():
+        try:
+            parse_request(url)
+        except ValueError as error:
+            raise DeployKitError(f"--ask: {error}", exit_code=2) from None
 
 
 def _run(request: CheckRequest, subject: Subject, known: Mapping[str, Check]) -> CheckReport:

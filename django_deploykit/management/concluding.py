@@ -28,7 +28,7 @@ def carry_out(session: Session, opened: AbstractContextManager[Change]) -> int:
             return show_plan(session, plan)
         outcome = change.carry_out() if plan.steps else None
         if outcome is None:
-            return show_nothing_to_do(session, plan.release, list(plan.live))
+            return show_nothing_to_do(session, plan.release, list(plan.live) or plan.hosts("lock"))
     seconds = time.monotonic() - change.begun
     return conclude(session, outcome, seconds, commit=change.commit, size=change.size)
 

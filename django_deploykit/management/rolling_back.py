@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from django_deploykit.management.engine import Change
 from django_deploykit.management.session import Session, local_site
@@ -31,7 +32,7 @@ def plan_rollback(session: Session, release: str) -> Iterator[Change]:
             plan = make_plan(fleet.facts(""))
         else:
             _refuse_empty_site(session)
-            plan = lock_plan("rollback", list(fleet.transports))
+            plan = replace(lock_plan("rollback", list(fleet.transports)), release=release)
         yield Change(plan, lambda: execute(fleet, plan, Errand("rolling back", "", make_plan)))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from django_deploykit.conf.urls import standard_parts
 
 _PUBLIC = ("pypi.org", "pypi.python.org")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -22,7 +23,8 @@ class Index:
     @property
     def public(self) -> bool:
         """Whether it is the public index. pip's or uv's settings say where that is reached."""
-        return urlsplit(self.url).hostname in _PUBLIC
+        parts = standard_parts(self.url)
+        return parts is not None and parts.hostname in _PUBLIC
 
     @property
     def with_credentials(self) -> bool:

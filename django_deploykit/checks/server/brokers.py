@@ -6,7 +6,6 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -14,6 +13,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.subject import Subject
+from django_deploykit.conf.urls import standard_parts
 from django_deploykit.limits import NoAnswerError, within
 
 _PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671, "pyamqp": 5672}
@@ -97,14 +97,11 @@ def _addresses(setting: str, urls: Any) -> Iterator[tuple[str, str, int]]:
         scheme = text.partition("://")[0].lower()
         if scheme not in _PORTS:
             continue
-        try:
-            parts = urlsplit(text)
-            host, port = parts.hostname, parts.port
-        except ValueError:  # a port that is no number, or half of an IPv6 address
+        parts = standard_parts(text)
+        if parts is None:
             yield setting, "", -1
-        else:
-            if host:
-                yield setting, host, _PORTS[scheme] if port is None else port
+        elif parts.hostname:
+            yield setting, parts.hostname, _PORTS[scheme] if parts.port is None else parts.port
 
 
 def _number(value: object) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -37,7 +38,7 @@ def guessable_superuser(subject: Subject) -> Iterator[Finding]:
         if any(user.check_password(guess) for guess in (name, *_GUESSES)):
             yield Finding(
                 f"the superuser {name} has a password that is easy to guess",
-                f"Run manage.py changepassword {name}.",
+                f"Run: {subject.command_line(f'changepassword {shlex.quote(name)}')}",
             )
 
 
@@ -60,7 +61,7 @@ def expired_sessions(subject: Subject) -> Iterator[Finding]:
     if expired.order_by("expire_date")[_MANY : _MANY + 1].exists():
         yield Finding(
             f"the database has more than {_MANY} expired sessions",
-            "Run manage.py clearsessions every day.",
+            f"Run each day: {subject.command_line('clearsessions')}",
         )
 
 

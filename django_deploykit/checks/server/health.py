@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import Error as DatabaseErrors
@@ -20,6 +19,7 @@ from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.offline import iter_causes
 from django_deploykit.checks.site_requests import wsgi_environ
 from django_deploykit.checks.subject import Subject
+from django_deploykit.conf.urls import standard_parts
 from django_deploykit.limits import NoAnswerError, within
 from django_deploykit.runtime.base.probe import Response, response_problem, usable_host
 
@@ -38,6 +38,8 @@ def unhealthy(subject: Subject) -> Iterator[Finding]:
         limit = 0.9 * subject.limit / len(urls)  # the runner stops the check at its whole limit
         try:
             problem = request_problem(parse_request(url), limit, unmigrated=subject.unmigrated)
+        except ValueError as error:
+            problem = str(error)
         except Undecided as error:
             undecided = error
             continue
@@ -59,14 +61,21 @@ class HealthRequest:
 def parse_request(url: str) -> HealthRequest:
     """Return the request for a path or a URL. The default host is the first of ALLOWED_HOSTS.
 
+    Raises :class:`ValueError` if it is neither.
+
     >>> parse_request("https://www.example.com/up")
     HealthRequest(path='/up', host='www.example.com', scheme='https')
     """
-    parts = urlsplit(url)
-    path = parts.path or "/"
-    host = parts.netloc or usable_host([str(one) for one in settings.ALLOWED_HOSTS])
-    path = f"{path}?{parts.query}" if parts.query else path
-    return HealthRequest(path, host, parts.scheme or "http")
+    host = usable_host([str(one) for one in settings.ALLOWED_HOSTS])
+    if url.startswith("/"):
+        return HealthRequest(url.partition("#")[0], host, "http")
+    parts = standard_parts(url)
+    if parts is None or parts.scheme not in ("http", "https"):
+        raise ValueError(
+            f"expected a path such as /up or a URL such as https://www.example.com/up, not {url!r}"
+        )
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return HealthRequest(path, parts.netloc or host, parts.scheme)
 
 
 def request_problem(

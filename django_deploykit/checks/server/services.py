@@ -95,7 +95,7 @@ def unapplied_migrations(subject: Subject) -> Iterator[Finding]:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             yield Finding(
                 f"{row.database}: not applied: {', '.join(names[:3])}{more}",
-                "Run manage.py migrate.",
+                f"Run: {subject.command_line('migrate')}",
             )
 
 
@@ -154,6 +154,6 @@ def no_cache_table(subject: Subject) -> Iterator[Finding]:
         if not has_table(str(entry.get("LOCATION"))):
             yield Finding(
                 f"CACHES[{alias!r}]: the table {entry.get('LOCATION')} does not exist",
-                "Run manage.py createcachetable.",
+                f"Run: {subject.command_line('createcachetable')}",
                 "CACHES",
             )

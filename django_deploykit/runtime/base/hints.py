@@ -93,6 +93,12 @@ def install_command(options: str = "") -> str:
     return verb_command(f"install {options}".rstrip())
 
 
+def exec_command(command: str, release: str = "") -> str:
+    """Return the command that runs a Django command of the live release, or of ``release``."""
+    words = f"exec --release {release} -- {command}" if release else f"exec -- {command}"
+    return f"manage.py release ENVIRONMENT {words}" if _bundles[-1] is None else verb_command(words)
+
+
 def sign_command() -> str:
     """Return the instruction to sign a bundle, which needs the project."""
     if _bundles[-1] is None:

@@ -46,7 +46,7 @@ def read_listen(text: str) -> str:
 
 def read_host_header(text: str) -> str:
     """Return a Host header."""
-    if not re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", text):
+    if not re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", text):
         raise ValueError(f"must be a host name such as www.example.com, not {text!r}")
     return text
 

@@ -134,9 +134,14 @@ def show_plan(plan: Plan, voice: Voice) -> Union[InstallResult, Plan]:
     """Print a plan for a person, or return it for a program."""
     if not voice.person:
         return plan
-    for line in plan.lines() or [f"nothing to do: {plan.release} is live"]:
+    for line in plan.lines() or [nothing_to_do(plan)]:
         voice.emit(Activity(line))
     return InstallResult(next(iter(plan.live.values())) or "", changed=False)
+
+
+def nothing_to_do(plan: Plan) -> str:
+    """Return what to say about a plan without steps."""
+    return f"nothing to do: {plan.release} is live"
 
 
 def show_way_back(site: Site, before: Optional[str], voice: Voice) -> None:

@@ -172,8 +172,13 @@ def iter_refusals(
 def rollback_plan(
     targets: Mapping[str, str], facts: Mapping[str, HostFacts], choices: Choices
 ) -> Plan:
-    """Return the plan that takes each host back to its target, a release staged on that host."""
+    """Return the plan that takes each host back to its target, a release staged on that host.
+
+    Without targets, all hosts serve the wanted release, and there is nothing to do.
+    """
     live = {host: one.live for host, one in facts.items()}
+    if not targets:
+        return Plan("rollback", next(iter(live.values())) or "", (), live)
     steps = [
         _lock(facts),
         *_settle(facts),

@@ -41,14 +41,14 @@ def missing_layers(manifest: Manifest, facts: HostFacts) -> Tuple[Layer, ...]:
     return tuple(layer for layer in manifest.layers if layer.sha256 not in facts.layers)
 
 
+def serves(facts: HostFacts, release: str) -> bool:
+    """Return whether the host serves a release, with no switch in progress."""
+    return facts.live == release and not facts.switching and release in facts.serving
+
+
 def is_live(manifest: Manifest, facts: HostFacts) -> bool:
-    """Return whether the host serves this release, complete and with no switch in progress."""
-    return (
-        facts.live == manifest.release_id
-        and not facts.switching
-        and facts.live in facts.serving
-        and not missing_layers(manifest, facts)
-    )
+    """Return whether the host serves this release (:func:`serves`), which is complete there."""
+    return serves(facts, manifest.release_id) and not missing_layers(manifest, facts)
 
 
 def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected) -> Iterator[str]:

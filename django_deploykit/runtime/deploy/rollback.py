@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Union
 
 from ..base.site import load_site
+from ..wire.events import Activity
 from ..wire.releasing import InstallResult
 from ..wire.voice import Voice
 from . import facts
@@ -18,6 +19,7 @@ from .here import (
     hand_caller,
     local_stages,
     locked_plan,
+    nothing_to_do,
     run_steps,
     show_plan,
     show_way_back,
@@ -47,9 +49,11 @@ def roll_back(
     if options.plan:
         return show_plan(make_plan(), voice)
     with locked_plan("rollback", here.name, here.lock(), make_plan) as plan:
+        if not plan.steps:
+            voice.emit(Activity(nothing_to_do(plan)))
         carry_out(here, plan)
         show_way_back(site, plan.live[here.name], voice)
-    return InstallResult(plan.release, changed=True)
+    return InstallResult(plan.release, changed=bool(plan.steps))
 
 
 def carry_out(here: Here, plan: Plan) -> None:

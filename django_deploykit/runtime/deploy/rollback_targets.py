@@ -6,13 +6,14 @@ from typing import Dict, Mapping
 
 from ..base.errors import Problems
 from ..wire.facts import HostFacts
+from .readiness import serves
 
 
 def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> Dict[str, str]:
     """Return the release that each host goes back to: ``release``, or its last good one if empty.
 
     Hosts that already serve that release are left out. Raises :class:`Problems` if a host has no
-    release to go back to, or if all hosts serve it already.
+    release to go back to.
     """
     problems, targets = [], {}
     for host, one in facts.items():
@@ -24,10 +25,8 @@ def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> Dict[
             problems.append(f"{host}: there is no earlier good release; staged: {staged}")
         elif target not in one.staged:
             problems.append(f"{host}: {target} is not there; staged: {staged}")
-        elif target != one.live:
+        elif not serves(one, target):
             targets[host] = target
-    if not problems and not targets:
-        problems = [f"{host}: {one.live} is live already" for host, one in facts.items()]
     if problems:
         raise Problems("nothing was changed; these hosts cannot be rolled back:", problems)
     return targets

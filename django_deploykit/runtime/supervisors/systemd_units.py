@@ -310,5 +310,8 @@ def _seconds(value: float) -> str:
 
 
 def _everywhere_or_loopback(listen: str) -> bool:
-    address = ipaddress.ip_address(listen.rpartition(":")[0].strip("[]"))
+    try:
+        address = ipaddress.ip_address(listen.rpartition(":")[0].strip("[]"))
+    except ValueError:  # site.json was edited
+        return False
     return address.is_loopback or address.is_unspecified

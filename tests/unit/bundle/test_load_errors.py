@@ -71,6 +71,24 @@ def test_an_error_elsewhere_has_the_hint_of_its_stage_or_its_own(tmp_path: Path)
     assert "lock file" in load_error(missing, tmp_path, "shop").hint
 
 
+@pytest.mark.parametrize("stage", ["settings", "setup", "urls", "applications"])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "OperationalError: no such table: shop_product",
+        "ProgrammingError: relation does not exist",
+        "django.db.utils.InterfaceError: closed",
+        "ConnectionError: Error 111 connecting to localhost:6379",
+    ],
+)
+def test_a_service_that_is_asked_during_an_import_is_named(
+    stage: str, problem: str, tmp_path: Path
+) -> None:
+    hint = load_error({**facts(problem), "stage": stage}, tmp_path, "shop").hint
+    assert "A build has no database" in hint
+    assert "in a function that runs later" in hint
+
+
 def test_paths_of_the_export_are_not_shown(tmp_path: Path) -> None:
     error = load_error(facts(f"OSError: {tmp_path}/shop/keys.json"), tmp_path, "shop")
     assert error.message == "the settings do not import: OSError: shop/keys.json"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.test import override_settings
 
 from django_deploykit.checks.finding import Undecided
 from django_deploykit.checks.hosts import changed_lately
@@ -48,6 +49,8 @@ CASES: Cases = {
         [
             setting(CSRF_TRUSTED_ORIGINS=["https://example.org/"]),
             setting(CSRF_TRUSTED_ORIGINS=["example.org"]),
+            setting(CSRF_TRUSTED_ORIGINS=["https://[::1"]),
+            setting(CSRF_TRUSTED_ORIGINS=["https://example.org:port"]),
             setting(CSRF_TRUSTED_ORIGINS=["http://example.org"], CSRF_COOKIE_SECURE=True),
         ],
         [setting(CSRF_TRUSTED_ORIGINS=["https://example.org", "https://*.example.org"])],
@@ -109,6 +112,15 @@ CASES: Cases = {
 }
 
 test_finds, test_finds_nothing = case_tests(CASES)
+
+
+def test_a_release_says_where_its_host_names_belong(tmp_path: Path) -> None:
+    with override_settings(ALLOWED_HOSTS=["localhost"]):
+        (found,) = run_check("W203", tmp_path, server=True, released=True)
+        assert found.path.startswith("/etc/")
+        assert f"to {found.path}" in found.hint
+        (found,) = run_check("W203", tmp_path, server=True)
+    assert not found.path.startswith("/etc/")
 
 
 def test_a_year_of_hsts_at_once_is_found(

@@ -164,6 +164,12 @@ def test_finds_passwords_in_the_settings(
     assert run_check("E115", project, tracked=("another.py",)) == []
 
 
+def test_a_malformed_url_with_a_password_is_of_no_machine() -> None:
+    assert not repository.is_local("redis://:7c2f9a11@[::1")
+    assert not repository.is_local("redis://:7c2f9a11@localhost:port")
+    assert repository.is_local("redis://:7c2f9a11@localhost:6379")
+
+
 def test_a_password_that_is_overridden_later_is_not_in_use(
     project: Path, write_settings: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_deploykit.conf.secret import Secret
-from django_deploykit.conf.urls import split, typed
+from django_deploykit.conf.urls import split, standard_parts, typed
 
 
 def test_a_url_has_a_login_hosts_a_path_and_options() -> None:
@@ -17,6 +17,14 @@ def test_a_url_has_a_login_hosts_a_path_and_options() -> None:
     assert parts.netlocs == ["a.example:1", "[::1]:2"]
     assert (parts.path, parts.options) == ("/d", {"a": "1", "b": ""})
     assert parts.quoted_login == "ann:p%40w@"
+
+
+def test_a_malformed_url_has_no_parts() -> None:
+    for url in ("https://[::1", "https://[x]/", "https://a:port/", "https://a:70000/"):
+        assert standard_parts(url) is None
+    parts = standard_parts("https://[::1]:80/up")
+    assert parts is not None
+    assert (parts.hostname, parts.port) == ("::1", 80)
 
 
 def test_a_repr_hides_the_login_and_the_options() -> None:

@@ -150,6 +150,23 @@ def test_a_wheel_that_the_project_keeps_is_used(project: Path) -> None:
     assert [one for one in shown(plan) if one.startswith("$ uv pip compile ")]
 
 
+def test_a_lock_file_above_is_left_to_the_user(project: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    folder = project / "web"
+    folder.mkdir()
+    for name in ("shop", "manage.py"):
+        (project / name).rename(folder / name)
+    assert plan_for(find_project(folder, named=False), None).locking == Locking()
+    (project / "requirements.txt").write_text("django==5.2 --hash=sha256:0\n")
+    plan = plan_for(find_project(folder, named=False), None)
+    assert "requirements.in" not in plan.files
+    advice = "../requirements.txt: add django-deploykit to its source, and lock again"
+    assert plan.locking == Locking(advice=advice)
+    (folder / "deploykit.ini").write_text("[project]\nname = shop\nlock = live.txt\n")
+    (folder / "live.txt").write_text("django==5.2 --hash=sha256:0\n")
+    assert plan_for(find_project(folder), None).locking.advice.startswith("live.txt: add ")
+
+
 def test_git_is_asked_what_it_ignores(project: Path) -> None:
     (project / ".gitignore").write_text("*.ini\n/staticfiles\n")
     plan = plan_for(find_project(project), None)

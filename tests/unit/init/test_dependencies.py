@@ -11,10 +11,34 @@ COMPILE = ("pip", "compile", "-q", "--universal", "--generate-hashes", "requirem
 HASHED = "django==5.2 \\\n    --hash=sha256:0\n"
 
 
-def planned(**files: str) -> Locking:
+def planned(elsewhere: str = "", **files: str) -> Locking:
     """Return the plan for a project with files: ``requirements_txt`` is ``requirements.txt``."""
     names = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
-    return plan_locking(names.get, OURS, "5.2.0", "3.12")
+    return plan_locking(names.get, OURS, "5.2.0", "3.12", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("lock", "advice"),
+    [
+        ("../uv.lock", f"uv add --no-sync {OURS}"),
+        ("../../poetry.lock", f"poetry add --lock {OURS}"),
+        ("../requirements.txt", f"add {OURS} to its source, and lock again"),
+        ("requirements/live.txt", f"add {OURS} to its source, and lock again"),
+    ],
+)
+@pytest.mark.parametrize("files", [{}, {"requirements_in": "django\n"}])
+def test_a_lock_file_elsewhere_gets_no_other_next_to_manage_py(
+    lock: str, advice: str, files: dict[str, str]
+) -> None:
+    assert planned(lock, **files) == Locking(advice=f"{lock}: {advice}")
+    known = {lock: "django-deploykit==1\n"}
+    assert plan_locking(known.get, OURS, "5.2.0", "3.12", lock) == Locking()
+
+
+def test_uv_adds_us_to_a_member_of_a_workspace() -> None:
+    found = planned("../uv.lock", pyproject_toml="[project]\nname = 'shop'\n")
+    assert found.arguments == ("add", "--no-sync", OURS)
+    assert found.locked == ("pyproject.toml", "../uv.lock")
 
 
 def test_a_project_without_dependencies_gets_the_running_django() -> None:

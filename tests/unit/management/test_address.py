@@ -77,7 +77,12 @@ def test_nothing_that_listens_has_no_url() -> None:
 
 @pytest.mark.parametrize(
     ("listen", "first"),
-    [("0.0.0.0:80", "127.0.0.1:80"), (":80", "127.0.0.1:80"), ("[::1]:80", "[::1]:80")],
+    [
+        ("0.0.0.0:80", "127.0.0.1:80"),
+        (":80", "127.0.0.1:80"),
+        ("[::1]:80", "[::1]:80"),
+        ("shop.example:80", "shop.example:80"),
+    ],
 )
 def test_an_address_that_is_all_addresses_is_this_machine(listen: str, first: str) -> None:
     assert list(browser_names(listen)) == [first, "localhost:80"]

@@ -80,6 +80,13 @@ def test_a_page_is_only_requested_on_a_host(project: Path) -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize("url", ["https://[::1/up", "https://a:port/", "up", "ftp://a/", "/ up"])
+def test_a_page_that_is_no_path_and_no_url_is_a_mistake(project: Path, url: str) -> None:
+    with pytest.raises(DeployKitError, match="--ask: expected a path such as /up") as caught:
+        check_project(request(project, "accounts", server=True, ask=url))
+    assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("choice", "problem"),
     [

@@ -48,6 +48,16 @@ def test_its_plan_is_printed_as_that_of_a_release(tmp_path: Path) -> None:
     assert host.calls == ["facts"]
 
 
+def test_the_release_that_is_live_needs_no_rollback(tmp_path: Path) -> None:
+    hosts = [newer("web1"), newer("web2")]
+    session = MemorySession(tmp_path, *hosts)
+    assert roll_back(session, NEW) == LIVE
+    data = session.printed()
+    assert (data["changed"], data["release"]) == (False, NEW)
+    assert data["live"] == {"web1": NEW, "web2": NEW}
+    assert [host.calls for host in hosts] == [["hold"], ["hold"]]
+
+
 def test_a_local_site_that_was_never_released_is_refused(tmp_path: Path) -> None:
     project = Project(tmp_path, "shop", tmp_path / "deploykit.ini")
     session = Session(project, Environment("local"), Console(io.StringIO(), io.StringIO()))

@@ -43,6 +43,10 @@ def test_the_public_index_is_where_the_machine_says() -> None:
     assert index_options(rows) == (f"--index corp={CORP}",)
 
 
+def test_a_malformed_url_is_not_the_public_index() -> None:
+    assert not Index("corp", "https://[pypi.org/simple").public
+
+
 def test_the_words_of_arguments_are_separate() -> None:
     assert index_arguments([f"--index corp={CORP}", "--find-links x"]) == [
         "--index",

@@ -88,6 +88,13 @@ def test_the_check_requests_what_it_is_given(tmp_path: Path) -> None:
     assert found.message.startswith("GET /broken answered 500")
 
 
+def test_a_malformed_url_is_a_finding(tmp_path: Path) -> None:
+    (found,) = run_check("E814", tmp_path, ask="https://[::1/up")
+    assert found.message.startswith("expected a path such as /up or a URL")
+    assert parse_request("https:///up").host == "www.example.com"
+    assert parse_request("//[x?a#b") == HealthRequest("//[x?a", "www.example.com", "http")
+
+
 def test_the_check_requests_every_page(tmp_path: Path) -> None:
     found = run_check("E814", tmp_path, ask="/up /missing http://www.example.com/broken")
     assert [one.message.partition(":")[0] for one in found] == [

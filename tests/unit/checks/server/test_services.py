@@ -153,11 +153,20 @@ class ForgetfulCache(LocMemCache):
         """Do nothing."""
 
 
-def test_a_missing_cache_table_is_found(connect: Connect, tmp_path: Path) -> None:
+def test_a_missing_cache_table_is_found(
+    connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connect(default=tmp_path / "db.sqlite3")
     with cache("django.core.cache.backends.db.DatabaseCache", "cache_rows"):
         (found,) = run_check("E505", tmp_path)
         assert found.message == "CACHES['default']: the table cache_rows does not exist"
+        assert found.hint == "Run: manage.py createcachetable"
+        monkeypatch.setenv("DEPLOYKIT_RELEASE", "20261124T040100-abcdef0")
+        (found,) = run_check("E505", tmp_path, released=True)
+        assert found.hint == (
+            "Run: manage.py release ENVIRONMENT exec --release 20261124T040100-abcdef0"
+            " -- createcachetable"
+        )
         with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database, database:
             database.execute("create table cache_rows (x)")
         assert run_check("E505", tmp_path) == []

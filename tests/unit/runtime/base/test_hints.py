@@ -17,6 +17,7 @@ from django_deploykit.runtime.base.hints import (
     by_hand,
     change_option,
     environment,
+    exec_command,
     install_command,
     program_hint,
     setup_command,
@@ -37,6 +38,7 @@ def ann(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_controllers_reader_has_the_project() -> None:
     assert setup_command() == "manage.py release ENVIRONMENT setup"
     assert install_command() == "manage.py release ENVIRONMENT"
+    assert exec_command("check") == "manage.py release ENVIRONMENT exec -- check"
     assert "`drain` in deploykit.ini" in change_option("drain", "SECONDS")
     assert sign_command() == "Sign the bundle: manage.py bundle --sign KEY"
 
@@ -45,6 +47,8 @@ def test_a_reader_by_hand_has_the_bundle() -> None:
     with by_hand(BUNDLE):
         assert setup_command() == "sudo '/media/usb/the shop.pyz' deploykit setup"
         assert install_command() == "'/media/usb/the shop.pyz' deploykit install"
+        command = "'/media/usb/the shop.pyz' deploykit exec --release ID -- check"
+        assert exec_command("check", "ID") == command
         assert change_option("health", "PATH").endswith("deploykit setup --health PATH`")
         assert sign_command().startswith("Ask the people who built this bundle")
     assert verb_command("status") == "./BUNDLE deploykit status"

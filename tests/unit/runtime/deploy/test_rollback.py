@@ -22,6 +22,7 @@ from django_deploykit.runtime.deploy.rollback import (
 from django_deploykit.runtime.wire.facts import HostFacts
 from django_deploykit.runtime.wire.journal import JournalRecord, append, read_journal
 from django_deploykit.runtime.wire.reader import read
+from django_deploykit.runtime.wire.releasing import InstallResult
 from django_deploykit.runtime.wire.reports import CheckResult, KinResult
 from django_deploykit.runtime.wire.voice import Voice
 from tests.bundles import make_manifest
@@ -102,5 +103,16 @@ def test_a_plan_goes_back_to_the_last_good_release(site: Site) -> None:
 def test_a_release_that_is_not_there_is_refused(site: Site) -> None:
     with pytest.raises(Problems, match="is not there; staged: "):
         roll_back(site.root, "20261109T000000-ccccccc", options(), Path("x.pyz"), VOICE)
-    with pytest.raises(Problems, match="is live already"):
-        roll_back(site.root, NEW, options(plan=False), Path("x.pyz"), VOICE)
+
+
+@pytest.mark.parametrize("plan", [True, False])
+def test_the_release_that_is_live_needs_no_rollback(
+    site: Site, plan: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = HostFacts(setup=True, live=NEW, staged=(OLD, NEW), serving=(NEW,))
+    monkeypatch.setattr("django_deploykit.runtime.deploy.facts.facts", lambda *_: found)
+    journal = read_journal(site.journal)
+    result = roll_back(site.root, NEW, options(plan=plan), Path("x.pyz"), Voice(person=True))
+    assert result == InstallResult(NEW, changed=False)
+    assert f"nothing to do: {NEW} is live" in capsys.readouterr().out
+    assert read_journal(site.journal) == journal

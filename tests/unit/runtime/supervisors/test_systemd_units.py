@@ -78,6 +78,13 @@ def test_no_unit_runs_a_release_as_root() -> None:
             assert value[0] not in "+!-@:"
 
 
+def test_an_address_that_cannot_be_read_is_a_difference_and_no_crash() -> None:
+    assert (
+        "ListenStream=nonsense:80\n"
+        in units(replace(SITE, listen="nonsense:80"), KINDS, "deploy")["shop.socket"]
+    )
+
+
 def test_nothing_listens_before_a_release_is_live_or_starts() -> None:
     texts = units(SITE, KINDS, "deploy")
     for name in ("shop.socket", "shop.service"):
