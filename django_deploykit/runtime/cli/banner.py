@@ -68,7 +68,7 @@ def banner_lines(
     ):
         lines += ["", title]
         lines += [f"  {command:<{_WIDTH}} {text}".rstrip() for command, text in rows]
-    lines += ["", f"All host verbs: {verb_command('--help')}"]
+    lines += ["", f"More host verbs: {verb_command('--help')}"]
     if manifest.required:
         lines += ["", "Required configuration, from an INI file or the environment:"]
         lines += [f"  {key}" for key in manifest.required]

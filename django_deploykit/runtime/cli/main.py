@@ -19,7 +19,7 @@ from ..base.trusted_folders import forget_untrusted
 from ..wire.events import Activity
 from ..wire.voice import Voice
 from .registry import Invocation, Verb
-from .verbs import all_verbs, find_verb
+from .verbs import all_verbs, find_verb, verbs_for_people
 
 
 def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int:
@@ -87,6 +87,9 @@ def _run(verb: Verb, run: Invocation) -> int:
 
 def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Namespace:
     """Parse a verb's options; on an error, end the process with argparse's message."""
+    if list(arguments) in (["--help", "all"], ["-h", "all"]):
+        verb_parser("", in_bundle=in_bundle, everything=True).print_help()
+        sys.exit(0)
     name = arguments[0] if arguments else ""
     parser = verb_parser(name, in_bundle=in_bundle)
     if name and not name.startswith("-") and find_verb(name) is None:
@@ -95,28 +98,35 @@ def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Names
 
 
 def _unknown(name: str) -> str:
-    """Return what to say about a verb that does not exist. Most verbs are not for people."""
+    """Return what to say about a verb that does not exist."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, [one.name for one in all_verbs() if one.listed], 1)
+    close = get_close_matches(name, [one.name for one in verbs_for_people()], 1)
     meant = f"; did you mean `{verb_command(close[0])}`?" if close else ""
     text = f"argument VERB: invalid choice: {printable(name)!r}{meant}"
-    return f"{text}\n`{verb_command('--help')}` lists all verbs." if is_by_hand() else text
+    return f"{text}\n`{verb_command('--help')}` lists the verbs." if is_by_hand() else text
 
 
-def verb_parser(name: str, *, in_bundle: bool = True) -> argparse.ArgumentParser:
+def verb_parser(
+    name: str, *, in_bundle: bool = True, everything: bool = False
+) -> argparse.ArgumentParser:
     """Return the parser. With a verb's name it only knows that verb: adding all verbs is slow.
 
-    Outside of a bundle there is no project name that ``--root`` could be derived from.
+    Its help only lists the verbs that people call, or ``everything``. Outside of a bundle there is
+    no project name that ``--root`` could be derived from.
     """
     parser = argparse.ArgumentParser(
-        prog="deploykit", description="Host verbs of django-deploykit."
+        prog="deploykit",
+        description="Host verbs of django-deploykit.",
+        epilog=None if everything else "--help all also lists the verbs that releases call.",
     )
     parser.set_defaults(json=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     found = find_verb(name)
-    for one in [found] if found else all_verbs():
-        if one.listed:
+    people = [] if found else verbs_for_people()
+    others = [found] if found else [one for one in all_verbs() if one not in people]
+    for one in [*people, *others]:
+        if one in people or everything:
             added = verbs.add_parser(one.name, description=one.help, help=one.help)
         else:
             added = verbs.add_parser(one.name, description=one.help)

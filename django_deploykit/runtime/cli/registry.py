@@ -67,7 +67,7 @@ class Verb:
 
     ``prints_text``: its standard output is its own text, and its result is an exit code.
     ``own_input``: the verb reads standard input. For other verbs, a line on standard input
-    interrupts them. ``changes_site``: only one such verb runs at a time. ``listed``: people see it.
+    interrupts them. ``changes_site``: only one such verb runs at a time. ``listed``: the reference has a row.
     ``keeps_root``: it does not open anything in the site's folder. When root calls another verb,
     the process first becomes the owner of that folder.
     ``exit_code`` derives the exit code from the result.

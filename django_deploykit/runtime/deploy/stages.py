@@ -139,19 +139,31 @@ class Stages:
                 if row not in self.findings:  # both checks of a release report most findings
                     self.findings.append(row)
             bad += [f"{host}: {line}" for line in result.refusals()]
-        if bad:
-            raise Problems(f"{unchanged}; deploy_check refuses the release:", bad)
         self.databases = {host: read_databases(result.report) for host, result in reports.items()}
+        if bad:
+            self._refuse_older(step)
+            raise Problems(f"{unchanged}; deploy_check refuses the release:", bad)
         return ""
 
-    def compatibility(self, step: Step) -> str:
-        """Refuse code that breaks on its database, and migrations that break the running code."""
+    def _refuse_older(self, step: Step) -> None:
+        """Raise an error if the release is older than its database: that is why checks fail."""
+        try:
+            found = self._find_blocking(step)
+        except DeployKitError:
+            return  # the findings of the checks are known
+        refuse_blocking(found, self.caller)
+
+    def _find_blocking(self, step: Step) -> Mapping[str, Sequence[Database]]:
+        """Return the databases whose applied migrations break the release, by host."""
         targets = {host: self.plan.target(host) for host in step.hosts if self.live.get(host)}
-        found = self.on_hosts(
+        return self.on_hosts(
             list(targets),
             lambda one: find_blocking(one, targets[one.name], self.databases.get(one.name)),
         )
-        refuse_blocking(found, self.caller)
+
+    def compatibility(self, step: Step) -> str:
+        """Refuse code that breaks on its database, and migrations that break the running code."""
+        refuse_blocking(self._find_blocking(step), self.caller)
         order = self.plan.hosts("migrate")
         self.work = databases_to_migrate(self.databases, order)
         if not order:

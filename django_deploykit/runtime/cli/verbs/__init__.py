@@ -6,6 +6,12 @@ from typing import List, Optional
 
 from ..registry import VERBS, Verb
 
+# The verbs that people call, in the order of ``--help``. Releases call the others.
+_FOR_PEOPLE = (
+    *("setup", "install", "status", "rollback", "restart", "logs", "exec", "history", "cancel"),
+    *("prune", "end", "webserver", "info", "verify", "remove"),
+)
+
 
 def find_verb(name: str) -> Optional[Verb]:
     """Return a verb. A release's verbs are loaded first, so that they start fast."""
@@ -20,3 +26,9 @@ def all_verbs() -> List[Verb]:
     """Return all verbs, sorted by name."""
     find_verb("")
     return [VERBS[name] for name in sorted(VERBS)]
+
+
+def verbs_for_people() -> List[Verb]:
+    """Return the verbs that people call, the ones for the beginning first."""
+    find_verb("")
+    return [VERBS[name] for name in _FOR_PEOPLE]

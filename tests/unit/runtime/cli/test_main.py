@@ -164,9 +164,21 @@ def test_an_unknown_verb_is_a_wrong_use(
 
 def test_help_lists_what_people_call() -> None:
     text = verb_parser("").format_help()
-    assert "switch to a release" in text
+    places = [text.index(f"\n    {name} ") for name in ("setup", "install", "status", "remove")]
+    assert places == sorted(places)
     assert "webserver" in text
-    assert "local-daemon" not in text
+    assert "--help all" in text
+    for name in ("switch", "hold", "receive", "local-daemon"):
+        assert f"\n    {name} " not in text
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_all_lists_every_verb(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([option, "all"])
+    assert ended.value.code == 0
+    first = {line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert {verb.name for verb in all_verbs()} <= first
 
 
 def test_a_verb_that_is_not_listed_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,6 +252,6 @@ def test_a_verb_that_does_not_exist_is_answered_with_the_nearest(
     err = capsys.readouterr().err
     assert ended.value.code == 2
     assert said.format(bundle=bundle) in err
-    assert f"`{bundle} deploykit --help` lists all verbs." in err
+    assert f"`{bundle} deploykit --help` lists the verbs." in err
     assert "kin" not in err
     assert "\x1b" not in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,6 +85,17 @@ def test_what_is_not_configured_is_named_with_its_files() -> None:
 def test_all_problems_are_reported_at_once() -> None:
     lines = problems(drift=("shop.socket",), free=0, clock=NOW - 86400, python="")
     assert len(lines) == 4
+
+
+def test_a_release_that_is_there_as_a_whole_needs_no_room() -> None:
+    there = facts(free=0, inodes=0, staged=(manifest().release_id,))
+    digests = frozenset(layer.sha256 for layer in manifest().layers)
+    expected = Expected("", NOW)
+    assert list(iter_host_problems(manifest(), replace(there, layers=digests), expected)) == []
+    (room,) = iter_host_problems(
+        manifest(), replace(there, layers=digests, staged=(), inodes=None), expected
+    )
+    assert "its disk has 0 MiB left" in room
 
 
 def test_a_host_that_requires_signed_bundles_refuses_an_unsigned_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import pytest
@@ -158,6 +158,34 @@ def test_errors_of_a_check_refuse_the_release_and_warnings_do_not() -> None:
     host.code = 0
     assert run(found, "check") == [""]
     assert [one["id"] for one in found.findings] == ["E101", "W1"]
+
+
+def test_a_release_that_is_older_than_its_database_is_told_so_before_what_its_checks_find() -> None:
+    error = {"id": "E814", "level": "ERROR", "message": "GET /up answered 500"}
+    older = {"database": "default", "unknown": ["shop.0002_x"], "back": {"shop": "0001_initial"}}
+    host = Memory(rows={OLD: [older]}, findings=[error], code=1)
+    found = stages(host)
+    found.plan = replace(found.plan, release=OLD)
+    with pytest.raises(Problems) as caught:
+        run(found, "check")
+    assert "applied migrations break the older release" in caught.value.message
+    assert "E814" not in caught.value.message
+    host.breaks = {"shop.0002_x": False}
+    with pytest.raises(Problems, match="E814"):
+        run(found, "check")
+
+
+def test_findings_are_told_if_migrations_cannot_be_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def kin(_: Memory, release: str) -> KinResult:
+        raise DeployKitError(f"{release} is lost")
+
+    monkeypatch.setattr(Memory, "kin", kin)
+    error = {"id": "E814", "level": "ERROR", "message": "GET /up answered 500"}
+    older = {"database": "default", "unknown": ["shop.0002_x"]}
+    with pytest.raises(Problems, match="E814"):
+        run(stages(Memory(rows={NEW: [older]}, findings=[error], code=1)), "check")
 
 
 def test_breaking_migrations_are_refused_unless_they_are_allowed_or_confirmed() -> None:
