@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ from tests.wheels import write_tree
 SETTINGS = """\
 import more
 SECRET_KEY = "x"
-INSTALLED_APPS = ["django.contrib.staticfiles", "app"]
+INSTALLED_APPS = ["django.contrib.staticfiles", "app", "second", "packaged"]
+STATICFILES_DIRS = ["assets", ("lib", "vendor")]
 STATIC_URL = "/s/"
 STATIC_ROOT = "collected"
 STORAGES = {"staticfiles": {"BACKEND": "more.Storage"}}
@@ -53,6 +55,16 @@ FILES = {
     "app/static/script.js": "//# sourceMappingURL=script.js.map\n",
     "app/static/script.js.map": "{}",
     "app/static/LICENSE": "free",
+    "second/__init__.py": "",
+    "second/static/page.css": "p { background: url(img/b.png) }\n",
+    "vendor/only.js": "only",
+}
+# An app outside of the export, as locked packages are.
+PACKAGE = {
+    "packaged/__init__.py": "",
+    "packaged/static/deep.css": "@import 'shared.css';\n",
+    "packaged/static/shared.css": "s { background: url(img/p.png) }\n",
+    "packaged/static/img/p.png": "p",
 }
 
 
@@ -64,6 +76,7 @@ class CollectedSite:
         monkeypatch.delenv("CI", raising=False)
         monkeypatch.setattr(groups, "_MOST", 4)
         self.top = write_tree(place / "top", FILES)
+        write_tree(place / "packages", PACKAGE)
         run("git", "init", "-q", cwd=self.top)
         python = place / "env" / "venv" / "bin" / "python"
         python.parent.mkdir(parents=True)
@@ -83,16 +96,27 @@ class CollectedSite:
         ids = content_ids(found)
         exported = Exported(place, folder, folder, frozenset(ids), found, ids)
         environment = InstalledEnvironment(self._place / "env", (), "any", "", (), (), ())
-        project = Project(folder, "tiny", folder / "deploykit.ini", settings="tiny_settings")
+        project = Project(
+            folder,
+            "tiny",
+            folder / "deploykit.ini",
+            settings="tiny_settings",
+            environment=(("PYTHONPATH", str(self._place / "packages")),),
+        )
         target = find_target("", "")
         collected = collect(project, environment, target, exported)
         layers, _ = own_layers(collected, exported, target)
         keep(collected, [layer for layer in layers if layer.kind == "static"])
         return collected, sorted(layers, key=str)
 
-    def write(self, name: str, text: str) -> None:
-        (self.top / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.top / name).write_text(text)
+    def write(self, files: Mapping[str, str | None]) -> None:
+        """Write files by their paths. Remove those that have no text."""
+        for name, text in files.items():
+            (self.top / name).parent.mkdir(parents=True, exist_ok=True)
+            if text is None:
+                (self.top / name).unlink()
+            else:
+                (self.top / name).write_text(text)
 
 
 @pytest.fixture

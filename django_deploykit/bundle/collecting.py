@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.build_cache import may_reuse
 from django_deploykit.bundle.commands import ProjectAnswer, ask
@@ -15,6 +14,7 @@ from django_deploykit.bundle.environment import InstalledEnvironment, TargetPyth
 from django_deploykit.bundle.export import complete
 from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.partial_collect import (
+    Places,
     Selection,
     merge,
     merged_record,
@@ -26,6 +26,7 @@ from django_deploykit.bundle.static_cache import (
     changed_sources,
     make_question,
     recall,
+    recall_last,
     sources_of,
     watched,
 )
@@ -48,12 +49,14 @@ def collect(
     Nothing is reused with ``fresh``, or while ``CI`` is set in the environment.
     """
     question = make_question(project, environment, target, exported)
-    earlier = recall(question) if may_reuse(fresh=fresh) else None
-    changed = changed_sources(earlier) if earlier else []
-    if earlier and not changed:
+    reusable = may_reuse(fresh=fresh)
+    earlier, files = (recall(question) if reusable else None), frozenset(exported.ids)
+    if earlier and not changed_sources(earlier):
         return earlier
+    if reusable and not earlier:
+        earlier, files = recall_last(question) or (None, files)
     if earlier:
-        found = _collect_again(project, environment, exported, earlier, changed)
+        found = _collect_again(project, environment, exported, earlier, files)
         if found:
             return found
     complete(exported)
@@ -67,22 +70,31 @@ def _collect_again(
     environment: InstalledEnvironment,
     exported: Exported,
     earlier: CollectedStatic,
-    changed: Collection[str],
+    files: frozenset[str],
 ) -> CollectedStatic | None:
-    """Collect the static files that a change affects. Return None if all must be collected."""
+    """Collect the static files that a change affects. Return None if all must be collected.
+
+    ``files`` are those of the earlier commit.
+    """
     record = earlier.answer.facts.get("collected")
     ids = exported.ids
-    if not record or not all(path in ids for path in (*changed, *record["files"].values())):
+    moved = files ^ ids.keys()
+    changed = [path for path in changed_sources(earlier) if path not in moved]
+    if not (record and files >= {*record["files"].values()} and ids.keys() >= {*changed}):
         return None
     static = os.path.relpath(earlier.answer.facts["static_root"], exported.folder.resolve())
     if any(path.startswith(f"{static}/") for path in ids):
         return None
-    complete(exported, changed)
-    selection = select(record, changed, [_text(exported.folder / path) for path in changed])
+    places = Places(record)
+    names = {name for path in moved for name in places.names(path)}
+    sources = (path for name in names for path in places.sources(name) if path in ids)
+    new = list(dict.fromkeys([*changed, *sources]))
+    complete(exported, new)
+    selection = select(record, changed, names, [_text(exported.folder / path) for path in new])
     if selection is None:
         return None
-    _write_present(exported, record, selection)
-    found = _run(project, environment, exported, earlier, selection)
+    missing = _write_present(exported, record["files"], places, selection)
+    found = _run(project, environment, exported, earlier, selection, missing)
     if found is None:
         shutil.rmtree(exported.folder)  # ``complete`` writes all of it again
     return found
@@ -94,15 +106,24 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
-def _write_present(exported: Exported, record: dict[str, Any], selection: Selection) -> None:
-    """Write the files of the export, but not the static files that are not needed."""
-    names = {source: name for name, source in record["files"].items()}
-    wanted = (
-        path for path in exported.ids if path not in names or names[path] in selection.present
-    )
-    complete(exported, wanted)
+def _write_present(
+    exported: Exported, files: Mapping[str, str], places: Places, selection: Selection
+) -> list[str]:
+    """Write the files of the export, but not the static files that are not needed. Return those.
+
+    ``files`` has the static files of the earlier commit. Those that another one replaces are
+    missing, too: otherwise, the finders would find them in its place.
+    """
+    missing = {
+        path
+        for path in exported.ids
+        if (names := [*places.names(path)])
+        and all(name in files and name not in selection.present for name in names)
+    }
+    complete(exported, (path for path in exported.ids if path not in missing))
     for folder in {os.path.dirname(path) for path in exported.ids}:
         os.makedirs(exported.folder / folder, exist_ok=True)
+    return sorted(missing)
 
 
 def _run(
@@ -111,6 +132,7 @@ def _run(
     exported: Exported,
     earlier: CollectedStatic,
     selection: Selection,
+    missing: Sequence[str],
 ) -> CollectedStatic | None:
     """Collect the selected files and merge them with the earlier ones, or return None."""
     folder, before = exported.folder, earlier.answer.facts
@@ -118,17 +140,19 @@ def _run(
     paths = read_manifest(earlier.static, static, exported.place / "earlier")
     if paths is None:
         return None
-    given = json.dumps({"paths": paths, "collected": sorted(selection.again)})
+    given = json.dumps({"paths": paths, "collected": sorted(selection.again), "missing": missing})
     question = watched(earlier.question)
     try:
         answer = ask(project, environment, folder, exported.place, given)
     except BundleError:
         return None  # collecting everything fails in the same way, or works
-    sources = sources_of(question, answer)
-    record = merged_record(before["collected"], answer.facts.get("collected"), selection)
+    sources, ids = sources_of(question, answer), exported.ids
+    after = answer.facts.get("collected")
+    record = merged_record(before["collected"], after, selection, ids)
     if sources is None or record is None or answer.facts["static_root"] != before["static_root"]:
         return None
-    merged = merge(earlier.static, selection.again, folder, static)
+    others = record["files"].keys() & answer.facts["collected"]["outside"]
+    merged = merge(earlier.static, selection.again, folder, static, others)
     if merged is None:
         return None
     answer = ProjectAnswer({**answer.facts, "collected": record}, answer.stray, answer.trace)
@@ -136,6 +160,14 @@ def _run(
         question,
         answer,
         static=merged.known,
-        sources={**(earlier.sources or {}), **sources},
+        sources={**_still_there(earlier, ids), **sources},
         groups=merged.groups,
     )
+
+
+def _still_there(earlier: CollectedStatic, ids: Mapping[str, str]) -> dict[str, str]:
+    """Return what an earlier answer depends on, with the content ids of this commit."""
+    rows = (earlier.sources or {}).items()
+    return {
+        path: ids.get(path, found) for path, found in rows if path in ids or os.path.isabs(path)
+    }

@@ -8,10 +8,11 @@ same as collecting everything.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import shutil
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,46 +30,100 @@ _WORD = re.compile(r"[^\s\"'()<>=,;:/?#\\]+")
 
 @dataclass(frozen=True)
 class Selection:
-    """Names of static files: those to collect ``again``, and those that must be ``present`` then."""
+    """Names of static files.
+
+    Those to collect ``again``, and those that must be ``present`` then. A source of those that are
+    ``moved`` was added or removed, so another finder's file may have the name now.
+    """
 
     again: frozenset[str]
     present: frozenset[str]
+    moved: frozenset[str] = frozenset()
+
+
+class Places:
+    """Where the finders look: the prefixes and the folders of a record."""
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self._prefixes: dict[str, list[str]] = {}
+        for prefix, folder in record["roots"]:
+            self._prefixes.setdefault("" if folder == "." else folder, []).append(prefix)
+
+    def names(self, path: str) -> Iterator[str]:
+        """Yield the names that a file of the export has as a static file."""
+        end = len(path)
+        while end > 0:
+            end = max(path.rfind("/", 0, end), 0)
+            for prefix in self._prefixes.get(path[:end], ()):
+                yield posixpath.join(prefix, path[end:].lstrip("/"))
+
+    def sources(self, name: str) -> Iterator[str]:
+        """Yield the paths in the export that may have the name. They need not exist."""
+        for folder, prefixes in self._prefixes.items():
+            for prefix in prefixes:
+                start = f"{prefix}/" if prefix else ""
+                if name.startswith(start):
+                    yield posixpath.join(folder, name[len(start) :])
 
 
 def select(
-    record: Mapping[str, Any], changed: Collection[str], texts: Iterable[str]
+    record: Mapping[str, Any], changed: Collection[str], moved: Iterable[str], texts: Iterable[str]
 ) -> Selection | None:
-    """Return what to collect if only the sources ``changed``, or None if results look alike.
+    """Return what to collect, or None if results look alike.
 
-    ``record`` is what the earlier run recorded. ``texts`` are the new contents of the changed
-    sources.
+    ``record`` is what the earlier run recorded. The sources ``changed``, and static files with the
+    names ``moved`` were added or removed. ``texts`` are the new contents of all of them.
     """
+    moved = frozenset(moved)
     names = {source: name for name, source in record["files"].items()}
+    every = {*record["files"], *record["outside"], *moved}
     references: dict[str, list[str]] = record["references"]
     referring: dict[str, list[str]] = {}
     for name, targets in references.items():
         for target in targets:
             referring.setdefault(target, []).append(name)
-    again = _reachable([names[source] for source in changed if source in names], referring)
-    present = _reachable([*again, *_iter_mentioned(names.values(), texts)], references)
-    others = (name for name in names.values() if name not in again)
-    if any(not _origins(name).isdisjoint(again) for name in others):
-        return None
-    return Selection(frozenset(again), frozenset(present))
+    again = _reachable([*moved, *(names[one] for one in changed if one in names)], referring)
+    present = _reachable([*again, *_iter_mentioned(every, texts)], references)
+    for name in every:
+        alike = (_origins(name) - {name}) & every
+        if alike and (name in again or not alike.isdisjoint(again)):
+            return None
+    return Selection(frozenset(again), frozenset(present), moved)
 
 
 def merged_record(
-    before: Mapping[str, Any], after: Mapping[str, Any] | None, selection: Selection
+    before: Mapping[str, Any],
+    after: Mapping[str, Any] | None,
+    selection: Selection,
+    committed: Container[str],
 ) -> dict[str, Any] | None:
     """Return the record of all files, or None if the second run differs in more than its files."""
-    if after is None or after["settings"] != before["settings"]:
+    if after is None or any(after[key] != before[key] for key in ("settings", "roots")):
         return None
-    files = after["files"]
-    if not files.items() <= before["files"].items() or not selection.again <= files.keys():
+    again, moved = selection.again, selection.moved
+    new = {name: source for name, source in after["files"].items() if name in moved}
+    outside = {name for name in after["outside"] if name in moved}
+    files = {**{k: v for k, v in before["files"].items() if k not in moved}, **new}
+    found = {*after["files"], *after["outside"]}
+    if (
+        not after["files"].items() <= files.items()
+        or not set(after["outside"]) <= {*files, *before["outside"], *outside}
+        or not again - moved <= found
+        or not all(source in committed for source in new.values())
+    ):
         return None
-    old = {k: v for k, v in before["references"].items() if k not in selection.again}
-    new = {k: v for k, v in after["references"].items() if k in selection.again}
-    return {**before, "references": {**old, **new}}
+    # What is collected again may refer to a file that another one replaces in the small export.
+    used = _reachable(again, after["references"])
+    if any(files.get(name) != after["files"].get(name) for name in used & files.keys()):
+        return None
+    old = {k: v for k, v in before["references"].items() if k not in again}
+    references = {k: v for k, v in after["references"].items() if k in again}
+    return {
+        **before,
+        "files": files,
+        "outside": sorted({name for name in before["outside"] if name not in moved} | outside),
+        "references": {**old, **references},
+    }
 
 
 def _reachable(names: Iterable[str], graph: Mapping[str, Iterable[str]]) -> set[str]:
@@ -113,12 +168,17 @@ class Merged:
 
 
 def merge(
-    layers: Iterable[Layer], again: Collection[str], folder: Path, static: str
+    layers: Iterable[Layer],
+    again: Collection[str],
+    folder: Path,
+    static: str,
+    others: Collection[str] = (),
 ) -> Merged | None:
     """Put the collected files below ``folder`` together with the layers of an earlier run.
 
     ``static`` is STATIC_ROOT, relative to ``folder``. Return None if this run has other files than
-    those that were collected again.
+    those that were collected again. Results of ``others`` are ignored: files of packages in place
+    of the project's, which were missing.
     """
     held = {layer.name: _held(layer) for layer in layers}
     owners = {path.removeprefix("app/"): one for one in held.values() for path in one.rows}
@@ -128,7 +188,8 @@ def merge(
         name = path.removeprefix(prefix)
         return name == MANIFEST or not _origins(name).isdisjoint(again)
 
-    new = {prefix + path for path in all_files(folder / static)}
+    found = all_files(folder / static)
+    new = {prefix + path for path in found if _origins(path).isdisjoint(others)}
     mine = {path for path in new if is_mine(path)}
     if not new - mine <= owners.keys() or (prefix + MANIFEST in new) != (
         prefix + MANIFEST in owners

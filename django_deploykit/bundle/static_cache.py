@@ -28,7 +28,8 @@ from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
 
-_KIND = "collected-4"  # of cached texts
+_KIND = "collected-5"  # of cached texts
+_LAST = "collected-last"  # the key of a project's last answer, and the files of its commit
 _FILES = (
     "open",
     "os.link",
@@ -52,8 +53,9 @@ class Question:
     """The export before the project is loaded.
 
     ``place`` is the temporary folder that it is in. ``before`` is the status of each file by its
-    path. ``key`` is the cache key, or an empty string if the answer must not be cached. ``ids`` are
-    the content ids of the committed files, if there are any.
+    path. ``key`` is the cache key, or an empty string if the answer must not be cached. ``last`` is
+    the key of the project's last answer, whose commit may have other files. ``ids`` are the content
+    ids of the committed files, if there are any.
     """
 
     place: Path
@@ -61,6 +63,7 @@ class Question:
     before: Mapping[str, Status]
     key: str
     ids: Mapping[str, str] = field(default_factory=dict)
+    last: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,10 @@ def make_question(
     # Build commands without inputs read more than the export, and so do those that run afterwards.
     reusable = not project.after_collectstatic and (project.inputs or not project.build)
     key = cache_key(*words, *machine, *names) if reusable else ""
-    return Question(exported.place, folder, {}, key, ids)
+    commit = exported.commit
+    known = key and ids and commit
+    last = cache_key(*words, *machine, str(commit.top), commit.prefix) if known and commit else ""
+    return Question(exported.place, folder, {}, key, ids, last)
 
 
 def _tree(folder: str, prefix: str) -> Iterator[tuple[str, Status]]:
@@ -127,8 +133,22 @@ def _status(found: os.stat_result) -> Status:
 
 def recall(question: Question) -> CollectedStatic | None:
     """Return the earlier answer to a question, or None. Its sources may have changed."""
+    return _recalled(question, question.key)
+
+
+def recall_last(question: Question) -> tuple[CollectedStatic, frozenset[str]] | None:
+    """Return the project's last answer, and the files of its commit, or None."""
+    text = cached_text(_LAST, question.last) if question.last else None
+    if text is None:
+        return None
+    data = json.loads(text)
+    found = _recalled(question, data["key"])
+    return (found, frozenset(data["files"])) if found else None
+
+
+def _recalled(question: Question, key: str) -> CollectedStatic | None:
     try:
-        data = json.loads((question.key and cached_text(_KIND, question.key)) or "")
+        data = json.loads((key and cached_text(_KIND, key)) or "")
     except ValueError:
         return None
     static = tuple(Layer(**row) for row in data["static"])
@@ -244,6 +264,9 @@ def keep(collected: CollectedStatic, static: Sequence[Layer]) -> None:
     # An answer that contains the path of this export would be wrong for another export.
     if not (facts["static_root"].startswith("..") or str(folder) in text or str(top) in text):
         keep_text(_KIND, collected.question.key, text)
+        if collected.question.last:
+            data = {"key": collected.question.key, "files": sorted(collected.question.ids)}
+            keep_text(_LAST, collected.question.last, json.dumps(data))
 
 
 def _identity(question: Question, path: str) -> str:

@@ -5,6 +5,7 @@ and the standard library.
 """
 
 import contextlib
+import functools
 import json
 import os
 import posixpath
@@ -27,13 +28,16 @@ _KNOWN = (
 class Collecting:
     """What collectstatic does, if only Django's and WhiteNoise's code decides it.
 
-    ``accessed`` returns the events so far. ``earlier`` is a JSON file with the manifest of an
-    earlier run: its ``paths``, and the names that are ``collected`` again.
+    ``accessed`` returns the events so far. ``earlier`` is a JSON file, if only some files are
+    collected: the ``paths`` in the manifest of an earlier run, the names that are ``collected``
+    again, and the static files that are ``missing`` in this export.
     """
 
     def __init__(self, accessed: Callable[[], Collection[tuple[str, str]]], earlier: str) -> None:
-        self._accessed, self._earlier = accessed, earlier
+        self._accessed = accessed
+        self._earlier: dict[str, Any] = _json(earlier) if earlier else {}
         self.files: dict[str, str] = {}  # the source in the export, by the name of a static file
+        self.outside: list[str] = []  # static files of packages
         self.references: dict[str, set[str]] = {}
 
     @contextlib.contextmanager
@@ -55,7 +59,9 @@ class Collecting:
         if not self._read_before(before):
             facts["collected"] = {
                 "settings": options_of(storage),
+                "roots": list(_iter_roots()),
                 "files": self.files,
+                "outside": sorted(self.outside),
                 "references": {name: sorted(rows) for name, rows in self.references.items()},
             }
 
@@ -64,8 +70,11 @@ class Collecting:
 
         def post_process(paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Any:
             for name, (place, path) in paths.items():
-                source = os.path.relpath(place.path(path))
-                if not source.startswith(".."):
+                folder, base = os.path.split(place.path(path))
+                source = os.path.normpath(os.path.join(_below_export(folder), base))
+                if source.startswith(".."):
+                    self.outside.append(name)
+                else:
                     self.files[name] = source
             return original(paths, dry_run=dry_run, **options) if original else iter(())
 
@@ -94,28 +103,62 @@ class Collecting:
         """Let the storage write a manifest that also has the files of the earlier run."""
         if not hasattr(storage, "save_manifest"):
             return
-        with open(self._earlier, encoding="utf-8") as file:
-            earlier = json.load(file)
+        again, paths = set(self._earlier["collected"]), self._earlier["paths"].items()
+        others = {name: hashed for name, hashed in paths if name not in again}
         save = storage.save_manifest
 
         def save_manifest() -> None:
             own = storage.hashed_files.items()
-            mine = {name: hashed for name, hashed in own if name in earlier["collected"]}
-            storage.hashed_files = {**earlier["paths"], **mine}
+            mine = {name: hashed for name, hashed in own if name in again}
+            storage.hashed_files = {**others, **mine}
             save()
 
         storage.save_manifest = save_manifest
 
     def _read_before(self, events: Collection[tuple[str, str]]) -> bool:
         """Whether the project read or listed static files before they were collected."""
-        sources = {os.path.abspath(source) for source in self.files.values()}
+        every = (*self.files.values(), *self._earlier.get("missing", ()))
+        sources = set(map(os.path.abspath, every))
         sources |= {os.path.dirname(source) for source in sources}
         return any(os.path.abspath(name) in sources for _, name in events)
+
+
+def _json(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+@functools.cache
+def _below_export(folder: str) -> str:
+    """Return a folder relative to the export."""
+    return os.path.relpath(os.path.realpath(folder))
+
+
+def _iter_roots() -> Iterator[tuple[str, str]]:
+    """Yield the prefix and the folder of all places of static files in the export.
+
+    Also of those that do not exist: the next commit may have them.
+    """
+    from django.apps import apps
+    from django.contrib.staticfiles import finders
+
+    finder: Any
+    for finder in finders.get_finders():
+        rows = getattr(finder, "locations", None)
+        if rows is None:
+            rows = [
+                ("", os.path.join(app.path, finder.source_dir)) for app in apps.get_app_configs()
+            ]
+        for prefix, folder in rows:
+            place = _below_export(str(folder))
+            if not place.startswith(".."):
+                yield prefix, place
 
 
 def is_known(storage: Any) -> bool:
     """Whether the result for a static file depends only on its content and its references."""
     from django.conf import settings
+    from django.contrib.staticfiles import finders
     from django.core.management import get_commands
 
     storage.path("")  # the storage is made when it is first used
@@ -123,6 +166,7 @@ def is_known(storage: Any) -> bool:
     owner = get_commands().get("collectstatic")
     return (
         set(settings.STATICFILES_FINDERS) <= _FINDERS
+        and all(has_known_code(type(finder)) for finder in finders.get_finders())
         and getattr(owner, "name", owner) == "django.contrib.staticfiles"
         and getattr(real, "manifest_storage", real) is real
         and has_known_code(type(real))
@@ -149,10 +193,13 @@ def _is_known(kind: type) -> bool:
 
 def options_of(storage: Any) -> str:
     """Return the settings and the storage's options, which the result depends on, too."""
+    from django.apps import apps
     from django.conf import settings
 
     names = [name for name in dir(settings) if name.startswith(_SETTINGS)]
     rows = [(name, _text(getattr(settings, name))) for name in names]
+    app: Any = apps.get_app_config("staticfiles")
+    rows += [("ignored", repr(app.ignore_patterns))]
     kind = type(storage)
     rows += [
         (name, _text(getattr(storage, name)))

@@ -253,7 +253,7 @@ def test_asks_again_if_the_static_layer_is_missing(place: Path) -> None:
 def test_asks_again_if_the_cached_text_is_damaged(place: Path) -> None:
     first(place)
     question = export(place, "second")
-    build_cache.keep_text("collected-4", question.key, "{")
+    build_cache.keep_text("collected-5", question.key, "{")
     assert recall(question) is None
 
 
