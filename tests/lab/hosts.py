@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from tests.lab.images import SUITES, cache, image, locked, why_not
 from tests.lab.internet import Internet
+from tests.measuring.pythons import host_files, host_options
 
 _MASKED = (
     "ssh.socket",
@@ -77,7 +78,7 @@ class Host:
         self.known_hosts = self.folder / "known_hosts"
         for name in ("upper", "disk", "root"):
             (self.folder / name).mkdir()
-        self._write_root()
+        self._write_root(host_files(base))
         here = Path(__file__).with_name("guard.py")
         self._guard = subprocess.Popen(
             [
@@ -86,6 +87,7 @@ class Host:
                 *(str(self.folder), str(base), self.name),
                 # Its network is its own, so it may have a firewall.
                 *(["--capability=CAP_NET_ADMIN"] if internet else []),
+                *host_options(base),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -206,8 +208,8 @@ class Host:
         if not self._guard.stdout.readline():
             raise RuntimeError(f"the guard of {self.name} died; see its messages above")
 
-    def _write_root(self) -> None:
-        """Write what makes this host itself into the upper layer."""
+    def _write_root(self, more: Mapping[str, tuple[str, int]]) -> None:
+        """Write what makes this host itself, and more files, into the upper layer."""
         upper = self.folder / "upper"
         _keygen(self.key)
         _keygen(self.folder / "host_key")
@@ -224,6 +226,7 @@ class Host:
             ),
             "etc/ssh/lab_key": ((self.folder / "host_key").read_text(), 0o600),
             "root/.ssh/authorized_keys": (self.key.with_suffix(".pub").read_text(), 0o600),
+            **more,
         }
         for name, (text, mode) in files.items():
             path = upper / name
