@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.fanout import each
-from django_deploykit.release.transports.base import Transport
+from django_deploykit.release.transports.base import LostError, Transport
+from django_deploykit.release.transports.limits import HINT
 from django_deploykit.runtime.base.errors import LOCKED
 from django_deploykit.runtime.base.patience import GOODBYE
 from django_deploykit.runtime.deploy.stages import host_problems
+from django_deploykit.runtime.wire.calls import LONG
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.facts import HOLD, Held, HostFacts
 
@@ -43,9 +45,16 @@ class Claim:
 class DeployLock:
     """The deploy lock of one host; ``facts`` were collected when it was taken."""
 
-    def __init__(self, transport: Transport, claim: Claim, wait: float) -> None:
+    def __init__(
+        self, transport: Transport, claim: Claim, wait: float, patience: float = LONG
+    ) -> None:
+        """``patience`` is how many seconds the host may take beyond ``wait``.
+
+        It may wait for a migration that was left running.
+        """
         self.facts = HostFacts(setup=False)
-        self._transport, self._claim, self._wait = transport, claim, wait
+        self._transport, self._claim = transport, claim
+        self._wait, self._patience = wait, patience
         self._held, self._ended = threading.Event(), threading.Event()
         self._stopping = threading.Event()
         self._failure: DeployKitError | None = None
@@ -59,7 +68,8 @@ class DeployLock:
         for thread in self._threads:
             thread.start()
         try:
-            self._held.wait()
+            if not self._held.wait(self._wait + self._patience):
+                raise LostError("it did not take the deploy lock in time", HINT)
         except BaseException:
             self.free()
             raise

@@ -82,9 +82,18 @@ class Watchdog:
             if self._seconds:
                 left = min(left, self._begun + self._seconds - now)
                 if left <= 0:
-                    self.end(f"it did not answer within {self._seconds:g} s")
+                    self.end(f"it did not answer within {_in_words(self._seconds)}")
             if self.problem or self._ended.wait(max(0.0, left)):
                 return
+
+
+def _in_words(seconds: float) -> str:
+    """Return a limit as text.
+
+    >>> _in_words(60.0), _in_words(86400.0)
+    ('60 s', '24 hours')
+    """
+    return f"{seconds / 3600:g} hours" if seconds >= 7200 else f"{seconds:g} s"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import FrozenSet, Mapping, Optional, Tuple
 
 from ..base.lazy_dataclass import lazy_dataclass
-from .calls import LONG, Call
+from .calls import OPEN, Call
 from .events import Event
 
 
@@ -86,5 +86,5 @@ class PrepareResult:
 
 
 FACTS = Call("facts", HostFacts)
-HOLD = Call("hold", HoldResult, LONG)
+HOLD = Call("hold", HoldResult, OPEN)
 PREPARE = Call("prepare", PrepareResult)

@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Mapping, Optional, Tuple
 
 from ..base.lazy_dataclass import lazy_dataclass
-from .calls import LONG, Call
+from .calls import LONG, OPEN, Call
 from .events import Event
 from .facts import LockOwner
 from .journal import JournalRecord
@@ -165,4 +165,4 @@ CANCEL = Call("cancel", CancelResult, LONG)
 END = Call("end", EndResult, LONG)
 SETUP = Call("setup", SetupResult, LONG)
 REMOVE = Call("remove", RemoveResult, LONG)
-WATCH = Call("watch", WatchResult, LONG)
+WATCH = Call("watch", WatchResult, OPEN)

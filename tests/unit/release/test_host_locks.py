@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.release.host_locks import Claim, held
+from django_deploykit.release.host_locks import Claim, DeployLock, held
+from django_deploykit.release.transports.base import LostError
 from django_deploykit.runtime.base.errors import LOCKED
 from django_deploykit.runtime.wire.events import Activity
 from tests.unit.release.fakes import BEFORE, OLD, FakeTransport, Host
@@ -59,6 +61,21 @@ def test_a_lock_whose_connection_broke_is_lost() -> None:
     with held(opened, CLAIM, no_span) as locks:
         opened["web1"].lose_lock()
         assert locks["web1"].lost
+
+
+class AliveForEver(FakeTransport):
+    """A host that never says that it holds the lock, and ends with its input."""
+
+    def call(self, verb: Any, *arguments: str, stream: Any = None, on_event: Any = None) -> Any:
+        while stream.read(64):
+            pass
+        raise LostError("its input ended")
+
+
+def test_a_host_that_never_holds_the_lock_is_given_up() -> None:
+    lock = DeployLock(AliveForEver(Host(name="web1")), CLAIM, 0.0, patience=0.05)
+    with pytest.raises(LostError, match="it did not take the deploy lock in time"):
+        lock.take()
 
 
 def test_what_a_host_waits_for_is_shown() -> None:
