@@ -47,10 +47,17 @@ class Change(IgnoresUnknownKeys):
 
 
 def point(site: Site, release: str) -> None:
-    """Make ``current`` point at a release, atomically."""
+    """Make ``current`` point at a release, atomically. Nothing is written if it does already."""
+    if live_release(site) == release:
+        return
     temporary = temporary_path(site.current)
     os.symlink(f"releases/{release}", temporary)
     os.replace(temporary, site.current)
+
+
+def _point_nowhere(site: Site) -> None:
+    with suppress(FileNotFoundError):
+        site.current.unlink()
 
 
 def switch(site: Site, supervisor: Supervisor, change: Change, emit: Emit) -> JournalRecord:
@@ -238,8 +245,7 @@ def revert(site: Site, supervisor: Supervisor, change: Change) -> List[str]:
         attempt(supervisor.enable, change.before, old)
     else:
         # First, because a supervisor that stops the last process checks whether a release is live.
-        with suppress(FileNotFoundError):
-            site.current.unlink()
+        attempt(_point_nowhere, site)
         attempt(supervisor.stop, change.to, names)
         attempt(supervisor.enable, change.to, [])
     return problems
@@ -342,8 +348,11 @@ def _note(site: Site, change: Change, stage: str) -> None:
 
 
 def _forget(site: Site) -> None:
-    """Remove the record of a switch; its file stays under another name, for the next one."""
-    with suppress(FileNotFoundError):
+    """Remove the record of a switch; its file stays under another name, for the next one.
+
+    On a disk that cannot be written the record stays, and the next release settles it.
+    """
+    with suppress(OSError):
         os.replace(site.root / "switching.json", _spare(site))
 
 

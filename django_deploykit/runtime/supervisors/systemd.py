@@ -91,6 +91,8 @@ class SystemdSupervisor:
     def enable(self, release: str, processes: Sequence[str]) -> None:
         """Write the file that names the processes that ``<app>.service`` starts at boot."""
         path, text = enabled_path(self.site), " ".join([release, *processes]) + "\n"
+        if _enabled(path) == text.split():  # a disk that cannot be written does not matter then
+            return
         try:
             write_and_replace(path, text, sync=True)
         except OSError as error:
@@ -211,6 +213,14 @@ class SystemdSupervisor:
                 f"Use the deploy user that setup made, or run `{setup_command()}`.",
             )
         return done
+
+
+def _enabled(path: Path) -> List[str]:
+    """Return the words of the file that names what starts at boot; none if it cannot be read."""
+    try:
+        return read_bytes(path, _LONGEST).decode("utf-8", "replace").split()
+    except OSError:
+        return []
 
 
 def _read_text(path: str) -> str:

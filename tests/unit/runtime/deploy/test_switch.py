@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Sequence
@@ -45,6 +46,47 @@ def test_the_new_release_takes_over_and_the_old_one_is_gone(site: Site) -> None:
     assert (record.result, record.before) == ("live", OLD)
     assert read_journal(site.journal)[-1].release == NEW
     assert not (site.root / "switching.json").exists()
+
+
+class ReadOnlyDisk:
+    """Functions of os that write, on a disk that became read-only, as ext4 does after an error."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("symlink", "replace", "unlink", "pwrite", "write", "ftruncate"):
+            monkeypatch.setattr(os, name, self.fail)
+
+    def fail(self, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+class Hardened(FakeSupervisor):
+    """A supervisor that makes the disk read-only when it starts the new release."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, running: list[tuple[str, str]]) -> None:
+        super().__init__(running)
+        self.monkeypatch = monkeypatch
+
+    def start(self, release: str, processes: Sequence[str]) -> None:
+        super().start(release, processes)
+        if release == NEW:
+            ReadOnlyDisk(self.monkeypatch)
+
+
+def test_a_disk_that_becomes_read_only_takes_the_switch_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor = Hardened(monkeypatch, serving(OLD))
+    with pytest.raises(DeployKitError, match="Read-only file system") as caught:
+        switch(site, supervisor, CHANGE, silent)
+    assert caught.value.exit_code == TAKEN_BACK
+    assert sorted(supervisor.running) == serving(OLD)
+    assert live_release(site) == OLD
+    monkeypatch.undo()
+    assert (site.root / "switching.json").exists()
+    monkeypatch.setattr(probing, "ask", lambda *_, **__: Response(200))
+    assert settle(site, supervisor, silent) == OLD
+    assert not (site.root / "switching.json").exists()
+    assert sorted(supervisor.running) == serving(OLD)
 
 
 @pytest.mark.parametrize("stopped", [True, False])

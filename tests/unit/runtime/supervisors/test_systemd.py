@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.supervisors import systemd
 from django_deploykit.runtime.supervisors.base import Running, RunningCommand
 
@@ -51,6 +52,18 @@ def test_a_command_is_in_no_group_that_a_terminal_signals() -> None:
     done = systemd._run(["sh", "-c", "ps -o sid= -p $$; echo $$"])
     session, own = done.stdout.split()
     assert session == own != str(os.getsid(0))
+
+
+def test_what_starts_at_boot_is_only_written_if_it_changes(tmp_path: Path) -> None:
+    site = Site("unknown", tmp_path, tmp_path, tmp_path, listen="127.0.0.1:1")
+    supervisor, path = systemd.SystemdSupervisor(site), tmp_path / "enabled"
+    supervisor.enable(RELEASE, ["web", "worker"])
+    assert path.read_text() == f"{RELEASE} web worker\n"
+    before = path.stat().st_ino
+    supervisor.enable(RELEASE, ["web", "worker"])
+    assert path.stat().st_ino == before
+    supervisor.enable(OTHER, ["web"])
+    assert path.read_text() == f"{OTHER} web\n"
 
 
 def test_instances_are_read_with_their_state_and_what_is_gone_is_left_out() -> None:
