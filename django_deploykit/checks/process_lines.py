@@ -183,13 +183,14 @@ def iter_line_problems(
     files = [*_files_of(words), *(server.files if server else ())]
     for name in files:
         if problem := _file_problem(name, root, tracked):
-            yield f"{name} {problem}", f"Run git add {name}, or correct the Procfile."
+            yield f"{name} {problem}", f"Run git add {shlex.quote(name)}, or correct the Procfile."
     if (
         _is_own(words[0])
         and (root / words[0]).is_file()
         and not os.access(root / words[0], os.X_OK)
     ):
-        fix = f"Run git update-index --chmod=+x {words[0]} && chmod +x {words[0]}."
+        file = shlex.quote(words[0])
+        fix = f"Run git update-index --chmod=+x {file} && chmod +x {file}."
         yield f"{words[0]} is not executable", fix
     yield from _command_problem(words)
 

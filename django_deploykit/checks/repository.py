@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def tracked_secrets(subject: Subject) -> Iterator[Finding]:
         if not _is_harmless(subject.root / name):
             yield Finding(
                 f"git tracks {name}, which looks like a secret or data",
-                f"Run git rm --cached {name}, add it to .gitignore, and replace the secret, "
+                f"Run git rm --cached {shlex.quote(name)}, add it to .gitignore, and replace the secret, "
                 "because the history still contains it.",
                 path=name,
             )

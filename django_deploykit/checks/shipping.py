@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def untracked_files(subject: Subject) -> Iterator[Finding]:
         if name not in subject.tracked and (subject.root / name).is_file():
             yield Finding(
                 f"git does not track {name}, so no bundle includes it",
-                f"Run git add {name}.",
+                f"Run git add {shlex.quote(name)}.",
                 path=name,
             )
 

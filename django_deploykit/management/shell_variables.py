@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from django_deploykit.runtime.base.option_names import prefix
@@ -20,7 +21,7 @@ def iter_notes(site: Site, reads: Sequence[str], environ: Mapping[str, str]) -> 
             f"{path} and {site.ini}"
         )
     if path.exists() and path.stat().st_mode & 0o077:
-        yield f"note: other users can read {path}: chmod 600 {path}"
+        yield f"note: other users can read {path}: chmod 600 {shlex.quote(str(path))}"
 
 
 def unused_variables(app: str, reads: Sequence[str], environ: Mapping[str, str]) -> list[str]:

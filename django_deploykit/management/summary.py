@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from django_deploykit.progress import in_bytes
 from django_deploykit.release.outcome import Outcome, finding_line
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED
 from django_deploykit.runtime.base.moments import utc
+from django_deploykit.runtime.base.names import valid_release_id
 from django_deploykit.runtime.wire.journal import JournalRecord
 from django_deploykit.runtime.wire.operating import HostStatus
 
@@ -159,7 +161,7 @@ def _way_back(outcome: Outcome, ending: Ending, command: str) -> list[str]:
         return [f"to go back: {command} rollback"] if works else []
     # What was rolled back is still staged, but `rollback` by itself would go further back.
     left = {outcome.before.get(host) for host, live in outcome.live.items()} - {outcome.release}
-    ids = [one for one in left if one]
+    ids = [one for one in left if one and valid_release_id(one)]  # they come from hosts
     return [f"to undo this: {command} rollback {ids[0]}"] if len(left) == len(ids) == 1 else []
 
 
@@ -185,7 +187,7 @@ def status_lines(host: str, row: HostStatus) -> list[str]:
     for command in row.commands:
         lines.append(
             f"  `{command.name}` of {command.release} runs since {utc(command.since)} UTC;"
-            f" its ID for `cancel` is {command.id}"
+            f" its ID for `cancel` is {shlex.quote(command.id)}"
         )
     for path in row.changed[:20]:
         lines.append(f"  drift: {path} was changed by hand")

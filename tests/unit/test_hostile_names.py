@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
@@ -13,14 +14,18 @@ import pytest
 from django_deploykit.bundle.source import find_commit
 from django_deploykit.conf.ini import read_ini
 from django_deploykit.errors import BundleError, DeployKitError
+from django_deploykit.management.summary import Ending, status_lines, summary
 from django_deploykit.project import load_project
 from django_deploykit.project.inventory import parse_host, read_inventory
 from django_deploykit.project.procfile import parse_procfile
+from django_deploykit.release.outcome import Outcome
 from django_deploykit.release.transports.ssh import quote
 from django_deploykit.runtime.base.names import valid_app, valid_digest, valid_release_id
 from django_deploykit.runtime.bundle.manifest import Manifest, ManifestError, Process
 from django_deploykit.runtime.cli.main import parse as parse_verb
+from django_deploykit.runtime.deploy.migrations import Database, reverse_commands
 from django_deploykit.runtime.storage.virtualenv import process_lines
+from django_deploykit.runtime.wire.operating import CommandStatus, HostStatus
 from tests.bundles import make_layer, make_manifest
 from tests.projects import commit, run
 
@@ -260,3 +265,28 @@ def test_what_is_no_commit_is_refused(repository: Path, rev: str) -> None:
     with pytest.raises(BundleError, match="is not a commit"):
         find_commit(repository, rev)
     assert sorted(path.name for path in repository.iterdir()) == [".git", "manage.py"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_names_from_a_host_are_quoted_in_the_commands_that_reverse_migrations(word: str) -> None:
+    app = word.replace(".", "_")  # the name of a migration is APP.NAME
+    row = Database("default", "db", (), (f"{app}.0002_x",), {app: word})
+    other = Database(word, "db", (), ("shop.0002_x",), {"shop": "0001"})
+    first, second = reverse_commands("./manage.py release exec --", [row, other])
+    assert shlex.split(first)[-3:] == ["default", app, word]
+    assert shlex.split(second)[-3:] == [word, "shop", "0001"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_names_from_a_host_become_no_command_to_copy(word: str) -> None:
+    outcome = Outcome("20261123T041500-ab12cd3", live={"web1": "20261123T041500-ab12cd3"})
+    outcome.before = {"web1": word}
+    lines = [line for line, _ in summary(outcome, Ending("local", 1.0, action="rollback"))]
+    assert not any("to undo this" in line for line in lines)
+    command = CommandStatus(word, "20261123T041500-ab12cd3", "migrate")
+    (line,) = [
+        one
+        for one in status_lines("web1", HostStatus(None, "", commands=(command,)))
+        if "ID" in one
+    ]
+    assert shlex.split(line.partition("for `cancel` is ")[2]) == [word]

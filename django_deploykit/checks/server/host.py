@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def readable_configuration(subject: Subject) -> Iterator[Finding]:
     for path in configuration_files(subject):
         problem = exposure_problem(path)
         if problem:
-            yield Finding(problem, f"Run chmod 0600 {path}.", path=str(path))
+            yield Finding(problem, f"Run chmod 0600 {shlex.quote(str(path))}.", path=str(path))
 
 
 @check("E804")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 from ..wire.reports import DeployCheckReport, ReportedMigration
@@ -145,10 +146,10 @@ def reverse_commands(command: str, rows: Iterable[Database]) -> List[str]:
     """Return the commands that migrate each app back to the older release's last migration.
 
     ``command`` runs Django commands with the newer code: only the newer code can reverse its
-    migrations. The apps of :func:`irreversible` are left out.
+    migrations. The names come from the host. The apps of :func:`irreversible` are left out.
     """
     return [
-        f"{command} migrate --database {row.alias} {app} {row.back[app]}"
+        f"{command} migrate --database {quote(row.alias)} {quote(app)} {quote(row.back[app])}"
         for row in rows
         for app in dict.fromkeys(map(app_of, row.unknown))
         if app in row.back

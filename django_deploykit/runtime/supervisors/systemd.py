@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import signal
 import subprocess
 import threading
@@ -169,8 +170,8 @@ class SystemdSupervisor:
         for path in (*ini_files(etc, app), place):
             problem = exposure_problem(path, owner=0)
             if problem:
-                fix = f"chown root: {path} && chmod 0600 {path}"
-                found.append(f"{problem}. Run as root: {fix}")
+                name = shlex.quote(str(path))
+                found.append(f"{problem}. Run as root: chown root: {name} && chmod 0600 {name}")
         return found
 
     def _validate_kinds(self, processes: Sequence[str]) -> None:
