@@ -8,7 +8,7 @@ from ..base.site import Site
 from ..storage.virtualenv import load_release
 from ..supervisors.base import Supervisor
 from ..wire.events import Activity, Emit
-from ..wire.journal import JournalRecord, append
+from ..wire.journal import JournalRecord, append_or_warn
 from ..wire.reports import CheckResult
 from .probing import processes_of, site_problem, verify
 
@@ -57,11 +57,12 @@ def restart(
             emit(Activity("verify", site.health))
             verify(site, supervisor, release, before)
     except DeployKitError as error:
-        append(site.journal, JournalRecord("restart", release, "failed", owner, why=error.message))
+        failed = JournalRecord("restart", release, "failed", owner, why=error.message)
+        append_or_warn(site.journal, failed, emit)
         raise DeployKitError(
             f"{error.message}\n{release} was restarted, but it is not healthy",
             error.hint,
             HALF_DONE,
         ) from error
-    append(site.journal, record)
+    append_or_warn(site.journal, record, emit)
     return record

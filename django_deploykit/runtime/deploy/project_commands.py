@@ -19,7 +19,7 @@ from ..storage import layers as store
 from ..storage.virtualenv import load_release
 from ..supervisors import supervisor_of
 from ..wire.events import Activity, Emit, OutputLine
-from ..wire.journal import JournalRecord, append
+from ..wire.journal import JournalRecord, append_or_warn
 from ..wire.reader import WireError, parse, plain
 from ..wire.releasing import MigrateResult, UploadResult
 from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, read_checked
@@ -140,9 +140,9 @@ def migrate(
         for argv in migrate_commands(load_release(site.releases / release), databases):
             _run(inside(site, release, program, argv), argv, emit)
     except DeployKitError as error:
-        append(site.journal, replace(record, result="failed", why=error.message))
+        append_or_warn(site.journal, replace(record, result="failed", why=error.message), emit)
         raise
-    append(site.journal, record)
+    append_or_warn(site.journal, record, emit)
     return MigrateResult(tuple(databases))
 
 

@@ -26,7 +26,7 @@ from ..storage.hashed import link_hashed_of_others
 from ..storage.virtualenv import load_release
 from ..supervisors.base import Running, Supervisor
 from ..wire.events import Activity, Emit, HostWarning
-from ..wire.journal import JournalRecord, append
+from ..wire.journal import JournalRecord, append_or_warn
 from ..wire.reader import IgnoresUnknownKeys, WireError, parse, plain
 from .probing import processes_of, verify, verify_live
 
@@ -94,19 +94,9 @@ def _conclude(
         before=change.before,
         seconds=seconds,
     )
-    if _journal(site, record, emit):
+    if append_or_warn(site.journal, record, emit):
         _forget(site)
     return record
-
-
-def _journal(site: Site, record: JournalRecord, emit: Emit) -> bool:
-    """Add a record to the journal; return False after a warning if that is not possible."""
-    try:
-        append(site.journal, record)
-    except OSError as error:
-        emit(HostWarning(f"{site.journal} cannot be written: {error.strerror}"))
-        return False
-    return True
 
 
 @contextmanager
@@ -195,8 +185,7 @@ def _take_back(
         why = "it was interrupted"
     hint = error.hint if isinstance(error, DeployKitError) else ""
     record = JournalRecord(change.action, change.to, "failed", change.owner, why=why)
-    with suppress(OSError):
-        append(site.journal, record)
+    append_or_warn(site.journal, record, emit)
     if problems:
         text = "; ".join(problems)
         raise DeployKitError(f"{why}\nReverting it failed too: {text}", hint, HALF_DONE) from error
@@ -278,7 +267,7 @@ def settle(site: Site, supervisor: Supervisor, emit: Emit) -> Optional[str]:
     if problems:
         raise _given_up(site, change, problems, emit)
     record = JournalRecord(change.action, change.to, "failed", change.owner, why="interrupted")
-    _journal(site, record, emit)
+    append_or_warn(site.journal, record, emit)
     _forget(site)
     return change.before
 
@@ -313,7 +302,7 @@ def _given_up(site: Site, change: Change, problems: Sequence[str], emit: Emit) -
     record = JournalRecord(
         change.action, change.to, "failed", change.owner, why=f"interrupted; {why}"
     )
-    _journal(site, record, emit)
+    append_or_warn(site.journal, record, emit)
     _forget(site)
     return DeployKitError(
         f"an interrupted switch from {change.before or 'nothing'} to {change.to} can neither be "

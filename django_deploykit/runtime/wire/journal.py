@@ -12,6 +12,7 @@ from typing import List, Optional, Sequence
 
 from ..base.files import open_file, read_end
 from ..base.lazy_dataclass import lazy_dataclass
+from .events import Emit, HostWarning
 from .reader import IgnoresUnknownKeys, WireError, parse, plain
 
 _LONGEST = 8 << 20  # bytes, more than 20,000 records
@@ -55,6 +56,19 @@ def append(path: Path, record: JournalRecord) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def append_or_warn(path: Path, record: JournalRecord, emit: Emit) -> bool:
+    """Add a record to the journal; return False after a warning if that is not possible.
+
+    What was done stays done if the disk is full or read-only, and an error keeps its own text.
+    """
+    try:
+        append(path, record)
+    except OSError as error:
+        emit(HostWarning(f"{path} cannot be written: {error.strerror}"))
+        return False
+    return True
 
 
 def journal_size(path: Path) -> int:

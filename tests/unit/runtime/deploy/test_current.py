@@ -71,6 +71,16 @@ def test_processes_that_are_gone_are_a_problem(site: Site) -> None:
         validate_live(site, FakeSupervisor(), LIVE, result())
 
 
+def test_a_restart_is_done_also_if_the_journal_cannot_be_written(
+    site: Site, pages: dict[str, int]
+) -> None:
+    site.journal.mkdir()
+    assert run(site, FakeSupervisor(RUNNING), result()).result == "done"
+    pages["/"] = 500
+    with pytest.raises(DeployKitError, match="GET / answered 500"):
+        run(site, FakeSupervisor(RUNNING), result())
+
+
 def test_a_restart_ends_the_processes_and_starts_them_again(site: Site) -> None:
     supervisor = FakeSupervisor(RUNNING)
     assert run(site, supervisor, result()).result == "done"

@@ -321,7 +321,7 @@ def test_a_journal_that_cannot_be_written_does_not_undo_a_switch(
 
     told: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr("django_deploykit.runtime.deploy.switch.append", full)
+        patch.setattr("django_deploykit.runtime.wire.journal.append", full)
         switch(site, FakeSupervisor(serving(OLD)), CHANGE, lambda event: told.append(event.name))
     assert "warning" in told
     supervisor = FakeSupervisor(serving(NEW))

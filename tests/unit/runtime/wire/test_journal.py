@@ -12,6 +12,7 @@ import pytest
 from django_deploykit.runtime.wire.journal import (
     JournalRecord,
     append,
+    append_or_warn,
     journal_size,
     last_good,
     read_journal,
@@ -25,6 +26,17 @@ def live(release: str, action: str = "release", before: str | None = None) -> Jo
 
 def failed(release: str) -> JournalRecord:
     return JournalRecord("release", release, "failed")
+
+
+def test_a_record_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    said: list[str] = []
+    path = tmp_path / "journal.jsonl"
+    assert append_or_warn(path, failed("1"), lambda event: said.append(str(event)))
+    assert (len(read_journal(path)), said) == (1, [])
+    path.unlink()
+    path.mkdir()  # not even root can write there
+    assert not append_or_warn(path, failed("1"), lambda event: said.append(str(event)))
+    assert said[0].startswith(f"warning: {path} cannot be written: ")
 
 
 def test_keeps_records_in_order_with_their_time(tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_migrations_that_fail_are_in_the_journal(invoke: Invoke, site: Site) -> 
     assert record.why
 
 
+def test_why_migrations_fail_is_not_hidden_by_a_journal_that_cannot_be_written(
+    invoke: Invoke, site: Site
+) -> None:
+    site.journal.mkdir()
+    with pytest.raises(DeployKitError):
+        invoke("migrate", "--release", RELEASE, "--owner", "ann")
+
+
 def test_a_failure_that_a_controller_found_is_in_the_journal(invoke: Invoke, site: Site) -> None:
     words = ("--release", RELEASE, "--action", "rollback", "--owner", "ann")
     why = "nothing was changed:\n  - web2: - it is ill"
