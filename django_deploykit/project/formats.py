@@ -17,6 +17,7 @@ DEFAULT = "pyz"  # what `release` sends to hosts
 FORMATS: dict[str, str] = {
     DEFAULT: "django_deploykit.bundle.formats.pyz",
     "wheel": "django_deploykit.bundle.formats.wheel",
+    "deb": "django_deploykit.bundle.formats.deb",
 }
 
 

@@ -118,6 +118,13 @@ def _ini(section: str) -> str:
     return table(("key", "meaning"), ((f"`{key}`", text) for key, text in known.items()))
 
 
+def _format(name: str) -> str:
+    from django_deploykit.project.formats import format_keys
+
+    rows = ((f"`{key}`", text) for key, (_, text) in format_keys(name).items())
+    return table(("key", "meaning"), rows)
+
+
 def _checks(topic: str) -> str:
     from django_deploykit.checks.catalogue import catalogue
 
@@ -179,7 +186,7 @@ def _verbs() -> str:
                 ", ".join(
                     shown
                     for shown, _ in option_rows(verb_parser(verb.name))
-                    if shown not in ("`-h, --help`", "`--json`", "`--root ROOT`")
+                    if shown not in ("`-h, --help`", "`--json`", "`--text`", "`--root ROOT`")
                 ),
             )
             for verb in all_verbs()
@@ -198,6 +205,7 @@ _KINDS: dict[str, Callable[[str], str]] = {
     "init": lambda _: _init(),
     "actions": lambda _: _actions(),
     "ini": _ini,
+    "format": _format,
     "checks": _checks,
     "readers": lambda _: _readers(),
     "verbs": lambda _: _verbs(),

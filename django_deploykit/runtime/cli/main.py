@@ -36,7 +36,7 @@ def _main(options: argparse.Namespace, path: Path) -> int:
     verb = find_verb(options.verb)
     assert verb is not None
     # Keep errors out of the output of a verb that prints text.
-    person = sys.stdout.isatty() or verb.prints_text
+    person = sys.stdout.isatty() or verb.prints_text or options.text
     voice = Voice(person=person and not options.json)
     try:
         if not verb.own_input and not sys.stdin.isatty():
@@ -120,7 +120,7 @@ def verb_parser(
         description="Host verbs of django-deploykit.",
         epilog=None if everything else "--help all also lists the verbs that releases call.",
     )
-    parser.set_defaults(json=False)
+    parser.set_defaults(json=False, text=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     found = find_verb(name)
     people = [] if found else verbs_for_people()
@@ -131,6 +131,7 @@ def verb_parser(
         else:
             added = verbs.add_parser(one.name, description=one.help)
         added.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
+        added.add_argument("--text", action="store_true", help="print text in a pipe too, not JSON")
         added.add_argument(
             "--root",
             type=Path,

@@ -196,6 +196,9 @@ _COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
     "login": lambda one: [
         ("useradd", "--create-home", "--shell", "/bin/bash", "--comment", one.text, one.target)
     ],
+    "nologin": lambda one: [
+        (*_SYSTEM_ACCOUNT, "--home-dir", "/nonexistent", "--comment", one.text, one.target)
+    ],
     "account": lambda one: [(*_SYSTEM_ACCOUNT, "--home-dir", one.text, one.target)],
     "reload": lambda _: [("systemctl", "daemon-reload")],
     # A socket cannot start while its service runs, so everything is stopped first.

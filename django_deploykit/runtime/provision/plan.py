@@ -34,6 +34,7 @@ class SetupRequest:
 
     ``sample`` is the commented INI. ``keys`` are public keys for logging in as the deploy user
     ``user``, copied from the accounts ``keys_of``. ``required`` are options without a default.
+    ``login`` is whether anybody may log in as a deploy user that setup creates.
     """
 
     site: Site
@@ -43,6 +44,7 @@ class SetupRequest:
     required: Tuple[str, ...] = ()
     keys: Tuple[str, ...] = ()
     keys_of: Tuple[str, ...] = ()
+    login: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Action:
         verb = {
             "account": "create the account",
             "login": "create the account",
+            "nologin": "create the account, in which nobody can log in:",
             "folder": "create",
             "file": "write",
             "secret": "create once, readable only by root:",
@@ -264,7 +267,8 @@ def plan(request: SetupRequest, state: State) -> Tuple[Action, ...]:
 def _accounts(request: SetupRequest, state: State) -> Iterator[Action]:
     site = request.site
     if request.user not in state.accounts:
-        yield Action("login", request.user, deploy_comment(site.app))
+        kind = "login" if request.login else "nologin"
+        yield Action(kind, request.user, deploy_comment(site.app))
     if site.app not in state.accounts:
         yield Action("account", site.app, str(site.data))
 

@@ -66,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--request", action="store_true", help="read JSON from standard input")
     parser.add_argument("--user", default="", help="the deploy user; default: the caller of sudo")
+    parser.add_argument(
+        "--no-login",
+        dest="login",
+        action="store_false",
+        help="if the deploy user is created: nobody can log in as it",
+    )
     for name, option in SITE_OPTIONS.items():
         if option.switch:
             parser.add_argument(
@@ -171,7 +177,8 @@ def _request(
     root = options.root or usual_root(app)
     site = _site(options, manifest.project, root, dict(data.get("site", {})))
     user = options.user or str(data.get("user", "")) or _usual_user(root)
-    keys, keys_of = _keys(user, [str(key).strip() for key in data.get("keys", [])])
+    given = [str(key).strip() for key in data.get("keys", [])]
+    keys, keys_of = _keys(user, given) if options.login else ((), ())
     return SetupRequest(
         site=site,
         kinds=_kinds(manifest, site),
@@ -180,6 +187,7 @@ def _request(
         required=manifest.required,
         keys=keys,
         keys_of=keys_of,
+        login=options.login,
     )
 
 

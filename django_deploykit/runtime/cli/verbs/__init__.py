@@ -18,7 +18,7 @@ def find_verb(name: str) -> Optional[Verb]:
     from . import releasing  # noqa: F401
 
     if name not in VERBS:
-        from . import bundle, inner, operating  # noqa: F401
+        from . import bundle, inner, operating, packages  # noqa: F401
     return VERBS.get(name)
 
 

@@ -1,0 +1,176 @@
+"""The shared libraries of the system that a bundle's compiled files need."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+from django_deploykit.bundle.build_cache import layer_paths
+from django_deploykit.runtime.bundle.manifest import Layer, load_list
+
+_ELF = b"\x7fELF"
+_LOAD, _DYNAMIC = 1, 2  # types of segments
+_NEEDED, _STRTAB = 1, 5  # tags of the dynamic segment
+_LONGEST = 256  # bytes of a name
+_MOST = 4096  # entries of a table
+
+
+class _Segment(NamedTuple):
+    kind: int
+    offset: int
+    address: int
+    size: int
+
+
+def needed_by(layers: tuple[Layer, ...]) -> dict[str, str]:
+    """Return the libraries that are in no layer, such as ``libpq.so.5``, each with a file that needs it."""
+    needed: dict[str, str] = {}
+    there: set[str] = set()
+    for layer in layers:
+        archive, listing, _ = layer_paths(layer.sha256)
+        compiled = []
+        for entry in load_list(listing.read_text(encoding="utf-8"), layer.sha256):
+            name = PurePosixPath(entry.path).name
+            there.add(name)
+            if ".so" in name or entry.mode == 0o755:
+                compiled.append(entry.path)
+        for path, library in _in_archive(archive, compiled):
+            needed.setdefault(library, path)
+    return {name: path for name, path in sorted(needed.items()) if name not in there}
+
+
+def _in_archive(archive: Path, paths: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path of a file in a layer's archive and a library that it needs."""
+    with zipfile.ZipFile(archive) as layer:
+        for path in paths:
+            with layer.open(path) as source:
+                start = source.read(4)
+                if start != _ELF:
+                    continue
+                with tempfile.TemporaryFile() as file:  # of any size
+                    file.write(start)
+                    shutil.copyfileobj(source, file, 1 << 20)
+                    yield from ((path, library) for library in needed_libraries(file))
+
+
+def needed_libraries(file: BinaryIO) -> list[str]:
+    """Return the libraries that an ELF file names; none if it is not a valid one."""
+    try:
+        return list(_iter_needed(file))
+    except (struct.error, ValueError, OverflowError, OSError):
+        return []
+
+
+def _iter_needed(file: BinaryIO) -> Iterator[str]:
+    header = _read(file, 0, 64)
+    if header[:4] != _ELF or len(header) < 52:
+        return
+    wide = header[4] == 2
+    order = "<" if header[5] == 1 else ">"
+    segments = list(_segments(file, header, wide, order))
+    for segment in segments:
+        if segment.kind == _DYNAMIC:
+            yield from _names(file, segment, segments, wide, order)
+
+
+def _segments(file: BinaryIO, header: bytes, wide: bool, order: str) -> Iterator[_Segment]:
+    offset = struct.unpack_from(order + ("Q" if wide else "I"), header, 32 if wide else 28)[0]
+    size, count = struct.unpack_from(order + "HH", header, 54 if wide else 42)
+    for number in range(min(count, _MOST)):
+        row = _read(file, offset + number * size, size)
+        if wide:
+            kind, _, start, address, _, length = struct.unpack_from(order + "IIQQQQ", row)
+        else:
+            kind, start, address, _, length = struct.unpack_from(order + "IIIII", row)
+        yield _Segment(kind, start, address, length)
+
+
+def _names(
+    file: BinaryIO, dynamic: _Segment, segments: list[_Segment], wide: bool, order: str
+) -> Iterator[str]:
+    pair = struct.Struct(order + ("qQ" if wide else "iI"))
+    size = min(dynamic.size, _MOST * pair.size) // pair.size * pair.size
+    entries = list(pair.iter_unpack(_read(file, dynamic.offset, size)))
+    table = next((value for tag, value in entries if tag == _STRTAB), None)
+    if table is None:
+        return
+    for tag, value in entries:
+        if tag == _NEEDED:
+            name, end, _ = _read(file, _place(table, segments) + value, _LONGEST).partition(b"\0")
+            if end:
+                yield name.decode("ascii")
+
+
+def _place(address: int, segments: list[_Segment]) -> int:
+    """Return the place in the file of an address in memory."""
+    for one in segments:
+        if one.kind == _LOAD and one.address <= address < one.address + one.size:
+            return address - one.address + one.offset
+    raise ValueError(f"no segment has the address {address}")
+
+
+def _read(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
+
+
+_DEBIAN = {
+    "libc.so.6": "",
+    "libm.so.6": "",
+    "libmvec.so.1": "",
+    "libpthread.so.0": "",
+    "libdl.so.2": "",
+    "librt.so.1": "",
+    "libutil.so.1": "",
+    "libresolv.so.2": "",
+    "libanl.so.1": "",
+    "libz.so.1": "zlib1g",
+    "libgcc_s.so.1": "libgcc-s1",
+    "libxml2.so.2": "libxml2",
+    "libxslt.so.1": "libxslt1.1",
+    "libexslt.so.0": "libxslt1.1",
+    "libjpeg.so.62": "libjpeg62-turbo",
+    "libgeos_c.so.1": "libgeos-c1v5",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libgobject-2.0.so.0": "libglib2.0-0",
+    "libgio-2.0.so.0": "libglib2.0-0",
+    "libgmodule-2.0.so.0": "libglib2.0-0",
+    "libgthread-2.0.so.0": "libglib2.0-0",
+    "libcrypto.so.1.1": "libssl1.1",
+    "libcrypto.so.3": "libssl3",
+    "libcurl-gnutls.so.4": "libcurl3-gnutls",
+    "liblber-2.5.so.0": "libldap-2.5-0",
+}
+_LOADER = re.compile(r"ld(?:-linux[a-z0-9-]*|64)\.so\.[0-9]+\Z")
+_ICU = re.compile(r"libicu[a-z0-9]+\.so\.([0-9]+)\Z")
+_PYTHON = re.compile(r"libpython(3\.[0-9]+)\.so")
+_SONAME = re.compile(r"(lib[A-Za-z0-9_.+-]+?)\.so\.([0-9][0-9.]*)\Z")
+
+
+def debian_package(library: str) -> str | None:
+    """Return Debian's package of a library: empty for a part of glibc, None if it cannot be derived.
+
+    Debian's policy derives the name of the package from the name and the number of the library.
+
+    >>> debian_package("libpq.so.5"), debian_package("libX11.so.6"), debian_package("libc.so.6")
+    ('libpq5', 'libx11-6', '')
+    """
+    if library in _DEBIAN or _LOADER.match(library):
+        return _DEBIAN.get(library, "")
+    python = _PYTHON.match(library)
+    if python:
+        return f"libpython{python[1]}"
+    icu = _ICU.match(library)
+    if icu:
+        return f"libicu{icu[1]}"
+    found = _SONAME.match(library)
+    if found is None:
+        return None
+    name = found[1].lower().replace("_", "-")
+    return f"{name}{'-' if name[-1].isdigit() else ''}{found[2]}"
