@@ -63,7 +63,8 @@ def _prepare(
         console.print(line)
     for note in plan.notes:
         console.print(f"* {note}")
-    if plan.empty:
+    missing = missing_wheel(project.root, plan, wheel)
+    if plan.empty and missing is None:
         console.print("nothing to change", "good")
         return 0
     if options.plan:
@@ -76,7 +77,9 @@ def _prepare(
             return 1
     with console.step("change"):
         apply(project.root, plan, wheel)
-    console.print("changed " + ", ".join(sorted({*plan.files, *plan.locking.locked})), "good")
+    wheels = [missing.relative_to(project.root).as_posix()] if missing else []
+    changed = sorted({*plan.files, *plan.locking.locked, *wheels})
+    console.print("changed " + ", ".join(changed), "good")
     for line in next_steps(plan):
         console.print(line)
     return 0
@@ -102,6 +105,7 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
         django=".".join(map(str, django.VERSION[:2])) + ".0",
         python=".".join(map(str, sys.version_info[:2])),
         servers=_servers(project),
+        virtualenv=virtualenv_to_ignore(project.root, Path(sys.prefix)),
         ignored=lambda path: _ignored(project.root, path),
         new_key=lambda: secrets.token_urlsafe(50),
         configuration=project.configuration,
@@ -148,14 +152,13 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
     """Write the files and lock. If something fails, everything is as it was before."""
     paths = [*plan.files, *plan.locking.locked]
     before = {path: _bytes(root / path) for path in paths}
-    vendored = root / _VENDOR / wheel.name if wheel and plan.locking.arguments else None
-    had_wheel = vendored is not None and vendored.exists()
+    missing = missing_wheel(root, plan, wheel)
     try:
         for path, text in plan.files.items():
             _write(root / path, text.encode(), private=path == DEV_INI)
-        if vendored is not None and wheel is not None and not had_wheel:
-            vendored.parent.mkdir(exist_ok=True)
-            shutil.copyfile(wheel, vendored)
+        if missing is not None and wheel is not None:
+            missing.parent.mkdir(exist_ok=True)
+            shutil.copyfile(wheel, missing)
         if plan.locking.arguments:
             run_uv(_with_python(plan.locking.arguments), root, "locking the dependencies")
     except BaseException:
@@ -164,11 +167,18 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
                 (root / path).unlink(missing_ok=True)
             else:
                 _write(root / path, content)
-        if vendored is not None and not had_wheel:
-            vendored.unlink(missing_ok=True)
+        if missing is not None:
+            missing.unlink(missing_ok=True)
             with suppress(OSError):  # it holds other wheels
-                vendored.parent.rmdir()
+                missing.parent.rmdir()
         raise
+
+
+def missing_wheel(root: Path, plan: Plan, wheel: Path | None) -> Path | None:
+    """Return where the project needs our wheel to lock it, if it is not there yet."""
+    path = root / _VENDOR / wheel.name if wheel else None
+    needed = plan.locking.arguments or plan.locking.advice
+    return path if path and needed and not path.exists() else None
 
 
 def _with_python(arguments: Sequence[str]) -> list[str]:
@@ -181,6 +191,8 @@ def next_steps(plan: Plan) -> Iterator[str]:
     yield "Next:"
     if plan.development:
         yield f"  {plan.development}={DEV_INI} python manage.py runserver    # development, from now on"
+    if plan.locking.command:
+        yield f"  {plan.locking.command}"
     yield '  git add -A && git commit -m "Prepare for releases"'
     yield "  python manage.py deploy_check                    # is it fit for production?"
     yield "  python manage.py release                         # live on this machine"
@@ -215,6 +227,16 @@ def _servers(project: Project) -> tuple[str, ...]:
     found = application_files(project.root)
     naming = [one for one in found if project.settings in (_text(one) or "")]
     return tuple(one.relative_to(project.root).as_posix() for one in naming)
+
+
+def virtualenv_to_ignore(root: Path, prefix: Path) -> str:
+    """Return the path of the virtualenv below the project if git would add it, or ""."""
+    root = root.resolve()
+    if prefix == root or not prefix.is_relative_to(root):
+        return ""
+    path = prefix.relative_to(root).as_posix()
+    # Newer tools write a .gitignore into the folder, which does not ignore the folder itself.
+    return "" if _ignored(root, path) or _ignored(root, f"{path}/pyvenv.cfg") else path
 
 
 def _ignored(root: Path, path: str) -> bool:

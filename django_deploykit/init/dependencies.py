@@ -26,13 +26,15 @@ class Locking:
     """How to lock.
 
     ``files`` are texts to write first, by path. ``arguments`` are uv's; ``locked`` are the files
-    that uv writes. ``advice`` is for the user if there is nothing that we can run.
+    that uv writes. If another tool keeps the lock file, ``command`` is what the user runs, and
+    ``advice`` says that it is missing.
     """
 
     files: dict[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
     advice: str = ""
+    command: str = ""
 
 
 def plan_locking(
@@ -81,8 +83,11 @@ def _locked_elsewhere(files: Files, requirement: str, lock: str) -> Locking:
 def _advised(lock: str, text: str, requirement: str) -> Locking:
     if _NAME.search(text) or "django-deploykit" in text:
         return Locking()
-    advice = _TOOLS.get(lock.rpartition("/")[2], _AGAIN)
-    return Locking(advice=f"{lock}: {advice.format(ours=requirement)}")
+    known = _TOOLS.get(lock.rpartition("/")[2], _AGAIN)
+    what = known.format(ours=requirement)
+    # In another folder the paths of the command would be wrong.
+    command = what if known != _AGAIN and "/" not in lock else ""
+    return Locking(advice=f"{lock}: {'run ' if command else ''}{what}", command=command)
 
 
 def _has_project(pyproject: str) -> bool:

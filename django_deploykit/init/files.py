@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from django_deploykit.init.chain import Chain, Files, module_path
@@ -12,6 +13,8 @@ DEV_INI = "dev.ini"
 _DEVELOPMENT = ("dev", "development", "local", "base")
 _PRODUCTION = ("production", "prod")
 _IGNORED = (".venv/", "__pycache__/")
+_ROUTES = ("path", "re_path", "url")
+_PLAIN = re.compile(r"[\w/-]+/")  # a route without parameters
 
 
 def production_module(settings: str, files: Files) -> str:
@@ -93,7 +96,8 @@ def gitignore(text: str | None, paths: tuple[str, ...]) -> str:
     A new file also has what every project ignores.
     """
     if text is None:
-        return "\n".join([*_IGNORED, *paths]) + "\n"
+        more = [path for path in paths if path.lstrip("/") not in _IGNORED]
+        return "\n".join([*_IGNORED, *more]) + "\n"
     eol = "\r\n" if "\r\n" in text else "\n"
     start = text if not text or text.endswith("\n") else text + eol
     return start + "".join(path + eol for path in paths)
@@ -113,16 +117,21 @@ def health_page(chain: Chain, files: Files) -> str | None:
         routes = list(_routes(Source(path, files(path) or "")))
     except SyntaxError:
         return ""
-    if any(route in ("", "^$", "^") for route, _ in routes):
+    if any(route == "" for route, _ in routes):
         return ""
     admin = [route for route, target in routes if target == "admin.site.urls"]
-    return f"/{admin[0]}login/" if admin and admin[0].endswith("/") else None
+    return f"/{admin[0]}login/" if admin and _PLAIN.fullmatch(admin[0]) else None
 
 
 def _routes(source: Source) -> Iterator[tuple[str, str]]:
-    """Yield the route and the view of each pattern, wherever it is in the file."""
+    """Yield the route and the view of each pattern, wherever it is in the file.
+
+    The regular expression of a route loses its ``^`` and ``$``: ``^admin/`` is ``admin/``.
+    """
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("path", "re_path", "url"):
-            route = text_of(node.args[0]) if len(node.args) > 1 else None
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _ROUTES and len(node.args) > 1:
+            route = text_of(node.args[0])
+            if route is not None and ast.unparse(node.func) != "path":
+                route = route.removeprefix("^").removesuffix("$")
             if route is not None:
                 yield route, ast.unparse(node.args[1])

@@ -26,10 +26,11 @@ class Known:
     """What is known of a project and this machine.
 
     ``settings`` is the module of production as it is found now, ``used`` the one that manage.py
-    uses, and ``configuration`` the class of production, for django-configurations. ``named``: whether the project's name follows from its files. ``requirement`` is ours,
-    as a line of a requirements file. ``servers`` are the paths of wsgi.py and asgi.py. ``ignored``:
-    whether git ignores a path. ``lock_elsewhere`` is the path of a lock file that deploykit.ini
-    names, or that is in a folder above.
+    uses, and ``configuration`` the class of production, for django-configurations. ``named``:
+    whether the project's name follows from its files. ``requirement`` is ours, as a line of a
+    requirements file. ``servers`` are the paths of wsgi.py and asgi.py. ``ignored``: whether git
+    ignores a path. ``lock_elsewhere`` is the path of a lock file that deploykit.ini names, or that
+    is in a folder above. ``virtualenv`` is a folder of the project that git does not ignore.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Known:
     new_key: Callable[[], str]
     configuration: str = ""
     lock_elsewhere: str = ""
+    virtualenv: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def _new_files(
         texts["deploykit.ini"] = deploykit_ini(name, settings, health or "")
     elif module != known.settings and not known.servers:
         notes.append(f"deploykit.ini: add settings = {module} below [project]")
-    wanted: list[str] = []
+    wanted = [f"/{known.virtualenv}/"] if known.virtualenv else []
     if _development_reads(found, used) and files(DEV_INI) is None:
         mail = any(".email(" in change.edit.text for change in found)
         texts[DEV_INI] = dev_ini(known.new_key(), mail=mail)

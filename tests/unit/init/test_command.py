@@ -14,7 +14,16 @@ import pytest
 from django.core.management import call_command
 
 from django_deploykit.errors import DeployKitError, ProjectError
-from django_deploykit.init.command import apply, main, own_wheel, plan_for, shown
+from django_deploykit.init.command import (
+    apply,
+    main,
+    missing_wheel,
+    next_steps,
+    own_wheel,
+    plan_for,
+    shown,
+    virtualenv_to_ignore,
+)
 from django_deploykit.init.dependencies import Locking
 from django_deploykit.project import find_project
 from django_deploykit.project.naming import as_name
@@ -101,6 +110,42 @@ def test_everything_is_as_before_if_locking_fails(project: Path, tmp_path: Path)
     assert content(project) == before
     assert (project / "shop/settings.py").stat().st_mode & 0o777 == 0o640
     assert not (project / "vendor").exists()
+
+
+def test_a_tool_that_locks_finds_our_wheel_and_is_the_next_step(
+    project: Path, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "elsewhere" / "django_deploykit-1-py3-none-any.whl"
+    wheel.parent.mkdir()
+    wheel.write_bytes(b"zip")
+    (project / "poetry.lock").touch()
+    plan = plan_for(find_project(project), wheel)
+    apply(project, plan, wheel)
+    command = f"poetry add --lock ./vendor/{wheel.name}"
+    assert [*next_steps(plan)][1:3] == [
+        "  SHOP_CONFIG=dev.ini python manage.py runserver    # development, from now on",
+        f"  {command}",
+    ]
+    assert (project / "vendor" / wheel.name).read_bytes() == b"zip"
+    again = plan_for(find_project(project), wheel)
+    assert again.empty
+    assert missing_wheel(project, again, wheel) is None
+    (project / "vendor" / wheel.name).unlink()
+    assert missing_wheel(project, again, wheel) == project / "vendor" / wheel.name
+
+
+@pytest.mark.parametrize(("own", "expected"), [("", "env"), ("*", "")])
+def test_a_virtualenv_that_ignores_itself_is_left_alone(
+    own: str, expected: str, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    (tmp_path / "env" / ".gitignore").write_text(own)
+    assert virtualenv_to_ignore(tmp_path, tmp_path / "env") == expected
+    assert virtualenv_to_ignore(tmp_path, tmp_path.parent) == ""
+    (tmp_path / ".gitignore").write_text("env/\n")
+    assert virtualenv_to_ignore(tmp_path, tmp_path / "env") == ""
 
 
 def test_a_file_is_written_through_its_link(project: Path) -> None:

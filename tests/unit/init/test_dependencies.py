@@ -88,6 +88,13 @@ def test_locks_of_other_tools_are_left_to_them(lock: str) -> None:
     assert not found.arguments
     assert found.advice.startswith(lock.replace("_", ".") + ": ")
     assert OURS in found.advice
+    assert found.command == "" or found.advice.endswith(f": run {found.command}")
+
+
+def test_the_command_of_the_tool_is_known() -> None:
+    assert planned(poetry_lock="").command == f"poetry add --lock {OURS}"
+    assert planned(Pipfile_lock="").command == f"pipenv install {OURS}"
+    assert planned(poetry_lock='name = "django-deploykit"\n') == Locking()
 
 
 @pytest.mark.parametrize(

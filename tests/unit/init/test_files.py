@@ -46,6 +46,10 @@ def page(urls: str) -> str | None:
         ("urlpatterns = [re_path(r'^$', home)]\n", ""),
         ("urlpatterns = [path('admin/', admin.site.urls)]\n", "/admin/login/"),
         ("urlpatterns = i18n([path('a/', admin.site.urls)])\n", "/a/login/"),
+        ("urlpatterns = [re_path(r'^admin/', admin.site.urls)]\n", "/admin/login/"),
+        ("urlpatterns = [re_path('^(?P<lang>..)/admin/', admin.site.urls)]\n", None),
+        ("urlpatterns = [path('<lang>/admin/', admin.site.urls)]\n", None),
+        ("urlpatterns = [path('^', home)]\n", None),
         ("urlpatterns = [path('up', up)]\n", None),
         ("urlpatterns = [\n", ""),
     ],
@@ -89,6 +93,10 @@ def test_only_sites_that_send_mail_print_it_in_development() -> None:
 )
 def test_paths_are_added_to_gitignore(text: str | None, expected: str) -> None:
     assert gitignore(text, ("/dev.ini",)) == expected
+
+
+def test_a_new_gitignore_names_the_virtualenv_once() -> None:
+    assert gitignore(None, ("/.venv/", "/env/")) == ".venv/\n__pycache__/\n/env/\n"
 
 
 STOCK = """def main():

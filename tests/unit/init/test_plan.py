@@ -95,6 +95,11 @@ def test_what_git_ignores_already_is_not_repeated() -> None:
     assert "/staticfiles/" not in plan.files[".gitignore"]
 
 
+def test_a_virtualenv_that_git_would_add_is_ignored_from_now_on() -> None:
+    plan = make_plan(replace(KNOWN, virtualenv="env"), {**STOCK, ".gitignore": "*.pyc\n"}.get)
+    assert plan.files[".gitignore"].splitlines()[:2] == ["*.pyc", "/env/"]
+
+
 def test_a_name_that_the_files_do_not_give_is_written_down() -> None:
     plan = make_plan(replace(KNOWN, named=False), STOCK.get)
     assert "[project]\nname = shop\n" in plan.files["deploykit.ini"]
