@@ -9,13 +9,14 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.bundle.files import all_files
-from django_deploykit.bundle.load_errors import MissingModuleError, load_error
+from django_deploykit.bundle.load_errors import MissingModuleError, load_error, more_required
 from django_deploykit.bundle.project_side import ask_project_traced
 from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
@@ -126,10 +127,13 @@ def ask(
         (temporary / "earlier.json").write_text(earlier, encoding="utf-8")
         command.append(str(temporary / "earlier.json"))
     env = enclosed(command_environment(project, environment), place)
-    done = run_program(command, folder, env, merge=True)
-    facts = read_facts(answer, done)
+
+    def load(given: Mapping[str, str]) -> dict[str, Any]:
+        return read_facts(answer, run_program(command, folder, {**env, **given}, merge=True))
+
+    facts = load({})
     if facts["problem"]:
-        raise load_error(facts, folder, project.name)
+        raise load_error(facts, folder, project.name, more_required(facts, folder, load))
     static = facts["static_root"] and os.path.relpath(facts["static_root"], folder.resolve())
     stray = [
         path

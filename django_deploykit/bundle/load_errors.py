@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from django_deploykit.conf.class_settings import class_hint
 from django_deploykit.conf.replacements import reader_for
+from django_deploykit.conf.required_variables import ASSUMED, required_variable
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.libraries import missing_library_hint
 
@@ -33,15 +35,7 @@ _STAGES = {
         "Correct the name of the application in the Procfile, or its module.",
     ),
 }
-# What libraries say about a variable that is not set: django-environ, python-decouple, environs,
-# django-configurations.
-_NOT_SET = re.compile(
-    r"Set the (?P<a>\w+) environment variable|(?P<b>\w+) not found\. Declare it as envvar"
-    r"|Environment variable \"(?P<c>\w+)\" not set"
-    r"|required to be set as the environment variable '(?P<d>\w+)'"
-)
-_KEY = re.compile(r"KeyError: '(?P<name>\w+)'")
-_READS = re.compile(r"\b(?:environ(?:\.get)?|getenv)\s*[(\[]\s*['\"](?P<name>\w+)['\"]")
+_MOST = 50  # variables that one error names
 # Errors of a database, a cache or another service that is asked while a module is imported.
 _SERVICE = re.compile(
     r"(?:[\w.]+\.)?(?:OperationalError|ProgrammingError|InterfaceError|DatabaseError|ConnectionError"
@@ -61,8 +55,33 @@ class MissingModuleError(BundleError):
         self.module = module
 
 
-def load_error(facts: dict[str, Any], folder: Path, name: str) -> BundleError:
-    """Return the error for the facts of a project, ``name``, that did not load in ``folder``."""
+def more_required(
+    facts: dict[str, Any],
+    folder: Path,
+    load: Callable[[Mapping[str, str]], dict[str, Any] | None],
+) -> list[str]:
+    """Return the variables that loading requires after the one that stopped it, as far as is known.
+
+    ``load`` loads the project once more with additional variables. It returns its facts, or None.
+    """
+    given: dict[str, str] = {}
+    latest: dict[str, Any] | None = facts
+    while latest and latest["problem"] and len(given) < _MOST:
+        name = required_variable(str(latest["problem"]), _line(folder, latest["where"]))
+        if not name or name in given:
+            break
+        given[name] = ASSUMED
+        latest = load(given)
+    return list(given)[1:]
+
+
+def load_error(
+    facts: dict[str, Any], folder: Path, name: str, required: Sequence[str] = ()
+) -> BundleError:
+    """Return the error for the facts of a project, ``name``, that did not load in ``folder``.
+
+    ``required`` are the variables of ``more_required``.
+    """
     what, hint = _STAGES.get(facts["stage"], ("the project cannot be started", ""))
     where = f"{facts['where']}: " if facts["where"] else ""
     problem = str(facts["problem"]).replace(f"{folder.resolve()}{os.sep}", "")
@@ -71,35 +90,16 @@ def load_error(facts: dict[str, Any], folder: Path, name: str) -> BundleError:
     if "ModuleNotFoundError" in problem:
         hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
     elif variable:
-        hint = _remedy(variable, folder, facts["where"], name)
+        hint = _remedy(variable, folder, facts["where"], name, required)
     elif _SERVICE.match(problem):
         hint = _NO_SERVICES
+    if variable and required:
+        problem += f"; then these variables are required, too: {', '.join(required)}"
     hint = missing_library_hint(problem) or class_hint(problem) or hint
     text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
     if facts.get("missing"):
         return MissingModuleError(text, hint, facts["missing"])
     return BundleError(text, hint)
-
-
-def required_variable(problem: str, line: str) -> str:
-    """Return the variable of the environment that an error is about, or an empty string.
-
-    ``problem`` is the type and text of the error, ``line`` the project's line that raised it.
-
-    >>> required_variable("KeyError: 'SECRET_KEY'", "KEY = os.environ['SECRET_KEY']")
-    'SECRET_KEY'
-    >>> required_variable("KeyError: 'a'", "b['a']")
-    ''
-    """
-    if match := _NOT_SET.search(problem):
-        return str(match[match.lastgroup or 0])
-    key = _KEY.match(problem)
-    if key and "environ" in line:
-        return key["name"]
-    if problem.startswith(("TypeError", "ValueError", "AttributeError")):
-        read = _READS.search(line)
-        return read["name"] if read else ""
-    return ""
 
 
 def _line(folder: Path, where: str) -> str:
@@ -111,11 +111,14 @@ def _line(folder: Path, where: str) -> str:
         return ""
 
 
-def _remedy(variable: str, folder: Path, where: str, name: str) -> str:
+def _remedy(
+    variable: str, folder: Path, where: str, name: str, required: Sequence[str] = ()
+) -> str:
     path = folder / where.rpartition(":")[0]
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    values = " ".join(f"{one}=…" for one in (variable, *required))
     return (
         f"A build has no variables of the environment. Read it with {reader_for(variable, text, name)}, "
         "which has a placeholder while building (`python -m django_deploykit.conf move` shows how), "
-        f"or give it one in [bundle] of deploykit.ini: environment = {variable}=…"
+        f"or give it one in [bundle] of deploykit.ini: environment = {values}"
     )

@@ -17,7 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -30,7 +30,7 @@ from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_tex
 from django_deploykit.bundle.commands import WRITTEN, enclosed, project_environment, read_facts
 from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.installed_versions import validate_versions
-from django_deploykit.bundle.load_errors import load_error
+from django_deploykit.bundle.load_errors import load_error, more_required
 from django_deploykit.bundle.locks.base import LockFile, normal_name
 from django_deploykit.bundle.locks.completeness import is_unnamed
 from django_deploykit.bundle.locks.discovery import locate_locks, validate_deploykit
@@ -259,11 +259,21 @@ def _load(
         *map(str, (answer, place.resolve(), asked)),
     ]
     env = enclosed(project_environment(project, sys.prefix), place)
-    try:
+
+    def load(given: Mapping[str, str]) -> dict[str, Any]:
+        given = {**env, **given}
         done = run_program(
-            command, exported.folder, env, merge=True, timeout=limit, stopper=copy.stopper
+            command, exported.folder, given, merge=True, timeout=limit, stopper=copy.stopper
         )
-        facts = read_facts(answer, done)
+        return read_facts(answer, done)
+
+    def load_again(given: Mapping[str, str]) -> dict[str, Any] | None:
+        with suppress(subprocess.TimeoutExpired, DeployKitError):
+            return load(given)
+        return None
+
+    try:
+        facts = load({})
     except subprocess.TimeoutExpired:
         what = "static files were not collected" if answer.exists() else "the project did not load"
         trial.unknown[LOAD] = f"{what} within {limit:g} s"
@@ -283,13 +293,16 @@ def _load(
     if reason:
         trial.unknown[LOAD] = reason
     else:
-        trial.refused[LOAD] = _explained(facts, project, copy)
+        required = more_required(facts, project.root, load_again)
+        trial.refused[LOAD] = _explained(facts, project, copy, required)
     return None
 
 
-def _explained(facts: dict[str, Any], project: Project, copy: _Copy) -> DeployKitError:
+def _explained(
+    facts: dict[str, Any], project: Project, copy: _Copy, required: Sequence[str]
+) -> DeployKitError:
     """Return the error, with a hint that says where the missing file or module is, if it is here."""
-    error = load_error(facts, project.root, project.name)
+    error = load_error(facts, project.root, project.name, required)
     beside = include_hint(facts["missing"], copy.commit) if facts.get("missing") else ""
     if beside:
         return DeployKitError(error.message, beside)

@@ -96,7 +96,8 @@ def weak_secret_key(subject: Subject) -> Iterator[Finding]:
     Anyone who knows the key can forge sessions, password reset links and signed cookies.
     """
     key = secret_key()
-    if not subject.server and has_no_value(subject.root, "SECRET_KEY"):
+    for_builds = key in dict(subject.project.environment).values()
+    if not subject.server and (for_builds or has_no_value(subject.root, "SECRET_KEY")):
         raise Undecided("SECRET_KEY has no value here; hosts configure it")
     if subject.once("SECRET_KEY changes", lambda: key_changes(subject.root)):
         raise Undecided("SECRET_KEY is another one in every process (E103)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import linecache
 import os
 import sys
 import traceback
@@ -22,6 +24,7 @@ from django_deploykit.conf.class_settings import OPTION, install_importer
 from django_deploykit.conf.commands import misspelt
 from django_deploykit.conf.errors import ConfigError
 from django_deploykit.conf.loading import asks_for_help
+from django_deploykit.conf.required_variables import ASSUMED, required_variable
 from django_deploykit.conf.start_failure import StartFailure, in_settings, start_failure
 from django_deploykit.runtime.base.errors import WRONG_USE
 from django_deploykit.runtime.base.printable import printable
@@ -30,8 +33,10 @@ _APP = "django_deploykit"
 # They read commits and hosts, so they start without the settings. That is twice as fast, and a
 # broken working copy does not stop them.
 _WITHOUT_SETTINGS = ("bundle", "release")
-# With these, deploy_check checks with the settings that this machine uses, or checks nothing.
-_AS_IT_IS = ("--settings", OPTION, "--server", "--list", "--explain")
+# With these, deploy_check uses the environment of this machine, or checks nothing.
+_ON_A_HOST = frozenset(("--server", "--list", "--explain"))
+# With these, it checks with the settings that are given.
+_GIVEN = frozenset(("--settings", OPTION))
 
 
 class _Utility(ManagementUtility):
@@ -57,7 +62,7 @@ def execute(given: Sequence[str] | None = None) -> None:
             ManagementUtility(argv).execute()
         return
     try:
-        if words[0] == "deploy_check":
+        if words[0] == "deploy_check" and not _ON_A_HOST.intersection(argv[2:]):
             _choose_settings(argv)
         install_importer()
         _Utility(argv).execute()
@@ -75,7 +80,8 @@ def execute(given: Sequence[str] | None = None) -> None:
 def _choose_settings(argv: Sequence[str]) -> None:
     """Let ``deploy_check`` load the settings that serve the site, if manage.py names others.
 
-    If they are loaded already, it runs in another process (see docs/decisions/0038).
+    Variables that are not set have the values of ``[bundle] environment``. If the settings are
+    loaded already, it runs in another process (see docs/decisions/0038).
     """
     from django_deploykit.project import (
         nearest_root,
@@ -84,11 +90,14 @@ def _choose_settings(argv: Sequence[str]) -> None:
         starting_folder,
     )
 
-    if settings.configured or {word.partition("=")[0] for word in argv[2:]}.intersection(_AS_IT_IS):
+    if settings.configured:
         return
     start = starting_folder(argv[0], Path.cwd())
-    other = production_settings(read_project(nearest_root(start) or start), os.environ)
-    if other:
+    project = read_project(nearest_root(start) or start)
+    for name, value in project.environment:
+        os.environ.setdefault(name, value)
+    given = {word.partition("=")[0] for word in argv[2:]}.intersection(_GIVEN)
+    if other := {} if given else production_settings(project, os.environ):
         loaded = os.environ.get("DJANGO_SETTINGS_MODULE")
         os.environ.update(other)
         if loaded:
@@ -132,6 +141,8 @@ def _report(argv: Sequence[str], error: BaseException, failure: StartFailure) ->
     """Print why the project does not start, and what to do next."""
     name = argv[1]
     module = sys.modules.get(os.environ.get("DJANGO_SETTINGS_MODULE", ""))
+    if name == "deploy_check" and (missing := _missing_variables(error, failure)):
+        failure = failure._replace(hint=_variables_hint(missing))
     typo = misspelt(name, [*getattr(module, "INSTALLED_APPS", ()), _APP])
     if "--traceback" in argv:
         traceback.print_exception(error)
@@ -145,6 +156,33 @@ def _report(argv: Sequence[str], error: BaseException, failure: StartFailure) ->
         from django_deploykit.management.unchecked import report_unchecked
 
         report_unchecked(argv, error, failure)
+
+
+def _missing_variables(error: BaseException, failure: StartFailure) -> list[str]:
+    """Return the variables that the settings require. They are loaded again to find all of them."""
+    module = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    before, found = dict(os.environ), list[str]()
+    while name := required_variable(failure.reason, linecache.getline(failure.path, failure.line)):
+        if name in found or not in_settings(error):
+            break
+        found.append(name)
+        os.environ[name] = ASSUMED
+        try:
+            importlib.import_module(module)
+            break
+        except (Exception, SystemExit) as another:  # noqa: BLE001 - settings may raise anything
+            failure = start_failure(another) or failure
+    os.environ.clear()
+    os.environ.update(before)
+    return found
+
+
+def _variables_hint(names: Sequence[str]) -> str:
+    values = " ".join(f"{name}=…" for name in names)
+    return (
+        f"Set what the settings require, or give it values for builds and this check, in [bundle] of "
+        f"deploykit.ini: environment = {values}"
+    )
 
 
 def _say(text: str) -> None:

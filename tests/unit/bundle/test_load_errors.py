@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from django_deploykit.bundle.load_errors import load_error, required_variable
+from django_deploykit.bundle.load_errors import load_error, more_required
 
 
 def facts(problem: str, where: str = "", stage: str = "settings", **more: Any) -> dict[str, Any]:
     return {"problem": problem, "where": where, "stage": stage, **more}
-
-
-@pytest.mark.parametrize(
-    ("problem", "line", "expected"),
-    [
-        ("KeyError: 'KEY'", "KEY = os.environ['KEY']", "KEY"),
-        ("KeyError: 'KEY'", "return environ[name]", "KEY"),
-        ("KeyError: 'KEY'", "KEY = OPTIONS['KEY']", ""),
-        ("ImproperlyConfigured: Set the KEY environment variable", "KEY = env('KEY')", "KEY"),
-        ("UndefinedValueError: KEY not found. Declare it as envvar or define", "", "KEY"),
-        ('EnvError: Environment variable "KEY" not set', "", "KEY"),
-        (
-            "ValueError: Value 'KEY' is required to be set as the environment variable 'DJANGO_KEY'",
-            "",
-            "DJANGO_KEY",
-        ),
-        ("TypeError: int() argument must be", "N = int(os.environ.get('N'))", "N"),
-        ("ValueError: invalid literal", 'N = int(os.getenv("N", ""))', "N"),
-        (
-            "AttributeError: 'NoneType' object has no attribute 'split'",
-            "H = os.getenv('H').split()",
-            "H",
-        ),
-        ("ZeroDivisionError: division by zero", "N = 1 / len(os.getenv('N', ''))", ""),
-    ],
-)
-def test_finds_the_variable_that_an_error_is_about(problem: str, line: str, expected: str) -> None:
-    assert required_variable(problem, line) == expected
 
 
 @pytest.mark.parametrize(
@@ -92,3 +65,30 @@ def test_a_service_that_is_asked_during_an_import_is_named(
 def test_paths_of_the_export_are_not_shown(tmp_path: Path) -> None:
     error = load_error(facts(f"OSError: {tmp_path}/shop/keys.json"), tmp_path, "shop")
     assert error.message == "the settings do not import: OSError: shop/keys.json"
+
+
+def test_all_required_variables_are_named_together(tmp_path: Path) -> None:
+    names = ["A", "B", "C"]
+    text = "".join(f"{name} = os.environ['{name}']\n" for name in names)
+    (tmp_path / "settings.py").write_text(text)
+
+    def load(given: Mapping[str, str]) -> dict[str, Any]:
+        for number, name in enumerate(names, 1):
+            if name not in given:
+                return facts(f"KeyError: '{name}'", f"settings.py:{number}")
+        return facts("ZeroDivisionError: division by zero", "settings.py:4")
+
+    first = load({})
+    required = more_required(first, tmp_path, load)
+    assert required == ["B", "C"]
+    error = load_error(first, tmp_path, "shop", required)
+    assert error.message.endswith("KeyError: 'A'; then these variables are required, too: B, C")
+    assert error.hint.endswith("environment = A=… B=… C=…")
+
+
+@pytest.mark.parametrize("later", [None, facts("KeyError: 'A'", "settings.py:1"), facts("")])
+def test_loading_again_ends(later: dict[str, Any] | None, tmp_path: Path) -> None:
+    (tmp_path / "settings.py").write_text("A = os.environ['A']\n")
+    first = facts("KeyError: 'A'", "settings.py:1")
+    assert more_required(first, tmp_path, lambda given: later) == []
+    assert more_required(facts("OSError: x"), tmp_path, lambda given: later) == []

@@ -110,10 +110,15 @@ def test_variables_of_the_shell_are_not_known(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", "hunter2")
-    write(project, "shop/settings.py", SETTINGS + "import os\nTOKEN = os.environ['TOKEN']\n")
+    reads = "import os\nTOKEN = os.environ['TOKEN']\nPORT = int(os.environ['PORT'])\n"
+    write(project, "shop/settings.py", SETTINGS + reads)
     error = tried(project).refused["load"]
-    assert error.message == "the settings do not import: shop/settings.py:5: KeyError: 'TOKEN'"
+    assert error.message == (
+        "the settings do not import: shop/settings.py:5: KeyError: 'TOKEN'; "
+        "then these variables are required, too: PORT"
+    )
     assert 'config.secret("TOKEN")' in error.hint
+    assert "environment = TOKEN=… PORT=…" in error.hint
 
 
 @pytest.mark.parametrize(

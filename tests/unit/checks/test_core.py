@@ -214,6 +214,18 @@ def test_a_key_without_a_value_is_not_checked_here(
     assert found.message == "SECRET_KEY is empty"
 
 
+def test_a_key_of_the_build_is_not_checked_here(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ini = "[bundle]\nenvironment = SECRET_KEY=build\n"
+    (project / "deploykit.ini").write_text(ini, encoding="utf-8")
+    monkeypatch.setattr(settings, "SECRET_KEY", "build")
+    with pytest.raises(Undecided, match="SECRET_KEY has no value here"):
+        run_check("E102", project)
+    (found,) = run_check("E102", project, server=True)
+    assert "SECRET_KEY is too weak" in found.message
+
+
 def test_accepts_a_key_that_is_read(project: Path, write_settings: Callable[..., None]) -> None:
     write_settings("import os\nSECRET_KEY = os.environ.get('SECRET_KEY', '')\n")
     assert run_check("E103", project) + run_check("E104", project) == []

@@ -105,6 +105,32 @@ def test_the_traceback_is_there_on_request(project: Path) -> None:
     assert done.returncode == 2
 
 
+REQUIRED = SETTINGS + "import os\nA = os.environ['A']\nB = int(os.environ['B'])\n"
+
+
+def test_deploy_check_names_all_variables_that_the_settings_require(project: Path) -> None:
+    write(project, REQUIRED)
+    done = manage(project, "deploy_check")
+    error, hint = done.stderr.splitlines()
+    assert error == "error: the settings do not load: shop/settings.py:4: KeyError: 'A'"
+    assert "environment = A=… B=… For the traceback" in hint
+    assert done.returncode == 2
+    only = manage(project, "deploy_check", A="1").stderr
+    assert "shop/settings.py:5: KeyError: 'B'" in only
+    assert "environment = B=… " in only
+
+
+def test_deploy_check_has_the_values_that_a_build_has(project: Path) -> None:
+    write(project, REQUIRED + "print('A is', A)\n")
+    (project / "deploykit.ini").write_text("[bundle]\nenvironment = A=build B=2\n")
+    done = manage(project, "deploy_check", "--only", "E101")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "A is build")
+    set_here = manage(project, "deploy_check", "--only", "E101", A="mine")
+    assert set_here.stdout.splitlines()[0] == "A is mine"
+    on_a_host = manage(project, "deploy_check", "--server", "--only", "E101")
+    assert "KeyError: 'A'" in on_a_host.stderr
+
+
 @pytest.mark.parametrize("form", ["json", "sarif", "junit", "github", "gitlab"])
 def test_deploy_check_reports_in_every_format_that_nothing_was_checked(
     form: str, project: Path
