@@ -16,6 +16,7 @@ from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.partial_collect import (
     Places,
     Selection,
+    hold,
     merge,
     merged_record,
     read_manifest,
@@ -117,7 +118,7 @@ def _write_present(
     missing = {
         path
         for path in exported.ids
-        if (names := [*places.names(path)])
+        if (names := places.names(path))
         and all(name in files and name not in selection.present for name in names)
     }
     complete(exported, (path for path in exported.ids if path not in missing))
@@ -137,7 +138,8 @@ def _run(
     """Collect the selected files and merge them with the earlier ones, or return None."""
     folder, before = exported.folder, earlier.answer.facts
     static = os.path.relpath(before["static_root"], folder.resolve())
-    paths = read_manifest(earlier.static, static, exported.place / "earlier")
+    held = hold(earlier.static)
+    paths = read_manifest(held, static, exported.place / "earlier")
     if paths is None:
         return None
     given = json.dumps({"paths": paths, "collected": sorted(selection.again), "missing": missing})
@@ -152,7 +154,7 @@ def _run(
     if sources is None or record is None or answer.facts["static_root"] != before["static_root"]:
         return None
     others = record["files"].keys() & answer.facts["collected"]["outside"]
-    merged = merge(earlier.static, selection.again, folder, static, others)
+    merged = merge(held, selection.again, folder, static, others)
     if merged is None:
         return None
     answer = ProjectAnswer({**answer.facts, "collected": record}, answer.stray, answer.trace)

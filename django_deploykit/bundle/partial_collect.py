@@ -7,10 +7,10 @@ same as collecting everything.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 import re
-import shutil
 import zipfile
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, load_list
 
 MANIFEST = "staticfiles.json"
+_PIECE = 1 << 20
 _HASH = re.compile(r"\.[0-9a-f]{12}(?=(?:\.[^./]*)?\Z)")  # in the names of ManifestFilesMixin
 _WORD = re.compile(r"[^\s\"'()<>=,;:/?#\\]+")
 
@@ -46,16 +47,27 @@ class Places:
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self._prefixes: dict[str, list[str]] = {}
+        self._starts: dict[str, list[tuple[str, int]]] = {}
         for prefix, folder in record["roots"]:
             self._prefixes.setdefault("" if folder == "." else folder, []).append(prefix)
 
-    def names(self, path: str) -> Iterator[str]:
-        """Yield the names that a file of the export has as a static file."""
-        end = len(path)
-        while end > 0:
-            end = max(path.rfind("/", 0, end), 0)
-            for prefix in self._prefixes.get(path[:end], ()):
-                yield posixpath.join(prefix, path[end:].lstrip("/"))
+    def names(self, path: str) -> list[str]:
+        """Return the names that a file of the export has as a static file."""
+        folder = path.rpartition("/")[0]
+        starts = self._starts.get(folder)
+        if starts is None:
+            starts = self._starts[folder] = list(self._iter_starts(folder))
+        return [start + path[cut:] for start, cut in starts]
+
+    def _iter_starts(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Yield how names of files in a folder begin, and where in their path they go on."""
+        above = folder
+        while True:
+            for prefix in self._prefixes.get(above, ()):
+                yield posixpath.join(prefix, ""), len(above) + 1 if above else 0
+            if not above:
+                return
+            above = above.rpartition("/")[0]
 
     def sources(self, name: str) -> Iterator[str]:
         """Yield the paths in the export that may have the name. They need not exist."""
@@ -84,9 +96,10 @@ def select(
             referring.setdefault(target, []).append(name)
     again = _reachable([*moved, *(names[one] for one in changed if one in names)], referring)
     present = _reachable([*again, *_iter_mentioned(every, texts)], references)
+    stems = set(map(_stem, again))
     for name in every:
-        alike = (_origins(name) - {name}) & every
-        if alike and (name in again or not alike.isdisjoint(again)):
+        alike = (_origins(name) - {name}) & every if _stem(name) in stems else ()
+        if alike and (name in again or not again.isdisjoint(alike)):
             return None
     return Selection(frozenset(again), frozenset(present), moved)
 
@@ -142,6 +155,16 @@ def _iter_mentioned(names: Iterable[str], texts: Iterable[str]) -> Iterator[str]
     return (name for name in names if name.rpartition("/")[2] in words)
 
 
+def _stem(path: str) -> str:
+    """Return what a static file and all of its results begin with: the path up to the first dot.
+
+    >>> _stem("a.b/c.0123456789ab.css.gz")
+    'a.b/c'
+    """
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + name.partition(".")[0]
+
+
 def _origins(path: str) -> set[str]:
     """Return the static files that a collected file may be a result of.
 
@@ -157,6 +180,50 @@ def _origins(path: str) -> set[str]:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A cached layer and its verified list, by path in the project's folder."""
+
+    layer: Layer
+    rows: Mapping[str, FileEntry]
+
+    def has(self, path: str, folder: Path) -> bool:
+        """Whether the file below ``folder`` is the same."""
+        row, mode = self.rows[path], (folder / path).stat().st_mode & 0o100
+        return (row.mode & 0o100, row.sha256) == (mode, hash_file(folder / path))
+
+    def restore(self, paths: Iterable[str], folder: Path) -> bool:
+        """Write files of the layer below ``folder``. Return False if the layer is damaged."""
+        if not verify_layer(self.layer.sha256):
+            return False
+        members: dict[str, str] = {}  # of files with the same content, the archive has the first
+        for row in sorted(self.rows.values()):
+            members.setdefault(row.sha256, row.path)
+        with zipfile.ZipFile(layer_paths(self.layer.sha256)[0]) as archive:
+            for path in paths:
+                row, target, digest = self.rows[path], folder / path, hashlib.sha256()
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(members[row.sha256]) as source, target.open("wb") as file:
+                    for piece in iter(lambda: source.read(_PIECE), b""):
+                        digest.update(piece)
+                        file.write(piece)
+                target.chmod(row.mode)
+                if digest.hexdigest() != row.sha256:
+                    return False
+        return True
+
+
+def hold(layers: Iterable[Layer]) -> dict[str, Held]:
+    """Return the layers of an earlier run by their names, with their lists."""
+    return {layer.name: _held(layer) for layer in layers}
+
+
+def _held(layer: Layer) -> Held:
+    text = layer_paths(layer.sha256)[1].read_text(encoding="utf-8")
+    rows = load_list(text, layer.sha256)
+    return Held(layer, {row.path.removeprefix("app/"): row for row in rows})
+
+
+@dataclass(frozen=True)
 class Merged:
     """Static files of an earlier run and of this one.
 
@@ -168,24 +235,26 @@ class Merged:
 
 
 def merge(
-    layers: Iterable[Layer],
+    held: Mapping[str, Held],
     again: Collection[str],
     folder: Path,
     static: str,
     others: Collection[str] = (),
 ) -> Merged | None:
-    """Put the collected files below ``folder`` together with the layers of an earlier run.
+    """Put the collected files below ``folder`` together with the layers of an earlier run, ``held``.
 
     ``static`` is STATIC_ROOT, relative to ``folder``. Return None if this run has other files than
     those that were collected again. Results of ``others`` are ignored: files of packages in place
     of the project's, which were missing.
     """
-    held = {layer.name: _held(layer) for layer in layers}
-    owners = {path.removeprefix("app/"): one for one in held.values() for path in one.rows}
+    owners = {path: one for one in held.values() for path in one.rows}
     prefix = f"{static}/"
+    stems = set(map(_stem, (*again, MANIFEST)))
 
     def is_mine(path: str) -> bool:
-        name = path.removeprefix(prefix)
+        name = path[len(prefix) :]
+        if _stem(name) not in stems:
+            return False
         return name == MANIFEST or not _origins(name).isdisjoint(again)
 
     found = all_files(folder / static)
@@ -200,7 +269,7 @@ def merge(
     kept -= mine
     known, groups = [], {}
     for name, paths in group_files("static", kept | mine).items():
-        if name in held and mine.isdisjoint(paths) and held[name].is_the_same(paths):
+        if name in held and mine.isdisjoint(paths) and held[name].rows.keys() == {*paths}:
             known.append(held[name].layer)
         else:
             groups[name] = tuple(paths)
@@ -212,55 +281,15 @@ def merge(
     return Merged(tuple(known), groups)
 
 
-@dataclass(frozen=True)
-class _Held:
-    """A cached layer and its verified list, by path in the release."""
-
-    layer: Layer
-    rows: Mapping[str, FileEntry]
-
-    def is_the_same(self, paths: Iterable[str]) -> bool:
-        """Whether the layer has exactly these files of the project."""
-        return {f"app/{path}" for path in paths} == self.rows.keys()
-
-    def has(self, path: str, folder: Path) -> bool:
-        """Whether the file below ``folder`` is the same."""
-        row, mode = self.rows[f"app/{path}"], (folder / path).stat().st_mode & 0o100
-        return (row.mode & 0o100, row.sha256) == (mode, hash_file(folder / path))
-
-    def restore(self, paths: Iterable[str], folder: Path) -> bool:
-        """Write files of the layer below ``folder``. Return False if the layer is damaged."""
-        if not verify_layer(self.layer.sha256):
-            return False
-        members: dict[str, str] = {}  # of files with the same content, the archive has the first
-        for path in sorted(self.rows):
-            members.setdefault(self.rows[path].sha256, path)
-        with zipfile.ZipFile(layer_paths(self.layer.sha256)[0]) as archive:
-            for path in paths:
-                row, target = self.rows[f"app/{path}"], folder / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(members[row.sha256]) as source, target.open("wb") as file:
-                    shutil.copyfileobj(source, file)
-                target.chmod(row.mode)
-                if hash_file(target) != row.sha256:
-                    return False
-        return True
-
-
-def _held(layer: Layer) -> _Held:
-    text = layer_paths(layer.sha256)[1].read_text(encoding="utf-8")
-    return _Held(layer, {row.path: row for row in load_list(text, layer.sha256)})
-
-
-def read_manifest(layers: Iterable[Layer], static: str, place: Path) -> dict[str, str] | None:
+def read_manifest(held: Mapping[str, Held], static: str, place: Path) -> dict[str, str] | None:
     """Return the paths in the manifest of an earlier run: {} if it has none, None if damaged.
 
     ``place`` is a temporary folder.
     """
     path = f"{static}/{MANIFEST}"
-    for held in map(_held, layers):
-        if f"app/{path}" in held.rows:
-            if not held.restore([path], place):
+    for one in held.values():
+        if path in one.rows:
+            if not one.restore([path], place):
                 return None
             paths: dict[str, str] = json.loads((place / path).read_bytes())["paths"]
             return paths
