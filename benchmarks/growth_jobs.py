@@ -14,6 +14,7 @@ from benchmarks import growth_peers
 from benchmarks.measure import Samples, Taken, peaks, serving, timed
 from benchmarks.site import (
     Size,
+    add_a_style_sheet,
     change_a_line,
     change_a_style_sheet,
     local_ini,
@@ -69,7 +70,7 @@ def curves(large: int = 20_000) -> dict[str, Curve]:
                 f"{count:,}": _grown(static=count)
                 for count in sorted({200, 20_000 if large > 20_000 else 2_000, large})
             },
-            ("bundle", "static", *every[1:], "first", "rsync"),
+            ("bundle", "static", "added", "model", *every[1:], "first", "rsync"),
         ),
         Curve(
             "distributions",
@@ -114,6 +115,7 @@ class Site:
     keep: Callable[[str, str, float], None]
     commits: int = 0
     settled: bool = field(default=False)  # whether something is live
+    by_hand: dict[str, float] = field(default_factory=dict)  # collectstatic in a new export
 
     def env(self, **more: str) -> dict[str, str]:
         """Return the environment of measured commands: each site has build caches of its own."""
@@ -174,13 +176,19 @@ def measure(run: Run, curve: Curve) -> None:
         for site in sites:
             _prepare(site, jobs)
         for number in range(1, run.rounds + 1):
-            for name in jobs:
-                for site in sites[:: -1 if number % 2 else 1]:
-                    JOBS[name](site)
+            _one_round(sites[:: -1 if number % 2 else 1], jobs)
     finally:
         for site in sites:
             _stop(site)
             shutil.rmtree(site.place.root, ignore_errors=True)
+
+
+def _one_round(sites: list[Site], jobs: list[str]) -> None:
+    for site in sites:
+        site.by_hand.clear()
+    for name in jobs:
+        for site in sites:
+            JOBS[name](site)
 
 
 def _make(
@@ -236,7 +244,7 @@ def _bundle(site: Site, row: str, change: Callable[[Path, int], str]) -> None:
 def bundle(site: Site) -> None:
     """Bundle after a view's line changed, beside git's own export of the commit and its list of changes."""
     _bundle(site, "bundle", change_a_line)
-    site.keep("bundle", "git archive", _export(site))
+    site.keep("bundle", "git archive", _export(site).seconds)
     argv = ("git", "diff", "--name-only", "HEAD~1", "HEAD")
     site.keep("bundle", "git diff", timed(argv, site.place.project, site.env()).seconds)
 
@@ -245,24 +253,50 @@ def static(site: Site) -> None:
     """Bundle after one style sheet changed, beside collectstatic by hand, which does all of it anew."""
     _bundle(site, "static", change_a_style_sheet)
     _by_hand(site)
+    for subject in ("collectstatic", "collectstatic processor"):
+        site.keep("static", subject, site.by_hand[subject])
+    site.keep("memory, static", "by hand", site.by_hand["memory"])
 
 
-def _export(site: Site) -> float:
+def added(site: Site) -> None:
+    """Bundle after one style sheet was added, beside collectstatic by hand."""
+    _bundle(site, "added", add_a_style_sheet)
+    if not site.by_hand:
+        _by_hand(site)
+    for subject in ("collectstatic", "collectstatic processor"):
+        site.keep("added", subject, site.by_hand[subject])
+
+
+def model(site: Site) -> None:
+    """Bundle after a model's line changed, beside an export and collectstatic by hand."""
+    _bundle(site, "model", lambda project, number: change_a_line(project, number, loaded=True))
+    if not site.by_hand:
+        _by_hand(site)
+    for subject in ("both", "both processor"):
+        site.keep("model", subject, site.by_hand[subject])
+
+
+def _export(site: Site) -> Taken:
     folder = site.place.root / "export"
     shutil.rmtree(folder, ignore_errors=True)
     script = f"mkdir -p {folder} && git archive HEAD | tar -x -C {folder}"
-    return timed(("sh", "-c", script), site.place.project, site.env()).seconds
+    return timed(("sh", "-c", script), site.place.project, site.env())
 
 
 def _by_hand(site: Site) -> None:
-    _export(site)
+    """Collect static files by hand; jobs of the same round are held against it."""
+    exported = _export(site)
     argv = (site.place.dev, "manage.py", "collectstatic", "--noinput")
     taken = timed(
         argv, site.place.root / "export", site.env(SECRET_KEY=site.place.env()["SECRET_KEY"])
     )
-    site.keep("static", "collectstatic", taken.seconds)
-    site.keep("static", "collectstatic processor", taken.processor)
-    site.keep("memory, static", "by hand", taken.memory)
+    site.by_hand = {
+        "collectstatic": taken.seconds,
+        "collectstatic processor": taken.processor,
+        "both": exported.seconds + taken.seconds,
+        "both processor": exported.processor + taken.processor,
+        "memory": taken.memory,
+    }
 
 
 def release(site: Site) -> None:
@@ -335,6 +369,8 @@ def rsync(site: Site) -> None:
 JOBS: dict[str, Callable[[Site], None]] = {
     "bundle": bundle,
     "static": static,
+    "added": added,
+    "model": model,
     "release": release,
     "rollback": rollback,
     "first": first,

@@ -321,6 +321,14 @@ def change_a_style_sheet(project: Path, number: int) -> str:
     return commit(project, f"Style {number}", f"2026-11-24T{hour:02}:{minute:02}:00Z")
 
 
+def add_a_style_sheet(project: Path, number: int) -> str:
+    """Add one style sheet, to which no other refers, and commit it; returns the commit."""
+    folder = project / "pages" / "static" / "pages" / "section0" / "page0"
+    (folder / f"more{number}.css").write_text(f"/* {number} */", encoding="utf-8")
+    hour, minute = divmod(number, 60)
+    return commit(project, f"Add {number}", f"2026-11-24T{hour:02}:{minute:02}:00Z")
+
+
 def make_virtualenv(folder: Path, project: Path, *more: str) -> Path:
     """Install the project's lock into a virtualenv, and ``more``; returns its Python."""
     python = folder / "bin" / "python"

@@ -85,6 +85,29 @@ def test_pairs_are_of_the_largest_site() -> None:
     assert "| 50 against 100 | 0.50 (0.50-0.50) | at least 0.8 | **no** |" in said
 
 
+def test_pairs_show_the_ratio_of_the_processor_time_too() -> None:
+    found = samples(
+        ("added", "20,000", "ours", [5.0]),
+        ("added", "20,000", "processor", [3.0]),
+        ("added", "20,000", "collectstatic", [50.0]),
+        ("added", "20,000", "collectstatic processor", [60.0]),
+    )
+    assert line(found, "| `bundle`, one static file added").endswith("| yes | 0.05 |")
+
+
+def test_a_models_line_and_a_release_are_bound_in_the_smallest_site() -> None:
+    found = samples(
+        *(("model", label, "ours", [2.0]) for label in ("200", "20,000")),
+        ("model", "200", "both", [1.0]),
+        ("release beyond boot and check", "200", "ours", [0.7, 0.9, 0.8]),
+    )
+    assert "| 2.0 against 1.0 | 2.00 (2.00-2.00) | at most 1.3 | **no** |" in line(
+        found, "| `bundle`, a model's line"
+    )
+    said = line(found, "| `release`, one line, seconds beyond boot and check (200 static files)")
+    assert "| 0.80 | | at most 0.8 | yes |" in said
+
+
 def test_what_was_not_measured_is_told_as_such() -> None:
     found = samples(("bundle", "20,000", "ours", [1.0]))
     assert "| not measured |" in line(found, "| `bundle`, one line, against `docker build`")
