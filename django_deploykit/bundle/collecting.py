@@ -12,7 +12,7 @@ from django_deploykit.bundle.build_cache import may_reuse
 from django_deploykit.bundle.commands import ProjectAnswer, ask
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.export import complete
-from django_deploykit.bundle.files import Exported
+from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.partial_collect import (
     Places,
     Selection,
@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
 def _write_present(
     exported: Exported, files: Mapping[str, str], places: Places, selection: Selection
 ) -> list[str]:
-    """Write the files of the export, but not the static files that are not needed. Return those.
+    """Write the files of the export, without the static files that are not needed. Return those.
 
     ``files`` has the static files of the earlier commit. Those that another one replaces are
     missing, too: otherwise, the finders would find them in its place.
@@ -122,6 +122,8 @@ def _write_present(
         and all(name in files and name not in selection.present for name in names)
     }
     complete(exported, (path for path in exported.ids if path not in missing))
+    for path in missing.intersection(all_files(exported.folder)):
+        os.unlink(exported.folder / path)
     for folder in {os.path.dirname(path) for path in exported.ids}:
         os.makedirs(exported.folder / folder, exist_ok=True)
     return sorted(missing)

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from django_deploykit.bundle import lfs
 from django_deploykit.bundle.files import Exported
@@ -172,11 +172,10 @@ def _extract_all(
             with process, tarfile.open(fileobj=process.stdout, mode="r|") as tar:
                 for member in tar:
                     named.add(member.name)
-                    path = target / member.name
-                    if member.isdir() or not os.path.lexists(path):
-                        _extract(tar, member, path)
-                        if _is_pointer(member, path):
-                            pointers.append(path)
+                    path = os.path.join(target, member.name)
+                    new = member.isdir() or not os.path.lexists(path)
+                    if new and _extract(tar, member, path):
+                        pointers.append(Path(path))
                 while process.stdout.read(1 << 16):
                     pass  # git may write padding at the end, and fails on a closed pipe
         except tarfile.TarError:
@@ -193,25 +192,25 @@ def _limit(paths: Sequence[str]) -> Sequence[str]:
     return paths if all(paths) else ()
 
 
-def _is_pointer(member: tarfile.TarInfo, path: Path) -> bool:
-    return member.isfile() and member.size < lfs.LONGEST and lfs.is_pointer(path.read_bytes())
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> bool:
+    """Write one member of the archive, never outside of the export.
 
-
-def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """Write one member of the archive, never outside of the export."""
-    if ".." in PurePosixPath(member.name).parts or member.name.startswith("/"):
+    Return whether it is a pointer of Git LFS. This runs for every file of a commit.
+    """
+    if ".." in member.name.split("/") or member.name.startswith("/"):
         raise BundleError(f"the commit has a file named {member.name!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if member.isdir():
-        path.mkdir(exist_ok=True)
-    elif member.issym():
-        path.symlink_to(member.linkname)
-    elif member.isfile():
-        source = tar.extractfile(member)
-        assert source is not None
-        with path.open("wb") as file:
-            shutil.copyfileobj(source, file)
-        path.chmod(0o755 if member.mode & 0o100 else 0o644)
+    os.makedirs(path if member.isdir() else os.path.dirname(path), exist_ok=True)
+    if member.issym():
+        os.symlink(member.linkname, path)
+    source = tar.extractfile(member) if member.isfile() else None
+    if source is None:
+        return False
+    with open(path, "wb") as file:
+        start = source.read(lfs.LONGEST)
+        file.write(start)
+        shutil.copyfileobj(source, file)
+    os.chmod(path, 0o755 if member.mode & 0o100 else 0o644)
+    return member.size < lfs.LONGEST and lfs.is_pointer(start)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ def test_unaffected_files_are_neither_written_nor_packed(site: CollectedSite) ->
     site.write({"app/static/lone.css": "c { color: blue }\n"})
     collected, after = site.build()
     assert not (collected.question.folder / "app/static/top.css").exists()
+    assert not (collected.question.folder / "app/static/LICENSE").exists()
     new = {layer for layer in after if layer not in before and layer.kind == "static"}
     assert 0 < len(new) < len([layer for layer in after if layer.kind == "static"])
     site.write({"app/models.py": "A = 3\n"})
