@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -18,13 +19,14 @@ from django_deploykit.management.parser import ParsedOptions
 from django_deploykit.management.progress_rows import Board
 from django_deploykit.progress import DONE, FAILED, in_bytes
 from django_deploykit.release.report.timeline import Span
-from django_deploykit.runtime.base.errors import INTERRUPTED
+from django_deploykit.runtime.base.errors import INTERRUPTED, REFUSED
 from django_deploykit.runtime.base.printable import printable
 
 if TYPE_CHECKING:
     from django_deploykit.management.display import Display
 
 _COMMANDS = ("manage.py ", " -- ", "sudo ", "$ ", "ssh ", "ssh-", "git ", "pip ", "uv ")
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _COLOURS = {"good": "1;32", "bad": "1;31", "head": "1"}
 
 
@@ -230,7 +232,7 @@ def last_act() -> Iterator[None]:
 def run_command(work: Callable[[], int], console: Console | None = None) -> int:
     """Run a command's work and return its exit code. A :class:`DeployKitError` is printed.
 
-    An unexpected error is raised again, after the display is stopped and JSON is printed.
+    So is an error of a disk that is full, read-only or broken. An unexpected error is raised again, after the display is stopped and JSON is printed.
     """
     console = console or Console()
     try:
@@ -244,9 +246,20 @@ def run_command(work: Callable[[], int], console: Console | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            _show_unexpected(console, error)
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        console.fail(f"{where}{error.strerror}", "Make room on this disk, or repair it.", REFUSED)
+        return REFUSED
     except Exception as error:
-        message = f"unexpected: {type(error).__name__}"
-        console.emit({"error": {"message": message, "hint": "", "exit_code": 1}})
+        _show_unexpected(console, error)
         raise
     finally:
         console.close()
+
+
+def _show_unexpected(console: Console, error: Exception) -> None:
+    message = f"unexpected: {type(error).__name__}"
+    console.emit({"error": {"message": message, "hint": "", "exit_code": REFUSED}})

@@ -74,6 +74,9 @@ class RuntimeArchive:
         except FileNotFoundError:
             folder.mkdir(parents=True, exist_ok=True)
             write_and_replace(path, self.data)
+        except OSError:  # a read-only disk, on which nothing is pruned
+            if not path.is_file():
+                raise
         return path
 
 

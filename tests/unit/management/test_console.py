@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import sys
 import threading
 
@@ -228,6 +230,29 @@ def test_an_interruption_names_the_step() -> None:
 
     assert run_command(work, console) == 130
     assert err.getvalue().splitlines()[-1] == "error: interrupted during collectstatic"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_disk_that_cannot_be_written_is_an_error_that_names_the_file(number: int) -> None:
+    console, _, err = plain()
+
+    def work() -> int:
+        raise OSError(number, os.strerror(number), "/srv/shop/x")
+
+    assert run_command(work, console) == 1
+    assert err.getvalue() == (
+        f"error: /srv/shop/x: {os.strerror(number)}\nMake room on this disk, or repair it.\n"
+    )
+
+
+def test_other_errors_of_the_system_are_not_swallowed() -> None:
+    console, _, _ = plain()
+
+    def work() -> int:
+        raise PermissionError(errno.EACCES, "no")
+
+    with pytest.raises(PermissionError):
+        run_command(work, console)
 
 
 def test_what_nobody_expected_is_not_swallowed() -> None:

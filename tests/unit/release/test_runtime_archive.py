@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +33,21 @@ def test_it_is_packed_only_where_it_is_lacking(tmp_path: Path) -> None:
     assert broken.write(tmp_path).read_bytes() == b""
     with pytest.raises(SyntaxError):
         broken.write(tmp_path / "elsewhere")
+
+
+def test_it_is_used_on_a_disk_that_is_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = RuntimeArchive({"__main__.py": b""})
+    written = archive.write(tmp_path)
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "utime", fail)
+    assert archive.write(tmp_path) == written
+    with pytest.raises(OSError, match="Read-only"):
+        archive.write(tmp_path / "elsewhere")
 
 
 def test_it_runs_verbs(tmp_path: Path) -> None:
