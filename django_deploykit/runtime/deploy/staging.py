@@ -10,7 +10,7 @@ from ..base.errors import Problems
 from ..base.machine import validate_target
 from ..base.site import Site, checked_path, live_release
 from ..base.workers import Background
-from ..bundle.manifest import Manifest
+from ..bundle.manifest import Manifest, ManifestError
 from ..storage import identity, layers, prune, shared
 from ..storage.hashed import link_hashed_of
 from ..storage.virtualenv import load_release, require_python, stage
@@ -27,7 +27,8 @@ def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     target = site.releases / manifest.release_id
     digests = [one.sha256 for one in manifest.layers]
     missing = [one for one in digests if not layers.is_stored(site.store, one)]
-    if not missing and target.exists() and _must_be_built_again(site, manifest):
+    staged = prune.is_staged(site, manifest.release_id)
+    if not missing and staged and _must_be_built_again(site, manifest):
         prune.discard(target)
     with closing(shared.Shares(site.store, manifest)) as shares:
         bad = _stage(site, manifest, shares, missing)
@@ -54,10 +55,21 @@ def _stage(
     try:
         if not missing:
             _build(site, manifest, shares, lambda: _refuse_damaged(found.result()))
-    except (_DamagedLayersError, FileNotFoundError):
-        if not found.result():
+    except (_DamagedLayersError, FileNotFoundError, ManifestError):
+        bad = found.result() or _with_damaged_lists(site, manifest)
+        if not bad:
             raise
+        return bad
     return found.result()
+
+
+def _with_damaged_lists(site: Site, manifest: Manifest) -> List[str]:
+    digests = [one.sha256 for one in manifest.layers]
+    return [
+        one
+        for one in digests
+        if layers.is_stored(site.store, one) and layers.has_damaged_list(site.store, one)
+    ]
 
 
 def _must_be_built_again(site: Site, manifest: Manifest) -> bool:

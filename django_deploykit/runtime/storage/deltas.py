@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Dict, Iterator, List
 from ..base.errors import DeployKitError
 from ..base.files import open_file
 from ..base.names import valid_digest
-from ..bundle.manifest import FileEntry, tree_digest, validate_entries
+from ..bundle.manifest import FileEntry, ManifestError, tree_digest, validate_entries
 from ..bundle.seal import DamagedError
 from ..wire.releasing import LIST_LIMIT
 from . import layers as store
@@ -44,6 +44,8 @@ def receive_delta(frame: Dict[str, Any], digest: str, folder: Path, stream: Bina
                 entries = _apply(file, digest, folder, base, tree)
             except FileNotFoundError as error:  # a file was deleted from the store
                 raise DamagedError(f"layer {base[:12]} lacks {error.filename}") from None
+            except ManifestError as error:  # of the base
+                raise DamagedError(error.message) from None
             store.add(folder, digest, entries, tree)
 
 

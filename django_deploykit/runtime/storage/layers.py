@@ -20,7 +20,7 @@ from ..base.files import hash_stream, read_bytes, validate_folder, write_and_rep
 from ..base.names import valid_digest
 from ..base.opening import open_folder, open_regular
 from ..base.workers import Background
-from ..bundle.manifest import FileEntry, Layer, dump_list, load_list
+from ..bundle.manifest import FileEntry, Layer, ManifestError, dump_list, load_list
 from ..bundle.reader import BundleFile, Content
 from . import identity
 
@@ -49,7 +49,16 @@ def load_entries(store: Path, digest: str) -> List[FileEntry]:
 
 def list_text(store: Path, digest: str) -> str:
     """Return the text of a stored layer's file list, which is not verified."""
-    return read_bytes(store / f"{digest}.json", top=store.parent).decode("utf-8")
+    return read_bytes(store / f"{digest}.json", top=store.parent).decode("utf-8", "replace")
+
+
+def has_damaged_list(store: Path, digest: str) -> bool:
+    """Whether a stored layer's file list is damaged, as after a power failure."""
+    try:
+        load_entries(store, digest)
+    except ManifestError:
+        return True
+    return False
 
 
 def make_private_folder(parent: Path, prefix: str) -> Path:
@@ -259,7 +268,7 @@ def _cost(layer: Layer) -> int:
 
 
 def is_damaged(store: Path, digest: str) -> bool:
-    """Whether a stored layer has a changed file.
+    """Whether a stored layer has a changed file or a damaged list.
 
     The files are read, unless none was touched since they were last verified.
     """
@@ -267,7 +276,10 @@ def is_damaged(store: Path, digest: str) -> bool:
     if identity.is_untouched([store / digest], record, store.parent):
         return False
     identified = identity.identify([store / digest])
-    if damaged_files(store, digest):
+    try:
+        if damaged_files(store, digest):
+            return True
+    except ManifestError:
         return True
     with suppress(OSError):  # a full disk
         identity.remember(record, identified, store.parent)

@@ -12,7 +12,7 @@ from typing import Callable, Collection, Dict, Iterable, List, Mapping, Optional
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file, read_regular, validate_folder, write_and_replace
-from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest
+from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest, ManifestError
 from ..servers import SERVERS
 from . import layers
 from .shell import shell_command
@@ -285,3 +285,5 @@ def load_release(root: Path) -> Manifest:
         raise DeployKitError(
             f"there is no release at {root}", "`deploykit status` lists the staged releases."
         ) from None
+    except ManifestError as error:
+        raise ManifestError(f"{root / 'manifest.json'}: {error.message}", error.hint) from None

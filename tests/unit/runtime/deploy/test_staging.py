@@ -77,6 +77,35 @@ def test_damaged_layers_are_named_and_leave_the_store(
     assert not (site.store / LAYER.sha256).exists()
 
 
+@pytest.mark.parametrize("text", [b"", b"\0" * 40, b"\xff", b"[]"])
+@pytest.mark.parametrize("verified", [True, False])
+def test_layers_whose_list_was_lost_with_the_power_are_asked_for_again(
+    text: bytes, verified: bool, site: Site, events: list[Event], tmp_path: Path
+) -> None:
+    fill(site, tmp_path)
+    if verified:
+        assert not store.is_damaged(site.store, LAYER.sha256)
+    (site.store / f"{LAYER.sha256}.json").write_bytes(text)
+    assert stage_release(site, MANIFEST, events.append) == StageResult(again=(LAYER.sha256,))
+    assert not store.is_stored(site.store, LAYER.sha256)
+    fill(site, tmp_path)
+    assert stage_release(site, MANIFEST, events.append) == StageResult(MANIFEST.release_id)
+
+
+def test_a_release_whose_manifest_was_lost_with_the_power_is_built_again(
+    site: Site, events: list[Event], tmp_path: Path
+) -> None:
+    fill(site, tmp_path)
+    stage_release(site, MANIFEST, events.append)
+    path = site.releases / MANIFEST.release_id / "manifest.json"
+    path.chmod(0o644)
+    path.write_text("")
+    with pytest.raises(DeployKitError, match=f"{path}: the manifest is not JSON"):
+        load_release(path.parent)
+    assert stage_release(site, MANIFEST, events.append) == StageResult(MANIFEST.release_id)
+    assert load_release(path.parent) == MANIFEST
+
+
 def edit(site: Site, text: bytes) -> Path:
     """Edit a file of the staged release, which is another file then."""
     file = site.releases / MANIFEST.release_id / "app/manage.py"

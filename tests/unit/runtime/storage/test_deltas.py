@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,21 @@ def test_a_change_holds_just_what_it_declares(tmp_path: Path) -> None:
     assert take(tmp_path, delta(head, b"new", digest) + END).layers == [digest]
 
 
-def test_a_change_of_a_base_that_lost_a_file_is_asked_for_again(tmp_path: Path) -> None:
+def lose_file(store: Path) -> None:
+    (store / DIGEST / "app/manage.py").unlink()
+
+
+def lose_list(store: Path) -> None:
+    (store / f"{DIGEST}.json").write_bytes(b"")
+
+
+@pytest.mark.parametrize("lose", [lose_file, lose_list])
+def test_a_change_of_a_base_that_lost_a_file_is_asked_for_again(
+    tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
     """Else the same release would fail in the same way for ever."""
     take(tmp_path, layer() + END)
-    (tmp_path / "store" / DIGEST / "app/manage.py").unlink()
+    lose(tmp_path / "store")
     new: Tree = {**TREE, "app/new.py": b"new"}
     (row,) = (one for one in entries_of(new) if one.path == "app/new.py")
     digest = tree_digest(entries_of(new))
