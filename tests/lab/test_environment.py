@@ -167,10 +167,11 @@ def test_a_project_with_variables_alone_goes_live_and_is_operated(
     shop.restart()
     assert (shop.currency(), shop.currency(in_command=True)) == ("DROP", "INI")
     (row,) = json.loads(shop.run("status", "--json")[1])["hosts"].values()
-    (warning,) = row["warnings"]
+    (warning,) = (one for one in row["warnings"] if "one.conf" in one)
     assert f"{folder}/one.conf changes what shop-web@.service reads" in warning
     assert "(SHOP_CURRENCY)" in warning
     assert "DROP" not in warning
+    assert [one for one in row["warnings"] if "conf.d/more.ini has the mode 0644" in one]
     host.run("chmod 0644 /etc/shop/shop.env")
     code, out, said = shop.run("status", "--json")
     (row,) = json.loads(out)["hosts"].values()
