@@ -18,6 +18,7 @@ FORMATS: dict[str, str] = {
     DEFAULT: "django_deploykit.bundle.formats.pyz",
     "wheel": "django_deploykit.bundle.formats.wheel",
     "deb": "django_deploykit.bundle.formats.deb",
+    "wheelhouse": "django_deploykit.bundle.formats.wheelhouse",
 }
 
 

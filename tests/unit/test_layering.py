@@ -41,11 +41,13 @@ OPENERS = {
     "provision/apply.py": "a folder of root's, without links, and a web server's file",
     "provision/installed.py": "root's own, of sudo and of web servers, and the kernel's",
     "provision/ownership.py": "the kernel's, and folders, without links",
+    "relocate.py": "files of a new virtualenv, in a folder of its own",
     "sources.py": "the runtime's own sources",
     "storage/layers.py": "new files in a new folder, without links",
     "storage/virtualenv.py": "a folder, to write it to the disk",
     "supervisors/local_daemon.py": "/dev/null",
     "supervisors/systemd_units.py": "units, in root's folder",
+    "wheelhouse.py": "the wheelhouse, where its user keeps it, and new files in a new folder",
     "wire/voice.py": "/dev/null",
 }
 _OPENING = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "touch"}

@@ -350,14 +350,16 @@ def _matches(reader: _TreeReader, entry: FileEntry) -> bool:
         return hashlib.sha256(file.read()).hexdigest() == entry.sha256
 
 
-def validate_space(folder: Path, needed: int, inodes: int) -> None:
+def validate_space(
+    folder: Path, needed: int, inodes: int, hint: str = "Free some space, or lower `keep`."
+) -> None:
     """Raise :class:`DeployKitError` unless ``needed`` bytes and ``inodes`` inodes are free."""
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
     if free < needed:
         raise DeployKitError(
             f"the disk of {folder} has {free >> 20} MiB left and {needed >> 20} MiB are needed",
-            "Free some space, or lower `keep`.",
+            hint,
         )
     if status.f_files and status.f_favail < inodes:
         raise DeployKitError(
