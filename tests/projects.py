@@ -16,7 +16,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_BUILT_FROM = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE")  # besides the package
+_BUILT_FROM = (
+    "pyproject.toml",
+    "setup.cfg",
+    "setup.py",
+    "README.md",
+    "LICENSE",
+)  # besides the package
 # Whose commit it is and when: the same in every run, so that release ids are too.
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ann",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -29,7 +30,11 @@ def test_the_wheel_holds_the_package_and_its_licence_alone() -> None:
     assert {name for name in names if not name.startswith(info)} == SOURCES
     assert f"{info}/licenses/LICENSE" in names
     assert metadata["Description-Content-Type"] == "text/markdown"
-    assert str(metadata.get_payload()).startswith("# django-deploykit")
+    description = str(metadata.get_payload())
+    assert description.startswith("# django-deploykit")
+    assert f"]({metadata['Home-page']}/raw/main/docs/_static/release.svg)" in description
+    assert f"]({metadata['Home-page']}/blob/main/docs/tutorial.md)" in description
+    assert not re.search(r"\]\((?!https://)", description)  # a package index has only this page
     required = [str(one) for one in metadata.get_all("Requires-Dist", [])]
     always = {one.partition(">")[0] for one in required if "extra ==" not in one}
     assert always == {"django", "gunicorn", "python-decouple", "whitenoise"}
@@ -39,7 +44,7 @@ def test_the_sdist_holds_what_builds_the_wheel(tmp_path: Path) -> None:
     run(uv(), "build", "-q", "--sdist", "--out-dir", tmp_path, ROOT)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", *SOURCES} <= names
+    assert {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "setup.py", *SOURCES} <= names
     assert not [name for name in names if name.startswith(("tests", "docs", "benchmarks"))]
 
 
