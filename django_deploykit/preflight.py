@@ -188,7 +188,8 @@ def _lock_problems(
         if not any(map(is_unnamed, rows)):
             locked = frozenset(normal_name(one.distribution) for one in rows)
         if not _are_tried(places):
-            validate_lock(locks[0], allow_unhashed=project.allow_unhashed)
+            allowed = project.allow_unhashed
+            validate_lock(locks[0], allow_unhashed=allowed, hint=places[0].hint)
             validate_deploykit(locks[0], project.root, project.settings)
     except Problems as error:
         first, *others = place_problems(error.problems, folder, error.hint.replace("\n", " "))

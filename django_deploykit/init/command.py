@@ -7,6 +7,7 @@ import difflib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,25 +20,34 @@ from urllib.parse import unquote, urlsplit
 
 import django
 
-from django_deploykit.bundle.locks.discovery import find_lock
+from django_deploykit.bundle.locks import READERS
+from django_deploykit.bundle.locks.base import Wanted
+from django_deploykit.bundle.locks.discovery import Place, find_lock, read_lock, validate_lock
+from django_deploykit.bundle.locks.making import source_names
 from django_deploykit.bundle.run_uv import run_uv
 from django_deploykit.conf.settings_module import application_files
 from django_deploykit.errors import DeployKitError, ProjectError
 from django_deploykit.init import HELP
+from django_deploykit.init.dependencies import Locking, plan_locking
 from django_deploykit.init.files import DEV_INI
+from django_deploykit.init.imports import used_requirements
 from django_deploykit.init.plan import Known, Plan, make_plan
 from django_deploykit.management.console import Console, run_command
 from django_deploykit.project import Project, default_settings, find_project
-from django_deploykit.project.naming import as_name
+from django_deploykit.project.naming import as_name, repository_of
 from django_deploykit.runtime.base.files import write_and_replace
 
 _VENDOR = "vendor"
+_LEFT = (".pdm-python",)  # files of tools that concern one machine
 
 
 def arguments() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = argparse.ArgumentParser(prog="python -m django_deploykit init", description=HELP)
     parser.add_argument("--plan", action="store_true", help="only show the changes")
+    parser.add_argument(
+        "--lock", action="store_true", help="only make the lock file that the project lacks"
+    )
     parser.add_argument("--noinput", action="store_true", help="do not ask before the changes")
     return parser
 
@@ -58,7 +68,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
 def _prepare(
     project: Project, wheel: Path | None, options: argparse.Namespace, console: Console
 ) -> int:
-    plan = plan_for(project, wheel)
+    plan = lock_plan(project, wheel) if options.lock else plan_for(project, wheel)
     for line in shown(plan):
         console.print(line)
     for note in plan.notes:
@@ -77,12 +87,64 @@ def _prepare(
             return 1
     with console.step("change"):
         apply(project.root, plan, wheel)
-    wheels = [missing.relative_to(project.root).as_posix()] if missing else []
+    wheels = [os.path.relpath(missing, project.root)] if missing else []
     changed = sorted({*plan.files, *plan.locking.locked, *wheels})
     console.print("changed " + ", ".join(changed), "good")
-    for line in next_steps(plan):
+    for line in result(project, plan.locking):
+        console.print(line)
+    for line in next_steps(plan) if not options.lock else ():
         console.print(line)
     return 0
+
+
+def lock_plan(project: Project, wheel: Path | None) -> Plan:
+    """Return the plan that only locks the dependencies."""
+    locking = _locking(project, wheel)
+    before = {
+        path: old for path in locking.files if (old := _text(project.root / path)) is not None
+    }
+    changed = {path: new for path, new in locking.files.items() if before.get(path) != new}
+    return Plan(changed, before, locking, (locking.advice,) if locking.advice else ())
+
+
+def _locking(project: Project, wheel: Path | None) -> Locking:
+    """Return how to lock, in the nearest folder that has a list of dependencies."""
+    elsewhere = _lock_elsewhere(project)
+    folder = "" if elsewhere else sources_folder(project.root, repository_of(project.root))
+    return plan_locking(
+        lambda path: _text(project.root / folder / path),
+        requirement=f"./{_VENDOR}/{wheel.name}" if wheel else "django-deploykit",
+        known=lambda: used_requirements(
+            project.root, ".".join(map(str, django.VERSION[:2])) + ".0"
+        ),
+        python=".".join(map(str, sys.version_info[:2])),
+        folder=folder,
+        elsewhere=elsewhere,
+    )
+
+
+def sources_folder(root: Path, top: Path) -> str:
+    """Return the path from a project to the folder that has its list of dependencies.
+
+    It is the project's own, or the nearest one above in the repository, ``top``.
+    """
+    names = source_names()
+    folders = [one for one in (root, *root.parents) if one == root or one.is_relative_to(top)]
+    found = next((one for one in folders if any((one / name).is_file() for name in names)), root)
+    return os.path.relpath(found, root)
+
+
+def result(project: Project, locking: Locking) -> Iterator[str]:
+    """Yield what the new lock file has, as ``bundle`` will read it."""
+    for path in locking.locked:
+        folder, name = os.path.split(path)
+        place = Place.of(project.root / folder, name)
+        if name in READERS:
+            wanted = Wanted(project.extras, project.groups, project=project.root)
+            lock = read_lock(place.folder, place.name, wanted)
+            validate_lock(lock, allow_unhashed=project.allow_unhashed, hint=place.hint)
+            left = f"; left out: {', '.join(lock.left_out)}" if lock.left_out else ""
+            yield f"{path} has {len(lock.requirements)} distributions{left}"
 
 
 def plan_for(project: Project, wheel: Path | None) -> Plan:
@@ -101,15 +163,12 @@ def plan_for(project: Project, wheel: Path | None) -> Plan:
         named=bool(project.name),
         settings=project.settings,
         used=used,
-        requirement=f"./{_VENDOR}/{wheel.name}" if wheel else "django-deploykit",
-        django=".".join(map(str, django.VERSION[:2])) + ".0",
-        python=".".join(map(str, sys.version_info[:2])),
+        locking=_locking(project, wheel),
         servers=_servers(project),
         virtualenv=virtualenv_to_ignore(project.root, Path(sys.prefix)),
         ignored=lambda path: _ignored(project.root, path),
         new_key=lambda: secrets.token_urlsafe(50),
         configuration=project.configuration,
-        lock_elsewhere=_lock_elsewhere(project),
     )
     try:
         return make_plan(known, lambda path: _text(project.root / path))
@@ -145,13 +204,14 @@ def shown(plan: Plan) -> Iterator[str]:
         )
         yield from lines
     if plan.locking.arguments:
-        yield f"$ uv {' '.join(plan.locking.arguments)}"
+        yield f"$ {shlex.join(['uv', *plan.locking.arguments])}"
 
 
 def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
     """Write the files and lock. If something fails, everything is as it was before."""
     paths = [*plan.files, *plan.locking.locked]
     before = {path: _bytes(root / path) for path in paths}
+    folder = root / plan.locking.folder
     missing = missing_wheel(root, plan, wheel)
     try:
         for path, text in plan.files.items():
@@ -160,7 +220,7 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
             missing.parent.mkdir(exist_ok=True)
             shutil.copyfile(wheel, missing)
         if plan.locking.arguments:
-            run_uv(_with_python(plan.locking.arguments), root, "locking the dependencies")
+            _lock(plan.locking, folder)
     except BaseException:
         for path, content in before.items():
             if content is None:
@@ -176,14 +236,30 @@ def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
 
 def missing_wheel(root: Path, plan: Plan, wheel: Path | None) -> Path | None:
     """Return where the project needs our wheel to lock it, if it is not there yet."""
-    path = root / _VENDOR / wheel.name if wheel else None
+    path = root / plan.locking.folder / _VENDOR / wheel.name if wheel else None
     needed = plan.locking.arguments or plan.locking.advice
     return path if path and needed and not path.exists() else None
 
 
+def _lock(locking: Locking, folder: Path) -> None:
+    """Run the command that locks. A tool leaves nothing else in the folder."""
+    before = {*os.listdir(folder)}
+    with tempfile.TemporaryDirectory(prefix="deploykit-tool-") as place:
+        # Pipenv needs a virtualenv to lock, which is not the project's.
+        pipenv = {"PIPENV_VENV_IN_PROJECT": "0", "WORKON_HOME": place}
+        environment = {**locking.environment, **pipenv}
+        run_uv(_with_python(locking.arguments), folder, "locking the dependencies", environment)
+    wanted = {os.path.basename(path) for path in locking.locked}
+    for name in {*os.listdir(folder)} - before - wanted:
+        if name in _LEFT:
+            (folder / name).unlink(missing_ok=True)
+
+
 def _with_python(arguments: Sequence[str]) -> list[str]:
     """Return uv's arguments with this Python. ``uv add`` might download another one."""
-    return [*arguments, *(["--python", sys.executable] if arguments[0] == "add" else [])]
+    if arguments[:2] == ("tool", "run"):
+        return [*arguments[:2], "--python", sys.executable, *arguments[2:]]
+    return [*arguments, *(["--python", sys.executable] if arguments[0] in ("add", "lock") else [])]
 
 
 def next_steps(plan: Plan) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django_deploykit.init import class_settings
 from django_deploykit.init.chain import Chain, Files, read_chain
-from django_deploykit.init.dependencies import Locking, plan_locking
+from django_deploykit.init.dependencies import Locking
 from django_deploykit.init.files import (
     DEV_INI,
     deploykit_ini,
@@ -27,24 +27,20 @@ class Known:
 
     ``settings`` is the module of production as it is found now, ``used`` the one that manage.py
     uses, and ``configuration`` the class of production, for django-configurations. ``named``:
-    whether the project's name follows from its files. ``requirement`` is ours, as a line of a
-    requirements file. ``servers`` are the paths of wsgi.py and asgi.py. ``ignored``: whether git
-    ignores a path. ``lock_elsewhere`` is the path of a lock file that deploykit.ini names, or that
-    is in a folder above. ``virtualenv`` is a folder of the project that git does not ignore.
+    whether the project's name follows from its files. ``locking`` is how it is locked. ``servers``
+    are the paths of wsgi.py and asgi.py. ``ignored``: whether git ignores a path. ``virtualenv`` is
+    a folder of the project that git does not ignore.
     """
 
     name: str
     named: bool
     settings: str
     used: str
-    requirement: str
-    django: str
-    python: str
+    locking: Locking
     servers: tuple[str, ...]
     ignored: Callable[[str], bool]
     new_key: Callable[[], str]
     configuration: str = ""
-    lock_elsewhere: str = ""
     virtualenv: str = ""
 
 
@@ -87,9 +83,7 @@ def make_plan(known: Known, files: Files) -> Plan:
     if text := files("manage.py"):
         texts["manage.py"] = manage_py(text)
     texts.update(_new_files(known, files, chain, module, found, used, notes))
-    locking = plan_locking(
-        files, known.requirement, known.django, known.python, known.lock_elsewhere
-    )
+    locking = known.locking
     texts.update(locking.files)
     notes += [locking.advice] if locking.advice else []
     before = {path: old for path in texts if (old := files(path)) is not None}

@@ -14,7 +14,7 @@ from tests.integration.bundling import build_environment
 from tests.projects import run, start_repository, uv
 from tests.wheels import make_wheel
 
-TOOLS = {"poetry": poetry._TOOL, "pipenv": pipenv._TOOL, "pdm": pdm._TOOL}
+TOOLS = {"poetry": poetry.TOOL, "pipenv": pipenv.TOOL, "pdm": pdm.TOOL}
 CREDENTIALS = {"INDEX_USER": USER, "INDEX_PASSWORD": PASSWORD}
 PRIVATE = "http://${INDEX_USER}:${INDEX_PASSWORD}@"
 

@@ -147,9 +147,7 @@ class Reader:
     command: str  # creates the file; {name} is its path, {stem} its path without the suffix
     name: str  # what the file is usually called
     source: str = ""  # the file written by hand that the command reads
-    table: str = (
-        ""  # the table below [tool] of pyproject.toml that says that a project uses the tool
-    )
+    table: str = ""  # the table of pyproject.toml that says that a project uses the tool
     pins: str = ""  # prints the pinned versions of a file that is not a requirements file
     from_project: bool = False  # whether its paths are relative to the project, not to the file
     needs_tool: bool = False  # whether reading it runs another program, which deploy_check avoids

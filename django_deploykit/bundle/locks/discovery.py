@@ -8,16 +8,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from django_deploykit.bundle.export import bring
 from django_deploykit.bundle.locks import READERS
-from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, iter_lock_problems
-from django_deploykit.bundle.locks.choices import project_table
+from django_deploykit.bundle.locks.base import (
+    LockFile,
+    Reader,
+    Wanted,
+    iter_lock_problems,
+    text_of,
+)
 from django_deploykit.bundle.locks.completeness import deploykit_problem
+from django_deploykit.bundle.locks.making import OURS, compiled, how_to_make, source_names
 from django_deploykit.bundle.locks.plugins import (
     missing_plugins,
     moved,
@@ -72,19 +77,19 @@ def missing_lock(project: Project, names: Iterable[str], where: str) -> BundleEr
         what, looked = f"the lock file {project.lock} is not in {where}", ""
     else:
         what, looked = f"there is no lock file in {where}", f"; looked for {', '.join(_names())}"
-    known = _reader_for(project, set(names))
-    written = "" if known else "Write what the project needs to requirements.in, one name a line. "
-    hint = written + (known or READERS["requirements.txt"]).hint()
-    return BundleError(what + looked, f"{hint}, and commit the result.")
+    known = set(names)
+
+    def text(name: str) -> str | None:
+        return text_of(_above(project.root, name)) if name in known else None
+
+    hint = f"{how_to_make(text).hint}, and commit the result. Or let {OURS} do it."
+    return BundleError(what + looked, hint)
 
 
-def _reader_for(project: Project, names: set[str]) -> Reader | None:
-    """Return the reader whose tool the project uses, going by the files that it has."""
-    tools: Iterable[str] = ()
-    with suppress(BundleError):  # a broken pyproject.toml has an error of its own
-        tools = project_table(project.root / "pyproject.toml", "tool")
-    rows = [reader for reader in READERS.values() if reader.source in names]
-    return next((one for one in rows if one.table in tools), next(iter(rows), None))
+def _above(root: Path, name: str) -> Path:
+    """Return the file in the project's folder or the nearest one above, whether it exists or not."""
+    folders = (root, *root.parents)
+    return next((one / name for one in folders if (one / name).is_file()), root / name)
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,15 @@ class Place:
         if reader_of(name).from_project:
             return cls(folder, name)
         return cls((folder / name).parent, os.path.basename(name))
+
+    @property
+    def hint(self) -> str:
+        """How to make it valid. Requirements that no file was made from become that file."""
+        source = f"{self.name.rpartition('.')[0]}.in"
+        if not self.reader.from_project or (self.folder / source).is_file():
+            return self.reader.hint(self.name)
+        more = f". Or let {OURS} do it" if self.name == self.reader.name else ""
+        return f"{compiled(source, self.name, old=self.name).hint}{more}"
 
 
 def locate_locks(project: Project, commit: Commit, top: Path) -> list[Place]:
@@ -156,12 +170,10 @@ def _exported(path: str, commit: Commit, top: Path) -> Place:
 
 def _beside(commit: Commit, exists: Callable[[str], bool]) -> Iterator[str]:
     """Yield the names of known files with dependencies, next to manage.py or above."""
-    names = {reader.source for reader in READERS.values() if reader.source}
+    names = source_names()
     for folder in (commit.prefix, *map(str, PurePosixPath(commit.prefix).parents)):
         yield from (
-            name
-            for name in sorted(names)
-            if exists(os.path.normpath(folder + "/" + name).lstrip("/"))
+            name for name in names if exists(os.path.normpath(folder + "/" + name).lstrip("/"))
         )
 
 

@@ -23,7 +23,7 @@ def read_locks(
     """
     found = read_each(places, project, top)
     lock, *others = (without_unneeded(one, python, platform) for one in found)
-    validate_lock(lock, allow_unhashed=project.allow_unhashed)
+    validate_lock(lock, allow_unhashed=project.allow_unhashed, hint=places[0].hint)
     for plugins in others:
         hint = plugins_hint(places[0].reader, lock, plugins.path)
         validate_lock(plugins, allow_unhashed=project.allow_unhashed, hint=hint)

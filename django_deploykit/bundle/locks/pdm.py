@@ -15,7 +15,7 @@ from django_deploykit.bundle.locks.pylock import read_text
 from django_deploykit.bundle.locks.tools import Tool, export
 
 # PDM's own dependencies are those that its extra pins: newer ones have broken it.
-_TOOL = Tool(
+TOOL = Tool(
     "pdm",
     ("pdm[locked]>=2.24",),
     ("pyproject.toml", "pdm.toml"),
@@ -31,7 +31,7 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     # Without an explicit group PDM takes all groups for development.
     words = ["export", "--format", "pylock", *([] if wanted.groups else ["--prod"])]
     words += [word for one in (*wanted.extras, *wanted.groups) for word in ("--group", one)]
-    text = export(_TOOL, folder, name, words, wanted)
+    text = export(TOOL, folder, name, words, wanted)
     project = folder / os.path.dirname(name) / "pyproject.toml"
     lock = read_text(text, name, wanted)
     indexes = _indexes(project_table(project, "tool", "pdm").get("source", []))
@@ -56,7 +56,7 @@ READER = Reader(
     "pdm lock",
     name="pdm.lock",
     source="pyproject.toml",
-    table="pdm",
+    table="tool.pdm",
     pins="pdm export --prod --no-hashes",
     needs_tool=True,
 )

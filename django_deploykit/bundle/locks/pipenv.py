@@ -12,7 +12,7 @@ from django_deploykit.bundle.locks.indexes import Index
 from django_deploykit.bundle.locks.tools import Tool, export, read_export
 from django_deploykit.errors import BundleError
 
-_TOOL = Tool(
+TOOL = Tool(
     "pipenv",
     ("pipenv>=2024",),
     ("Pipfile",),
@@ -42,7 +42,7 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
             )
     chosen = ["packages", *wanted.groups]
     words = ["requirements", "--hash", "--exclude-index", "--categories", " ".join(chosen)]
-    text = export(_TOOL, folder, name, words, wanted)
+    text = export(TOOL, folder, name, words, wanted)
     skipped = [key for key in categories if key not in chosen and data[categories[key]]]
     return read_export(text, name, _indexes(data), skipped)
 

@@ -12,7 +12,7 @@ from django_deploykit.bundle.locks.choices import left_out, project_table
 from django_deploykit.bundle.locks.indexes import Index
 from django_deploykit.bundle.locks.tools import Tool, export, read_export
 
-_TOOL = Tool(
+TOOL = Tool(
     "poetry",
     ("poetry>=2", "poetry-plugin-export>=1.9"),
     ("pyproject.toml", "poetry.toml"),
@@ -29,7 +29,7 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     words = ["export", "--format", "requirements.txt", "--without-urls"]
     words += ["--only", ",".join(["main", *wanted.groups])]
     words += [word for extra in wanted.extras for word in ("--extras", extra)]
-    text = export(_TOOL, folder, name, words, wanted)
+    text = export(TOOL, folder, name, words, wanted)
     project = folder / os.path.dirname(name) / "pyproject.toml"
     sources = project_table(project, "tool", "poetry").get("source", [])
     return read_export(text, name, _indexes(sources), left_out(project, wanted))
@@ -49,7 +49,7 @@ READER = Reader(
     "poetry lock",
     name="poetry.lock",
     source="pyproject.toml",
-    table="poetry",
+    table="tool.poetry",
     pins="poetry export --without-hashes",
     needs_tool=True,
 )

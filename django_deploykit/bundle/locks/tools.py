@@ -80,11 +80,15 @@ def _below(where: Path, top: Path) -> str:
     return "." if path.startswith("..") else path
 
 
-def _run(tool: Tool, folder: Path, arguments: Sequence[str], what: str) -> str:
+def tool_words(tool: Tool, *arguments: str) -> list[str]:
+    """Return uv's arguments that run a tool."""
     extra = [word for package in tool.packages[1:] for word in ("--with", package)]
-    words = ["tool", "run", "--quiet", "--from", tool.packages[0], *extra, tool.program]
+    return ["tool", "run", "--quiet", "--from", tool.packages[0], *extra, tool.program, *arguments]
+
+
+def _run(tool: Tool, folder: Path, arguments: Sequence[str], what: str) -> str:
     try:
-        return run_uv([*words, *arguments], folder, what, tool.environment)
+        return run_uv(tool_words(tool, *arguments), folder, what, tool.environment)
     except BundleError as error:
         if _NOT_INSTALLED.search(error.message):
             raise ToolMissingError(

@@ -45,7 +45,13 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
 
 
 READER = Reader(
-    read, "uv lock", name="uv.lock", source="pyproject.toml", pins=UV_PINS, needs_tool=True
+    read,
+    "uv lock",
+    name="uv.lock",
+    source="pyproject.toml",
+    table="project",
+    pins=UV_PINS,
+    needs_tool=True,
 )
 
 

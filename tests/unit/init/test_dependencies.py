@@ -14,7 +14,7 @@ HASHED = "django==5.2 \\\n    --hash=sha256:0\n"
 def planned(elsewhere: str = "", **files: str) -> Locking:
     """Return the plan for a project with files: ``requirements_txt`` is ``requirements.txt``."""
     names = {name.replace("__", "/").replace("_", "."): text for name, text in files.items()}
-    return plan_locking(names.get, OURS, "5.2.0", "3.12", elsewhere)
+    return plan_locking(names.get, OURS, lambda: ["django~=5.2.0"], "3.12", elsewhere=elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_lock_file_elsewhere_gets_no_other_next_to_manage_py(
 ) -> None:
     assert planned(lock, **files) == Locking(advice=f"{lock}: {advice}")
     known = {lock: "django-deploykit==1\n"}
-    assert plan_locking(known.get, OURS, "5.2.0", "3.12", lock) == Locking()
+    assert plan_locking(known.get, OURS, list, "3.12", elsewhere=lock) == Locking()
 
 
 def test_uv_adds_us_to_a_member_of_a_workspace() -> None:
@@ -80,6 +80,63 @@ def test_uv_adds_us_itself(lock: dict[str, str]) -> None:
 
 def test_a_pyproject_of_tools_only_is_not_a_list_of_dependencies() -> None:
     assert planned(pyproject_toml="[tool.ruff]\n").locked == ("requirements.txt",)
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "words", "lock"),
+    [
+        ("[tool.poetry]\n", ("poetry", "add", "--lock", OURS), "poetry.lock"),
+        ("[project]\n[tool.pdm]\n", ("pdm", "add", "--no-sync", OURS), "pdm.lock"),
+        ("[tool.poetry]\ndjango-deploykit = '*'\n", ("poetry", "lock"), "poetry.lock"),
+        (
+            "[project]\ndependencies = ['django-deploykit']\n[tool.pdm]\n",
+            ("pdm", "lock"),
+            "pdm.lock",
+        ),
+    ],
+)
+def test_the_tool_that_the_project_uses_adds_us(
+    pyproject: str, words: tuple[str, ...], lock: str
+) -> None:
+    found = planned(pyproject_toml=pyproject, requirements_txt="old\n")
+    assert found.arguments[:2] == ("tool", "run")
+    assert found.arguments[-len(words) :] == words
+    assert found.locked == (lock, "pyproject.toml")
+    assert found.files == {}
+
+
+@pytest.mark.parametrize(
+    ("pipfile", "expected"),
+    [
+        (
+            "[packages]\ndjango = '*'\n",
+            f"[packages]\ndjango-deploykit = {{path = \"{OURS}\"}}\ndjango = '*'\n",
+        ),
+        ("", f'[packages]\ndjango-deploykit = {{path = "{OURS}"}}\n'),
+    ],
+)
+def test_a_pipfile_gets_a_line(pipfile: str, expected: str) -> None:
+    found = plan_locking({"Pipfile": pipfile}.get, OURS, list, "3.12")
+    assert found.files == {"Pipfile": expected}
+    assert found.arguments[-2:] == ("pipenv", "lock")
+    assert found.locked == ("Pipfile.lock",)
+
+
+def test_a_setup_py_is_compiled_with_us() -> None:
+    found = planned(setup_py="", setup_cfg="[options]\ninstall_requires =\n  unused\n")
+    assert found.files == {"requirements.in": f"{OURS}\n"}
+    assert "setup.py" in found.arguments
+
+
+def test_what_a_setup_cfg_declares_is_written_down() -> None:
+    found = planned(setup_cfg="[options]\ninstall_requires =\n  django>=5\n  # why\n  celery\n")
+    assert found.files == {"requirements.in": f"django>=5\ncelery\n{OURS}\n"}
+
+
+def test_paths_are_those_of_the_folder_above() -> None:
+    found = plan_locking({"requirements.in": ""}.get, OURS, list, "3.12", "..")
+    assert (found.folder, found.locked) == ("..", ("../requirements.txt",))
+    assert list(found.files) == ["../requirements.in"]
 
 
 @pytest.mark.parametrize("lock", ["poetry_lock", "pdm_lock", "pylock_toml", "requirements_lock"])

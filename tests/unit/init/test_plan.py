@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from django_deploykit.init.dependencies import plan_locking
 from django_deploykit.init.plan import Known, Plan, make_plan
 
 STOCK = {
@@ -26,9 +27,9 @@ KNOWN = Known(
     named=True,
     settings="shop.settings",
     used="shop.settings",
-    requirement="django-deploykit",
-    django="5.2.0",
-    python="3.12",
+    locking=plan_locking(
+        dict[str, str]().get, "django-deploykit", lambda: ["django~=5.2.0"], "3.12"
+    ),
     servers=(),
     ignored=lambda path: path == "/ignored",
     new_key=lambda: "new-key",
@@ -62,7 +63,12 @@ def test_a_stock_project_gets_all_that_it_lacks() -> None:
 def test_a_second_time_there_is_nothing_to_do() -> None:
     files = applied(STOCK, make_plan(KNOWN, STOCK.get))
     files["requirements.txt"] = "django-deploykit==1 --hash=sha256:0\n"
-    again = make_plan(replace(KNOWN, ignored=lambda path: True), files.get)
+    again = make_plan(
+        replace(
+            KNOWN, ignored=lambda path: True, locking=plan_locking(files.get, "x", list, "3.12")
+        ),
+        files.get,
+    )
     assert again.files == {}
     assert again.empty
 

@@ -70,9 +70,8 @@ def test_finds_only_the_file_that_deploykit_ini_names(project: Project) -> None:
 def test_a_missing_lock_file_has_the_command_that_creates_one(project: Project) -> None:
     error = missing_lock(project, ["pyproject.toml", "requirements.in"], "the commit")
     assert error.message.startswith("there is no lock file in the commit; looked for uv.lock, ")
-    assert error.hint == "Lock the dependencies: uv lock, and commit the result."
-    error = missing_lock(project, ["requirements.in"], "the commit")
     assert "--generate-hashes requirements.in -o requirements.txt, and commit" in error.hint
+    assert error.hint.endswith(" Or let python -m django_deploykit init --lock do it.")
     error = missing_lock(replace(project, lock="all.txt"), [], "the commit")
     assert error.message == "the lock file all.txt is not in the commit"
     assert error.hint.startswith("Write what the project needs to requirements.in")
@@ -93,7 +92,8 @@ def test_the_command_is_that_of_the_tool_that_the_project_uses(
 ) -> None:
     (project.root / "pyproject.toml").write_text(pyproject)
     error = missing_lock(project, [source], "the commit")
-    assert error.hint == f"Lock the dependencies: {command}, and commit the result."
+    start = f"Lock the dependencies: {command}, and commit the result. Or let "
+    assert error.hint.startswith(start)
 
 
 def test_a_path_on_this_machine_has_a_way_that_leads_out(project: Project) -> None:
@@ -138,6 +138,15 @@ def test_refuses_what_is_not_locked_with_the_command(project: Project) -> None:
     assert "allow_unhashed" not in caught.value.hint  # it would not help
 
 
+def test_requirements_that_no_file_was_made_from_become_that_file(project: Project) -> None:
+    place = Place.of(project.root, "requirements.txt")
+    assert "git mv requirements.txt requirements.in && uv pip compile" in place.hint
+    assert place.hint.endswith("Or let python -m django_deploykit init --lock do it")
+    assert "init --lock" not in Place.of(project.root, "deps/prod.txt").hint
+    (project.root / "requirements.in").touch()
+    assert place.hint == READERS["requirements.txt"].hint()
+
+
 def test_exports_the_repository_for_a_lock_file_above_the_project(project: Project) -> None:
     top = project.root / "repository"
     (top / "site").mkdir(parents=True)
@@ -152,6 +161,12 @@ def test_exports_the_repository_for_a_lock_file_above_the_project(project: Proje
     assert (exported / "requirements.txt").is_file()
     (exported / "site" / "uv.lock").write_text("")
     assert locate_locks(project, commit, exported) == [Place(exported / "site", "uv.lock")]
+    (exported / "site" / "parts").mkdir()
+    (exported / "site" / "parts" / "pylock.toml").write_text("")
+    named = replace(project, lock="parts/pylock.toml")
+    assert locate_locks(named, commit, exported) == [
+        Place(exported / "site" / "parts", "pylock.toml")
+    ]
     with pytest.raises(BundleError, match=r"the lock file x\.txt is not in the commit"):
         locate_locks(replace(project, lock="x.txt"), commit, exported)
 
@@ -169,10 +184,8 @@ def test_a_new_reader_needs_one_row(project: Project, monkeypatch: pytest.Monkey
 
     made = Reader(read, command="made lock", name="made.lock", source="made.in")
     monkeypatch.setitem(READERS, "made.lock", made)
-    assert (
-        missing_lock(project, ["made.in"], "the commit").hint
-        == "Lock the dependencies: made lock, and commit the result."
-    )
+    hint = missing_lock(project, ["made.in"], "the commit").hint
+    assert hint.startswith("Lock the dependencies: made lock, and commit the result.")
     (project.root / "made.lock").write_text(f"django 5.2 {HASH}\nother 1 sha256:short\n")
     name = find_lock(project, "", lambda path: (project.root / path).is_file())
     lock = read_lock(project.root, name)
