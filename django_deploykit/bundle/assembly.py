@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from django_deploykit.bundle import runtime_files
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.locks.base import LockFile
+from django_deploykit.bundle.locks.completeness import DISTRIBUTION
 from django_deploykit.bundle.own_layers import static_folder
 from django_deploykit.bundle.sbom import make_sbom
 from django_deploykit.bundle.source import Commit
@@ -24,7 +26,7 @@ from django_deploykit.project.procfile import (
 )
 from django_deploykit.runtime.base.option_names import ENVIRONMENT, key_of
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process
-from django_deploykit.runtime.servers import SERVERS
+from django_deploykit.runtime.servers import SERVERS, UNSUITABLE, server_in
 
 
 def make_manifest(
@@ -84,8 +86,31 @@ def find_processes(
     if not any(process.name == "web" for process in found):
         web = _default_web(facts, folder, names)
         found = (*((web,) if web else ()), *found)
-    validate_programs(found, {*SERVERS} - set(names))
+    validate_servers(found, names)
     return found
+
+
+def validate_servers(processes: Sequence[Process], names: Collection[str]) -> None:
+    """Raise :class:`Problems` for application servers that are not locked, or cannot be released."""
+    validate_programs(processes, {name for name, one in SERVERS.items() if one.missing(names)})
+    for web in processes:
+        if web.name != "web":
+            continue
+        for program, why in UNSUITABLE.items():
+            if re.search(rf"(?:^|[\s/;&|]){program}(?:\s|$)", web.command):
+                raise Problems(
+                    f"{program} {why}, so two releases cannot share a socket without a gap:",
+                    [f"web: {web.command}"],
+                    "Write web: gunicorn PROJECT.wsgi, or web: uvicorn PROJECT.asgi:application.",
+                )
+        server = server_in(web.command)
+        if server and server.wrapped and DISTRIBUTION not in names:
+            raise Problems(
+                f"{DISTRIBUTION} is not among the locked dependencies, and {server.name} needs it to take "
+                "over sockets:",
+                [f"web: {web.command}"],
+                f"Add {DISTRIBUTION} to the project's requirements and lock again.",
+            )
 
 
 def validate_programs(processes: Sequence[Process], missing: Collection[str]) -> None:

@@ -99,8 +99,8 @@ def _gunicorn(words: list[str]) -> ServerLine:
 
 
 def _uvicorn(words: list[str]) -> ServerLine:
-    import click  # type: ignore[import-not-found,unused-ignore]
-    from uvicorn.main import main  # type: ignore[import-not-found,unused-ignore]
+    import click  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    from uvicorn.main import main  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     try:
         context: Any = main.make_context("uvicorn", list(words))
@@ -110,7 +110,7 @@ def _uvicorn(words: list[str]) -> ServerLine:
 
 
 def _daphne(words: list[str]) -> ServerLine:
-    from daphne.cli import CommandLineInterface  # type: ignore[import-not-found,unused-ignore]
+    from daphne.cli import CommandLineInterface  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     given: Any = CommandLineInterface().parser.parse_args(words)
     return ServerLine(str(given.application))

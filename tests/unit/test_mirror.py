@@ -17,6 +17,10 @@ UNIT = Path(__file__).parent
 EXCEPTIONS: dict[str, str] = {
     "release/transports/identities.py": "a server's part: tests/integration/test_ssh_identities.py",
     "release/transports/login.py": "a server's part: tests/integration/test_ssh_login.py",
+    "servers/daphne.py": "runs daphne: tests/integration/test_servers.py",
+    "servers/gunicorn.py": "runs in gunicorn: tests/integration/test_servers.py",
+    "servers/hypercorn.py": "runs hypercorn: tests/integration/test_servers.py",
+    "servers/uvicorn.py": "runs uvicorn: tests/integration/test_servers.py",
 }
 # Modules without, still. A row goes when the tests are there.
 GAPS: tuple[str, ...] = ("release/request.py",)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django_deploykit.bundle.locks.base import LockFile, Requirement, normal_name
 
-_PACKAGE, _DISTRIBUTION = "django_deploykit", "django-deploykit"
+_PACKAGE, DISTRIBUTION = "django_deploykit", "django-deploykit"
 _ARCHIVES = (".whl", ".tar.gz", ".zip")
 # Statements whose parts may not run in production.
 _CONDITIONAL = (ast.If, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -22,10 +22,10 @@ def deploykit_problem(lock: LockFile, root: Path, settings: str) -> str:
     """
     if any(is_unnamed(one) for one in lock.requirements):
         return ""
-    if _DISTRIBUTION in {normal_name(one.distribution) for one in lock.requirements}:
+    if DISTRIBUTION in {normal_name(one.distribution) for one in lock.requirements}:
         return ""
     place = next(_iter_uses(root, settings, set()), "")
-    return place and f"{place} uses {_PACKAGE}, but {lock.path} does not have {_DISTRIBUTION}"
+    return place and f"{place} uses {_PACKAGE}, but {lock.path} does not have {DISTRIBUTION}"
 
 
 def is_unnamed(one: Requirement) -> bool:

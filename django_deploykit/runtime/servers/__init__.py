@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Dict, Optional
 
 from .base import Server
+from .daphne import DAPHNE
 from .gunicorn import GUNICORN
+from .hypercorn import HYPERCORN
+from .uvicorn import UVICORN
+from .uwsgi import UWSGI
 
 # The default is the first one that can run a project's application.
-SERVERS: Dict[str, Server] = {server.name: server for server in (GUNICORN,)}
+SERVERS: Dict[str, Server] = {
+    server.name: server for server in (GUNICORN, UVICORN, HYPERCORN, DAPHNE, UWSGI)
+}
+# Programs that cannot take a listening socket, with what they can listen on.
+UNSUITABLE: Dict[str, str] = {
+    "granian": "listens only on addresses of its own",
+    "waitress-serve": "listens only on addresses of its own",
+    "mod_wsgi-express": "starts an Apache of its own",
+}
 
 
 def server_in(command: str) -> Optional[Server]:

@@ -1,10 +1,13 @@
-"""The properties of an application server."""
+"""The properties of an application server, and how its command listens on inherited sockets."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Collection, Dict, List, Tuple
+from typing import Callable, Collection, Dict, Iterable, List, Tuple
+
+# A word of the shell: without spaces and operators, or with them in quotes or ${}.
+_WORD = r"""(?:'[^']*'|"[^"]*"|\$\{[^}]*\}|[^\s;&|'"])+"""
 
 
 def _no_environment(drain: float) -> Dict[str, str]:
@@ -15,6 +18,10 @@ def _no_lines(version: str) -> List[str]:
     return []
 
 
+def _as_it_is(command: str, locked: Collection[str]) -> str:
+    return command
+
+
 @dataclass(frozen=True)
 class Server:
     """An application server that a Procfile may run as ``web``.
@@ -23,10 +30,16 @@ class Server:
     release's own for probes (``LISTEN_FDS``, ``LISTEN_PID``, see sd_listen_fds(3)).
     """
 
-    name: str  # of the program and of the distribution
+    name: str  # of the program
     # Returns the Procfile's default `web` command, or an empty string if the server cannot run the
     # project. Arguments: WSGI application, ASGI application (empty if none), locked distributions.
     default_command: Callable[[str, str, Collection[str]], str]
+    # Returns a `web` command that listens on both inherited sockets, and nowhere else. Arguments: the
+    # command of the Procfile, locked distributions.
+    on_sockets: Callable[[str, Collection[str]], str] = _as_it_is
+    distributions: Tuple[str, ...] = ()  # that have the program; by default the one of its name
+    # Whether its `on_sockets` runs a program of django_deploykit/servers/.
+    wrapped: bool = False
     # Whether it notifies systemd when it is ready (sd_notify); others count as ready at once.
     notifies: bool = False
     # Returns the environment of its unit, given the drain time in seconds.
@@ -43,3 +56,30 @@ class Server:
         True
         """
         return bool(re.search(rf"(?:^|[\s/;&|]){re.escape(self.name)}(?:\s|$)", command))
+
+    def missing(self, locked: Collection[str]) -> bool:
+        """Whether none of the locked distributions has the program."""
+        return not any(name in locked for name in self.distributions or (self.name,))
+
+
+def without_options(command: str, names: Iterable[str]) -> str:
+    """Return a command without options and their values.
+
+    >>> without_options("daphne -b 0.0.0.0 -p${PORT:-80} --port=8000 shop.asgi", ["-b", "-p", "--port"])
+    'daphne shop.asgi'
+    """
+    for name in names:
+        between = r"(?:=|\s+)" if name.startswith("--") else r"=?\s*"
+        command = re.sub(rf"\s{name}{between}{_WORD}", "", command)
+    return command
+
+
+def replace_program(command: str, name: str, text: str) -> str:
+    """Return a command with other text in place of the program, which ``python -m`` may run.
+
+    >>> replace_program("A=1 python -m hypercorn shop.asgi", "hypercorn", "hypercorn -w 2")
+    'A=1 hypercorn -w 2 shop.asgi'
+    """
+    python = r"(?:(?:[^\s;&|]*/)?python[\d.]*\s+-m\s+)?"
+    program = rf"(^|[\s;&|]){python}(?:[^\s;&|]*/)?{re.escape(name)}(?=\s|$)"
+    return re.sub(program, lambda found: found[1] + text, command, count=1)

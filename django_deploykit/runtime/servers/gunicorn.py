@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Collection, Dict, List
 
 from ..base.names import is_number
 from .base import Server
 
+_OWN = "django-deploykit"
+_WORKER = re.compile(r"(?<![\w.])uvicorn(?:_worker|\.workers)\.UvicornWorker(?![\w.])")
 _BIND = "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2}"
 
 
@@ -18,11 +21,24 @@ def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str
     """
     if wsgi:
         return f"{_BIND} --threads 4 --access-logfile - {wsgi}"
-    if asgi and "uvicorn-worker" in distributions:
+    if not asgi or "gunicorn" not in distributions:
+        return ""  # another server may run it
+    if "uvicorn-worker" in distributions:
         return f"{_BIND} --worker-class uvicorn_worker.UvicornWorker {asgi}"
-    if asgi and "uvicorn" in distributions:  # which deprecates its own worker
+    if "uvicorn" in distributions:  # which deprecates its own worker
         return f"{_BIND} --worker-class uvicorn.workers.UvicornWorker {asgi}"
     return ""
+
+
+def on_sockets(command: str, locked: Collection[str]) -> str:
+    """Return the command with our worker for ASGI, which answers what it accepted before it ends.
+
+    >>> on_sockets("gunicorn -k uvicorn_worker.UvicornWorker shop.asgi", ["django-deploykit"])
+    'gunicorn -k django_deploykit.servers.gunicorn.UvicornWorker shop.asgi'
+    """
+    if _OWN not in locked:
+        return command
+    return _WORKER.sub("django_deploykit.servers.gunicorn.UvicornWorker", command)
 
 
 def unit_environment(drain: float) -> Dict[str, str]:
@@ -42,6 +58,7 @@ def shell_lines(version: str) -> List[str]:
 GUNICORN = Server(
     name="gunicorn",
     default_command=default_command,
+    on_sockets=on_sockets,
     notifies=True,
     unit_environment=unit_environment,
     shell_lines=shell_lines,

@@ -12,8 +12,8 @@ from typing import Callable, Collection, Dict, Iterable, List, Mapping, Optional
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file, read_regular, validate_folder, write_and_replace
-from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest, ManifestError
-from ..servers import SERVERS
+from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest, ManifestError, Process
+from ..servers import SERVERS, server_in
 from . import layers
 from .shell import shell_command
 
@@ -236,11 +236,23 @@ def process_lines(target: Path, manifest: Manifest, scripts: Collection[str] = (
         'name="${1:-}"; [ $# -gt 0 ] && shift',
         'case "$name" in',
     ]
+    locked = {layer.name for layer in manifest.layers}
     for process in manifest.processes:
-        lines.append(f"{shlex.quote(process.name)}) {shell_command(process.command, scripts)} ;;")
+        lines.append(f"{shlex.quote(process.name)}) {_process_line(process, locked, scripts)} ;;")
     names = " ".join(process.name for process in manifest.processes)
     lines += [f'*) echo "unknown process $name; the Procfile has: {names}" >&2; exit 2 ;;', "esac"]
     return lines
+
+
+def _process_line(process: Process, locked: Collection[str], scripts: Collection[str]) -> str:
+    """Return the shell line of a process. A web server gets the sockets if there are any."""
+    line = shell_command(process.command, scripts)
+    server = server_in(process.command) if process.name == "web" else None
+    listening = server.on_sockets(process.command, locked) if server else process.command
+    if listening == process.command:
+        return line
+    inherited = shell_command(listening, scripts)
+    return f'if [ -n "${{LISTEN_FDS:-}}" ]; then {inherited}; else {line}; fi'
 
 
 def _server_lines(manifest: Manifest) -> List[str]:

@@ -218,7 +218,10 @@ def service(site: Site, kind: Kind) -> str:
     if web:
         unit += [("Requires", sockets), ("After", sockets)]
     lines = [("Type", "notify"), ("NotifyAccess", "all")] if kind.notify else [("Type", "exec")]
-    lines += [("Sockets", sockets)] if web else []
+    if web:
+        # By default systemd makes the shared socket blocking at every start, also for the release
+        # that runs: its event loop would stop in accept(2).
+        lines += [("Sockets", sockets), ("NonBlocking", "yes")]
     lines += [
         ("ExecStart", f"/bin/sh {site.releases}/%i/bin/deploykit-run {kind.name}"),
         ("Restart", "always"),

@@ -12,6 +12,7 @@ from django_deploykit.bundle.assembly import (
     iter_notes,
     make_content,
     make_manifest,
+    validate_servers,
     why_served_by_asgi,
 )
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython, find_target
@@ -83,6 +84,39 @@ def test_a_procfile_names_the_processes(folder: Path) -> None:
 def test_refuses_gunicorn_that_is_not_locked(folder: Path) -> None:
     with pytest.raises(Problems, match="gunicorn is not among the locked dependencies"):
         manifest_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "names", "problem"),
+    [
+        ("uvicorn shop.asgi:a", ("uvicorn",), "django-deploykit is not among the locked dep"),
+        ("uvicorn shop.asgi:a", ("django-deploykit",), "uvicorn is not among the locked dep"),
+        ("uwsgi --module shop.wsgi", ("gunicorn",), "uwsgi is not among the locked dep"),
+        ("exec granian shop.asgi:a", ("granian",), "granian listens only on addresses of its own"),
+        ("waitress-serve shop.wsgi:a", ("waitress",), "cannot share a socket without a gap"),
+    ],
+)
+def test_refuses_servers_that_cannot_take_over(
+    line: str, names: tuple[str, ...], problem: str
+) -> None:
+    with pytest.raises(Problems, match=problem) as caught:
+        validate_servers([Process("web", line)], names)
+    assert caught.value.problems
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("uvicorn shop.asgi:a", ("uvicorn", "django-deploykit")),
+        ("hypercorn shop.asgi:a", ("hypercorn", "django-deploykit")),
+        ("uwsgi --module shop.wsgi", ("pyuwsgi",)),
+        ("/usr/bin/uwsgi --plugin python3 --module shop.wsgi", ()),
+        ("python serve.py", ()),
+    ],
+)
+def test_lets_other_servers_through(line: str, names: tuple[str, ...]) -> None:
+    validate_servers([Process("web", line), Process("own", "granian x")], names)
 
 
 @pytest.mark.parametrize(

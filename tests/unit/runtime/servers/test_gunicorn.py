@@ -7,7 +7,12 @@ import re
 import pytest
 
 from django_deploykit.runtime.servers import server_in
-from django_deploykit.runtime.servers.gunicorn import GUNICORN, default_command, shell_lines
+from django_deploykit.runtime.servers.gunicorn import (
+    GUNICORN,
+    default_command,
+    on_sockets,
+    shell_lines,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,10 +39,12 @@ def test_other_programs_are_not_taken_for_it(command: str) -> None:
 def test_default_commands_fit_the_application() -> None:
     assert default_command("shop.wsgi", "shop.asgi", ["uvicorn"]).endswith(" shop.wsgi")
     assert "--threads 4" in default_command("shop.wsgi", "", [])
-    assert default_command("", "shop.asgi", ["uvicorn"]).endswith("UvicornWorker shop.asgi")
-    assert "uvicorn_worker" in default_command("", "shop.asgi", ["uvicorn", "uvicorn-worker"])
-    assert default_command("", "shop.asgi", []) == ""
-    assert default_command("", "", ["uvicorn"]) == ""
+    locked = ["gunicorn", "uvicorn"]
+    assert default_command("", "shop.asgi", locked).endswith("UvicornWorker shop.asgi")
+    assert "uvicorn_worker" in default_command("", "shop.asgi", [*locked, "uvicorn-worker"])
+    assert default_command("", "shop.asgi", ["gunicorn"]) == ""
+    assert default_command("", "shop.asgi", ["uvicorn"]) == ""  # which serves it by itself
+    assert default_command("", "", locked) == ""
 
 
 @pytest.mark.parametrize(
@@ -62,3 +69,15 @@ def test_risky_options(command: str, risky: bool) -> None:
 
 def test_workers_get_the_drain_time() -> None:
     assert GUNICORN.unit_environment(12.4) == {"GUNICORN_CMD_ARGS": "--graceful-timeout=12"}
+
+
+@pytest.mark.parametrize(
+    "worker", ["uvicorn_worker.UvicornWorker", "uvicorn.workers.UvicornWorker"]
+)
+def test_its_worker_for_asgi_is_ours_where_our_package_is_locked(worker: str) -> None:
+    command = f"gunicorn --worker-class={worker} shop.asgi"
+    assert on_sockets(command, ["gunicorn"]) == command
+    ours = "gunicorn --worker-class=django_deploykit.servers.gunicorn.UvicornWorker shop.asgi"
+    assert on_sockets(command, ["django-deploykit"]) == ours
+    other = "gunicorn -k shop.uvicorn_worker.UvicornWorkerOfMine shop.asgi"
+    assert on_sockets(other, ["django-deploykit"]) == other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from django_deploykit.project.procfile import default_web
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.manifest import Process
-from django_deploykit.runtime.servers import SERVERS, server_in
+from django_deploykit.runtime.servers import SERVERS, UNSUITABLE, server_in
 from django_deploykit.runtime.servers.base import Server
 from django_deploykit.runtime.storage.virtualenv import process_lines
 from django_deploykit.runtime.supervisors.systemd_units import Kind, kinds_of, service
@@ -22,6 +23,7 @@ STUB = Server(
     notifies=True,
     unit_environment=lambda drain: {"STUB_DRAIN": f"{drain:.0f}"},
     shell_lines=lambda version: [f"STUB_VERSION={version}"],
+    on_sockets=lambda command, locked: f"{command} --fds 3,4 {' '.join(sorted(locked))}",
 )
 
 
@@ -37,7 +39,18 @@ def test_one_entry_adds_a_server() -> None:
     assert kinds_of([Process("web", "stub shop.asgi")], ()) == (Kind("web", notify=True),)
     assert "Environment=STUB_DRAIN=30\n" in service(SITE, Kind("web"))
     layer = make_layer("distribution", "stub", "3.1", {"bin/stub": b""})
-    assert "STUB_VERSION=3.1" in process_lines(SITE.root, make_manifest((layer,)))
+    manifest = replace(
+        make_manifest((layer,)),
+        processes=(Process("web", "stub shop.asgi"), Process("other", "stub shop.asgi")),
+    )
+    lines = process_lines(SITE.root, manifest)
+    assert "STUB_VERSION=3.1" in lines
+    web, other = lines[-4:-2]
+    assert web == (
+        'web) if [ -n "${LISTEN_FDS:-}" ]; then exec stub shop.asgi --fds 3,4 stub "$@"; '
+        'else exec stub shop.asgi "$@"; fi ;;'
+    )
+    assert other == 'other) exec stub shop.asgi "$@" ;;'
 
 
 def test_without_it_nothing_is_known_of_the_server() -> None:
@@ -45,3 +58,7 @@ def test_without_it_nothing_is_known_of_the_server() -> None:
     assert default_web("", "shop.asgi", frozenset()) is None
     assert kinds_of([Process("web", "stub shop.asgi")], ()) == (Kind("web", notify=False),)
     assert "STUB_DRAIN" not in service(SITE, Kind("web"))
+
+
+def test_programs_that_cannot_take_a_socket_are_no_servers_here() -> None:
+    assert not {*UNSUITABLE} & {*SERVERS}
