@@ -106,7 +106,7 @@ def test_every_command_works(project: Path, tmp_path: Path) -> None:
         ran = manage(project, "release", "exec", "--", *shell)
         assert "shop.settings.Production" in ran.stdout, ran.stderr
         assert manage(project, "release", "exec", "--", "restock").returncode == 0
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
             assert "CHF" in page.read().decode()
     finally:
         manage(project, "release", "stop")

@@ -55,7 +55,7 @@ class Site:
 
     def page(self) -> str:
         """Return the page that visitors get."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=60) as answer:
             text: str = answer.read().decode()
         return text
 

@@ -112,7 +112,7 @@ def handshake(port: int) -> str:
     lines = ("GET /ws/ HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade")
     key = ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall("\r\n".join([*lines, *key, "", ""]).encode())
             return client.recv(1000).decode().partition("\r\n")[0]
     except OSError:
@@ -176,7 +176,7 @@ def test_a_project_without_a_database_is_released(tmp_path: Path) -> None:
         live = manage(project, "release", "--noinput", **state)
         assert live.returncode == 0, live.stdout + live.stderr
         assert "no migrations are pending" in live.stdout + live.stderr
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/up", timeout=20) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/up", timeout=60) as page:
             assert page.read() == b"ok"
     finally:
         manage(project, "release", "stop", "--noinput", **state)

@@ -147,7 +147,7 @@ def test_logs_follow_what_the_site_writes(live_shop: Shop) -> None:
         assert any(line == "a customer came in\n" for line in process.stdout)
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
 
 def test_stop_ends_the_site_and_a_release_brings_it_back(live_shop: Shop) -> None:

@@ -46,7 +46,7 @@ def test_runserver_waits_for_a_broken_app_to_be_corrected(package: str, tmp_path
 
     def answer() -> bytes:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as page:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as page:
                 return bytes(page.read())
         except OSError:
             return b""

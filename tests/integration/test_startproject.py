@@ -73,7 +73,7 @@ def pass_through(project: Path, folder: Path, port: int, python: str = sys.execu
         words = ("release", "--noinput", "--bundle", facts["path"])
         live = manage(project, *words, python=python, **state)
         assert live.returncode == 0, live.stdout + live.stderr
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/", timeout=20) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/", timeout=60) as page:
             assert b"csrfmiddlewaretoken" in page.read()
     finally:
         manage(project, "release", "stop", python=python, **state)

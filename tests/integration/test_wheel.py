@@ -64,7 +64,7 @@ def answers(port: int) -> bool:
 def get(port: int, path: str) -> bytes:
     """Return the body of a page that must answer 200."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=HTTPS)
-    with urllib.request.urlopen(request, timeout=20) as page:
+    with urllib.request.urlopen(request, timeout=60) as page:
         assert page.status == 200
         body: bytes = page.read()
     return body

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 _LISTENING = """
-import sys, time
+import os, sys, time
 from django_deploykit.runtime.base.interruption import listen_for_interrupts
 try:
     listen_for_interrupts(sys.stdin.fileno())
@@ -36,7 +36,8 @@ def test_a_line_interrupts_however_it_is_cut() -> None:
 
 
 def test_the_end_of_the_stream_interrupts_nothing() -> None:
-    with start("time.sleep(0.3); print('done')") as process:
+    """The process waits until its child, which reads the stream, has ended."""
+    with start("os.wait(); print('done')") as process:
         assert process.stdin is not None
         process.stdin.close()
         assert process.stdout is not None

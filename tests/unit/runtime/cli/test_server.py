@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import until
 
 # A verb is what its first word says.
 SERVING = """
@@ -31,8 +32,9 @@ def run(words):
         sys.exit("what is that?")
     elif what == "last":
         sys.stdin.read()
-        time.sleep(0.3)
-        open(more[0], "w").write("done")
+        while not os.path.exists(more[0]):
+            time.sleep(0.01)
+        os.rename(*more)
     return 0
 
 sys.exit(server.serve(run))
@@ -125,12 +127,10 @@ def test_input_for_nobody_disturbs_nothing(serving: Serving) -> None:
 
 
 def test_a_verb_goes_on_where_the_caller_is_gone(serving: Serving, tmp_path: Path) -> None:
-    serving.say(call=1, words=["last", str(tmp_path / "file")])
+    serving.say(call=1, words=["last", str(tmp_path / "go"), str(tmp_path / "gone")])
     assert serving.end() == 0
-    end = time.monotonic() + 20
-    while not (tmp_path / "file").exists() and time.monotonic() < end:
-        time.sleep(0.02)
-    assert (tmp_path / "file").exists()
+    (tmp_path / "go").touch()
+    until((tmp_path / "gone").exists)
 
 
 def test_a_verb_hears_the_end_though_another_began_after_it(
@@ -150,7 +150,8 @@ def test_ends_with_the_caller(serving: Serving) -> None:
 
 def test_says_that_it_is_alive_while_a_verb_runs(tmp_path: Path) -> None:
     serving = Serving(heartbeat=0.05)
-    serving.say(call=1, words=["last", str(tmp_path / "file")])
+    (tmp_path / "go").touch()
+    serving.say(call=1, words=["last", str(tmp_path / "go"), str(tmp_path / "gone")])
     for _ in range(3):
         assert serving.line() == "alive"
         serving.say(b".", call=1, size=1)  # input from the caller does not delay it

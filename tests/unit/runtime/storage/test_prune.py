@@ -13,6 +13,7 @@ from django_deploykit.runtime.base.files import temporary_path
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.storage import prune
 from django_deploykit.runtime.storage.layers import stored_digests
+from tests.waiting import until
 
 PART = ".part-" + "a" * 64
 
@@ -134,10 +135,7 @@ def test_removes_what_is_out_of_its_place_while_nobody_waits(tmp_path: Path) -> 
     (tmp_path / "gone" / "lib" / "file").write_text("x")
     (tmp_path / "link").symlink_to("gone")
     prune.remove_in_background([tmp_path / "gone", tmp_path / "link", tmp_path / "nowhere"])
-    end = time.monotonic() + 20
-    while list(tmp_path.iterdir()) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert list(tmp_path.iterdir()) == []
+    until(lambda: list(tmp_path.iterdir()) == [])
 
 
 def test_the_verb_waits_for_nothing_that_is_out_of_its_place(site: Site) -> None:

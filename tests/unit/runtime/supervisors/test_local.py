@@ -6,8 +6,7 @@ import os
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -23,6 +22,7 @@ from django_deploykit.runtime.supervisors import local_daemon as keeping
 from django_deploykit.runtime.supervisors.base import ProcessError, Running
 from django_deploykit.runtime.supervisors.local import LocalSupervisor
 from tests.ports import claim_port
+from tests.waiting import until
 
 OLD, NEW = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 TELL = 'env > "$STATE_DIRECTORY/env.new"; mv "$STATE_DIRECTORY/env.new" "$STATE_DIRECTORY/env"\n'
@@ -57,13 +57,6 @@ def plain(site: Site) -> Iterator[LocalSupervisor]:
     made = LocalSupervisor(site, [python, "-I", "-S", str(archive)])
     yield made
     made.end()
-
-
-def wait_for(what: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def listens(site: Site) -> bool:
@@ -106,7 +99,7 @@ def test_a_process_sees_the_sites_configuration_not_the_developers(
     site: Site, plain: LocalSupervisor
 ) -> None:
     plain.start(NEW, ["web"])
-    wait_for((site.data / "env").exists)
+    until((site.data / "env").exists)
     judge(site, told(site))
     assert told(site)["LISTEN_FDS"] == "2"
 
@@ -134,7 +127,7 @@ def test_processes_and_commands_get_the_variables_of_the_site(
     assert wanted.items() <= told(site).items()
     (site.data / "env").unlink()
     plain.start(NEW, ["web"])
-    wait_for((site.data / "env").exists)
+    until((site.data / "env").exists)
     assert wanted.items() <= told(site).items()
 
 
@@ -153,13 +146,13 @@ def test_a_process_that_ends_is_started_again_when_its_variables_can_be_read(
 ) -> None:
     configure(site, "", "A=1\n")
     plain.start(NEW, ["web"])
-    wait_for((site.data / "env").exists)
+    until((site.data / "env").exists)
     (site.etc / "shop.env").write_text("A\n")
     os.kill(only(plain).pid, signal.SIGKILL)
     log = site.root / "log" / "daemon.log"
-    wait_for(lambda: "shop.env:1: expected NAME=value" in log.read_text())
+    until(lambda: "shop.env:1: expected NAME=value" in log.read_text())
     (site.etc / "shop.env").write_text("A=2\n")
-    wait_for(lambda: told(site)["A"] == "2")
+    until(lambda: told(site)["A"] == "2")
     assert only(plain).active
 
 
@@ -170,7 +163,7 @@ def test_nobody_listens_where_nothing_is_live_and_nothing_runs(
     assert listens(site)
     plain.stop(NEW, ["web"])
     # A process that the ended one had started may hold the socket a moment longer.
-    wait_for(lambda: not listens(site))
+    until(lambda: not listens(site))
     plain.start(NEW, ["web"])  # another attempt finds everything as the first one did
     assert listens(site)
 
@@ -182,7 +175,7 @@ def test_what_does_not_end_within_the_limit_is_killed_and_named(
     script(site.releases / NEW / "bin" / "deploykit-run", stubborn)
     (site.root / "site.json").write_text(replace(site, drain=0.5).dumps())
     plain.start(NEW, ["web", "worker"])
-    wait_for((site.data / "env").exists)
+    until((site.data / "env").exists)
     assert plain.stop(NEW, ["worker"]) == ["worker"]
     assert [one.process for one in plain.instances()] == ["web"]
     script(site.releases / NEW / "bin" / "deploykit-run", "exec sleep 600\n")
@@ -208,7 +201,7 @@ def test_what_dies_comes_back_though_the_keepers_archive_is_gone(
     for path in (site.root / "runtime").iterdir():
         path.unlink()
     os.kill(first, 9)
-    wait_for(lambda: only(plain).restarts == 1 and only(plain).active)
+    until(lambda: only(plain).restarts == 1 and only(plain).active)
     assert only(plain).pid != first
 
 
@@ -217,7 +210,7 @@ def test_starting_what_was_restarted_earlier_and_runs_is_no_error(
 ) -> None:
     plain.start(NEW, ["worker"])
     os.kill(only(plain).pid, 9)
-    wait_for(lambda: only(plain).restarts == 1 and only(plain).active)
+    until(lambda: only(plain).restarts == 1 and only(plain).active)
     pid = only(plain).pid
     plain.start(NEW, ["worker"])
     assert only(plain).pid == pid
