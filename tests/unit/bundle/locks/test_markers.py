@@ -9,7 +9,7 @@ import pytest
 
 from django_deploykit.bundle.locks import markers
 from django_deploykit.bundle.locks.base import LockFile, Requirement
-from django_deploykit.bundle.locks.markers import apply_markers, resolve, without_unneeded
+from django_deploykit.bundle.locks.markers import applies, apply_markers, resolve, without_unneeded
 
 
 def applied(*texts: str, python: str = "3.11", platform: str = "linux-x86_64") -> list[str]:
@@ -79,3 +79,18 @@ def test_what_has_no_version_is_left_out_where_it_is_not_needed() -> None:
     lock = LockFile("Pipfile.lock", tuple(Requirement(one, (), "") for one in texts))
     found = without_unneeded(lock, "3.12", "linux-x86_64")
     assert [one.name for one in found.requirements] == ["a", "c", "d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("marker", "needed"),
+    [
+        ("", True),
+        (" ; python_version >= '3.11'", True),
+        (" ; python_version < '3.11'", False),
+        (" ; python_full_version >= '3.11.7'", True),
+        (" ; python_full_version >= '3.12.1'", False),
+        (" ; sys_platform == 'darwin'", False),
+    ],
+)
+def test_a_requirement_applies_if_some_patch_release_needs_it(marker: str, needed: bool) -> None:
+    assert applies(Requirement(f"a==1{marker}", (), "r.txt:1"), "3.11", "linux-x86_64") is needed

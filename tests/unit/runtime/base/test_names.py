@@ -6,7 +6,9 @@ import pytest
 
 from django_deploykit.runtime.base.names import (
     PROCESS_NAME,
+    helper_path,
     is_number,
+    is_older,
     release_in,
     valid_app,
     valid_digest,
@@ -49,3 +51,14 @@ def test_apps_and_digests_are_lower_case() -> None:
     assert not valid_app("My-shop")
     assert valid_digest("0" * 64)
     assert not valid_digest("A" * 64)
+
+
+def test_a_release_is_older_if_its_commit_is_whatever_its_hash() -> None:
+    later = "20261124T000000-0000000"
+    assert is_older(RELEASE, later)
+    assert not is_older(later, RELEASE)
+    assert not is_older(RELEASE, "20261123T041500-ffffff0")
+
+
+def test_the_helper_is_named_for_its_project() -> None:
+    assert helper_path("shop", "/libexec") == "/libexec/deploykit-shop"

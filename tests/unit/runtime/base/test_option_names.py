@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from django_deploykit.runtime.base.option_names import (
     environment_name,
+    key_of,
     missing_keys,
     place_of,
     variable_of,
@@ -118,3 +119,7 @@ def test_a_required_key_that_nothing_sets_is_missing() -> None:
 def test_only_keys_of_the_section_environment_are_variables() -> None:
     assert variable_of("[environment] debug") == "DEBUG"
     assert variable_of("[django] debug") == ""
+
+
+def test_a_key_is_written_as_in_the_file() -> None:
+    assert key_of("database", "url") == "[database] url"

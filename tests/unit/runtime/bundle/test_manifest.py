@@ -243,6 +243,7 @@ def test_refuses_a_damaged_list(text: str) -> None:
         "app/" + "ä" * 128,
         "app" + "/x" * 2000,
         "app/x/" * 150 + "x",
+        "x/" * 100 + "x",
         "app/" + "/".join(["x" * 200] * 6),
     ],
 )
@@ -283,5 +284,5 @@ def test_accepts_the_folders_of_a_virtualenv() -> None:
         validate_entries([FileEntry(f"{top}/x y", 0o755, 0, H)], H)
     validate_entries([FileEntry("lib/python3.11/site-packages/ä.py", 0o644, 0, H)], H)
     validate_entries([FileEntry("LICENSE", 0o644, 0, H)], H)  # a data file of a distribution
-    for name in ("x" * 255, "ä" * 127, "x/" * 90 + "x"):
+    for name in ("x" * 255, "ä" * 127, "x/" * 98 + "x"):
         validate_entries([FileEntry(f"app/{name}", 0o644, 0, H)], H)
