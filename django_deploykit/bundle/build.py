@@ -353,7 +353,8 @@ def _write_format(
 ) -> BuiltFile:
     """Write one format with its options in the commit's deploykit.ini."""
     path = output_path(request, content.manifest, name)
-    written = write(replace(content, options=project.formats.get(name, {})), path, name)
+    options = project.formats.get(name, {})
+    written = write(replace(content, options=options, folder=request.project.root), path, name)
     return BuiltFile(path, written.sha256, written.size, name)
 
 

@@ -253,7 +253,8 @@ def _credentials(
         return []
     main = [path for path in paths if path.name == f"{app}.ini"]
     others = [path for path in paths if path.suffix == ".ini" and path not in main]
-    ours = "DEPLOYKIT_DATA" in environ
+    # Those of our units are copies; the secrets of a container are the files that people edit.
+    ours = "DEPLOYKIT_DATA" in environ and folder != "/run/secrets"
     sources = [
         _ini_source(path, "credentials", problems, _original(path, etc) if ours else None)
         for path in main + others

@@ -16,6 +16,7 @@ from django_deploykit.project.values import Keys, nearest, read_section
 DEFAULT = "pyz"  # what `release` sends to hosts
 FORMATS: dict[str, str] = {
     DEFAULT: "django_deploykit.bundle.formats.pyz",
+    "oci": "django_deploykit.bundle.formats.oci",
     "wheel": "django_deploykit.bundle.formats.wheel",
     "deb": "django_deploykit.bundle.formats.deb",
     "wheelhouse": "django_deploykit.bundle.formats.wheelhouse",

@@ -106,7 +106,7 @@ def parse(kind: str, words: list[str]) -> None:
         arguments().parse_args(words)
 
 
-_SECTIONS = ("[project]", "[bundle]", "[check]", "[environment:", "[host:")
+_SECTIONS = ("[project]", "[bundle]", "[check]", "[environment:", "[format:", "[host:")
 
 
 @pytest.mark.parametrize("path", pages(), ids=relative)

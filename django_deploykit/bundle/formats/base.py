@@ -17,7 +17,8 @@ from django_deploykit.runtime.bundle.manifest import Manifest
 class Content:
     """A bundle's content. The layers that ``manifest`` lists are in the build cache.
 
-    ``options`` are the values of [format:NAME] in ``deploykit.ini``, by key.
+    ``options`` are the values of [format:NAME] in ``deploykit.ini``, by key. Paths in them are
+    relative to ``folder``, the project's folder.
     """
 
     manifest: Manifest
@@ -25,6 +26,7 @@ class Content:
     files: Mapping[str, bytes]  # sample.ini, sbom.cdx.json
     options: Mapping[str, object] = field(default_factory=dict)
     requirements: Sequence[Requirement] = ()  # of the lock file, for the bundle's Python
+    folder: Path = Path()
 
 
 class Written(NamedTuple):

@@ -113,6 +113,11 @@ class Manifest:
         return sum(layer.size for layer in self.layers)
 
     @property
+    def versions(self) -> Dict[str, str]:
+        """Return the versions of the distributions by name."""
+        return {one.name: one.version for one in self.layers if one.kind == "distribution"}
+
+    @property
     def django_variables(self) -> Dict[str, str]:
         """Return the variables that choose the settings, for every command of the project."""
         found = {

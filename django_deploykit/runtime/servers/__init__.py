@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional
+from typing import Dict, Mapping, Optional
 
 from .base import Server
 from .daphne import DAPHNE
@@ -26,3 +26,15 @@ UNSUITABLE: Dict[str, str] = {
 def server_in(command: str) -> Optional[Server]:
     """Return the application server that a Procfile's command runs, or None."""
     return next((server for server in SERVERS.values() if server.is_in(command)), None)
+
+
+def server_options(versions: Mapping[str, str]) -> Dict[str, str]:
+    """Return what to put before the values of variables, for the servers in a bundle.
+
+    ``versions`` has the versions of its distributions by name.
+    """
+    found: Dict[str, str] = {}
+    for server in SERVERS.values():
+        if server.name in versions:
+            found.update(server.options(versions[server.name]))
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Collection, Dict, Iterable, List, Tuple
+from typing import Callable, Collection, Dict, Iterable, Tuple
 
 # A word of the shell: without spaces and operators, or with them in quotes or ${}.
 _WORD = r"""(?:'[^']*'|"[^"]*"|\$\{[^}]*\}|[^\s;&|'"])+"""
@@ -14,8 +14,8 @@ def _no_environment(drain: float) -> Dict[str, str]:
     return {}
 
 
-def _no_lines(version: str) -> List[str]:
-    return []
+def _no_options(version: str) -> Dict[str, str]:
+    return {}
 
 
 def _as_it_is(command: str, locked: Collection[str]) -> str:
@@ -44,8 +44,9 @@ class Server:
     notifies: bool = False
     # Returns the environment of its unit, given the drain time in seconds.
     unit_environment: Callable[[float], Dict[str, str]] = _no_environment
-    # Returns shell lines that run before every process of a release, given the locked version.
-    shell_lines: Callable[[str], List[str]] = _no_lines
+    # Returns texts that are put before the values of variables, for every process of a release,
+    # given the locked version. They contain no characters that a shell treats specially.
+    options: Callable[[str], Dict[str, str]] = _no_options
     # Options that are unsuitable for production: a pattern, and what the option does.
     risky_options: Tuple[Tuple[str, str], ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Collection, Dict, List
+from typing import Collection, Dict
 
 from ..base.names import is_number
 from .base import Server
@@ -46,13 +46,11 @@ def unit_environment(drain: float) -> Dict[str, str]:
     return {"GUNICORN_CMD_ARGS": f"--graceful-timeout={drain:.0f}"}
 
 
-def shell_lines(version: str) -> List[str]:
-    """Return shell lines for two releases at once: since 25.1 both open the same control socket."""
+def options(version: str) -> Dict[str, str]:
+    """Return options for two releases at once: since 25.1 both open the same control socket."""
     if [int(part) for part in version.split(".")[:2] if is_number(part)] < [25, 1]:
-        return []
-    return [
-        'GUNICORN_CMD_ARGS="--no-control-socket ${GUNICORN_CMD_ARGS:-}"; export GUNICORN_CMD_ARGS'
-    ]
+        return {}
+    return {"GUNICORN_CMD_ARGS": "--no-control-socket"}
 
 
 GUNICORN = Server(
@@ -61,7 +59,7 @@ GUNICORN = Server(
     on_sockets=on_sockets,
     notifies=True,
     unit_environment=unit_environment,
-    shell_lines=shell_lines,
+    options=options,
     risky_options=(
         (r"--reload\b", "--reload, which is only for development"),
         (r"(?:--timeout|-t)[= ]+0\b", "--timeout 0: a worker that hangs is never restarted"),

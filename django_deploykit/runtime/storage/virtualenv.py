@@ -13,7 +13,7 @@ from typing import Callable, Collection, Dict, Iterable, List, Mapping, Optional
 from ..base.errors import DeployKitError
 from ..base.files import open_file, read_regular, validate_folder, write_and_replace
 from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest, ManifestError, Process
-from ..servers import SERVERS, server_in
+from ..servers import server_in, server_options
 from . import layers
 from .shell import shell_command
 
@@ -257,9 +257,10 @@ def _process_line(process: Process, locked: Collection[str], scripts: Collection
 
 def _server_lines(manifest: Manifest) -> List[str]:
     """Return the shell lines that the application servers in the bundle need."""
-    versions = {layer.name: layer.version for layer in manifest.layers}
-    servers = [(server, versions.get(server.name)) for server in SERVERS.values()]
-    return [line for server, version in servers if version for line in server.shell_lines(version)]
+    return [
+        f'{name}="{text} ${{{name}:-}}"; export {name}'
+        for name, text in server_options(manifest.versions).items()
+    ]
 
 
 def _scripts(folder: Path) -> List[str]:
@@ -269,12 +270,15 @@ def _scripts(folder: Path) -> List[str]:
     """
     found = []
     for path in (folder / "bin").iterdir():
-        if path.is_file() and not path.is_symlink() and _is_seeking(path):
+        if is_relocatable(path):
             found.append(path.name)
     return found
 
 
-def _is_seeking(path: Path) -> bool:
+def is_relocatable(path: Path) -> bool:
+    """Whether a file is a program that starts in a shell, which starts the Python next to it."""
+    if path.is_symlink() or not path.is_file():
+        return False
     with os.fdopen(open_file(path), "rb") as file:
         return file.read(len(_SEEKING)) == _SEEKING
 

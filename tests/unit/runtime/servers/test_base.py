@@ -13,7 +13,7 @@ def test_a_server_needs_only_a_name_and_a_command() -> None:
     assert PLAIN.default_command("shop.wsgi", "", []) == "plain.server shop.wsgi"
     assert not PLAIN.notifies
     assert PLAIN.unit_environment(30.0) == {}
-    assert PLAIN.shell_lines("1.0") == []
+    assert PLAIN.options("1.0") == {}
     assert PLAIN.risky_options == ()
 
 

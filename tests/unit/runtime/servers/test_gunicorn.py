@@ -11,7 +11,7 @@ from django_deploykit.runtime.servers.gunicorn import (
     GUNICORN,
     default_command,
     on_sockets,
-    shell_lines,
+    options,
 )
 
 
@@ -51,7 +51,7 @@ def test_default_commands_fit_the_application() -> None:
     ("version", "expected"), [("25.0.3", 0), ("25.1", 1), ("25.1.dev1", 1), ("26", 1), ("9.9", 0)]
 )
 def test_the_control_socket_is_disabled_since_it_exists(version: str, expected: int) -> None:
-    assert len(shell_lines(version)) == expected
+    assert len(options(version)) == expected
 
 
 @pytest.mark.parametrize(

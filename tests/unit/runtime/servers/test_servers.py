@@ -22,7 +22,7 @@ STUB = Server(
     default_command=lambda wsgi, asgi, distributions: f"stub {asgi}" if asgi else "",
     notifies=True,
     unit_environment=lambda drain: {"STUB_DRAIN": f"{drain:.0f}"},
-    shell_lines=lambda version: [f"STUB_VERSION={version}"],
+    options=lambda version: {"STUB_OPTIONS": f"--made-for={version}"},
     on_sockets=lambda command, locked: f"{command} --fds 3,4 {' '.join(sorted(locked))}",
 )
 
@@ -44,7 +44,7 @@ def test_one_entry_adds_a_server() -> None:
         processes=(Process("web", "stub shop.asgi"), Process("other", "stub shop.asgi")),
     )
     lines = process_lines(SITE.root, manifest)
-    assert "STUB_VERSION=3.1" in lines
+    assert 'STUB_OPTIONS="--made-for=3.1 ${STUB_OPTIONS:-}"; export STUB_OPTIONS' in lines
     web, other = lines[-4:-2]
     assert web == (
         'web) if [ -n "${LISTEN_FDS:-}" ]; then exec stub shop.asgi --fds 3,4 stub "$@"; '

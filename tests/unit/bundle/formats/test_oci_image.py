@@ -1,0 +1,157 @@
+"""An image in one file: the bundle's layers on a base, the same bytes each time."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from django_deploykit.bundle.build import write as write_whole
+from django_deploykit.bundle.build_cache import layer_paths
+from django_deploykit.bundle.formats.base import Content
+from django_deploykit.bundle.formats.oci import FORMAT, read_named, write
+from django_deploykit.bundle.formats.oci_blobs import blob_folder
+from django_deploykit.errors import BundleError, DeployKitError
+from django_deploykit.runtime.bundle.manifest import Layer, dump_list
+from tests.bundles import Tree, entries_of, layer_zip, make_layer, make_manifest
+from tests.images import PYTHON, write_base
+
+_TREES: dict[str, Tree] = {
+    "app": {"app/manage.py": b"print('shop')\n", "app/shop/big.bin": bytes(9 << 20)},
+    "django": {f"lib/python{PYTHON}/site-packages/django/__init__.py": b"VERSION = 5\n"},
+    "static": {"app/staticfiles/a.css": b"a{}", "app/staticfiles/b.css": b"b{}"},
+}
+_KINDS = {"app": "app", "static": "static", "django": "distribution"}
+
+
+def cached(name: str, tree: Tree) -> Layer:
+    layer = make_layer(_KINDS[name], name, "1", tree)
+    archive, listing, checksum = layer_paths(layer.sha256)
+    archive.write_bytes(layer_zip(tree))
+    listing.write_text(dump_list(entries_of(tree)))
+    checksum.write_text(hashlib.sha256(archive.read_bytes()).hexdigest())
+    return layer
+
+
+@pytest.fixture
+def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
+    base = write_base(tmp_path / "base.oci.tar").replace(f"{tmp_path}/", "")
+    layers = tuple(cached(name, tree) for name, tree in _TREES.items())
+    options = {"base": read_named(base)}
+    files = {"sample.ini": b"", "sbom.cdx.json": b"{}"}
+    runtime = {"container.py": b"", "container.pyc": b"x"}
+    return Content(make_manifest(layers), runtime, files, options, folder=tmp_path)
+
+
+def blobs(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as tar:
+        found = {one.name: tar.extractfile(one) for one in tar}
+        return {name: file.read() for name, file in found.items() if file}
+
+
+def layers_of(path: Path) -> list[dict[str, tarfile.TarInfo]]:
+    """Return the members of each layer above the base."""
+    found = blobs(path)
+    docker = json.loads(found["manifest.json"])[0]
+    result = []
+    for name in docker["Layers"][1:]:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(found[name]))) as tar:
+            result.append({one.name: one for one in tar})
+    return result
+
+
+def test_every_blob_has_its_digest_and_every_reader_finds_them(
+    tmp_path: Path, content: Content
+) -> None:
+    path = tmp_path / FORMAT.file_name(content.manifest)
+    assert path.name == "shop-20261123T041500-ab12cd3.oci.tar"
+    written = write(content, path)
+    data = path.read_bytes()
+    assert written == (hashlib.sha256(data).hexdigest(), len(data))
+    found = blobs(path)
+    for name, blob in found.items():
+        if name.startswith("blobs/"):
+            assert name == f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}"
+    index = json.loads(found["index.json"])["manifests"][0]
+    manifest = json.loads(found[index["digest"].replace("sha256:", "blobs/sha256/")])
+    config = json.loads(found[manifest["config"]["digest"].replace("sha256:", "blobs/sha256/")])
+    docker = json.loads(found["manifest.json"])[0]
+    assert docker["Layers"] == [
+        one["digest"].replace("sha256:", "blobs/sha256/") for one in manifest["layers"]
+    ]
+    for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True):
+        raw = gzip.decompress(found[layer["digest"].replace("sha256:", "blobs/sha256/")])
+        assert diff_id == f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def test_the_tree_is_that_of_the_layers_and_no_path_is_in_two(
+    tmp_path: Path, content: Content
+) -> None:
+    write(content, tmp_path / "image")
+    found: dict[str, tarfile.TarInfo] = {}
+    for members in layers_of(tmp_path / "image"):
+        files = {name: one for name, one in members.items() if not one.isdir()}
+        assert not files.keys() & found.keys()
+        found.update(files)
+    expected = {f"srv/release/{path}" for tree in _TREES.values() for path in tree}
+    assert expected <= found.keys()
+    assert found["srv/release/app/shop/big.bin"].size == 9 << 20
+
+
+def test_the_same_content_gives_the_same_bytes_with_and_without_a_cache(
+    tmp_path: Path, content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = write(content, tmp_path / "one")
+    assert write(content, tmp_path / "two") == first
+    monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "other"))
+    for name, tree in _TREES.items():
+        cached(name, tree)
+    assert write(content, tmp_path / "three") == first
+
+
+def test_a_changed_file_only_changes_its_layer(tmp_path: Path, content: Content) -> None:
+    write(content, tmp_path / "one")
+    tree = {**_TREES["static"], "app/staticfiles/a.css": b"A{}"}
+    layers = tuple(
+        cached("static", tree) if one.name == "static" else one for one in content.manifest.layers
+    )
+    write(replace(content, manifest=replace(content.manifest, layers=layers)), tmp_path / "two")
+    before, after = (
+        {name for name in blobs(tmp_path / one) if name.startswith("blobs/")}
+        for one in ("one", "two")
+    )
+    assert len(after - before) == 4  # the layer, the release's, configuration and manifest
+    times = [
+        members["srv/release/app/staticfiles/a.css"].mtime
+        for one in ("one", "two")
+        for members in layers_of(tmp_path / one)
+        if "srv/release/app/staticfiles/a.css" in members
+    ]
+    assert times[0] != times[1]
+
+
+def test_a_damaged_cached_layer_is_removed(tmp_path: Path, content: Content) -> None:
+    write(content, tmp_path / "one")
+    damaged = max(blob_folder().iterdir(), key=lambda path: path.stat().st_size)
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleError, match="was damaged and has been removed"):
+        write_whole(content, tmp_path / "out" / "two", "oci")
+    assert not damaged.exists()
+    assert list((tmp_path / "out").iterdir()) == []
+    assert write(content, tmp_path / "three").size
+
+
+def test_a_damaged_layer_of_the_bundle_is_removed(tmp_path: Path, content: Content) -> None:
+    layer = next(one for one in content.manifest.layers if one.name == "django")
+    archive = layer_paths(layer.sha256)[0]
+    archive.write_bytes(archive.read_bytes()[:-30])
+    with pytest.raises(DeployKitError, match="layer django"):
+        write(content, tmp_path / "one")
+    assert not archive.exists()
