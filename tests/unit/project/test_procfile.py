@@ -40,11 +40,22 @@ def test_web_is_gunicorn_with_the_ports_and_workers_of_the_environment() -> None
         assert words in web.command
 
 
-def test_an_asynchronous_project_needs_uvicorn() -> None:
+@pytest.mark.parametrize(
+    ("names", "start"),
+    [
+        (["gunicorn", "uvicorn"], "gunicorn "),
+        (["uvicorn"], "uvicorn "),
+        (["daphne", "hypercorn"], "hypercorn "),
+        (["daphne"], "daphne "),
+    ],
+)
+def test_an_asynchronous_project_is_served_by_a_server_that_is_locked(
+    names: list[str], start: str
+) -> None:
     assert default_web("", "shop.asgi:application", ["gunicorn"]) is None
-    web = default_web("", "shop.asgi:application", ["uvicorn"])
+    web = default_web("", "shop.asgi:application", names)
     assert web is not None
-    assert "UvicornWorker" in web.command
+    assert web.command.startswith(start)
 
 
 def test_a_procfile_that_is_not_utf8_is_refused_with_its_line(tmp_path: Path) -> None:
