@@ -66,7 +66,8 @@ def combine(top: Path) -> Path:
             found.update(one, map_path=source_of)
         except CoverageException:  # its process was killed while it wrote
             continue
-    found.add_arcs({str(one): () for one in PACKAGE.rglob("*.py")})  # those that never ran, too
+    if found.has_arcs():
+        found.touch_files([str(one) for one in PACKAGE.rglob("*.py")])  # those that never ran, too
     found.write()
     return target
 

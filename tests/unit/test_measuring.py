@@ -52,6 +52,14 @@ def test_the_runtime_is_measured_in_an_archive(tmp_path: Path, python: Path) -> 
     assert {"runtime/cli/main.py", "runtime/deploy/facts.py"} <= found
 
 
+def test_files_that_never_ran_count_too(tmp_path: Path, python: Path) -> None:
+    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import django_deploykit.errors"
+    ran(tmp_path, python, "-c", program)
+    found = coverage.CoverageData(str(tmp_path / "coverage"))
+    found.read()
+    assert str(PACKAGE / "health.py") in found.measured_files()
+
+
 def test_another_version_is_not_measured(tmp_path: Path, python: Path) -> None:
     shutil.copytree(PACKAGE, tmp_path / "older" / PACKAGE.name)
     path = tmp_path / "older" / PACKAGE.name / "errors.py"
