@@ -78,7 +78,7 @@ MEDIA_ROOT = config.data / "media"
 
 # A proxy in front speaks TLS; a release on a laptop has none.
 SECURE = config.bool(
-    "SECURE", default=not config.local, help="The site is reached through HTTPS alone"
+    "SECURE", default=not config.local, help="The site is reached through HTTPS only"
 )
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = SECURE

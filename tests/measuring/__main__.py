@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     top = folder()
     if top is None:
-        print(f"Coverage was not measured. {VARIABLE}=FOLDER measures it, as .ci/run does.")
+        print(f"Coverage was not measured. {VARIABLE}=FOLDER measures it.")
         return 0
     rows = by_room(counts(analyze(top)))
     print(table(rows))
