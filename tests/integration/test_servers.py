@@ -27,7 +27,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     vendor(project)
 
     def bundle(path: Path) -> None:
-        done = manage(project, "bundle", "-o", str(path), **index())
+        done = manage(project, "bundle", "-o", str(path))
         assert done.returncode == 0, done.stderr
 
     return write_server_bundles(project, bundle)
