@@ -63,6 +63,13 @@ def _netloc(host: str, port: int | None) -> str:
     return f"{host}:{port}" if port else host
 
 
+def _ip_address(text: str) -> None:
+    """Raise :class:`ValueError` if a text is not an IP address."""
+    from ipaddress import ip_address  # slow to load, and rarely needed
+
+    ip_address(text)
+
+
 def standard_parts(url: str) -> SplitResult | None:
     """Return the parts of a URL as the standard splits it, or None if it is malformed.
 
@@ -71,6 +78,8 @@ def standard_parts(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         _ = parts.port  # not a number, or too large
+        if "[" in parts.netloc:  # Python 3.10 does not look between the brackets
+            _ip_address(parts.hostname or "")
     except ValueError:
         return None
     return parts
