@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import urllib.request
@@ -135,9 +136,11 @@ class Engines:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def call(self, script: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        clean = {key: text for key, text in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+        programs = (f"{self.folder}/bin", os.path.dirname(sys.executable), os.environ["PATH"])
         env = {
-            **os.environ,
-            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+            **clean,
+            "PATH": ":".join(programs),
             "CONTAINERS_REGISTRIES_CONF": f"{self.folder}/registries.conf",
         }
         return subprocess.run(
