@@ -188,6 +188,7 @@ def test_every_command_of_the_page(image: Image, engines: Engines) -> None:
         "podman run": "podman run --ulimit nofile=1024:1024 --ulimit nproc=1024:1024",
     }
     work = image.project.parent / "work"
+    shutil.rmtree(work, ignore_errors=True)  # of an earlier try
     shutil.copytree(image.project, work)
     for block in blocks(_PAGE):
         if block.language != "sh":
