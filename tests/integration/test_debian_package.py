@@ -15,7 +15,7 @@ from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.integration.bundling import Shop
 from tests.projects import commit, manage, run
 
-_OLDER = "20261123T041500+ab12cd3+py3.13"
+_OLDER = "20261123T041459+ffffff3+py3.13"  # a second before the commit of the shop
 
 
 def built(project: Path, *formats: str, **env: str) -> dict[str, Path]:
