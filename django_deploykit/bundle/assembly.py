@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from django_deploykit.project.procfile import (
 from django_deploykit.runtime.base.option_names import ENVIRONMENT, key_of
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process
 from django_deploykit.runtime.servers import SERVERS, UNSUITABLE, server_in
+from django_deploykit.runtime.servers.base import runs
 
 
 def make_manifest(
@@ -97,7 +97,7 @@ def validate_servers(processes: Sequence[Process], names: Collection[str]) -> No
         if web.name != "web":
             continue
         for program, why in UNSUITABLE.items():
-            if re.search(rf"(?:^|[\s/;&|]){program}(?:\s|$)", web.command):
+            if runs(web.command, program):
                 raise Problems(
                     f"{program} {why}, so two releases cannot share a socket without a gap:",
                     [f"web: {web.command}"],

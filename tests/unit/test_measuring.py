@@ -94,7 +94,7 @@ def test_the_hook_has_its_values() -> None:
             "/home/d/.cache/django-deploykit/runtime/1f.pyz/runtime/cli/main.py",
             "runtime/cli/main.py",
         ),
-        ("/work/django_deploykit/shop-1.pyz/runtime/bootstrap.py", "runtime/bootstrap.py"),
+        ("/repository/django_deploykit/shop-1.pyz/runtime/bootstrap.py", "runtime/bootstrap.py"),
     ],
 )
 def test_a_file_of_a_site_is_one_of_this_working_copy(path: str, source: str) -> None:

@@ -56,11 +56,35 @@ class Server:
         >>> Server("gunicorn", lambda *_: "").is_in("A=1 bin/gunicorn shop.wsgi")
         True
         """
-        return bool(re.search(rf"(?:^|[\s/;&|]){re.escape(self.name)}(?:\s|$)", command))
+        return runs(command, self.name)
 
     def missing(self, locked: Collection[str]) -> bool:
         """Whether none of the locked distributions has the program."""
         return not any(name in locked for name in self.distributions or (self.name,))
+
+
+def runs(command: str, program: str) -> bool:
+    """Return whether a Procfile's command runs a program.
+
+    >>> runs("exec bin/uwsgi shop", "uwsgi"), runs("my-uwsgi shop", "uwsgi")
+    (True, False)
+    """
+    return bool(re.search(rf"(?:^|[\s/;&|]){re.escape(program)}(?:\s|$)", command))
+
+
+def for_asgi(command: str) -> Callable[[str, str, Collection[str]], str]:
+    """Return a ``default_command`` that runs an ASGI application if the command's server is locked.
+
+    >>> for_asgi("daphne -p 80")("", "shop.asgi:application", ["daphne"])
+    'daphne -p 80 shop.asgi:application'
+    """
+    name = command.split()[0]
+
+    def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str:
+        serves = asgi and not wsgi and name in distributions
+        return f"{command} {asgi}" if serves else ""
+
+    return default_command
 
 
 def without_options(command: str, names: Iterable[str]) -> str:

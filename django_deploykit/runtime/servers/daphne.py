@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Collection
 
-from .base import Server, replace_program, without_options
+from .base import Server, for_asgi, replace_program, without_options
 
 _ADDRESSES = (
     "-b", "--bind", "-p", "--port", "-u", "--unix-socket", "--fd", "-e", "--endpoint",
 )  # fmt: skip
 
-
-def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str:
-    """Return the default ``web`` command."""
-    if wsgi or not asgi or "daphne" not in distributions:
-        return ""
-    return f"daphne -b 0.0.0.0 -p ${{PORT:-8000}} {asgi}"
+default_command = for_asgi("daphne -b 0.0.0.0 -p ${PORT:-8000}")
 
 
 def on_sockets(command: str, locked: Collection[str] = ()) -> str:

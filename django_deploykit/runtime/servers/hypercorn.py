@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Collection, Dict
 
-from .base import Server, replace_program, without_options
+from .base import Server, for_asgi, replace_program, without_options
 
 _ADDRESSES = ("-b", "--bind", "--insecure-bind", "--quic-bind", "--backlog", "--graceful-timeout")
 _DRAIN = "DEPLOYKIT_DRAIN"
 
-
-def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str:
-    """Return the default ``web`` command."""
-    if wsgi or not asgi or "hypercorn" not in distributions:
-        return ""
-    return f"hypercorn --bind 0.0.0.0:${{PORT:-8000}} --workers ${{WEB_CONCURRENCY:-2}} {asgi}"
+default_command = for_asgi("hypercorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2}")
 
 
 def unit_environment(drain: float) -> Dict[str, str]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Collection
 
-from .base import Server, replace_program, without_options
+from .base import Server, for_asgi, replace_program, without_options
 
 _ADDRESSES = ("--host", "--port", "--uds", "--fd")
 
-
-def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str:
-    """Return the default ``web`` command; uvicorn reads WEB_CONCURRENCY itself."""
-    if wsgi or not asgi or "uvicorn" not in distributions:
-        return ""
-    return f"uvicorn --host 0.0.0.0 --port ${{PORT:-8000}} {asgi}"
+default_command = for_asgi(
+    "uvicorn --host 0.0.0.0 --port ${PORT:-8000}"
+)  # which reads WEB_CONCURRENCY
 
 
 def on_sockets(command: str, locked: Collection[str] = ()) -> str:

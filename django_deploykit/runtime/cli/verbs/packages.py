@@ -18,7 +18,7 @@ from ...wire.events import Activity
 from ...wire.operating import SetupResult
 from ..registry import Invocation, text_verb
 
-_WAIT = 300.0  # seconds for another release to end: nobody watches
+_WAIT = 300.0  # seconds to wait for another release, because no person is there to try again
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
