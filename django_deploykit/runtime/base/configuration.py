@@ -35,7 +35,8 @@ def last_change(etc: Path, app: str) -> float:
     found = [0.0]
     for path in (*ini_files(etc, app), etc / "conf.d", environment_file(etc, app)):
         with suppress(OSError):
-            found.append(path.stat().st_mtime)
+            status = path.stat()
+            found += [status.st_mtime, status.st_ctime]  # a restored file has an old mtime
     return max(found)
 
 

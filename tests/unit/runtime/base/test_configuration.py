@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,17 @@ def test_the_last_change_is_that_of_the_newest_file(name: str, tmp_path: Path) -
     (tmp_path / name).touch()
     for folder in (tmp_path / "conf.d", tmp_path):
         os.utime(folder, (1000, 1000))
-    os.utime(tmp_path / name, (2000, 2000))
-    assert last_change(tmp_path, "shop") == 2000
+    later = time.time() + 1000
+    os.utime(tmp_path / name, (later, later))
+    assert last_change(tmp_path, "shop") == pytest.approx(later)
+
+
+def test_a_file_that_was_restored_with_its_old_time_has_changed(tmp_path: Path) -> None:
+    backup = tmp_path / "backup"
+    backup.touch()
+    os.utime(backup, (1000, 1000))
+    os.replace(backup, tmp_path / "shop.ini")
+    assert last_change(tmp_path, "shop") == (tmp_path / "shop.ini").stat().st_ctime
 
 
 def test_without_files_nothing_has_changed(tmp_path: Path) -> None:
