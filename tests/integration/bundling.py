@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from django_deploykit.runtime.bootstrap import ensure
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.sources import sources
 from tests.bundles import make_manifest
-from tests.projects import make_shop, manage
+from tests.projects import make_shop, manage, run
 
 PYTHON = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 KEY = "Kq4-for-tests-only-0123456789-abcdefghijklmnopqrstuvwxyz-xyz"
@@ -50,12 +51,20 @@ class Shop:
 
 
 @pytest.fixture(scope="session")
-def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """Return the shop, bundled once; tests that change it work on a copy."""
+def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Yield the shop, bundled once; tests that write into it work on a copy."""
     project = make_shop(tmp_path_factory.mktemp("shop"))
     done = manage(project, "bundle", "--json")
     assert done.returncode == 0, done.stderr
-    return Shop(project, json.loads(done.stdout))
+    yield Shop(project, json.loads(done.stdout))
+    # What one test leaves here fails another one, and only in some orders.
+    assert run("git", "status", "--porcelain", cwd=project) == ""
+
+
+def copy_shop(shop: Shop, folder: Path) -> Path:
+    """Copy the shop's repository into the folder, to change it."""
+    ignore = shutil.ignore_patterns(".deploykit")
+    return Path(shutil.copytree(shop.project, folder / "shop", ignore=ignore))
 
 
 def files_of(facts: dict[str, Any], name: str) -> dict[str, bytes]:

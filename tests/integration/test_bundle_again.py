@@ -1,7 +1,6 @@
 """Bundling again: collected static files are reused while nothing they depend on changes."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,7 +8,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.integration.bundling import Shop
+from tests.integration.bundling import Shop, copy_shop
 from tests.projects import commit, manage
 
 REUSED = "settings and static files unchanged; reusing them"
@@ -37,8 +36,7 @@ def reused(facts: dict[str, Any]) -> bool:
 @pytest.fixture
 def shop(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop with a file name of its own, since tests share a cache."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    project = copy_shop(built_shop, tmp_path)
     (project / f"{tmp_path.name}-{uuid4().hex}.txt").write_text("mine")
     commit(project)
     return project

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.bundling import KEY, Shop, files_of, run_bundle
+from tests.integration.bundling import KEY, Shop, copy_shop, files_of, run_bundle
 from tests.projects import IDENTITY, commit, manage, run
 from tests.wheels import write_tree
 
@@ -21,9 +21,7 @@ from tests.wheels import write_tree
 @pytest.fixture
 def copy(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop's repository, to change."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
-    return project
+    return copy_shop(built_shop, tmp_path)
 
 
 def bundled(project: Path, *argv: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.bundling import Shop, files_of
+from tests.integration.bundling import Shop, copy_shop, files_of
 from tests.integration.test_startproject import index
 from tests.projects import commit, manage, run, uv, vendor
 from tests.wheels import write_tree
@@ -38,8 +37,7 @@ Path("node_modules/x/y").write_text(text)
 @pytest.fixture
 def copy(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop with a file name of its own, since tests share a cache."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    project = copy_shop(built_shop, tmp_path)
     own = f"{tmp_path.name}-{uuid4().hex}"
     write_tree(project, {"front/a.txt": f"{own}\n", "front/deep/b.txt": "b\n", own: ""})
     return project

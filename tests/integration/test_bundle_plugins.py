@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.integration.bundling import KEY, Shop, files_of, run_bundle
+from tests.integration.bundling import KEY, Shop, copy_shop, files_of, run_bundle
 from tests.projects import commit, manage
 from tests.wheels import locked, make_wheel
 
@@ -24,8 +23,7 @@ ENTRY = "[shop.plugins]\nwishlist = wishlist\n"
 @pytest.fixture
 def product(built_shop: Shop, tmp_path: Path) -> Path:
     """A product that finds plug-ins, in the repository of an installation."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    project = copy_shop(built_shop, tmp_path)
     with (project / "shop" / "settings.py").open("a") as file:
         file.write(DISCOVER)
     with (project / "deploykit.ini").open("a") as file:

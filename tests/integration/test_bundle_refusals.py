@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.bundling import Shop
+from tests.integration.bundling import Shop, copy_shop
 from tests.projects import IDENTITY, commit, manage, run, start_repository
 from tests.waiting import until
 from tests.wheels import write_tree
@@ -26,9 +26,7 @@ WHILE_BUILDING = "\nimport os\nif os.environ.get('DEPLOYKIT_BUILD'):\n"
 @pytest.fixture
 def copy(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop's repository, to spoil."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
-    return project
+    return copy_shop(built_shop, tmp_path)
 
 
 def refused(project: Path, *argv: str, code: int = 1, **env: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ from django_deploykit.bundle.stores.base import Store
 from django_deploykit.progress import Quiet
 from django_deploykit.project import load_project
 from django_deploykit.project.formats import FORMATS
-from tests.integration.bundling import Shop
+from tests.integration.bundling import Shop, copy_shop
 from tests.projects import commit
 
 
 @pytest.fixture
 def shop(built_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the shop, in the current folder."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    project = copy_shop(built_shop, tmp_path)
     monkeypatch.chdir(project)
     return project
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.bundling import Shop
+from tests.integration.bundling import Shop, copy_shop
 from tests.integration.checking import check
 from tests.projects import commit, manage, run
 
@@ -295,9 +295,7 @@ SHAPES = {
 @pytest.fixture
 def copy(built_shop: Shop, tmp_path: Path) -> Path:
     """Return a copy of the shop's repository, to spoil."""
-    project = tmp_path / "shop"
-    shutil.copytree(built_shop.project, project, ignore=shutil.ignore_patterns(".deploykit"))
-    return project
+    return copy_shop(built_shop, tmp_path)
 
 
 @pytest.mark.parametrize("name", SHAPES)

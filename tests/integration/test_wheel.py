@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,19 +17,13 @@ import pytest
 
 from django_deploykit.bundle.packing import Tree, pack_all
 from tests.docs.markdown import ROOT, blocks
-from tests.integration.bundling import KEY, PYTHON, Shop
+from tests.integration.bundling import KEY, PYTHON, Shop, copy_shop
 from tests.ports import claim_port
 from tests.projects import commit, manage, run, start_repository, uv, vendor
 from tests.waiting import until
 
 PAGE = ROOT / "docs" / "how-to" / "wheels.md"
 HTTPS = {"X-Forwarded-Proto": "https"}
-
-
-def copy_of(shop: Shop, folder: Path) -> Path:
-    """Copy the shop's repository."""
-    ignore = shutil.ignore_patterns(".deploykit")
-    return Path(shutil.copytree(shop.project, folder / "shop", ignore=ignore))
 
 
 def configuration(folder: Path) -> dict[str, str]:
@@ -78,7 +71,7 @@ def data() -> Iterator[Path]:
 
 
 def test_the_page_works_as_written(built_shop: Shop, tmp_path: Path, data: Path) -> None:
-    project, port, venv = copy_of(built_shop, tmp_path), claim_port(), tmp_path / "venv"
+    project, port, venv = copy_shop(built_shop, tmp_path), claim_port(), tmp_path / "venv"
     found = [one.text for one in blocks(PAGE) if one.language == "sh"]
     lines = [one.replace("/srv/shop", str(venv)).replace(":8000", f":{port}") for one in found]
     # The shop has our wheel in vendor/, because it is on no index.
@@ -176,7 +169,7 @@ def test_a_project_that_is_no_package_finds_its_files(tmp_path: Path) -> None:
 
 
 def test_the_same_commit_gives_the_same_bytes(built_shop: Shop, tmp_path: Path) -> None:
-    one, two = (copy_of(built_shop, tmp_path / name) for name in ("one", "two"))
+    one, two = (copy_shop(built_shop, tmp_path / name) for name in ("one", "two"))
     commit(one, "A change", "2026-11-24T00:00:00Z")
     commit(two, "A change", "2026-11-24T00:00:00Z")
     done = [manage(path, "bundle", "--format", "wheel", "--json") for path in (one, two)]

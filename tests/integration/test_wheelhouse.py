@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import ROOT, blocks
-from tests.integration.bundling import KEY, PYTHON, Shop
+from tests.integration.bundling import KEY, PYTHON, Shop, copy_shop
 from tests.projects import manage
 from tests.waiting import until
 
@@ -28,15 +28,16 @@ ALONE = ["unshare", "-n"] if os.geteuid() == 0 and shutil.which("unshare") else 
 
 
 @pytest.fixture(scope="module")
-def archive(built_shop: Shop) -> Path:
+def archive(built_shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a wheelhouse of the shop, made from the layers of its bundle."""
     found = next(one.text for one in blocks(PAGE) if "--format wheelhouse" in one.text)
     words = found.split()[2:]
-    done = manage(built_shop.project, *words, "--json")
+    project = copy_shop(built_shop, tmp_path_factory.mktemp("wheelhouse"))
+    done = manage(project, *words, "--json")
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts["layers"] == built_shop.facts["layers"]
-    return Path(built_shop.project, facts["path"])
+    return Path(project, facts["path"])
 
 
 def test_the_page_works_without_a_network(archive: Path, built_shop: Shop, tmp_path: Path) -> None:
