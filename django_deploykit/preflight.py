@@ -12,6 +12,8 @@ the check that reports it.
 | loading the project, its URLs, its application and its static files | E842 |
 | the processes | E843 |
 | logging in as root | E844 |
+
+W845 is about a wheel that the project builds of itself, which no command of ours uses.
 """
 
 from __future__ import annotations
@@ -53,16 +55,20 @@ CHECKS = {
     "versions": "W117",
     "load": "E842",
     "processes": "E843",
+    "wheel": "W845",
 }
 
 
 def add_refusals(
-    subject: Subject, start: Callable[[Subject, Mapping[str, str]], Trial] | None = None
+    subject: Subject,
+    start: Callable[[Subject, Mapping[str, str]], Trial] | None = None,
+    *,
+    own_wheel: bool = True,
 ) -> Subject:
     """Return the subject with what would be refused. For a release on a host, that is nothing.
 
     ``start`` starts to try a build, and returns the function that waits for what it refuses. It gets
-    the checks that report this, by stage.
+    the checks that report this, by stage. ``own_wheel`` is whether the project's own wheel is wanted.
     """
     if not subject.in_tree or not (subject.root / "manage.py").is_file():
         return subject
@@ -81,6 +87,7 @@ def add_refusals(
     refusals["E844"] = tuple(_iter_root_logins(project))
     # Other lock files were read above, where they are.
     left = CHECKS if _are_tried(places) else {**CHECKS, "lock": ""}
+    left = left if own_wheel else {**left, "wheel": ""}
     return replace(subject, refusals=refusals, trial=start(subject, left) if start else None)
 
 

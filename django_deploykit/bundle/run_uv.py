@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from django_deploykit.bundle.subprocesses import run_program
+from django_deploykit.bundle.subprocesses import Stopper, run_program
 from django_deploykit.errors import BundleError
 
 _SETTINGS = {
@@ -117,11 +117,18 @@ def pip_settings() -> dict[str, str]:
 
 
 def run_uv(
-    arguments: Sequence[str], folder: Path, what: str, more: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    what: str,
+    more: Mapping[str, str] | None = None,
+    *,
+    limit: float | None = None,
+    stopper: Stopper | None = None,
 ) -> str:
     """Run uv in ``folder``, with ``more`` environment variables, and return its output.
 
-    Raise :class:`BundleError` if uv fails. ``what`` names the task in the message.
+    Raise :class:`BundleError` if uv fails. ``what`` names the task in the message. After ``limit``
+    seconds :class:`subprocess.TimeoutExpired` is raised. ``stopper`` can end uv.
     """
     configured = {} if uv_names_index(folder) else pip_settings()
     env = uv_environment({**os.environ, "NO_COLOR": "1", **(more or {})}, configured)
@@ -135,7 +142,7 @@ def run_uv(
     finds_files = arguments[0] == "build" or arguments[:2] == ["pip", "install"]
     if finds_files and _pip_has_no_index(configured):
         words.append("--no-index")
-    done = run_program(words, folder, env)
+    done = run_program(words, folder, env, timeout=limit, stopper=stopper)
     if done.returncode:
         text = done.stderr.replace(f"file://{folder}/", "").replace(f"{folder}/", "")
         raise BundleError(f"{what} failed:\n{shorten(text)}", hint_of(text))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -114,6 +116,29 @@ def working_changes(root: Path) -> tuple[list[str], tuple[str, ...]]:
     rows = [row for row in git(root, "status", *words).split("\0") if row]
     modified = [row[3:] for row in rows if not row.startswith("??")]
     return modified, tuple(row[3:] for row in rows if row.startswith("??"))
+
+
+def copy_changed(top: Path, target: Path, changed: Sequence[str]) -> None:
+    """Copy the changed tracked files of the working copy ``top`` into an export of its commit."""
+    for path in changed:
+        source, copy = top / path, target / path
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy)
+        elif copy.is_file():
+            copy.unlink()
+
+
+def why_not_committed(commit: Commit, path: str) -> tuple[str, str]:
+    """Return why the commit does not have a file of the working copy, and what to do about it."""
+    name = shlex.quote(path)
+    if git(commit.top, "ls-files", "--", path, fail=False):
+        return f"commit {commit.sha[:12]} does not have it", "Name a later commit with --rev."
+    rule = git(commit.top, "check-ignore", "-v", "--", path, fail=False)
+    if match := re.match(r"(.+?:[0-9]+):", rule):
+        hint = f"Remove the pattern that ignores it, and commit it: git add {name} && git commit"
+        return f"git ignores it ({match[1]})", hint
+    return "git does not track it", f"Commit it: git add {name} && git commit"
 
 
 def git(folder: Path, *arguments: str, fail: bool = True) -> str:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -38,11 +37,13 @@ from django_deploykit.bundle.locks.joining import read_locks
 from django_deploykit.bundle.locks.tools import ToolMissingError
 from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import validate_paths
+from django_deploykit.bundle.own_wheel import NotBuiltError, Site, validate_own_wheel
 from django_deploykit.bundle.project_side import try_project
 from django_deploykit.bundle.run_uv import has_uv
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import (
     Commit,
+    copy_changed,
     find_commit,
     some,
     validate_clean,
@@ -55,7 +56,7 @@ from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.base.machine import here_platform
 
 # The stages, in order. Each has its own check.
-COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES = (
+COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES, WHEEL = (
     "commit",
     "clean",
     "export",
@@ -63,8 +64,9 @@ COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES = (
     "versions",
     "load",
     "processes",
+    "wheel",
 )
-STAGES = (COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES)
+STAGES = (COMMIT, CLEAN, EXPORT, LOCK, VERSIONS, LOAD, PROCESSES, WHEEL)
 _KIND = "tried"  # of cached texts
 _LIMIT = 30.0  # seconds to load the project and collect its static files
 _MODULE = re.compile(r"No module named '([\w.]+)'")
@@ -114,11 +116,13 @@ def try_build(
     apps: Sequence[str] = (),
     limit: float = _LIMIT,
     stopper: Stopper | None = None,
+    folders: Sequence[Path] | None = None,
 ) -> Trial:
     """Try the stages of a build before anything is installed.
 
     The processes run the ``applications``, and ``apps`` are those of INSTALLED_APPS. ``limit`` is
-    the time to load the project, in seconds. ``stopper`` can end that.
+    the time to load the project, in seconds. ``stopper`` can end that. ``folders`` are those that
+    the settings name. If they are None, the project's own wheel is not built.
     """
     trial, root = Trial(), project.root
     try:
@@ -131,7 +135,8 @@ def try_build(
         validate_clean(changed)
     except DeployKitError as error:
         trial.refused[CLEAN] = error
-    key = _key(project, commit, changed, (*applications, *apps))
+    own = None if folders is None else Site(_modules(project, apps), tuple(folders))
+    key = _key(project, commit, changed, (*applications, *apps, repr(own)))
     if cached_text(_KIND, key) is not None:
         return trial
     with scratch() as place:
@@ -152,6 +157,8 @@ def try_build(
             _try_processes(facts, exported, lock, trial)
         elif PROCESSES not in trial.unknown:
             trial.unknown[PROCESSES] = problem or "the project does not load"
+    if own is not None:
+        _try_wheel(copy, changed, own, limit, trial)
     if not ({*trial.refused} - {CLEAN} or trial.unknown):
         with suppress(OSError):  # the cache cannot be written
             keep_text(_KIND, key, "good")
@@ -182,13 +189,7 @@ def _overlay(
     commit: Commit, exported: Exported, changed: Sequence[str]
 ) -> tuple[Project, Exported]:
     """Copy the changed tracked files of the working copy into the export."""
-    for path in changed:
-        source, target = commit.top / path, exported.top / path
-        if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
-        elif target.is_file():
-            target.unlink()
+    copy_changed(commit.top, exported.top, changed)
     project = load_project(exported.folder, exported.top)
     return project, replace(exported, committed=frozenset(all_files(exported.folder)))
 
@@ -224,6 +225,20 @@ def _compare(lock: LockFile | None, problem: str, apps: Sequence[str], trial: Tr
         validate_versions(lock, apps)
     except DeployKitError as error:
         trial.refused[VERSIONS] = error
+
+
+def _modules(project: Project, apps: Sequence[str]) -> tuple[str, ...]:
+    """Return the first names of the modules that a site is made of."""
+    return tuple(dict.fromkeys(one.partition(".")[0] for one in (project.settings, *apps) if one))
+
+
+def _try_wheel(copy: _Copy, changed: Sequence[str], own: Site, limit: float, trial: Trial) -> None:
+    try:
+        validate_own_wheel(copy.commit, changed, own, limit, copy.stopper)
+    except (NotBuiltError, OSError) as error:
+        trial.unknown[WHEEL] = _as_error(error).message
+    except DeployKitError as error:
+        trial.refused[WHEEL] = error
 
 
 def _request(

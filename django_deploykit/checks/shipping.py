@@ -15,7 +15,7 @@ from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.process_lines import iter_line_problems
 from django_deploykit.checks.project_settings import settings_sources
 from django_deploykit.checks.served import why_no_asgi_server
-from django_deploykit.checks.subject import Refusals, Subject
+from django_deploykit.checks.subject import Refusals, Subject, git_output
 from django_deploykit.conf import configs
 from django_deploykit.project.procfile import NO_ASGI_SERVER
 
@@ -102,6 +102,19 @@ def logs_in_as_root(subject: Subject) -> Iterator[Finding]:
     yield from subject.refusals.get("E844", ())
 
 
+@check("W845")
+def incomplete_wheel(subject: Subject) -> Iterator[Finding]:
+    """The wheel that the project builds of itself lacks files that git tracks.
+
+    Templates, static files and translations are then missing where this wheel is installed, although
+    they are in every checkout. A project builds a wheel if its pyproject.toml, setup.cfg or setup.py
+    names a distribution and a build backend. Its backend builds the wheel in a copy of the tracked
+    files. Bundles have all of these files, in every format. If nobody installs this wheel, skip the
+    check: nothing is built then.
+    """
+    yield from _tried(subject, "W845")
+
+
 @check("E823")
 def not_locked(subject: Subject) -> Iterator[Finding]:
     """The dependencies of the project are not locked.
@@ -135,9 +148,11 @@ def untracked_files(subject: Subject) -> Iterator[Finding]:
     migrations = _migrations(subject)
     for name in ("manage.py", "Procfile", "deploykit.ini", *needed, *migrations):
         if name not in subject.tracked and (subject.root / name).is_file():
+            ignored = git_output(subject.root, "check-ignore", "-q", "--", name) is not None
+            first = "Remove the pattern of .gitignore that ignores it. " if ignored else ""
             yield Finding(
-                f"git does not track {name}, so no bundle includes it",
-                f"Run git add {shlex.quote(name)}.",
+                f"git {'ignores' if ignored else 'does not track'} {name}, so no bundle includes it",
+                f"{first}Run git add {shlex.quote(name)}.",
                 path=name,
             )
 

@@ -97,7 +97,15 @@ def check_project(request: CheckRequest) -> CheckReport:
     tried = any(chosen(known[f"deploykit.{one}"], request.choice) for one in CHECKS.values())
     subject = read_subject(request.project, server=request.server)
     with _trials() if tried and subject.in_tree else nullcontext() as start:
-        return _run(request, add_refusals(subject, start), known)
+        own_wheel = _wants_wheel(known, request.choice, subject)
+        return _run(request, add_refusals(subject, start, own_wheel=own_wheel), known)
+
+
+def _wants_wheel(known: Mapping[str, Check], choice: Choice, subject: Subject) -> bool:
+    """Whether W845 is wanted: only then the project's build backend runs."""
+    one = known[f"deploykit.{CHECKS['wheel']}"]
+    skipped = any(skip.id == one.id for skip in subject.skips) or matches(one.id, choice.skip)
+    return chosen(one, choice) and not skipped
 
 
 def _validate_urls(urls: str) -> None:

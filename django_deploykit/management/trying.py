@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from django.conf import settings
 
@@ -43,17 +44,30 @@ def start_trial(
     The result has what each stage refuses, by the number of its check in ``checks``.
     """
     project, apps = subject.project, list(settings.INSTALLED_APPS)
+    folders = settings_folders() if checks.get("wheel") else None
 
     def work() -> Refusals:
         if project.problems:  # E821 has these
             return Refusals(unknown=dict.fromkeys(checks.values(), "deploykit.ini has mistakes"))
         named = applications(subject.processes)
-        return as_refusals(try_build(project, named, apps, stopper=stopper), checks, project)
+        trial = try_build(project, named, apps, stopper=stopper, folders=folders)
+        return as_refusals(trial, checks, project)
 
     pool = ThreadPoolExecutor(1, "trial")
     future = pool.submit(work)
     pool.shutdown(wait=False)
     return future.result
+
+
+def settings_folders() -> list[Path]:
+    """Return the folders of templates, static files, translations and data that the settings name."""
+    templates = [path for one in settings.TEMPLATES for path in one.get("DIRS", ())]
+    static = [
+        one[1] if isinstance(one, (list, tuple)) else one for one in settings.STATICFILES_DIRS
+    ]
+    return [
+        Path(one) for one in (*templates, *static, *settings.LOCALE_PATHS, *settings.FIXTURE_DIRS)
+    ]
 
 
 def as_refusals(trial: Trial, checks: Mapping[str, str], project: Project) -> Refusals:

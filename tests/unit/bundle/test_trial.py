@@ -12,6 +12,7 @@ from django_deploykit.bundle.trial import Trial, try_build
 from django_deploykit.project import read_project
 from tests.projects import commit, start_repository
 from tests.unit.bundle.project_side.test_try_project import FILES, SETTINGS
+from tests.wheels import source_files
 
 HASH = f"--hash=sha256:{'0' * 64}"
 LOCK = f"django=={version('django')} {HASH}\n" + "".join(
@@ -79,7 +80,34 @@ def test_without_a_commit_nothing_else_is_tried(tmp_path: Path) -> None:
     write(tmp_path, "manage.py", "")
     trial = tried(tmp_path)
     assert list(trial.refused) == ["commit"]
-    assert set(trial.unknown) == {"clean", "export", "lock", "versions", "load", "processes"}
+    assert set(trial.unknown) == {
+        "clean",
+        "export",
+        "lock",
+        "versions",
+        "load",
+        "processes",
+        "wheel",
+    }
+
+
+def test_the_wheel_of_the_project_is_only_built_if_that_is_asked(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    for name, text in source_files("shop").items():
+        write(project, name, text.replace('"shop.py"', '"shop/__init__.py"'))
+    (project / "shop.py").rename(project / "shop" / "x.py")
+    commit(project)
+    assert (tried(project).refused, tried(project).unknown) == ({}, {})
+    trial = try_build(read_project(project), limit=60.0, folders=())
+    assert list(trial.refused) == ["wheel"]
+    write(
+        project, "pyproject.toml", "[build-system]\nrequires = ['no-such']\n[project]\nname = 'a'\n"
+    )
+    commit(project)
+    trial = try_build(read_project(project), limit=60.0, folders=())
+    assert list(trial.unknown) == ["wheel"]
 
 
 def test_another_django_than_the_locked_one_is_named(project: Path) -> None:

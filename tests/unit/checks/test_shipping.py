@@ -34,7 +34,7 @@ def test_refusals_are_reported_as_they_are(key: str, project: Path) -> None:
     assert run_check(key, project) == []
 
 
-TRIED = ("E822", "W117", "W840", "E841", "E842", "E843")
+TRIED = ("E822", "W117", "W840", "E841", "E842", "E843", "W845")
 
 
 @pytest.mark.parametrize("key", TRIED)
