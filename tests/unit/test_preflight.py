@@ -210,7 +210,7 @@ def test_a_wheel_that_the_lock_file_names_and_git_ignores_is_reported(project: P
         (
             "E824",
             "vendor/shop-1-py3-none-any.whl",
-            "git does not track vendor/shop-1-py3-none-any.whl, so no bundle includes it",
+            "git ignores vendor/shop-1-py3-none-any.whl, so no bundle includes it",
         )
     ]
     (project / "vendor/.gitignore").unlink()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +28,7 @@ from django_deploykit.bundle.locks.plugins import (
     moved,
     plugins_hint,
 )
-from django_deploykit.bundle.source import Commit, git
+from django_deploykit.bundle.source import Commit, git, why_not_committed
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
 
@@ -94,10 +94,14 @@ def _above(root: Path, name: str) -> Path:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a lock file is: the folder that its paths are relative to, and its path from there."""
+    """Where a lock file is: the folder that its paths are relative to, and its path from there.
+
+    ``instead`` says how to use a file that would come first, and that the commit does not have.
+    """
 
     folder: Path
     name: str
+    instead: str = field(default="", compare=False)
 
     @property
     def reader(self) -> Reader:
@@ -115,10 +119,11 @@ class Place:
     def hint(self) -> str:
         """How to make it valid. Requirements that no file was made from become that file."""
         source = f"{self.name.rpartition('.')[0]}.in"
+        more = f"\n{self.instead}" if self.instead else ""
         if not self.reader.from_project or (self.folder / source).is_file():
-            return self.reader.hint(self.name)
-        more = f". Or let {OURS} do it" if self.name == self.reader.name else ""
-        return f"{compiled(source, self.name, old=self.name).hint}{more}"
+            return self.reader.hint(self.name) + more
+        ours = f". Or let {OURS} do it" if self.name == self.reader.name else ""
+        return f"{compiled(source, self.name, old=self.name).hint}{ours}{more}"
 
 
 def locate_locks(project: Project, commit: Commit, top: Path) -> list[Place]:
@@ -135,6 +140,14 @@ def locate_locks(project: Project, commit: Commit, top: Path) -> list[Place]:
 
     def place(one: Project) -> Place | None:
         path = find_lock(one, commit.prefix, in_commit)
+        here = find_lock(one, commit.prefix, lambda name: (commit.top / name).is_file())
+        if here and not in_commit(here):
+            why, hint = why_not_committed(commit, here)
+            if not path:
+                raise BundleError(f"the lock file {here} is not in the commit: {why}", hint)
+            if (commit.top / path).is_file():
+                instead = f"Or use {here} instead; {why}. {hint}"
+                return replace(_exported(path, commit, top), instead=instead)
         return _exported(path, commit, top) if path else None
 
     found = place(project)

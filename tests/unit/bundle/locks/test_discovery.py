@@ -22,6 +22,7 @@ from django_deploykit.bundle.locks.discovery import (
 from django_deploykit.bundle.source import find_commit
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.project import Project
+from tests.projects import commit as add_all
 from tests.projects import start_repository
 from tests.wheels import write_tree
 
@@ -169,6 +170,62 @@ def test_exports_the_repository_for_a_lock_file_above_the_project(project: Proje
     ]
     with pytest.raises(BundleError, match=r"the lock file x\.txt is not in the commit"):
         locate_locks(replace(project, lock="x.txt"), commit, exported)
+
+
+@pytest.mark.parametrize("name", [one for one in READERS if "*" not in one])
+def test_a_lock_file_that_git_ignores_is_named(name: str, project: Project) -> None:
+    top = project.root / "repository"
+    write_tree(top, {"web/manage.py": "", ".gitignore": f"# none\n{Path(name).name}\n"})
+    start_repository(top)
+    commit, _ = find_commit(top / "web")
+    export(commit, project.root / "export")
+    write_tree(top, {f"web/{name}": ""})
+    with pytest.raises(BundleError) as caught:
+        locate_locks(project, commit, project.root / "export")
+    assert caught.value.message == (
+        f"the lock file web/{name} is not in the commit: git ignores it (.gitignore:2)"
+    )
+    assert f"git add web/{name} && git commit" in caught.value.hint
+
+
+def test_a_lock_file_that_the_commit_lacks_is_named(project: Project) -> None:
+    top = project.root / "repository"
+    write_tree(top, {"manage.py": ""})
+    start_repository(top)
+    commit, _ = find_commit(top)
+    export(commit, project.root / "export")
+
+    def error(one: Project) -> str:
+        with pytest.raises(BundleError) as caught:
+            locate_locks(one, commit, project.root / "export")
+        return caught.value.message
+
+    write_tree(top, {"Pipfile.lock": "", "deps/all.txt": ""})
+    assert error(project).endswith("Pipfile.lock is not in the commit: git does not track it")
+    named = replace(project, lock="deps/all.txt")
+    assert error(named).endswith("deps/all.txt is not in the commit: git does not track it")
+    add_all(top)
+    later = f"Pipfile.lock is not in the commit: commit {commit.sha[:12]} does not have it"
+    assert error(project).endswith(later)
+    (top / "Pipfile.lock").unlink()
+    write_tree(project.root / "export", {"pylock.toml": ""})
+    write_tree(top, {"plugins.txt": ""})
+    with_plugins = replace(project, plugins="plugins.txt")
+    assert "plugins.txt is not in the commit: git does not track it" in error(with_plugins)
+
+
+def test_the_hint_names_a_better_lock_file_that_git_ignores(project: Project) -> None:
+    top = project.root / "repository"
+    write_tree(top, {"manage.py": "", "requirements.txt": "a>=1\n", ".gitignore": "*.lock\n"})
+    start_repository(top)
+    commit, _ = find_commit(top)
+    export(commit, project.root / "export")
+    (place,) = locate_locks(project, commit, project.root / "export")
+    assert "instead" not in place.hint
+    write_tree(top, {"poetry.lock": ""})
+    (place,) = locate_locks(project, commit, project.root / "export")
+    assert place.name == "requirements.txt"
+    assert "Or use poetry.lock instead; git ignores it (.gitignore:1). Remove the" in place.hint
 
 
 def test_a_new_reader_needs_one_row(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
