@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle import runtime_files
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
@@ -12,6 +11,7 @@ from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.locks.base import LockFile
 from django_deploykit.bundle.locks.completeness import DISTRIBUTION
 from django_deploykit.bundle.own_layers import static_folder
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.sbom import make_sbom
 from django_deploykit.bundle.source import Commit
 from django_deploykit.conf.serving import why_asgi
@@ -35,7 +35,7 @@ def make_manifest(
     target: TargetPython,
     environment: InstalledEnvironment,
     lock: LockFile,
-    facts: dict[str, Any],
+    facts: ProjectFacts,
     all_layers: Sequence[Layer],
     folder: Path,
 ) -> Manifest:
@@ -52,13 +52,13 @@ def make_manifest(
         commit=commit.sha,
         commit_time=commit.time,
         tree=commit.tree,
-        settings_module=facts["settings_module"],
+        settings_module=facts.settings_module,
         configuration=project.configuration,
-        wsgi=facts["wsgi"],
-        asgi=facts["asgi"],
+        wsgi=facts.wsgi,
+        asgi=facts.asgi,
         static_root=f"app/{static}" if static else "",
-        static_url=facts["static_url"],
-        static_storage=facts["remote_static"],
+        static_url=facts.static_url,
+        static_storage=facts.remote_static,
         python=target.python,
         python_full=target.full,
         platform=environment.platform,
@@ -66,17 +66,17 @@ def make_manifest(
         layers=tuple(ordered),
         processes=find_processes(facts, folder, names),
         required=(
-            *facts["required"],
+            *facts.required,
             *(key_of(ENVIRONMENT, name) for name, _ in project.environment),
         ),
-        reads=tuple(facts.get("reads", ())),
+        reads=facts.reads,
         unhashed=lock.unhashed,
         runtime=runtime_files.runtime_digest(),
     )
 
 
 def find_processes(
-    facts: dict[str, Any], folder: Path, names: Collection[str]
+    facts: ProjectFacts, folder: Path, names: Collection[str]
 ) -> tuple[Process, ...]:
     """Return the Procfile's processes, with a default web process if the Procfile has none.
 
@@ -128,34 +128,34 @@ def validate_programs(processes: Sequence[Process], missing: Collection[str]) ->
         )
 
 
-def _default_web(facts: dict[str, Any], folder: Path, names: Collection[str]) -> Process | None:
+def _default_web(facts: ProjectFacts, folder: Path, names: Collection[str]) -> Process | None:
     """Return the web process of a project that names none. By ASGI, a server must be locked."""
     why = why_served_by_asgi(facts, folder)
-    web = default_web("" if why else facts["wsgi"], facts["asgi"], names)
+    web = default_web("" if why else facts.wsgi, facts.asgi, names)
     if why and web is None:
         raise Problems(NO_ASGI_SERVER, [why], ASGI_SERVER_HINT)
     return web
 
 
-def iter_notes(facts: dict[str, Any], folder: Path, manifest: Manifest) -> Iterator[str]:
+def iter_notes(facts: ProjectFacts, folder: Path, manifest: Manifest) -> Iterator[str]:
     """Yield what a developer may not expect of a bundle: how it is served, what its hosts need."""
     why = why_served_by_asgi(facts, folder)
     named = {process.name for process in read_procfile(folder / "Procfile")}
     web = next((one.command for one in manifest.processes if one.name == "web"), "")
     if why and "web" not in named:
         yield f"served by ASGI, because {why}, and the Procfile has no web line. It is: {web}"
-    if "django.contrib.gis" in facts["apps"]:
+    if "django.contrib.gis" in facts.apps:
         yield "GeoDjango needs GDAL and GEOS, which no bundle has: apt install gdal-bin on every host"
 
 
-def why_served_by_asgi(facts: dict[str, Any], folder: Path) -> str:
+def why_served_by_asgi(facts: ProjectFacts, folder: Path) -> str:
     """Return why the project is served by ASGI where no web line says how, or an empty string."""
-    module = facts["asgi"].partition(":")[0]
+    module = facts.asgi.partition(":")[0]
     if not module:
         return ""
     path = folder.joinpath(*module.split(".")).with_suffix(".py")
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return why_asgi(text, bool(facts["wsgi"]), facts["asgi_named"], facts["apps"])
+    return why_asgi(text, bool(facts.wsgi), facts.asgi_named, facts.apps)
 
 
 def make_content(manifest: Manifest, target: TargetPython, lock: LockFile, sample: str) -> Content:

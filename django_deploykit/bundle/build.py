@@ -233,13 +233,13 @@ def _assemble(
         run_builds(project, native, target, exported, timed, fresh=request.fresh)
     with timed.step("collectstatic"), _hint_at_includes(commit):
         collected = collect(project, native, target, exported, fresh=request.fresh)
-    validate_folders(collected.answer.facts["outside"], commit)
+    validate_folders(collected.answer.facts.outside, commit)
     if collected.reused:
         timed.note("settings and static files unchanged; reusing them")
     elif collected.groups is not None:
         timed.note("static files: collected what changed, and reused the others")
     answer = collected.answer
-    root = answer.facts["static_root"]
+    root = answer.facts.static_root
     with _hint_at_includes(commit):
         run_after_collectstatic(project, native, exported, root, commit.time, timed)
     validate_name(answer, project.name)
@@ -257,7 +257,7 @@ def _assemble(
     for text in iter_notes(answer.facts, folder, manifest):
         timed.note(text)
     variables = [name for name, _ in project.environment]
-    sample = sample_of_variables(variables, project.name, answer.facts["sample"])
+    sample = sample_of_variables(variables, project.name, answer.facts.sample)
     return make_content(manifest, target, lock, sample)
 
 
@@ -327,7 +327,7 @@ def _environment_notes(environment: InstalledEnvironment, lock: LockFile) -> Ite
 
 def validate_name(answer: ProjectAnswer, name: str) -> None:
     """Refuse settings that read the configuration of another project: a release would not write it."""
-    read = list(dict.fromkeys(answer.facts.get("configs", [])))
+    read = list(dict.fromkeys(answer.facts.configs))
     if read and name not in read:
         raise BundleError(
             f'the settings read the configuration of {read[0]}, Config("{read[0]}"), '
@@ -339,12 +339,12 @@ def validate_name(answer: ProjectAnswer, name: str) -> None:
 def _answer_notes(answer: ProjectAnswer) -> Iterator[str]:
     if answer.stray:
         yield f"files written while the settings were loaded are not in the bundle: {some(answer.stray)}"
-    if answer.facts["remote_static"]:
+    if answer.facts.remote_static:
         yield (
-            f"the static files are not in a folder but in {answer.facts['remote_static']}: nothing "
+            f"the static files are not in a folder but in {answer.facts.remote_static}: nothing "
             "was collected or uploaded; a release uploads them before it goes live"
         )
-    elif answer.facts["staticfiles"] and not answer.facts["static_root"]:
+    elif answer.facts.staticfiles and not answer.facts.static_root:
         yield "STATIC_ROOT is not set: no static files were collected"
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from django_deploykit.bundle.build_cache import may_reuse
@@ -77,13 +78,13 @@ def _collect_again(
 
     ``files`` are those of the earlier commit.
     """
-    record = earlier.answer.facts.get("collected")
+    record = earlier.answer.facts.collected
     ids = exported.ids
     moved = files ^ ids.keys()
     changed = [path for path in changed_sources(earlier) if path not in moved]
-    if not (record and files >= {*record["files"].values()} and ids.keys() >= {*changed}):
+    if not (record and files >= {*record.files.values()} and ids.keys() >= {*changed}):
         return None
-    static = os.path.relpath(earlier.answer.facts["static_root"], exported.folder.resolve())
+    static = os.path.relpath(earlier.answer.facts.static_root, exported.folder.resolve())
     if any(path.startswith(f"{static}/") for path in ids):
         return None
     places = Places(record)
@@ -94,7 +95,7 @@ def _collect_again(
     selection = select(record, changed, names, [_text(exported.folder / path) for path in new])
     if selection is None:
         return None
-    missing = _write_present(exported, record["files"], places, selection)
+    missing = _write_present(exported, record.files, places, selection)
     found = _run(project, environment, exported, earlier, selection, missing)
     if found is None:
         shutil.rmtree(exported.folder)  # ``complete`` writes all of it again
@@ -139,7 +140,7 @@ def _run(
 ) -> CollectedStatic | None:
     """Collect the selected files and merge them with the earlier ones, or return None."""
     folder, before = exported.folder, earlier.answer.facts
-    static = os.path.relpath(before["static_root"], folder.resolve())
+    static = os.path.relpath(before.static_root, folder.resolve())
     held = hold(earlier.static)
     paths = read_manifest(held, static, exported.place / "earlier")
     if paths is None:
@@ -150,16 +151,17 @@ def _run(
         answer = ask(project, environment, folder, exported.place, given)
     except BundleError:
         return None  # collecting everything fails in the same way, or works
-    sources, ids = sources_of(question, answer), exported.ids
-    after = answer.facts.get("collected")
-    record = merged_record(before["collected"], after, selection, ids)
-    if sources is None or record is None or answer.facts["static_root"] != before["static_root"]:
+    sources, ids, after = sources_of(question, answer), exported.ids, answer.facts
+    if not (before.collected and after.collected):
         return None
-    others = record["files"].keys() & answer.facts["collected"]["outside"]
+    record = merged_record(before.collected, after.collected, selection, ids)
+    if sources is None or record is None or after.static_root != before.static_root:
+        return None
+    others = record.files.keys() & after.collected.outside
     merged = merge(held, selection.again, folder, static, others)
     if merged is None:
         return None
-    answer = ProjectAnswer({**answer.facts, "collected": record}, answer.stray, answer.trace)
+    answer = ProjectAnswer(replace(after, collected=record), answer.stray, answer.trace)
     return CollectedStatic(
         question,
         answer,

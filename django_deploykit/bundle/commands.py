@@ -12,15 +12,16 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.environment import InstalledEnvironment
 from django_deploykit.bundle.files import all_files
 from django_deploykit.bundle.load_errors import MissingModuleError, load_error, more_required
 from django_deploykit.bundle.project_side import ask_project_traced
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.subprocesses import run_program
 from django_deploykit.errors import BundleError
 from django_deploykit.project import Project
+from django_deploykit.runtime.wire.reader import parse
 
 # What asking the project writes next to the export: the answer, the trace, and temporary files.
 WRITTEN = ("answer.json", "trace.json", "tmp")
@@ -43,12 +44,12 @@ _FOR_BUILDS = (
 class ProjectAnswer:
     """What ``ask_project`` found out about the project.
 
-    ``facts`` is its JSON object. ``stray`` lists the files that loading the project left in the
+    ``stray`` lists the files that loading the project left in the
     export, except for collected static files. ``trace`` is what the project accessed, as written
     by ``ask_project_traced``, or None if that is unknown.
     """
 
-    facts: dict[str, Any]
+    facts: ProjectFacts
     stray: tuple[str, ...]
     trace: tuple[tuple[str, str], ...] | None = None
 
@@ -128,13 +129,13 @@ def ask(
         command.append(str(temporary / "earlier.json"))
     env = enclosed(command_environment(project, environment), place)
 
-    def load(given: Mapping[str, str]) -> dict[str, Any]:
+    def load(given: Mapping[str, str]) -> ProjectFacts:
         return read_facts(answer, run_program(command, folder, {**env, **given}, merge=True))
 
     facts = load({})
-    if facts["problem"]:
+    if facts.problem:
         raise load_error(facts, folder, project.name, more_required(facts, folder, load))
-    static = facts["static_root"] and os.path.relpath(facts["static_root"], folder.resolve())
+    static = facts.static_root and os.path.relpath(facts.static_root, folder.resolve())
     stray = [
         path
         for path in all_files(folder)
@@ -152,15 +153,15 @@ def enclosed(env: dict[str, str], place: Path) -> dict[str, str]:
     return {**env, "GIT_CEILING_DIRECTORIES": str(place.resolve()), "TMPDIR": temporary}
 
 
-def read_facts(answer: Path, done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Return the JSON object that loading the project wrote."""
+def read_facts(answer: Path, done: subprocess.CompletedProcess[str]) -> ProjectFacts:
+    """Return the facts that loading the project wrote."""
     try:
-        facts: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        text = answer.read_bytes()
+    except OSError:
         raise BundleError(
             f"the project cannot be started (exit code {done.returncode}):\n{_tail(done.stdout)}"
         ) from None
-    return facts
+    return parse(ProjectFacts, text, "the facts of the project")
 
 
 def _trace(path: Path) -> tuple[tuple[str, str], ...] | None:

@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.conf.class_settings import class_hint
 from django_deploykit.conf.replacements import reader_for
 from django_deploykit.conf.required_variables import ASSUMED, required_variable
@@ -56,18 +56,18 @@ class MissingModuleError(BundleError):
 
 
 def more_required(
-    facts: dict[str, Any],
+    facts: ProjectFacts,
     folder: Path,
-    load: Callable[[Mapping[str, str]], dict[str, Any] | None],
+    load: Callable[[Mapping[str, str]], ProjectFacts | None],
 ) -> list[str]:
     """Return the variables that loading requires after the one that stopped it, as far as is known.
 
     ``load`` loads the project once more with additional variables. It returns its facts, or None.
     """
     given: dict[str, str] = {}
-    latest: dict[str, Any] | None = facts
-    while latest and latest["problem"] and len(given) < _MOST:
-        name = required_variable(str(latest["problem"]), _line(folder, latest["where"]))
+    latest: ProjectFacts | None = facts
+    while latest and latest.problem and len(given) < _MOST:
+        name = required_variable(latest.problem, _line(folder, latest.where))
         if not name or name in given:
             break
         given[name] = ASSUMED
@@ -76,29 +76,29 @@ def more_required(
 
 
 def load_error(
-    facts: dict[str, Any], folder: Path, name: str, required: Sequence[str] = ()
+    facts: ProjectFacts, folder: Path, name: str, required: Sequence[str] = ()
 ) -> BundleError:
     """Return the error for the facts of a project, ``name``, that did not load in ``folder``.
 
     ``required`` are the variables of ``more_required``.
     """
-    what, hint = _STAGES.get(facts["stage"], ("the project cannot be started", ""))
-    where = f"{facts['where']}: " if facts["where"] else ""
-    problem = str(facts["problem"]).replace(f"{folder.resolve()}{os.sep}", "")
+    what, hint = _STAGES.get(facts.stage, ("the project cannot be started", ""))
+    where = f"{facts.where}: " if facts.where else ""
+    problem = facts.problem.replace(f"{folder.resolve()}{os.sep}", "")
     problem = problem.replace(f"{folder}{os.sep}", "")
-    variable = required_variable(problem, _line(folder, facts["where"]))
+    variable = required_variable(problem, _line(folder, facts.where))
     if "ModuleNotFoundError" in problem:
         hint = "Add the package to the lock file, or remove it from INSTALLED_APPS."
     elif variable:
-        hint = _remedy(variable, folder, facts["where"], name, required)
+        hint = _remedy(variable, folder, facts.where, name, required)
     elif _SERVICE.match(problem):
         hint = _NO_SERVICES
     if variable and required:
         problem += f"; then these variables are required, too: {', '.join(required)}"
     hint = missing_library_hint(problem) or class_hint(problem) or hint
-    text, hint = f"{what}: {where}{problem}", facts.get("hint") or hint
-    if facts.get("missing"):
-        return MissingModuleError(text, hint, facts["missing"])
+    text, hint = f"{what}: {where}{problem}", facts.hint or hint
+    if facts.missing:
+        return MissingModuleError(text, hint, facts.missing)
     return BundleError(text, hint)
 
 

@@ -17,6 +17,7 @@ from django_deploykit.bundle.export import complete
 from django_deploykit.bundle.files import Exported, all_files, choose_files
 from django_deploykit.bundle.groups import group_files
 from django_deploykit.bundle.packing import Tree, pack_all
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.static_cache import CollectedStatic
 from django_deploykit.errors import Problems
 from django_deploykit.runtime.bundle.manifest import Layer, is_valid_path
@@ -157,11 +158,11 @@ def _encodable(path: str) -> bool:
     return True
 
 
-def static_folder(facts: dict[str, Any], folder: Path) -> str:
+def static_folder(facts: ProjectFacts, folder: Path) -> str:
     """Return STATIC_ROOT relative to the export.
 
     It is an empty string if no static files are collected.
     """
-    if not (facts["static_root"] and facts["staticfiles"]):
+    if not (facts.static_root and facts.staticfiles):
         return ""
-    return os.path.relpath(facts["static_root"], folder.resolve())
+    return os.path.relpath(facts.static_root, folder.resolve())

@@ -13,13 +13,13 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.build_cache import layer_paths, verify_layer
 from django_deploykit.bundle.files import all_files
 from django_deploykit.bundle.groups import group_files
+from django_deploykit.bundle.project_side.project_facts import CollectionRecord
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, load_list
 
@@ -45,10 +45,10 @@ class Selection:
 class Places:
     """Where the finders look: the prefixes and the folders of a record."""
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
+    def __init__(self, record: CollectionRecord) -> None:
         self._prefixes: dict[str, list[str]] = {}
         self._starts: dict[str, list[tuple[str, int]]] = {}
-        for prefix, folder in record["roots"]:
+        for prefix, folder in record.roots:
             self._prefixes.setdefault("" if folder == "." else folder, []).append(prefix)
 
     def names(self, path: str) -> list[str]:
@@ -79,7 +79,7 @@ class Places:
 
 
 def select(
-    record: Mapping[str, Any], changed: Collection[str], moved: Iterable[str], texts: Iterable[str]
+    record: CollectionRecord, changed: Collection[str], moved: Iterable[str], texts: Iterable[str]
 ) -> Selection | None:
     """Return what to collect, or None if results look alike.
 
@@ -87,9 +87,9 @@ def select(
     names ``moved`` were added or removed. ``texts`` are the new contents of all of them.
     """
     moved = frozenset(moved)
-    names = {source: name for name, source in record["files"].items()}
-    every = {*record["files"], *record["outside"], *moved}
-    references: dict[str, list[str]] = record["references"]
+    names = {source: name for name, source in record.files.items()}
+    every = {*record.files, *record.outside, *moved}
+    references = record.references
     referring: dict[str, list[str]] = {}
     for name, targets in references.items():
         for target in targets:
@@ -105,38 +105,39 @@ def select(
 
 
 def merged_record(
-    before: Mapping[str, Any],
-    after: Mapping[str, Any] | None,
+    before: CollectionRecord,
+    after: CollectionRecord,
     selection: Selection,
     committed: Container[str],
-) -> dict[str, Any] | None:
+) -> CollectionRecord | None:
     """Return the record of all files, or None if the second run differs in more than its files."""
-    if after is None or any(after[key] != before[key] for key in ("settings", "roots")):
+    if (after.settings, after.roots) != (before.settings, before.roots):
         return None
     again, moved = selection.again, selection.moved
-    new = {name: source for name, source in after["files"].items() if name in moved}
-    outside = {name for name in after["outside"] if name in moved}
-    files = {**{k: v for k, v in before["files"].items() if k not in moved}, **new}
-    found = {*after["files"], *after["outside"]}
+    new = {name: source for name, source in after.files.items() if name in moved}
+    outside = {name for name in after.outside if name in moved}
+    files = {**{k: v for k, v in before.files.items() if k not in moved}, **new}
+    found = {*after.files, *after.outside}
     if (
-        not after["files"].items() <= files.items()
-        or not set(after["outside"]) <= {*files, *before["outside"], *outside}
+        not after.files.items() <= files.items()
+        or not set(after.outside) <= {*files, *before.outside, *outside}
         or not again - moved <= found
         or not all(source in committed for source in new.values())
     ):
         return None
     # What is collected again may refer to a file that another one replaces in the small export.
-    used = _reachable(again, after["references"])
-    if any(files.get(name) != after["files"].get(name) for name in used & files.keys()):
+    used = _reachable(again, after.references)
+    if any(files.get(name) != after.files.get(name) for name in used & files.keys()):
         return None
-    old = {k: v for k, v in before["references"].items() if k not in again}
-    references = {k: v for k, v in after["references"].items() if k in again}
-    return {
-        **before,
-        "files": files,
-        "outside": sorted({name for name in before["outside"] if name not in moved} | outside),
-        "references": {**old, **references},
-    }
+    old = {k: v for k, v in before.references.items() if k not in again}
+    references = {k: v for k, v in after.references.items() if k in again}
+    kept = {name for name in before.outside if name not in moved}
+    return replace(
+        before,
+        files=files,
+        outside=tuple(sorted(kept | outside)),
+        references={**old, **references},
+    )
 
 
 def _reachable(names: Iterable[str], graph: Mapping[str, Iterable[str]]) -> set[str]:

@@ -24,11 +24,13 @@ from django_deploykit.bundle.commands import WRITTEN, ProjectAnswer, command_env
 from django_deploykit.bundle.content_ids import mode_of
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.files import Exported
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.project import Project
 from django_deploykit.runtime.base.files import hash_file
 from django_deploykit.runtime.bundle.manifest import Layer
+from django_deploykit.runtime.wire.reader import WireError, plain, read
 
-_KIND = "collected-5"  # of cached texts
+_KIND = "collected-6"  # of cached texts
 _LAST = "collected-last"  # the key of a project's last answer, and the files of its commit
 _FILES = (
     "open",
@@ -149,14 +151,15 @@ def recall_last(question: Question) -> tuple[CollectedStatic, frozenset[str]] | 
 def _recalled(question: Question, key: str) -> CollectedStatic | None:
     try:
         data = json.loads((key and cached_text(_KIND, key)) or "")
-    except ValueError:
+        facts = read(ProjectFacts, data["facts"], "the cached facts")
+    except (ValueError, WireError):
         return None
     static = tuple(Layer(**row) for row in data["static"])
     if not all(is_cached(layer.sha256) for layer in static):
         return None
-    facts = data["facts"]
-    if facts["static_root"]:
-        facts["static_root"] = os.path.normpath(question.folder.resolve() / facts["static_root"])
+    if facts.static_root:
+        root = os.path.normpath(question.folder.resolve() / facts.static_root)
+        facts = replace(facts, static_root=root)
     answer = ProjectAnswer(facts, tuple(data["stray"]))
     return CollectedStatic(question, answer, True, static, data["sources"])
 
@@ -231,7 +234,7 @@ def _named(trace: Iterable[tuple[str, str]], top: str, place: Path) -> set[str] 
 
 def _read(question: Question, answer: ProjectAnswer, top: str) -> set[str] | None:
     """Return the files of the export that were read, or None if one was changed or removed."""
-    root, found = answer.facts["static_root"], set()
+    root, found = answer.facts.static_root, set()
     for path, status in question.before.items():
         name = os.path.join(top, path)
         try:
@@ -250,19 +253,19 @@ def keep(collected: CollectedStatic, static: Sequence[Layer]) -> None:
     """Cache a new answer and the layers of its static files, if its sources are known."""
     if collected.reused or not collected.sources:
         return
-    folder, facts = collected.question.folder, dict(collected.answer.facts)
+    folder, facts = collected.question.folder, collected.answer.facts
     top = folder.resolve()
-    if facts["static_root"]:
-        facts["static_root"] = os.path.relpath(facts["static_root"], top)
+    if facts.static_root:
+        facts = replace(facts, static_root=os.path.relpath(facts.static_root, top))
     data = {
-        "facts": facts,
+        "facts": plain(facts),
         "stray": collected.answer.stray,
         "static": [asdict(layer) for layer in static],
         "sources": collected.sources,
     }
     text = json.dumps(data)
     # An answer that contains the path of this export would be wrong for another export.
-    if not (facts["static_root"].startswith("..") or str(folder) in text or str(top) in text):
+    if not (facts.static_root.startswith("..") or str(folder) in text or str(top) in text):
         keep_text(_KIND, collected.question.key, text)
         if collected.question.last:
             data = {"key": collected.question.key, "files": sorted(collected.question.ids)}

@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.assembly import find_processes, validate_programs
 from django_deploykit.bundle.build import export_project
@@ -39,6 +38,7 @@ from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import validate_paths
 from django_deploykit.bundle.own_wheel import NotBuiltError, Site, validate_own_wheel
 from django_deploykit.bundle.project_side import try_project
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.run_uv import has_uv
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import (
@@ -261,7 +261,7 @@ def _request(
 
 def _load(
     project: Project, exported: Exported, request: Request, limit: float, trial: Trial, copy: _Copy
-) -> dict[str, Any] | None:
+) -> ProjectFacts | None:
     """Load the project in the export. Return its facts, or None if it does not load."""
     place = exported.place
     answer, _, temporary = (place / name for name in WRITTEN)
@@ -275,14 +275,14 @@ def _load(
     ]
     env = enclosed(project_environment(project, sys.prefix), place)
 
-    def load(given: Mapping[str, str]) -> dict[str, Any]:
+    def load(given: Mapping[str, str]) -> ProjectFacts:
         given = {**env, **given}
         done = run_program(
             command, exported.folder, given, merge=True, timeout=limit, stopper=copy.stopper
         )
         return read_facts(answer, done)
 
-    def load_again(given: Mapping[str, str]) -> dict[str, Any] | None:
+    def load_again(given: Mapping[str, str]) -> ProjectFacts | None:
         with suppress(subprocess.TimeoutExpired, DeployKitError):
             return load(given)
         return None
@@ -298,9 +298,9 @@ def _load(
     except DeployKitError as error:
         trial.refused[LOAD] = error
         return None
-    if not facts["problem"]:
+    if not facts.problem:
         try:
-            validate_folders(facts["outside"], copy.commit)
+            validate_folders(facts.outside, copy.commit)
         except DeployKitError as error:
             trial.refused[LOAD] = error
         return facts
@@ -314,32 +314,31 @@ def _load(
 
 
 def _explained(
-    facts: dict[str, Any], project: Project, copy: _Copy, required: Sequence[str]
+    facts: ProjectFacts, project: Project, copy: _Copy, required: Sequence[str]
 ) -> DeployKitError:
     """Return the error, with a hint that says where the missing file or module is, if it is here."""
     error = load_error(facts, project.root, project.name, required)
-    beside = include_hint(facts["missing"], copy.commit) if facts.get("missing") else ""
+    beside = include_hint(facts.missing, copy.commit) if facts.missing else ""
     if beside:
         return DeployKitError(error.message, beside)
-    path = _untracked(str(facts["problem"]), project.root, copy.root)
+    path = _untracked(facts.problem, project.root, copy.root)
     hint = f"git does not track {path}, so a build does not have it. {_TRACK}"
     return DeployKitError(error.message, hint) if path else error
 
 
-def _why_unknown(facts: dict[str, Any], project: Project, root: Path) -> str:
+def _why_unknown(facts: ProjectFacts, project: Project, root: Path) -> str:
     """Return why a build may load the project although it did not load here, or ""."""
-    problem = str(facts["problem"])
-    if facts.get("connects"):
-        return f"loading the project connects to {facts['connects']}"
+    problem = facts.problem
+    if facts.connects:
+        return f"loading the project connects to {facts.connects}"
     if not problem.startswith(("FileNotFoundError", "ModuleNotFoundError")):
         return ""
     if project.build:
         return f"the build commands, which may make what is missing, were not run: {problem}"
     match = _MODULE.search(problem)
     top = match[1].partition(".")[0] if match else ""
-    absent = facts.get("absent", [])
-    if top and absent and top not in facts.get("hidden", ()) and not _has_module(root, top):
-        return f"locked packages are not installed here ({some(absent)}): {problem}"
+    if top and facts.absent and top not in facts.hidden and not _has_module(root, top):
+        return f"locked packages are not installed here ({some(facts.absent)}): {problem}"
     return ""
 
 
@@ -361,7 +360,7 @@ def _untracked(problem: str, folder: Path, root: Path) -> str:
     return ""
 
 
-def _try_processes(facts: dict[str, Any], exported: Exported, lock: LockFile, trial: Trial) -> None:
+def _try_processes(facts: ProjectFacts, exported: Exported, lock: LockFile, trial: Trial) -> None:
     names = {normal_name(one.distribution) for one in lock.requirements}
     try:
         found = find_processes(facts, exported.folder, names)

@@ -4,6 +4,8 @@
 imports only Django and the standard library.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import io
@@ -13,11 +15,20 @@ import re
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.core.files.storage import Storage
+
+    from django_deploykit.bundle.project_side.project_facts import ProjectFacts
+
+    # What records how static files are collected, while they are.
+    Watch = Callable[[ProjectFacts], contextlib.AbstractContextManager[object]]
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_LONGEST = 100_000  # characters of an error's text
 _ONLY_BELOW = (
     "Collecting for a bundle only writes below STATIC_ROOT. To upload static files, use a storage "
     "that is not a folder: then a release runs collectstatic before it goes live."
@@ -37,7 +48,7 @@ class Inside:
         self.left = ""  # the first attempt, in case the project catches the exception
         sys.addaudithook(self._hook)
 
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+    def _hook(self, event: str, args: Sequence[Any]) -> None:
         if not self.on:
             return
         what = ""
@@ -49,12 +60,12 @@ class Inside:
             self.left = self.left or what
             raise Refusal(what, _ONLY_BELOW)
 
-    def _connected(self, address: Any) -> str:
+    def _connected(self, address: str | bytes | tuple[object, ...]) -> str:
         if isinstance(address, (str, bytes)):
             return self._written(address) and f"it connects to {os.fsdecode(address)}"
         return f"it connects to {address[0]}:{address[1]}"
 
-    def _written(self, path: Any) -> str:
+    def _written(self, path: object) -> str:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return ""  # a file descriptor
         name = os.path.realpath(os.fsdecode(path))
@@ -65,20 +76,20 @@ class Inside:
 @contextlib.contextmanager
 def recorded_reads(names: set[str]) -> Iterator[None]:
     """Add the names of the environment variables that the project reads, also through a library."""
-    kind: Any = type(os.environ)  # get() and getenv() end in this method
+    kind = type(os.environ)  # get() and getenv() end in this method
     folder, original = os.path.join(os.getcwd(), ""), kind.__getitem__
 
-    def read(environ: Any, name: str) -> Any:
+    def read(environ: os._Environ[str], name: str) -> str:
         frame = sys._getframe(1)  # noqa: SLF001 - who asks
         if isinstance(name, str) and name[:10] != "DEPLOYKIT_" and is_code_of(frame, folder):
             names.add(name)
         return original(environ, name)
 
-    kind.__getitem__ = read
+    kind.__getitem__ = read  # type: ignore[method-assign]
     try:
         yield
     finally:
-        kind.__getitem__ = original
+        kind.__getitem__ = original  # type: ignore[method-assign]
 
 
 def is_code_of(frame: FrameType | None, folder: str) -> bool:
@@ -95,32 +106,29 @@ def is_code_of(frame: FrameType | None, folder: str) -> bool:
     return False
 
 
-def main(answer: str, place: str, watch: Any = contextlib.nullcontext) -> None:
-    """Write facts as JSON to ``answer``. Collect static files below ``place``, within ``watch``."""
+def main(answer: str, place: str, facts: ProjectFacts, watch: Watch) -> None:
+    """Write facts to ``answer``. Collect static files below ``place``, within ``watch``."""
     sys.path[0] = os.getcwd()  # in place of this file's folder
-    facts: dict[str, Any] = {"stage": "manage.py", "problem": "", "where": ""}
     inside = Inside(place)
     recorded(
         facts, lambda: as_manage_py(lambda: recorded(facts, lambda: collect(facts, inside, watch)))
     )
-    with open(answer, "w", encoding="utf-8") as file:
-        json.dump(facts, file)
+    facts.write(answer)
 
 
-def recorded(facts: dict[str, Any], work: Callable[[], None]) -> None:
+def recorded(facts: ProjectFacts, work: Callable[[], None]) -> None:
     """Do some work. If it raises an exception, write the reason to the facts."""
     try:
         work()
     except Refusal as error:
-        facts["problem"], facts["hint"] = error.args
+        facts.problem, facts.hint = error.args
     except SystemExit as error:
-        if facts["stage"] != "done" and not facts["problem"]:
-            facts["problem"] = f"the project exited with {error.code!r}"
+        if facts.stage != "done" and not facts.problem:
+            facts.problem = f"the project exited with {error.code!r}"
     except BaseException as error:  # noqa: BLE001 - a project may raise anything
-        facts["problem"] = facts["problem"] or f"{type(error).__name__}: {error}"
-        facts["where"] = facts["where"] or place_of(error)
-        facts["missing"] = missing_module(error)
-        facts["trace"] = traceback.format_exc()
+        facts.problem = facts.problem or f"{type(error).__name__}: {error}"[:_LONGEST]
+        facts.where = facts.where or place_of(error)
+        facts.missing = missing_module(error)
 
 
 def missing_module(error: BaseException | None) -> str:
@@ -164,16 +172,16 @@ def as_manage_py(work: Callable[[], None]) -> None:
         work()
 
 
-def collect(facts: dict[str, Any], inside: Inside, watch: Any) -> None:
+def collect(facts: ProjectFacts, inside: Inside, watch: Watch) -> None:
     """Collect the facts and the static files, stage by stage."""
     gather(facts)
     collect_files(facts, inside, watch)
-    facts["stage"] = "done"
+    facts.stage = "done"
 
 
-def gather(facts: dict[str, Any]) -> None:
+def gather(facts: ProjectFacts) -> None:
     """Load the settings and the apps, and collect the facts."""
-    facts["stage"] = "settings"
+    facts.stage = "settings"
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         raise RuntimeError(
             "manage.py names no DJANGO_SETTINGS_MODULE; set it in [project] settings of deploykit.ini"
@@ -184,41 +192,34 @@ def gather(facts: dict[str, Any]) -> None:
     names: set[str] = set()
     with recorded_reads(names):
         settings.INSTALLED_APPS  # noqa: B018 - loads the settings
-    facts["reads"] = sorted(names)
-    facts["stage"] = "setup"
+    facts.reads = tuple(sorted(names))
+    facts.stage = "setup"
     django.setup()
-    facts["stage"] = "facts"
+    facts.stage = "facts"
     staticfiles = "django.contrib.staticfiles" in settings.INSTALLED_APPS
     remote = remote_storage() if staticfiles else ""
     asgi = getattr(settings, "ASGI_APPLICATION", None)
-    facts.update(
-        settings_module=settings.SETTINGS_MODULE,
-        wsgi=callable_of(settings.WSGI_APPLICATION, "wsgi", settings.SETTINGS_MODULE),
-        asgi=callable_of(asgi, "asgi", settings.SETTINGS_MODULE),
-        asgi_named=bool(asgi),
-        apps=[str(app) for app in settings.INSTALLED_APPS],
-        static_root="" if remote else static_root(staticfiles),
-        remote_static=remote,
-        static_url=settings.STATIC_URL or "",
-        staticfiles=staticfiles,
-        deploykit="django_deploykit" in settings.INSTALLED_APPS,
-        django=django.get_version(),
-        required=[],
-        sample="",
-        configs=[],
-        outside=outside_folders(staticfiles),
-    )
+    facts.settings_module = settings.SETTINGS_MODULE
+    facts.wsgi = callable_of(settings.WSGI_APPLICATION, "wsgi", settings.SETTINGS_MODULE)
+    facts.asgi = callable_of(asgi, "asgi", settings.SETTINGS_MODULE)
+    facts.asgi_named = bool(asgi)
+    facts.apps = tuple(str(app) for app in settings.INSTALLED_APPS)
+    facts.static_root = "" if remote else static_root(staticfiles)
+    facts.remote_static = remote
+    facts.static_url = settings.STATIC_URL or ""
+    facts.staticfiles = staticfiles
+    facts.outside = tuple(outside_folders(staticfiles))
     configuration(facts)
 
 
 def collect_files(
-    facts: dict[str, Any], inside: Inside, watch: Any = contextlib.nullcontext
+    facts: ProjectFacts, inside: Inside, watch: Watch = contextlib.nullcontext
 ) -> None:
     """Collect the static files, if there are any."""
-    if not (facts["staticfiles"] and facts["static_root"]):
+    if not (facts.staticfiles and facts.static_root):
         return
-    facts["stage"] = "collectstatic"
-    validate_root(facts["static_root"])
+    facts.stage = "collectstatic"
+    validate_root(facts.static_root)
     inside.on = True
     try:
         with watch(facts):
@@ -227,7 +228,7 @@ def collect_files(
         inside.on = False
     if inside.left:
         raise Refusal(inside.left, _ONLY_BELOW)
-    forget_times(facts["static_root"])
+    forget_times(facts.static_root)
 
 
 def remote_storage() -> str:
@@ -325,7 +326,7 @@ def collect_static() -> None:
     order_manifest(staticfiles_storage)
 
 
-def validate_manifest(storage: Any) -> None:
+def validate_manifest(storage: Storage) -> None:
     """Raise :class:`Refusal` if the storage writes its manifest to a place that is no folder."""
     place = getattr(storage, "manifest_storage", None) or storage
     try:
@@ -354,7 +355,7 @@ def forget_times(root: str) -> None:
                     file.write(bytes(4))
 
 
-def order_manifest(storage: Any) -> None:
+def order_manifest(storage: Storage) -> None:
     """Sort the storage's manifest. Its order is the order in which the disk listed the files."""
     name = getattr(storage, "manifest_name", "")
     place = getattr(storage, "manifest_storage", None)
@@ -366,17 +367,17 @@ def order_manifest(storage: Any) -> None:
             json.dump(data, file, sort_keys=True)
 
 
-def configuration(facts: dict[str, Any]) -> None:
+def configuration(facts: ProjectFacts) -> None:
     """Add the configuration that the project declares with django_deploykit.conf, if any."""
     try:
         conf = importlib.import_module("django_deploykit.conf")
     except ImportError:
         return
     declared: Any = getattr(conf, "declared", tuple)()
-    facts["required"] = [f"[{one.section}] {one.option}" for one in declared if one.required]
-    facts["sample"] = conf.sample(declared) if declared else ""
-    facts["configs"] = [one.app for one in getattr(conf, "configs", tuple)()]
-    facts["reads"] = sorted({*facts["reads"], *(one.env for one in declared)})
+    facts.required = tuple(f"[{one.section}] {one.option}" for one in declared if one.required)
+    facts.sample = conf.sample(declared) if declared else ""
+    facts.configs = tuple(one.app for one in getattr(conf, "configs", tuple)())
+    facts.reads = tuple(sorted({*facts.reads, *(one.env for one in declared)}))
 
 
 def callable_of(dotted: str | None, name: str, settings: str) -> str:

@@ -6,13 +6,19 @@ has files outside of the environment and the standard library, and everything el
 may depend on.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gc
 import json
 import os
 import resource
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Audit events: https://docs.python.org/3/library/audit_events.html
 _RECORDED = frozenset(
@@ -49,7 +55,7 @@ def main(answer: str, trace: str, place: str, earlier: str = "") -> None:
     installed = [sys.prefix, *sys.path]  # the environment, the standard library, this file's folder
     seen: set[tuple[str, str]] = set()
 
-    def hook(event: str, args: tuple[Any, ...]) -> None:
+    def hook(event: str, args: Sequence[Any]) -> None:
         if event not in _RECORDED:
             return
         first = args[0] if args else ""
@@ -63,7 +69,7 @@ def main(answer: str, trace: str, place: str, earlier: str = "") -> None:
         elif not (event == "open" and isinstance(first, int)):
             seen.add((event, ""))
 
-    def connected(connection: Any, **_: Any) -> None:
+    def connected(connection: BaseDatabaseWrapper, **_: object) -> None:
         if connection.vendor != "sqlite":  # which has an audit event; libraries in C have none
             seen.add(("database", ""))
 
@@ -73,13 +79,15 @@ def main(answer: str, trace: str, place: str, earlier: str = "") -> None:
         connection_created.connect(connected)
 
     import ask_project  # type: ignore[import-not-found]  # next to this script
+    import project_facts  # type: ignore[import-not-found]
     import watch_collecting  # type: ignore[import-not-found]
 
     # A project may have modules of these names.
-    del sys.modules["ask_project"], sys.modules["watch_collecting"]
+    for name in ("ask_project", "project_facts", "watch_collecting"):
+        del sys.modules[name]
     collecting = watch_collecting.Collecting(lambda: seen, earlier)
     sys.addaudithook(hook)
-    ask_project.main(answer, place, collecting.recorded)
+    ask_project.main(answer, place, project_facts.ProjectFacts(), collecting.recorded)
     children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
     if children and not any(event == "subprocess.Popen" for event, _ in seen):
         seen.add(("child process", ""))  # multiprocessing starts some processes without an event

@@ -6,6 +6,8 @@ imported, and nothing is connected to. Then the URLs and the applications are lo
 does not do, but every release. This file imports only Django and the standard library.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import importlib.machinery
@@ -16,7 +18,12 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 
 
 class ServiceNeededError(OSError):
@@ -90,7 +97,7 @@ def _stands_for(name: str, absent: Iterable[str]) -> bool:
     return any(name.startswith(f"{one}-") or one.startswith(f"{name}-") for one in absent)
 
 
-def hide(request: dict[str, Any], folder: str, facts: dict[str, Any]) -> None:
+def hide(request: dict[str, Any], folder: str, facts: ProjectFacts) -> None:
     """Hide packages that are not locked, and the working copy if an editable install shows it."""
     sys.path[:] = [
         one
@@ -103,26 +110,26 @@ def hide(request: dict[str, Any], folder: str, facts: dict[str, Any]) -> None:
     if request["locked"] is None:
         return
     hidden, absent = hidden_modules(request["locked"])
-    facts.update(hidden=sorted(hidden), absent=sorted(absent))
+    facts.hidden, facts.absent = tuple(sorted(hidden)), tuple(sorted(absent))
     builtin = (importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter)
     sys.meta_path[:] = [
         one if one in builtin else Filtered(one, hidden, folder) for one in sys.meta_path
     ]
 
 
-def refuse_connections(facts: dict[str, Any]) -> None:
+def refuse_connections(facts: ProjectFacts) -> None:
     """Make connections of sockets and of Django's databases fail, and record that."""
 
     def refuse(what: str) -> None:
-        facts["connects"] = facts.get("connects") or what
+        facts.connects = facts.connects or what
         raise ServiceNeededError(f"loading the project connects to {what}")
 
-    def hook(event: str, args: tuple[Any, ...]) -> None:
+    def hook(event: str, args: Sequence[Any]) -> None:
         if event == "socket.connect":
             address = args[1]
             refuse(str(address[0] if isinstance(address, tuple) else address))
 
-    def connect(self: Any, *_: Any, **__: Any) -> None:
+    def connect(self: BaseDatabaseWrapper) -> None:
         refuse(f"the database {self.alias}")
 
     sys.addaudithook(hook)
@@ -132,16 +139,16 @@ def refuse_connections(facts: dict[str, Any]) -> None:
         BaseDatabaseWrapper.connect = connect  # type: ignore[method-assign]
 
 
-def load_rest(facts: dict[str, Any], applications: Iterable[str]) -> None:
+def load_rest(facts: ProjectFacts, applications: Iterable[str]) -> None:
     """Load the URLs and the applications, such as ``shop.wsgi:application``."""
     from django.urls import get_resolver
 
-    facts["stage"] = "urls"
+    facts.stage = "urls"
     _ = get_resolver().url_patterns
-    facts["stage"] = "applications"
+    facts.stage = "applications"
     for text in applications:
         module, _, name = text.partition(":")
-        found: Any = importlib.import_module(module)
+        found: object = importlib.import_module(module)
         for part in filter(None, name.partition("(")[0].split(".")):
             found = getattr(found, part)
 
@@ -149,36 +156,33 @@ def load_rest(facts: dict[str, Any], applications: Iterable[str]) -> None:
 def main(answer: str, place: str, asked: str) -> None:
     """Load the project, and write the answer."""
     import ask_project  # type: ignore[import-not-found]  # next to this script
+    import project_facts  # type: ignore[import-not-found]
 
-    del sys.modules["ask_project"]  # a project may have a module of that name
+    # A project may have modules of these names.
+    del sys.modules["ask_project"], sys.modules["project_facts"]
     with open(asked, encoding="utf-8") as file:
         request = json.load(file)
     folder = os.path.realpath(os.getcwd())
     sys.path[0] = os.getcwd()  # in place of this file's folder
-    facts: dict[str, Any] = {"stage": "manage.py", "problem": "", "where": ""}
+    facts: ProjectFacts = project_facts.ProjectFacts()
     hide(request, folder, facts)
     refuse_connections(facts)
     inside = ask_project.Inside(place)
 
-    def write() -> None:
-        with open(f"{answer}.new", "w", encoding="utf-8") as file:
-            json.dump(facts, file)
-        os.replace(f"{answer}.new", answer)
-
     def work() -> None:
         ask_project.gather(facts)
-        applications = request["applications"] or [facts["wsgi"] or facts["asgi"]]
+        applications = request["applications"] or [facts.wsgi or facts.asgi]
         load_rest(facts, filter(None, applications))
         if request["collecting"]:
-            facts["stage"] = "collectstatic"
-            write()  # in case it takes too long
+            facts.stage = "collectstatic"
+            facts.write(answer)  # in case it takes too long
             ask_project.collect_files(facts, inside)
-        facts["stage"] = "done"
+        facts.stage = "done"
 
     ask_project.recorded(
         facts, lambda: ask_project.as_manage_py(lambda: ask_project.recorded(facts, work))
     )
-    write()
+    facts.write(answer)
 
 
 if __name__ == "__main__":

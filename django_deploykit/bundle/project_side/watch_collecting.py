@@ -4,6 +4,8 @@
 and the standard library.
 """
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import json
@@ -11,13 +13,17 @@ import os
 import posixpath
 from collections.abc import Callable, Collection, Iterator
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 
 _FINDERS = {
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
 }
+_MOST = 100_000  # static files; of more, there is no record
 _SETTINGS = ("DEBUG", "INSTALLED_APPS", "STATIC", "STORAGES", "WHITENOISE_")
 _KNOWN = (
     "django.",
@@ -41,7 +47,7 @@ class Collecting:
         self.references: dict[str, set[str]] = {}
 
     @contextlib.contextmanager
-    def recorded(self, facts: dict[str, Any]) -> Iterator[None]:
+    def recorded(self, facts: ProjectFacts) -> Iterator[None]:
         """Record what is collected in this block, and add it to the facts."""
         from django.contrib.staticfiles import storage as module
 
@@ -56,14 +62,10 @@ class Collecting:
         if self._earlier:
             self._complete_manifest(storage)
         yield
-        if not self._read_before(before):
-            facts["collected"] = {
-                "settings": options_of(storage),
-                "roots": list(_iter_roots()),
-                "files": self.files,
-                "outside": sorted(self.outside),
-                "references": {name: sorted(rows) for name, rows in self.references.items()},
-            }
+        if len(self.files) + len(self.outside) <= _MOST and not self._read_before(before):
+            facts.record_collecting(
+                options_of(storage), _iter_roots(), self.files, self.outside, self.references
+            )
 
     def _watch_files(self, storage: Any) -> None:
         original = getattr(storage, "post_process", None)

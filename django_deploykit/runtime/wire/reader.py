@@ -152,21 +152,26 @@ def _value(kind: Any, data: object, where: str, limit: int) -> object:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return read(kind, data, where)
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Union:  # Optional
+    if type(None) in arguments:  # Optional
         return None if data is None else _value(arguments[0], data, where, limit)
     if origin is tuple and arguments[-1] is not Ellipsis:
         return _fixed(arguments, data, where, limit)
     if origin in (tuple, frozenset):
         items = _sized(list, "a list", data, where)
+        if arguments[0] is str and _are_texts(items, limit):
+            return origin(items)
         return origin(
             _value(arguments[0], one, f"{where}[{n}]", limit) for n, one in enumerate(items)
         )
     if origin is collections.abc.Mapping:
+        rows = _sized(dict, "an object", data, where)
+        if arguments[1] is str and _are_texts(rows.values(), limit):
+            return {_text(key, f"a key of {where}", TEXT_LIMIT): one for key, one in rows.items()}
         return {
             _text(key, f"a key of {where}", TEXT_LIMIT): _value(
                 arguments[1], one, f"{where}[{str(key)[:60]!r}]", limit
             )
-            for key, one in _sized(dict, "an object", data, where).items()
+            for key, one in rows.items()
         }
     return _text(data, where, limit) if kind is str else _number(kind, data, where)
 
@@ -192,6 +197,11 @@ def _text(data: object, where: str, limit: int) -> str:
     if len(data) > limit:
         raise WireError(f"{where} is longer than {limit} characters")
     return data
+
+
+def _are_texts(items: Iterable[object], limit: int) -> bool:
+    """Whether all are valid texts. This is faster than :func:`_text`, which names the place."""
+    return all(isinstance(one, str) and len(one) <= limit for one in items)
 
 
 def _number(kind: Any, data: object, where: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from django_deploykit.bundle.assembly import (
 )
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython, find_target
 from django_deploykit.bundle.locks.base import LockFile, Requirement
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.source import Commit
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
@@ -26,21 +28,21 @@ GUNICORN = Layer("distribution", "gunicorn", "22.0", "1" * 64, 10, 1)
 COMMIT = Commit(Path("/r"), "", "ab12cd3" + "0" * 33, 1795407300, "c" * 40, "v1")
 
 
-def facts_of(folder: Path) -> dict[str, Any]:
-    return {
-        "settings_module": "shop.settings",
-        "wsgi": "shop.wsgi:application",
-        "asgi": "",
-        "asgi_named": False,
-        "apps": ["django.contrib.staticfiles"],
-        "static_root": str(folder.resolve() / "staticfiles"),
-        "static_url": "/static/",
-        "remote_static": "",
-        "staticfiles": True,
-        "required": ["[site] secret_key"],
-        "sample": "[site]\n",
-        "reads": ["DEBUG", "SECRET_KEY"],
-    }
+def facts_of(folder: Path) -> ProjectFacts:
+    return ProjectFacts(
+        settings_module="shop.settings",
+        wsgi="shop.wsgi:application",
+        asgi="",
+        asgi_named=False,
+        apps=("django.contrib.staticfiles",),
+        static_root=str(folder.resolve() / "staticfiles"),
+        static_url="/static/",
+        remote_static="",
+        staticfiles=True,
+        required=("[site] secret_key",),
+        sample="[site]\n",
+        reads=("DEBUG", "SECRET_KEY"),
+    )
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def manifest_of(folder: Path, *layers: Layer, facts: dict[str, Any] | None = None) -> Any:
+def manifest_of(folder: Path, *layers: Layer, facts: ProjectFacts | None = None) -> Any:
     path = folder / "deploykit.ini"
     project = Project(folder, "shop", path, environment=(("TOKEN", "for the build"),))
     target = TargetPython("3.11", sys.executable, "3.11.7", "linux-x86_64")
@@ -135,12 +137,12 @@ def test_without_a_web_line_the_project_decides_what_serves_it(
 ) -> None:
     (folder / "shop").mkdir()
     (folder / "shop" / "asgi.py").write_text(text)
-    asked = {**facts_of(folder), "asgi": "shop.asgi:application", **facts}
+    asked = replace(facts_of(folder), **{"asgi": "shop.asgi:application", **facts})
     assert why_served_by_asgi(asked, folder) == why
 
 
 def test_asgi_is_not_served_by_wsgi_in_silence(folder: Path) -> None:
-    facts = {**facts_of(folder), "asgi": "shop.asgi:application", "asgi_named": True}
+    facts = replace(facts_of(folder), asgi="shop.asgi:application", asgi_named=True)
     with pytest.raises(Problems, match="no locked server can serve ASGI"):
         manifest_of(folder, GUNICORN, facts=facts)
     uvicorn = Layer("distribution", "uvicorn", "0.54", "2" * 64, 10, 1)
@@ -153,7 +155,7 @@ def test_asgi_is_not_served_by_wsgi_in_silence(folder: Path) -> None:
 
 
 def test_a_note_says_what_hosts_need_for_geodjango(folder: Path) -> None:
-    facts = {**facts_of(folder), "apps": ["django.contrib.gis"]}
+    facts = replace(facts_of(folder), apps=("django.contrib.gis",))
     (note,) = iter_notes(facts, folder, manifest_of(folder, GUNICORN))
     assert "apt install gdal-bin on every host" in note
 

@@ -18,6 +18,7 @@ from django_deploykit.bundle.build import (
 )
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.errors import BundleError
 from django_deploykit.progress import Quiet
@@ -86,10 +87,10 @@ def test_several_formats_need_a_folder(project: Project, tmp_path: Path) -> None
 
 
 def test_refuses_settings_that_read_the_configuration_of_another_project() -> None:
-    validate_name(ProjectAnswer({"configs": []}, ()), "shop")
-    validate_name(ProjectAnswer({"configs": ["other", "shop"]}, ()), "shop")
+    validate_name(ProjectAnswer(ProjectFacts(), ()), "shop")
+    validate_name(ProjectAnswer(ProjectFacts(configs=("other", "shop")), ()), "shop")
     with pytest.raises(BundleError, match=r'Config\("other"\), but the project\'s name is shop'):
-        validate_name(ProjectAnswer({"configs": ["other"]}, ()), "shop")
+        validate_name(ProjectAnswer(ProjectFacts(configs=("other",)), ()), "shop")
 
 
 def test_refuses_a_program_with_the_name_of_the_releases_command(tmp_path: Path) -> None:

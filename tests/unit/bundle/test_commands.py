@@ -93,8 +93,8 @@ def test_the_answer_has_the_names_of_the_variables_that_the_settings_read(
     (project.root / "tiny_settings.py").write_text(READING)
     facts = ask(project, environment, project.root, project.root.parent).facts
     names = {"SECRET_KEY", "DEBUG", "SITE_NAME", "TOKEN", "FLAG"}
-    assert names <= set(facts["reads"])
-    assert not {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PATH"} & set(facts["reads"])
+    assert names <= set(facts.reads)
+    assert not {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "PATH"} & set(facts.reads)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_settings_that_need_a_variable_can_have_it_for_the_build(
     assert "[bundle] of deploykit.ini: environment = API_KEY=" in error.value.hint
     named = replace(project, environment=(("API_KEY", "x"),))
     facts = ask(named, environment, project.root, project.root.parent).facts
-    assert facts["reads"] == ["API_KEY"]
+    assert facts.reads == ("API_KEY",)
 
 
 def test_the_answer_has_facts_and_stray_files(
@@ -130,8 +130,8 @@ def test_the_answer_has_facts_and_stray_files(
         "SECRET_KEY = 'x'\nSTATIC_URL = '/s/'\nopen('debug.log', 'w').close()\n"
     )
     answer = ask(project, environment, project.root, project.root.parent)
-    assert answer.facts["settings_module"] == "tiny_settings"
-    assert answer.facts["static_url"] == "/s/"
+    assert answer.facts.settings_module == "tiny_settings"
+    assert answer.facts.static_url == "/s/"
     assert answer.stray == ("debug.log",)
     assert answer.trace is not None
 
@@ -189,11 +189,11 @@ LOCALE_PATHS = ["../locale"]
 """
     write_tree(project.root, {"tiny_settings.py": text})
     facts = ask(project, environment, project.root, project.root.parent).facts
-    assert facts["outside"] == [
-        ["TEMPLATES", "../templates"],
-        ["LOCALE_PATHS", "../locale"],
-        ["STATICFILES_DIRS", "../gone"],
-    ]
+    assert facts.outside == (
+        ("TEMPLATES", "../templates"),
+        ("LOCALE_PATHS", "../locale"),
+        ("STATICFILES_DIRS", "../gone"),
+    )
 
 
 BUCKET = """
@@ -255,8 +255,8 @@ def test_collects_nothing_into_a_storage_that_is_no_folder(
 ) -> None:
     project = static(f'STORAGES = stored("bucket.{name}")')
     facts = ask(project, environment, project.root, project.root.parent).facts
-    assert (facts["remote_static"], facts["static_root"]) == (f"bucket.{name}", "")
-    assert facts["stage"] == "done"
+    assert (facts.remote_static, facts.static_root) == (f"bucket.{name}", "")
+    assert facts.stage == "done"
 
 
 def test_collects_into_the_folder_of_the_storage(
@@ -265,7 +265,7 @@ def test_collects_into_the_folder_of_the_storage(
     lines = "STATIC_ROOT = None\nSTORAGES = stored('bucket.StaticFilesStorage', location=BASE_DIR / 'out')"
     project = static(lines)
     answer = ask(project, environment, project.root, project.root.parent)
-    assert answer.facts["static_root"] == str(project.root.resolve() / "out")
+    assert answer.facts.static_root == str(project.root.resolve() / "out")
     assert (project.root / "out" / "a.css").is_file()
     assert answer.stray == ()
 
@@ -316,7 +316,7 @@ def test_does_what_manage_py_does_before_its_command(
     )
     project = replace(project, configuration="Live")
     facts = ask(project, environment, project.root, project.root.parent).facts
-    assert (facts["settings_module"], facts["stage"]) == ("tiny_settings", "done")
+    assert (facts.settings_module, facts.stage) == ("tiny_settings", "done")
     write_tree(project.root, {"manage.py": "import nothing_like_it\n"})
     with pytest.raises(BundleError, match=r"manage\.py cannot be run.*: manage\.py:1: ModuleNot"):
         ask(project, environment, project.root, project.root.parent)

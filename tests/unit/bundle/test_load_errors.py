@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from django_deploykit.bundle.load_errors import load_error, more_required
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 
 
-def facts(problem: str, where: str = "", stage: str = "settings", **more: Any) -> dict[str, Any]:
-    return {"problem": problem, "where": where, "stage": stage, **more}
+def facts(problem: str, where: str = "", stage: str = "settings", hint: str = "") -> ProjectFacts:
+    return ProjectFacts(stage, problem, where, hint)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_error_elsewhere_has_the_hint_of_its_stage_or_its_own(tmp_path: Path)
 def test_a_service_that_is_asked_during_an_import_is_named(
     stage: str, problem: str, tmp_path: Path
 ) -> None:
-    hint = load_error({**facts(problem), "stage": stage}, tmp_path, "shop").hint
+    hint = load_error(facts(problem, stage=stage), tmp_path, "shop").hint
     assert "A build has no database" in hint
     assert "in a function that runs later" in hint
 
@@ -72,7 +72,7 @@ def test_all_required_variables_are_named_together(tmp_path: Path) -> None:
     text = "".join(f"{name} = os.environ['{name}']\n" for name in names)
     (tmp_path / "settings.py").write_text(text)
 
-    def load(given: Mapping[str, str]) -> dict[str, Any]:
+    def load(given: Mapping[str, str]) -> ProjectFacts:
         for number, name in enumerate(names, 1):
             if name not in given:
                 return facts(f"KeyError: '{name}'", f"settings.py:{number}")
@@ -87,7 +87,7 @@ def test_all_required_variables_are_named_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("later", [None, facts("KeyError: 'A'", "settings.py:1"), facts("")])
-def test_loading_again_ends(later: dict[str, Any] | None, tmp_path: Path) -> None:
+def test_loading_again_ends(later: ProjectFacts | None, tmp_path: Path) -> None:
     (tmp_path / "settings.py").write_text("A = os.environ['A']\n")
     first = facts("KeyError: 'A'", "settings.py:1")
     assert more_required(first, tmp_path, lambda given: later) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from django_deploykit.bundle.export import complete, export_without_assets
 from django_deploykit.bundle.files import Exported
 from django_deploykit.bundle.own_layers import own_layers, static_folder, validate_paths
 from django_deploykit.bundle.packing import Tree, pack_all
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.source import find_commit
 from django_deploykit.bundle.static_cache import CollectedStatic, Question
 from django_deploykit.errors import Problems
@@ -27,8 +27,8 @@ from tests.projects import commit, run
 from tests.wheels import write_tree
 
 
-def facts_of(folder: Path) -> dict[str, Any]:
-    return {"static_root": str(folder.resolve() / "staticfiles"), "staticfiles": True}
+def facts_of(folder: Path) -> ProjectFacts:
+    return ProjectFacts(static_root=str(folder.resolve() / "staticfiles"), staticfiles=True)
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ def test_refuses_names_and_links_that_a_release_cannot_contain(tmp_path: Path) -
 def test_static_folder_is_relative_and_empty_without_static_files(tmp_path: Path) -> None:
     facts = facts_of(tmp_path)
     assert static_folder(facts, tmp_path) == "staticfiles"
-    assert static_folder({**facts, "staticfiles": False}, tmp_path) == ""
-    assert static_folder({**facts, "static_root": ""}, tmp_path) == ""
+    assert static_folder(replace(facts, staticfiles=False), tmp_path) == ""
+    assert static_folder(replace(facts, static_root=""), tmp_path) == ""
 
 
 class Repository:
@@ -115,7 +115,7 @@ class Repository:
         export_without_assets(found, top)
         ids = content_ids(found)
         exported = Exported(self.place, top, top / "site", frozenset(ids), found, ids)
-        answer = ProjectAnswer({**facts_of(exported.folder), "staticfiles": False}, ())
+        answer = ProjectAnswer(replace(facts_of(exported.folder), staticfiles=False), ())
         question = Question(self.place, exported.folder, {}, "")
         if not unchanged:
             complete(exported)

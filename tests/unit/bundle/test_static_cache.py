@@ -3,6 +3,7 @@
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from django_deploykit.bundle.build_cache import layer_folder
 from django_deploykit.bundle.commands import ProjectAnswer
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.files import Exported
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.static_cache import (
     CollectedStatic,
     Question,
@@ -82,12 +84,13 @@ def recall(question: Question) -> CollectedStatic | None:
     return found if found and not changed_sources(found) else None
 
 
-def answer_of(question: Question, trace: Traces | None = None, **facts: str) -> ProjectAnswer:
+def answer_of(question: Question, trace: Traces | None = None, **facts: Any) -> ProjectAnswer:
     """Return the answer of a project that read its settings and a style sheet."""
     (question.folder / "shop/settings.py").read_text()
     (question.folder / "static/a.css").read_text()
-    root = {"static_root": str(question.folder.resolve() / "staticfiles")}
-    return ProjectAnswer({**root, "wsgi": "shop.wsgi", **facts}, ("debug.log",), tuple(trace or ()))
+    root = str(question.folder.resolve() / "staticfiles")
+    found = replace(ProjectFacts(static_root=root, wsgi="shop.wsgi"), **facts)
+    return ProjectAnswer(found, ("debug.log",), tuple(trace or ()))
 
 
 def asked(place: Path) -> Question:
@@ -111,8 +114,8 @@ def test_reuses_the_answer_if_nothing_changed(place: Path) -> None:
     assert found is not None
     assert found.static == (STATIC,)
     assert found.answer.stray == ("debug.log",)
-    assert found.answer.facts["wsgi"] == "shop.wsgi"
-    assert found.answer.facts["static_root"] == str(question.folder.resolve() / "staticfiles")
+    assert found.answer.facts.wsgi == "shop.wsgi"
+    assert found.answer.facts.static_root == str(question.folder.resolve() / "staticfiles")
 
 
 def test_reuses_the_answer_if_only_unread_files_changed(place: Path) -> None:
@@ -250,10 +253,11 @@ def test_asks_again_if_the_static_layer_is_missing(place: Path) -> None:
     assert recall(export(place, "second")) is None
 
 
-def test_asks_again_if_the_cached_text_is_damaged(place: Path) -> None:
+@pytest.mark.parametrize("text", ["{", '{"facts": {"stage": 1}}'])
+def test_asks_again_if_the_cached_text_is_damaged(place: Path, text: str) -> None:
     first(place)
     question = export(place, "second")
-    build_cache.keep_text("collected-5", question.key, "{")
+    build_cache.keep_text("collected-6", question.key, text)
     assert recall(question) is None
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from django_deploykit.bundle.project_side import try_project
+from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.project_side.try_project import hidden_modules
+from django_deploykit.runtime.wire.reader import parse
 
 MANAGE = """
 import os
@@ -32,7 +34,7 @@ FILES = {
 LOCKED = ["django", "asgiref", "sqlparse"]
 
 
-def load(folder: Path, files: dict[str, str], **request: Any) -> dict[str, Any]:
+def load(folder: Path, files: dict[str, str], **request: Any) -> ProjectFacts:
     """Load a project that is written to a folder; returns the facts."""
     export = folder / "export"
     for name, text in {**FILES, **files}.items():
@@ -47,15 +49,14 @@ def load(folder: Path, files: dict[str, str], **request: Any) -> dict[str, Any]:
         env={"PATH": os.environ["PATH"]},
         check=True,
     )
-    facts: dict[str, Any] = json.loads((folder / "answer.json").read_text())
-    return facts
+    return parse(ProjectFacts, (folder / "answer.json").read_bytes(), "facts")
 
 
 def test_a_good_project_loads(tmp_path: Path) -> None:
     facts = load(tmp_path, {}, applications=["shop.wsgi:application"])
-    assert (facts["stage"], facts["problem"]) == ("done", "")
-    assert facts["wsgi"] == "shop.wsgi:application"
-    assert "pytest" in facts["hidden"]
+    assert (facts.stage, facts.problem) == ("done", "")
+    assert facts.wsgi == "shop.wsgi:application"
+    assert "pytest" in facts.hidden
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,8 @@ def test_says_at_which_stage_a_project_fails(
     files: dict[str, str], request_: dict[str, Any], stage: str, problem: str, tmp_path: Path
 ) -> None:
     facts = load(tmp_path, files, **request_)
-    assert facts["stage"] == stage
-    assert problem in facts["problem"]
+    assert facts.stage == stage
+    assert problem in facts.problem
 
 
 def test_a_project_may_do_without_a_package_and_have_a_module_of_its_name(tmp_path: Path) -> None:
@@ -82,20 +83,20 @@ def test_a_project_may_do_without_a_package_and_have_a_module_of_its_name(tmp_pa
         "try:\n    import pytest\nexcept ImportError:\n    pass\nimport xdist\nassert xdist.OURS\n"
     )
     files = {"shop/settings.py": SETTINGS + code, "xdist.py": "OURS = True\n"}
-    assert load(tmp_path, files)["problem"] == ""
+    assert load(tmp_path, files).problem == ""
 
 
 def test_nothing_is_hidden_if_the_names_in_the_lock_file_are_not_known(tmp_path: Path) -> None:
     files = {"shop/settings.py": SETTINGS + "import pytest\n"}
     facts = load(tmp_path, files, locked=None)
-    assert (facts["problem"], "hidden" in facts) == ("", False)
+    assert (facts.problem, facts.hidden) == ("", ())
 
 
 def test_connections_are_refused_and_said(tmp_path: Path) -> None:
     code = "import socket\nsocket.create_connection(('127.0.0.1', 9))\n"
     facts = load(tmp_path, {"shop/settings.py": SETTINGS + code})
-    assert facts["connects"] == "127.0.0.1"
-    assert "loading the project connects to 127.0.0.1" in facts["problem"]
+    assert facts.connects == "127.0.0.1"
+    assert "loading the project connects to 127.0.0.1" in facts.problem
 
 
 def test_a_distribution_stands_for_a_locked_one_of_its_name_that_is_absent() -> None:
