@@ -55,4 +55,4 @@ def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Builder:
 
 
 def static_url(collected: CollectedStatic) -> str:
-    return str(collected.answer.facts["static_url"])
+    return str(collected.answer.facts.static_url)

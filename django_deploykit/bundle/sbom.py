@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import quote
 
 from django_deploykit.runtime.bundle.manifest import Layer
@@ -34,7 +33,7 @@ def make_sbom(
     """
     parts = [layer for layer in layers if layer.kind == "distribution"]
     reference = f"{project}@{release}"
-    data: dict[str, Any] = {
+    data: dict[str, object] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -62,14 +61,14 @@ def _purl(layer: Layer) -> str:
     return f"pkg:pypi/{quote(layer.name, safe='')}@{quote(layer.version, safe='')}"
 
 
-def _component(layer: Layer, digests: Sequence[str], plugins: str) -> dict[str, Any]:
+def _component(layer: Layer, digests: Sequence[str], plugins: str) -> dict[str, object]:
     """Return a component.
 
     If the lock file has exactly one hash, with an algorithm in ``_ALGORITHMS``, it is the
     component's hash. Otherwise all hashes of the lock file are properties.
     """
     properties = [("layer", layer.sha256)]
-    component: dict[str, Any] = {
+    component: dict[str, object] = {
         "type": "library",
         "bom-ref": _purl(layer),
         "name": layer.name,

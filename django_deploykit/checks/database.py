@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.operations.base import Operation
     from django.db.migrations.state import ProjectState
+    from django.db.models import Field
 
 _GUESSABLE = {
     "",
@@ -192,14 +193,14 @@ def _changes_database(operation: Operation, before: ProjectState, label: str) ->
     return old is None or _column(old) != _column(operation.field)
 
 
-def _rows(options: Mapping[str, Any]) -> tuple[Any, ...]:
+def _rows(options: Mapping[str, Any]) -> tuple[object, ...]:
     """Return the options of a model that decide about rows which migrate writes: permissions."""
     own = tuple(tuple(one) for one in options.get("permissions", ()))
     usual = tuple(options.get("default_permissions", ("add", "change", "delete", "view")))
     return own, usual, options.get("managed", True)
 
 
-def _column(field: Any) -> tuple[Any, ...]:
+def _column(field: Field[object, object]) -> tuple[object, ...]:
     """Return what decides about a field's column: its class and the arguments for the database."""
     _, path, args, options = field.deconstruct()
     ignored = {*field.non_db_attrs, "default", "storage", "upload_to", "auto_now", "auto_now_add"}

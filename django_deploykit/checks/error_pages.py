@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -13,7 +13,14 @@ from django_deploykit.runtime.base.probe import usable_host
 _UNAVAILABLE = ("Connection", "Timeout", "DisallowedHost")
 
 
-def why_page_fails(name: str, template: Any) -> str:
+class Template(Protocol):
+    """What an engine's ``get_template`` returns."""
+
+    def render(self, context: dict[str, str], request: HttpRequest | None) -> object:
+        """Return the page."""
+
+
+def why_page_fails(name: str, template: Template) -> str:
     """Return why ``404.html`` or ``500.html`` fails.
 
     Return an empty string if it works or cannot be checked here. Django renders ``404.html`` with

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django_deploykit.checks.finding import Undecided
 
@@ -33,7 +33,7 @@ def no_connections() -> Iterator[list[str]]:
         raise ConnectionNeededError("deploy_check connects to nothing without --server")
 
     with ExitStack() as stack:
-        owners: list[tuple[Any, tuple[str, ...]]] = [
+        owners: list[tuple[object, tuple[str, ...]]] = [
             (BaseDatabaseWrapper, _DATABASE),
             (socket.socket, _SOCKET),
             (socket, _NAMES),
@@ -45,7 +45,7 @@ def no_connections() -> Iterator[list[str]]:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, function: Callable[..., NoReturn]) -> Iterator[None]:
+def _replaced(owner: object, name: str, function: Callable[..., NoReturn]) -> Iterator[None]:
     own = vars(owner).get(name)
     setattr(owner, name, function)
     try:

@@ -11,7 +11,6 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.runtime.bundle.manifest import Process
 
@@ -103,7 +102,7 @@ def _uvicorn(words: list[str]) -> ServerLine:
     from uvicorn.main import main  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     try:
-        context: Any = main.make_context("uvicorn", list(words))
+        context = main.make_context("uvicorn", list(words))
     except click.ClickException as error:
         raise LineError(error.format_message()) from None
     return ServerLine(str(context.params.get("app") or ""))
@@ -112,7 +111,7 @@ def _uvicorn(words: list[str]) -> ServerLine:
 def _daphne(words: list[str]) -> ServerLine:
     from daphne.cli import CommandLineInterface  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    given: Any = CommandLineInterface().parser.parse_args(words)
+    given = CommandLineInterface().parser.parse_args(words)
     return ServerLine(str(given.application))
 
 

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.urls import Resolver404, resolve
@@ -259,8 +258,8 @@ def file_in_release(subject: Subject) -> Iterator[Finding]:
 def _beat_of(subject: Subject, name: str) -> Beat | None:
     """Return where beat keeps its schedule, as Celery reads it, or None without such a file."""
     try:
-        celery: Any = importlib.import_module("celery")
-        utils: Any = importlib.import_module("celery.app.utils")
+        celery = importlib.import_module("celery")
+        utils = importlib.import_module("celery.app.utils")
         conf = utils.find_app(name).conf if name else celery.current_app.conf
         beat = Beat(str(conf.beat_scheduler), str(conf.beat_schedule_filename))
     except Exception as error:  # noqa: BLE001 - the app's module may raise anything

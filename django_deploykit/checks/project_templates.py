@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django.template import engines
+from django.template.backends.base import BaseEngine
 
 from django_deploykit.checks.subject import Subject
 
@@ -25,9 +25,9 @@ def iter_templates(subject: Subject) -> Iterator[tuple[str, str]]:
         yield path, Path(path).read_text(encoding="utf-8", errors="replace")
 
 
-def engines_of(path: str) -> list[Any]:
+def engines_of(path: str) -> list[BaseEngine]:
     """Return the engines that load a template, or those of a folder: with the nearest one above it."""
-    found: dict[int, list[Any]] = {}
+    found: dict[int, list[BaseEngine]] = {}
     for engine in engines.all():
         above = [one for one in _template_dirs(engine) if Path(path).is_relative_to(one)]
         if above:
@@ -65,10 +65,10 @@ def _is_foreign(name: str) -> bool:
     return name.startswith(".") or name in _FOREIGN
 
 
-def _django_engines() -> list[Any]:
+def _django_engines() -> list[BaseEngine]:
     return [one for one in engines.all() if hasattr(one, "engine")]
 
 
-def _template_dirs(engine: Any) -> list[Path]:
+def _template_dirs(engine: BaseEngine) -> list[Path]:
     """Return the absolute folders of an engine; settings may have relative ones."""
     return [Path(os.path.abspath(one)) for one in engine.template_dirs]

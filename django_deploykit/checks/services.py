@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import django
@@ -40,12 +39,12 @@ def _cache_class(alias: str) -> str:
     return "" if backend == PLACEHOLDER_CACHE else str(backend).rpartition(".")[2]
 
 
-def _mailers() -> list[tuple[str, str, dict[str, Any]]]:
+def _mailers() -> list[tuple[str, str, dict[str, object]]]:
     """Return the setting, backend and options of each mailer, except for build placeholders."""
     return [row for row in _all_mailers() if row[1] != PLACEHOLDER_MAIL]
 
 
-def _all_mailers() -> list[tuple[str, str, dict[str, Any]]]:
+def _all_mailers() -> list[tuple[str, str, dict[str, object]]]:
     mailers = getattr(settings, "MAILERS", None)  # since Django 6.1
     if mailers and is_overridden("MAILERS"):
         return [

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from django.apps import apps as django_apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, loader
+from django.template.backends.base import BaseEngine
 from django.urls import Resolver404, get_resolver, resolve
 from django.utils.module_loading import import_string
 
@@ -67,7 +67,7 @@ def _manifest_path(subject: Subject) -> Path | None:
     return Path(settings.STATIC_ROOT) / "staticfiles.json"
 
 
-def _read_manifest(path: Path | None) -> dict[str, Any] | None:
+def _read_manifest(path: Path | None) -> dict[str, object] | None:
     """Return the paths in a manifest, or None if it cannot be read. A site may have no files."""
     try:
         text = path.read_text(encoding="utf-8") if path else "null"
@@ -163,7 +163,7 @@ def _static_names(subject: Subject) -> Iterator[Finding]:
                 yield Finding(name, path=os.path.relpath(path, subject.root), line=line)
 
 
-def _is_static_file(name: str, manifest: Mapping[str, Any]) -> bool:
+def _is_static_file(name: str, manifest: Mapping[str, object]) -> bool:
     from django.contrib.staticfiles import finders
 
     return name in manifest or bool(finders.find(name))
@@ -177,7 +177,7 @@ def _why_built_later(subject: Subject) -> str:
     return why_built_later(subject)
 
 
-def _folder_of(entry: Any) -> Path:
+def _folder_of(entry: str | Path | tuple[str, str | Path]) -> Path:
     return Path(entry[1] if isinstance(entry, (tuple, list)) else entry)
 
 
@@ -264,7 +264,7 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
 
     Pages that use it return a 500.
     """
-    engines: dict[str, list[Any]] = {}  # by folder
+    engines: dict[str, list[BaseEngine]] = {}  # by folder
     for path, text in iter_templates(subject):
         folder = os.path.dirname(path)
         if folder not in engines:
@@ -279,7 +279,7 @@ def broken_template(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _syntax_problem(engine: Any, text: str) -> tuple[str, int] | None:
+def _syntax_problem(engine: BaseEngine, text: str) -> tuple[str, int] | None:
     """Return the error in a template's syntax and its line, or None."""
     try:
         engine.from_string(text)

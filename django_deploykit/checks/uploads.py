@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from django.apps import apps
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db.models import FileField
-from django.urls import get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver
 from django.views import static
 
 from django_deploykit.checks.catalogue import check
@@ -57,7 +56,7 @@ def development_file_view(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _patterns(patterns: Any) -> Iterator[Any]:
+def _patterns(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPattern | URLResolver]:
     for one in patterns:
         yield one
         yield from _patterns(getattr(one, "url_patterns", ()))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.build import Built, BuiltFile
 from django_deploykit.bundle.signing import VARIABLE, sign
@@ -49,7 +48,7 @@ class Last:
         return {layer.sha256: layer for layer in self.manifest.layers if layer.kind == kind}
 
 
-def as_json(built: Built) -> dict[str, Any]:
+def as_json(built: Built) -> dict[str, object]:
     """Return the JSON object that ``--json`` prints for a bundle.
 
     What it says of the first file, it also says without ``files``.

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -32,7 +31,7 @@ class ProjectCommand(BaseCommand):
         forget_untrusted(os.environ)
         super().run_from_argv(argv)
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> GroupedParser:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: object) -> GroupedParser:
         """Return a parser with Django's options and :meth:`add_options`."""
         parser = GroupedParser(super().create_parser(prog_name, subcommand, **kwargs))
         self.add_options(parser)
@@ -59,7 +58,7 @@ class ConsoleCommand(ProjectCommand):
         with last_act():
             super().run_from_argv(argv)
 
-    def handle(self, *_: Any, **options: Any) -> None:
+    def handle(self, *_: object, **options: object) -> None:
         """Run, and exit with the documented code if it is not 0."""
         console = console_of(options)
         code = run_command(lambda: self.run(options, console), console)

@@ -12,7 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.parser import ParsedOptions
@@ -137,7 +137,7 @@ class Console:
         if not self.as_json:
             self._write(text, self.out, _COLOURS.get(mood, "") if self._colours else "")
 
-    def emit(self, data: Mapping[str, Any]) -> None:
+    def emit(self, data: Mapping[str, object]) -> None:
         """Print the result as JSON, if ``as_json`` is set."""
         self.close()
         if self.as_json:

@@ -19,7 +19,7 @@ import sys
 import zipfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from .base.errors import INTERRUPTED, WRONG_USE, DeployKitError
 from .base.files import open_file
@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def interrupt(number: int, frame: Any) -> None:
+def interrupt(number: int, frame: object) -> None:
     """End what is going on, as Ctrl-C does."""
     raise KeyboardInterrupt
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseErrors
@@ -114,7 +113,7 @@ def _respond(request: HealthRequest) -> tuple[Response, str, bool]:
         if _comes_from_database(error):
             queries.append(error)
 
-    def count(execute: Any, *arguments: Any) -> Any:
+    def count(execute: Callable[..., object], *arguments: object) -> object:
         queries.append(arguments[0])
         return execute(*arguments)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.db import connections
+from django.db.migrations import Migration
 from django.db.migrations import operations as ops
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
-from django.db.models.fields import NOT_PROVIDED
+from django.db.models.fields import NOT_PROVIDED, Field
 
 from django_deploykit.runtime.wire.reports import (
     ReportedDatabase,
@@ -45,7 +45,7 @@ def _is_migrated(alias: str) -> bool:
     return not entry.get("TEST", {}).get("MIRROR") and is_database(entry)
 
 
-def is_database(entry: dict[str, Any]) -> bool:
+def is_database(entry: Mapping[str, object]) -> bool:
     """Whether an entry of DATABASES is a database. Django makes ``{}`` its dummy, which is none."""
     return not str(entry.get("ENGINE", "")).endswith("dummy")
 
@@ -92,7 +92,7 @@ def _last_migration(loader: MigrationLoader, app: str) -> str:
     return leaves[-1] if leaves else "zero"
 
 
-def database_place(entry: dict[str, Any]) -> str:
+def database_place(entry: Mapping[str, object]) -> str:
     """Return a text for the database of an entry of DATABASES, without user and password."""
     engine = str(entry.get("ENGINE", "")).rpartition(".")[2]
     name = str(entry.get("NAME", ""))
@@ -105,7 +105,7 @@ def database_place(entry: dict[str, Any]) -> str:
     return f"{engine}://{host}:{entry.get('PORT') or ''}/{name}"
 
 
-def _created_models(plan: Iterable[tuple[Any, bool]], label: str) -> set[str]:
+def _created_models(plan: Iterable[tuple[Migration, bool]], label: str) -> set[str]:
     return {
         operation.name.lower()
         for migration, _ in plan
@@ -144,7 +144,7 @@ def why_breaks(
     return ""
 
 
-def _why_added_breaks(field: Any) -> str:
+def _why_added_breaks(field: Field[object, object]) -> str:
     if field.many_to_many or field.null or getattr(field, "generated", False):
         return ""
     if _has_db_default(field):
@@ -169,10 +169,10 @@ def _why_altered_breaks(operation: ops.AlterField, state: ProjectState, label: s
     return "running code may write longer texts" if shorter else ""
 
 
-def _column_type(field: Any) -> str:
+def _column_type(field: Field[object, object]) -> str:
     internal = str(field.get_internal_type())
     return _SAME_TYPES.get(internal, internal)
 
 
-def _has_db_default(field: Any) -> bool:
+def _has_db_default(field: Field[object, object]) -> bool:
     return getattr(field, "db_default", NOT_PROVIDED) is not NOT_PROVIDED

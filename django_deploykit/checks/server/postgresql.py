@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
@@ -18,14 +18,14 @@ from django_deploykit.checks.subject import Subject
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "fuse.glusterfs", "ceph", "afs")
 
 
-def _postgresql(subject: Subject) -> Iterator[tuple[str, Any]]:
+def _postgresql(subject: Subject) -> Iterator[tuple[str, BaseDatabaseWrapper]]:
     """Yield the alias and connection of each PostgreSQL database that can be reached."""
     for alias in connections:
         if connections[alias].vendor == "postgresql" and alias not in unreachable(subject):
             yield alias, connections[alias]
 
 
-def read_variable(connection: Any, name: str) -> str:
+def read_variable(connection: BaseDatabaseWrapper, name: str) -> str:
     """Return a variable of a PostgreSQL server."""
     with connection.cursor() as cursor:
         cursor.execute(f"SHOW {name}")

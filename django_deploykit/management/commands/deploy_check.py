@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.checks.catalogue import catalogue
 from django_deploykit.checks.finding import LEVELS
@@ -33,7 +32,7 @@ class Command(ProjectCommand):
         about.add_argument("--list", action="store_true", help="list all checks")
         about.add_argument("--explain", metavar="ID", help="explain a check")
 
-    def handle(self, *_: Any, **options: Any) -> None:
+    def handle(self, *_: object, **options: object) -> None:
         """Run. Exit with 1 for findings at or above the level, or with 2 if checking failed."""
         self.checked = False
         code = run_command(lambda: self._run(options))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.actions import ACTIONS
@@ -27,7 +26,7 @@ class Command(ConsoleCommand):
 
     help = "Release a commit, or a bundle, to an environment; or act on what is live there."
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> ReleaseParser:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: object) -> ReleaseParser:
         """Return the parser of the command line and of all actions."""
         parser = ReleaseParser(super().create_parser(prog_name, subcommand, **kwargs))
         if not parser.called_from_command_line:

@@ -8,40 +8,52 @@ import json
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Callable, Iterator, Optional
 
 from .errors import LOCKED, DeployKitError
 from .files import open_file, read_regular
+from .lazy_dataclass import lazy_dataclass
 from .moments import utc
 
 _LONGEST_WORK = 3600.0  # seconds
 _LONGEST_TEXT = 1 << 16  # bytes
-# What a holder writes about itself.
-_KINDS = {
-    **dict.fromkeys(("owner", "what", "action", "release"), (str,)),
-    **dict.fromkeys(("pid", "journal"), (int,)),
-    "time": (int, float),
-}
+_KINDS = {"str": (str,), "int": (int,), "float": (int, float)}
+
+
+@lazy_dataclass(frozen=True)
+class LockNote:
+    """What a holder writes about itself.
+
+    ``what`` is its work, ``time`` its start. A release writes its id as ``release``, its ``action``,
+    and the size of the journal when it began, so that an interrupted one gets its record.
+    """
+
+    owner: str = ""
+    what: str = ""
+    action: str = ""
+    release: str = ""
+    pid: int = 0
+    journal: int = 0
+    time: float = 0.0
 
 
 class LockedError(DeployKitError):
     """Another release holds the deploy lock."""
 
-    def __init__(self, owner: Dict[str, Any]) -> None:
-        self.owner = owner
+    def __init__(self, note: LockNote) -> None:
         super().__init__(
-            f"another release holds the deploy lock: {describe(owner)}",
+            f"another release holds the deploy lock: {describe(note)}",
             "Wait for it, or use --wait.",
             LOCKED,
         )
 
 
-def describe(owner: Dict[str, Any]) -> str:
+def describe(note: LockNote) -> str:
     """Return the lock's owner, its work and its start time as text."""
-    since = f"{utc(owner.get('time', 0))} UTC"
-    return f"{owner.get('owner', 'somebody')}, {owner.get('what', 'a release')}, since {since}"
+    since = f"{utc(note.time)} UTC"
+    return f"{note.owner or 'somebody'}, {note.what or 'a release'}, since {since}"
 
 
 @dataclass
@@ -52,14 +64,14 @@ class Holding:
     its controller was. ``lost`` is set if this holder's controller is gone.
     """
 
-    left: Dict[str, Any]
+    left: LockNote
     lost: bool = False
 
 
 @contextmanager
 def hold(
     path: Path,
-    owner: Dict[str, Any],
+    note: LockNote,
     wait: float = 0.0,
     gone: Callable[[], bool] = lambda: False,
 ) -> Iterator[Holding]:
@@ -72,10 +84,10 @@ def hold(
     try:
         while not _taken(fd):
             if time.monotonic() >= end or gone():
-                raise LockedError(read_owner(path))
+                raise LockedError(read_note(path))
             time.sleep(0.2)
-        holding = Holding(read_owner(path))
-        _write(fd, json.dumps({"time": time.time(), **owner}))
+        holding = Holding(read_note(path))
+        _write(fd, json.dumps(asdict(replace(note, time=note.time or time.time()))))
         try:
             yield holding
         finally:
@@ -85,9 +97,9 @@ def hold(
         os.close(fd)
 
 
-def until(owner: Dict[str, Any]) -> str:
+def until(note: LockNote) -> str:
     """Return what to wait for, as text."""
-    return f"until process {owner.get('pid', '?')} has ended: {owner.get('what')}"
+    return f"until process {note.pid or '?'} has ended: {note.what}"
 
 
 @contextmanager
@@ -100,7 +112,7 @@ def exclusive(root: Path, what: str, waiting: Callable[[str], None]) -> Iterator
     other = holder(path)
     if other is not None:
         waiting(until(other))
-    with hold(path, {"what": what, "pid": os.getpid()}, _LONGEST_WORK):
+    with hold(path, LockNote(what=what, pid=os.getpid()), _LONGEST_WORK):
         yield
 
 
@@ -122,7 +134,7 @@ def _taken(fd: int) -> bool:
     return True
 
 
-def read_owner(path: Path) -> Dict[str, Any]:
+def read_note(path: Path) -> LockNote:
     """Return what the holder wrote about itself into the lock file.
 
     The deploy user can write anything into it, so values of the wrong type are left out.
@@ -130,24 +142,27 @@ def read_owner(path: Path) -> Dict[str, Any]:
     try:
         data = json.loads(read_regular(path, _LONGEST_TEXT))
     except (OSError, ValueError, RecursionError, DeployKitError):
-        return {}
+        return LockNote()
     if not isinstance(data, dict):
-        return {}
-    return {key: data[key] for key, kind in _KINDS.items() if type(data.get(key)) in kind}
+        return LockNote()
+    kinds = {one.name: _KINDS[str(one.type)] for one in fields(LockNote)}
+    return LockNote(
+        **{key: data[key] for key, kind in kinds.items() if type(data.get(key)) in kind}
+    )
 
 
-def left_by(path: Path) -> Dict[str, Any]:
+def left_by(path: Path) -> LockNote:
     """Return what a holder left that ended without clearing it; nothing while the lock is held."""
-    return {} if holder(path) is not None else read_owner(path)
+    return LockNote() if holder(path) is not None else read_note(path)
 
 
-def holder(path: Path) -> Optional[Dict[str, Any]]:
+def holder(path: Path) -> Optional[LockNote]:
     """Return what the current holder wrote about itself, or None if nobody holds the lock."""
     try:
         fd = open_file(path)
     except OSError:
         return None
     try:
-        return None if _taken(fd) else read_owner(path)
+        return None if _taken(fd) else read_note(path)
     finally:
         os.close(fd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-from typing import Any, List
+from typing import List
 
 from .workers import fork, is_single_threaded
 
@@ -23,7 +23,7 @@ def listen_for_interrupts(descriptor: int) -> None:
     alive, own_end = os.pipe()  # closed when this process has handled an interrupt, or ends
     heard: List[int] = []
 
-    def hear(number: int, frame: Any) -> None:
+    def hear(number: int, frame: object) -> None:
         if not heard:
             heard.append(number)
             os.close(own_end)

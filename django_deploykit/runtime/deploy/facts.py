@@ -82,7 +82,7 @@ def lock_owner(site: Site) -> Optional[LockOwner]:
     found = deploy_lock.holder(site.root / "lock")
     if found is None:
         return None
-    return LockOwner(str(found.get("owner", "")), str(found.get("what", "")), found.get("time", 0))
+    return LockOwner(found.owner, found.what, found.time)
 
 
 def _configuration(

@@ -6,7 +6,7 @@ import argparse
 import getpass
 import os
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import (
     Callable,
@@ -69,14 +69,14 @@ class Here:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the deploy lock. No other process changes the site in the meantime."""
-        owner = {"owner": self.owner, "what": self.errand.what}
-        owner.update(errand_of(self.site, self.errand.release, self.errand.action))
+        note = errand_of(self.site, self.errand.release, self.errand.action)
+        note = replace(note, owner=self.owner, what=self.errand.what)
 
         def show(text: str) -> None:
             self.voice.emit(Activity("wait", text))
 
         with (
-            deploy_lock.hold(self.site.root / "lock", owner, self.errand.wait) as lock,
+            deploy_lock.hold(self.site.root / "lock", note, self.errand.wait) as lock,
             deploy_lock.exclusive(self.site.root, self.errand.action, show),
         ):
             wait_for_migrations(supervisor_of(self.site, self.program), show)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Callable, List, Optional
 
 from ..base import deploy_lock
-from ..base.deploy_lock import LockedError
+from ..base.deploy_lock import LockedError, LockNote
 from ..base.site import Site
 from ..supervisors.base import RunningCommand, Supervisor
 from ..wire.journal import JournalRecord, append, journal_size, read_journal
@@ -65,42 +65,42 @@ def wait_for_migrations(
                 shown.append(one.id)
                 show(f"until {one} has ended; its ID for `cancel` is {one.id}")
         if gone():
-            raise LockedError({"what": str(found[0]), "time": found[0].since})
+            raise LockedError(LockNote(what=str(found[0]), time=found[0].since))
         time.sleep(_POLL)
 
 
-def interruption(site: Site, left: Mapping[str, Any]) -> Optional[JournalRecord]:
+def interruption(site: Site, left: LockNote) -> Optional[JournalRecord]:
     """Return the record of a release that ended without one, or None.
 
     ``left`` is what it left in the deploy lock. It has no record if its controller was killed before
     the switch, or if the host lost its power.
     """
-    release = left.get("release", "")
+    release = left.release
     if not release or deploy_lock.holder(site.root / "switch.lock") is not None:
         return None
     # Not by their times: the clock may have been set meanwhile.
-    for record in read_journal(site.journal, left.get("journal", 0)):
+    for record in read_journal(site.journal, left.journal):
         if record.release == release and record.action in _ENDINGS:
             return None
-    action = left.get("action", "")
+    action = left.action
     return JournalRecord(
         action if action in _ENDINGS else "release",
         release,
         "failed",
-        left.get("owner", ""),
+        left.owner,
         why="interrupted: its controller or this host ended before it did",
-        time=left.get("time", 0.0),
+        time=left.time,
     )
 
 
-def errand_of(site: Site, release: str, action: str) -> Dict[str, Any]:
+def errand_of(site: Site, release: str, action: str) -> LockNote:
     """Return what a holder of the deploy lock writes for :func:`interruption`."""
     if not release:
-        return {}
-    return {"release": release, "action": action, "journal": journal_size(site.journal)}
+        return LockNote()
+    return LockNote(release=release, action=action, journal=journal_size(site.journal))
 
 
-def journal_interruption(site: Site, left: Mapping[str, Any]) -> None:
+def journal_interruption(site: Site, left: LockNote) -> None:
     """Add the record of :func:`interruption` to the journal, if the disk has room for it."""
     with suppress(OSError):
         record = interruption(site, left)

@@ -7,7 +7,7 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, List
+from typing import BinaryIO, Dict, Iterator, List
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file
@@ -16,21 +16,21 @@ from ..bundle.manifest import FileEntry, ManifestError, tree_digest, validate_en
 from ..bundle.seal import DamagedError
 from ..wire.releasing import LIST_LIMIT
 from . import layers as store
-from .frames import CHUNK, pieces
+from .frames import CHUNK, Frame, pieces
 from .virtualenv import link_layer
 
 _LONGEST_CHANGE = 1 << 28  # bytes of a delta's contents; a controller sends at most a quarter
 
 
-def receive_delta(frame: Dict[str, Any], digest: str, folder: Path, stream: BinaryIO) -> None:
-    """Receive a delta, and add the layer ``digest`` to the store ``folder``.
+def receive_delta(frame: Frame, folder: Path, stream: BinaryIO) -> None:
+    """Receive a delta, and add its layer to the store ``folder``.
 
     Raises :class:`DamagedError` if the layer must be sent again in full.
     """
+    digest, base = frame.digest, frame.base
     with store.incoming(folder) as place:
         payload = place / "payload"
-        _inflate_to(payload, stream, frame["size"], LIST_LIMIT + _LONGEST_CHANGE)
-        base = str(frame.get("base"))
+        _inflate_to(payload, stream, frame.size, LIST_LIMIT + _LONGEST_CHANGE)
         if store.is_stored(folder, digest):
             return
         if not valid_digest(base) or not store.is_stored(folder, base):

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Any, BinaryIO, Dict, Iterator
+from typing import BinaryIO, Iterator, NamedTuple
 
 from ..base.errors import DeployKitError
 from ..bundle.seal import DamagedError
@@ -44,28 +44,44 @@ class CutError(DeployKitError):
     """The stream ended before its last frame."""
 
 
-def read_header(stream: BinaryIO) -> Dict[str, Any]:
-    """Return the next frame's line of JSON, whose kind and numbers are valid."""
+class Frame(NamedTuple):
+    """A frame's line of JSON. Its kind and numbers are valid, its texts are not verified."""
+
+    kind: str
+    size: int
+    list: int
+    offset: int
+    digest: str
+    base: str
+    release: str
+    sha256: str
+
+
+def read_header(stream: BinaryIO) -> Frame:
+    """Return the next frame's line of JSON."""
     line = stream.readline(_LONGEST_LINE)
     if not line.endswith(b"\n"):
         raise _cut()
     try:
-        frame = json.loads(line)
+        data = json.loads(line)
     except (ValueError, RecursionError):
-        frame = None
-    if not isinstance(frame, dict) or str(frame.get("kind")) not in _FRAMES:
+        data = None
+    kind = str(data.get("kind")) if isinstance(data, dict) else ""
+    if kind not in _FRAMES:
         raise DamagedError("the stream of files is damaged", "Run the same command again.")
-    for name in _FRAMES[frame["kind"]]:
-        bounded_number(frame, name, _LARGEST)
-    return frame
+    size, listing, offset = (
+        bounded(data.get(name), _LARGEST, kind, name) if name in _FRAMES[kind] else 0
+        for name in ("size", "list", "offset")
+    )
+    texts = (str(data.get(name, "")) for name in ("digest", "base", "release", "sha256"))
+    return Frame(kind, size, listing, offset, *texts)
 
 
-def bounded_number(frame: Dict[str, Any], name: str, limit: int) -> int:
-    """Return a number from a frame, which must be from 0 to ``limit``."""
-    value = frame.get(name)
+def bounded(value: object, limit: int, kind: str, name: str) -> int:
+    """Return a number of a frame; raise :class:`DamagedError` unless it is from 0 to ``limit``."""
     if type(value) is not int or not 0 <= value <= limit:
         raise DamagedError(
-            f"the stream of files is damaged: its {frame['kind']} has a {name} of {str(value)[:40]}",
+            f"the stream of files is damaged: its {kind} has a {name} of {str(value)[:40]}",
             "Run the same command again.",
         )
     return value

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, List
+from typing import BinaryIO, Dict, List
 
 from ..base.errors import DeployKitError
 from ..base.files import entries, is_full, open_file, write_and_replace
@@ -20,7 +20,7 @@ from ..wire.events import Arriving, Emit
 from ..wire.releasing import LIST_LIMIT, Arrived
 from . import layers as store
 from .deltas import receive_delta
-from .frames import bounded_number, exactly, inflate, pieces, read_header
+from .frames import Frame, bounded, exactly, inflate, pieces, read_header
 
 _LARGE = 1 << 18  # bytes; a larger layer is unpacked in a child process
 _UNPACKED_LATER = 64 << 20  # bytes of archives that may wait for unpacking
@@ -42,10 +42,10 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, emit: Emit) -> Received
     folder.mkdir(parents=True, exist_ok=True)
     try:
         try:
-            while (frame := read_header(stream)).get("kind") != "end":
-                result.bytes += frame["size"]
+            while (frame := read_header(stream)).kind != "end":
+                result.bytes += frame.size
                 _take(frame, folder, inbox, stream, result, pool)
-                emit(Arriving(result.bytes, str(frame.get("digest", ""))[:12]))
+                emit(Arriving(result.bytes, frame.digest[:12]))
             emit(Arrived(tuple(result.again)))
         finally:
             pool.finish()
@@ -59,29 +59,30 @@ def receive(folder: Path, inbox: Path, stream: BinaryIO, emit: Emit) -> Received
 
 
 def _take(
-    frame: Dict[str, Any],
+    frame: Frame,
     folder: Path,
     inbox: Path,
     stream: BinaryIO,
     result: Received,
     pool: Pool,
 ) -> None:
-    if frame["kind"] == "manifest":
-        _manifest(exactly(stream, bounded_number(frame, "size", LONGEST)), inbox)
+    if frame.kind == "manifest":
+        _manifest(exactly(stream, bounded(frame.size, LONGEST, frame.kind, "size")), inbox)
         return
-    if frame["kind"] == "signature":
-        _signature(frame, exactly(stream, bounded_number(frame, "size", signature.LONGEST)), inbox)
+    if frame.kind == "signature":
+        size = bounded(frame.size, signature.LONGEST, frame.kind, "size")
+        _signature(frame.release, exactly(stream, size), inbox)
         return
-    digest = frame.get("digest")
-    if not isinstance(digest, str) or not valid_digest(digest):
+    digest = frame.digest
+    if not valid_digest(digest):
         raise DamagedError(
-            f"the stream of files names {str(digest)[:80]!r}, which is not a layer's digest", ""
+            f"the stream of files names {digest[:80]!r}, which is not a layer's digest", ""
         )
     try:
-        if frame["kind"] == "layer":
+        if frame.kind == "layer":
             _layer(frame, digest, folder, stream, result, pool)
         else:
-            receive_delta(frame, digest, folder, stream)
+            receive_delta(frame, folder, stream)
             result.layers.append(digest)
     except DamagedError:
         result.again.append(digest)
@@ -96,13 +97,12 @@ def _manifest(data: bytes, inbox: Path) -> None:
     _write_to_inbox(inbox, f"{manifest.release_id}.json", manifest.dumps())
 
 
-def _signature(frame: Dict[str, Any], data: bytes, inbox: Path) -> None:
-    release = frame.get("release")
+def _signature(release: str, data: bytes, inbox: Path) -> None:
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:
         text = ""
-    if not isinstance(release, str) or not valid_release_id(release) or not text:
+    if not valid_release_id(release) or not text:
         raise DamagedError("the signature that was sent is damaged")
     _write_to_inbox(inbox, f"{release}.sig", text)
 
@@ -128,7 +128,7 @@ def _parts(folder: Path) -> List[Path]:
 
 
 def _layer(
-    frame: Dict[str, Any],
+    frame: Frame,
     digest: str,
     folder: Path,
     stream: BinaryIO,
@@ -137,8 +137,8 @@ def _layer(
 ) -> None:
     """Receive a layer's archive; a large one is unpacked while the next frame is received."""
     pool.wait(digest)  # a layer may be sent twice
-    size = frame["size"]
-    listing = exactly(stream, bounded_number(frame, "list", min(size, LIST_LIMIT)))
+    size = frame.size
+    listing = exactly(stream, bounded(frame.list, min(size, LIST_LIMIT), frame.kind, "list"))
     part = part_path(folder, digest)
     _archive(frame, part, stream, size - len(listing))
 
@@ -160,9 +160,9 @@ def _layer(
         pool.submit(digest, size, unpack, conclude)
 
 
-def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> None:
+def _archive(frame: Frame, part: Path, stream: BinaryIO, size: int) -> None:
     """Append the rest of an archive to the part already received, and verify its digest."""
-    offset = frame["offset"]
+    offset = frame.offset
     digest = hashlib.sha256()
     opened = open_file(part, os.O_RDWR | os.O_CREAT, top=part.parent.parent)
     with os.fdopen(opened, "r+b") as file:
@@ -181,12 +181,10 @@ def _archive(frame: Dict[str, Any], part: Path, stream: BinaryIO, size: int) -> 
             part.unlink()  # do not leave the disk full
             raise
     if not fits:
-        raise DamagedError(f"layer {str(frame['digest'])[:12]} starts behind its received part")
-    if frame.get("sha256", digest.hexdigest()) != digest.hexdigest():
+        raise DamagedError(f"layer {frame.digest[:12]} starts behind its received part")
+    if frame.sha256 not in ("", digest.hexdigest()):
         part.unlink()
-        raise DamagedError(
-            f"the archive of layer {str(frame['digest'])[:12]} does not match its digest"
-        )
+        raise DamagedError(f"the archive of layer {frame.digest[:12]} does not match its digest")
 
 
 def _unpack(folder: Path, digest: str, listing: bytes, part: Path) -> None:

@@ -93,12 +93,13 @@ def facts(run: Invocation) -> HostFacts:
 def hold(run: Invocation) -> HoldResult:
     """Hold the deploy lock while the controller is alive."""
     options, descriptor = run.options, sys.stdin.fileno()
-    owner = {"owner": options.owner, "what": options.what, "pid": os.getpid()}
+    note = deploy_lock.LockNote()
     if (run.root / "site.json").exists():
-        owner.update(errand_of(run.site, options.release or "", options.action))
+        note = errand_of(run.site, options.release or "", options.action)
+    note = replace(note, owner=options.owner, what=options.what, pid=os.getpid())
     gone = lambda: has_ended(descriptor)  # noqa: E731
     show = lambda text: run.voice.emit(Activity("wait", text))  # noqa: E731
-    with deploy_lock.hold(run.root / "lock", owner, options.wait, gone) as lock:
+    with deploy_lock.hold(run.root / "lock", note, options.wait, gone) as lock:
         if (run.root / "site.json").exists():
             wait_for_verbs(run.root, show, gone)
             wait_for_migrations(supervisor_of(run.site, run.program), show, gone)

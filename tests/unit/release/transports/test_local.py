@@ -115,7 +115,7 @@ def test_waiting_for_the_lock_ends_with_the_one_who_waits(ready: Local, site: Si
     from django_deploykit.runtime.base import deploy_lock
 
     with (
-        deploy_lock.hold(site.root / "lock", {"owner": "ann"}),
+        deploy_lock.hold(site.root / "lock", deploy_lock.LockNote(owner="ann")),
         pytest.raises(DeployKitError) as caught,
     ):
         ready.call(HOLD, "--owner", "bob", "--wait", "600", stream=io.BytesIO())
@@ -156,7 +156,7 @@ def test_verbs_that_change_the_site_wait_for_one_that_is_left_over(
         events.append(str(event))
         waiting.set()
 
-    with deploy_lock.hold(site.root / "switch.lock", {"what": "migrate", "pid": 123}):
+    with deploy_lock.hold(site.root / "switch.lock", deploy_lock.LockNote(what="migrate", pid=123)):
         thread = threading.Thread(target=lambda: ready.call(SETTLE, on_event=note))
         thread.start()
         assert waiting.wait(60)

@@ -219,7 +219,7 @@ def test_an_interrupted_verb_has_one_exit_code(tmp_path: Path) -> None:
         f"sys.exit(main(['prune', '--root', {str(tmp_path)!r}], Path('x.pyz'), in_bundle=False))"
     )
     with (
-        deploy_lock.hold(tmp_path / "switch.lock", {"what": "migrate", "pid": 7}),
+        deploy_lock.hold(tmp_path / "switch.lock", deploy_lock.LockNote(what="migrate", pid=7)),
         subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as process,

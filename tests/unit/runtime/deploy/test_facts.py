@@ -73,7 +73,7 @@ def test_the_configuration_is_read_for_a_bundle_only(site: Site) -> None:
 
 def test_a_lock_has_an_owner_while_it_is_held(site: Site) -> None:
     assert lock_owner(site) is None
-    with deploy_lock.hold(site.root / "lock", {"owner": "ann", "what": "a release"}):
+    with deploy_lock.hold(site.root / "lock", deploy_lock.LockNote(owner="ann", what="a release")):
         found = lock_owner(site)
     assert found is not None
     assert (found.owner, found.what) == ("ann", "a release")

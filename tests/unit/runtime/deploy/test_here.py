@@ -44,7 +44,7 @@ def test_the_lock_says_who_holds_it_and_what_for(here: Here) -> None:
     with here.lock():
         held = deploy_lock.holder(here.site.root / "lock")
         assert held is not None
-        assert (held["what"], held["owner"]) == ("rolling back", f"{getpass.getuser()}@{here.name}")
+        assert (held.what, held.owner) == ("rolling back", f"{getpass.getuser()}@{here.name}")
         with pytest.raises(DeployKitError) as caught, here.lock():
             pass
         assert caught.value.exit_code == LOCKED

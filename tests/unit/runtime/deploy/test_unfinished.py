@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.runtime.base import deploy_lock
-from django_deploykit.runtime.base.deploy_lock import LockedError
+from django_deploykit.runtime.base.deploy_lock import LockedError, LockNote
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.unfinished import (
     errand_of,
@@ -65,7 +65,7 @@ def test_waiting_ends_with_its_caller() -> None:
 def test_waits_for_a_verb_that_changes_the_site(tmp_path: Path) -> None:
     shown: list[str] = []
     with (
-        deploy_lock.hold(tmp_path / "switch.lock", {"what": "migrate", "pid": 7}),
+        deploy_lock.hold(tmp_path / "switch.lock", LockNote(what="migrate", pid=7)),
         pytest.raises(LockedError, match="migrate"),
     ):
         wait_for_verbs(tmp_path, shown.append, lambda: True)
@@ -74,7 +74,7 @@ def test_waits_for_a_verb_that_changes_the_site(tmp_path: Path) -> None:
     assert len(shown) == 1
 
 
-LEFT = {"owner": "ann@laptop", "release": RELEASE, "action": "rollback", "time": 1e12}
+LEFT = LockNote(owner="ann@laptop", release=RELEASE, action="rollback", time=1e12)
 
 
 @pytest.fixture
@@ -111,13 +111,13 @@ def test_a_record_of_an_earlier_release_is_another_s(site: Site) -> None:
     assert [one.action for one in read_journal(site.journal)] == ["release", "release"]
 
 
-@pytest.mark.parametrize("left", [{}, {"owner": "ann"}, {"release": ""}])
-def test_a_lock_without_a_release_was_left_by_nobody(site: Site, left: dict[str, object]) -> None:
+@pytest.mark.parametrize("left", [LockNote(), LockNote(owner="ann")])
+def test_a_lock_without_a_release_was_left_by_nobody(site: Site, left: LockNote) -> None:
     journal_interruption(site, left)
     assert read_journal(site.journal) == []
 
 
 def test_a_release_whose_verb_still_runs_has_not_ended(site: Site) -> None:
-    with deploy_lock.hold(site.root / "switch.lock", {"what": "switch"}):
+    with deploy_lock.hold(site.root / "switch.lock", LockNote(what="switch")):
         journal_interruption(site, LEFT)
     assert read_journal(site.journal) == []

@@ -64,7 +64,9 @@ def test_history_is_the_journal(invoke: Invoke, site: Site) -> None:
 
 def test_history_ends_with_a_release_that_was_interrupted(invoke: Invoke, site: Site) -> None:
     append(site.journal, JournalRecord("migrate", "a", "done"))
-    with deploy_lock.hold(site.root / "lock", {"owner": "ann", "release": "a"}) as lock:
+    with deploy_lock.hold(
+        site.root / "lock", deploy_lock.LockNote(owner="ann", release="a")
+    ) as lock:
         lock.lost = True
     found = invoke("history")
     assert isinstance(found, HistoryResult)
