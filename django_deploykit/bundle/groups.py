@@ -38,13 +38,14 @@ def _iter_groups(paths: Iterable[str], prefix: str) -> Iterator[tuple[str, list[
         count *= 2
     parts: dict[int, list[str]] = {}
     for unit, rows in pool.items():
-        parts.setdefault(_number(unit, count), []).extend(rows)
+        parts.setdefault(bucket_of(unit, count), []).extend(rows)
     for number, rows in parts.items():
         place = f"/{prefix}" if prefix else ""
         yield place + (f" {number + 1}/{count}" if count > 1 else ""), rows
 
 
-def _number(unit: str, count: int) -> int:
+def bucket_of(unit: str, count: int) -> int:
+    """Return a number from 0 to ``count`` - 1, which depends on a text only."""
     if count == 1:
         return 0
     digest = hashlib.sha256(unit.encode("utf-8", "surrogateescape")).digest()

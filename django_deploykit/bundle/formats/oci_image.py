@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from django_deploykit.bundle.formats.oci_blobs import (
     write_blob,
 )
 from django_deploykit.bundle.formats.oci_documents import Documents, Part, make_documents, sha256
-from django_deploykit.bundle.formats.oci_groups import Group, group_layers
+from django_deploykit.bundle.formats.oci_groups import Files, Group, group_layers
 from django_deploykit.bundle.formats.oci_layout import Hashed
 from django_deploykit.bundle.formats.oci_release import (
     PACKAGE,
@@ -39,12 +39,13 @@ from django_deploykit.bundle.formats.oci_release import (
 from django_deploykit.bundle.formats.oci_tar import LayerWriter, content_time
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.errors import BundleError
-from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, load_list
+from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, load_list, tree_digest
 from django_deploykit.runtime.bundle.reader import layer_files
 from django_deploykit.runtime.bundle.seal import DamagedError
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _PIECE = 1 << 20
+_THREADS = 4  # at most; each needs some memory
 
 
 def write_image(content: Content, path: Path, named: Named, name: str, health: str) -> Written:
@@ -54,9 +55,10 @@ def write_image(content: Content, path: Path, named: Named, name: str, health: s
     """
     manifest = content.manifest
     base = read_base(named, content.folder, manifest)
-    groups = group_layers(manifest.layers)
+    files = {one.sha256: entries_of(one) for one in manifest.layers}
+    groups = group_layers(manifest.layers, files)
     with scratch(path.parent) as place:
-        stored = [*_group_blobs(groups), *_own_blobs(content, base, place)]
+        stored = [*_group_blobs(groups, files), *_own_blobs(content, base, files, place)]
         names = [*(one.name for one in groups), "environment", "release"]
         parts = [Part(one, two.blob) for one, two in zip(names, stored, strict=True)]
         documents = make_documents(manifest, base, parts, name, health)
@@ -65,24 +67,28 @@ def write_image(content: Content, path: Path, named: Named, name: str, health: s
     return written
 
 
-def _group_blobs(groups: Iterable[Group]) -> list[Stored]:
+def _group_blobs(groups: Sequence[Group], files: Files) -> list[Stored]:
     """Return the blobs of groups. Several are compressed at once, which releases the lock."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return [*pool.map(_group_blob, groups)]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
+        return [*pool.map(partial(_group_blob, files), groups)]
 
 
-def _group_blob(group: Group) -> Stored:
-    key = cache_key(ROOT, *(one.sha256 for one in group.layers))
-    return find_blob(key) or keep_blob(key, partial(_write_group, group))
+def _group_blob(files: Files, group: Group) -> Stored:
+    """Return a group's blob. Its bytes only depend on the files, not on the layers they are in."""
+    trees = [tree_digest(one.entries) for one in group.sources]
+    key = cache_key(ROOT, "static" if group.is_static else "", *trees)
+    return find_blob(key) or keep_blob(key, partial(_write_group, files, group))
 
 
-def _write_group(group: Group, layer: LayerWriter) -> None:
-    for one in group.layers:
-        with layer_paths(one.sha256)[0].open("rb") as archive:
+def _write_group(files: Files, group: Group, target: LayerWriter) -> None:
+    for layer, entries in group.sources:
+        with layer_paths(layer.sha256)[0].open("rb") as archive:
+            paths = {entry.path for entry in entries}
+            listed, what = files[layer.sha256], f"layer {layer.name}"
             try:
-                for entry, data in layer_files(archive, entries_of(one), f"layer {one.name}"):
-                    time = {"time": content_time(entry.sha256)} if one.kind == "static" else {}
-                    layer.file(
+                for entry, data in layer_files(archive, listed, what, paths):
+                    time = {"time": content_time(entry.sha256)} if group.is_static else {}
+                    target.file(
                         f"{ROOT}/{entry.path}",
                         data,
                         size=entry.size,
@@ -91,7 +97,7 @@ def _write_group(group: Group, layer: LayerWriter) -> None:
                         **time,
                     )
             except DamagedError:
-                verify_layer(one.sha256)  # removes it
+                verify_layer(layer.sha256)  # removes it
                 raise
 
 
@@ -100,9 +106,9 @@ def entries_of(layer: Layer) -> list[FileEntry]:
     return load_list(layer_paths(layer.sha256)[1].read_text(encoding="utf-8"), layer.sha256)
 
 
-def _own_blobs(content: Content, base: Base, place: Path) -> Iterator[Stored]:
+def _own_blobs(content: Content, base: Base, files: Files, place: Path) -> Iterator[Stored]:
     own = [one for one in content.manifest.layers if one.name == PACKAGE.replace("_", "-")]
-    installed = [entry for one in own for entry in entries_of(one)]
+    installed = [entry for one in own for entry in files[one.sha256]]
     python = base.contents.pythons[content.manifest.python]
     yield write_blob(
         place / "environment",

@@ -11,7 +11,18 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import (
+    BinaryIO,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from ..base.errors import DeployKitError
 from .main_script import main_text, runtime_digest
@@ -209,11 +220,12 @@ class BundleFile:
 
 
 def layer_files(
-    archive: BinaryIO, entries: List[FileEntry], what: str
+    archive: BinaryIO, entries: Sequence[FileEntry], what: str, only: Collection[str] = ()
 ) -> Iterator[Tuple[FileEntry, Content]]:
     """Yield the verified files of a layer's archive, which must contain exactly ``entries``.
 
-    For files with equal content, only the first one must be in the archive.
+    For files with equal content, only the first one must be in the archive. With ``only``, read
+    only the files with these paths.
     """
     try:
         with zipfile.ZipFile(archive) as layer:
@@ -222,6 +234,8 @@ def layer_files(
             if len(infos) != len(layer.infolist()) or not infos.keys() <= sources.keys():
                 raise DamagedError(f"{what} does not contain the files that it lists")
             for entry in entries:
+                if only and entry.path not in only:
+                    continue
                 info = infos.get(sources[entry.path])
                 if info is None:
                     raise DamagedError(f"{what} does not contain the files that it lists")
@@ -237,7 +251,7 @@ def layer_files(
         raise DamagedError(f"{what} cannot be read: {error}") from None
 
 
-def _sources(entries: List[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:
+def _sources(entries: Sequence[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:
     """Map each listed path to the member with its content: itself or the first of equal content."""
     first: Dict[str, str] = {}
     return {

@@ -18,14 +18,25 @@ from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.formats.oci import FORMAT, read_named, write
 from django_deploykit.bundle.formats.oci_blobs import blob_folder
 from django_deploykit.errors import BundleError, DeployKitError
-from django_deploykit.runtime.bundle.manifest import Layer, dump_list
+from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, dump_list, tree_digest
 from tests.bundles import Tree, entries_of, layer_zip, make_layer, make_manifest
 from tests.images import PYTHON, write_base
 
+_SITE = f"lib/python{PYTHON}/site-packages"
+_SOURCE, _PACKAGED = "app/shop/static/c.js", f"{_SITE}/django/static/c.js"
+_COLLECTED = "app/staticfiles/c.js"
 _TREES: dict[str, Tree] = {
-    "app": {"app/manage.py": b"print('shop')\n", "app/shop/big.bin": bytes(9 << 20)},
-    "django": {f"lib/python{PYTHON}/site-packages/django/__init__.py": b"VERSION = 5\n"},
-    "static": {"app/staticfiles/a.css": b"a{}", "app/staticfiles/b.css": b"b{}"},
+    "app": {
+        "app/manage.py": b"print('shop')\n",
+        "app/shop/big.bin": bytes(9 << 20),
+        _SOURCE: b"c()",
+    },
+    "django": {f"{_SITE}/django/__init__.py": b"VERSION = 5\n", _PACKAGED: b"c()"},
+    "static": {
+        "app/staticfiles/a.css": b"a{}",
+        "app/staticfiles/b.css": b"b{}",
+        _COLLECTED: b"c()",
+    },
 }
 _KINDS = {"app": "app", "static": "static", "django": "distribution"}
 
@@ -67,6 +78,19 @@ def layers_of(path: Path) -> list[dict[str, tarfile.TarInfo]]:
     return result
 
 
+def rows_of(path: Path) -> dict[str, FileEntry]:
+    """Return the files of a release in an image, also those that are hard links."""
+    found, result = blobs(path), {}
+    for name in json.loads(found["manifest.json"])[0]["Layers"][1:]:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(found[name]))) as tar:
+            for one in (one for one in tar if one.isreg() or one.islnk()):
+                file, place = tar.extractfile(one), one.name.removeprefix("srv/release/")
+                data = file.read() if file else b""
+                digest = hashlib.sha256(data).hexdigest()
+                result[place] = FileEntry(place, one.mode, len(data), digest)
+    return result
+
+
 def test_every_blob_has_its_digest_and_every_reader_finds_them(
     tmp_path: Path, content: Content
 ) -> None:
@@ -100,9 +124,22 @@ def test_the_tree_is_that_of_the_layers_and_no_path_is_in_two(
         files = {name: one for name, one in members.items() if not one.isdir()}
         assert not files.keys() & found.keys()
         found.update(files)
-    expected = {f"srv/release/{path}" for tree in _TREES.values() for path in tree}
-    assert expected <= found.keys()
+    rows = rows_of(tmp_path / "image")
+    for layer in content.manifest.layers:
+        own = [rows[path] for path in _TREES[layer.name]]
+        assert tree_digest(own) == layer.sha256
     assert found["srv/release/app/shop/big.bin"].size == 9 << 20
+
+
+def test_a_static_file_is_a_link_to_the_file_that_it_was_collected_from(
+    tmp_path: Path, content: Content
+) -> None:
+    write(content, tmp_path / "image")
+    static = [one for one in layers_of(tmp_path / "image") if f"srv/release/{_COLLECTED}" in one]
+    assert len(static) == 1
+    linked = {name for name, one in static[0].items() if one.islnk()}
+    assert linked == {f"srv/release/{_SOURCE}", f"srv/release/{_PACKAGED}"}
+    assert len({static[0][f"srv/release/{one}"].mtime for one in (_SOURCE, _COLLECTED)}) == 1
 
 
 def test_the_same_content_gives_the_same_bytes_with_and_without_a_cache(
