@@ -13,6 +13,7 @@ from django_deploykit.project.inventory import ENVIRONMENT, HOSTS_KEYS
 if TYPE_CHECKING:
     from django_deploykit.management.session import Session
     from django_deploykit.runtime.wire.journal import JournalRecord
+    from django_deploykit.runtime.wire.logs import LogRequest
     from django_deploykit.runtime.wire.operating import HostStatus
 
 KEYS = {name: ENVIRONMENT[name] for name in HOSTS_KEYS}
@@ -48,10 +49,10 @@ class Hosts(Engine):
 
         return history(session)
 
-    def logs(self, session: Session, process: str, lines: int, *, follow: bool) -> int:
-        from django_deploykit.management.operating import show_logs
+    def logs(self, session: Session, request: LogRequest, pattern: str, *, follow: bool) -> int:
+        from django_deploykit.management.logs import show_logs
 
-        return show_logs(session, process, lines, follow)
+        return show_logs(session, request, pattern, follow=follow)
 
     def exec(self, session: Session, words: Sequence[str], release: str) -> int:
         from django_deploykit.management.operating import run_command

@@ -105,8 +105,20 @@ def _release_id(text: str) -> str:
 
 def _add_logs(parser: GroupedParser) -> None:
     which = parser.add_argument_group("which lines")
-    which.add_argument("--process", default="web", help="of the Procfile; default: web")
-    which.add_argument("--lines", type=_line_count, default=50, help="how many; default: 50")
+    which.add_argument(
+        "--process",
+        action="append",
+        metavar="NAME",
+        help="of the Procfile, several times for several; default: web",
+    )
+    which.add_argument(
+        "--release", default="", type=_release_id, metavar="ID", help="only lines of this release"
+    )
+    which.add_argument("--lines", type=_line_count, help="how many; default: 50, or all --since")
+    which.add_argument(
+        "--since", type=_moment, help="lines since 10m, 2h, 1d, or 2026-11-30T22:15 in UTC"
+    )
+    which.add_argument("--grep", type=_pattern, metavar="PATTERN", help="a regular expression")
     which.add_argument("--follow", "-f", action="store_true", help="print new lines as they come")
 
 
@@ -114,6 +126,18 @@ def _line_count(text: str) -> int:
     from django_deploykit.runtime.cli.registry import line_count
 
     return line_count(text)
+
+
+def _moment(text: str) -> float:
+    from django_deploykit.runtime.cli.registry import moment
+
+    return moment(text)
+
+
+def _pattern(text: str) -> str:
+    from django_deploykit.runtime.cli.registry import pattern
+
+    return pattern(text).pattern
 
 
 def _seconds(text: str) -> float:
@@ -189,8 +213,11 @@ def _show_history(session: Session, _: ParsedOptions) -> int:
 
 
 def _show_logs(session: Session, options: ParsedOptions) -> int:
-    process, lines, follow = options["process"], options["lines"], options["follow"]
-    return session.engine.logs(session, process, lines, follow=follow)
+    from django_deploykit.runtime.wire.logs import log_request
+
+    names, release = tuple(options["process"] or ()), options["release"]
+    request = log_request(names, release, options["lines"], options["since"])
+    return session.engine.logs(session, request, options["grep"] or "", follow=options["follow"])
 
 
 def _execute(session: Session, options: ParsedOptions) -> int:
@@ -226,7 +253,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "status": Action("look", "show what is live", _add_nothing, _show_status),
     "history": Action("look", "show what happened", _add_nothing, _show_history),
-    "logs": Action("look", "show the last lines of a process's log", _add_logs, _show_logs),
+    "logs": Action("look", "show the last lines of processes' logs", _add_logs, _show_logs),
     "setup": Action("hosts", "make the hosts ready", _add_source, _set_up, changes=True),
     "exec": Action(
         "hosts",

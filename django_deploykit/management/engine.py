@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from django_deploykit.management.session import Session
     from django_deploykit.release.outcome import Outcome
     from django_deploykit.runtime.wire.journal import JournalRecord
+    from django_deploykit.runtime.wire.logs import LogRequest
     from django_deploykit.runtime.wire.operating import HostStatus
 
 T = TypeVar("T")
@@ -76,8 +77,8 @@ class Engine:
         """Return what happened on each host, the oldest record first."""
         raise NotImplementedError
 
-    def logs(self, session: Session, process: str, lines: int, *, follow: bool) -> int:
-        """Print the last lines of a process."""
+    def logs(self, session: Session, request: LogRequest, pattern: str, *, follow: bool) -> int:
+        """Print lines of processes, only those that match if ``pattern`` is not empty."""
         raise NotImplementedError
 
     def exec(self, session: Session, words: Sequence[str], release: str) -> int:

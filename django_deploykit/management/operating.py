@@ -1,4 +1,4 @@
-"""The actions ``status``, ``history``, ``logs``, ``exec``, ``cancel`` and ``stop``."""
+"""The actions ``status``, ``history``, ``exec``, ``cancel`` and ``stop``."""
 
 from __future__ import annotations
 
@@ -38,14 +38,6 @@ def _each(session: Session, work: Callable[[Transport], T]) -> Answers[T]:
         hosts = list(fleet.transports)
         done, errors = fleet.each(hosts, work)
     return {host: done[host] if host in done else errors[host] for host in hosts}
-
-
-def show_logs(session: Session, process: str, lines: int, follow: bool) -> int:
-    """Print the last lines of a process on the first host; return the exit code."""
-    words = ["--process", process, "--lines", str(lines), *(["--follow"] if follow else [])]
-    if session.console.out.isatty() and not session.console.as_json:
-        words.append("--visible")  # the host may have no terminal to detect this by
-    return _attach(session, "logs", *words)
 
 
 def run_command(session: Session, words: Sequence[str], release: str = "") -> int:

@@ -229,9 +229,24 @@ def test_status_names_what_runs_and_what_drifted(
 
 def test_logs_of_a_process(controller: Controller) -> None:
     assert "on the shelves" in controller.run("logs", "--process", "worker").well().out
-    shown = controller.run("logs", "--json").well().data
-    assert shown["code"] == 0
-    assert "gunicorn" in shown["output"]
+    shown = controller.run("logs", "--json", "--lines", "200").well().data
+    assert any("gunicorn" in line["text"] for line in shown["lines"])
+    assert {line["process"] for line in shown["lines"]} == {"web"}
+
+
+def test_logs_of_all_processes_since_a_moment(controller: Controller, host: Host) -> None:
+    since = host.run("date -u +%Y-%m-%dT%H:%M:%S").strip()
+    controller.release(other(controller, host)).well()
+    words = ("logs", "--process", "web", "--process", "worker", "--since", since)
+    lines = controller.run(*words, "--json").well().data["lines"]
+    assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
+    assert {line["process"] for line in lines} == {"web", "worker"}
+    # Both releases of the switch, of which only one is live now.
+    assert {line["release"] for line in lines} == {controller.id("one"), controller.id("two")}
+    found = controller.run(*words, "--grep", "(?i)listening AT").well().out.splitlines()
+    assert found
+    assert all("Listening at" in line and "  web  " in line for line in found)
+    assert controller.run(*words, "--grep", "no such words").well().out == ""
 
 
 def test_workers_finish_what_is_at_hand(controller: Controller, host: Host) -> None:

@@ -18,7 +18,7 @@ from django_deploykit.project.inventory import Environment, as_user, choose, nar
 from django_deploykit.runtime.base.errors import WRONG_USE
 
 # Options that say different things about one matter.
-_EXCLUSIVE = (("rev", "bundle"), ("fresh", "bundle"), ("plan", "report"), ("json", "follow"))
+_EXCLUSIVE = (("rev", "bundle"), ("fresh", "bundle"), ("plan", "report"))
 
 
 class Command(ConsoleCommand):

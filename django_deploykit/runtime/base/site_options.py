@@ -16,6 +16,7 @@ from .names import PROCESS_NAME, is_number
 _LONGEST = 1e9  # seconds
 OptionValue = Union[str, int, float, bool, Tuple[str, ...]]
 T = TypeVar("T", bound=OptionValue)
+V = TypeVar("V")
 S = TypeVar("S", bound="SiteOptions")
 
 
@@ -87,10 +88,10 @@ def read_switch(text: str) -> bool:
     return word in TRUE
 
 
-def argument_type(read: Callable[[str], T]) -> Callable[[str], T]:
+def argument_type(read: Callable[[str], V]) -> Callable[[str], V]:
     """Return a reader for argparse: it raises argparse's error with the original message."""
 
-    def convert(text: str) -> T:
+    def convert(text: str) -> V:
         try:
             return read(text)
         except ValueError as error:

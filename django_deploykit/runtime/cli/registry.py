@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Pattern, Sequence, Tuple, TypeVar
 
 from ..base.errors import LIVE, DeployKitError
+from ..base.moments import read_moment
 from ..base.names import valid_digest, valid_release_id
 from ..base.site import Site, load_site
 from ..base.site_options import argument_type, read_count, read_seconds
 from ..bundle.reader import BundleFile
 from ..supervisors.local import program_of
 from ..wire.calls import Call
+from ..wire.logs import MOST_LINES
 from ..wire.voice import Voice
 
 T = TypeVar("T")
 Argument = Callable[[argparse.ArgumentParser], object]
-_MOST_LINES = 99999  # as root's helper accepts
 
 
 @dataclass(frozen=True)
@@ -165,13 +168,23 @@ def digest(text: str) -> str:
 def _read_line_count(text: str) -> int:
     """Return a number of log lines, from 1 to 99999."""
     found = read_count(text)
-    if found > _MOST_LINES:
-        raise ValueError(f"must be at most {_MOST_LINES}, not {text!r}")
+    if found > MOST_LINES:
+        raise ValueError(f"must be at most {MOST_LINES}, not {text!r}")
     return found
+
+
+def _read_pattern(text: str) -> Pattern[str]:
+    """Return a compiled regular expression."""
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"must be a regular expression, not {text!r}: {error}") from None
 
 
 line_count = argument_type(_read_line_count)
 seconds = argument_type(read_seconds)
+moment = argument_type(lambda text: read_moment(text, time.time()))
+pattern = argument_type(_read_pattern)
 
 RELEASE = argument("--release", type=release_id, required=True, help="a release id")
 SOME_RELEASE = argument("--release", type=release_id, help="a release id")

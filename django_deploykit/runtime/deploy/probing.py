@@ -12,7 +12,7 @@ from ..base.probe import ask, response_problem
 from ..base.site import Site, checked_path
 from ..bundle.manifest import Manifest
 from ..supervisors.base import ProcessError, Running, Supervisor, has_died
-from ..supervisors.process_log import READ_LINES, process_error
+from ..supervisors.process_log import last_lines, process_error
 from ..wire.reports import read_checked
 
 _PATIENCE = 10.0  # seconds for a response of a release that has just gone live
@@ -136,7 +136,7 @@ def _require_alive(
 
 
 def _failure(text: str, supervisor: Supervisor, release: str) -> ProcessError:
-    return process_error(text, supervisor.log(release, "web", READ_LINES))
+    return process_error(text, last_lines(supervisor, release, "web"))
 
 
 def probe_hosts(site: Site, release: str) -> List[str]:

@@ -8,6 +8,7 @@ from ..base.errors import DeployKitError
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.moments import utc
 from ..base.processes import CommandLine
+from ..wire.logs import LogPage, LogRequest
 
 
 class ProcessError(DeployKitError):
@@ -94,8 +95,8 @@ class Supervisor(Protocol):
     def probe_address(self, release: str) -> str:
         """Return the path of the unix socket on which only this release's web process responds."""
 
-    def log(self, release: str, process: str, lines: int) -> List[str]:
-        """Return the last lines that the instance wrote."""
+    def logs(self, request: LogRequest) -> LogPage:
+        """Return lines that processes wrote."""
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         """Return the command line that runs a release's command in the sandbox as the site's user.

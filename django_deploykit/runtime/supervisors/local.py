@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from ..base.errors import DeployKitError
-from ..base.files import open_file
 from ..base.names import valid_digest
 from ..base.processes import CommandLine
 from ..base.site import Site, live_release
+from ..wire.logs import LogPage, LogRequest
 from . import local_commands, local_daemon
 from .base import ProcessError, Running, RunningCommand, has_died
-from .process_log import READ_LINES, process_error
+from .log_files import read_files
+from .process_log import last_lines, process_error
 
 _POLL = 0.05  # seconds
 # Seconds that a process without a socket must run to count as up; the switch probes web over HTTP.
@@ -74,8 +75,15 @@ class LocalSupervisor:
     def probe_address(self, release: str) -> str:
         return str(local_daemon.probe_path(self.folder, release))
 
-    def log(self, release: str, process: str, lines: int) -> List[str]:
-        return tail(local_daemon.log_path(self.site, release, process), lines)
+    def logs(self, request: LogRequest) -> LogPage:
+        if request.since is not None:
+            raise DeployKitError(
+                "the logs of local have no times", "Use --lines, or --grep, instead of --since."
+            )
+        release = request.release or live_release(self.site) or ""
+        return read_files(
+            request, release, lambda process: local_daemon.log_path(self.site, release, process)
+        )
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         site = self.site
@@ -122,14 +130,14 @@ class LocalSupervisor:
             time.sleep(_POLL)
         raise process_error(
             f"{processes[0]} of {release} did not start within {self.site.boot:.0f} s",
-            self.log(release, processes[0], READ_LINES),
+            last_lines(self, release, processes[0]),
         )
 
     def _failure(self, release: str, process: str, status: Optional[int]) -> ProcessError:
         how = "ended" if status is None else exit_text(status)
         return process_error(
             f"{process} of {release} {how} while it was started",
-            self.log(release, process, READ_LINES),
+            last_lines(self, release, process),
         )
 
     def _list(self) -> List[Dict[str, Any]]:
@@ -194,18 +202,6 @@ def exit_text(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"was killed by signal {os.WTERMSIG(status)}"
     return f"ended with exit code {os.WEXITSTATUS(status)}"
-
-
-def tail(path: Path, lines: int) -> List[str]:
-    """Return the last lines of a file; read at most 256 KiB of it."""
-    try:
-        with os.fdopen(open_file(path, top=path.parent.parent), "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - (256 << 10)))
-            text = file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return []
-    return text.splitlines()[-lines:]
 
 
 def program_of(path: Path) -> List[str]:

@@ -1,18 +1,25 @@
-"""What a process's log says about its end (pure)."""
+"""What a process's log says about its end."""
 
 from __future__ import annotations
 
 import re
 from typing import List, Sequence
 
-from .base import ProcessError
+from ..wire.logs import LogRequest
+from .base import ProcessError, Supervisor
 
-READ_LINES = 400  # how far back an exception is searched
+_READ_LINES = 400  # how far back an exception is searched
 _SHOWN_LINES = 60  # enough for the tracebacks of a worker and of its server
 _LONGEST = 300  # characters of an exception
 _FRAME = re.compile(r'\s*File "([^"]+)", line (\d+)')
 # A server raises these when its worker has failed, so they are not the cause.
 _CONSEQUENCES = ("gunicorn.errors.HaltServer", "SystemExit", "KeyboardInterrupt")
+
+
+def last_lines(supervisor: Supervisor, release: str, process: str) -> List[str]:
+    """Return the last lines of an instance's log, enough for the tracebacks in it."""
+    request = LogRequest((process,), release, _READ_LINES)
+    return [line.text for line in supervisor.logs(request).lines]
 
 
 def process_error(message: str, lines: Sequence[str], otherwise: str = "") -> ProcessError:

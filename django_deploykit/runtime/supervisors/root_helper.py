@@ -15,6 +15,7 @@ from typing import Sequence
 from ..base import environment_file, ini, opening
 from ..base.site import Site
 from ..bundle import signature
+from .journal_output import FIELDS
 from .systemd_units import Kind, run_properties
 
 _TEXT = r'''#!/usr/bin/python3 -IS
@@ -22,6 +23,7 @@ _TEXT = r'''#!/usr/bin/python3 -IS
 """What the deploy user of @APP@ may do as root: only the commands below.
 
     start RELEASE KIND...       stop RELEASE KIND...       log RELEASE KIND LINES
+    journal RELEASE|all LINES @SECONDS|CURSOR KIND...
     run RELEASE TOKEN [NAME=VALUE...] -- WORD...           cancel TOKEN
     keys                        boot                       verify BUNDLE (without sudo)
 
@@ -47,6 +49,8 @@ PROPERTIES = @PROPERTIES!r@
 RELEASE = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{7,40}\Z")
 TOKEN = re.compile(r"[0-9a-f]{16}\Z")
 LINES = re.compile(r"[1-9][0-9]{0,4}\Z")
+SECONDS = re.compile(r"@[0-9]{1,12}(\.[0-9]{1,6})?\Z")
+CURSOR = re.compile(r"s=[0-9a-f]{32};i=[0-9a-f]{1,16}(;[bmtx]=[0-9a-f]{1,32}){4}\Z")
 VARIABLE = re.compile(r"DEPLOYKIT_[A-Z_]{1,40}=[A-Za-z0-9._:/@+-]{0,200}\Z")
 TERMINAL = re.compile(r"[A-Za-z0-9._+-]{1,40}\Z")
 SIGNATURE = @SIGNATURE!r@
@@ -91,10 +95,14 @@ def units(words):
     if len(words) < 2:
         raise Refused("expected a release and kinds of processes")
     release = validate(RELEASE, words[0], "release id")
-    for kind in words[1:]:
-        if kind not in KINDS:
-            raise Refused("setup did not know the process %r, only: %s" % (kind, " ".join(KINDS)))
-    return ["%s-%s@%s.service" % (APP, kind, release) for kind in words[1:]]
+    return [unit(kind, release) for kind in words[1:]]
+
+
+def unit(kind, instance):
+    """Return the name of a kind's instance."""
+    if kind not in KINDS:
+        raise Refused("setup did not know the process %r, only: %s" % (kind, " ".join(KINDS)))
+    return "%s-%s@%s.service" % (APP, kind, instance)
 
 
 def reset_environment():
@@ -263,6 +271,23 @@ def log(words):
     execute("journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=" + name, "--lines=" + lines)
 
 
+def journal(words):
+    """Print the newest entries since a time, the newest first; or the first ones after a cursor."""
+    if len(words) < 4:
+        raise Refused("journal takes a release or all, a number of lines, a place and kinds")
+    instance = "*" if words[0] == "all" else validate(RELEASE, words[0], "release id")
+    lines = validate(LINES, words[1], "number of lines")
+    place, names = words[2], [unit(kind, instance) for kind in words[3:]]
+    if place.startswith("@"):
+        where = ["--reverse", "--since=" + validate(SECONDS, place, "time")]
+    else:
+        where = ["--after-cursor=" + validate(CURSOR, place, "cursor")]
+    execute(
+        "journalctl", "--no-pager", "--quiet", "--all", "--output=json", "--output-fields=@FIELDS@",
+        "--lines=" + lines, *where, *["--unit=" + name for name in names],
+    )
+
+
 def run(words):
     if "--" not in words:
         raise Refused("run takes a release, a token, -- and a command")
@@ -344,7 +369,7 @@ def boot(words):
 
 
 VERBS = {
-    "start": start, "stop": stop, "log": log, "run": run, "cancel": cancel, "keys": keys,
+    "start": start, "stop": stop, "log": log, "journal": journal, "run": run, "cancel": cancel, "keys": keys,
     "boot": boot, "verify": verify,
 }
 
@@ -382,6 +407,7 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
     for module in (ini, opening, environment_file):
         text = text.replace(f"@{module.__name__.rpartition('.')[2].upper()}@", source_of(module))
     text = text.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
+    text = text.replace("@FIELDS@", FIELDS)
     for name, value in values.items():
         text = text.replace(f"@{name}!r@", repr(value))
     return text

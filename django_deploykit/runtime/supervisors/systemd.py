@@ -22,9 +22,11 @@ from ..base.hints import install_command, setup_command
 from ..base.processes import CommandLine
 from ..base.site import Site, live_release
 from ..base.variables import environment_file, ini_files
+from ..wire.logs import LogPage, LogRequest
 from .base import ProcessError, Running, RunningCommand, command_name, has_died
 from .drop_ins import drop_in_warnings, paths_by_unit
-from .process_log import READ_LINES, process_error
+from .journal_output import parse_entries
+from .process_log import last_lines, process_error
 from .root_helper import helper
 from .systemd_units import (
     enabled_path,
@@ -104,11 +106,20 @@ class SystemdSupervisor:
     def probe_address(self, release: str) -> str:
         return probe_path(self.site, release)
 
-    def log(self, release: str, process: str, lines: int) -> List[str]:
-        done = self._call_helper("log", release, process, str(lines))
+    def logs(self, request: LogRequest) -> LogPage:
+        now = time.time()  # before the journal is read, so that nothing is missed later
+        place = request.cursor or f"@{request.since or 0:.6f}"
+        which = request.release or "all"
+        done = self._call_helper("journal", which, str(request.lines), place, *request.processes)
         if done.returncode:
-            raise ProcessError(f"the log of {process} cannot be read", done.stderr.strip())
-        return done.stdout.splitlines()
+            names = ", ".join(request.processes)
+            raise ProcessError(f"the log of {names} cannot be read", done.stderr.strip())
+        found, cursor = parse_entries(
+            done.stdout, lambda unit: _instance(self.site.app, request.processes, unit)
+        )
+        if place.startswith("@"):
+            found.reverse()  # the newest come first
+        return LogPage(tuple(found), cursor or request.cursor or f"@{now:.6f}")
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         """See :class:`~.base.Supervisor`.
@@ -192,7 +203,7 @@ class SystemdSupervisor:
         self, release: str, processes: Sequence[str], before: Sequence[Running], why: str = ""
     ) -> ProcessError:
         name = (self._died(release, processes, before) or list(processes))[0]
-        lines = self.log(release, name, READ_LINES)
+        lines = last_lines(self, release, name)
         return process_error(f"{name} of {release} did not start", lines, why)
 
     def _helper_command(self) -> List[str]:

@@ -11,11 +11,13 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.concluding import show_status
 from django_deploykit.management.console import Console
-from django_deploykit.management.operating import cancel, run_command, show_logs, status, stop
+from django_deploykit.management.logs import show_logs
+from django_deploykit.management.operating import cancel, run_command, status, stop
 from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
 from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.wire.logs import log_request
 from tests.unit.management.sessions import MemorySession
 from tests.unit.release.fakes import NEW, FakeTransport, Host
 
@@ -24,7 +26,7 @@ from tests.unit.release.fakes import NEW, FakeTransport, Host
 @pytest.mark.parametrize(
     "work",
     [
-        lambda session: show_logs(session, "web", 50, follow=False),
+        lambda session: show_logs(session, log_request((), "", None, None), "", follow=False),
         lambda session: run_command(session, ["check"]),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django_deploykit.runtime.base.processes import CommandLine
 from django_deploykit.runtime.supervisors.base import ProcessError, Running, RunningCommand
+from django_deploykit.runtime.wire.logs import LogLine, LogPage, LogRequest
 
 
 class FakeSupervisor:
@@ -66,8 +67,9 @@ class FakeSupervisor:
     def probe_address(self, release: str) -> str:
         return f"/run/{release}.sock"
 
-    def log(self, release: str, process: str, lines: int) -> list[str]:
-        return [f"{process} of {release} says ouch"]
+    def logs(self, request: LogRequest) -> LogPage:
+        texts = [(f"{one} of {request.release} says ouch", one) for one in request.processes]
+        return LogPage(tuple(LogLine(text, one, request.release) for text, one in texts))
 
     def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> CommandLine:
         raise AssertionError(argv)

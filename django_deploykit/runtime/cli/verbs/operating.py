@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import List
+from typing import Callable, List
 
 from ...base import deploy_lock
 from ...base.errors import LIVE, REFUSED, DeployKitError
@@ -27,6 +27,7 @@ from ...supervisors import supervisor_of
 from ...supervisors.local import LocalSupervisor
 from ...wire.calls import Call
 from ...wire.journal import JournalRecord, read_journal
+from ...wire.logs import LOG, LogPage, LogRequest, log_request
 from ...wire.operating import (
     CANCEL,
     END,
@@ -48,6 +49,8 @@ from ..registry import (
     argument,
     line_count,
     live_of,
+    moment,
+    pattern,
     text_verb,
     verb,
 )
@@ -115,28 +118,54 @@ def watch(run: Invocation) -> WatchResult:
     return watch_site(site, host, sys.stdin.fileno(), run.voice.emit)
 
 
+_WHICH_LINES = (
+    argument(
+        "--process",
+        action="append",
+        metavar="NAME",
+        help="a process of the Procfile, several times for several; default: web",
+    ),
+    SOME_RELEASE,
+    argument("--lines", type=line_count, help="how many lines; default: 50, or all --since"),
+    argument("--since", type=moment, help="lines since 10m, 2h, 1d, or 2026-11-30T22:15 in UTC"),
+    argument("--grep", type=pattern, metavar="PATTERN", help="lines with this regular expression"),
+)
+
+
+@verb(LOG, "return lines of logs", *_WHICH_LINES, argument("--cursor", default=""), listed=False)
+def log(run: Invocation) -> LogPage:
+    """Return a page of the logs of processes."""
+    return _log_reader(run)(_log_request(run.options, run.options.cursor))
+
+
 @text_verb(
     "logs",
-    "print the last lines of a process's log",
-    SOME_RELEASE,
-    argument("--process", default="web", help="a process of the Procfile; default: web"),
-    argument("--lines", type=line_count, default=50, help="how many lines; default: 50"),
+    "print the last lines of processes' logs",
+    *_WHICH_LINES,
     argument("--follow", "-f", action="store_true", help="print new lines as they come"),
-    argument("--visible", action="store_true", help="escape control characters in pipes too"),
     own_input=True,
 )
 def logs(run: Invocation) -> int:
-    """Print a process's log."""
-    from ..logs import follow, validate_process
+    """Print the logs of processes."""
+    from ..logs import follow
+
+    return follow(_log_reader(run), _log_request(run.options), run.options.follow)
+
+
+def _log_request(options: argparse.Namespace, cursor: str = "") -> LogRequest:
+    names = tuple(options.process or ())
+    return log_request(names, options.release or "", options.lines, options.since, cursor)
+
+
+def _log_reader(run: Invocation) -> Callable[[LogRequest], LogPage]:
+    """Return what reads the logs of this host's processes."""
+    from ..logs import read_logs
 
     site, options = run.site, run.options
     supervisor = supervisor_of(site, run.program)
     release = live_of(site, options.release)
     known = processes_of(site, load_release(site.releases / release))
-    validate_process(options.process, release, known)
-    return follow(
-        supervisor, release, options.process, options.lines, options.follow, options.visible
-    )
+    return lambda request: read_logs(supervisor, request, options.grep, known)
 
 
 @text_verb(

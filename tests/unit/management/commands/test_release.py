@@ -37,7 +37,6 @@ def run(*argv: str) -> int:
         ("production setup --fresh --bundle shop.pyz", "--fresh and --bundle cannot be combined"),
         ("--plan --report page.html", "--plan and --report cannot be combined"),
         ("rollback --plan --report page.html", "--plan and --report cannot be combined"),
-        ("logs --json -f", "--json and --follow cannot be combined"),
         ("--hosts web1", "--hosts is for servers"),
         ("stop --user root --hosts x", "--hosts is for servers; the environment local is this"),
         ("local setup", "the environment local needs no setup"),

@@ -25,6 +25,7 @@ from tests.unit.runtime.supervisors.loaded_helper import (
 )
 
 __all__ = ["load", "root"]
+CURSOR = "s=" + "0a" * 16 + ";i=1f;b=" + "0b" * 16 + ";m=c1;t=5f0;x=9"
 
 
 def test_starts_instances_of_its_own_units(load: Load, tmp_path: Path) -> None:
@@ -44,6 +45,29 @@ def test_starts_the_sites_service_after_the_first_release(load: Load, tmp_path: 
     assert root.calls == [
         ["systemctl", "start", f"shop-web@{RELEASE}.service"],
         ["systemctl", "start", "shop.service"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "where"),
+    [
+        ("@0", ["--reverse", "--since=@0"]),
+        ("@1764540000.123456", ["--reverse", "--since=@1764540000.123456"]),
+        (CURSOR, [f"--after-cursor={CURSOR}"]),
+    ],
+)
+@pytest.mark.parametrize(("release", "instance"), [(RELEASE, RELEASE), ("all", "*")])
+def test_reads_the_journal_of_its_own_units(
+    root: Root, place: str, where: list[str], release: str, instance: str
+) -> None:
+    assert root("journal", release, "50", place, "web", "worker") == 0
+    (words,) = root.calls
+    assert words[:5] == ["journalctl", "--no-pager", "--quiet", "--all", "--output=json"]
+    assert words[6:] == [
+        "--lines=50",
+        *where,
+        f"--unit=shop-web@{instance}.service",
+        f"--unit=shop-worker@{instance}.service",
     ]
 
 
@@ -97,6 +121,13 @@ def test_forgets_no_failure_where_all_ended_well(root: Root) -> None:
         ("log", "{}", "web", "10"),
         ("log", RELEASE, "{}", "10"),
         ("log", RELEASE, "web", "{}"),
+        ("journal", "{}", "10", "@0", "web"),
+        ("journal", "all", "{}", "@0", "web"),
+        ("journal", "all", "10", "{}", "web"),
+        ("journal", "all", "10", "@{}", "web"),
+        ("journal", "all", "10", "s={}", "web"),
+        ("journal", "all", "10", CURSOR + ";{}", "web"),
+        ("journal", "all", "10", "@0", "web", "{}"),
         ("run", "{}", TOKEN, "--", "check"),
         ("run", RELEASE, "{}", "--", "check"),
         ("run", RELEASE, TOKEN, "{}", "--", "check"),
@@ -120,6 +151,10 @@ def test_refuses_words_that_are_not_of_the_grammar(
         ("start", RELEASE),
         ("log", RELEASE, "web"),
         ("log", RELEASE, "web", "10", "10"),
+        ("journal",),
+        ("journal", "all", "10", "@0"),
+        ("journal", "all", "0", "@0", "web"),
+        ("journal", "all", "10", "@1e9", "web"),
         ("run",),
         ("run", "--"),
         ("run", RELEASE, "--", "check"),

@@ -102,11 +102,11 @@ def live(site: Site) -> str:
 def test_logs_of_a_process_that_is_not_there_name_those_that_are(
     invoke: Invoke, site: Site, live: str
 ) -> None:
-    with pytest.raises(DeployKitError, match="no process 'wrb' of") as caught:
+    with pytest.raises(DeployKitError, match="no process 'wrb' on this host") as caught:
         invoke("logs", "--process", "wrb")
     assert caught.value.hint == "Its processes here: web, worker"
     (site.root / "site.json").write_text(replace(site, roles=("web",)).dumps())
-    with pytest.raises(DeployKitError, match=f"no process 'worker' of {live} on this host"):
+    with pytest.raises(DeployKitError, match="no process 'worker' on this host"):
         invoke("logs", "--process", "worker")
 
 

@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 from django_deploykit.runtime.cli.verbs import all_verbs
-from django_deploykit.runtime.wire import facts, operating, releasing, reports
+from django_deploykit.runtime.wire import facts, logs, operating, releasing, reports
 from django_deploykit.runtime.wire.calls import Call
 
 
 def test_every_call_is_answered_by_a_verb() -> None:
-    modules = (facts, operating, releasing, reports)
+    modules = (facts, logs, operating, releasing, reports)
     calls = {
         one.name for module in modules for one in vars(module).values() if isinstance(one, Call)
     }
