@@ -159,6 +159,23 @@ class Reader:
         return f"Lock the dependencies: {command}"
 
 
+def validate_choice(
+    chosen: Iterable[str], offered: Iterable[str], kind: str, name: str, how: str = ""
+) -> list[str]:
+    """Return the chosen groups, categories or extras as the lock file spells them.
+
+    Raise :class:`BundleError` for one that it does not have. ``how`` says how to get a file that has.
+    """
+    known = {normal_name(one): one for one in offered}
+    missing = [one for one in chosen if normal_name(one) not in known]
+    if missing:
+        has = f"; it has {', '.join(sorted(known.values()))}" if known else ""
+        key = "extras" if kind == "extra" else "groups"
+        hint = f"Correct `{key}` in [bundle] of deploykit.ini, or remove it. {how}".strip()
+        raise BundleError(f"{name} has no {kind} {missing[0]!r}{has}", hint)
+    return [known[normal_name(one)] for one in chosen]
+
+
 def normal_name(name: str) -> str:
     """Return a distribution's name in the normal form in which indexes compare names.
 

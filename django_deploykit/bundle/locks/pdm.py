@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, named
+from django_deploykit.bundle.locks.base import (
+    LockFile,
+    Reader,
+    Wanted,
+    named,
+    validate_choice,
+)
 from django_deploykit.bundle.locks.choices import left_out, project_table
 from django_deploykit.bundle.locks.indexes import Index, index_options
 from django_deploykit.bundle.locks.pylock import read_text
@@ -28,9 +34,14 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
 
     PDM's export as requirements refuses paths next to hashes, so that the other format is used.
     """
+    # PDM takes all groups in place of one that it does not know.
+    locked = project_table(folder / name, "metadata").get("groups", ())
+    again = "Or lock it: pdm lock --group :all"
+    groups = validate_choice(wanted.groups, locked, "group", name, again)
+    extras = validate_choice(wanted.extras, locked, "extra", name, again)
     # Without an explicit group PDM takes all groups for development.
-    words = ["export", "--format", "pylock", *([] if wanted.groups else ["--prod"])]
-    words += [word for one in (*wanted.extras, *wanted.groups) for word in ("--group", one)]
+    words = ["export", "--format", "pylock", *([] if groups else ["--prod"])]
+    words += [word for one in (*extras, *groups) for word in ("--group", one)]
     text = export(TOOL, folder, name, words, wanted)
     project = folder / os.path.dirname(name) / "pyproject.toml"
     lock = read_text(text, name, wanted)

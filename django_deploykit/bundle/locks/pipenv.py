@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted
+from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, validate_choice
 from django_deploykit.bundle.locks.indexes import Index
 from django_deploykit.bundle.locks.tools import Tool, export, read_export
 from django_deploykit.errors import BundleError
@@ -35,12 +35,8 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
             f"{name} has no extras",
             "Remove `extras`, or name categories of the Pipfile in `groups`.",
         )
-    for group in wanted.groups:
-        if group not in categories:
-            raise BundleError(
-                f"{name} has no category {group!r}; it has {', '.join(sorted(categories))}"
-            )
-    chosen = ["packages", *wanted.groups]
+    groups = validate_choice(wanted.groups, categories, "category", name)
+    chosen = ["packages", *groups]
     words = ["requirements", "--hash", "--exclude-index", "--categories", " ".join(chosen)]
     text = export(TOOL, folder, name, words, wanted)
     skipped = [key for key in categories if key not in chosen and data[categories[key]]]

@@ -16,12 +16,15 @@ from django_deploykit.bundle.locks.base import (
     Wanted,
     normal_name,
     read_toml,
+    validate_choice,
 )
 from django_deploykit.errors import BundleError
 from django_deploykit.project.toml import parse_toml
 
 UV_PINS = "uv export -q --no-hashes --no-emit-project --no-emit-local"
 _DEFAULT = "https://pypi.org/simple"
+# pip and uv write what is chosen when they make the file.
+_CHOSEN = "uv chooses them when it writes the file: uv export --group NAME --extra NAME."
 _CHOICE = re.compile(
     r"(?P<quote>['\"])(?P<name>[^'\"]*)(?P=quote)\s*(?P<no>not\s+)?in\s+(?P<kind>extras|dependency_groups)\b"
 )
@@ -29,7 +32,13 @@ _CHOICE = re.compile(
 
 def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     """Return a ``pylock.toml`` as a lock file."""
-    return _lock(read_toml(folder / name), name, wanted)
+    data = read_toml(folder / name)
+    for kind, key, chosen in (
+        ("dependency group", "dependency-groups", wanted.groups),
+        ("extra", "extras", wanted.extras),
+    ):
+        validate_choice(chosen, data.get(key) or (), kind, name, _CHOSEN)
+    return _lock(data, name, wanted)
 
 
 def read_text(text: str, name: str, wanted: Wanted) -> LockFile:
@@ -44,9 +53,6 @@ def read_text(text: str, name: str, wanted: Wanted) -> LockFile:
 def _lock(data: dict[str, Any], name: str, wanted: Wanted) -> LockFile:
     rows = data.get("packages", [])
     groups = {*data.get("default-groups", []), *wanted.groups}
-    unknown = set(wanted.groups) - {*(data.get("dependency-groups") or wanted.groups)}
-    if unknown:
-        raise BundleError(f"{name} has no dependency group {sorted(unknown)[0]!r}")
     chosen = {"extras": set(wanted.extras), "dependency_groups": groups}
     offered = (*data.get("dependency-groups", ()), *data.get("extras", ()))
     taken = {*groups, *wanted.extras}

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from django_deploykit.bundle.locks.base import LockFile, Reader, Requirement, Wanted
+from django_deploykit.bundle.locks.base import (
+    LockFile,
+    Reader,
+    Requirement,
+    Wanted,
+    validate_choice,
+)
 from django_deploykit.errors import BundleError, Problems
 
 _INDEXES = (
@@ -39,6 +45,9 @@ class Parsed:
 
 def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     """Return a requirements file and the files that it includes as one lock file."""
+    how = "A requirements file has all of its packages; [project] lock names another one."
+    validate_choice(wanted.groups, (), "group", name, how)
+    validate_choice(wanted.extras, (), "extra", name, how)
     options: list[str] = []
     requirements = _with_includes(folder, name, wanted.top or folder, set(), options)
     return LockFile(name, tuple(requirements), tuple(options))

@@ -28,7 +28,7 @@ path = "../libs/shared"
 @pytest.fixture
 def folder(tmp_path: Path, tool: Uv) -> Path:
     tool.text = PYLOCK
-    (tmp_path / "pdm.lock").write_text("")
+    (tmp_path / "pdm.lock").write_text('[metadata]\ngroups = ["default", "dev", "pg", "web"]\n')
     (tmp_path / "pyproject.toml").write_text(
         "[dependency-groups]\ndev = []\nweb = []\n"
         '[[tool.pdm.source]]\nname = "pypi"\nurl = "https://corp.example.com/simple"\n'
@@ -58,6 +58,20 @@ def test_groups_for_development_come_only_if_they_are_wanted(tool: Uv, folder: P
     assert tool.asked[0][-4:] == ["--group", "pg", "--group", "web"]
     assert "--prod" not in tool.asked[0]
     assert lock.left_out == ("dev",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        (Wanted(groups=("wbe",)), "has no group 'wbe'; it has default, dev, pg, web"),
+        (Wanted(extras=("s3",)), "has no extra 's3'; it has default, dev, pg, web"),
+    ],
+)
+def test_refuses_what_is_not_locked(tool: Uv, folder: Path, wanted: Wanted, problem: str) -> None:
+    with pytest.raises(BundleError, match=problem) as caught:
+        read(folder, "pdm.lock", wanted)
+    assert "pdm lock --group :all" in caught.value.hint
+    assert tool.asked == []  # PDM would take all groups
 
 
 def test_an_export_that_is_not_toml_is_named(tool: Uv, folder: Path) -> None:

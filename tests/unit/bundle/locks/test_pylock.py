@@ -72,6 +72,7 @@ def test_reads_a_file(tmp_path: Path) -> None:
 
 MADE_BY_PDM = """
 dependency-groups = ["default", "dev", "docs"]
+extras = ["a-b"]
 default-groups = ["default"]
 [[packages]]
 name = "x"
@@ -99,6 +100,12 @@ def test_groups_and_extras_are_decided_when_the_file_is_read(tmp_path: Path) -> 
     assert needed(Wanted(("A-B",), ("my_docs",))) == ["x", "y"]
     with pytest.raises(BundleError, match="has no dependency group 'test'"):
         needed(Wanted(groups=("test",)))
+    with pytest.raises(BundleError, match="has no extra 'test'"):
+        needed(Wanted(extras=("test",)))
+    (tmp_path / "pylock.toml").write_text("packages = []\n")  # as uv exports it
+    with pytest.raises(BundleError, match="has no dependency group 'my_docs'") as caught:
+        needed(Wanted(groups=("my_docs",)))
+    assert "uv export --group NAME" in caught.value.hint
 
 
 def test_each_packages_own_index_and_folder_is_looked_in(tmp_path: Path) -> None:

@@ -81,6 +81,17 @@ def test_refuses_an_included_file_that_is_not_in_the_commit(tmp_path: Path, name
         read(folder, "all.txt", Wanted())
 
 
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [(Wanted(groups=("dev",)), "no group 'dev'"), (Wanted(extras=("pg",)), "no extra 'pg'")],
+)
+def test_there_are_no_groups_or_extras(tmp_path: Path, wanted: Wanted, problem: str) -> None:
+    (tmp_path / "requirements.txt").write_text("a==1\n")
+    with pytest.raises(BundleError, match=rf"requirements\.txt has {problem}") as caught:
+        read(tmp_path, "requirements.txt", wanted)
+    assert "Correct `" in caught.value.hint
+
+
 def test_refuses_what_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "all.txt").write_bytes(b"a==1 # \xff\n")
     with pytest.raises(BundleError, match=r"all\.txt is not UTF-8: .* at byte 7"):
