@@ -6,9 +6,10 @@ import base64
 import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 USER, PASSWORD = "ann", "s3cret-of-the-index"
 
@@ -19,8 +20,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     folder = Path()
     allowed = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    leaks: ClassVar[list[str]] = []  # command lines that had the password during a request
 
     def do_GET(self) -> None:
+        self.leaks.extend(iter_leaks())
         name = self.path.rstrip("/").rpartition("/")[2]
         if self.headers.get("Authorization") != self.allowed:
             self._answer(401, b"who are you?", ("WWW-Authenticate", 'Basic realm="index"'))
@@ -50,14 +53,28 @@ class Handler(BaseHTTPRequestHandler):
         """Write nothing."""
 
 
+def iter_leaks() -> Iterator[str]:
+    """Yield the command lines of this machine that have the password. All users can read them."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            words = path.read_bytes().decode("utf-8", "replace").replace("\0", " ")
+            if PASSWORD in words:
+                yield words
+
+
 def _hash(path: Path) -> str:
     return f"sha256={hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 @contextmanager
 def serve_index(folder: Path) -> Iterator[str]:
-    """Serve the wheels of a folder; yields the index's URL, without the password."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Index", (Handler,), {"folder": folder}))
+    """Serve the wheels of a folder; yields the index's URL, without the password.
+
+    During each request, no process of this machine may have the password among its arguments.
+    """
+    leaks: list[str] = []
+    handler = type("Index", (Handler,), {"folder": folder, "leaks": leaks})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -66,3 +83,4 @@ def serve_index(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+    assert leaks == []

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.bundle.locks import pdm, pipenv, poetry
-from tests.indexes import PASSWORD, USER, serve_index
-from tests.integration.bundling import build_environment
-from tests.projects import run, start_repository, uv
+from tests.indexes import PASSWORD, USER, iter_leaks, serve_index
+from tests.integration.bundling import Shop, build_environment, copy_shop
+from tests.projects import commit, manage, run, start_repository, uv
 from tests.wheels import make_wheel
 
 TOOLS = {"poetry": poetry.TOOL, "pipenv": pipenv.TOOL, "pdm": pdm.TOOL}
@@ -183,6 +189,13 @@ def make_lock(project: Path, tool: str, index: str) -> str:
     return lock
 
 
+def test_the_password_is_sought_among_arguments() -> None:
+    words = [sys.executable, "-c", "import sys; sys.stdin.read()", PASSWORD]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        assert any(PASSWORD in one for one in iter_leaks())
+        process.communicate()
+
+
 @pytest.mark.parametrize("tool", FILES)
 def test_a_lock_file_of_each_tool_is_installed(
     tool: str, index: str, repository: Path, caches: Path, monkeypatch: pytest.MonkeyPatch
@@ -231,3 +244,69 @@ def test_a_machines_netrc_has_the_password(
     monkeypatch.setenv("NETRC", str(netrc))
     found = build_environment(project, name)
     assert {layer.name for layer in found.layers} == {"alpha", "beta", "shared", "tool"}
+
+
+KEYRING = """\
+#!/bin/sh
+echo "$@" >> "$0.asked"
+case "$2" in http://127.0.0.1:*|127.0.0.1:*) [ "$3" = USER ] && echo PASSWORD;; *) exit 1;; esac
+"""
+
+
+@pytest.mark.parametrize("kind", ["uv", "requirements"])
+def test_the_keyring_has_the_password(
+    kind: str, index: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv asks the program keyring, which desktops and companies' tools install."""
+    project = repository / "web"
+    if kind == "requirements":
+        digest = run("sha256sum", next((tmp_path / "wheels").glob("beta-*.whl"))).split()[0]
+        name = "requirements.txt"
+        text = f"--index-url {index.replace('http://', f'http://{USER}@')}\nbeta==1.0 --hash=sha256:{digest}\n"
+        (project / name).write_text(text)
+    else:
+        name = make_lock(project, kind, index)
+    program = tmp_path / "bin" / "keyring"
+    program.parent.mkdir()
+    program.write_text(KEYRING.replace("USER", USER).replace("PASSWORD", PASSWORD))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("UV_KEYRING_PROVIDER", "subprocess")
+    monkeypatch.setenv("UV_INDEX_CORP_USERNAME", USER)
+    found = build_environment(project, name)
+    assert "beta" in {layer.name for layer in found.layers}
+    assert f"get {index}" in (tmp_path / "bin" / "keyring.asked").read_text()
+
+
+def test_no_file_of_a_bundle_and_no_message_has_the_password(
+    built_shop: Shop, index: str, tmp_path: Path, caches: Path
+) -> None:
+    project = copy_shop(built_shop, tmp_path / "copy")
+    beta = next((tmp_path / "wheels").glob("beta-*.whl"))
+    digest = run("sha256sum", beta).split()[0]
+    url = index.replace("http://", PRIVATE).replace("/simple", "/simple/")
+    with (project / "requirements.txt").open("a") as file:
+        file.write(f"--extra-index-url {url}\nbeta==1.0 --hash=sha256:{digest}\n")
+    commit(project)
+    formats = [word for one in ("pyz", "wheel", "wheelhouse") for word in ("--format", one)]
+    words = ["bundle", *formats, "--output", "dist/", "--json"]
+    done = manage(project, *words, **CREDENTIALS)
+    assert done.returncode == 0, done.stderr
+    assert "beta" in {one["name"] for one in json.loads(done.stdout)["layers"]}
+    assert PASSWORD not in done.stdout + done.stderr
+    made = list((project / "dist").iterdir())
+    assert len(made) == 3
+    kept = [path for path in (caches / "build-cache").rglob("*") if path.is_file()]
+    assert kept
+    for path in (*made, *kept):
+        assert list(iter_places(PASSWORD, path.name, path.read_bytes())) == []
+
+
+def iter_places(text: str, name: str, data: bytes) -> Iterator[str]:
+    """Yield the files that have a text: the file itself, and what is in an archive, however deep."""
+    if text.encode() in data:
+        yield name
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for one in archive.namelist():
+                yield from iter_places(text, f"{name}/{one}", archive.read(one))

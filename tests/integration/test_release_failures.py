@@ -6,15 +6,13 @@ import errno
 import re
 import shutil
 import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from django_deploykit.runtime.bundle.reader import BundleFile
 from tests.bundles import make_layer, make_manifest, release_id, write_bundle
+from tests.disks import small_disk
 from tests.integration.shop_states import rewrite
 from tests.integration.sites import Shop
 
@@ -143,22 +141,6 @@ def test_a_damaged_layer_in_the_store_is_sent_again(live_shop: Shop) -> None:
         good = dict(bundle.files(layer.sha256))[entry]
     assert (shop.root / "current" / entry.path).read_bytes() == good
     assert path.read_bytes() == good
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """Mount a file system on a folder that holds a bundle's files only in part."""
-    folder.mkdir(parents=True, exist_ok=True)
-    options = ["-o", f"size=150m,mode={folder.stat().st_mode & 0o777:o}"]
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", *options, "none", folder], capture_output=True, text=True
-    )
-    if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_a_full_disk_is_said_and_a_release_completes_once_there_is_room(shop: Shop) -> None:

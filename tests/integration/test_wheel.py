@@ -89,6 +89,22 @@ def test_the_page_works_as_written(built_shop: Shop, tmp_path: Path, data: Path)
     layers = [one for one in built_shop.facts["layers"] if one["kind"] != "distribution"]
     site = next((venv / "lib").glob("python3*")) / "site-packages"
     assert layers_of(site / "shop_bundle", layers, built_shop.bundle) == layers
+    info = next(site.glob("shop-*.dist-info"))
+    with zipfile.ZipFile(built_shop.bundle) as bundle:
+        assert (info / "sboms" / "sbom.cdx.json").read_bytes() == bundle.read("sbom.cdx.json")
+    check_as_indexes_do(next((project / "dist").glob("*.whl")))
+
+
+def check_as_indexes_do(wheel: Path) -> None:
+    """Run the checks of people who publish wheels.
+
+    Collected static files are there twice, under their own and their hashed name (W002), and the
+    names of migrations start with a digit (W004).
+    """
+    tool = (uv(), "tool", "run", "-q", "--from")
+    assert "PASSED" in run(*tool, "twine", "twine", "check", "--strict", wheel)
+    contents = "check-wheel-contents"
+    assert "OK" in run(*tool, contents, contents, "--ignore", "W002,W004", wheel)
 
 
 def layers_of(

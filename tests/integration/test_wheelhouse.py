@@ -12,13 +12,15 @@ import signal
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.disks import small_disk
 from tests.docs.markdown import ROOT, blocks
 from tests.integration.bundling import KEY, PYTHON, Shop, copy_shop
-from tests.projects import manage
+from tests.projects import manage, run
 from tests.waiting import until
 
 PAGE = ROOT / "docs" / "how-to" / "wheelhouse.md"
@@ -96,3 +98,42 @@ def test_an_interruption_leaves_nothing(archive: Path, tmp_path: Path) -> None:
     _, said = process.communicate()
     assert (process.returncode, said) == (130, "interrupted; nothing was changed\n")
     assert os.listdir(target) == []
+
+
+def test_a_full_disk_and_a_killed_installer_leave_nothing_that_stays(
+    archive: Path, tmp_path: Path
+) -> None:
+    """The files of pip itself, which the installer does not count, do not fit any more."""
+    with zipfile.ZipFile(archive) as file:
+        layers = json.loads(file.read("manifest.json"))["layers"]
+    counted = sum(one["files"] for one in layers)
+    words = [PYTHON, str(archive), str(tmp_path / "srv" / "shop")]
+    with small_disk(tmp_path / "srv", f"nr_inodes={counted + 50}") as disk:
+        done = subprocess.run(words, env=OFFLINE, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "nothing was changed" in done.stderr
+        assert "No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr.splitlines()[0]
+        assert os.listdir(disk) == []
+        run("mount", "-o", "remount,nr_inodes=0", disk)
+        process = subprocess.Popen(words, env=OFFLINE, stdout=subprocess.DEVNULL)
+        until(lambda: any(disk.glob(".shop-installing-*/venv/bin")))
+        process.kill()
+        process.wait()
+        for one in working_in(disk):
+            os.kill(one, signal.SIGKILL)
+        until(lambda: not working_in(disk))
+        assert [path.name[:17] for path in disk.iterdir()] == [".shop-installing-"]
+        again = subprocess.run(words, env=OFFLINE, capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+        assert os.listdir(disk) == ["shop"]
+
+
+def working_in(folder: Path) -> list[int]:
+    """Return the processes whose current folder is below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # it has ended
+            if path.readlink().is_relative_to(folder):
+                found.append(int(path.parent.name))
+    return found
