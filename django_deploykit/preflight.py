@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from django_deploykit.bundle.interpreter_layer import project_interpreter
 from django_deploykit.bundle.locks.base import normal_name
 from django_deploykit.bundle.locks.completeness import is_unnamed
 from django_deploykit.bundle.locks.discovery import (
@@ -115,10 +116,24 @@ def _iter_mistakes(project: Project) -> Iterator[Finding]:
     yield from place_problems(project.problems, project.root)
     if not (project.name or project.problems):
         yield Finding(NO_NAME, NAME_HINT, path="deploykit.ini")
+    if not project.problems:
+        yield from _iter_interpreter_problems(project)
     try:
         _ = project.inventory
     except Problems as error:
         yield from place_problems(error.problems, project.root, error.hint)
+
+
+def _iter_interpreter_problems(project: Project) -> Iterator[Finding]:
+    """Yield why the interpreter that deploykit.ini names cannot be in a bundle."""
+    try:
+        project_interpreter(project, project.root)
+    except Problems as error:
+        for problem in error.problems:
+            text = f"hosts could not run the interpreter: {problem}"
+            yield Finding(text, error.hint, path="deploykit.ini")
+    except DeployKitError as error:
+        yield Finding(error.message, error.hint, path="deploykit.ini")
 
 
 def place_problems(problems: Iterable[str], root: Path, hint: str = "") -> Iterator[Finding]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from django_deploykit.runtime.bundle import tar_stream
+from django_deploykit.runtime.bundle.head import head
 from django_deploykit.runtime.bundle.main_script import main_text, runtime_digest
 from django_deploykit.runtime.bundle.manifest import (
     FileEntry,
@@ -50,6 +53,17 @@ def layer_zip(tree: Tree) -> bytes:
             data = value[0] if isinstance(value, tuple) else value
             archive.writestr(zipfile.ZipInfo(path, EPOCH), data, zipfile.ZIP_DEFLATED)
     return target.getvalue()
+
+
+def layer_tar(tree: Tree) -> bytes:
+    """Return the archive of an interpreter's layer."""
+    parts = [tar_stream.begin(entries_of(tree))]
+    for entry in entries_of(tree):
+        value = tree[entry.path]
+        data = value[0] if isinstance(value, tuple) else value
+        parts.append(tar_stream.header(tar_stream.TREE + entry.path, entry.mode, entry.size))
+        parts += [data, tar_stream.padding(entry.size)]
+    return gzip.compress(b"".join([*parts, tar_stream.END]), mtime=0)
 
 
 def make_layer(kind: str, name: str, version: str, tree: Tree) -> Layer:
@@ -98,12 +112,18 @@ def write_bundle(
     for layer in manifest.layers:
         tree = trees[layer.name]
         members[f"layers/{layer.sha256}.json"] = dump_list(entries_of(tree)).encode()
-        members[f"layers/{layer.sha256}.zip"] = layer_zip(tree)
+        own = layer is manifest.interpreter
+        members[layer.archive] = layer_tar(tree) if own else layer_zip(tree)
     members.update(extra or {})
     target = io.BytesIO(b"")
-    target.write(b"#!/usr/bin/env python3\n")
+    first = manifest.interpreter.archive if manifest.interpreter else ""
+    if first:
+        place, data = len(head(manifest)) + 30 + len(first), members[first]
+        target.write(head(manifest, place, len(data), hashlib.sha256(data).hexdigest()))
+    else:
+        target.write(head(manifest))
     with zipfile.ZipFile(target, "a") as archive:
-        for name in sorted(members):
+        for name in sorted(members, key=lambda name: (name != first, name)):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), members[name])
         archive.comment = SEAL + b"0" * 64
     data = target.getvalue()[:-64]

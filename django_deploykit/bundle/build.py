@@ -29,6 +29,11 @@ from django_deploykit.bundle.export import bring, complete, export, export_witho
 from django_deploykit.bundle.files import Exported, all_files
 from django_deploykit.bundle.folder_wheels import folder_of
 from django_deploykit.bundle.formats.base import Content, Written, find_format
+from django_deploykit.bundle.interpreter_layer import (
+    project_interpreter,
+    project_target,
+    with_interpreter,
+)
 from django_deploykit.bundle.load_errors import MissingModuleError
 from django_deploykit.bundle.locks.base import LockFile
 from django_deploykit.bundle.locks.discovery import (
@@ -41,6 +46,7 @@ from django_deploykit.bundle.locks.markers import resolve
 from django_deploykit.bundle.locks.plugins import plugins_hint, validate_needs
 from django_deploykit.bundle.outside import include_hint, validate_folders
 from django_deploykit.bundle.own_layers import own_layers
+from django_deploykit.bundle.relocatable import Interpreter
 from django_deploykit.bundle.scratch import scratch
 from django_deploykit.bundle.source import Commit, find_commit, some
 from django_deploykit.bundle.static_cache import keep
@@ -143,8 +149,10 @@ def _build(request: BuildRequest, timed: _Timed) -> Built:
             project, exported, notes = export_project(commit, place, content_ids(commit))
         for text in notes:
             timed.note(text)
-        target = find_target(request.python or project.python, request.platform or project.platform)
-        content = _assemble(request, project, commit, target, exported, timed)
+        asked = (request.python, request.platform)
+        interpreter = project_interpreter(project, request.project.root, *asked)
+        target = project_target(project, interpreter, *asked)
+        content = _assemble(request, project, commit, target, exported, timed, interpreter)
         with timed.step("write"):
             files = tuple(_write_format(request, project, content, one) for one in request.formats)
     build_cache.prune(layer.sha256 for layer in content.manifest.layers)
@@ -226,9 +234,13 @@ def _assemble(
     target: TargetPython,
     exported: Exported,
     timed: _Timed,
+    interpreter: Interpreter | None,
 ) -> Content:
     folder = exported.folder
     environment, native, lock = _install(project, commit, target, exported, timed)
+    if interpreter is not None:
+        with timed.step("interpreter"):
+            environment = with_interpreter(environment, interpreter, target)
     with _hint_at_includes(commit):
         run_builds(project, native, target, exported, timed, fresh=request.fresh)
     with timed.step("collectstatic"), _hint_at_includes(commit):

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from django_deploykit.bundle.project_side.pack_layers import SUFFIXES
+from django_deploykit.bundle.project_side.pack_layers import SUFFIXES, TAR_SUFFIXES
 from django_deploykit.bundle.scratch import remove_abandoned, scratch
 from django_deploykit.errors import BundleError
 from django_deploykit.runtime.base.files import hash_file, write_and_replace
@@ -140,7 +140,9 @@ def layer_folder() -> Path:
 
 def layer_paths(digest: str) -> list[Path]:
     """Return the files of a cached layer: archive, file list, and SHA-256 of the archive."""
-    return [layer_folder() / f"{digest}{suffix}" for suffix in SUFFIXES]
+    folder = layer_folder()
+    tar = (folder / f"{digest}{TAR_SUFFIXES[0]}").exists()
+    return [folder / f"{digest}{suffix}" for suffix in (TAR_SUFFIXES if tar else SUFFIXES)]
 
 
 def is_cached(digest: str) -> bool:
@@ -179,7 +181,7 @@ def prune(used: Iterable[str]) -> None:
     oldest = time.time() - _UNUSED
     folder = layer_folder()
     remove_abandoned(folder)
-    for path in (one for one in folder.iterdir() if one.suffix in SUFFIXES):
+    for path in (one for one in folder.iterdir() if one.name.endswith((*SUFFIXES, *TAR_SUFFIXES))):
         with suppress(FileNotFoundError):  # another build removed it
             if path.stat().st_mtime < oldest:
                 path.unlink()

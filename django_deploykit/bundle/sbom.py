@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote
 
-from django_deploykit.runtime.bundle.manifest import Layer
+from django_deploykit.runtime.bundle.manifest import INTERPRETER, Layer
 
 _ALGORITHMS = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512"}
 # A random constant. Serial numbers are derived from it and from the content.
@@ -32,12 +32,13 @@ def make_sbom(
     distribution that only the lock file of the plug-ins has.
     """
     parts = [layer for layer in layers if layer.kind == "distribution"]
+    pythons = [layer for layer in layers if layer.kind == INTERPRETER]
     reference = f"{project}@{release}"
     data: dict[str, object] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, ' '.join([reference, commit, *(one.sha256 for one in parts)]))}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(_NAMESPACE, ' '.join([reference, commit, *(one.sha256 for one in (*parts, *pythons))]))}",
         "version": 1,
         "metadata": {
             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
@@ -51,14 +52,29 @@ def make_sbom(
         "components": [
             _component(layer, digests.get(layer.name, ()), plugins.get(layer.name, ""))
             for layer in sorted(parts, key=lambda one: one.name)
-        ],
-        "dependencies": [{"ref": reference, "dependsOn": sorted(_purl(layer) for layer in parts)}],
+        ]
+        + [_platform(layer) for layer in pythons],
+        "dependencies": [{"ref": reference, "dependsOn": sorted(map(_purl, (*parts, *pythons)))}],
     }
     return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
 def _purl(layer: Layer) -> str:
+    if layer.kind == INTERPRETER:
+        return f"pkg:generic/python@{layer.version}"
     return f"pkg:pypi/{quote(layer.name, safe='')}@{quote(layer.version, safe='')}"
+
+
+def _platform(layer: Layer) -> dict[str, object]:
+    """Return the component of the bundle's own Python."""
+    return {
+        "type": "platform",
+        "bom-ref": _purl(layer),
+        "name": "python",
+        "version": layer.version,
+        "purl": _purl(layer),
+        "properties": [{"name": "django-deploykit:layer", "value": layer.sha256}],
+    }
 
 
 def _component(layer: Layer, digests: Sequence[str], plugins: str) -> dict[str, object]:

@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
 from django_deploykit.bundle.build_cache import layer_paths
-from django_deploykit.runtime.bundle.manifest import Layer, load_list
+from django_deploykit.runtime.bundle.manifest import INTERPRETER, Layer, load_list
 
 _ELF = b"\x7fELF"
 _LOAD, _DYNAMIC = 1, 2  # types of segments
 _NEEDED, _STRTAB = 1, 5  # tags of the dynamic segment
-_LONGEST = 256  # bytes of a name
+_SEARCH = (15, 29)  # RPATH and RUNPATH
+_LONGEST = 4096  # bytes of a name, or of a list of folders
 _MOST = 4096  # entries of a table
 
 
@@ -32,7 +33,7 @@ def needed_by(layers: tuple[Layer, ...]) -> dict[str, str]:
     """Return the libraries that are in no layer, such as ``libpq.so.5``, each with a file that needs it."""
     needed: dict[str, str] = {}
     there: set[str] = set()
-    for layer in layers:
+    for layer in (one for one in layers if one.kind != INTERPRETER):
         archive, listing, _ = layer_paths(layer.sha256)
         compiled = []
         for entry in load_list(listing.read_text(encoding="utf-8"), layer.sha256):
@@ -59,24 +60,46 @@ def _in_archive(archive: Path, paths: list[str]) -> Iterator[tuple[str, str]]:
                     yield from ((path, library) for library in needed_libraries(file))
 
 
+class Elf(NamedTuple):
+    """What an ELF file says of itself: the number of its machine, libraries, and where to look for them."""
+
+    machine: int
+    needed: list[str]
+    search: list[str]  # the folders of its RPATH and RUNPATH
+
+
 def needed_libraries(file: BinaryIO) -> list[str]:
     """Return the libraries that an ELF file names; none if it is not a valid one."""
+    found = read_elf(file)
+    return found.needed if found else []
+
+
+def read_elf(file: BinaryIO) -> Elf | None:
+    """Return what an ELF file says, or None if it is not a valid one."""
     try:
-        return list(_iter_needed(file))
+        return _elf(file)
     except (struct.error, ValueError, OverflowError, OSError):
-        return []
+        return None
 
 
-def _iter_needed(file: BinaryIO) -> Iterator[str]:
+def _elf(file: BinaryIO) -> Elf | None:
     header = _read(file, 0, 64)
     if header[:4] != _ELF or len(header) < 52:
-        return
+        return None
     wide = header[4] == 2
     order = "<" if header[5] == 1 else ">"
     segments = list(_segments(file, header, wide, order))
-    for segment in segments:
-        if segment.kind == _DYNAMIC:
-            yield from _names(file, segment, segments, wide, order)
+    rows = [
+        row
+        for segment in segments
+        if segment.kind == _DYNAMIC
+        for row in _texts(file, segment, segments, wide, order)
+    ]
+    return Elf(
+        struct.unpack_from(order + "H", header, 18)[0],
+        [text for tag, text in rows if tag == _NEEDED],
+        [folder for tag, text in rows if tag != _NEEDED for folder in text.split(":") if folder],
+    )
 
 
 def _segments(file: BinaryIO, header: bytes, wide: bool, order: str) -> Iterator[_Segment]:
@@ -91,9 +114,9 @@ def _segments(file: BinaryIO, header: bytes, wide: bool, order: str) -> Iterator
         yield _Segment(kind, start, address, length)
 
 
-def _names(
+def _texts(
     file: BinaryIO, dynamic: _Segment, segments: list[_Segment], wide: bool, order: str
-) -> Iterator[str]:
+) -> Iterator[tuple[int, str]]:
     pair = struct.Struct(order + ("qQ" if wide else "iI"))
     size = min(dynamic.size, _MOST * pair.size) // pair.size * pair.size
     entries = list(pair.iter_unpack(_read(file, dynamic.offset, size)))
@@ -101,10 +124,10 @@ def _names(
     if table is None:
         return
     for tag, value in entries:
-        if tag == _NEEDED:
+        if tag in (_NEEDED, *_SEARCH):
             name, end, _ = _read(file, _place(table, segments) + value, _LONGEST).partition(b"\0")
             if end:
-                yield name.decode("ascii")
+                yield tag, name.decode("ascii")
 
 
 def _place(address: int, segments: list[_Segment]) -> int:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from django_deploykit.bundle.environment import find_target
+from django_deploykit.bundle.interpreter_layer import (
+    interpreter_layer,
+    project_interpreter,
+    project_target,
+)
 from django_deploykit.bundle.runtime_files import runtime_digest
 from django_deploykit.bundle.source import Commit, find_commit
 from django_deploykit.bundle.stores import DEFAULT, STORES
@@ -69,7 +73,9 @@ def built_before(project: Project, rev: str, progress: Progress) -> Path | None:
 
 
 def _fits(project: Project, commit: Commit, path: Path) -> bool:
-    target = find_target(project.python, project.platform)
+    interpreter = project_interpreter(project, project.root)
+    target = project_target(project, interpreter)
+    layer = interpreter_layer(interpreter, target) if interpreter else None
     try:
         validate_seal(path)
         with BundleFile(path) as bundle:
@@ -80,5 +86,6 @@ def _fits(project: Project, commit: Commit, path: Path) -> bool:
         manifest.commit == commit.sha
         and manifest.runtime == runtime_digest()
         and manifest.python_full == target.full
+        and manifest.interpreter == layer
         and manifest.platform in ("any", target.platform)
     )

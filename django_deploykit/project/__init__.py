@@ -97,6 +97,10 @@ OPTIONS: dict[str, Keys] = {
             str,
             "the platform that the bundle is for, as linux-x86_64; default: this machine's",
         ),
+        "interpreter": (
+            str,
+            "a relocatable Python that the bundle has: a folder, or a version that uv has, as 3.12",
+        ),
         "plugins": (
             str,
             "a second lock file: plug-ins that this installation adds to a product",
@@ -140,6 +144,7 @@ class Project:
     allow_unhashed: bool = False
     python: str = ""
     platform: str = ""
+    interpreter: str = ""
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     plugins: str = ""

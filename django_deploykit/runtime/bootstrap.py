@@ -107,12 +107,12 @@ def _ensure(path: Path, validate: Callable[[], None]) -> Path:
     from .bundle.reader import BundleFile
     from .bundle.seal import DamagedError
     from .storage.layers import is_stored, validate_space
-    from .storage.virtualenv import require_python
+    from .storage.virtualenv import validate_python
 
     with BundleFile(path) as bundle:
         manifest = bundle.manifest
         validate_target(manifest.platform, manifest.glibc)
-        require_python(manifest.python)
+        validate_python(manifest)
         folder = cache_folder(os.environ) / manifest.project
         release = folder / "releases" / cache_key(bundle.read("manifest.json"))
         if release.is_dir():

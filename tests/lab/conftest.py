@@ -50,8 +50,10 @@ def lab() -> None:
 def _boot() -> Iterator[BootHost]:
     hosts: list[Host] = []
 
-    def boot(suite: str = "bookworm", internet: Internet | None = None) -> Host:
-        hosts.append(Host(suite, internet=internet))
+    def boot(
+        suite: str = "bookworm", internet: Internet | None = None, *, python: bool = True
+    ) -> Host:
+        hosts.append(Host(suite, internet=internet, python=python))
         return hosts[-1]
 
     yield boot

@@ -66,9 +66,11 @@ class Host:
         suite: str = "bookworm",
         extra: tuple[str, ...] = (),
         internet: Internet | None = None,
+        *,
+        python: bool = True,
     ) -> None:
-        """Make a host of a suite and boot it."""
-        base = image(suite, extra)
+        """Make a host of a suite, if asked without Python, and boot it."""
+        base = image(suite, extra, python=python)
         self.suite = suite
         self.internet = internet
         self.folder, self.number, self._claim = _claim()

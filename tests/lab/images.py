@@ -27,6 +27,8 @@ PACKAGES = (
     "nginx",
     "caddy",
 )
+# What is left of them on a host without Python.
+WITHOUT_PYTHON = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "curl")
 # What docs/how-to/first-server.md installs, so that hosts need no package index.
 _MORE = {
     "trixie": (
@@ -72,11 +74,15 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def image(suite: str, extra: tuple[str, ...] = ()) -> Path:
-    """Return the root folder of a suite's image with ``extra`` packages, made where there is none."""
+def image(suite: str, extra: tuple[str, ...] = (), *, python: bool = True) -> Path:
+    """Return the root folder of a suite's image with ``extra`` packages, made where there is none.
+
+    Without ``python``, it has few packages, and none of Python.
+    """
     if suite not in SUITES:
         raise ValueError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
-    packages = (*PACKAGES, *_MORE.get(suite, ()), *sorted(extra))
+    usual = (*PACKAGES, *_MORE.get(suite, ())) if python else WITHOUT_PYTHON
+    packages = (*usual, *sorted(extra))
     key = hashlib.sha256(" ".join((_RECIPE, suite, *packages)).encode()).hexdigest()[:12]
     target = cache() / f"{suite}-{key}"
     with locked(cache() / f"{suite}.lock"):

@@ -91,9 +91,10 @@ def write_base(top: Path, library: str, data: str) -> Path:
 
 def host_files(image: Path) -> dict[str, tuple[str, int]]:
     """Return text and mode of the files that let a host of an image measure, by path below its root."""
-    if folder() is None:
+    found = [*image.glob("usr/lib/python3.*/encodings/__init__.py")]
+    if folder() is None or not found:
         return {}
-    (first,) = image.glob("usr/lib/python3.*/encodings/__init__.py")
+    (first,) = found
     standard = first.parents[1].relative_to(image)
     library, data = f"{_ON_HOSTS}/{standard.name}", f"{_ON_HOSTS}/data"
     return {
@@ -105,9 +106,10 @@ def host_files(image: Path) -> dict[str, tuple[str, int]]:
 def host_options(image: Path) -> list[str]:
     """Return the options of systemd-nspawn that let a host measure."""
     top = folder()
-    if top is None:
+    found = [*image.glob("usr/lib/python3.*")]
+    if top is None or not found:
         return []
-    (standard,) = image.glob("usr/lib/python3.*")
+    (standard,) = found
     data = top / "lab" / "hosts"
     data.mkdir(parents=True, exist_ok=True)
     data.chmod(0o1777)

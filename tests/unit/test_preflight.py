@@ -15,7 +15,9 @@ from django_deploykit.checks.subject import Refusals, Subject, read_subject
 from django_deploykit.conf import Config, config
 from django_deploykit.preflight import CHECKS, Trial, add_refusals
 from django_deploykit.project import read_project
+from tests.unit.bundle import test_relocatable
 
+LIBRARY = test_relocatable.elf(["liba.so.1"], search="/opt")
 HASH = "--hash=sha256:" + "0" * 64
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")\n'
 LOCKED = f"django==5.2 {HASH}\n"
@@ -229,3 +231,28 @@ def test_a_release_on_its_host_has_nothing_to_refuse(
     chosen = [one for one in catalogue().values() if one.tag == "shipping"]
     assert [one for check in chosen for one in check.run(subject)] == []
     assert settings.configured
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("nothing", "is not the folder of a Python"), ("3.99", "uv has no Python 3.99 of its own")],
+)
+def test_an_interpreter_that_no_bundle_can_have_is_reported(
+    project: Path, name: str, message: str
+) -> None:
+    write(project, "deploykit.ini", f"[project]\nname = shop\n[bundle]\ninterpreter = {name}\n")
+    (finding,) = found(project, "E821")
+    assert message in finding.message
+    assert finding.where == "deploykit.ini"
+
+
+def test_each_problem_of_an_interpreter_is_reported(project: Path) -> None:
+    test_relocatable.write(project / "python", {"lib/python3.12/lib-dynload/_a.so": LIBRARY})
+    options = f"python = 3.12\nplatform = {test_relocatable.PLATFORM}\ninterpreter = python\n"
+    write(project, "deploykit.ini", f"[project]\nname = shop\n[bundle]\n{options}")
+    messages = [one.message for one in found(project, "E821")]
+    start, name = "hosts could not run the interpreter", "lib/python3.12/lib-dynload/_a.so"
+    assert messages == [
+        f"{start}: {name} needs liba.so.1, which is not in its folder lib",
+        f"{start}: it is not relocatable: {name} looks for libraries in /opt",
+    ]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from django_deploykit.bundle.build_cache import layer_paths
 from django_deploykit.bundle.formats.base import Content, Format, Written
-from django_deploykit.bundle.formats.sealed import write_sealed
+from django_deploykit.bundle.formats.sealed import first_place, write_sealed
 from django_deploykit.bundle.stores.base import file_name
 from django_deploykit.project.values import Keys
+from django_deploykit.runtime.bundle.head import head
 from django_deploykit.runtime.bundle.main_script import main_text
 from django_deploykit.runtime.bundle.manifest import Manifest
 
@@ -24,11 +25,24 @@ def write(content: Content, path: Path) -> Written:
     """Write a bundle at ``path``."""
     members, archives = _members(content), {}
     digests = [layer.sha256 for layer in content.manifest.layers]
-    for digest in digests:
-        archive, listing, _ = layer_paths(digest)
-        archives[f"layers/{digest}.zip"] = archive
-        members[f"layers/{digest}.json"] = listing.read_bytes()
-    return write_sealed(path, content.manifest.commit_time, members, archives, digests)
+    for layer in content.manifest.layers:
+        archive, listing, _ = layer_paths(layer.sha256)
+        archives[layer.archive] = archive
+        members[f"layers/{layer.sha256}.json"] = listing.read_bytes()
+    start, first = _start(content.manifest)
+    moment = content.manifest.commit_time
+    return write_sealed(path, moment, members, archives, digests, start=start, first=first)
+
+
+def _start(manifest: Manifest) -> tuple[bytes, str]:
+    """Return the first bytes of the file, and the member that comes first: the interpreter, if any."""
+    layer = manifest.interpreter
+    if layer is None:
+        return head(manifest), ""
+    archive, _, digest = layer_paths(layer.sha256)
+    place = first_place(head(manifest), layer.archive)
+    size, sha256 = archive.stat().st_size, digest.read_text(encoding="ascii")
+    return head(manifest, place, size, sha256), layer.archive
 
 
 FORMAT = Format(name, write)

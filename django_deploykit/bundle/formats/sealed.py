@@ -16,11 +16,12 @@ from typing import BinaryIO, cast
 
 from django_deploykit.bundle.build_cache import validate_layers
 from django_deploykit.bundle.formats.base import Written
+from django_deploykit.runtime.bundle.head import PLAIN
 from django_deploykit.runtime.bundle.seal import SEAL
 
-_START = b"#!/usr/bin/env python3\n"
 _CHUNK = 1 << 20
 _SEAL_SIZE = 64  # hexadecimal digits
+_HEADER_SIZE = 30  # of a member, without its name
 _FIRST_YEAR = 315532800  # the start of 1980, the earliest time that ZIP can store
 
 
@@ -30,18 +31,27 @@ def write_sealed(
     members: Mapping[str, bytes],
     archives: Mapping[str, Path],
     layers: Sequence[str] = (),
+    *,
+    start: bytes = PLAIN,
+    first: str = "",
 ) -> Written:
     """Write an archive of ``members``, and of ``archives`` by their names in it.
 
     ``moment`` is the time of its files in seconds since the epoch. The ``layers``, by digest, are
-    verified meanwhile: raise :class:`BundleError` if one is damaged.
+    verified meanwhile: raise :class:`BundleError` if one is damaged. ``start`` is written before
+    the archive, and ``first`` is its first member, whose content begins at :func:`first_place`.
     """
     with path.open("wb") as file:
-        digest = _write(file, moment, members, archives, layers)
+        digest = _write(file, moment, members, archives, layers, start, first)
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o755)
     return Written(digest, path.stat().st_size)
+
+
+def first_place(start: bytes, first: str) -> int:
+    """Return where the content of the first member begins."""
+    return len(start) + _HEADER_SIZE + len(first)
 
 
 def zip_time(moment: int) -> tuple[int, int, int, int, int, int]:
@@ -95,24 +105,30 @@ def _write(
     members: Mapping[str, bytes],
     archives: Mapping[str, Path],
     layers: Sequence[str],
+    start: bytes,
+    first: str,
 ) -> str:
     target = _Sealing(file)
-    target.write(_START)
+    target.write(start)
     # The layers are verified while they are copied, because hashing releases the interpreter lock.
     with ThreadPoolExecutor(1) as pool:
         verified = pool.submit(validate_layers, layers)
         try:
-            _archive(target, moment, members, archives)
+            _archive(target, moment, members, archives, first)
         finally:
             verified.result()  # raises if a layer is damaged, which explains other errors
     return target.seal()
 
 
 def _archive(
-    target: _Sealing, moment: int, members: Mapping[str, bytes], archives: Mapping[str, Path]
+    target: _Sealing,
+    moment: int,
+    members: Mapping[str, bytes],
+    archives: Mapping[str, Path],
+    first: str,
 ) -> None:
     with zipfile.ZipFile(cast(BinaryIO, target), "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted([*members, *archives]):
+        for name in sorted([*members, *archives], key=lambda name: (name != first, name)):
             info = zipfile.ZipInfo(name, zip_time(moment))
             info.external_attr = (0o100755 if name == "__main__.py" else 0o100644) << 16
             info.create_system = 3

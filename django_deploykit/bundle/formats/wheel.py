@@ -76,7 +76,7 @@ def write(content: Content, path: Path) -> Written:
     manifest = content.manifest
     package = package_name(manifest)
     info = f"{escaped(wheel_project(manifest))}-{wheel_version(manifest.release_id)}.dist-info"
-    own = [layer.sha256 for layer in manifest.layers if layer.kind != "distribution"]
+    own = [layer.sha256 for layer in manifest.layers if layer.kind in ("app", "static")]
     validate_layers(own)
     parts = [
         Part(digest, [member_of(one, f"{package}/{one.path}") for one in iter_sources(digest)])

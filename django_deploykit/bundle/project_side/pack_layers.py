@@ -7,6 +7,7 @@ depends only on the files, not on times, paths or the hash seed (the caller sets
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.util
 import json
@@ -44,6 +45,8 @@ STORED = (
     ".gif",
 )
 SUFFIXES = (".zip", ".json", ".sum")  # the files of a packed layer
+TAR_SUFFIXES = (".tar.gz", *SUFFIXES[1:])  # of an interpreter's
+_TAR_LEVEL = 9  # of zlib: an interpreter is packed once
 
 
 def main() -> None:
@@ -67,8 +70,9 @@ def pack(
     starts faster.
     """
     contents: Contents = dict(tree["files"])
+    compiled = tree["kind"] not in ("static", "interpreter")
     for path, source in tree["files"]:
-        if path.endswith(".py") and not path.startswith("bin/") and tree["kind"] != "static":
+        if path.endswith(".py") and not path.startswith("bin/") and compiled:
             code = bytecode(path, source)
             named = os.path.basename(cached_path(path)).encode("utf-8", "surrogateescape")
             if code is not None and len(named) <= _LONGEST_NAME:
@@ -77,10 +81,11 @@ def pack(
                 contents[cached_path(path)] = cached_path(source) if written else code
     entries = [entry(path, contents[path]) for path in sorted(contents)]
     digest = tree_digest(entries)
-    final = [os.path.join(cache, digest + suffix) for suffix in SUFFIXES]
+    suffixes = TAR_SUFFIXES if tree["kind"] == "interpreter" else SUFFIXES
+    final = [os.path.join(cache, digest + suffix) for suffix in suffixes]
     if not all(map(os.path.exists, final)):
         # Another process may be packing an equal tree.
-        files = [os.path.join(place, f"{os.getpid()}{suffix}") for suffix in SUFFIXES]
+        files = [os.path.join(place, f"{os.getpid()}{suffix}") for suffix in suffixes]
         write(files, entries, contents, level)
         for path, target in zip(files, final, strict=True):
             os.replace(path, target)
@@ -212,7 +217,10 @@ def tree_digest(entries: list[list[Any]]) -> str:
 def write(files: list[str], entries: list[list[Any]], contents: Contents, level: int) -> None:
     """Write a layer's files: archive, list of files, and SHA-256 of the archive."""
     archive, listing, checksum = files
-    write_archive(archive, entries, contents, level)
+    if archive.endswith(TAR_SUFFIXES[0]):
+        write_tar(archive, entries, contents)
+    else:
+        write_archive(archive, entries, contents, level)
     with open(listing, "w", encoding="utf-8") as file:
         file.write(json.dumps(entries, separators=(",", ":")) + "\n")
     with open(checksum, "w", encoding="ascii") as file:
@@ -234,6 +242,26 @@ def write_archive(path: str, entries: list[list[Any]], contents: Contents, level
             info.file_size = size
             own = _BYTECODE_LEVEL if name.endswith(".pyc") else level
             put(archive, info, contents[name], own)
+
+
+def write_tar(path: str, entries: list[list[Any]], contents: Contents) -> None:
+    """Write an interpreter's archive, as ``runtime.bundle.tar_stream`` says."""
+    from django_deploykit.runtime.bundle import tar_stream  # slow, and rarely needed
+    from django_deploykit.runtime.bundle.manifest import FileEntry
+
+    rows = [FileEntry(*row) for row in entries]
+    with (
+        open(path, "wb") as file,
+        gzip.GzipFile("", "wb", _TAR_LEVEL, file, mtime=0) as archive,
+    ):
+        archive.write(tar_stream.begin(rows))
+        for row in rows:
+            archive.write(tar_stream.header(tar_stream.TREE + row.path, row.mode, row.size))
+            with open(contents[row.path], "rb") as source:
+                for piece in iter(lambda: source.read(_PIECE), b""):
+                    archive.write(piece)
+            archive.write(tar_stream.padding(row.size))
+        archive.write(tar_stream.END)
 
 
 def put(archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: str | bytes, level: int) -> None:

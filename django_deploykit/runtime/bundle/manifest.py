@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, field, fields
-from typing import Any, Dict, Iterable, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.lazy_dataclass import lazy_dataclass
@@ -19,7 +19,9 @@ from ..base.names import PROCESS_NAME, valid_app, valid_digest, valid_release_id
 
 FORMAT = 1
 LONGEST = 16 << 20  # bytes of a manifest, many times the size for a large project
-KINDS = ("distribution", "app", "static")
+INTERPRETER = "interpreter"  # the kind of a layer with the Python that runs the release
+INTERPRETER_FOLDER = "python"  # in a release
+KINDS = ("distribution", "app", "static", INTERPRETER)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 _ODD_PARTS = frozenset(("", ".", ".."))
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,254}\Z")
@@ -63,6 +65,12 @@ class Layer:
     sha256: str
     size: int
     files: int
+
+    @property
+    def archive(self) -> str:
+        """The name of its archive in a bundle."""
+        suffix = ".tar.gz" if self.kind == INTERPRETER else ".zip"
+        return f"layers/{self.sha256}{suffix}"
 
 
 @lazy_dataclass(frozen=True)
@@ -111,6 +119,11 @@ class Manifest:
     def size(self) -> int:
         """Return the total bytes of a release's files."""
         return sum(layer.size for layer in self.layers)
+
+    @property
+    def interpreter(self) -> Optional[Layer]:
+        """The layer with the Python that runs the release; None if hosts have one."""
+        return next((one for one in self.layers if one.kind == INTERPRETER), None)
 
     @property
     def versions(self) -> Dict[str, str]:

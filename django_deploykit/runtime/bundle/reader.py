@@ -25,6 +25,9 @@ from typing import (
 )
 
 from ..base.errors import DeployKitError
+from ..base.files import hash_stream
+from . import tar_stream
+from .head import head
 from .main_script import main_text, runtime_digest
 from .manifest import FileEntry, Layer, Manifest, load_list
 from .seal import DamagedError, validate_seal
@@ -126,8 +129,11 @@ class BundleFile:
         return {name[len("runtime/") :]: self.read(name) for name in sorted(names)}
 
     def layer(self, digest: str) -> Layer:
-        """Return the layer with this digest."""
-        return next(layer for layer in self.manifest.layers if layer.sha256 == digest)
+        """Return the layer with this digest; raises :class:`DamagedError` if it is missing."""
+        for layer in self.manifest.layers:
+            if layer.sha256 == digest:
+                return layer
+        raise DamagedError(f"{self.path} is damaged: layer {digest[:12]} is missing")
 
     def entries(self, digest: str, text: str = "") -> List[FileEntry]:
         """Return a layer's verified file list, which must have the size given in the manifest.
@@ -156,7 +162,7 @@ class BundleFile:
 
         Memory makes reading many small files faster, but each caller needs its own copy.
         """
-        name = f"layers/{digest}.zip"
+        name = self.layer(digest).archive
         start, size = self._place(name)
         if held and size <= _IN_MEMORY:
             return io.BytesIO(self._part(name, start, size))
@@ -164,7 +170,7 @@ class BundleFile:
 
     def archive_size(self, digest: str) -> int:
         """Return the size of a layer's archive in bytes."""
-        return self._place(f"layers/{digest}.zip")[1]
+        return self._place(self.layer(digest).archive)[1]
 
     def _place(self, name: str) -> Tuple[int, int]:
         """Return the offset of a member's content in the file, and its size."""
@@ -199,12 +205,13 @@ class BundleFile:
         )
 
     def verify(self) -> None:
-        """Read and verify the seal, the runtime, ``__main__.py``, and every file of every layer.
+        """Read and verify the seal, the runtime, and every file of every layer.
 
-        The runtime's sources must have the digest given in the manifest. ``__main__.py`` must be
-        identical to the one that this version of the runtime writes.
+        The runtime's sources must have the digest given in the manifest. ``__main__.py`` and the
+        first bytes of the file must be identical to those that this version of the runtime writes.
         """
         validate_seal(self.path)
+        self._validate_head()
         runtime = self.runtime()
         sources = {name: data for name, data in runtime.items() if name.endswith(".py")}
         if runtime_digest(sources) != self.manifest.runtime:
@@ -218,6 +225,16 @@ class BundleFile:
             for _ in self.files(layer.sha256):
                 pass
 
+    def _validate_head(self) -> None:
+        """Raise :class:`DamagedError` unless the file starts with its own head, which runs first."""
+        expected, layer = head(self.manifest), self.manifest.interpreter
+        if layer is not None:
+            start, size = self._place(layer.archive)
+            expected = head(self.manifest, start, size, hash_stream(self.archive(layer.sha256)))
+        first = min(info.header_offset for info in self._zip.infolist())
+        if first != len(expected) or self._part("its start", 0, first) != expected:
+            raise DamagedError(f"{self.path} does not start as a bundle of this version does")
+
 
 def layer_files(
     archive: BinaryIO, entries: Sequence[FileEntry], what: str, only: Collection[str] = ()
@@ -228,6 +245,12 @@ def layer_files(
     only the files with these paths.
     """
     try:
+        packed = archive.read(len(tar_stream.MAGIC))
+        archive.seek(0)
+        if packed == tar_stream.MAGIC:
+            found = _tar_files(archive, entries, what)
+            yield from (row for row in found if not only or row[0].path in only)
+            return
         with zipfile.ZipFile(archive) as layer:
             infos = {info.filename: info for info in layer.infolist()}
             sources = _sources(entries, infos)
@@ -249,6 +272,31 @@ def layer_files(
                     yield entry, _content(layer, info, entry, what)
     except _BROKEN as error:
         raise DamagedError(f"{what} cannot be read: {error}") from None
+
+
+def _tar_files(
+    archive: BinaryIO, entries: Sequence[FileEntry], what: str
+) -> Iterator[Tuple[FileEntry, Content]]:
+    """Yield the files of an interpreter's archive. A large one is verified while it is read."""
+    for entry, data in tar_stream.iter_files(archive, entries):
+        if isinstance(data, bytes):
+            if hashlib.sha256(data).hexdigest() != entry.sha256:
+                raise DamagedError(f"{what}: {entry.path} does not match its digest")
+            yield entry, data
+            continue
+        pieces = _verified(data, entry, what)
+        yield entry, pieces
+        for _ in pieces:  # the caller may not have read them
+            pass
+
+
+def _verified(pieces: Iterable[bytes], entry: FileEntry, what: str) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != entry.sha256:
+        raise DamagedError(f"{what}: {entry.path} does not match its digest")
 
 
 def _sources(entries: Sequence[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:

@@ -34,7 +34,9 @@ def print_banner(path: Path) -> int:
         manifest = bundle.manifest
     with by_hand(path):
         state = look(usual_root(manifest.project))
-        lacking = python_problem(manifest.python, find_python, is_packaged)
+        lacking = ""
+        if manifest.interpreter is None:
+            lacking = python_problem(manifest.python, find_python, is_packaged)
         print(printable("\n".join(banner_lines(manifest, bundle_command(path), state, lacking))))
     return 0
 
@@ -59,7 +61,7 @@ def banner_lines(
     release, layers = manifest.release_id, f"{len(manifest.layers)} layers"
     lines = [
         f"{manifest.project} {release} (commit {manifest.commit[:12]}, {release[:15]} UTC)",
-        f"Python {manifest.python}, {manifest.platform}, {layers}, {manifest.size >> 20} MiB",
+        f"{_python(manifest)}, {manifest.platform}, {layers}, {manifest.size >> 20} MiB",
         *(["", f"First of all: {lacking}"] if lacking else []),
     ]
     for title, rows in (
@@ -73,6 +75,11 @@ def banner_lines(
         lines += ["", "Required configuration, from an INI file or the environment:"]
         lines += [f"  {key}" for key in manifest.required]
     return lines
+
+
+def _python(manifest: Manifest) -> str:
+    layer = manifest.interpreter
+    return f"its own Python {layer.version}" if layer else f"Python {manifest.python}"
 
 
 def _title(manifest: Manifest, state: SiteState) -> str:

@@ -55,7 +55,7 @@ def iter_host_problems(manifest: Manifest, facts: HostFacts, expected: Expected)
     """Yield each reason why this bundle cannot be released to this host."""
     if expected.setup and not facts.setup:
         yield f"is not set up: run `{expected.setup}` once"
-    if not facts.python:
+    if not facts.python and manifest.interpreter is None:
         yield f"has no Python {manifest.python}"
     problem = target_problem(manifest.platform, manifest.glibc, facts.platform, facts.glibc)
     if problem:

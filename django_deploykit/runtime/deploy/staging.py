@@ -10,20 +10,21 @@ from ..base.errors import Problems
 from ..base.machine import validate_target
 from ..base.site import Site, checked_path, live_release
 from ..base.workers import Background
-from ..bundle.manifest import Manifest, ManifestError
+from ..bundle.manifest import INTERPRETER_FOLDER, Manifest, ManifestError
 from ..storage import identity, layers, prune, shared
 from ..storage.hashed import link_hashed_of
-from ..storage.virtualenv import load_release, require_python, stage
+from ..storage.virtualenv import load_release, stage, validate_python
 from ..wire.events import Activity, Emit, HostWarning
 from ..wire.releasing import StageResult
 
+_FOLDERS = ("app", "bin", "lib", INTERPRETER_FOLDER)
 _SHOWN = 20  # changed files to name, at most
 
 
 def stage_release(site: Site, manifest: Manifest, emit: Emit) -> StageResult:
     """Stage a release, or return the layers that are missing or damaged in the store."""
     validate_target(manifest.platform, manifest.glibc)
-    require_python(manifest.python)
+    validate_python(manifest)
     target = site.releases / manifest.release_id
     digests = [one.sha256 for one in manifest.layers]
     missing = [one for one in digests if not layers.is_stored(site.store, one)]
@@ -95,7 +96,7 @@ def is_untouched(site: Site, manifest: Manifest) -> bool:
 
 def _own_files(site: Site, release: str) -> Tuple[List[Path], Path, Path]:
     """Return the folders of a release with files of its layers, their record, and the site's."""
-    folders = [site.releases / release / name for name in ("app", "bin", "lib")]
+    folders = [site.releases / release / name for name in _FOLDERS]
     return folders, checked_path(site, release).with_suffix(".verified"), site.root
 
 

@@ -18,6 +18,7 @@ from typing import Callable, Dict, Sequence
 from ..base.configuration import create
 from ..base.errors import DeployKitError
 from ..base.files import write_and_replace
+from ..storage.interpreter import copy_interpreter
 from .ownership import give_back, links_are_protected
 from .plan import NOLOGIN, SUDOERS, Action
 
@@ -122,6 +123,12 @@ def _give(action: Action, effects: Effects) -> None:
     give_back(Path(action.target), account.pw_uid, account.pw_gid, links_are_protected())
 
 
+def _python(action: Action, effects: Effects) -> None:
+    """Replace root's copy of a bundle's Python. A file that is not the bundle's is refused."""
+    store, digest = action.text.split("\n")
+    copy_interpreter(Path(store), digest, Path(action.target))
+
+
 def _secret(action: Action, effects: Effects) -> None:
     """Create the configuration, only once, with new secret keys."""
     create(Path(action.target), action.text, action.mode)
@@ -174,6 +181,7 @@ def _empty(action: Action, effects: Effects) -> None:
 _CHANGES: Dict[str, Callable[[Action, Effects], None]] = {
     "folder": _folder,
     "file": _file,
+    "python": _python,
     "secret": _secret,
     "own": _own,
     "give": _give,

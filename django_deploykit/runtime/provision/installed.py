@@ -13,6 +13,8 @@ from ..base.accounts import user_name
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..base.site import default_root
+from ..bundle.head import SHARED_CACHE
+from ..supervisors.root_python import python_folder
 from ..supervisors.systemd_units import FOLDER, read_units
 from .plan import SUDOERS, deploy_comment, folder_problem
 from .removal import MADE, Installed, Website, folder_of, root_paths
@@ -45,8 +47,13 @@ def look_for(app: str, root: Path, websites: Mapping[str, str]) -> Installed:
         data=str(data) if data_owner else "",
         data_owner=data_owner,
         configuration=tuple(str(path) for path in (etc, *dropins) if os.path.lexists(path)),
+        pythons=tuple(str(path) for path in _pythons(app) if path.is_dir()),
         empty=tuple(path for path in MADE if _will_be_empty(path, app)),
     )
+
+
+def _pythons(app: str) -> Tuple[Path, ...]:
+    return python_folder(app), Path(SHARED_CACHE, app)
 
 
 def mount_points(table: Path = Path("/proc/self/mountinfo")) -> List[str]:

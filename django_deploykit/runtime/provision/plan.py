@@ -11,6 +11,13 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence,
 from ..base.names import PROCESS_NAME, is_number, valid_app
 from ..base.site import Site
 from ..supervisors.root_helper import helper
+from ..supervisors.root_python import (
+    SYSTEM,
+    StoredPython,
+    python_folder,
+    record_path,
+    record_text,
+)
 from ..supervisors.sudoers import sudoers
 from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
 
@@ -34,7 +41,8 @@ class SetupRequest:
 
     ``sample`` is the commented INI. ``keys`` are public keys for logging in as the deploy user
     ``user``, copied from the accounts ``keys_of``. ``required`` are options without a default.
-    ``login`` is whether anybody may log in as a deploy user that setup creates.
+    ``login`` is whether anybody may log in as a deploy user that setup creates. ``python`` runs
+    root's helper; it is a copy of ``copied`` if that is not None.
     """
 
     site: Site
@@ -45,6 +53,8 @@ class SetupRequest:
     keys: Tuple[str, ...] = ()
     keys_of: Tuple[str, ...] = ()
     login: bool = True
+    python: str = SYSTEM
+    copied: Optional[StoredPython] = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,7 @@ class Action:
             "nologin": "create the account, in which nobody can log in:",
             "folder": "create",
             "file": "write",
+            "python": "copy the bundle's Python for root to",
             "secret": "create once, readable only by root:",
             "own": "write",
             "give": f"give {self.owner} the files of root in",
@@ -233,11 +244,15 @@ def _written_for(text: str, app: str) -> bool:
 def root_files(request: SetupRequest) -> Dict[str, Tuple[str, int]]:
     """Return the text and mode of root's files, by path."""
     site = request.site
-    found = {
-        str(FOLDER / name): (text, 0o644)
+    found: Dict[str, Tuple[str, int]] = {}
+    if request.copied:
+        path = str(record_path(site.app))
+        found[path] = (record_text(site.app, request.copied.digest), 0o644)
+    found.update(
+        (str(FOLDER / name), (text, 0o644))
         for name, text in units(site, request.kinds, request.user).items()
-    }
-    found[str(helper_path(site.app))] = (helper(site, request.kinds), 0o755)
+    )
+    found[str(helper_path(site.app))] = (helper(site, request.kinds, request.python), 0o755)
     found[str(SUDOERS / f"deploykit-{site.app}")] = (sudoers(site.app, request.user), 0o440)
     return found
 
@@ -291,6 +306,9 @@ def _files(request: SetupRequest, state: State) -> Iterator[Action]:
     for path, (text, mode) in wanted.items():
         if state.files.get(path) != text:
             changed = changed or path.startswith(str(FOLDER))
+            if request.copied and path == str(record_path(request.site.app)):
+                folder = str(python_folder(request.site.app))
+                yield Action("python", folder, "\n".join(map(str, request.copied)), 0o755)
             yield Action("file", path, text, mode)
     for path in _obsolete(request, state):
         changed = True

@@ -49,6 +49,7 @@ class Installed:
     data: str = ""
     data_owner: str = ""
     configuration: Tuple[str, ...] = ()
+    pythons: Tuple[str, ...] = ()  # root's copies of a bundle's own Python
     empty: Tuple[str, ...] = ()  # folders that setup made, with nothing else in them
 
 
@@ -84,6 +85,8 @@ def removal_plan(found: Installed, data: bool) -> Tuple[Action, ...]:
         *(Action("remove", str(FOLDER / name)) for name in sorted(found.units)),
         *([Action("reload", "")] if found.units else []),
         *(Action("empty", path) for path in found.empty),
+        # The bundle's own Python may run this process, so it goes last.
+        *(Action("tree", path) for path in found.pythons),
     )
 
 

@@ -38,6 +38,13 @@ from ..bundle.reader import BundleFile
 from ..storage.prune import iter_manifests, staged_releases
 from ..storage.virtualenv import find_python
 from ..supervisors.helper_reader import usual_root
+from ..supervisors.root_python import (
+    SYSTEM,
+    is_bundled,
+    own_program,
+    root_program,
+    running_python,
+)
 from ..supervisors.systemd_units import Kind, kinds_of, listening, read_units
 from ..wire.events import Activity
 from ..wire.operating import SetupResult
@@ -121,8 +128,10 @@ def setup(
     manifest, sample, data = _asked(options, path)
     request = _request(options, manifest, sample, data)
     state = host.look(request)
-    lacks_python = python_problem(manifest.python, host.python, host.packaged)
-    problems = [*iter_problems(request, state), *filter(None, [lacks_python])]
+    problems = [*iter_problems(request, state)]
+    if manifest.interpreter is None:
+        lacking = python_problem(manifest.python, host.python, host.packaged)
+        problems += filter(None, [lacking])
     if problems:
         raise Problems("this host cannot be set up; nothing was changed:", problems)
     steps = plan(request, state)
@@ -146,7 +155,7 @@ def setup(
 def _require_tools() -> None:
     needed = {"sudo": "sudo", "visudo": "sudo", "systemctl": "systemd", "useradd": "passwd"}
     lacking = sorted({package for tool, package in needed.items() if not shutil.which(tool)})
-    if not Path("/usr/bin/python3").exists():
+    if not Path(SYSTEM).exists() and not is_bundled():
         lacking.append("python3")
     if lacking:
         names = " ".join(lacking)
@@ -179,8 +188,11 @@ def _request(
     user = options.user or str(data.get("user", "")) or _usual_user(root)
     given = [str(key).strip() for key in data.get("keys", [])]
     keys, keys_of = _keys(user, given) if options.login else ((), ())
+    copied = None if Path(SYSTEM).exists() else running_python(manifest)
     return SetupRequest(
         site=site,
+        python=str(own_program(app)) if copied else root_program(app),
+        copied=copied,
         kinds=_kinds(manifest, site),
         user=user,
         sample=sample,

@@ -23,6 +23,7 @@ from ..base.workers import Background
 from ..bundle.manifest import FileEntry, Layer, ManifestError, dump_list, load_list
 from ..bundle.reader import BundleFile, Content
 from . import identity
+from .interpreter import compile_library
 
 File = Tuple[FileEntry, Content]
 _LARGE = 8 << 20  # bytes; a larger file is not read into memory
@@ -141,6 +142,7 @@ def add(
     ``text`` is the JSON of ``entries``, if the caller has it.
     """
     target = store / digest
+    compile_library(folder, entries)
     # A tree without a list is either incomplete, or another process is about to write its list.
     if not is_stored(store, digest) and target.exists() and differing_files(target, entries):
         remove(store, digest)

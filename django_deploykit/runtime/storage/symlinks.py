@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Sequence
 
 from ..base.errors import DeployKitError
-from ..bundle.manifest import Layer
+from ..bundle.manifest import INTERPRETER, INTERPRETER_FOLDER, Layer
 from .layers import Folders, list_text
 from .virtualenv import link_file
 
@@ -43,6 +43,8 @@ def place_layers(layers: Iterable[Layer], store: Path, folder: Path) -> None:
         path = os.path.join(str(store), layer.sha256)
         if layer.kind == "distribution":
             packages.append(SourceFolder(path, not _is_compiled(store, layer.sha256)))
+        elif layer.kind == INTERPRETER:
+            builder.link(f"{path}/{INTERPRETER_FOLDER}", INTERPRETER_FOLDER)
         else:
             builder.merge([SourceFolder(path, False)], "")
     builder.merge(packages, "")  # last, because all distributions that share a folder must be known
@@ -77,7 +79,7 @@ class _Builder:
                     names[folded] = names.get(folded, 0) + 1
         for name, held in folders.items():
             if inside and held[0].whole and names[name.casefold()] == 1:
-                self._link(held[0].path, into + name)
+                self.link(held[0].path, into + name)
             else:
                 self._folders.make(into + name)
                 below = inside or bool(_PACKAGES.match(into + name))
@@ -89,7 +91,8 @@ class _Builder:
         except FileExistsError:
             raise DeployKitError(f"two layers contain {path}") from None
 
-    def _link(self, source: str, path: str) -> None:
+    def link(self, source: str, path: str) -> None:
+        """Put a relative link to a folder of the store at a path of the release."""
         # Relative, because the cache may be moved.
         up = "../" * (path.count("/") + 2)
         below = os.path.relpath(source, self._store)

@@ -12,9 +12,18 @@ from typing import Callable, Collection, Dict, Iterable, List, Mapping, Optional
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file, read_regular, validate_folder, write_and_replace
-from ..bundle.manifest import LONGEST, FileEntry, Layer, Manifest, ManifestError, Process
+from ..bundle.manifest import (
+    INTERPRETER,
+    LONGEST,
+    FileEntry,
+    Layer,
+    Manifest,
+    ManifestError,
+    Process,
+)
 from ..servers import server_in, server_options
 from . import layers
+from .interpreter import bytecode_of, program_of
 from .shell import shell_command
 
 # The file cannot be linked here, not this often, or not across file systems. It is copied instead.
@@ -38,6 +47,12 @@ VIRTUAL_ENV={root}
 PATH="$VIRTUAL_ENV/bin:$PATH"
 export VIRTUAL_ENV PATH
 """
+
+
+def validate_python(manifest: Manifest) -> None:
+    """Raise :class:`DeployKitError` if a bundle has no Python, and this machine none for it."""
+    if manifest.interpreter is None:
+        require_python(manifest.python)
 
 
 def require_python(version: str) -> str:
@@ -90,7 +105,7 @@ def stage(
     """
     if target.exists():
         return
-    python = require_python(manifest.python)
+    validate_python(manifest)
     target.parent.mkdir(parents=True, exist_ok=True)
     validate_folder(target.parent, target.parent.parent)
     folder = layers.make_private_folder(target.parent, ".staging-")
@@ -99,7 +114,7 @@ def stage(
             link_layers(manifest.layers, store, folder)
         else:
             place(folder)
-        _write_environment(folder, target, manifest, python)
+        _write_environment(folder, target, manifest)
         _write_commands(folder, target, manifest, env, manifest.project)
         _write(folder / "manifest.json", manifest.dumps())
         layers.set_folder_modes(folder)
@@ -132,7 +147,10 @@ def sync_file_system(folder: Path) -> None:
 def link_layers(chosen: Iterable[Layer], store: Path, folder: Path) -> None:
     """Hard-link the files of layers in the store below ``folder``."""
     for layer in chosen:
-        link_layer(store / layer.sha256, layers.load_entries(store, layer.sha256), folder)
+        tree = store / layer.sha256
+        link_layer(tree, layers.load_entries(store, layer.sha256), folder)
+        if layer.kind == INTERPRETER:
+            _link_bytecode(tree, folder)
 
 
 def link_layer(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
@@ -148,6 +166,14 @@ def link_layer(tree: Path, entries: Sequence[FileEntry], folder: Path) -> None:
             raise DeployKitError(f"two layers contain {entry.path}") from None
 
 
+def _link_bytecode(tree: Path, folder: Path) -> None:
+    """Hard-link what an interpreter compiled when it was stored."""
+    folders = layers.Folders(str(folder))
+    for path in bytecode_of(tree):
+        folders.make(path.rpartition("/")[0])
+        link_file(f"{tree}/{path}", f"{folder}/{path}")
+
+
 def link_file(source: str, target: str) -> None:
     """Hard-link one file; copy it if it cannot be linked."""
     try:
@@ -158,10 +184,15 @@ def link_file(source: str, target: str) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _write_environment(folder: Path, target: Path, manifest: Manifest, python: str) -> None:
+def _write_environment(folder: Path, target: Path, manifest: Manifest) -> None:
+    if manifest.interpreter is None:
+        python = link = require_python(manifest.python)
+    else:
+        link = f"../{program_of(manifest)}"
+        python = str(target / program_of(manifest))
     binaries = folder / "bin"
     binaries.mkdir(exist_ok=True)
-    os.symlink(python, binaries / "python")
+    os.symlink(link, binaries / "python")
     for alias in ("python3", f"python{manifest.python}"):
         os.symlink("python", binaries / alias)
     if not (folder / "lib64").exists():

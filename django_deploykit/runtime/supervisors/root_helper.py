@@ -16,9 +16,10 @@ from ..base import environment_file, ini, opening
 from ..base.site import Site
 from ..bundle import signature
 from .journal_output import FIELDS
+from .root_python import SYSTEM
 from .systemd_units import Kind, run_properties
 
-_TEXT = r'''#!/usr/bin/python3 -IS
+_TEXT = r'''#!@PYTHON@ -IS
 # Written by django-deploykit for @APP@ (helper)
 """What the deploy user of @APP@ may do as root: only the commands below.
 
@@ -392,8 +393,11 @@ if __name__ == "__main__":
 '''
 
 
-def helper(site: Site, kinds: Sequence[Kind]) -> str:
-    """Return the text of the helper for a site with these kinds of processes."""
+def helper(site: Site, kinds: Sequence[Kind], python: str = SYSTEM) -> str:
+    """Return the text of the helper for a site with these kinds of processes.
+
+    ``python`` is the program that runs it.
+    """
     values = {
         "APP": site.app,
         "ROOT": str(site.root),
@@ -406,6 +410,7 @@ def helper(site: Site, kinds: Sequence[Kind]) -> str:
     text = _TEXT
     for module in (ini, opening, environment_file):
         text = text.replace(f"@{module.__name__.rpartition('.')[2].upper()}@", source_of(module))
+    text = text.replace("@PYTHON@", python)
     text = text.replace("@APP@", site.app).replace("@ETC@", str(site.etc))
     text = text.replace("@FIELDS@", FIELDS)
     for name, value in values.items():

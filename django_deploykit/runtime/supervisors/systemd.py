@@ -28,6 +28,7 @@ from .drop_ins import drop_in_warnings, paths_by_unit
 from .journal_output import parse_entries
 from .process_log import last_lines, process_error
 from .root_helper import helper
+from .root_python import root_program
 from .systemd_units import (
     enabled_path,
     helper_path,
@@ -162,7 +163,8 @@ class SystemdSupervisor:
         found = differing(units(self.site, kinds, owner_of(self.site.root).name), there)
         path = helper_path(self.site.app)
         try:
-            same = read_bytes(path).decode("utf-8", "replace") == helper(self.site, kinds)
+            text = helper(self.site, kinds, root_program(self.site.app))
+            same = read_bytes(path).decode("utf-8", "replace") == text
         except OSError:
             same = False
         return found if same else [*found, path.name]

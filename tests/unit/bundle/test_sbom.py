@@ -77,3 +77,16 @@ def test_is_the_same_for_the_same_layers_in_any_order() -> None:
     first = json.loads(make_sbom(*arguments, LAYERS, DIGESTS))
     again = json.loads(make_sbom(*arguments, LAYERS[::-1], DIGESTS))
     assert first["components"] == again["components"]
+
+
+def test_its_own_python_is_a_platform() -> None:
+    python = Layer("interpreter", "python", "3.12.1", "a" * 64, 10, 1)
+    texts = [
+        make_sbom("shop", "20261123T041500-ab12cd3", "c", 1795407300, layers, DIGESTS)
+        for layers in (LAYERS, (*LAYERS, python))
+    ]
+    before, data = map(json.loads, texts)
+    (found,) = [one for one in data["components"] if one["type"] == "platform"]
+    assert (found["name"], found["version"]) == ("python", "3.12.1")
+    assert found["bom-ref"] in data["dependencies"][0]["dependsOn"]
+    assert data["serialNumber"] != before["serialNumber"]

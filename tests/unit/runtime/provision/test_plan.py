@@ -18,6 +18,7 @@ from django_deploykit.runtime.provision.plan import (
     plan,
     root_files,
 )
+from django_deploykit.runtime.supervisors.root_python import StoredPython, own_program
 from django_deploykit.runtime.supervisors.systemd_units import FOLDER, Kind
 
 SITE = Site(
@@ -199,3 +200,30 @@ def test_starts_to_listen_only_if_a_release_is_live(
 ) -> None:
     steps = plan(replace(REQUEST, kinds=kinds), state)
     assert [one.target for one in steps if one.kind == "up"] == started
+
+
+def test_root_gets_the_bundles_python_before_what_needs_it() -> None:
+    copied = StoredPython(Path("/store"), "a" * 64)
+    request = replace(REQUEST, python=str(own_program("shop")), copied=copied)
+    steps = plan(request, State())
+    kinds = [(step.kind, step.target) for step in steps]
+    python = kinds.index(("python", "/usr/local/lib/deploykit-shop"))
+    record = kinds.index(("file", "/usr/local/lib/deploykit-shop/python.txt"))
+    helper = kinds.index(("file", "/usr/local/libexec/deploykit-shop"))
+    assert python < record < helper
+    assert steps[python].text == f"/store\n{'a' * 64}"
+    assert steps[helper].text.startswith(f"#!{own_program('shop')} -IS\n")
+    files = {path: text for path, (text, _) in root_files(request).items()}
+    assert not [step for step in plan(request, State(files=files)) if step.kind == "python"]
+    newer = replace(request, copied=StoredPython(Path("/store"), "b" * 64))
+    changed = [
+        step.kind for step in plan(newer, State(files=files)) if step.kind in ("python", "file")
+    ]
+    assert changed == ["python", "file"]
+
+
+def test_with_the_systems_python_nothing_is_copied() -> None:
+    steps = plan(REQUEST, State())
+    assert "python" not in [step.kind for step in steps]
+    (helper,) = [step for step in steps if step.target == "/usr/local/libexec/deploykit-shop"]
+    assert helper.text.startswith("#!/usr/bin/python3 -IS\n")
