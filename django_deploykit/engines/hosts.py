@@ -39,6 +39,11 @@ class Hosts(Engine):
 
         return set_up(session, build)
 
+    def teardown(self, session: Session, *, data: bool) -> int:
+        from django_deploykit.management.tearing_down import tear_down
+
+        return tear_down(session, data=data)
+
     def status(self, session: Session) -> Answers[HostStatus]:
         from django_deploykit.management.operating import status
 

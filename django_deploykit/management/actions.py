@@ -146,6 +146,12 @@ def _seconds(text: str) -> float:
     return seconds(text)
 
 
+def _add_teardown(parser: GroupedParser) -> None:
+    parser.add_argument_group("what to remove").add_argument(
+        "--data", action="store_true", help="remove the data and the configuration too"
+    )
+
+
 def _add_exec(parser: GroupedParser) -> None:
     parser.add_argument_group("which release").add_argument(
         "--release",
@@ -220,6 +226,10 @@ def _show_logs(session: Session, options: ParsedOptions) -> int:
     return session.engine.logs(session, request, options["grep"] or "", follow=options["follow"])
 
 
+def _tear_down(session: Session, options: ParsedOptions) -> int:
+    return session.engine.teardown(session, data=options["data"])
+
+
 def _execute(session: Session, options: ParsedOptions) -> int:
     words = list(options["command"])
     if words[:1] == ["--"]:
@@ -265,5 +275,8 @@ ACTIONS: dict[str, Action] = {
     "cancel": Action("hosts", "end a command that still runs", _add_cancel, _cancel, changes=True),
     "stop": Action(
         "hosts", "stop the site of the environment local", _add_nothing, _stop, changes=True
+    ),
+    "teardown": Action(
+        "hosts", "take the site off its hosts", _add_teardown, _tear_down, changes=True
     ),
 }

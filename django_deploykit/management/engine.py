@@ -69,6 +69,10 @@ class Engine:
         """Make ready for the first release."""
         raise NotImplementedError
 
+    def teardown(self, session: Session, *, data: bool) -> int:
+        """Remove everything that setup and releases made; with ``data``, the data too."""
+        raise NotImplementedError
+
     def status(self, session: Session) -> Answers[HostStatus]:
         """Return what is live on each host, or why that is not known."""
         raise NotImplementedError

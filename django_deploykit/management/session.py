@@ -127,6 +127,20 @@ class Session:
         if error is not None:
             raise error
 
+    def confirm(self, question: str) -> None:
+        """Ask a yes-or-no question; raise :class:`DeployKitError` unless the answer is yes."""
+        if self.options.noinput:
+            return
+        if self.console.as_json:
+            raise DeployKitError(
+                "nothing was changed: --json cannot ask for confirmation",
+                "Add --noinput, or look first with --plan.",
+            )
+        if not self.console.ask(question):
+            raise DeployKitError(
+                "nothing was changed", "Answer yes, or use --noinput to skip the question."
+            )
+
     @contextmanager
     def opened(self, transports: Sequence[Transport] | None = None) -> Iterator[Fleet]:
         """Yield a fleet for all hosts, over ``transports`` if given. Close them afterwards."""

@@ -68,25 +68,11 @@ class _Setup:
         for line in plan_lines(plan, hosts):
             self.session.console.print(line)
         if plan.steps and not self.session.options.plan:
-            self._ask(plan.hosts("setup"))
+            self.session.confirm(f"Do this on {', '.join(plan.hosts('setup'))}?")
             self.fleet.walk(plan.steps, {"setup": self._set_up, "login": self._log_in})
         elif not self.session.options.plan:
             self._log_in(Step("login", tuple(hosts), ""))
         return self._end(plan)
-
-    def _ask(self, hosts: tuple[str, ...]) -> None:
-        console = self.session.console
-        if self.session.options.noinput:
-            return
-        if console.as_json:
-            raise DeployKitError(
-                "nothing was changed: --json cannot ask for confirmation",
-                "Add --noinput, or look first with --plan.",
-            )
-        if not console.ask(f"Do this on {', '.join(hosts)}?"):
-            raise DeployKitError(
-                "nothing was changed", "Answer yes, or use --noinput to skip the question."
-            )
 
     def _set_up(self, step: Step) -> str:
         done, errors = self.fleet.each(step.hosts, self._call)

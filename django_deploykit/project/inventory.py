@@ -33,7 +33,17 @@ HOOKS = (
     "after_failure",
 )
 # The actions of `manage.py release`: words that stand where an environment may stand.
-ACTION_WORDS = ("rollback", "status", "history", "logs", "setup", "exec", "cancel", "stop")
+ACTION_WORDS = (
+    "rollback",
+    "status",
+    "history",
+    "logs",
+    "setup",
+    "exec",
+    "cancel",
+    "stop",
+    "teardown",
+)
 POLICIES = ("back", "stop", "continue")
 _HOST = re.compile(
     r"(?:(?P<user>[A-Za-z_][A-Za-z0-9._-]*)@)?"

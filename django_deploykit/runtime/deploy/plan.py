@@ -205,6 +205,15 @@ def setup_plan(changes: Mapping[str, Sequence[str]]) -> Plan:
     return Plan("setup", "", steps if details else (), {})
 
 
+def teardown_plan(changes: Mapping[str, Sequence[str]], data: bool) -> Plan:
+    """Return the plan of a teardown from the changes that ``remove --plan`` reported for each host."""
+    details = {host: tuple(lines) for host, lines in changes.items() if lines}
+    what = "remove the site with its data, as root" if data else "remove the site, as root"
+    return Plan(
+        "teardown", "", (Step("remove", tuple(details), what, details),) if details else (), {}
+    )
+
+
 def _prepare(todo: Mapping[str, HostFacts], site: str) -> List[Step]:
     hosts = tuple(host for host, one in todo.items() if site and one.site != site)
     what = "make the site's folders, and its configuration from the sample"

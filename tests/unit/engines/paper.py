@@ -18,7 +18,8 @@ ON_PAPER = "Nothing runs on paper."
 
 class Paper(Engine):
     missing = dict.fromkeys(
-        ("rollback", "setup", "status", "history", "logs", "exec", "cancel", "stop"), ON_PAPER
+        ("rollback", "setup", "status", "history", "logs", "exec", "cancel", "stop", "teardown"),
+        ON_PAPER,
     )
 
     @contextmanager

@@ -58,7 +58,8 @@ def test_a_new_engine_needs_one_row(
 
 
 @pytest.mark.parametrize(
-    "action", ["rollback", "setup", "status", "history", "logs", "exec", "cancel", "stop"]
+    "action",
+    ["rollback", "setup", "status", "history", "logs", "exec", "cancel", "stop", "teardown"],
 )
 def test_what_an_engine_does_not_offer_is_refused_in_words(
     paper: Path, action: str, capsys: pytest.CaptureFixture[str]
