@@ -186,7 +186,7 @@ def _verbs() -> str:
                 ", ".join(
                     shown
                     for shown, _ in option_rows(verb_parser(verb.name))
-                    if shown not in ("`-h, --help`", "`--json`", "`--text`", "`--root ROOT`")
+                    if shown not in ("`-h, --help`", "`--json`", "`--root ROOT`")
                 ),
             )
             for verb in all_verbs()

@@ -78,7 +78,7 @@ def test_info_and_verify_say_what_json_said(built_shop: Shop) -> None:
     assert [one["sha256"] for one in info["layers"]] == [
         one["sha256"] for one in built_shop.facts["layers"]
     ]
-    done = run_bundle(built_shop.bundle, "deploykit", "verify")
+    done = run_bundle(built_shop.bundle, "deploykit", "verify", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["result"]["layers"] == len(built_shop.facts["layers"])
 

@@ -74,7 +74,7 @@ def test_an_install_by_hand_refuses_what_a_release_refuses(live_shop: Shop) -> N
 
     def install(name: str, *argv: str) -> subprocess.CompletedProcess[str]:
         bundle = shop.workshop.bundle(name)
-        command = [str(bundle), "deploykit", "install", "--root", str(shop.root), *argv]
+        command = [str(bundle), "deploykit", "install", "--json", "--root", str(shop.root), *argv]
         return subprocess.run(command, capture_output=True, text=True)
 
     planned = install("first", "--plan")

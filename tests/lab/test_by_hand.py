@@ -11,6 +11,7 @@ from tests.lab.fleet import PORT, fill_in, get, live
 from tests.lab.hosts import Host
 from tests.lab.releases import Bundles
 from tests.lab.striking import serves
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_setup_needs_root(bare: Host) -> None:
 def test_sets_up_once_and_installs_for_the_account_that_called_sudo(
     host: Host, bundles: Bundles
 ) -> None:
-    assert '"plan": []' in set_up(host)
+    assert "changed: no" in set_up(host)
     assert host.run("stat -c %U /srv/shop", "ann") == "ann\n"
 
 
@@ -80,7 +81,7 @@ def test_a_sick_bundle_leaves_the_old_one(host: Host, bundles: Bundles) -> None:
     before = live(host)
     done = host.try_run("./sick.pyz deploykit install", "ann")
     assert done.returncode == 4
-    assert "answered 500" in done.stdout
+    assert "answered 500" in done.stderr
     assert live(host) == before
 
 
@@ -133,7 +134,7 @@ def test_removes_everything_and_can_be_set_up_again(boot_host: BootHost, bundles
     made.run("sudo ./one.pyz deploykit remove --noinput", "ann")
     assert made.run("ls /etc/precious") == "file\n"
     assert made.run("stat -c '%U %a' /var/lib/shop /etc/shop/shop.ini") == "root 700\nroot 600\n"
-    assert '"plan": []' in made.run("sudo ./one.pyz deploykit remove --noinput", "ann")
+    assert "changed: no" in made.run("sudo ./one.pyz deploykit remove --noinput", "ann")
 
     made.run(setup, "ann")
     made.run("cp ~ann/one.pyz ~deploy/ && chown deploy: ~deploy/one.pyz")
@@ -159,7 +160,7 @@ def test_a_broken_configuration_is_refused_before_a_restart(host: Host, bundles:
             assert serves(host) == bundles.id("one")
         host.run("cp -p /root/good.ini /etc/shop/shop.ini; echo nonsense >> /etc/shop/shop.ini")
         refused = host.try_run("./one.pyz deploykit restart", "ann")
-        assert re.search(r"/etc/shop/shop.ini:\d+: expected a \[section\]", refused.stdout)
+        assert re.search(r"/etc/shop/shop.ini:\d+: expected a \[section\]", refused.stderr)
         host.run("cp -p /root/good.ini /etc/shop/shop.ini")
         host.run(r"sed -i 's/^\[shop\]/[shop]\ncurency = USD/' /etc/shop/shop.ini")
         warned = host.run("./one.pyz deploykit install", "ann")
@@ -169,3 +170,51 @@ def test_a_broken_configuration_is_refused_before_a_restart(host: Host, bundles:
     host.run("./one.pyz deploykit restart", "ann")
     assert serves(host) == bundles.id("one")
     host.run("./one.pyz deploykit install", "ann")  # finds the live release well
+
+
+def test_a_configuration_that_is_missing_is_named(host: Host, bundles: Bundles) -> None:
+    host.run("./one.pyz deploykit install", "ann")
+    host.run("mv /etc/shop/shop.ini /root/kept.ini")
+    try:
+        for verb in ("restart", "exec -- check"):
+            refused = host.try_run(f"./one.pyz deploykit {verb}", "ann")
+            assert refused.returncode == 1
+            assert "/etc/shop/shop.ini is missing" in refused.stderr
+        assert serves(host) == bundles.id("one")
+    finally:
+        host.run("mv /root/kept.ini /etc/shop/shop.ini")
+
+
+def test_a_port_that_another_program_takes_is_named_and_then_the_site_comes_back(
+    host: Host, bundles: Bundles
+) -> None:
+    host.run("./one.pyz deploykit install", "ann")
+    squatter = f"python3 -m http.server --bind {host.address} {PORT}"
+    host.run(
+        "systemctl stop shop.service shop.socket; systemctl reset-failed 'shop*'; "
+        f"systemd-run -q --collect --unit=squatter {squatter}"
+    )
+    taken = f"curl -s -o /dev/null http://{host.address}:{PORT}/"
+    until(lambda: host.try_run(taken).returncode == 0)
+    failed = host.try_run("./two.pyz deploykit install", "ann")
+    assert failed.returncode == 5
+    assert f"cannot listen on {host.address}:{PORT}: another program" in failed.stderr
+    assert "exception" not in failed.stderr
+    assert host.try_run("systemctl start shop.service").returncode != 0
+    host.run("systemctl stop squatter")
+    host.run("./one.pyz deploykit restart", "ann")
+    assert serves(host) == bundles.id("one")
+
+
+def test_a_release_without_its_manifest_is_named_and_healed(host: Host, bundles: Bundles) -> None:
+    host.run("./one.pyz deploykit install", "ann")
+    host.run("rm -f /srv/shop/current/manifest.json")
+    status = host.try_run("./one.pyz deploykit status", "ann")
+    assert status.returncode == 1
+    assert "manifest.json is missing" in status.stdout
+    assert "./one.pyz deploykit install" in status.stdout
+    assert serves(host) == bundles.id("one")
+    for name in ("two", "one"):
+        host.run(f"./{name}.pyz deploykit install", "ann")
+        assert serves(host) == bundles.id(name)
+        assert "answers: yes" in host.run(f"./{name}.pyz deploykit status", "ann")

@@ -42,7 +42,7 @@ def second_is_live(host: Host) -> None:
 
 
 def set_up(host: Host) -> dict[str, object]:
-    words = "deploykit setup --user deploy --health /up"
+    words = "deploykit setup --user deploy --health /up --json"
     result = last_result(host.run(f"/tmp/shop-1.pyz {words}"))["result"]
     assert isinstance(result, dict)
     return result
@@ -106,8 +106,8 @@ def test_a_file_that_the_owner_cannot_read_is_named_with_the_way(host: Host) -> 
     host.run("mkdir -p -m 700 /root/kept && cp /tmp/shop-2.pyz /root/kept/")
     done = host.try_run("/root/kept/shop-2.pyz deploykit status")
     assert done.returncode == 1
-    assert "deploy, who cannot read /root/kept/shop-2.pyz" in done.stdout
-    assert "install -m 755 /root/kept/shop-2.pyz /home/deploy/shop-2.pyz" in done.stdout
+    assert "deploy, who cannot read /root/kept/shop-2.pyz" in done.stderr
+    assert "install -m 755 /root/kept/shop-2.pyz /home/deploy/shop-2.pyz" in done.stderr
     assert host.run("/root/kept/shop-2.pyz deploykit verify")
 
 
@@ -118,7 +118,7 @@ def test_setup_gives_back_what_root_left(host: Host) -> None:
     )
     done = host.try_run("/tmp/shop-1.pyz deploykit install", user="deploy")
     assert done.returncode == 1
-    assert "It belongs to root. Give it back: " in done.stdout
+    assert "It belongs to root. Give it back: " in done.stderr
     assert "give deploy the files of root in /srv/shop" in str(set_up(host)["plan"])
     assert strangers(host) == []
     assert host.run("stat -c %U /etc/shadow").strip() == "root"

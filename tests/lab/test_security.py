@@ -46,6 +46,7 @@ def setup(host: Host, *words: str) -> dict[str, object]:
         "deploy",
         "--health",
         "/up",
+        "--json",
         *words,
     ]
     result = last_result(host.run(shlex.join(command)))["result"]
@@ -323,9 +324,9 @@ def test_setup_refuses_places_that_others_can_change(host: Host) -> None:
     try:
         done = host.try_run("/tmp/shop-1.pyz deploykit setup --user deploy --health /up")
         assert done.returncode == 1
-        assert "/etc/shop can be changed by other users than root" in done.stdout
+        assert "/etc/shop can be changed by other users than root" in done.stderr
     finally:
         host.run("chown root /etc/shop")
     done = host.try_run("/tmp/shop-1.pyz deploykit setup --user ALL")
     assert done.returncode == 1
-    assert "'ALL' cannot be the deploy user" in done.stdout
+    assert "'ALL' cannot be the deploy user" in done.stderr

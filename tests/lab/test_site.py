@@ -185,7 +185,7 @@ def test_a_new_host_is_set_up_beside_one_that_serves(
     for part in (
         f"{dead}: ",
         f"deploy@{new.address}: ",
-        f"deploy@{host.address} its setup differs from deploykit.ini",
+        f"deploy@{host.address}: its setup differs from deploykit.ini",
     ):
         assert part in said
     write(controller)

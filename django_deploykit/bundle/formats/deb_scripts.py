@@ -39,7 +39,7 @@ set -e
 [ "$$1" = remove ] || exit 0
 
 if [ -d /run/systemd/system ]; then
-    if ! /usr/bin/python3 $bundle deploykit remove --noinput --text </dev/null; then
+    if ! /usr/bin/python3 $bundle deploykit remove --noinput </dev/null; then
         echo "$package: the site was not removed. If the package is damaged, install it again first." >&2
         exit 1
     fi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO, Protocol, TypeVar
 
@@ -56,6 +56,8 @@ class RunningVerbs:
         self.name, self._limits = name, limits
         self._verbs: dict[Channel, str] = {}
         self._cut: set[Channel] = set()
+        self._watchdogs: dict[Channel, Watchdog] = {}
+        self._interrupted = False
 
     def run(
         self,
@@ -73,6 +75,9 @@ class RunningVerbs:
         self._verbs[channel] = verb.name
         try:
             with _watchdog(channel, verb, self._limits) as watchdog:
+                self._watchdogs[channel] = watchdog
+                if self._interrupted:
+                    self._hurry([watchdog])
                 drain = start_thread(_drain, channel, errors, watchdog, self._limits)
                 if stream is not None:
                     start_thread(self._feed, channel, stream, watchdog)
@@ -88,6 +93,7 @@ class RunningVerbs:
                 drain.join(2)
         finally:
             del self._verbs[channel]
+            self._watchdogs.pop(channel, None)
             self._cut.discard(channel)
             channel.close()
         if watchdog.problem:
@@ -130,7 +136,16 @@ class RunningVerbs:
 
     def interrupt(self) -> None:
         """Pass Ctrl-C on. Verbs undo what they have begun, and data being sent is cut off."""
+        if not self._interrupted:
+            self._interrupted = True
+            self._hurry(list(self._watchdogs.values()))
         start_thread(self._interrupt).join(_INTERRUPTING)  # a host may not read what is sent
+
+    def _hurry(self, watchdogs: Iterable[Watchdog]) -> None:
+        """Limit the time of verbs after Ctrl-C: a hostile host could hold the controller for a day."""
+        if self._limits is not None:
+            for watchdog in watchdogs:
+                watchdog.hurry(self._limits.interrupted)
 
     def _interrupt(self) -> None:
         for channel, verb in list(self._verbs.items()):

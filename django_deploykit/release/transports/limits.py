@@ -21,7 +21,8 @@ class Limits:
     ``silence`` is in seconds, for a host that reports every few seconds that its verbs run.
     ``quiet`` is the same for a verb on a channel without such reports. ``errors`` is the number of
     bytes of standard error, ``events`` that of lines before the answer. ``ending`` is how many
-    seconds the command may take to end after its answer.
+    seconds the command may take to end after its answer, and ``interrupted`` how many a verb may
+    take to end after Ctrl-C: it undoes what it has begun.
     """
 
     silence: float = 60.0
@@ -29,6 +30,7 @@ class Limits:
     errors: int = 1 << 20
     events: int = 1 << 26
     ending: float = 30.0
+    interrupted: float = 600.0
 
 
 class Watchdog:
@@ -66,6 +68,14 @@ class Watchdog:
     def hear(self) -> None:
         """Note that the host takes part."""
         self._heard = time.monotonic()
+
+    def hurry(self, seconds: float) -> None:
+        """Give the verb up after ``seconds``, because it was interrupted."""
+        if self._silence and self._seconds:  # the others end with their input
+            text = f"it did not end within {_in_words(seconds)} after Ctrl-C"
+            timer = threading.Timer(seconds, self.end, [text])
+            timer.daemon = True
+            timer.start()
 
     def end(self, problem: str) -> None:
         """Give the verb up, unless it has ended."""

@@ -18,7 +18,7 @@ from .opening import open_folder, open_regular
 
 _CHUNK = 1 << 20
 _LONGEST = 1 << 28  # bytes of a file that is read as a whole; no list of files is longer
-_BLOCK = 4096  # bytes; a file of this size keeps its place on the disk when it is overwritten
+BLOCK = 4096  # bytes; a file of this size keeps its place on the disk when it is overwritten
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{12}\Z")
 
 
@@ -116,7 +116,7 @@ def write_in_place(path: Path, text: str) -> None:
     It is padded with spaces to a block, so that later texts need no more room. Up to 512 bytes
     are written as a whole even if the power fails.
     """
-    data = text.encode("utf-8").ljust(_BLOCK)
+    data = text.encode("utf-8").ljust(BLOCK)
     handle = open_file(path, os.O_WRONLY | os.O_CREAT, 0o644)
     try:
         os.pwrite(handle, data, 0)

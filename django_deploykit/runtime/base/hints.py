@@ -86,11 +86,37 @@ def change_option(name: str, value: str) -> str:
     return f"run `{setup_command(f'--{name} {value}')}`"
 
 
+def fewer_releases() -> str:
+    """Return the instruction to keep fewer releases, which frees disk space."""
+    if _bundles[-1] is None:
+        return "keep fewer releases there (`keep`)"
+    setup, prune = setup_command("--keep NUMBER"), verb_command("prune")
+    return f"keep fewer releases: run `{setup}`, then `{prune}`"
+
+
 def install_command(options: str = "") -> str:
     """Return the command that puts a release live."""
     if _bundles[-1] is None:
         return "manage.py release ENVIRONMENT"
     return verb_command(f"install {options}".rstrip())
+
+
+def status_command() -> str:
+    """Return the command that shows the state of the site."""
+    return (
+        "manage.py release ENVIRONMENT status" if _bundles[-1] is None else verb_command("status")
+    )
+
+
+def logs_command() -> str:
+    """Return the command that prints the log of the web process."""
+    return "manage.py release ENVIRONMENT logs" if _bundles[-1] is None else verb_command("logs")
+
+
+def rollback_command(release: str) -> str:
+    """Return the command that goes back to a release."""
+    words = f"rollback {release}"
+    return f"manage.py release ENVIRONMENT {words}" if _bundles[-1] is None else verb_command(words)
 
 
 def exec_command(command: str, release: str = "") -> str:

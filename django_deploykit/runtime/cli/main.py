@@ -19,7 +19,7 @@ from ..base.trusted_folders import forget_untrusted
 from ..wire.events import Activity
 from ..wire.voice import Voice
 from .registry import Invocation, Verb
-from .verbs import all_verbs, find_verb, verbs_for_people
+from .verbs import all_verbs, find_verb, is_for_people, verbs_for_people
 
 
 def main(arguments: Sequence[str], path: Path, *, in_bundle: bool = True) -> int:
@@ -36,7 +36,7 @@ def _main(options: argparse.Namespace, path: Path) -> int:
     verb = find_verb(options.verb)
     assert verb is not None
     # Keep errors out of the output of a verb that prints text.
-    person = sys.stdout.isatty() or verb.prints_text or options.text
+    person = verb.prints_text or sys.stdout.isatty() or (is_by_hand() and is_for_people(verb.name))
     voice = Voice(person=person and not options.json)
     try:
         if not verb.own_input and not sys.stdin.isatty():
@@ -81,7 +81,7 @@ def _run(verb: Verb, run: Invocation) -> int:
     if verb.prints_text:
         assert isinstance(result, int)
         return result
-    run.voice.result(result)
+    run.voice.result(result, verb.next_step(result) if is_by_hand() else "")
     return verb.exit_code(result)
 
 
@@ -92,9 +92,20 @@ def parse(arguments: Sequence[str], *, in_bundle: bool = True) -> argparse.Names
         sys.exit(0)
     name = arguments[0] if arguments else ""
     parser = verb_parser(name, in_bundle=in_bundle)
+    if not name:
+        parser.error(f"expected a verb{_listing()}")
     if name and not name.startswith("-") and find_verb(name) is None:
         parser.error(_unknown(name))
-    return parser.parse_args(list(arguments))
+    options, unknown = parser.parse_known_args(list(arguments))
+    usage = options.__dict__.pop("usage")  # of the verb
+    if unknown:
+        usage.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
+
+
+def _listing() -> str:
+    """Return the line that says where the verbs are listed."""
+    return f"\n`{verb_command('--help')}` lists the verbs." if is_by_hand() else ""
 
 
 def _unknown(name: str) -> str:
@@ -103,8 +114,7 @@ def _unknown(name: str) -> str:
 
     close = get_close_matches(name, [one.name for one in verbs_for_people()], 1)
     meant = f"; did you mean `{verb_command(close[0])}`?" if close else ""
-    text = f"argument VERB: invalid choice: {printable(name)!r}{meant}"
-    return f"{text}\n`{verb_command('--help')}` lists the verbs." if is_by_hand() else text
+    return f"argument VERB: invalid choice: {printable(name)!r}{meant}{_listing()}"
 
 
 def verb_parser(
@@ -116,11 +126,11 @@ def verb_parser(
     no project name that ``--root`` could be derived from.
     """
     parser = argparse.ArgumentParser(
-        prog="deploykit",
+        prog=verb_command("").rstrip() if is_by_hand() else "deploykit",
         description="Host verbs of django-deploykit.",
         epilog=None if everything else "--help all also lists the verbs that releases call.",
     )
-    parser.set_defaults(json=False, text=False)
+    parser.set_defaults(json=False)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     found = find_verb(name)
     people = [] if found else verbs_for_people()
@@ -130,8 +140,8 @@ def verb_parser(
             added = verbs.add_parser(one.name, description=one.help, help=one.help)
         else:
             added = verbs.add_parser(one.name, description=one.help)
-        added.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
-        added.add_argument("--text", action="store_true", help="print text in a pipe too, not JSON")
+        added.set_defaults(usage=added)
+        added.add_argument("--json", action="store_true", help="print JSON lines, not text")
         added.add_argument(
             "--root",
             type=Path,

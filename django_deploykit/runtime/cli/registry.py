@@ -73,7 +73,8 @@ class Verb:
     interrupts them. ``changes_site``: only one such verb runs at a time. ``listed``: the reference has a row.
     ``keeps_root``: it does not open anything in the site's folder. When root calls another verb,
     the process first becomes the owner of that folder.
-    ``exit_code`` derives the exit code from the result.
+    ``exit_code`` derives the exit code from the result, and ``next_step`` what a person by hand
+    does next.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Verb:
     listed: bool = True
     keeps_root: bool = False
     exit_code: Callable[[Any], int] = lambda _: LIVE
+    next_step: Callable[[Any], str] = lambda _: ""
 
 
 VERBS: Dict[str, Verb] = {}
@@ -100,6 +102,7 @@ def verb(
     listed: bool = True,
     keeps_root: bool = False,
     exit_code: Callable[[T], int] = lambda _: LIVE,
+    next_step: Callable[[T], str] = lambda _: "",
 ) -> Callable[[Callable[[Invocation], T]], Callable[[Invocation], T]]:
     """Register a function as the verb that answers a call."""
 
@@ -114,6 +117,7 @@ def verb(
             listed=listed,
             keeps_root=keeps_root,
             exit_code=exit_code,
+            next_step=next_step,
         )
         return run
 

@@ -13,6 +13,7 @@ from ..base.accounts import owner_of, user_name
 from ..base.configuration import configured_keys, create, is_unwritten
 from ..base.errors import DeployKitError
 from ..base.files import read_bytes, write_and_replace
+from ..base.hints import setup_command
 from ..base.machine import here_glibc, here_platform
 from ..base.site import Site, live_release, load_site
 from ..base.variables import site_variables
@@ -148,7 +149,10 @@ def prepare_local(site: Site, sample: str) -> Tuple[str, ...]:
 def validate_root(root: Path) -> None:
     """Raise an error if this user cannot write to the site's folder."""
     if not os.access(root, os.W_OK):
+        owner = owner_of(root)
         raise DeployKitError(
             f"this user cannot write to {root}",
-            f"Use the deploy user that setup created: {owner_of(root).name}",
+            f"Use the deploy user that setup created: {owner.name}"
+            if owner.uid
+            else f"It belongs to root. Give it back: {setup_command()}",
         )

@@ -166,7 +166,8 @@ def iter_refusals(
     """Yield every reason why a host cannot take a bundle."""
     for host, one in facts.items():
         for problem in iter_host_problems(manifest, one, expected[host]):
-            yield f"{host} {problem}"
+            # Most problems are predicates of the host: "web1 is not set up".
+            yield f"{host}: {problem}" if problem.startswith("it") else f"{host} {problem}"
 
 
 def rollback_plan(

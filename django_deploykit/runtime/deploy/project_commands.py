@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..base import hints
 from ..base.configuration import last_change
 from ..base.errors import DeployKitError
-from ..base.files import entries, is_full, write_and_replace
+from ..base.files import BLOCK, entries, is_full, write_and_replace, write_in_place
 from ..base.probe import usable_host
 from ..base.processes import CommandLine, capture
 from ..base.site import Site, checked_path
@@ -48,12 +49,23 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     known = {**read_checked(path).migrations, **_breaking(report)}
     code = min(code, 1)
     checked = Checked(usable_host(list(report.allowed_hosts)), code, known)
-    try:
-        write_and_replace(path, json.dumps(plain(checked)), top=site.root)
-    except OSError as error:
-        if not (is_full(error) and path.exists()):  # the results of an earlier check will do
-            raise
+    _keep(site, path, json.dumps(plain(checked)))
     return CheckResult(code, report)
+
+
+def _keep(site: Site, path: Path, text: str) -> None:
+    """Write the results of a check. On a full disk, overwrite those of an earlier check.
+
+    They contain the Host header for probes, which depends on the configuration.
+    """
+    try:
+        write_and_replace(path, text, top=site.root)
+    except OSError as error:
+        if not (is_full(error) and path.exists()):
+            raise
+        with suppress(OSError):
+            if len(text.encode("utf-8")) <= BLOCK:
+                write_in_place(path, text)
 
 
 def refresh(site: Site, release: str, program: Sequence[str]) -> None:
@@ -80,11 +92,11 @@ def known_migrations(site: Site) -> Dict[str, bool]:
 
 
 def kin(site: Site, live: str, release: str) -> KinResult:
-    """Compare the migrations of a release with the live release's."""
-    layers = [
-        {layer.sha256 for layer in load_release(site.releases / one).layers}
-        for one in (live, release)
-    ]
+    """Compare the migrations of a release with the live release's, unless its manifest is lost."""
+    layers: List[Set[str]] = [set(), set()]
+    with suppress(DeployKitError):
+        layers[0] = {layer.sha256 for layer in load_release(site.releases / live).layers}
+    layers[1] = {layer.sha256 for layer in load_release(site.releases / release).layers}
     # Layers that both have contain the same files, so most layers need not be read.
     files = [_migrations(site, own - (layers[0] & layers[1])) for own in layers]
     return KinResult(files[0] == files[1], live, known_migrations(site))

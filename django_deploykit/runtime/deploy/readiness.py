@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..base.hints import sign_command
+from ..base.hints import fewer_releases, sign_command
 from ..base.machine import target_problem
 from ..base.names import is_older
 from ..base.option_names import missing_keys
@@ -122,7 +122,8 @@ def _space_problems(manifest: Manifest, facts: HostFacts) -> Iterator[str]:
         return  # only the switch is left, which needs no more than a rollback
     needed = sum(layer.size for layer in layers) + _SPARE
     if facts.free < needed:
-        yield f"its disk has {facts.free >> 20} MiB left and {needed >> 20} MiB are needed"
+        text = f"its disk has {facts.free >> 20} MiB left and {needed >> 20} MiB are needed"
+        yield f"{text}: free some, or {fewer_releases()}"
     files = 2 * sum(layer.files for layer in manifest.layers)
     if facts.inodes is not None and facts.inodes < files:
         yield f"its disk has {facts.inodes} inodes left and {files} are needed"

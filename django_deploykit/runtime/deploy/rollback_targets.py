@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping
+from typing import Dict, List, Mapping
 
 from ..base.errors import Problems
+from ..base.hints import rollback_command
 from ..wire.facts import HostFacts
 from .readiness import serves
 
@@ -15,7 +16,9 @@ def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> Dict[
     Hosts that already serve that release are left out. Raises :class:`Problems` if a host has no
     release to go back to.
     """
-    problems, targets = [], {}
+    problems: List[str] = []
+    targets: Dict[str, str] = {}
+    others = False  # whether another release could be named
     for host, one in facts.items():
         target = release or one.last_good
         staged = ", ".join(one.staged) or "nothing"
@@ -23,10 +26,13 @@ def rollback_targets(facts: Mapping[str, HostFacts], release: str = "") -> Dict[
             problems.append(f"{host}: nothing is live there")
         elif target is None:
             problems.append(f"{host}: there is no earlier good release; staged: {staged}")
+            others = others or any(name != one.live for name in one.staged)
         elif target not in one.staged:
             problems.append(f"{host}: {target} is not there; staged: {staged}")
+            others = True
         elif not serves(one, target):
             targets[host] = target
     if problems:
-        raise Problems("nothing was changed; these hosts cannot be rolled back:", problems)
+        hint = f"To go live with another staged release: {rollback_command('ID')}" if others else ""
+        raise Problems("nothing was changed; these hosts cannot be rolled back:", problems, hint)
     return targets

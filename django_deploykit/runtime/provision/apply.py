@@ -13,7 +13,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, Sequence
+from typing import Callable, Dict, List, Sequence
 
 from ..base.configuration import create
 from ..base.errors import DeployKitError
@@ -71,19 +71,37 @@ def run_as(user: str, script: str, text: str, argument: str) -> None:
         raise DeployKitError(f"{user} cannot write its files: {problem}")
 
 
+def unit_log(unit: str) -> List[str]:
+    """Return the last lines of a unit's log, such as why it did not start."""
+    words = ("journalctl", "--no-pager", "--quiet", "--output=cat", "--lines=5", f"--unit={unit}")
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
+    )
+    return done.stdout.splitlines()
+
+
 @dataclass(frozen=True)
 class Effects:
-    """Makes changes other than files: by commands as root, and by scripts as another user."""
+    """Makes changes other than files: by commands as root, and by scripts as another user.
+
+    ``log`` returns the last lines of a unit's log.
+    """
 
     run: Callable[..., None] = run
     run_as: Callable[[str, str, str, str], None] = run_as
+    log: Callable[[str], Sequence[str]] = unit_log
 
 
 def apply(action: Action, effects: Effects = Effects()) -> None:
     """Make one change; raises :class:`DeployKitError` if it fails."""
     if action.kind in _COMMANDS:
         for command in _COMMANDS[action.kind](action):
-            effects.run(*command)
+            try:
+                effects.run(*command)
+            except DeployKitError as error:
+                if command[:2] == ("systemctl", "start"):
+                    error.hint = "\n".join([error.hint, *effects.log(command[-1])])
+                raise
     else:
         _CHANGES[action.kind](action, effects)
 

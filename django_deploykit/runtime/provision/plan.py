@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,7 +158,11 @@ def iter_problems(request: SetupRequest, state: State) -> Iterator[str]:
             yield f"{key[:40]!r} is not a public key of OpenSSH"
     for name, text in sorted(state.files.items()):
         if text is not None and not _written_for(text, site.app) and name != _site_json(site):
-            yield f"{name} already exists and was not written for {site.app}"
+            unit = os.path.basename(name)
+            if not text and unit.endswith((".service", ".socket")):
+                yield f"{unit} is masked: run `systemctl unmask {unit}` as root"
+            else:
+                yield f"{name} already exists and was not written for {site.app}"
 
 
 def _iter_kind_problems(request: SetupRequest) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Callable, Collection, Dict, Iterable, List, Mapping, Optional
 
 from ..base.errors import DeployKitError
 from ..base.files import open_file, read_regular, validate_folder, write_and_replace
+from ..base.hints import install_command, status_command
 from ..bundle.manifest import (
     INTERPRETER,
     LONGEST,
@@ -329,8 +330,17 @@ def load_release(root: Path) -> Manifest:
         text = read_regular(root / "manifest.json", LONGEST, top=root.parent.parent)
         return Manifest.loads(text)
     except FileNotFoundError:
+        if root.is_dir():
+            raise ManifestError(
+                f"{root / 'manifest.json'} is missing, which describes this release", _again()
+            ) from None
         raise DeployKitError(
-            f"there is no release at {root}", "`deploykit status` lists the staged releases."
+            f"there is no release at {root}", f"`{status_command()}` lists the staged releases."
         ) from None
     except ManifestError as error:
-        raise ManifestError(f"{root / 'manifest.json'}: {error.message}", error.hint) from None
+        hint = error.hint or _again()
+        raise ManifestError(f"{root / 'manifest.json'}: {error.message}", hint) from None
+
+
+def _again() -> str:
+    return f"Put this release, or another one, live again: `{install_command()}`."

@@ -98,6 +98,9 @@ class Supervisor(Protocol):
     def logs(self, request: LogRequest) -> LogPage:
         """Return lines that processes wrote."""
 
+    def begun(self, release: str, process: str) -> str:
+        """Return the cursor of an instance's log when this object started it, else an empty string."""
+
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         """Return the command line that runs a release's command in the sandbox as the site's user.
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..base.errors import DeployKitError
 from ..base.names import valid_digest
@@ -40,6 +40,7 @@ class LocalSupervisor:
         self.program = list(program)
         self.clock = clock
         self.folder = local_daemon.run_folder(site.root)
+        self._begun: Dict[Tuple[str, str], str] = {}  # cursors of logs when it started instances
 
     def instances(self) -> List[Running]:
         return [_running(one) for one in self._list()]
@@ -48,6 +49,8 @@ class LocalSupervisor:
         local_daemon.process_environment(self.site)  # raises if the configuration is not valid
         self._start_daemon()
         before = self.instances()
+        for name in processes:
+            self._begun[release, name] = self.logs(LogRequest((name,), release, 1)).cursor
         self._demand({"verb": "start", "release": release, "processes": list(processes)})
         if processes:
             self._wait_until_up(release, processes, before)
@@ -84,6 +87,9 @@ class LocalSupervisor:
         return read_files(
             request, release, lambda process: local_daemon.log_path(self.site, release, process)
         )
+
+    def begun(self, release: str, process: str) -> str:
+        return self._begun.get((release, process), "")
 
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         site = self.site

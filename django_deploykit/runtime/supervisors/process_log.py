@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import List, Sequence
 
+from ..base.errors import DeployKitError
 from ..wire.logs import LogRequest
 from .base import ProcessError, Supervisor
 
@@ -17,9 +19,16 @@ _CONSEQUENCES = ("gunicorn.errors.HaltServer", "SystemExit", "KeyboardInterrupt"
 
 
 def last_lines(supervisor: Supervisor, release: str, process: str) -> List[str]:
-    """Return the last lines of an instance's log, enough for the tracebacks in it."""
-    request = LogRequest((process,), release, _READ_LINES)
-    return [line.text for line in supervisor.logs(request).lines]
+    """Return the lines of an instance's log since its start, enough for the tracebacks in it.
+
+    Older lines would name the cause of an earlier failure. Empty if the log cannot be read: the
+    failure that it explains is more important.
+    """
+    begun = supervisor.begun(release, process)
+    request = LogRequest((process,), release, _READ_LINES, cursor=begun)
+    with suppress(DeployKitError):
+        return [line.text for line in supervisor.logs(request).lines]
+    return []
 
 
 def process_error(message: str, lines: Sequence[str], otherwise: str = "") -> ProcessError:

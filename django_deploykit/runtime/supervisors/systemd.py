@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Tuple
 
@@ -26,6 +26,7 @@ from ..wire.logs import LogPage, LogRequest
 from .base import ProcessError, Running, RunningCommand, command_name, has_died
 from .drop_ins import drop_in_warnings, paths_by_unit
 from .journal_output import parse_entries
+from .listening import listening_problem
 from .process_log import last_lines, process_error
 from .root_helper import helper
 from .root_python import root_program
@@ -62,6 +63,7 @@ class SystemdSupervisor:
         """``site`` must be set up on this host."""
         self.site = site
         self.kinds = [kind.name for kind in installed_kinds(site.app, read_units(site.app))]
+        self._begun: Dict[Tuple[str, str], str] = {}  # cursors of logs when it started instances
 
     def instances(self) -> List[Running]:
         patterns = [unit_name(self.site.app, kind, "*") for kind in self.kinds]
@@ -73,6 +75,8 @@ class SystemdSupervisor:
         if not processes:
             return
         self._validate_kinds(processes)
+        self._validate_ini()
+        self._begun.update({(release, name): f"@{time.time():.6f}" for name in processes})
         workers = [name for name in processes if name != "web"]
         before = self.instances() if workers else []
         done = self._call_helper("start", release, *processes)
@@ -122,11 +126,15 @@ class SystemdSupervisor:
             found.reverse()  # the newest come first
         return LogPage(tuple(found), cursor or request.cursor or f"@{now:.6f}")
 
+    def begun(self, release: str, process: str) -> str:
+        return self._begun.get((release, process), "")
+
     def command(self, release: str, argv: Sequence[str], env: Dict[str, str]) -> CommandLine:
         """See :class:`~.base.Supervisor`.
 
         ``env`` may only contain ``DEPLOYKIT_…`` variables, no secrets.
         """
+        self._validate_ini()
         token = secrets.token_hex(8)
         given = [f"{name}={value}" for name, value in sorted(env.items())]
         words = [*self._helper_command(), "run", release, token, *given, "--", *argv]
@@ -205,8 +213,25 @@ class SystemdSupervisor:
         self, release: str, processes: Sequence[str], before: Sequence[Running], why: str = ""
     ) -> ProcessError:
         name = (self._died(release, processes, before) or list(processes))[0]
-        lines = last_lines(self, release, name)
-        return process_error(f"{name} of {release} did not start", lines, why)
+        message = f"{name} of {release} did not start"
+        if name == "web" and not self._listens():
+            problem, hint = listening_problem(self.site.app, self.site.listen)
+            return ProcessError(f"{message}: {problem}", hint)
+        return process_error(message, last_lines(self, release, name), why)
+
+    def _listens(self) -> bool:
+        """Whether the site's socket is active; the web process does not start without it."""
+        return "=active" in _show(("ActiveState",), [f"{self.site.app}.socket"])
+
+    def _validate_ini(self) -> None:
+        """Raise an error if the configuration is missing; systemd then starts no process."""
+        with suppress(PermissionError):  # the folder may be closed to this user
+            if self.site.ini.exists():
+                return
+            raise DeployKitError(
+                f"{self.site.ini} is missing",
+                f"Restore it, or create it from the sample: run `{setup_command()}`.",
+            )
 
     def _helper_command(self) -> List[str]:
         path = str(helper_path(self.site.app))

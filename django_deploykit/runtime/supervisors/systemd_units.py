@@ -116,8 +116,8 @@ def units(site: Site, kinds: Sequence[Kind], user: str) -> Dict[str, str]:
 def umbrella(site: Site, web: bool) -> str:
     """Return the unit that starts the live release and stops everything.
 
-    With ``web`` processes it starts only if the socket does: a socket cannot start while this unit,
-    its service, is active.
+    With ``web`` processes it requires the socket: a socket that could not start, because another
+    program listened there, cannot start later while this unit, its service, is active.
     """
     app = site.app
     return _unit(
@@ -126,7 +126,7 @@ def umbrella(site: Site, web: bool) -> str:
         {
             "Unit": [
                 ("Description", f"{app}, the live release"),
-                ("Wants", f"{app}.socket"),
+                *([("Requires", f"{app}.socket")] if web else ()),
                 ("After", f"{app}.socket network.target"),
                 *(_if_web_runs(site) if web else ()),
             ],

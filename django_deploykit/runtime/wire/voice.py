@@ -33,10 +33,13 @@ class Voice:
         elif text := str(event):
             self._write(printable(f"  {text}"))
 
-    def result(self, result: object) -> None:
-        """Write the result."""
+    def result(self, result: object, next_step: str = "") -> None:
+        """Write the result, and for a person the next step."""
         data = plain(result)
-        self._write(_page(data) if self.person else json.dumps({"result": data}))
+        if not self.person:
+            self._write(json.dumps({"result": data}))
+            return
+        self._write(_page(data) + (printable(f"\nnext: {next_step}") if next_step else ""))
 
     def error(self, error: DeployKitError) -> None:
         """Write the error."""
@@ -91,7 +94,9 @@ def _page(result: Dict[str, Any]) -> str:
 
 
 def _pairs(row: Dict[str, Any]) -> List[str]:
-    return [f"{name}={_words(name, one)}" for name, one in row.items() if _is_shown(name, one)]
+    shown = [(name, _words(name, one)) for name, one in row.items() if _is_shown(name, one)]
+    shown.sort(key=lambda pair: pair[0] != "time")  # the time comes first
+    return [f"{name}={' '.join(words.split())}" for name, words in shown]
 
 
 def _is_shown(name: str, value: object) -> bool:

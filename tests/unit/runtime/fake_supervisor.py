@@ -71,6 +71,9 @@ class FakeSupervisor:
         texts = [(f"{one} of {request.release} says ouch", one) for one in request.processes]
         return LogPage(tuple(LogLine(text, one, request.release) for text, one in texts))
 
+    def begun(self, release: str, process: str) -> str:
+        return ""
+
     def command(self, release: str, argv: Sequence[str], env: dict[str, str]) -> CommandLine:
         raise AssertionError(argv)
 

@@ -22,6 +22,11 @@ def find_verb(name: str) -> Optional[Verb]:
     return VERBS.get(name)
 
 
+def is_for_people(name: str) -> bool:
+    """Whether people call a verb, which then answers in text unless JSON is requested."""
+    return name in _FOR_PEOPLE
+
+
 def all_verbs() -> List[Verb]:
     """Return all verbs, sorted by name."""
     find_verb("")

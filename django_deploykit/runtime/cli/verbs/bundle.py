@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ...base.hints import is_by_hand
+from ...base.hints import install_command, is_by_hand, setup_command
 from ...base.site import default_root
 from ...bundle.reader import BundleFile
 from ...wire.calls import Call
@@ -63,12 +63,20 @@ def _setup_arguments(parser: argparse.ArgumentParser) -> None:
     add_arguments(parser)
 
 
+def _after_setup(found: SetupResult) -> str:
+    if found.plan and not found.changed:
+        return setup_command()  # only the plan was shown
+    install = f"{install_command()} (as {found.user})"
+    return f"do what is left, then {install}" if found.left else install
+
+
 @verb(
     SETUP,
     "prepare this host for the project (as root)",
     _setup_arguments,
     own_input=True,
     keeps_root=True,
+    next_step=_after_setup,
 )
 def setup(run: Invocation) -> SetupResult:
     """Create accounts, folders and units."""

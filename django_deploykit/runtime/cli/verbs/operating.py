@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Callable, List
+from typing import Callable, List, Optional, Tuple
 
 from ...base import deploy_lock
 from ...base.errors import LIVE, REFUSED, DeployKitError
+from ...base.hints import install_command, logs_command, status_command, verb_command
 from ...base.processes import run as run_command
-from ...base.site import live_release
+from ...base.site import Site, live_release
+from ...bundle.manifest import Manifest
 from ...deploy.facts import configuration_warnings, drift, lock_owner
 from ...deploy.probing import (
     answer_of,
@@ -58,23 +60,35 @@ from ..registry import (
 _RESTART = Call("restart", JournalRecord)  # only people call it, so no code reads the answer
 
 
+def _after_status(found: HostStatus) -> str:
+    if found.answers:
+        return ""
+    if found.live is None:
+        return install_command()
+    again = verb_command("restart")
+    return f"`{logs_command()}` shows why; `{again}` starts a site that was stopped"
+
+
 @verb(
     STATUS,
     "show what is live on this host, and whether it answers",
     argument("--quick", action="store_true", help="do not look for changed files"),
     exit_code=lambda found: LIVE if found.answers else REFUSED,
+    next_step=_after_status,
 )
 def status(run: Invocation) -> HostStatus:
     """Return the live release, the processes, and what was changed by hand."""
     site = run.site
     supervisor = supervisor_of(site, run.program)
     live = live_release(site)
-    manifest = load_release(site.releases / live) if live else None
+    manifest, lost = _manifest_of(site, live)
     changed: List[str] = []
     if live and manifest and not run.options.quick:
         changed = changed_files(site.releases / live, site.store, manifest)
     running = supervisor.instances()
-    problem = site_problem(site, running, manifest) if manifest else "nothing is live"
+    problem = lost or "nothing is live"
+    if manifest:
+        problem = site_problem(site, running, manifest)
     down = processes_that_do_not_run(site, running, manifest) if manifest else []
     known = {(one.release, one.process) for one in running}
     missing = [
@@ -95,6 +109,14 @@ def status(run: Invocation) -> HostStatus:
         warnings=configuration_warnings(supervisor),
         commands=tuple(CommandStatus(**vars(one)) for one in supervisor.commands()),
     )
+
+
+def _manifest_of(site: Site, live: Optional[str]) -> Tuple[Optional[Manifest], str]:
+    """Return the manifest of the live release, or None and why it cannot be read."""
+    try:
+        return (load_release(site.releases / live) if live else None), ""
+    except DeployKitError as error:
+        return None, f"{error}\n{error.hint}"
 
 
 @verb(HISTORY, "show the journal of this host")
@@ -211,7 +233,7 @@ def cancel(run: Invocation) -> CancelResult:
     found = next((one for one in supervisor.commands() if one.id == name), None)
     if found is None:
         raise DeployKitError(
-            f"no command {name} runs here", "`status` shows the commands that run."
+            f"no command {name} runs here", f"`{status_command()}` shows the commands that run."
         )
     supervisor.cancel(found.id)
     return CancelResult(CommandStatus(**vars(found)))

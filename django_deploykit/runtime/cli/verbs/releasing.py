@@ -61,6 +61,7 @@ from ..registry import (
     argument,
     digest,
     live_of,
+    release_id,
     seconds,
     verb,
 )
@@ -268,7 +269,12 @@ def settle(run: Invocation) -> SettleResult:
     return SettleResult(settled, live_release(site))
 
 
-@verb(PRUNE, "remove old releases", SOME_RELEASE, changes_site=True)
+@verb(
+    PRUNE,
+    "remove old releases",
+    argument("--release", type=release_id, help="a release that stays in any case"),
+    changes_site=True,
+)
 def prune(run: Invocation) -> PruneResult:
     """Remove releases beyond ``keep``, except the named release."""
     return pruning.prune(run.site, run.options.release, pruning.remove_in_background)

@@ -17,7 +17,7 @@ from django_deploykit.runtime.wire.calls import Call
 from django_deploykit.runtime.wire.events import Event
 from django_deploykit.runtime.wire.facts import FACTS, HOLD
 from django_deploykit.runtime.wire.messages import Need
-from django_deploykit.runtime.wire.releasing import RECEIVE, SETTLE
+from django_deploykit.runtime.wire.releasing import RECEIVE, SETTLE, SWITCH
 
 HELD = b'{"result": {"ended": "released"}}\n'
 
@@ -182,6 +182,34 @@ def test_a_host_that_never_ends_a_verb_is_given_up(
         RunningVerbs("web1", limits).run(wire, HOLD)
     assert caught.value.message == message
     assert wire.closed
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "afterwards"])
+def test_after_ctrl_c_a_host_cannot_hold_a_long_verb(before: bool) -> None:
+    verbs, wire = RunningVerbs("web1", Limits(interrupted=0.1)), Hostile(said=EVENT)
+    begun = threading.Event()
+    if not before:
+        verbs.interrupt()  # the verb undoes something
+
+    def interrupt() -> None:
+        assert begun.wait(60)
+        verbs.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(LostError) as caught:
+        verbs.run(wire, SWITCH, on_event=lambda _: begun.set())
+    thread.join(60)
+    assert caught.value.message == "it did not end within 0.1 s after Ctrl-C"
+    assert "continues" in caught.value.hint
+
+
+def test_ctrl_c_does_not_release_the_deploy_lock() -> None:
+    wire = Wire([HELD], waits=True)
+    verbs = RunningVerbs("web1", Limits(interrupted=0.0))
+    verbs.interrupt()
+    threading.Timer(0.2, wire.shutdown_write).start()
+    assert getattr(verbs.run(wire, HOLD), "ended", "") == "released"
 
 
 @pytest.mark.parametrize("said", [b"", EVENT], ids=["silent", "busy"])

@@ -45,9 +45,38 @@ def test_errors_of_verbs_that_print_text_stay_out_of_it(
 def test_errors_of_other_verbs_are_objects_for_programs(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["history", "--root", str(tmp_path)], tmp_path / "x.pyz") == 1
-    error = json.loads(capfd.readouterr().out)["error"]
-    assert error["message"].endswith("this host is not set up for the project")
+    for words, in_bundle in ((["history"], False), (["history", "--json"], True)):
+        words += ["--root", str(tmp_path)]
+        assert main(words, tmp_path / "x.pyz", in_bundle=in_bundle) == 1
+        error = json.loads(capfd.readouterr().out)["error"]
+        assert error["message"].endswith("this host is not set up for the project")
+
+
+def test_people_read_text_in_a_pipe_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_bundle(tmp_path / "x.pyz", make_manifest(()), {})
+    assert main(["verify"], path) == 0
+    assert capfd.readouterr().out.startswith(f"verified: {path}\n")
+    assert main(["verify", "--json"], path) == 0
+    assert json.loads(capfd.readouterr().out)["result"]["verified"] == str(path)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "expected a verb\n`{} --help` lists the verbs."),
+        (["logs", "worker"], "usage: {} logs"),
+        (["logs", "worker"], "logs: error: unrecognized arguments: worker"),
+        (["stauts"], "did you mean `{} status`?"),
+    ],
+)
+def test_wrong_words_are_answered_with_the_bundles_command(
+    argv: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.pyz"
+    with pytest.raises(SystemExit) as caught:
+        main(argv, path)
+    assert caught.value.code == 2
+    assert words.format(f"{path} deploykit") in capsys.readouterr().err
 
 
 def test_a_result_is_an_object_for_programs(
@@ -136,6 +165,7 @@ def test_a_program_that_the_host_lacks_is_named_with_its_remedy(
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     (tmp_path / "releases" / RELEASE).mkdir(parents=True)
+    (tmp_path / "shop.ini").touch()
     assert main(["exec", "--root", str(tmp_path), "--release", RELEASE, "check"], tmp_path) == 1
     err = capfd.readouterr().err
     assert err.startswith("error: exec failed: sudo No such file or directory")

@@ -47,3 +47,12 @@ def test_a_host_that_cannot_go_back_is_named(
     with pytest.raises(Problems) as caught:
         rollback_targets(facts(**host), release)
     assert words in caught.value.message
+
+
+def test_a_release_that_can_be_named_is_offered() -> None:
+    with pytest.raises(Problems) as caught:
+        rollback_targets({"web1": replace(facts(live=OLD)["web1"], staged=(OLD, "other"))})
+    assert "rollback ID" in caught.value.hint
+    with pytest.raises(Problems) as caught:
+        rollback_targets({"web1": replace(facts(live=OLD)["web1"], staged=(OLD,))})
+    assert caught.value.hint == ""

@@ -29,7 +29,7 @@ class Recorded(Effects):
         def record(*command: str) -> None:
             self.commands.append(command)
             if fails:
-                raise DeployKitError("bad")
+                raise DeployKitError("bad", "why")
 
         def run_script(user: str, script: str, text: str, argument: str) -> None:
             self.users.append(user)
@@ -37,7 +37,7 @@ class Recorded(Effects):
                 ["/bin/sh", "-c", script, "sh", argument], input=text, text=True, check=True
             )
 
-        super().__init__(record, run_script)
+        super().__init__(record, run_script, lambda unit: [f"the log of {unit}"])
 
     __setattr__ = object.__setattr__  # the base class is frozen
 
@@ -261,3 +261,12 @@ def test_a_folder_that_is_nested_very_deeply_is_removed(tmp_path: Path) -> None:
 def test_a_folder_that_stays_is_said(tmp_path: Path) -> None:
     with pytest.raises(DeployKitError, match=r"/proc/self/fd cannot be removed: .*\S"):
         apply(Action("tree", "/proc/self/fd"))
+
+
+def test_a_unit_that_does_not_start_is_explained_by_its_log() -> None:
+    with pytest.raises(DeployKitError) as caught:
+        apply(Action("up", "shop.socket"), Recorded(fails=True))
+    assert caught.value.hint == "why\nthe log of shop.socket"
+    with pytest.raises(DeployKitError) as caught:
+        apply(Action("reload", ""), Recorded(fails=True))
+    assert caught.value.hint == "why"

@@ -224,6 +224,11 @@ def test_a_process_that_ends_at_once_is_told_with_its_last_lines(
         plain.start(NEW, ["worker"])
     assert "worker of 20261102T000000-bbbbbbb ended with exit code 3" in caught.value.message
     assert "no luck" in caught.value.hint
+    script(site.releases / NEW / "bin" / "deploykit-run", "echo other; exit 3\n")
+    with pytest.raises(ProcessError) as caught:
+        plain.start(NEW, ["worker"])
+    assert "other" in caught.value.hint
+    assert "no luck" not in caught.value.hint  # of an earlier start
 
 
 def test_many_processes_are_on_trial_at_the_same_time(site: Site, plain: LocalSupervisor) -> None:

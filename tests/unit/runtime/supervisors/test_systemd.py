@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.supervisors import systemd
-from django_deploykit.runtime.supervisors.base import Running, RunningCommand
+from django_deploykit.runtime.supervisors.base import ProcessError, Running, RunningCommand
 
 RELEASE, OTHER = "20261101T000000-aaaaaaa", "20261102T000000-bbbbbbb"
 
@@ -105,3 +108,67 @@ def test_commands_are_read_with_their_name_and_begin_but_not_their_arguments() -
         RunningCommand("1123456789abcdef", RELEASE, "--process release", 1002.5),
     ]
     assert systemd.parse_commands("shop", "", 0.0) == []
+
+
+def test_nothing_runs_without_the_configuration(tmp_path: Path) -> None:
+    site = Site("unknown", tmp_path, tmp_path / "etc", tmp_path)
+    with pytest.raises(DeployKitError, match=r"unknown\.ini is missing") as caught:
+        systemd.SystemdSupervisor(site).command(RELEASE, ["check"], {})
+    assert "setup" in caught.value.hint
+
+
+HELPER = """\
+#!/bin/sh
+case $1 in
+    start) exit 1;;
+    journal) echo "$@" > "${0%/*}/asked";;
+esac
+"""
+SYSTEMCTL = """\
+#!/bin/sh
+case "$*" in
+    *shop.socket*) echo ActiveState={state};;
+esac
+"""
+
+
+def failing(folder: Path, monkeypatch: pytest.MonkeyPatch, state: str, listen: str) -> ProcessError:
+    """Return the error of a web process that systemd does not start."""
+    tools = {"helper": HELPER, "systemctl": SYSTEMCTL.format(state=state)}
+    for name, text in tools.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    (folder / "shop.ini").touch()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    supervisor = systemd.SystemdSupervisor(Site("shop", folder, folder, folder, listen=listen))
+    supervisor.kinds = ["web"]
+    monkeypatch.setattr(supervisor, "_helper_command", lambda: [str(folder / "helper")])
+    with pytest.raises(ProcessError) as caught:
+        supervisor.start(RELEASE, ["web"])
+    return caught.value
+
+
+def test_the_log_of_a_failure_begins_with_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = int(time.time())
+    failing(tmp_path, monkeypatch, "active", "127.0.0.1:1")
+    verb, release, _, since, process = (tmp_path / "asked").read_text().split()
+    assert (verb, release, process) == ("journal", RELEASE, "web")
+    assert before <= float(since.removeprefix("@")) <= time.time()
+
+
+def test_a_socket_that_does_not_listen_is_the_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        error = failing(tmp_path, monkeypatch, "failed", listen)
+    assert error.message == (
+        f"web of {RELEASE} did not start: shop.socket cannot listen on {listen}: "
+        "another program listens there"
+    )
+    assert f"ss -ltnp sport = :{listen.partition(':')[2]}" in error.hint
+    assert "listen" in error.hint.splitlines()[1]

@@ -47,11 +47,27 @@ def test_a_person_reads_words_and_dates(capsys: pytest.CaptureFixture[str]) -> N
     voice.result(PruneResult((), ("b" * 50, "c" * 50), 1))
     assert capsys.readouterr().out.splitlines() == [
         "records:",
-        "  action=release  release=ID  result=live  owner=ann  time=2001-09-09 01:46:40 UTC",
+        "  time=2001-09-09 01:46:40 UTC  action=release  release=ID  result=live  owner=ann",
         "kept:",
         f"  {'b' * 50}",
         f"  {'c' * 50}",
         "layers: 1",
+    ]
+
+
+def test_a_row_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    record = JournalRecord("release", "ID", "failed", "ann", why="refused:\n  - web1: no", time=1e9)
+    Voice(person=True).result(HistoryResult((record,)))
+    assert capsys.readouterr().out.splitlines()[1].endswith("  why=refused: - web1: no")
+
+
+def test_only_a_person_reads_what_to_do_next(capfd: pytest.CaptureFixture[str]) -> None:
+    for person in (True, False):
+        Voice(person).result(EndResult(ended=True), "run \x1b[31mthis")
+    assert capfd.readouterr().out.splitlines() == [
+        "ended: yes",
+        r"next: run \x1b[31mthis",
+        '{"result": {"ended": true}}',
     ]
 
 

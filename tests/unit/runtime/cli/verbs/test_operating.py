@@ -55,6 +55,38 @@ def test_processes_that_are_gone_are_in_the_status(invoke: Invoke, site: Site) -
     assert (found.answers, found.problem) == (False, "no web process runs")
 
 
+@pytest.mark.parametrize("text", [None, "{"])
+def test_a_release_without_its_manifest_has_a_status(
+    text: str | None, invoke: Invoke, site: Site
+) -> None:
+    manifest = make_manifest((), release_id=RELEASE, processes=(Process("web", "gunicorn"),))
+    stage_by_hand(site.root, manifest.dumps(), RELEASE)
+    point(site, RELEASE)
+    path = site.releases / RELEASE / "manifest.json"
+    path.unlink()
+    if text:
+        path.write_text(text)
+    found = invoke("status")
+    assert isinstance(found, HostStatus)
+    assert (found.live, found.answers) == (RELEASE, False)
+    assert found.problem.startswith(f"{path}")
+    assert "Put this release, or another one, live again" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (HostStatus(live=RELEASE, listen=":0", answers=True), ""),
+        (HostStatus(live=None, listen=":0"), "release ENVIRONMENT"),
+        (HostStatus(live=RELEASE, listen=":0", problem="x"), "release ENVIRONMENT logs` shows why"),
+    ],
+)
+def test_the_next_step_depends_on_the_status(found: HostStatus, words: str) -> None:
+    verb = find_verb("status")
+    assert verb is not None
+    assert words in verb.next_step(found)
+
+
 def test_history_is_the_journal(invoke: Invoke, site: Site) -> None:
     append(site.journal, JournalRecord("release", "a", "live"))
     found = invoke("history")
