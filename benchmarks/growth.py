@@ -17,13 +17,13 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks import growth_jobs as jobs
 from benchmarks.growth_pictures import pictures
 from benchmarks.growth_table import markdown
 from benchmarks.measure import Samples, read_parts
 from benchmarks.page import with_table
+from django_deploykit.runtime.base.documents import Document
 from tests.projects import ROOT
 
 DOCUMENT = ROOT / "docs" / "measurements-growth.md"
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _measured(curve: jobs.Curve, options: argparse.Namespace) -> dict[str, Any]:
+def _measured(curve: jobs.Curve, options: argparse.Namespace) -> Document:
     """Measure one curve; returns its samples, and what is to be said of how they were taken."""
     begun, load = time.monotonic(), os.getloadavg()[0]
     root = Path(tempfile.mkdtemp(prefix="deploykit-growth-", dir=options.place))
@@ -86,7 +86,7 @@ def _chosen(curve: jobs.Curve, labels: list[str] | None) -> jobs.Curve:
     return replace(curve, sizes=sizes)
 
 
-def page(found: dict[str, Any], samples: Samples, titles: dict[str, str]) -> str:
+def page(found: Document, samples: Samples, titles: dict[str, str]) -> str:
     """Return the tables, below a line that says how the figures were taken."""
     where = f"{os.cpu_count()} cores; Python {platform.python_version()}, {platform.system()} {platform.machine()}."
     said = "; ".join(found[name]["said"] for name in titles if name in found)

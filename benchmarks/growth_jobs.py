@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks import growth_peers
 from benchmarks.measure import Samples, Taken, peaks, serving, timed
@@ -24,6 +23,7 @@ from benchmarks.site import (
 )
 from benchmarks.tools import Place, download
 from django_deploykit.bundle.project_side import ask_project_traced
+from django_deploykit.runtime.base.documents import Document
 from tests.ports import claim_port
 
 _SMALL = Size(large=False, nested=True, static=200)
@@ -128,7 +128,7 @@ class Site:
         """The folder of ``local``'s releases."""
         return self.place.project / ".deploykit" / "local" / "srv"
 
-    def manage(self, *words: str) -> tuple[Taken, dict[str, Any]]:
+    def manage(self, *words: str) -> tuple[Taken, Document]:
         """Run ``manage.py`` with words and ``--json``; returns how, and what it says."""
         argv: tuple[str | Path, ...] = (self.place.dev, "manage.py", *words, "--json")
         taken = timed(argv, self.place.project, self.env())
@@ -314,7 +314,7 @@ def release(site: Site) -> None:
         site.keep("memory, release", kind, value)
 
 
-def _keep_release(site: Site, row: str, taken: Taken, answer: dict[str, Any]) -> None:
+def _keep_release(site: Site, row: str, taken: Taken, answer: Document) -> None:
     site.keep(row, "ours", taken.seconds)
     site.keep(row, "processor", taken.processor)
     site.keep(f"{row}: before the hosts", "ours", taken.seconds - answer["total_seconds"])

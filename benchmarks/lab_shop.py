@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.measure import Taken, timed
 from benchmarks.site import HERE, IMPORTS, make_virtualenv, static_file
 from benchmarks.tools import Place, gather
 from benchmarks.wire import Relay
+from django_deploykit.runtime.base.documents import Document
 from tests.lab.fleet import PORT, fill_in
 from tests.lab.hosts import Host
 from tests.projects import commit, make_shop, vendor
@@ -87,7 +87,7 @@ class Ran:
     """A run of ``manage.py release``: as a process, and what its JSON says."""
 
     taken: Taken
-    data: dict[str, Any]
+    data: Document
 
     @property
     def seconds(self) -> float:

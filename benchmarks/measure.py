@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from django_deploykit.runtime.base.documents import Document
 
 _PAUSE = 0.004  # seconds between two looks at a server that starts
 
@@ -41,7 +42,7 @@ class Samples:
     values: dict[str, dict[str, dict[int, list[float]]]] = field(default_factory=dict)
 
     @classmethod
-    def of_parts(cls, parts: Iterable[Mapping[str, Any]]) -> Samples:
+    def of_parts(cls, parts: Iterable[Document]) -> Samples:
         """Return the samples of all parts that :func:`read_parts` returned."""
         samples = cls()
         for part in parts:
@@ -73,7 +74,7 @@ class Samples:
         ]
 
 
-def read_parts(path: Path) -> dict[str, Any]:
+def read_parts(path: Path) -> Document:
     """Return what earlier runs left in a file, by part."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

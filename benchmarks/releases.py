@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from benchmarks import release_jobs as jobs
 from benchmarks.lab_shop import suite
 from benchmarks.measure import Samples, read_parts
 from benchmarks.page import with_table
 from benchmarks.release_table import markdown
+from django_deploykit.runtime.base.documents import Document
 from tests.lab.images import why_not
 from tests.projects import ROOT
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
+def measured(name: str, options: argparse.Namespace) -> Document:
     """Run a part; returns its samples, and what is to be said of how they were taken."""
     begun, load = time.monotonic(), os.getloadavg()[0]
     rounds = 1 if options.quick else options.rounds
@@ -100,7 +100,7 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def page(found: dict[str, Any]) -> str:
+def page(found: Document) -> str:
     """Return the tables of all parts, below a line that says how they were taken."""
     where = (
         f"{os.cpu_count()} cores that controller, hosts and load share; hosts: Debian {suite()}; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
@@ -18,9 +18,9 @@ class DeployKitConfig(AppConfig):
     name = "django_deploykit"
     verbose_name = "Deploy kit"
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, app_name: str, app_module: ModuleType | None) -> None:
         """Report apps that cannot be loaded in one line, like settings that cannot be loaded."""
-        super().__init__(*args)
+        super().__init__(app_name, app_module)
         show_without_traceback(command_line())
 
     def ready(self) -> None:
@@ -28,7 +28,7 @@ class DeployKitConfig(AppConfig):
         register(_deploy_checks, "deploykit", deploy=True)
 
 
-def _deploy_checks(**_: Any) -> Sequence[CheckMessage]:
+def _deploy_checks(**_: object) -> Sequence[CheckMessage]:
     from django_deploykit.checks.runner import deploy_messages
     from django_deploykit.preflight import add_refusals
 

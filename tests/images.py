@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from django_deploykit.runtime.base.documents import Document
+
 _OCI = "application/vnd.oci.image"
 PYTHON = "{}.{}".format(*sys.version_info)
 LIBC = b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n"
@@ -49,7 +51,7 @@ def layer_tar(files: Mapping[str, bytes | str]) -> bytes:
 
 
 def image_blobs(
-    tars: Iterable[bytes], run: Mapping[str, Any] | None = None, **changes: Any
+    tars: Iterable[bytes], run: Document | None = None, **changes: Any
 ) -> tuple[dict[str, bytes], str]:
     """Return the blobs of an image by digest, and its digest; ``changes`` are of its configuration."""
     tars = [*tars]

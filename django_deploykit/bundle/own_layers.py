@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle import runtime_files
 from django_deploykit.bundle.build_cache import cache_key, cached_text, is_cached, keep_text
@@ -20,6 +19,7 @@ from django_deploykit.bundle.packing import Tree, pack_all
 from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.static_cache import CollectedStatic
 from django_deploykit.errors import Problems
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Layer, is_valid_path
 
 _KIND = "own-layers"  # of cached texts
@@ -95,7 +95,7 @@ def _key(name: str, paths: Sequence[str], ids: Mapping[str, str], target: Target
 def _known(exported: Exported, target: TargetPython) -> dict[str, Layer]:
     """Return the layers that were packed before, by the keys of their groups."""
     text = cached_text(_KIND, _place(exported, target))
-    rows: dict[str, Any] = json.loads(text) if text else {}
+    rows: Document = json.loads(text) if text else {}
     return {key: Layer(**row) for key, row in rows.items()}
 
 

@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import django_deploykit
 from django_deploykit.bundle.build_cache import layer_folder
 from django_deploykit.bundle.project_side import pack_layers
 from django_deploykit.bundle.scratch import scratch, uninterrupted
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Layer
 
 _LEVEL = 4  # of zlib. Level 6 takes 1.5 times as long and saves 2 %.
@@ -84,9 +84,9 @@ def pack_all(
 class _Packer:
     """A packing process, and the thread that sends it one tree after the other."""
 
-    def __init__(self, python: str, job: dict[str, Any], left: deque[Tree]) -> None:
+    def __init__(self, python: str, job: Document, left: deque[Tree]) -> None:
         self._job, self._left = job, left
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[Document] = []
         self._failed: Tree | None = None
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - closed in close
         try:
@@ -114,7 +114,7 @@ class _Packer:
             },
         )
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Document]:
         """Wait until all trees are packed. Return rows of layers or raise :class:`BundleError`."""
         self._thread.join()
         if self._failed is None:

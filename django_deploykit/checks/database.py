@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import django
 from django.conf import settings
@@ -14,6 +14,7 @@ from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.project_settings import is_private_host
 from django_deploykit.checks.served import why_served_by_asgi
 from django_deploykit.checks.subject import Subject
+from django_deploykit.conf.readers import Entry
 
 if TYPE_CHECKING:
     from django.db.migrations.loader import MigrationLoader
@@ -35,7 +36,7 @@ _GUESSABLE = {
 _TEMPORARY = ("/tmp/", "/dev/shm/")  # noqa: S108 - compared, not written
 
 
-def _databases() -> Iterator[tuple[str, dict[str, Any], str]]:
+def _databases() -> Iterator[tuple[str, Entry, str]]:
     """Yield the alias, the entry and the last part of the engine, except for build placeholders."""
     for alias, entry in settings.DATABASES.items():
         engine = str(entry.get("ENGINE", ""))
@@ -193,7 +194,7 @@ def _changes_database(operation: Operation, before: ProjectState, label: str) ->
     return old is None or _column(old) != _column(operation.field)
 
 
-def _rows(options: Mapping[str, Any]) -> tuple[object, ...]:
+def _rows(options: Entry) -> tuple[object, ...]:
     """Return the options of a model that decide about rows which migrate writes: permissions."""
     own = tuple(tuple(one) for one in options.get("permissions", ()))
     usual = tuple(options.get("default_permissions", ("add", "change", "delete", "view")))

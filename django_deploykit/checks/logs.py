@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.conf import settings
 
@@ -13,6 +12,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding
 from django_deploykit.checks.project_settings import is_overridden
 from django_deploykit.checks.subject import Subject
+from django_deploykit.conf.readers import Entry
 
 _TRACKERS = (
     "sentry_sdk",
@@ -28,11 +28,11 @@ _ROTATING = ("RotatingFileHandler", "TimedRotatingFileHandler")
 _HINT = "Log to standard error, which the journal keeps, or to a folder below config.data."
 
 
-def _logging() -> dict[str, Any]:
+def _logging() -> Entry:
     return dict(settings.LOGGING or {})
 
 
-def _handlers() -> dict[str, Mapping[str, Any]]:
+def _handlers() -> dict[str, Entry]:
     return dict(_logging().get("handlers", {}))
 
 
@@ -41,7 +41,7 @@ def _has_tracker() -> bool:
     return any(name in sys.modules for name in _TRACKERS)
 
 
-def _emits(name: str, handlers: Mapping[str, Mapping[str, Any]]) -> bool:
+def _emits(name: str, handlers: Mapping[str, Entry]) -> bool:
     """Whether a handler delivers errors when DEBUG is off."""
     handler = handlers.get(name, {})
     definitions = _logging().get("filters", {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 # Patterns are compiled when they are first needed, because that takes longer than to import this
 # module.
@@ -65,7 +64,7 @@ def holds_secret(text: str) -> bool:
     return any(looks_secret(name) for name in re.findall(_ASSIGNED, text))
 
 
-def hide(value: Any, *, everything: bool) -> Any:
+def hide(value: object, *, everything: bool) -> object:
     """Return a JSON value with hidden strings: all of them, or those with the name of a secret."""
     if isinstance(value, str):
         return Secret(value) if everything else value

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.session import Session, closing, owner, ssh_transports
@@ -16,6 +15,7 @@ from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.request import ReleaseRequest
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.release.transports.openssh import resolve
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import HALF_DONE, LIVE, REFUSED, WRONG_USE
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.deploy.plan import Plan, Step, setup_plan
@@ -52,7 +52,7 @@ class _Setup:
 
     session: Session
     fleet: Fleet
-    manifest: Mapping[str, Any]
+    manifest: object
     sample: str
     rows: dict[str, SetupResult] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -159,7 +159,7 @@ def plan_lines(plan: Plan, hosts: list[str]) -> list[str]:
     return [*plan.lines(), *(f"{host}: is ready; nothing to do" for host in ready)]
 
 
-def end_lines(host: str, row: Mapping[str, Any], *, planned: bool) -> list[str]:
+def end_lines(host: str, row: Document, *, planned: bool) -> list[str]:
     """Return lines about what is left for the user to do on a host."""
     if row["error"]:
         return [f"{host}: failed: {row['error']}"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.project.toml import load_toml
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.names import valid_app
 
 # Packages of settings that do not say which project they belong to.
@@ -58,11 +58,11 @@ def _in_pyproject(root: Path, top: Path) -> str:
     return ""
 
 
-def _table(value: Any) -> dict[str, Any]:
+def _table(value: object) -> Document:
     return value if isinstance(value, dict) else {}
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _toml(path: Path) -> Document:
     """Return a TOML file's content. It is empty if there is no such file, or if it is not TOML.
 
     It is empty, too, if no TOML reader is installed: Python 3.10 has none.

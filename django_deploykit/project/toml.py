@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+
+from django_deploykit.runtime.base.documents import Document
 
 
-def load_toml(path: Path) -> dict[str, Any]:
+def load_toml(path: Path) -> Document:
     """Return a TOML file's content. Raise :class:`ValueError` if it is not TOML.
 
     On Python 3.10, raise :class:`ImportError` without tomli, which the extra ``deploy`` installs.
@@ -15,11 +16,11 @@ def load_toml(path: Path) -> dict[str, Any]:
     return parse_toml(path.read_text(encoding="utf-8"))
 
 
-def parse_toml(text: str) -> dict[str, Any]:
+def parse_toml(text: str) -> Document:
     """Return the content of a TOML text. It raises the same errors."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    data: dict[str, Any] = tomllib.loads(text)
+    data: Document = tomllib.loads(text)
     return data

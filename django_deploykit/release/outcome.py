@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from django_deploykit.release.report.timeline import Span
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import LIVE
 
 
@@ -27,7 +26,7 @@ class Outcome:
     errors: dict[str, str] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    findings: list[Any] = field(default_factory=list)
+    findings: list[Document] = field(default_factory=list)
     migrated: list[str] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     before: dict[str, str | None] = field(default_factory=dict)
@@ -37,7 +36,7 @@ class Outcome:
     answered: dict[str, str] = field(default_factory=dict)
 
 
-def finding_line(finding: Mapping[str, Any]) -> str:
+def finding_line(finding: Document) -> str:
     """Return a finding as one line."""
     hint = f" ({finding['hint']})" if finding.get("hint") else ""
     place = f"{finding['path']}:{finding.get('line') or 1}: " if finding.get("path") else ""

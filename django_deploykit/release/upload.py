@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import Transport
@@ -92,7 +91,7 @@ def fitting_signature(path: Path, manifest: Manifest) -> str:
     return text if stated == signature.make_statement(manifest, stated.bundle) else ""
 
 
-def frame(kind: str, **facts: Any) -> bytes:
+def frame(kind: str, **facts: object) -> bytes:
     """Return a frame's header."""
     return json.dumps({"kind": kind, **facts}, separators=(",", ":")).encode() + b"\n"
 

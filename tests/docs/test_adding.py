@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.docs.markdown import ROOT, blocks
 from tests.unit.management.sessions import shop_bundle
 from tests.unit.release.fakes import NEW
@@ -71,7 +71,7 @@ def python(checkout: Path, folder: Path, *argv: str) -> subprocess.CompletedProc
     )
 
 
-def findings(checkout: Path, folder: Path, settings: str) -> list[dict[str, Any]]:
+def findings(checkout: Path, folder: Path, settings: str) -> list[Document]:
     """Run the new check on a project with these settings; returns what it finds."""
     (folder / "manage.py").write_text("")
     (folder / "shop_settings.py").write_text(SETTINGS + settings)
@@ -80,7 +80,7 @@ def findings(checkout: Path, folder: Path, settings: str) -> list[dict[str, Any]
     assert done.returncode == 0, done.stderr  # it is a warning
     data = json.loads(done.stdout)
     assert data["checks_run"] == 1
-    rows: list[dict[str, Any]] = data["findings"]
+    rows: list[Document] = data["findings"]
     return rows
 
 

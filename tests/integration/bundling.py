@@ -27,6 +27,7 @@ from django_deploykit.bundle.locks.discovery import read_lock, validate_lock
 from django_deploykit.bundle.locks.markers import apply_markers, without_unneeded
 from django_deploykit.progress import Quiet
 from django_deploykit.project import Project
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bootstrap import ensure
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.sources import sources
@@ -42,7 +43,7 @@ class Shop:
     """The shop's repository and a bundle of it, with what ``--json`` said."""
 
     project: Path
-    facts: dict[str, Any]
+    facts: Document
 
     @property
     def bundle(self) -> Path:
@@ -67,7 +68,7 @@ def copy_shop(shop: Shop, folder: Path) -> Path:
     return Path(shutil.copytree(shop.project, folder / "shop", ignore=ignore))
 
 
-def files_of(facts: dict[str, Any], name: str) -> dict[str, bytes]:
+def files_of(facts: Document, name: str) -> dict[str, bytes]:
     """Return the files of a layer."""
     digest = next(one["sha256"] for one in facts["layers"] if one["name"] == name)
     with (

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.projects import ROOT, manage, run, start_repository
 
 KEY = "kT3v_0zQm9sXf2LrWn7Yb4Hd8Pc1Jg6Ua5Eo-iBqRtVxZwNyMkSl"
@@ -111,13 +111,11 @@ def copy(project: Path, folder: Path, line: str = "") -> Path:
     return made
 
 
-def check(
-    project: Path, *argv: str, command: Sequence[str] = DEPLOY_CHECK, **env: str
-) -> dict[str, Any]:
+def check(project: Path, *argv: str, command: Sequence[str] = DEPLOY_CHECK, **env: str) -> Document:
     """Run the command and return its JSON."""
     done = manage(project, *command, "--format", "json", *argv, **env)
     assert done.stdout, done.stderr
-    data: dict[str, Any] = json.loads(done.stdout)
+    data: Document = json.loads(done.stdout)
     assert done.returncode == (1 if data["failed"] else 0)
     return data
 

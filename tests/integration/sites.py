@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.site import load_site
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.supervisors.local import LocalSupervisor
@@ -97,9 +98,9 @@ class Done:
     err: str
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Document:
         """What it printed for machines."""
-        found: dict[str, Any] = json.loads(self.out)
+        found: Document = json.loads(self.out)
         return found
 
 
@@ -188,7 +189,7 @@ class Shop:
         """Return visitors who keep asking, keeping most connections for several requests."""
         return Load(self.port, **{"path": "/up", "connections": 4, "pause": 0.02, **options})
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[Document]:
         """Return the journal."""
         path = self.root / "journal.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

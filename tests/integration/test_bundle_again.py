@@ -2,24 +2,24 @@
 
 import json
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 from zipfile import ZipFile
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.integration.bundling import Shop, copy_shop
 from tests.projects import commit, manage
 
 REUSED = "settings and static files unchanged; reusing them"
 
 
-def bundle(project: Path, *options: str, **env: str) -> dict[str, Any]:
+def bundle(project: Path, *options: str, **env: str) -> Document:
     done = manage(
         project, "bundle", "--json", *options, **{"CI": "", **env}
     )  # nothing is reused under CI
     assert done.returncode == 0, done.stderr
-    facts: dict[str, Any] = json.loads(done.stdout)
+    facts: Document = json.loads(done.stdout)
     return facts
 
 
@@ -29,7 +29,7 @@ def change(project: Path, name: str, text: str) -> None:
     commit(project, f"Change {name}", "2026-11-23T05:00:00Z")
 
 
-def reused(facts: dict[str, Any]) -> bool:
+def reused(facts: Document) -> bool:
     return any(REUSED in note for note in facts["notes"])
 
 

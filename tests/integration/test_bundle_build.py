@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.integration.bundling import KEY, PYTHON, Shop, copy_shop, files_of, run_bundle
 from tests.projects import IDENTITY, commit, manage, run
 from tests.wheels import write_tree
@@ -24,7 +24,7 @@ def copy(built_shop: Shop, tmp_path: Path) -> Path:
     return copy_shop(built_shop, tmp_path)
 
 
-def bundled(project: Path, *argv: str) -> dict[str, Any]:
+def bundled(project: Path, *argv: str) -> Document:
     """Bundle and return what ``--json`` says."""
     done = manage(project, "bundle", "--json", *argv)
     assert done.returncode == 0, done.stderr

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.integration.bundling import Shop, copy_shop, files_of
 from tests.integration.test_startproject import index
 from tests.projects import commit, manage, run, uv, vendor
@@ -43,7 +43,7 @@ def copy(built_shop: Shop, tmp_path: Path) -> Path:
     return project
 
 
-def bundled(project: Path, *argv: str, **env: str) -> dict[str, Any]:
+def bundled(project: Path, *argv: str, **env: str) -> Document:
     """Bundle and return what ``--json`` says."""
     words = (sys.executable, "-m", "django_deploykit", "bundle", "--json", *argv)
     clean = {**os.environ, "CI": "", **env}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -18,6 +17,7 @@ from django_deploykit.bundle.stores.base import Store
 from django_deploykit.progress import Quiet
 from django_deploykit.project import load_project
 from django_deploykit.project.formats import FORMATS
+from django_deploykit.runtime.base.documents import Document
 from tests.integration.bundling import Shop, copy_shop
 from tests.projects import commit
 
@@ -30,10 +30,10 @@ def shop(built_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return project
 
 
-def bundle(*argv: str) -> dict[str, Any]:
+def bundle(*argv: str) -> Document:
     out = io.StringIO()
     call_command("bundle", "--json", *argv, stdout=out)
-    facts: dict[str, Any] = json.loads(out.getvalue())
+    facts: Document = json.loads(out.getvalue())
     return facts
 
 

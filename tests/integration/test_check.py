@@ -7,16 +7,16 @@ import shutil
 import socket
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from django_deploykit.checks.formats import FORMATS
+from django_deploykit.runtime.base.documents import Document
 from tests.integration.checking import DEPLOY_CHECK, KEY, check, copy, python
 from tests.projects import manage, run, start_repository
 
 
-def ids(data: dict[str, Any]) -> set[str]:
+def ids(data: Document) -> set[str]:
     return {finding["id"] for finding in data["findings"]}
 
 

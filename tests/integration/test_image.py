@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from django_deploykit.bundle.formats.oci_image import entries_of
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Manifest
 from tests.docs.markdown import ROOT, blocks
 from tests.images import write_python_base
@@ -56,7 +57,7 @@ class Image:
     """A shop's image, and the project that it was built of."""
 
     project: Path
-    facts: dict[str, Any]
+    facts: Document
 
     @property
     def path(self) -> Path:
@@ -78,7 +79,7 @@ class Image:
                     result[one.name] = File(file.read() if file else b"", one.mode, one.islnk())
         return result
 
-    def documents(self) -> tuple[str, dict[str, Any], dict[str, bytes]]:
+    def documents(self) -> tuple[str, Document, dict[str, bytes]]:
         """Return the digest of the image, its manifest, and the blobs of its layers by digest."""
         with tarfile.open(self.path) as tar:
             found = {one.name: tar.extractfile(one) for one in tar}

@@ -13,12 +13,13 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django_deploykit.runtime.base.documents import Document
 from tests.lab.hosts import Host
 from tests.lab.releases import Bundles
 from tests.projects import IDENTITY, manage
@@ -35,7 +36,7 @@ class Done:
     err: str
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Document:
         """The JSON object that was printed."""
         found = json.loads(self.out)
         assert isinstance(found, dict), self.out
@@ -196,6 +197,6 @@ def boot_all(boot: Any, suites: Sequence[str]) -> list[Host]:
         return list(pool.map(boot, suites))
 
 
-def facts_of(rows: Mapping[str, Any], host: Host) -> Any:
+def facts_of(rows: Document, host: Host) -> Any:
     """Return what a command's JSON says of a host."""
     return rows[f"deploy@{host.address}"]

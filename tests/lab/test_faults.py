@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.lab.fleet import Controller, facts_of, live
 from tests.lab.hosts import Host
 from tests.lab.striking import (
@@ -133,7 +133,7 @@ def test_a_migration_whose_python_was_killed_runs_only_once(
     go_back(controller, host, before)
 
 
-def migrating(controller: Controller, host: Host) -> list[dict[str, Any]]:
+def migrating(controller: Controller, host: Host) -> list[Document]:
     """Return the migrations that run on a host."""
     hosts = controller.run("status", "--json").data["hosts"]
     return [one for one in facts_of(hosts, host)["commands"] if one["name"] == "migrate"]

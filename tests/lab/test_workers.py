@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from tests.bundles import release_id
 from tests.lab.conftest import Fleet
 from tests.lab.fleet import PORT, Controller, Done, facts_of, fill_in, live
@@ -37,8 +37,8 @@ HOLD, LOG = "/var/lib/shop/hold", "/var/lib/shop/packed"
 class First:
     """What the first release said with ``--json``, and each host's history after it."""
 
-    done: dict[str, Any]
-    history: dict[str, Any]
+    done: Document
+    history: Document
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.build_cache import cache_key, cached_text, keep_text
 from django_deploykit.bundle.formats.oci import Named
@@ -23,6 +22,7 @@ from django_deploykit.bundle.formats.oci_layout import (
 )
 from django_deploykit.bundle.formats.oci_read_tar import Member, TarReader
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Manifest
 
 _HINT = "Write it in deploykit.ini: [format:oci] base = FILE@sha256:DIGEST"
@@ -49,13 +49,13 @@ class Base:
     """An image to build on: ``config`` is its document, ``layers`` are in ``layout``."""
 
     digest: str
-    config: Mapping[str, Any]
+    config: Document
     layers: tuple[Descriptor, ...]
     layout: Layout
     contents: Contents
 
     @property
-    def run(self) -> Mapping[str, Any]:
+    def run(self) -> Document:
         """What containers of the base run with: environment, labels, …"""
         found = self.config.get("config")
         return found if isinstance(found, dict) else {}
@@ -85,7 +85,7 @@ def read_base(named: Named, folder: Path, manifest: Manifest) -> Base:
     return Base(named.digest, config, layers, layout, contents)
 
 
-def _image(layout: Layout, document: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+def _image(layout: Layout, document: Document, manifest: Manifest) -> Document:
     """Return the manifest of the image; of an index, the one for the bundle's platform."""
     rows = as_list(document.get("manifests"))
     if not rows:
@@ -114,7 +114,7 @@ def _architecture(manifest: Manifest) -> str:
 
 
 def _validate(
-    layout: Layout, config: dict[str, Any], layers: tuple[Descriptor, ...], manifest: Manifest
+    layout: Layout, config: Document, layers: tuple[Descriptor, ...], manifest: Manifest
 ) -> None:
     """Refuse an image that cannot be read, or is for another machine."""
     root = config.get("rootfs")
@@ -166,7 +166,7 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
-def search_path(run: Mapping[str, Any]) -> str:
+def search_path(run: Document) -> str:
     """Return the PATH of an image."""
     for row in as_list(run.get("Env")):
         if isinstance(row, str) and row.startswith("PATH="):
@@ -174,7 +174,7 @@ def search_path(run: Mapping[str, Any]) -> str:
     return _PATH
 
 
-def _scan(layout: Layout, config: dict[str, Any], layers: tuple[Descriptor, ...]) -> Contents:
+def _scan(layout: Layout, config: Document, layers: tuple[Descriptor, ...]) -> Contents:
     """Read all layers of a base, and verify them."""
     found: dict[str, str] = {}  # paths of Pythons and C libraries; the target of a link, or ""
     libraries: dict[str, str] = {}  # the versions of C libraries, by path

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django_deploykit.bundle.formats.oci_base import Base, search_path
 from django_deploykit.bundle.formats.oci_layout import (
@@ -19,6 +19,7 @@ from django_deploykit.bundle.formats.oci_layout import (
 )
 from django_deploykit.bundle.formats.oci_release import ROOT, USER, command, environment
 from django_deploykit.bundle.formats.oci_tar import Blob
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.container import PROBE
 
@@ -74,9 +75,7 @@ def make_documents(
 _PLATFORM = ("architecture", "os", "variant", "os.version", "os.features")
 
 
-def make_config(
-    manifest: Manifest, base: Base, parts: Sequence[Part], health: str
-) -> dict[str, Any]:
+def make_config(manifest: Manifest, base: Base, parts: Sequence[Part], health: str) -> Document:
     """Return the configuration of an image: what its containers run, and its layers."""
     created = moment(manifest)
     own = environment(manifest, search_path(base.run))
@@ -86,7 +85,7 @@ def make_config(
         if isinstance(row, str) and row.partition("=")[0] not in own
     ]
     start = command(manifest)
-    run: dict[str, Any] = {
+    run: Document = {
         "User": f"{USER}:{USER}",
         "Env": [*kept, *(f"{key}={value}" for key, value in sorted(own.items()))],
         "Entrypoint": [start],
@@ -123,7 +122,7 @@ def make_config(
     }
 
 
-def _history(rows: object, layers: int) -> list[dict[str, Any]]:
+def _history(rows: object, layers: int) -> list[Document]:
     """Return the history of a base, which must have a row for each layer that is not empty."""
     found = [row for row in as_list(rows) if isinstance(row, dict)]
     if sum(not row.get("empty_layer") for row in found) == layers:

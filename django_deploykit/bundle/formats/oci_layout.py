@@ -9,14 +9,15 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from django_deploykit.bundle.formats.oci_read_tar import TarReader
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.reader import Slice
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -133,7 +134,7 @@ class Layout:
             whole = Hashed(cast(BinaryIO, tar), diff_id.removeprefix("sha256:"), error)
             yield io.BufferedReader(whole, _PIECE)
 
-    def document(self, digest: str) -> dict[str, Any]:
+    def document(self, digest: str) -> Document:
         """Return a verified JSON document."""
         with self.opened(digest) as file:
             data = file.read(_LONGEST + 1)
@@ -143,7 +144,7 @@ class Layout:
 
     def descriptor(self, row: object) -> Descriptor:
         """Return a valid descriptor of a document."""
-        values: Mapping[str, Any] = row if isinstance(row, dict) else {}
+        values: Document = row if isinstance(row, dict) else {}
         media_type, size = values.get("mediaType", ""), values.get("size")
         digest = _DIGEST.match(str(values.get("digest", "")))
         if not digest or not isinstance(size, int) or not isinstance(media_type, str):
@@ -180,7 +181,7 @@ def _opened(place: tuple[Path, int, int]) -> Iterator[BinaryIO]:
         yield io.BufferedReader(Slice(file, start, size), _PIECE)
 
 
-def as_object(data: bytes, damaged: Callable[[str], BundleError]) -> dict[str, Any]:
+def as_object(data: bytes, damaged: Callable[[str], BundleError]) -> Document:
     """Return the object of a JSON document."""
     try:
         value = json.loads(data)
@@ -191,7 +192,7 @@ def as_object(data: bytes, damaged: Callable[[str], BundleError]) -> dict[str, A
     return value
 
 
-def as_list(value: object) -> list[Any]:
+def as_list(value: object) -> list[object]:
     """Return a list of a document, which is empty if the value is no list."""
     return value if isinstance(value, list) else []
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.errors import BundleError
 from django_deploykit.project.toml import load_toml
+from django_deploykit.runtime.base.documents import Document
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIN = re.compile(
@@ -219,7 +219,7 @@ def is_hash(text: str) -> bool:
     )
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> Document:
     """Return a TOML file's content. Raise :class:`BundleError` if it is not TOML."""
     try:
         return load_toml(path)

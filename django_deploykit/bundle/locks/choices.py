@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.locks.base import Wanted, normal_name, read_toml
+from django_deploykit.runtime.base.documents import Document
 
 
-def project_table(path: Path, *names: str) -> dict[str, Any]:
+def project_table(path: Path, *names: str) -> Document:
     """Return a table of a TOML file. It is empty if the file or the table is missing."""
-    found: Any = read_toml(path) if path.is_file() else {}
+    found: object = read_toml(path) if path.is_file() else {}
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
@@ -34,6 +34,6 @@ def _iter_names(path: Path) -> Iterator[str]:
     yield from _table(project_table(path, "tool", "pdm"), "dev-dependencies")
 
 
-def _table(data: dict[str, Any], name: str) -> dict[str, Any]:
+def _table(data: Document, name: str) -> Document:
     found = data.get(name)
     return found if isinstance(found, dict) else {}

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.locks.base import (
     LockFile,
@@ -19,6 +18,7 @@ from django_deploykit.bundle.locks.choices import left_out, project_table
 from django_deploykit.bundle.locks.indexes import Index, index_options
 from django_deploykit.bundle.locks.pylock import read_text
 from django_deploykit.bundle.locks.tools import Tool, export
+from django_deploykit.runtime.base.documents import Document
 
 # PDM's own dependencies are those that its extra pins: newer ones have broken it.
 TOOL = Tool(
@@ -54,7 +54,7 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     )
 
 
-def _indexes(sources: list[dict[str, Any]]) -> Iterator[Index]:
+def _indexes(sources: list[Document]) -> Iterator[Index]:
     """Yield the sources. The one called ``pypi`` takes the place of the public index."""
     for one in sources:
         if one.get("type", "index") == "index":

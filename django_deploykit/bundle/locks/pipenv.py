@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted, validate_choice
 from django_deploykit.bundle.locks.indexes import Index
 from django_deploykit.bundle.locks.tools import Tool, export, read_export
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.documents import Document
 
 TOOL = Tool(
     "pipenv",
@@ -43,7 +43,7 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     return read_export(text, name, _indexes(data), skipped)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> Document:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -53,7 +53,7 @@ def _load(path: Path) -> dict[str, Any]:
     return data
 
 
-def _indexes(data: dict[str, Any]) -> Iterator[Index]:
+def _indexes(data: Document) -> Iterator[Index]:
     """Yield the sources. The first one is the default, as for Pipenv."""
     for number, one in enumerate(data.get("_meta", {}).get("sources", [])):
         yield Index(str(one.get("name", "")), str(one.get("url", "")), number == 0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.locks.base import LockFile, Reader, Wanted
 from django_deploykit.bundle.locks.choices import left_out, project_table
 from django_deploykit.bundle.locks.indexes import Index
 from django_deploykit.bundle.locks.tools import Tool, export, read_export
+from django_deploykit.runtime.base.documents import Document
 
 TOOL = Tool(
     "poetry",
@@ -35,7 +35,7 @@ def read(folder: Path, name: str, wanted: Wanted) -> LockFile:
     return read_export(text, name, _indexes(sources), left_out(project, wanted))
 
 
-def _indexes(sources: list[dict[str, Any]]) -> Iterator[Index]:
+def _indexes(sources: list[Document]) -> Iterator[Index]:
     """Yield the sources. A primary one takes the place of the public index, as Poetry does it."""
     default = True
     for one in sources:

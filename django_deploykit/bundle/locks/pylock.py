@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.bundle.locks.base import (
     LockFile,
@@ -20,6 +19,7 @@ from django_deploykit.bundle.locks.base import (
 )
 from django_deploykit.errors import BundleError
 from django_deploykit.project.toml import parse_toml
+from django_deploykit.runtime.base.documents import Document
 
 UV_PINS = "uv export -q --no-hashes --no-emit-project --no-emit-local"
 _DEFAULT = "https://pypi.org/simple"
@@ -50,7 +50,7 @@ def read_text(text: str, name: str, wanted: Wanted) -> LockFile:
     return _lock(data, name, replace(wanted, groups=()))
 
 
-def _lock(data: dict[str, Any], name: str, wanted: Wanted) -> LockFile:
+def _lock(data: Document, name: str, wanted: Wanted) -> LockFile:
     rows = data.get("packages", [])
     groups = {*data.get("default-groups", []), *wanted.groups}
     chosen = {"extras": set(wanted.extras), "dependency_groups": groups}
@@ -72,7 +72,7 @@ READER = Reader(
 )
 
 
-def _indexes(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _indexes(rows: Iterable[Document]) -> Iterator[str]:
     """Yield an option for each folder of packages, and for each index except the default one."""
     found: dict[str, None] = {}
     for row in rows:
@@ -102,7 +102,7 @@ def settle_marker(marker: str, chosen: Mapping[str, Collection[str]]) -> str:
 
 
 def _requirement(
-    package: Mapping[str, Any], name: str, chosen: Mapping[str, Collection[str]]
+    package: Document, name: str, chosen: Mapping[str, Collection[str]]
 ) -> Requirement:
     where = f"{name}: {package.get('name')}"
     found = settle_marker(str(package.get("marker", "")), chosen)
@@ -131,6 +131,6 @@ def _local(path: str) -> str:
     return path if path.startswith(("./", "../")) else f"./{path}"
 
 
-def _hashes(file: Mapping[str, Any]) -> Iterator[str]:
+def _hashes(file: Document) -> Iterator[str]:
     for kind, digest in file.get("hashes", {}).items():
         yield f"{kind}:{digest}"

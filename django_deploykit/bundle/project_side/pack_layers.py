@@ -21,6 +21,7 @@ from typing import Any
 
 from django_deploykit.runtime.base.files import hash_file
 
+Row = tuple[str, int, int, str]  # of a file: path, mode, size in bytes and SHA-256
 Contents = dict[str, str | bytes]  # by path in the release: a file's path, or bytes
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -60,7 +61,7 @@ def main() -> None:
 
 def pack(
     tree: dict[str, Any], cache: str, place: str, level: int, beside: bool = False
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Pack a tree into the cache folder, and return the fields of its ``Layer`` in the manifest.
 
     The files are written in ``place``, a temporary folder on the cache's disk that the caller
@@ -134,14 +135,14 @@ def dump(code: types.CodeType) -> bytes:
     return data
 
 
-def normalized(code: types.CodeType, known: dict[str, frozenset[Any]]) -> types.CodeType:
+def normalized(code: types.CodeType, known: dict[str, frozenset[object]]) -> types.CodeType:
     """Return the code with one object for each distinct set constant, filled in a fixed order.
 
     For two equal sets, the compiler makes one or two objects, and fills them in any order. Both
     depend on the strings that the process has interned.
     """
 
-    def replaced(value: Any) -> Any:
+    def replaced(value: object) -> object:
         if isinstance(value, types.CodeType):
             return normalized(value, known)
         if isinstance(value, frozenset):
@@ -154,9 +155,9 @@ def normalized(code: types.CodeType, known: dict[str, frozenset[Any]]) -> types.
     return code if same else code.replace(co_consts=constants)
 
 
-def parts(code: types.CodeType) -> list[Any]:
+def parts(code: types.CodeType) -> list[object]:
     """Return every name and constant of a code object and of the code objects inside it."""
-    found: list[Any] = []
+    found: list[object] = []
     codes = [code]
     while codes:
         one = codes.pop()
@@ -191,16 +192,16 @@ def write_beside(path: str, data: bytes) -> bool:
     return True
 
 
-def entry(path: str, content: str | bytes) -> list[Any]:
-    """Return a file's row of the layer's list: path, mode, size in bytes and SHA-256."""
+def entry(path: str, content: str | bytes) -> Row:
+    """Return a file's row of the layer's list."""
     if isinstance(content, bytes):
-        return [path, 0o644, len(content), hashlib.sha256(content).hexdigest()]
+        return path, 0o644, len(content), hashlib.sha256(content).hexdigest()
     status = os.stat(content)
     mode = 0o755 if status.st_mode & 0o100 else 0o644
-    return [path, mode, status.st_size, hash_file(Path(content))]
+    return path, mode, status.st_size, hash_file(Path(content))
 
 
-def tree_digest(entries: list[list[Any]]) -> str:
+def tree_digest(entries: list[Row]) -> str:
     """Return the digest that identifies a tree.
 
     This is a copy of ``runtime.bundle.manifest.tree_digest``, which is slow to import.
@@ -214,7 +215,7 @@ def tree_digest(entries: list[list[Any]]) -> str:
     return digest.hexdigest()
 
 
-def write(files: list[str], entries: list[list[Any]], contents: Contents, level: int) -> None:
+def write(files: list[str], entries: list[Row], contents: Contents, level: int) -> None:
     """Write a layer's files: archive, list of files, and SHA-256 of the archive."""
     archive, listing, checksum = files
     if archive.endswith(TAR_SUFFIXES[0]):
@@ -227,7 +228,7 @@ def write(files: list[str], entries: list[list[Any]], contents: Contents, level:
         file.write(hash_file(Path(archive)))
 
 
-def write_archive(path: str, entries: list[list[Any]], contents: Contents, level: int) -> None:
+def write_archive(path: str, entries: list[Row], contents: Contents, level: int) -> None:
     """Write a layer's archive. Equal files are stored once."""
     written = set()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
@@ -244,7 +245,7 @@ def write_archive(path: str, entries: list[list[Any]], contents: Contents, level
             put(archive, info, contents[name], own)
 
 
-def write_tar(path: str, entries: list[list[Any]], contents: Contents) -> None:
+def write_tar(path: str, entries: list[Row], contents: Contents) -> None:
     """Write an interpreter's archive, as ``runtime.bundle.tar_stream`` says."""
     from django_deploykit.runtime.bundle import tar_stream  # slow, and rarely needed
     from django_deploykit.runtime.bundle.manifest import FileEntry

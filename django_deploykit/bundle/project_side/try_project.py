@@ -36,15 +36,18 @@ class Filtered:
     def __init__(self, finder: Any, hidden: Iterable[str], folder: str) -> None:
         self._finder, self._hidden, self._folder = finder, frozenset(hidden), folder
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._finder, name)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> Any:
+    ) -> importlib.machinery.ModuleSpec | None:
         """Return the spec of a module, or None."""
         if path is not None or name not in self._hidden:
-            return self._finder.find_spec(name, path, target)
+            found: importlib.machinery.ModuleSpec | None = self._finder.find_spec(
+                name, path, target
+            )
+            return found
         own = [one for one in sys.path if is_below(one, self._folder)]
         return importlib.machinery.PathFinder.find_spec(name, own, target)
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    from django.core.files.storage import Storage
+
     from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 
 _FINDERS = {
@@ -70,7 +72,9 @@ class Collecting:
     def _watch_files(self, storage: Any) -> None:
         original = getattr(storage, "post_process", None)
 
-        def post_process(paths: dict[str, Any], dry_run: bool = False, **options: Any) -> Any:
+        def post_process(
+            paths: dict[str, tuple[Storage, str]], dry_run: bool = False, **options: object
+        ) -> object:
             for name, (place, path) in paths.items():
                 folder, base = os.path.split(place.path(path))
                 source = os.path.normpath(os.path.join(_below_export(folder), base))
@@ -88,11 +92,11 @@ class Collecting:
         converter, stored_name = storage.url_converter, storage._stored_name  # noqa: SLF001
         current = [""]
 
-        def url_converter(name: str, *args: Any, **options: Any) -> Any:
+        def url_converter(name: str, *args: object, **options: object) -> object:
             current[0] = name
             return converter(name, *args, **options)
 
-        def recorded(name: str, hashed_files: dict[str, str]) -> Any:
+        def recorded(name: str, hashed_files: dict[str, str]) -> object:
             target = posixpath.normpath(name)
             # The storage looks for the quoted name, and then for the file without the query.
             both = (target, urlsplit(unquote(target)).path.strip())
@@ -193,7 +197,7 @@ def _is_known(kind: type) -> bool:
     return True
 
 
-def options_of(storage: Any) -> str:
+def options_of(storage: object) -> str:
     """Return the settings and the storage's options, which the result depends on, too."""
     from django.apps import apps
     from django.conf import settings
@@ -213,7 +217,7 @@ def options_of(storage: Any) -> str:
     return repr(sorted(rows)).replace(os.getcwd(), ".")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value as text. Lazy objects in it are evaluated: until then, their text differs."""
     from django.utils.functional import LazyObject
 

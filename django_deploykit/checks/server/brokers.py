@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.conf import settings
 
@@ -13,6 +12,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.subject import Subject
+from django_deploykit.conf.readers import Entry
 from django_deploykit.conf.urls import standard_parts
 from django_deploykit.limits import NoAnswerError, within
 
@@ -86,12 +86,12 @@ def _iter_brokers(subject: Subject) -> Iterator[tuple[str, str, int]]:
     )
 
 
-def _mapping(name: str) -> Mapping[str, Any]:
+def _mapping(name: str) -> Entry:
     value = getattr(settings, name, None)
-    return value if isinstance(value, Mapping) else {}
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _addresses(setting: str, urls: Any) -> Iterator[tuple[str, str, int]]:
+def _addresses(setting: str, urls: Iterable[object]) -> Iterator[tuple[str, str, int]]:
     for url in urls:
         text = str(url or "").strip()
         scheme = text.partition("://")[0].lower()

@@ -193,7 +193,7 @@ def _drain(
                 return
 
 
-def start_thread(work: Callable[..., None], *arguments: Any) -> threading.Thread:
+def start_thread(work: Callable[..., None], *arguments: object) -> threading.Thread:
     """Start and return a thread that does not keep the process alive."""
     thread = threading.Thread(target=work, args=arguments, daemon=True)
     thread.start()

@@ -55,8 +55,8 @@ class _Socket(socket.socket):
 
     heard = 0.0
 
-    def recv(self, *arguments: Any) -> bytes:
-        data = super().recv(*arguments)
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        data = super().recv(bufsize, flags)
         self.heard = time.monotonic()
         if data and self.family != socket.AF_UNIX and hasattr(socket, "TCP_QUICKACK"):
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -148,7 +148,7 @@ class Login(Connection):  # type: ignore[misc]
         destination, known = self.destination, self.known
 
         class Strict(paramiko.MissingHostKeyPolicy):
-            def missing_host_key(self, client: Any, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+            def missing_host_key(self, client: object, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
                 sent = key.public_blob  # set if the host sent a certificate
                 line = f"{sent.key_type} {b64encode(sent.key_blob).decode()}" if sent else ""
                 certificate = read_certificate(line.encode())

@@ -33,7 +33,7 @@ class _Fields:
     def __init__(self, of: Any) -> None:
         self._of = of
 
-    def __get__(self, instance: object, cls: Any) -> Dict[str, Field[Any]]:
+    def __get__(self, instance: object, cls: object) -> Dict[str, Field[Any]]:
         with _LOCK:
             if vars(self._of)["__dataclass_fields__"] is self:
                 dataclass(frozen=True)(self._of)

@@ -8,7 +8,7 @@ import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import IO, Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from .lazy_dataclass import lazy_dataclass
 
@@ -67,7 +67,7 @@ def capture(
     assert process.stderr is not None
     errors: List[str] = []
 
-    def drain(source: Any) -> None:
+    def drain(source: IO[str]) -> None:
         for line in source:
             errors.append(line.rstrip("\n"))
             del errors[:-200]

@@ -11,8 +11,9 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, field, fields
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
+from ..base.documents import Document
 from ..base.errors import DeployKitError
 from ..base.lazy_dataclass import lazy_dataclass
 from ..base.names import PROCESS_NAME, valid_app, valid_digest, valid_release_id
@@ -159,7 +160,7 @@ class Manifest:
         return cls(**kept)
 
 
-def _object(text: str) -> Dict[str, Any]:
+def _object(text: str) -> Document:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -174,7 +175,7 @@ def _object(text: str) -> Dict[str, Any]:
     return data
 
 
-def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
+def _iter_problems(data: Document) -> Iterable[str]:
     optional = {
         "tag",
         "branch",
@@ -215,7 +216,7 @@ def _iter_problems(data: Dict[str, Any]) -> Iterable[str]:
             yield f"{key} must be a list of strings"
 
 
-def _iter_text_problems(data: Dict[str, Any]) -> Iterable[str]:
+def _iter_text_problems(data: Document) -> Iterable[str]:
     """Yield problems with texts that become part of paths, scripts and terminal output."""
     for key in sorted(data):
         if isinstance(data[key], str) and not _plain(data[key]):
@@ -233,7 +234,7 @@ def _plain(text: str) -> bool:
     return not _CONTROL.search(text)
 
 
-def _iter_list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
+def _iter_list_problems(value: object, key: str, kind: type) -> Iterable[str]:
     if not isinstance(value, list):
         yield f"{key} must be a list"
         return
@@ -250,7 +251,7 @@ def _iter_list_problems(value: Any, key: str, kind: Any) -> Iterable[str]:
             yield from _iter_layer_problems(item, f"{key}[{position}]")
 
 
-def _iter_layer_problems(item: Dict[str, Any], where: str) -> Iterable[str]:
+def _iter_layer_problems(item: Document, where: str) -> Iterable[str]:
     if not (valid_digest(item["sha256"]) and item["kind"] in KINDS):
         yield f"{where} has no valid digest or kind"
     if not (0 <= item["size"] < _LARGEST and 0 <= item["files"] < _LARGEST):

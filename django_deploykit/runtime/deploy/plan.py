@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..base.errors import Problems
 from ..base.sizes import in_bytes
@@ -33,7 +33,7 @@ class Step:
     bytes: Mapping[str, int] = field(default_factory=dict)
     release: str = ""
 
-    def as_json(self) -> Dict[str, Any]:
+    def as_json(self) -> Dict[str, object]:
         """Return the step as data for JSON."""
         return {
             "kind": self.kind,
@@ -87,7 +87,7 @@ class Plan:
         place = kinds.index(kind) + 1 if kind in kinds else 0
         return self.steps[:place], self.steps[place:]
 
-    def as_json(self) -> Dict[str, Any]:
+    def as_json(self) -> Dict[str, object]:
         """Return the plan as data for JSON."""
         return {
             "action": self.action,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
+from ..base.documents import Document
 from ..base.hints import fewer_releases, sign_command
 from ..base.machine import target_problem
 from ..base.names import is_older
@@ -32,7 +33,7 @@ class Expected:
     setup: str
     now: float
     signed: bool = True
-    site: Mapping[str, Any] = field(default_factory=dict)
+    site: Document = field(default_factory=dict)
     older: bool = False
 
 
@@ -83,8 +84,8 @@ def _age_problems(manifest: Manifest, facts: HostFacts) -> Iterator[str]:
         )
 
 
-def _site(facts: HostFacts) -> Dict[str, Any]:
-    site: Dict[str, Any] = json.loads(facts.site or "{}")
+def _site(facts: HostFacts) -> Document:
+    site: Document = json.loads(facts.site or "{}")
     return site
 
 

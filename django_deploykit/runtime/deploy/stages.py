@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import (
-    Any,
     Callable,
     Dict,
     List,
@@ -20,6 +19,7 @@ from typing import (
     TypeVar,
 )
 
+from ..base.documents import Document
 from ..base.errors import HALF_DONE, REFUSED, TAKEN_BACK, DeployKitError, Problems
 from ..wire.reports import CheckResult, KinResult
 from .migrations import (
@@ -116,7 +116,7 @@ class Stages:
     on_hosts: OnHosts
     caller: Caller
     live: Dict[str, Optional[str]]
-    findings: List[Dict[str, Any]] = field(default_factory=list)
+    findings: List[Document] = field(default_factory=list)
     pending: List[str] = field(default_factory=list)
     migrated: List[str] = field(default_factory=list)
     databases: Dict[str, Tuple[Database, ...]] = field(default_factory=dict)

@@ -22,9 +22,10 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 from ..base.configuration import configured_keys, is_unwritten, only_local_hosts
+from ..base.documents import Document
 from ..base.errors import DeployKitError, Problems
 from ..base.files import read_regular
 from ..base.hints import as_root, setup_command
@@ -166,7 +167,7 @@ def _require_tools() -> None:
         raise DeployKitError("this host does not run systemd", "Setup needs a booted systemd.")
 
 
-def _asked(options: argparse.Namespace, path: Path) -> Tuple[Manifest, str, Dict[str, Any]]:
+def _asked(options: argparse.Namespace, path: Path) -> Tuple[Manifest, str, Document]:
     """Return the manifest, the sample INI, and the rest of the request."""
     if options.request:
         try:
@@ -180,7 +181,7 @@ def _asked(options: argparse.Namespace, path: Path) -> Tuple[Manifest, str, Dict
 
 
 def _request(
-    options: argparse.Namespace, manifest: Manifest, sample: str, data: Dict[str, Any]
+    options: argparse.Namespace, manifest: Manifest, sample: str, data: Document
 ) -> SetupRequest:
     app = manifest.project
     root = options.root or usual_root(app)

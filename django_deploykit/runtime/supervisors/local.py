@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from ..base.documents import Document
 from ..base.errors import DeployKitError
 from ..base.names import valid_digest
 from ..base.processes import CommandLine
@@ -146,18 +147,18 @@ class LocalSupervisor:
             last_lines(self, release, process),
         )
 
-    def _list(self) -> List[Dict[str, Any]]:
+    def _list(self) -> List[Document]:
         reply = self._ask({"verb": "list"})
         return [] if reply is None else list(reply["instances"])
 
-    def _demand(self, request: Dict[str, Any]) -> None:
+    def _demand(self, request: Document) -> None:
         reply = self._ask(request)
         if reply is None or "error" in reply:
             raise ProcessError(
                 f"the daemon of {self.site.app} refused: {(reply or {}).get('error', 'it does not run')}"
             )
 
-    def _ask(self, request: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    def _ask(self, request: Document) -> Optional[Document]:
         """Send a request to the daemon and return its reply, or None if the daemon does not run."""
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(10)
@@ -197,7 +198,7 @@ class LocalSupervisor:
             raise DeployKitError(answer["error"], answer.get("hint", ""))
 
 
-def _running(row: Dict[str, Any]) -> Running:
+def _running(row: Document) -> Running:
     """Return an instance of the daemon's list."""
     active = bool(row["pid"]) and not row["stopping"]
     return Running(row["release"], row["process"], active, row["restarts"], row["pid"])

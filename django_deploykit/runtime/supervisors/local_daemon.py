@@ -22,8 +22,9 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Dict, List, Mapping, Optional, Set, Tuple
 
+from ..base.documents import Document
 from ..base.errors import DeployKitError
 from ..base.files import open_file
 from ..base.site import Site, load_site
@@ -178,7 +179,7 @@ class Daemon:
             except OSError:
                 return
 
-    def _handle(self, request: Dict[str, Any]) -> Dict[str, Any]:
+    def _handle(self, request: Document) -> Document:
         verb = request.get("verb")
         keys: List[Key] = [
             (str(request.get("release")), str(name)) for name in request.get("processes", [])

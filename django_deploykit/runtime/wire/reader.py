@@ -18,7 +18,7 @@ from typing import (
     Dict,
     Iterable,
     Iterator,
-    Mapping,
+    Tuple,
     Type,
     TypeVar,
     Union,
@@ -34,7 +34,8 @@ TEXT_LIMIT = 1 << 20  # characters of a string, unless its field says otherwise
 ITEM_LIMIT = 250_000  # items of a list or an object
 _LARGEST = 1 << 63  # the largest integer
 T = TypeVar("T")
-_known: Dict[Any, Mapping[str, Any]] = {}
+# By class: each field's annotation, limit and whether it is required, by the field's name.
+_known: Dict[type, Dict[str, Tuple[object, int, bool]]] = {}
 
 
 class WireError(DeployKitError):
@@ -131,8 +132,8 @@ def inflate(text: str, limit: int, where: str) -> bytes:
     return data
 
 
-def _kinds(cls: Any) -> Mapping[str, Any]:
-    """Return each field's annotation, limit and whether it is required, by the field's name."""
+def _kinds(cls: Any) -> Dict[str, Tuple[object, int, bool]]:
+    """Return a row of :data:`_known`."""
     if cls in _known:
         return _known[cls]
     hints = get_type_hints(cls)
@@ -148,7 +149,7 @@ def _kinds(cls: Any) -> Mapping[str, Any]:
     return _known[cls]
 
 
-def _value(kind: Any, data: object, where: str, limit: int) -> object:
+def _value(kind: object, data: object, where: str, limit: int) -> object:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return read(kind, data, where)
     origin, arguments = get_origin(kind), get_args(kind)
@@ -176,7 +177,7 @@ def _value(kind: Any, data: object, where: str, limit: int) -> object:
     return _text(data, where, limit) if kind is str else _number(kind, data, where)
 
 
-def _fixed(kinds: Iterable[Any], data: object, where: str, limit: int) -> object:
+def _fixed(kinds: Iterable[object], data: object, where: str, limit: int) -> object:
     kinds, items = list(kinds), _sized(list, "a list", data, where)
     if len(items) != len(kinds):
         raise _wrong(where, f"a list of {len(kinds)} items")
@@ -204,7 +205,7 @@ def _are_texts(items: Iterable[object], limit: int) -> bool:
     return all(isinstance(one, str) and len(one) <= limit for one in items)
 
 
-def _number(kind: Any, data: object, where: str) -> object:
+def _number(kind: object, data: object, where: str) -> object:
     if kind is bool:
         if not isinstance(data, bool):
             raise _wrong(where, "true or false")
@@ -213,7 +214,7 @@ def _number(kind: Any, data: object, where: str) -> object:
         raise _wrong(where, "a number" if kind is float else "an integer")
     if not abs(data) <= _LARGEST:  # also NaN, and integers that are too large for a float
         raise WireError(f"{where} is too large a number")
-    return kind(data)
+    return float(data) if kind is float else data
 
 
 def _wrong(where: str, expected: str) -> WireError:

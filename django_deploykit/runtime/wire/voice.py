@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, Dict, List
+from typing import List
 
+from ..base.documents import Document
 from ..base.errors import DeployKitError
 from ..base.moments import utc
 from ..base.patience import SILENCE
@@ -71,7 +72,7 @@ def _takes(descriptor: int) -> bool:
     return bool(select.select([], [descriptor], [], SILENCE)[1])
 
 
-def _page(result: Dict[str, Any]) -> str:
+def _page(result: Document) -> str:
     """Return a result for a person: long lists have a line for each item.
 
     What is empty is left out, and the plan, which a person has seen before.
@@ -93,7 +94,7 @@ def _page(result: Dict[str, Any]) -> str:
     return printable("\n".join(lines))
 
 
-def _pairs(row: Dict[str, Any]) -> List[str]:
+def _pairs(row: Document) -> List[str]:
     shown = [(name, _words(name, one)) for name, one in row.items() if _is_shown(name, one)]
     shown.sort(key=lambda pair: pair[0] != "time")  # the time comes first
     return [f"{name}={' '.join(words.split())}" for name, words in shown]

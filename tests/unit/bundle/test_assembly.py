@@ -22,6 +22,7 @@ from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.source import Commit
 from django_deploykit.errors import Problems
 from django_deploykit.project import Project
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Layer, Process
 
 GUNICORN = Layer("distribution", "gunicorn", "22.0", "1" * 64, 10, 1)
@@ -133,7 +134,7 @@ def test_lets_other_servers_through(line: str, names: tuple[str, ...]) -> None:
     ],
 )
 def test_without_a_web_line_the_project_decides_what_serves_it(
-    facts: dict[str, Any], text: str, why: str, folder: Path
+    facts: Document, text: str, why: str, folder: Path
 ) -> None:
     (folder / "shop").mkdir()
     (folder / "shop" / "asgi.py").write_text(text)

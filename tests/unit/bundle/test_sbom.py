@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from django_deploykit.bundle.sbom import make_sbom
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Layer
 
 H = "d" * 64
@@ -18,8 +18,8 @@ LAYERS = (
 DIGESTS = {"django": (f"sha256:{H}",), "a-b": ("sha256:aa", "sha256:bb")}
 
 
-def sbom() -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(
+def sbom() -> Document:
+    data: Document = json.loads(
         make_sbom("shop", "20261123T041500-ab12cd3", "c", 1795407300, LAYERS, DIGESTS)
     )
     return data

@@ -11,6 +11,7 @@ from django.template import engines
 from django.test import override_settings
 
 from django_deploykit.checks.error_pages import why_page_fails
+from django_deploykit.runtime.base.documents import Document
 from tests.unit.checks.cases import TEMPLATES
 
 PROCESSORS = [
@@ -20,7 +21,7 @@ PROCESSORS = [
 ]
 
 
-def rows(request: Any) -> dict[str, Any]:
+def rows(request: Any) -> Document:
     """Give a template something that queries a database."""
 
     def ask() -> None:
@@ -32,7 +33,7 @@ def rows(request: Any) -> dict[str, Any]:
     return {"rows": ask}
 
 
-def tenant(request: Any) -> dict[str, Any]:
+def tenant(request: Any) -> Document:
     """Give a template something that needs middleware which did not run."""
     return {"tenant": lambda: _own(request)}
 

@@ -23,7 +23,7 @@ WAITRESS = {"Procfile": "web: waitress-serve shop.wsgi:application\n"}
 
 def site(files: dict[str, str] | None = None, **settings: Any) -> Case:
     """Return a project that can be asked."""
-    usual: dict[str, Any] = {
+    usual: dict[str, object] = {
         "ALLOWED_HOSTS": ["www.example.com"],
         "ROOT_URLCONF": "tests.unit.checks.urls",
         "MIDDLEWARE": [SECURITY],

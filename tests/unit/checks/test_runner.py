@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -175,7 +174,7 @@ def registry_check() -> Iterator[list[str]]:
     """A check of an app that queries the database; returns what it did."""
     done: list[str] = []
 
-    def query(**_: Any) -> list[django_checks.CheckMessage]:
+    def query(**_: object) -> list[django_checks.CheckMessage]:
         done.append("asked")
         connection.cursor()
         return []

@@ -8,7 +8,6 @@ import secrets
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.views.debug import ExceptionReporter
@@ -34,7 +33,7 @@ ENVIRON = {
     "ADMIN_PIN": "4711",
     "ALLOWED_HOSTS": f"{HUSH}+, https://{HUSH}/, {HUSH}/x, {HUSH}:1, '{HUSH}', postgres://a:{HUSH}@b",
 }
-READERS: dict[str, Callable[[Config], Any]] = {
+READERS: dict[str, Callable[[Config], object]] = {
     "database": lambda config: config.database(),
     "cache": lambda config: config.cache(),
     "email": lambda config: config.email(),
@@ -97,7 +96,7 @@ def test_an_explanation_has_the_origin_and_hides_the_value(tmp_path: Path) -> No
 
 
 # Each reader of a secret, by its kind, its name or its value.
-SECRETS: dict[str, Callable[[Config], Any]] = {
+SECRETS: dict[str, Callable[[Config], object]] = {
     "list": lambda config: config.list("SECRET_KEY_FALLBACKS"),
     "json": lambda config: config.json("SERVICE_ACCOUNT"),
     "json without a name": lambda config: config.json("PARTNER"),
@@ -147,7 +146,7 @@ def test_an_explanation_hides_numbers_that_are_secret(tmp_path: Path) -> None:
     ],
 )
 def test_neither_samples_nor_explanations_show_a_secret_default(
-    read: Callable[[Config], Any], tmp_path: Path
+    read: Callable[[Config], object], tmp_path: Path
 ) -> None:
     made = config(tmp_path)
     read(made)

@@ -6,13 +6,13 @@ import io
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.management.console import Console
 from django_deploykit.management.session import Options, Session
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment, parse_host
 from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.base.documents import Document
 from tests.bundles import write_bundle
 from tests.unit.release.fakes import FakeTransport, Host, new_manifest
 
@@ -38,8 +38,8 @@ class MemorySession(Session):
     def validate_logins(self) -> None:
         """Nobody logs in to hosts in memory."""
 
-    def printed(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.out.getvalue())
+    def printed(self) -> Document:
+        found: Document = json.loads(self.out.getvalue())
         return found
 
 

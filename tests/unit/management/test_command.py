@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from django_deploykit.management.command import ProjectCommand
 class Where(ProjectCommand):
     """Print where the search for the project starts."""
 
-    def handle(self, *_: Any, **__: Any) -> None:
+    def handle(self, *_: object, **__: object) -> None:
         self.stdout.write(f"{self.start}\n", ending="")
 
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from django_deploykit.management.commands.release import Command
 from django_deploykit.management.engine import Engine, engine_of
 from django_deploykit.project.engines import ENGINES
 from django_deploykit.project.inventory import Environment
+from django_deploykit.runtime.base.documents import Document
 from tests.unit.engines.paper import ON_PAPER
 from tests.unit.management.sessions import shop_bundle
 from tests.unit.release.fakes import NEW
@@ -53,7 +53,7 @@ def test_a_new_engine_needs_one_row(
     assert f"{NEW} is live on paper" in capsys.readouterr().out
     assert paper.read_text() == f"{NEW}\n"
     assert run("archive", "--bundle", bundle, "--json") == 0
-    data: dict[str, Any] = json.loads(capsys.readouterr().out)
+    data: Document = json.loads(capsys.readouterr().out)
     assert (data["changed"], data["live"]) == (False, {"paper": NEW})
 
 

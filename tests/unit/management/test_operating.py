@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from django_deploykit.management.session import Options, Session, local_site
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment
 from django_deploykit.release.transports.base import Transport
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.wire.logs import log_request
 from tests.unit.management.sessions import MemorySession
 from tests.unit.release.fakes import NEW, FakeTransport, Host
@@ -94,7 +94,7 @@ def test_a_local_site_with_nothing_live_runs_commands_of_a_staged_release(tmp_pa
 class Running(FakeTransport):
     """A local site with processes."""
 
-    def _status(self, _: dict[str, str]) -> dict[str, Any]:
+    def _status(self, _: dict[str, str]) -> Document:
         names = ("web", "worker")
         rows = [{"process": name, "release": NEW, "active": True, "restarts": 0} for name in names]
         return {"live": NEW, "listen": ":0", "instances": rows}

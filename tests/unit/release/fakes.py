@@ -10,10 +10,11 @@ import select
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.release.transports.base import LostError
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import LOCKED, TAKEN_BACK
 from django_deploykit.runtime.bundle.manifest import Manifest
 from django_deploykit.runtime.wire.calls import Call
@@ -50,16 +51,16 @@ class Host:
     staged: set[str] = field(default_factory=lambda: {OLD})
     switching: bool = False
     locked_by: str = ""
-    report: dict[str, Any] = field(default_factory=dict)
+    report: Document = field(default_factory=dict)
     code: int = 0
     migrated: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     fails: dict[str, list[str]] = field(default_factory=dict)  # by verb: how its next calls fail
     damaged: list[str] = field(default_factory=list)
     reverts_to: str | None = None  # what an interrupted switch is settled to
-    kin: dict[str, Any] = field(default_factory=dict)
-    reports: list[dict[str, Any]] = field(default_factory=list)  # what its next checks answer
-    commands: list[dict[str, Any]] = field(default_factory=list)  # those that run
+    kin: Document = field(default_factory=dict)
+    reports: list[Document] = field(default_factory=list)  # what its next checks answer
+    commands: list[Document] = field(default_factory=list)  # those that run
     problem: str = ""  # why the site does not answer
     failures: list[dict[str, str]] = field(default_factory=list)  # in the journal
     warnings: tuple[str, ...] = ()  # about its configuration
@@ -153,7 +154,7 @@ class FakeTransport:
         words: dict[str, str],
         stream: BinaryIO | None,
         on_event: Callable[[Event], None] | None,
-    ) -> dict[str, Any]:
+    ) -> Document:
         if self.host.locked_by:
             raise DeployKitError(f"{self.host.locked_by} holds the lock", "", LOCKED)
         self.host.locked_by = words["--owner"]
@@ -171,23 +172,23 @@ class FakeTransport:
             self.host.locked_by = ""
         return {"ended": "released"}
 
-    def _facts(self, words: dict[str, str]) -> dict[str, Any]:
+    def _facts(self, words: dict[str, str]) -> Document:
         return plain(self.host.facts())  # type: ignore[no-any-return]
 
-    def _failed(self, words: dict[str, str]) -> dict[str, Any]:
+    def _failed(self, words: dict[str, str]) -> Document:
         self.host.failures.append(words)
         return {"action": words["--action"], "release": words["--release"], "result": "failed"}
 
-    def _settle(self, words: dict[str, str]) -> dict[str, Any]:
+    def _settle(self, words: dict[str, str]) -> Document:
         self.host.switching = False
         self.host.live = self.host.reverts_to or self.host.live
         return {"settled": self.host.live, "live": self.host.live}
 
-    def _receive(self, words: dict[str, str]) -> dict[str, Any]:
+    def _receive(self, words: dict[str, str]) -> Document:
         self.host.layers |= {layer.sha256 for layer in LAYERS}
         return {"again": []}
 
-    def _stage(self, words: dict[str, str]) -> dict[str, Any]:
+    def _stage(self, words: dict[str, str]) -> Document:
         bad = [layer.sha256 for layer in LAYERS if layer.sha256 not in self.host.layers]
         if self.host.damaged:
             bad.append(self.host.damaged.pop())
@@ -196,27 +197,27 @@ class FakeTransport:
             self.host.staged.add(words["--release"])
         return {"again": bad}
 
-    def _check(self, words: dict[str, str]) -> dict[str, Any]:
+    def _check(self, words: dict[str, str]) -> Document:
         report = self.host.reports.pop(0) if self.host.reports else self.host.report
         return {"code": self.host.code, "report": report}
 
-    def _kin(self, words: dict[str, str]) -> dict[str, Any]:
+    def _kin(self, words: dict[str, str]) -> Document:
         return {"live": self.host.live, **self.host.kin}
 
-    def _migrate(self, words: dict[str, str]) -> dict[str, Any]:
+    def _migrate(self, words: dict[str, str]) -> Document:
         self.host.migrated.append(words["--database"])
         return {}
 
-    def _upload(self, words: dict[str, str]) -> dict[str, Any]:
+    def _upload(self, words: dict[str, str]) -> Document:
         assert words["--release"] in self.host.staged
         return {"release": words["--release"]}
 
-    def _switch(self, words: dict[str, str]) -> dict[str, Any]:
+    def _switch(self, words: dict[str, str]) -> Document:
         assert words["--release"] in self.host.staged
         self.host.live = words["--release"]
         return {"live": self.host.live, "last_good": self.host.facts().last_good}
 
-    def _status(self, words: dict[str, str]) -> dict[str, Any]:
+    def _status(self, words: dict[str, str]) -> Document:
         problem = self.host.problem
         return {
             "live": self.host.live,
@@ -226,12 +227,12 @@ class FakeTransport:
             "commands": self.host.commands,
         }
 
-    def _cancel(self, words: dict[str, str]) -> dict[str, Any]:
+    def _cancel(self, words: dict[str, str]) -> Document:
         if not self.host.commands:
             raise DeployKitError("no such command runs here")
         return {"canceled": self.host.commands.pop()}
 
-    def _prune(self, words: dict[str, str]) -> dict[str, Any]:
+    def _prune(self, words: dict[str, str]) -> Document:
         return {"removed": []}
 
 

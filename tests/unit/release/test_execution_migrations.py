@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from django_deploykit.errors import Problems
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import LIVE
 from django_deploykit.runtime.deploy.plan import Choices
 from tests.unit.release.fakes import NEW, OLD, FakeTransport, Host
@@ -58,7 +59,7 @@ def test_older_code_is_refused_where_a_migration_broke_it_and_told_the_way_back(
     ],
 )
 def test_older_code_goes_live_where_nothing_that_was_migrated_breaks_it(
-    kin: dict[str, Any],
+    kin: Document,
 ) -> None:
     host = Host(report=NEWER, kin=kin)
     assert release(fleet_of(host)).code == LIVE

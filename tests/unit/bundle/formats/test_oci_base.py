@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,7 +29,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
 
 
-def read(named: str, **changes: Any) -> Base:
+def read(named: str, **changes: object) -> Base:
     manifest = make_manifest((), **changes)
     return read_base(read_named(named), Path("/"), manifest)
 

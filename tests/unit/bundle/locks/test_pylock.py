@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from packaging.markers import Marker
@@ -11,6 +10,7 @@ from packaging.markers import Marker
 from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.pylock import _requirement, read
 from django_deploykit.errors import BundleError
+from django_deploykit.runtime.base.documents import Document
 
 HASHES = {"hashes": {"sha256": "aa"}}
 
@@ -55,9 +55,7 @@ HASHES = {"hashes": {"sha256": "aa"}}
         ({"wheels": [{"path": "vendor/x.whl", **HASHES}]}, "./vendor/x.whl", ("sha256:aa",)),
     ],
 )
-def test_reads_every_kind_of_source(
-    package: dict[str, Any], text: str, hashes: tuple[str, ...]
-) -> None:
+def test_reads_every_kind_of_source(package: Document, text: str, hashes: tuple[str, ...]) -> None:
     found = _requirement({"name": "x", **package}, "pylock.toml", {})
     assert (found.text, found.hashes, found.where) == (text, hashes, "pylock.toml: x")
 

@@ -44,7 +44,7 @@ def packed(folder: Path, files: dict[str, bytes]) -> tuple[list[FileEntry], Path
     cache = folder / "cache"
     cache.mkdir()
     row = pack_layers.pack(tree(folder / "tree", files), str(cache), str(folder), 4)
-    digest = row["sha256"]
+    digest = str(row["sha256"])
     return load_list((cache / f"{digest}.json").read_text(), digest), cache / f"{digest}.zip"
 
 

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from django_deploykit.bundle.project_side import try_project
 from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.project_side.try_project import hidden_modules
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.wire.reader import parse
 
 MANAGE = """
@@ -34,7 +34,7 @@ FILES = {
 LOCKED = ["django", "asgiref", "sqlparse"]
 
 
-def load(folder: Path, files: dict[str, str], **request: Any) -> ProjectFacts:
+def load(folder: Path, files: dict[str, str], **request: object) -> ProjectFacts:
     """Load a project that is written to a folder; returns the facts."""
     export = folder / "export"
     for name, text in {**FILES, **files}.items():
@@ -70,7 +70,7 @@ def test_a_good_project_loads(tmp_path: Path) -> None:
     ],
 )
 def test_says_at_which_stage_a_project_fails(
-    files: dict[str, str], request_: dict[str, Any], stage: str, problem: str, tmp_path: Path
+    files: dict[str, str], request_: Document, stage: str, problem: str, tmp_path: Path
 ) -> None:
     facts = load(tmp_path, files, **request_)
     assert facts.stage == stage

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.apps import apps
@@ -22,7 +21,7 @@ class Options(ManifestStaticFilesStorage):
 
 
 class Method(ManifestStaticFilesStorage):
-    def file_hash(self, name: Any, content: Any = None) -> str:
+    def file_hash(self, name: object, content: object = None) -> str:
         return "x"
 
 

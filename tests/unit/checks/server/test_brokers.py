@@ -14,6 +14,7 @@ import pytest
 from django.test import override_settings
 
 from django_deploykit.checks.finding import Undecided
+from django_deploykit.runtime.base.documents import Document
 from tests.unit.checks.cases import run_check
 
 
@@ -40,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def brokers(port: int) -> list[dict[str, Any]]:
+def brokers(port: int) -> list[Document]:
     """Return the settings of a broker on a port, for each library."""
     url = f"redis://:hunter2@127.0.0.1:{port}/0"
     return [
@@ -78,7 +79,7 @@ def test_a_broker_that_cannot_be_reached_is_found(
         {"HUEY": {"connection": {"host": "cache", "port": "six"}}},
     ],
 )
-def test_a_port_that_is_none_is_named(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_a_port_that_is_none_is_named(settings: dict[str, object], tmp_path: Path) -> None:
     with override_settings(**settings):
         (found,) = run_check("E508", tmp_path)
     assert found.message == f"{next(iter(settings))}: the address of the broker has no valid port"
@@ -99,7 +100,7 @@ def test_brokers_that_hang_are_found_before_the_check_is_stopped(
 
 
 @pytest.mark.parametrize("settings", [{}, {"HUEY": object()}, {"CELERY_BROKER_URL": "sqs://"}])
-def test_other_brokers_are_not_asked(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_other_brokers_are_not_asked(settings: dict[str, object], tmp_path: Path) -> None:
     with override_settings(**settings):
         assert run_check("E508", tmp_path) == []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -69,7 +68,7 @@ urlpatterns = [
 
 
 @pytest.fixture(autouse=True)
-def site() -> Any:
+def site() -> object:
     """Make this module the URLconf of the site."""
     release.clear()
     with override_settings(

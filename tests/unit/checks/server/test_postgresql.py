@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -39,7 +38,7 @@ class Server:
 
 def serve(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     """Make a PostgreSQL server with these variables the database of the site."""
-    made: list[tuple[str, Any]] = [("default", Server(**variables))]
+    made: list[tuple[str, object]] = [("default", Server(**variables))]
     monkeypatch.setattr(postgresql, "_postgresql", lambda _: made)
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.cache import CacheHandler
@@ -99,7 +98,7 @@ class HangingCache(LocMemCache):
 
     release = threading.Event()
 
-    def set(self, *_: Any, **__: Any) -> None:
+    def set(self, *_: object, **__: object) -> None:
         """Wait."""
         self.release.wait(60)
 
@@ -149,7 +148,7 @@ def test_a_cache_that_does_not_work_is_found(
 class ForgetfulCache(LocMemCache):
     """A cache that stores nothing."""
 
-    def set(self, *_: Any, **__: Any) -> None:
+    def set(self, *_: object, **__: object) -> None:
         """Do nothing."""
 
 

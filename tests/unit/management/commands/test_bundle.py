@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django_deploykit.bundle import build
 from django_deploykit.bundle.build import BuildRequest, Built, BuiltFile
 from django_deploykit.project.formats import FORMATS
+from django_deploykit.runtime.base.documents import Document
 from tests.bundles import make_layer, make_manifest
 
 LAYER = make_layer("app", "app", "", {"app/manage.py": b"1"})
@@ -35,10 +35,10 @@ def requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BuildReque
     return found
 
 
-def bundle(*argv: str) -> dict[str, Any]:
+def bundle(*argv: str) -> Document:
     out = io.StringIO()
     call_command("bundle", "--json", *argv, stdout=out)
-    data: dict[str, Any] = json.loads(out.getvalue())
+    data: Document = json.loads(out.getvalue())
     return data
 
 

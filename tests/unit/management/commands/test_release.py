@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -105,7 +104,7 @@ def test_a_plan_of_exec_runs_nothing(
 )
 def test_is_called_from_python_as_from_a_command_line(
     arguments: tuple[str, ...],
-    options: dict[str, Any],
+    options: dict[str, object],
     code: int,
     words: str,
     capsys: pytest.CaptureFixture[str],

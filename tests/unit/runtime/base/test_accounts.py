@@ -8,7 +8,6 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from django_deploykit.runtime.base.accounts import (
     owner_of,
     user_name,
 )
+from django_deploykit.runtime.base.documents import Document
 
 ME = pwd.getpwuid(os.getuid())
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -42,12 +42,12 @@ print(json.dumps({**found, **ids}))
 """
 
 
-def become(folder: Path, *needed: str) -> dict[str, Any]:
+def become(folder: Path, *needed: str) -> Document:
     """Become the owner in another process; return what that then is, or its error."""
     words = [sys.executable, "-c", CHILD, str(folder), *needed]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: Document = json.loads(done.stdout)
     return answer
 
 

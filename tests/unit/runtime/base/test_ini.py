@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +17,7 @@ from django_deploykit.conf.sources import load_sources
 from django_deploykit.release.runtime_archive import runtime_archive
 from django_deploykit.runtime.base import ini
 from django_deploykit.runtime.base.configuration import configured_keys
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.ini import keys_with_value, parse
 from django_deploykit.runtime.base.option_names import key_of, missing_keys
 from django_deploykit.runtime.base.site import Site
@@ -46,9 +46,9 @@ texts = st.builds(
 SITE = Site("shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"))
 
 
-def helper_space() -> dict[str, Any]:
+def helper_space() -> Document:
     """Return what the root helper's text defines."""
-    space: dict[str, Any] = {"__name__": "helper"}
+    space: dict[str, object] = {"__name__": "helper"}
     exec(compile(helper(SITE, ()), "helper", "exec"), space)
     return space
 

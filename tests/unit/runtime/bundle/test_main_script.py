@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from django_deploykit.runtime import bootstrap
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.trusted_folders import is_trusted
 from django_deploykit.runtime.bundle.main_script import cache_key, main_text, runtime_digest
 from django_deploykit.runtime.storage.virtualenv import environment_lines
@@ -32,14 +32,14 @@ class Replaced(Exception):
 
 def load(
     text: str = TEXT, runtime: dict[str, bytes] = RUNTIME, environment: Mapping[str, str] = {}
-) -> dict[str, Any]:
+) -> Document:
     """Return the script's namespace; it reads members from memory and sees that environment."""
     members = {
         "__main__.py": text.encode(),
         **{f"runtime/{name}": data for name, data in runtime.items()},
     }
     loader = SimpleNamespace(get_data=members.__getitem__)
-    space: dict[str, Any] = {"__name__": "main", "__spec__": SimpleNamespace(loader=loader)}
+    space: dict[str, object] = {"__name__": "main", "__spec__": SimpleNamespace(loader=loader)}
     exec(compile(text, "__main__.py", "exec"), space)
 
     def execv(program: str, argv: list[str]) -> None:

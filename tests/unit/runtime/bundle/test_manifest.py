@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.names import valid_app, valid_digest, valid_release_id
 from django_deploykit.runtime.bundle.manifest import (
     FileEntry,
@@ -23,9 +24,9 @@ TREE: Tree = {"app/manage.py": b"print()", "bin/tool": (b"#!/bin/sh\n", 0o755)}
 H = "0" * 64
 
 
-def data() -> dict[str, Any]:
+def data() -> Document:
     """Return a valid manifest as JSON data."""
-    value: dict[str, Any] = json.loads(
+    value: Document = json.loads(
         make_manifest((make_layer("app", "app", "", TREE),), tag="v1", notes=("a",)).dumps()
     )
     return value

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import HALF_DONE, REFUSED, DeployKitError, Problems
 from django_deploykit.runtime.base.probe import Response
 from django_deploykit.runtime.base.site import Site
@@ -25,7 +25,7 @@ RUNNING = [(LIVE, "web"), (LIVE, "worker")]
 BROKEN = {"id": "deploykit.E403", "level": "ERROR", "message": "the database is not there"}
 
 
-def result(*findings: dict[str, Any]) -> CheckResult:
+def result(*findings: Document) -> CheckResult:
     report = {"findings": list(findings)}
     return read(CheckResult, {"code": int(bool(findings)), "report": report}, "check")
 

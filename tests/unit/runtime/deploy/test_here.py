@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from django_deploykit.runtime.base import deploy_lock
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import LOCKED, DeployKitError, Problems
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.deploy.here import (
@@ -91,7 +91,7 @@ LAYERS_STORED = frozenset(layer.sha256 for layer in LAYERS)
     ],
 )
 def test_a_plan_is_lines_for_a_person_and_data_for_a_program(
-    facts: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
+    facts: Document, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = replace(Host().facts(), **facts)
     plan = release_plan(new_manifest(), {"web1": now}, Choices(), {"web1": Expected("setup", 0.0)})

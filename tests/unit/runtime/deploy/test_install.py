@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import TAKEN_BACK
 from django_deploykit.runtime.deploy.install import carry_out
 from django_deploykit.runtime.deploy.plan import Choices, Plan, release_plan
@@ -29,7 +30,7 @@ DONE = {
 SICK = {"id": "deploykit.E814", "level": "ERROR", "message": "GET /up answered 500"}
 
 
-def pending(**operation: Any) -> dict[str, Any]:
+def pending(**operation: Any) -> Document:
     one = {"app": "shop", "name": "0002_x", "operations": [{"describe": "Add x", **operation}]}
     return {"migrations": [{"database": "default", "pending": [one]}]}
 
@@ -41,7 +42,7 @@ class Memory:
 
     def __init__(self, **facts: Any) -> None:
         self.now = replace(Host().facts(), **facts)
-        self.reports: list[dict[str, Any]] = []
+        self.reports: list[Document] = []
         self.kin_result = KinResult(same=False, live=OLD)
         self.damaged: list[str] = []
         self.fails: dict[str, BaseException] = {}

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.asked == 6 and self.closing is not None:
             os.close(self.closing)  # the caller has seen enough
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.deploy.migrations import (
     Database,
     blocking_databases,
@@ -25,11 +24,11 @@ OPERATIONS = [
 ]
 
 
-def report(*rows: dict[str, Any]) -> DeployCheckReport:
+def report(*rows: Document) -> DeployCheckReport:
     return read(DeployCheckReport, {"migrations": list(rows)}, "report")
 
 
-def row(alias: str = "default", place: str = "db", **more: Any) -> dict[str, Any]:
+def row(alias: str = "default", place: str = "db", **more: object) -> Document:
     pending = [{"app": "shop", "name": "0002_note", "operations": OPERATIONS}]
     return {"database": alias, "place": place, "pending": pending, **more}
 

@@ -220,7 +220,9 @@ def test_a_hook_names_its_commands_and_this_machine() -> None:
 def test_a_plan_is_data_for_machines() -> None:
     data = plan(facts()).as_json()
     assert (data["action"], data["release"], data["live"]) == ("release", NEW, {"web1": OLD})
-    assert data["steps"][-2] == {
+    steps = data["steps"]
+    assert isinstance(steps, list)
+    assert steps[-2] == {
         "kind": "switch",
         "hosts": ["web1"],
         "what": f"start {NEW}, verify it, let it take over",

@@ -34,7 +34,7 @@ def facts(**changes: Any) -> HostFacts:
     return HostFacts(**{**values, **changes})
 
 
-def problems(wanted: dict[str, Any] | None = None, **changes: Any) -> list[str]:
+def problems(wanted: dict[str, object] | None = None, **changes: Any) -> list[str]:
     expected = Expected("manage.py release production setup", NOW, site=wanted or {})
     return list(iter_host_problems(manifest(), facts(**changes), expected))
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from django_deploykit.errors import DeployKitError, Problems
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.errors import HALF_DONE, TAKEN_BACK
 from django_deploykit.runtime.deploy.plan import Plan, Step
 from django_deploykit.runtime.deploy.stages import (
@@ -31,9 +32,9 @@ class Memory:
     """A host whose releases report ``rows``, and whose live release knows every migration."""
 
     name: str = "web1"
-    rows: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    rows: Mapping[str, list[Document]] = field(default_factory=dict)
     breaks: Mapping[str, bool] = field(default_factory=dict)
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[Document] = field(default_factory=list)
     code: int = 0
     calls: list[str] = field(default_factory=list)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
@@ -66,7 +67,7 @@ def caller(**changes: Any) -> Caller:
     return Caller(**{"refused": "Split it.", "command": lambda _: command, "note": str, **changes})
 
 
-def pending(place: str, **operation: Any) -> dict[str, Any]:
+def pending(place: str, **operation: Any) -> Document:
     one = {"app": "shop", "name": "0002_x", "operations": [{"describe": "Add x", **operation}]}
     return {"database": "default", "place": place, "pending": [one]}
 
@@ -205,7 +206,7 @@ def test_pending_migrations_that_no_host_may_run_are_refused() -> None:
         run(found, "check", "compatibility")
 
 
-def refuse(row: dict[str, Any], breaks: dict[str, bool]) -> None:
+def refuse(row: Document, breaks: dict[str, bool]) -> None:
     host = Memory(rows={OLD: [{"database": "default", **row}]}, breaks=breaks)
     refuse_blocking({"web1": find_blocking(host, OLD)}, caller())
 

@@ -6,7 +6,6 @@ import io
 import json
 import zlib
 from pathlib import Path
-from typing import Any
 
 from django_deploykit.runtime.bundle.manifest import dump_list, tree_digest
 from django_deploykit.runtime.storage import layers, receive
@@ -32,7 +31,7 @@ HUGE: list[tuple[str, object]] = [
 ]
 
 
-def frame(kind: str, **facts: Any) -> bytes:
+def frame(kind: str, **facts: object) -> bytes:
     return json.dumps({"kind": kind, **facts}).encode() + b"\n"
 
 

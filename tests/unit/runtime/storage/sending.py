@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from django_deploykit.release.upload import Sender
+from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.bundle.manifest import Manifest, Process
 from django_deploykit.runtime.bundle.reader import BundleFile
@@ -62,7 +63,7 @@ class Wire:
         self.root = root
         self.cut: int | None = None
         self.flip: int | None = None
-        self.frames: list[dict[str, Any]] = []
+        self.frames: list[Document] = []
         self.bases: list[BaseLayer] = []
 
     def facts(self) -> HostFacts:

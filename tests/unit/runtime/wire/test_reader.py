@@ -8,7 +8,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, FrozenSet, Optional, Tuple, get_args, get_origin, get_type_hints  # noqa: UP035 - as the runtime writes
+from typing import FrozenSet, Optional, Tuple, get_args, get_origin, get_type_hints  # noqa: UP035 - as the runtime writes
 
 import pytest
 from hypothesis import given, settings
@@ -180,7 +180,7 @@ def values(kind: type) -> st.SearchStrategy[object]:
     return st.builds(kind, **{one.name: _any(hints[one.name]) for one in fields(kind)})
 
 
-def _any(kind: Any) -> st.SearchStrategy[object]:
+def _any(kind: object) -> st.SearchStrategy[object]:
     if isinstance(kind, type) and is_dataclass(kind):
         return values(kind)
     arguments, origin = get_args(kind), get_origin(kind)
