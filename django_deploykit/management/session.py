@@ -14,6 +14,7 @@ from pathlib import Path
 from django_deploykit.management.address import answering_url
 from django_deploykit.management.console import Console
 from django_deploykit.management.engine import Engine, engine_of
+from django_deploykit.management.host_python import host_python
 from django_deploykit.management.reporting import Record
 from django_deploykit.project import Project
 from django_deploykit.project.inventory import Environment, Host
@@ -174,7 +175,8 @@ def ssh_transports(
 ) -> list[Transport]:
     """Return transports to servers. They are not connected yet."""
     root = default_root(project.name)
-    return [transport_to(root, host, as_root=as_root) for host in hosts]
+    python = host_python(project)
+    return [transport_to(root, host, as_root=as_root, python=python) for host in hosts]
 
 
 @contextmanager

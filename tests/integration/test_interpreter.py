@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from django_deploykit.errors import DeployKitError
+from django_deploykit.management.host_python import host_python
+from django_deploykit.project import read_project
+from django_deploykit.project.inventory import parse_host
+from django_deploykit.release.host_python import FindPython
+from django_deploykit.release.runtime_archive import runtime_archive
+from django_deploykit.release.transports.ssh import Ssh
+from django_deploykit.runtime.wire.facts import FACTS
 from tests.integration.bundling import KEY, PYTHON, Shop, copy_shop
 from tests.projects import commit, manage
 from tests.relocatable import make_interpreter, why_not
+from tests.sshd import Sshd
 
+Start = Callable[..., Sshd]
+VERSION = "{}.{}".format(*sys.version_info)
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
@@ -104,3 +118,29 @@ def test_a_patch_of_python_is_one_layer(made: WithPython, tmp_path: Path) -> Non
         patched.unlink()
     changed = {key for key, sha256 in digests(facts).items() if made.layers[key] != sha256}
     assert changed == {("interpreter", "python")}
+
+
+def test_a_host_without_python_gets_it_over_ssh(
+    made: WithPython, start_sshd: Start, tmp_path: Path
+) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for path in Path("/usr/bin").iterdir():
+        if not path.name.startswith("python"):
+            (tools / path.name).symlink_to(path)
+    sshd = start_sshd(profile=f"PATH={tools}")
+    digest = made.layers["interpreter", "python"]
+    sent = sshd.home / "django-deploykit" / "python" / digest / "python"
+    with closing(ssh_to(tmp_path)) as bare, pytest.raises(DeployKitError, match="has no python"):
+        bare.call(FACTS)
+    assert not sent.exists()
+    python = host_python(read_project(made.project))
+    for as_root in (False, True):
+        with closing(ssh_to(tmp_path, python, as_root=as_root)) as ssh:
+            assert ssh.call(FACTS, "--python", VERSION).python == f"{sent}/bin/python{VERSION}"
+        assert len([*sent.parents[1].iterdir()]) == 2
+
+
+def ssh_to(folder: Path, python: FindPython | None = None, *, as_root: bool = False) -> Ssh:
+    archive = runtime_archive()
+    return Ssh(parse_host("web"), folder / "site", archive, as_root=as_root, python=python)

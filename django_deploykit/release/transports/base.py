@@ -21,7 +21,10 @@ class LostError(DeployKitError):
 
 def lacking(need: Need) -> DeployKitError:
     """Return the error for a host that cannot run verbs."""
-    hint = "Install Python 3.9 or newer there: apt-get install python3"
+    hint = (
+        "Install Python 3.9 or newer there: apt-get install python3. "
+        "Or let bundles bring their own: interpreter in [bundle] of deploykit.ini."
+    )
     return DeployKitError(f"it has no {need.need}", hint)
 
 

@@ -6,6 +6,7 @@ sent if it is missing. A verb costs one round trip.
 
 from __future__ import annotations
 
+import functools
 import io
 import shlex
 import sys
@@ -19,6 +20,7 @@ import paramiko
 
 from django_deploykit.errors import DeployKitError
 from django_deploykit.project.inventory import Host
+from django_deploykit.release.host_python import FindPython, HostPython, find_script
 from django_deploykit.release.runtime_archive import RuntimeArchive
 from django_deploykit.release.transports.base import LostError, lacking
 from django_deploykit.release.transports.channels import Channel, RunningVerbs
@@ -48,7 +50,9 @@ if [ ! -f "$f" ]; then echo '{{"need": "runtime"}}'; exit 0; fi; \
 {sudo}exec $s "$p" -IS "$f" "$@\""""
 _SUDO = '[ "$(id -u)" = 0 ] || s="sudo -n --"; '
 _THERE = """\
-if [ -f {folder}/{digest}.pyz ]; then echo '{{"result": {{}}}}'; else echo '{{"need": "runtime"}}'; fi"""
+{pythons} \
+if [ -z "$p" ]; then echo '{{"need": "python"}}'; \
+elif [ -f {folder}/{digest}.pyz ]; then echo '{{"result": {{}}}}'; else echo '{{"need": "runtime"}}'; fi"""
 _TAKE = """\
 set -e; umask 077; d={folder}; mkdir -p "$d"; t="$d/.{digest}.$$"; \
 trap 'rm -f "$t"' EXIT; cat > "$t"; \
@@ -106,12 +110,16 @@ class Ssh:
         *,
         as_root: bool = False,
         limits: Limits | None = None,
+        python: FindPython | None = None,
     ) -> None:
+        """``python`` finds the Python for a host that has none."""
         self.host, self.root = host, root
+        self._find_python = python
         self._archive, self._as_root = archive, as_root
         self._logins: list[Login] = []  # more than one if a connection allows too few sessions
         self._verbs: Multiplexer | None = None
         self._opening, self._beginning = threading.Lock(), threading.Lock()
+        self._provided: set[Need] = set()
         self._ready = False  # whether the runtime is known to be on the host
         self._running = RunningVerbs(host.name, limits or Limits())
         self.interrupt = self._running.interrupt
@@ -138,8 +146,7 @@ class Ssh:
         else:
             begin = lambda: self._serving().start([*self._words(verb.name), *arguments])  # noqa: E731
         answer = self._run(begin, verb, stream, on_event)
-        if answer == Need("runtime"):
-            self._send_runtime()
+        while isinstance(answer, Need) and self._provide(answer):
             answer = self._run(begin, verb, stream, on_event)
         self._ready = True
         if isinstance(answer, Need):
@@ -165,7 +172,7 @@ class Ssh:
 
     def _command(self, verb: str, arguments: Sequence[str]) -> str:
         script = _RUN.format(
-            pythons=_CHOOSE,
+            pythons=self._choose,
             folder=_FOLDER,
             digest=self._archive.digest,
             sudo=_SUDO if self._as_root else "",
@@ -177,8 +184,10 @@ class Ssh:
         with self._beginning:
             if self._verbs is None or not self._verbs.alive:
                 self._verbs = self._served()
-                if not self._verbs.ready() and _first_need(self._verbs) == Need("runtime"):
-                    self._send_runtime()
+                while not self._verbs.ready():
+                    lacking_there = _first_need(self._verbs)
+                    if lacking_there is None or not self._provide(lacking_there):
+                        break
                     self._verbs = self._served()
             verbs = self._verbs
             if not verbs.ready():
@@ -214,27 +223,59 @@ class Ssh:
     def _ensure_runtime(self) -> None:
         if self._ready:
             return
-        script = _THERE.format(folder=_FOLDER, digest=self._archive.digest)
+        script = _THERE.format(pythons=self._choose, folder=_FOLDER, digest=self._archive.digest)
         command = quote(["exec", "sh", "-c", script])
         found = self._run(lambda: self._executed(command), _LOOK)
-        if isinstance(found, Need):
-            self._send_runtime()
+        while isinstance(found, Need):
+            if not self._provide(found):
+                raise lacking(found)
+            found = self._run(lambda: self._executed(command), _LOOK)
         self._ready = True
+
+    @functools.cached_property
+    def _choose(self) -> str:
+        """The shell text that sets ``p`` to the Python that runs verbs.
+
+        One that was sent comes last. Setup, as root, copies it, so it must be that of the bundle.
+        """
+        digest = self._python.digest if self._python and self._as_root else "*"
+        return f"{_CHOOSE} {find_script(digest)}"
+
+    @functools.cached_property
+    def _python(self) -> HostPython | None:
+        return self._find_python() if self._find_python else None
+
+    def _provide(self, need: Need) -> bool:
+        """Send what the host lacks, once. Return False if there is nothing to send."""
+        if need in self._provided or need not in (Need("runtime"), Need("python")):
+            return False
+        self._provided.add(need)
+        if need == Need("runtime"):
+            self._send_runtime()
+        elif self._python is None:
+            return False
+        else:
+            with self._python.archive.open("rb") as data:
+                self._send(self._python.take_script(), data, "Python")
+        return True
 
     def _send_runtime(self) -> None:
         script = _TAKE.format(
             folder=_FOLDER,
             digest=self._archive.digest,
             sha256=self._archive.sha256,
-            pythons=_CHOOSE,
+            pythons=self._choose,
             compile=quote([_COMPILE]),
         )
+        self._send(script, io.BytesIO(self._archive.data), "the runtime")
+
+    def _send(self, script: str, data: BinaryIO, what: str) -> None:
+        """Run a script that stores what it reads."""
         command = quote(["exec", "sh", "-c", script])
         try:
-            data = io.BytesIO(self._archive.data)
             self._run(lambda: self._executed(command), _TAKEN, data)
         except LostError as error:
-            raise LostError(f"the runtime cannot be sent: {error.message}", error.hint) from None
+            raise LostError(f"{what} cannot be sent: {error.message}", error.hint) from None
 
     def _run(
         self,
