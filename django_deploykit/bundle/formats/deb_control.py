@@ -127,8 +127,10 @@ def _description(manifest: Manifest, options: Mapping[str, object]) -> str:
 def _depends(
     manifest: Manifest, options: Mapping[str, object], libraries: Mapping[str, str]
 ) -> list[str]:
-    major, minor = manifest.python.split(".")
-    found = [f"python3 (>= {manifest.python}~)", f"python3 (<< {major}.{int(minor) + 1}~)"]
+    found = []
+    if manifest.interpreter is None:
+        major, minor = manifest.python.split(".")
+        found += [f"python3 (>= {manifest.python}~)", f"python3 (<< {major}.{int(minor) + 1}~)"]
     if manifest.glibc and manifest.platform != "any":
         found.append(f"libc6 (>= {manifest.glibc})")
     more = options.get("depends", ())
@@ -175,10 +177,14 @@ def copyright_text(manifest: Manifest) -> str:
 def overrides(manifest: Manifest) -> str:
     """Return lintian's tags that are not faults here, each with the reason."""
     package = package_name(manifest)
-    return (
+    text = (
         "# The layers in it are compressed. Without another compression around them, rsync finds those\n"
         "# that are the same as in the version before.\n"
         f"{package}: uses-no-compression-for-data-tarball\n"
+    )
+    if manifest.interpreter is not None:
+        return text
+    return text + (
         "# The package depends on a version of Debian's python3. /usr/local/bin may have another.\n"
         f"{package}: command-with-path-in-maintainer-script /usr/bin/python3 (plain script) [prerm:*]\n"
     )

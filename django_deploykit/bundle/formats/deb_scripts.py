@@ -25,7 +25,7 @@ SETUP_OPTIONS=
 if [ -f /etc/default/$package ]; then
     . /etc/default/$package
 fi
-if ! env -u SUDO_USER /usr/bin/python3 $bundle deploykit configure $options$$SETUP_OPTIONS </dev/null; then
+if ! env -u SUDO_USER $start $bundle deploykit configure $options$$SETUP_OPTIONS </dev/null; then
     echo "$package: release $release is not live. If another one was live, it still is." >&2
     echo "Correct what is written above, then run: dpkg --configure $package" >&2
     echo "Or install the version before again: dpkg -i FILE" >&2
@@ -39,7 +39,7 @@ set -e
 [ "$$1" = remove ] || exit 0
 
 if [ -d /run/systemd/system ]; then
-    if ! /usr/bin/python3 $bundle deploykit remove --noinput </dev/null; then
+    if ! $start $bundle deploykit remove --noinput </dev/null; then
         echo "$package: the site was not removed. If the package is damaged, install it again first." >&2
         exit 1
     fi
@@ -74,6 +74,7 @@ def scripts(manifest: Manifest, options: Mapping[str, object]) -> dict[str, str]
         "package": package_name(manifest),
         "bundle": bundle_path(manifest),
         "release": manifest.release_id,
+        "start": "/usr/bin/python3" if manifest.interpreter is None else "sh",
         "options": "".join(f"{shlex.quote(word)} " for word in words),
     }
     texts = {"postinst": _POSTINST, "prerm": _PRERM, "postrm": _POSTRM}

@@ -248,7 +248,7 @@ def layer_files(
         packed = archive.read(len(tar_stream.MAGIC))
         archive.seek(0)
         if packed == tar_stream.MAGIC:
-            found = _tar_files(archive, entries, what)
+            found = tar_stream.verified_files(archive, entries, what)
             yield from (row for row in found if not only or row[0].path in only)
             return
         with zipfile.ZipFile(archive) as layer:
@@ -272,31 +272,6 @@ def layer_files(
                     yield entry, _content(layer, info, entry, what)
     except _BROKEN as error:
         raise DamagedError(f"{what} cannot be read: {error}") from None
-
-
-def _tar_files(
-    archive: BinaryIO, entries: Sequence[FileEntry], what: str
-) -> Iterator[Tuple[FileEntry, Content]]:
-    """Yield the files of an interpreter's archive. A large one is verified while it is read."""
-    for entry, data in tar_stream.iter_files(archive, entries):
-        if isinstance(data, bytes):
-            if hashlib.sha256(data).hexdigest() != entry.sha256:
-                raise DamagedError(f"{what}: {entry.path} does not match its digest")
-            yield entry, data
-            continue
-        pieces = _verified(data, entry, what)
-        yield entry, pieces
-        for _ in pieces:  # the caller may not have read them
-            pass
-
-
-def _verified(pieces: Iterable[bytes], entry: FileEntry, what: str) -> Iterator[bytes]:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-        yield piece
-    if digest.hexdigest() != entry.sha256:
-        raise DamagedError(f"{what}: {entry.path} does not match its digest")
 
 
 def _sources(entries: Sequence[FileEntry], infos: Dict[str, zipfile.ZipInfo]) -> Dict[str, str]:

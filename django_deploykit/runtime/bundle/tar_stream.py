@@ -7,10 +7,12 @@ that :func:`header` returns. So whatever tar would read in another way is refuse
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from typing import BinaryIO, Iterable, Iterator, Sequence, Tuple, Union
 
 from .manifest import FileEntry, dump_list
+from .seal import DamagedError
 
 LIST = "list.json"
 TREE = "tree/"
@@ -110,3 +112,28 @@ def _pieces(stream: _Inflated, size: int) -> Iterator[bytes]:
 def _expect(stream: _Inflated, data: bytes) -> None:
     if stream.read(len(data)) != data:
         raise ValueError("it is not the archive of its file list")
+
+
+def verified_files(
+    archive: BinaryIO, entries: Sequence[FileEntry], what: str
+) -> Iterator[Tuple[FileEntry, Union[bytes, Iterator[bytes]]]]:
+    """Yield the files of an interpreter's archive. A large one is verified while it is read."""
+    for entry, data in iter_files(archive, entries):
+        if isinstance(data, bytes):
+            if hashlib.sha256(data).hexdigest() != entry.sha256:
+                raise DamagedError(f"{what}: {entry.path} does not match its digest")
+            yield entry, data
+            continue
+        pieces = _verified(data, entry, what)
+        yield entry, pieces
+        for _ in pieces:  # the caller may not have read them
+            pass
+
+
+def _verified(pieces: Iterable[bytes], entry: FileEntry, what: str) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != entry.sha256:
+        raise DamagedError(f"{what}: {entry.path} does not match its digest")

@@ -8,10 +8,12 @@ from django_deploykit.bundle.formats.deb_control import (
     KEYS,
     changelog,
     control,
+    overrides,
     package_name,
     version_of,
 )
 from django_deploykit.errors import DeployKitError
+from django_deploykit.runtime.bundle.manifest import Layer
 from tests.bundles import make_manifest
 
 _COMPILED = make_manifest((), platform="linux-x86_64", glibc="2.28", python="3.11")
@@ -94,3 +96,11 @@ def test_options_that_are_not_valid(key: str, text: str) -> None:
 
 def test_dependencies_may_have_lines() -> None:
     assert KEYS["depends"][0]("libpq5 (>= 15),\n gettext\n") == ("libpq5 (>= 15)", "gettext")
+
+
+def test_with_its_own_python_it_depends_on_no_other() -> None:
+    layer = Layer("interpreter", "python", "3.11.7", "a" * 64, 10, 1)
+    own = make_manifest((layer,), platform="linux-x86_64", glibc="2.28", python="3.11")
+    assert fields(control(own, {}, {}, 1))["Depends"] == "libc6 (>= 2.28), passwd, sudo, systemd"
+    assert "python3" in overrides(_COMPILED)
+    assert "python3" not in overrides(own)

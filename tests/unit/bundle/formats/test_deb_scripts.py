@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from django_deploykit.bundle.formats.deb_scripts import scripts
+from django_deploykit.runtime.bundle.manifest import Layer
 from tests.bundles import make_manifest
 
 _MANIFEST = make_manifest(())
@@ -36,3 +37,10 @@ def test_are_valid_and_do_nothing_for_other_actions(tmp_path: Path, name: str) -
     assert "$$" not in path.read_text()
     done = subprocess.run(["sh", str(path), "abort-upgrade", "1"], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_shell_starts_a_bundle_with_its_own_python() -> None:
+    layer = Layer("interpreter", "python", "3.11.7", "a" * 64, 10, 1)
+    found = scripts(make_manifest((layer,)), {})
+    assert "env -u SUDO_USER sh /usr/lib/shop/shop.pyz deploykit configure" in found["postinst"]
+    assert "if ! sh /usr/lib/shop/shop.pyz deploykit remove" in found["prerm"]
