@@ -169,12 +169,15 @@ def _find_lock(project: Project, tracked: tuple[str, ...] | None) -> Place | Non
     def is_file(path: str) -> bool:
         return (root / path).is_file()
 
-    name = find_lock(project, "", lambda path: path in known and is_file(path))
-    name = name or find_lock(project, "", is_file)
-    if name or tracked is None:
-        return Place.of(root, name) if name else None
-    from django_deploykit.bundle.source import find_repository
+    from django_deploykit.bundle.source import find_repository, why_not_committed
 
+    name = find_lock(project, "", lambda path: path in known and is_file(path))
+    here = find_lock(project, "", is_file)
+    if name and here not in known:
+        why, hint = why_not_committed(root, "HEAD", here)
+        return Place.of(root, name).with_other(here, why, hint)
+    if here or tracked is None:
+        return Place.of(root, name or here) if here else None
     top, prefix = find_repository(root)
     path = find_lock(project, prefix, lambda path: (top / path).is_file())
     return Place((top / path).parent, os.path.basename(path)) if path else None

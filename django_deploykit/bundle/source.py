@@ -129,12 +129,12 @@ def copy_changed(top: Path, target: Path, changed: Sequence[str]) -> None:
             copy.unlink()
 
 
-def why_not_committed(commit: Commit, path: str) -> tuple[str, str]:
-    """Return why the commit does not have a file of the working copy, and what to do about it."""
+def why_not_committed(top: Path, sha: str, path: str) -> tuple[str, str]:
+    """Return why a commit does not have a file of the working copy, and what to do about it."""
     name = shlex.quote(path)
-    if git(commit.top, "ls-files", "--", path, fail=False):
-        return f"commit {commit.sha[:12]} does not have it", "Name a later commit with --rev."
-    rule = git(commit.top, "check-ignore", "-v", "--", path, fail=False)
+    if git(top, "ls-files", "--", path, fail=False):
+        return f"commit {sha[:12]} does not have it", "Name a later commit with --rev."
+    rule = git(top, "check-ignore", "-v", "--", path, fail=False)
     if match := re.match(r"(.+?:[0-9]+):", rule):
         hint = f"Remove the pattern that ignores it, and commit it: git add {name} && git commit"
         return f"git ignores it ({match[1]})", hint

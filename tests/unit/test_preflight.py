@@ -204,6 +204,17 @@ def test_files_that_git_does_not_track_are_reported(project: Path) -> None:
     assert names == ["Procfile"]
 
 
+def test_a_better_lock_file_that_git_ignores_is_named(project: Path) -> None:
+    write(project, "requirements.txt", "django\n")
+    write(project, ".gitignore", "Pipfile.lock\n")
+    (one,) = found(project)
+    assert "instead" not in one.hint
+    write(project, "Pipfile.lock", "{}")
+    (one,) = found(project, add=["requirements.txt"])
+    assert (one.id, one.where) == ("deploykit.E823", "requirements.txt:1")
+    assert "Or use Pipfile.lock instead; git ignores it (.gitignore:1). Remove" in one.hint
+
+
 def test_a_wheel_that_the_lock_file_names_and_git_ignores_is_reported(project: Path) -> None:
     write(project, "requirements.txt", f"{LOCKED}./vendor/shop-1-py3-none-any.whl {HASH}\n")
     write(project, "vendor/shop-1-py3-none-any.whl", "")

@@ -115,6 +115,10 @@ class Place:
             return cls(folder, name)
         return cls((folder / name).parent, os.path.basename(name))
 
+    def with_other(self, name: str, why: str, hint: str) -> Place:
+        """Return it with what a user may do instead: use a lock file that the commit lacks."""
+        return replace(self, instead=f"Or use {name} instead; {why}. {hint}")
+
     @property
     def hint(self) -> str:
         """How to make it valid. Requirements that no file was made from become that file."""
@@ -142,12 +146,11 @@ def locate_locks(project: Project, commit: Commit, top: Path) -> list[Place]:
         path = find_lock(one, commit.prefix, in_commit)
         here = find_lock(one, commit.prefix, lambda name: (commit.top / name).is_file())
         if here and not in_commit(here):
-            why, hint = why_not_committed(commit, here)
+            why, hint = why_not_committed(commit.top, commit.sha, here)
             if not path:
                 raise BundleError(f"the lock file {here} is not in the commit: {why}", hint)
             if (commit.top / path).is_file():
-                instead = f"Or use {here} instead; {why}. {hint}"
-                return replace(_exported(path, commit, top), instead=instead)
+                return _exported(path, commit, top).with_other(here, why, hint)
         return _exported(path, commit, top) if path else None
 
     found = place(project)
