@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -96,7 +97,8 @@ def test_commands_run_through_a_link_from_elsewhere_cold_and_warm(
             "System check identified no issues (0 silenced).\n",
         ) or ("no issues" in done.stdout), done.stderr
     cache = tmp_path / "home/.cache/django-deploykit/run"
-    assert len(list((cache / "shop/releases").iterdir())) == 1
+    (release,) = (cache / "shop/releases").iterdir()
+    assert list(iter_differences(release, built_shop)) == []
     where = run_bundle(link, "shell", "-c", "import sys; print(sys.prefix, sys.executable)", **env)
     assert where.stdout.split()[-2].startswith(str(cache))
     assert where.stdout.split()[-1].startswith(str(cache))
@@ -104,6 +106,18 @@ def test_commands_run_through_a_link_from_elsewhere_cold_and_warm(
     assert missing.returncode == 1
     assert "SECRET_KEY is not set" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def iter_differences(release: Path, shop: Shop) -> Iterator[str]:
+    """Yield the files of layers that the extracted release does not have as they are."""
+    with BundleFile(shop.bundle) as bundle:
+        for layer in bundle.manifest.layers:
+            for one in bundle.entries(layer.sha256):
+                path = release / one.path
+                if hashlib.sha256(path.read_bytes()).hexdigest() != one.sha256:
+                    yield f"{one.path} has another content"
+                if bool(path.stat().st_mode & 0o100) != (one.mode == 0o755):
+                    yield f"{one.path} has another mode"
 
 
 @pytest.mark.parametrize(
