@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from html import unescape
 
 import pytest
 
@@ -218,3 +220,52 @@ def test_a_release_without_its_manifest_is_named_and_healed(host: Host, bundles:
         host.run(f"./{name}.pyz deploykit install", "ann")
         assert serves(host) == bundles.id(name)
         assert "answers: yes" in host.run(f"./{name}.pyz deploykit status", "ann")
+
+
+def blocks(text: str) -> dict[str, list[str]]:
+    """Return the commands of a runbook, by the name of their section."""
+    found: dict[str, list[str]] = {}
+    for section in text.split('<h2 id="')[1:]:
+        shown = re.findall(r'<pre class="commands">(.*?)</pre>', section, re.DOTALL)
+        lines = [line for block in shown for line in unescape(block).splitlines()]
+        found[section.partition('"')[0]] = lines
+    return found
+
+
+def follow(host: Host, page: str, section: str) -> str:
+    """Run the commands of a section as a person at a terminal who agrees; return what they print."""
+    lines = blocks(page)[section]
+    words = (f"echo y | script -qec {shlex.quote(line)} /dev/null" for line in lines)
+    return "".join(host.run(one, "ann") for one in words)
+
+
+def test_a_stranger_follows_the_runbook(boot_host: BootHost, bundles: Bundles) -> None:
+    made = with_ann(boot_host, bundles)
+    first, second = (made.run(f"./{name}.pyz deploykit runbook", "ann") for name in ("one", "two"))
+    prepare, rest = blocks(first)["bare"][:2], blocks(first)["bare"][2:]
+    for line in prepare:
+        made.run(line, "ann")
+    fill_in(made)
+    for line in rest:
+        printed = made.run(line, "ann")
+    assert "proxy_pass" in printed
+    assert visited(made) == bundles.id("one")
+    follow(made, second, "version")
+    assert visited(made) == bundles.id("one")  # it goes back at its end
+    made.run("./two.pyz deploykit install", "ann")
+    here = made.run("./two.pyz deploykit runbook", "ann")
+    assert f"{bundles.id('two')} is live" in here
+    assert bundles.id("two") in follow(made, here, "first")
+    follow(made, here, "configuration")
+    follow(made, here, "backup")
+    until(lambda: visited(made) == bundles.id("two"))
+    follow(made, here, "removal")
+    assert made.run("ls /etc/shop /srv") == "/etc/shop:\nconf.d\nshop.ini\n\n/srv:\n"
+
+
+def visited(host: Host) -> str:
+    """Return the release that a visitor meets behind the web server's socket."""
+    asked = (
+        "curl -sS --unix-socket /run/shop/web.sock -H 'X-Forwarded-Proto: https' http://localhost/"
+    )
+    return host.run(asked).partition("Release ")[2].partition("<")[0].strip()

@@ -9,7 +9,7 @@ from ..registry import VERBS, Verb
 # The verbs that people call, in the order of ``--help``. Releases call the others.
 _FOR_PEOPLE = (
     *("setup", "install", "status", "rollback", "restart", "logs", "exec", "history", "cancel"),
-    *("prune", "end", "webserver", "info", "verify", "remove"),
+    *("prune", "end", "webserver", "runbook", "info", "verify", "remove"),
 )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import socket
+from dataclasses import replace
 from pathlib import Path
 
-from ...base.hints import install_command, is_by_hand, setup_command
-from ...base.site import default_root
+from ...base.accounts import owner_of
+from ...base.hints import bundle_command, install_command, is_by_hand, setup_command
+from ...base.site import Site, default_root, live_release, load_site
 from ...bundle.reader import BundleFile
+from ...supervisors.helper_reader import usual_root
 from ...wire.calls import Call
 from ...wire.operating import (
     INFO,
@@ -20,7 +24,7 @@ from ...wire.operating import (
     SetupResult,
     VerifyResult,
 )
-from ..registry import WAIT, Invocation, argument, release_id, verb
+from ..registry import WAIT, Invocation, argument, release_id, text_verb, verb
 
 # Only people call these, so no code reads the answers.
 _INSTALL, _ROLLBACK = Call("install", object), Call("rollback", object)
@@ -114,6 +118,29 @@ def app_of(run: Invocation) -> str:
         with BundleFile(run.path) as bundle:
             return bundle.manifest.project
     return Path(run.options.root).name
+
+
+@text_verb("runbook", "print a page in HTML for the people who run this site")
+def runbook(run: Invocation) -> int:
+    """Print the runbook of the bundle, with what this host says about its site."""
+    from ..runbook import Runbook, page
+
+    with BundleFile(run.path) as bundle:
+        manifest, sample = bundle.manifest, bundle.read("sample.ini").decode("utf-8", "replace")
+    app = manifest.project
+    site, host, live, user = usual_site(app), "", None, ""
+    if (site.root / "site.json").exists():
+        site = load_site(site.root)
+        host, live, user = socket.gethostname(), live_release(site), owner_of(site.root).name
+    command = bundle_command(run.path)
+    print(page(Runbook(manifest, command, sample, site, host, live, user)), end="")
+    return 0
+
+
+def usual_site(app: str) -> Site:
+    """Return the site as setup makes it without options."""
+    site = Site(app, usual_root(app), Path("/etc", app), Path("/var/lib", app))
+    return replace(site, listen=f"/run/{app}/web.sock")
 
 
 def _install_arguments(parser: argparse.ArgumentParser) -> None:
