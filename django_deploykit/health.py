@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 
-from django_deploykit.limits import NoAnswerError, within
+from django_deploykit.time_limits import NoAnswerError, within
 
 MIDDLEWARE = "django_deploykit.health.HealthMiddleware"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from django_deploykit.checks.finding import Finding, NotChecked, Undecided
 from django_deploykit.checks.offline import needs_connection
 from django_deploykit.checks.project_settings import without_secrets
-from django_deploykit.limits import NoAnswerError, within
+from django_deploykit.time_limits import NoAnswerError, within
 
 COULD_NOT_RUN = "deploykit.E800"
 BROKEN = "it could not run: "

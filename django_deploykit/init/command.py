@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
 import secrets
-import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,17 +24,15 @@ from django_deploykit.bundle.run_uv import run_uv
 from django_deploykit.conf.settings_module import application_files
 from django_deploykit.errors import DeployKitError, ProjectError
 from django_deploykit.init import HELP
+from django_deploykit.init.apply import VENDOR, apply, missing_wheel
 from django_deploykit.init.dependencies import Locking, plan_locking
+from django_deploykit.init.diff import diff_lines
 from django_deploykit.init.files import DEV_INI
 from django_deploykit.init.imports import used_requirements
 from django_deploykit.init.plan import Known, Plan, make_plan
 from django_deploykit.management.console import Console, run_command
 from django_deploykit.project import Project, default_settings, find_project
 from django_deploykit.project.naming import as_name, repository_of
-from django_deploykit.runtime.base.files import write_and_replace
-
-_VENDOR = "vendor"
-_LEFT = (".pdm-python",)  # files of tools that concern one machine
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -69,7 +63,7 @@ def _prepare(
     project: Project, wheel: Path | None, options: argparse.Namespace, console: Console
 ) -> int:
     plan = lock_plan(project, wheel) if options.lock else plan_for(project, wheel)
-    for line in shown(plan):
+    for line in diff_lines(plan):
         console.print(line)
     for note in plan.notes:
         console.print(f"* {note}")
@@ -113,7 +107,7 @@ def _locking(project: Project, wheel: Path | None) -> Locking:
     folder = "" if elsewhere else sources_folder(project.root, repository_of(project.root))
     return plan_locking(
         lambda path: _text(project.root / folder / path),
-        requirement=f"./{_VENDOR}/{wheel.name}" if wheel else "django-deploykit",
+        requirement=f"./{VENDOR}/{wheel.name}" if wheel else "django-deploykit",
         known=lambda: used_requirements(
             project.root, ".".join(map(str, django.VERSION[:2])) + ".0"
         ),
@@ -191,77 +185,6 @@ def _lock_elsewhere(project: Project) -> str:
     return os.path.relpath(Path(top, path), Path(top, prefix))
 
 
-def shown(plan: Plan) -> Iterator[str]:
-    """Yield the lines of a unified diff. The key in dev.ini is left out."""
-    for path, text in sorted(plan.files.items()):
-        if path == DEV_INI:
-            yield f"+++ {path}  (new; a key for development, which git ignores)"
-            continue
-        old = plan.before.get(path)
-        name = path if old is not None else os.devnull
-        lines = difflib.unified_diff(
-            (old or "").splitlines(), text.splitlines(), name, path, n=1, lineterm=""
-        )
-        yield from lines
-    if plan.locking.arguments:
-        yield f"$ {shlex.join(['uv', *plan.locking.arguments])}"
-
-
-def apply(root: Path, plan: Plan, wheel: Path | None) -> None:
-    """Write the files and lock. If something fails, everything is as it was before."""
-    paths = [*plan.files, *plan.locking.locked]
-    before = {path: _bytes(root / path) for path in paths}
-    folder = root / plan.locking.folder
-    missing = missing_wheel(root, plan, wheel)
-    try:
-        for path, text in plan.files.items():
-            _write(root / path, text.encode(), private=path == DEV_INI)
-        if missing is not None and wheel is not None:
-            missing.parent.mkdir(exist_ok=True)
-            shutil.copyfile(wheel, missing)
-        if plan.locking.arguments:
-            _lock(plan.locking, folder)
-    except BaseException:
-        for path, content in before.items():
-            if content is None:
-                (root / path).unlink(missing_ok=True)
-            else:
-                _write(root / path, content)
-        if missing is not None:
-            missing.unlink(missing_ok=True)
-            with suppress(OSError):  # it holds other wheels
-                missing.parent.rmdir()
-        raise
-
-
-def missing_wheel(root: Path, plan: Plan, wheel: Path | None) -> Path | None:
-    """Return where the project needs our wheel to lock it, if it is not there yet."""
-    path = root / plan.locking.folder / _VENDOR / wheel.name if wheel else None
-    needed = plan.locking.arguments or plan.locking.advice
-    return path if path and needed and not path.exists() else None
-
-
-def _lock(locking: Locking, folder: Path) -> None:
-    """Run the command that locks. A tool leaves nothing else in the folder."""
-    before = {*os.listdir(folder)}
-    with tempfile.TemporaryDirectory(prefix="deploykit-tool-") as place:
-        # Pipenv needs a virtualenv to lock, which is not the project's.
-        pipenv = {"PIPENV_VENV_IN_PROJECT": "0", "WORKON_HOME": place}
-        environment = {**locking.environment, **pipenv}
-        run_uv(_with_python(locking.arguments), folder, "locking the dependencies", environment)
-    wanted = {os.path.basename(path) for path in locking.locked}
-    for name in {*os.listdir(folder)} - before - wanted:
-        if name in _LEFT:
-            (folder / name).unlink(missing_ok=True)
-
-
-def _with_python(arguments: Sequence[str]) -> list[str]:
-    """Return uv's arguments with this Python. ``uv add`` might download another one."""
-    if arguments[:2] == ("tool", "run"):
-        return [*arguments[:2], "--python", sys.executable, *arguments[2:]]
-    return [*arguments, *(["--python", sys.executable] if arguments[0] in ("add", "lock") else [])]
-
-
 def next_steps(plan: Plan) -> Iterator[str]:
     """Yield what the user does next."""
     yield "Next:"
@@ -281,7 +204,7 @@ def own_wheel(root: Path, out: Path) -> Path | None:
     is built into a wheel in ``out``.
     Source: the ``direct_url.json`` of PyPA's "Recording the Direct URL Origin".
     """
-    if kept := sorted((root / _VENDOR).glob("django_deploykit-*.whl")):
+    if kept := sorted((root / VENDOR).glob("django_deploykit-*.whl")):
         return kept[-1]
     text = distribution("django-deploykit").read_text("direct_url.json")
     url = urlsplit(json.loads(text)["url"] if text else "")
@@ -323,18 +246,6 @@ def _ignored(root: Path, path: str) -> bool:
         return done.returncode == 0
     lines = (_text(root / ".gitignore") or "").splitlines()
     return path.strip("/") in {line.strip().strip("/") for line in lines}
-
-
-def _write(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write a file, through a link, with the mode that it has."""
-    path = path.resolve()
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600 if private else None
-    path.parent.mkdir(exist_ok=True)
-    write_and_replace(path, data, mode)
-
-
-def _bytes(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
 
 
 def _text(path: Path) -> str | None:

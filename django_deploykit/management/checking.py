@@ -30,11 +30,11 @@ from django_deploykit.checks.server.migrations import read_states
 from django_deploykit.checks.server.services import unreachable
 from django_deploykit.checks.subject import Subject, git_output, read_subject
 from django_deploykit.errors import DeployKitError, Problems
-from django_deploykit.limits import NoAnswerError, within
 from django_deploykit.preflight import CHECKS, add_refusals
 from django_deploykit.project import Project, nearest, production_settings
 from django_deploykit.runtime.wire.reader import plain
 from django_deploykit.runtime.wire.reports import ReportedDatabase
+from django_deploykit.time_limits import NoAnswerError, within
 
 if TYPE_CHECKING:
     from django_deploykit.management.trying import StartTrial

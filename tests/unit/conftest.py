@@ -1,4 +1,4 @@
-"""What holds for every unit test: Django's deprecations are no news, and requests can be served again."""
+"""What holds for every unit test: a warning is an error, and requests can be served again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from pathlib import Path
 import pytest
 from django.core.signals import request_started
 
-# What one Django deprecates is the only way in another that we support.
-DEPRECATED = (
+# How tests handle warnings; the last filter that fits decides.
+WARNINGS = (
+    "error",
+    # What one Django deprecates is the only way in another that we support.
     "ignore::django.utils.deprecation.RemovedInNextVersionWarning",
     "ignore::django.utils.deprecation.RemovedAfterNextVersionWarning",
+    # Django's override_settings. No test queries a database whose settings it replaces.
+    "ignore:Overriding setting DATABASES:UserWarning",
+    # os.fork clears the exception that "error" raises. tests/conftest.py fails the run instead.
+    "default:.*is multi-threaded, use of fork:DeprecationWarning",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these warnings out of the summary, so that it shows those that somebody has to read."""
+    """Use the filters for the unit tests only: the other tiers run other people's programs."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings(*DEPRECATED))
+            item.add_marker(pytest.mark.filterwarnings(*WARNINGS))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.readers import Entry
 from django_deploykit.conf.urls import standard_parts
-from django_deploykit.limits import NoAnswerError, within
+from django_deploykit.time_limits import NoAnswerError, within
 
 _PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671, "pyamqp": 5672}
 _CELERY = re.compile(r"\bcelery\b(?:.*?\s(?:-A|--app)[ =]?(?P<app>[\w.:]+))?")

@@ -19,8 +19,8 @@ from django_deploykit.checks.offline import iter_causes
 from django_deploykit.checks.site_requests import wsgi_environ
 from django_deploykit.checks.subject import Subject
 from django_deploykit.conf.urls import standard_parts
-from django_deploykit.limits import NoAnswerError, within
 from django_deploykit.runtime.base.probe import Response, response_problem, usable_host
+from django_deploykit.time_limits import NoAnswerError, within
 
 
 @check("E814")

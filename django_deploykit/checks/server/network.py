@@ -14,7 +14,7 @@ from django_deploykit.checks.catalogue import check
 from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.subject import Subject
-from django_deploykit.limits import NoAnswerError, within
+from django_deploykit.time_limits import NoAnswerError, within
 
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "*")
 _DAYS = 21

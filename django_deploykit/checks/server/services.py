@@ -14,8 +14,8 @@ from django_deploykit.checks.finding import Finding, Undecided
 from django_deploykit.checks.project_settings import error_text
 from django_deploykit.checks.server.migrations import is_database, read_states
 from django_deploykit.checks.subject import Subject
-from django_deploykit.limits import within
 from django_deploykit.runtime.base.libraries import missing_library_hint
+from django_deploykit.time_limits import within
 
 
 def unreachable(subject: Subject) -> dict[str, str]:

@@ -7,45 +7,24 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 
-from django_deploykit.errors import DeployKitError, ProjectError
+from django_deploykit.errors import ProjectError
 from django_deploykit.init.command import (
-    apply,
     main,
-    missing_wheel,
-    next_steps,
     own_wheel,
     plan_for,
-    shown,
     virtualenv_to_ignore,
 )
 from django_deploykit.init.dependencies import Locking
+from django_deploykit.init.diff import diff_lines
 from django_deploykit.project import find_project
 from django_deploykit.project.naming import as_name
+from tests.unit.init.contents import content
 
-# Locked with us, so that nothing asks a package index.
-LOCK = "django-deploykit==1 \\\n    --hash=sha256:0\n"
 ASK = "from django.conf import settings as s; import json; print(json.dumps([s.DEBUG, s.SECRET_KEY, s.MIDDLEWARE[1], s.STATIC_ROOT.name, s.INSTALLED_APPS[-1]]))"
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return what ``startproject`` of this Django writes, with a lock file, as current folder."""
-    call_command("startproject", "shop", str(tmp_path))
-    (tmp_path / "requirements.txt").write_text(LOCK, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
-    return tmp_path
-
-
-def content(root: Path) -> dict[str, bytes]:
-    files = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
 def test_a_stock_project_loads_afterwards_and_needs_nothing_more(
@@ -97,43 +76,6 @@ def test_nobody_to_ask_is_no_consent(
     assert content(project) == before
 
 
-def test_everything_is_as_before_if_locking_fails(project: Path, tmp_path: Path) -> None:
-    wheel = tmp_path / "elsewhere" / "django_deploykit-1-py3-none-any.whl"
-    wheel.parent.mkdir()
-    wheel.write_bytes(b"zip")
-    plan = plan_for(find_project(project), wheel)
-    bad = Locking(arguments=("pip", "--no-such-option"), locked=("requirements.txt", "new.txt"))
-    (project / "shop/settings.py").chmod(0o640)
-    before = content(project)
-    with pytest.raises(DeployKitError, match="locking the dependencies failed"):
-        apply(project, replace(plan, locking=bad), wheel)
-    assert content(project) == before
-    assert (project / "shop/settings.py").stat().st_mode & 0o777 == 0o640
-    assert not (project / "vendor").exists()
-
-
-def test_a_tool_that_locks_finds_our_wheel_and_is_the_next_step(
-    project: Path, tmp_path: Path
-) -> None:
-    wheel = tmp_path / "elsewhere" / "django_deploykit-1-py3-none-any.whl"
-    wheel.parent.mkdir()
-    wheel.write_bytes(b"zip")
-    (project / "poetry.lock").touch()
-    plan = plan_for(find_project(project), wheel)
-    apply(project, plan, wheel)
-    command = f"poetry add --lock ./vendor/{wheel.name}"
-    assert [*next_steps(plan)][1:3] == [
-        "  SHOP_CONFIG=dev.ini python manage.py runserver    # development, from now on",
-        f"  {command}",
-    ]
-    assert (project / "vendor" / wheel.name).read_bytes() == b"zip"
-    again = plan_for(find_project(project), wheel)
-    assert again.empty
-    assert missing_wheel(project, again, wheel) is None
-    (project / "vendor" / wheel.name).unlink()
-    assert missing_wheel(project, again, wheel) == project / "vendor" / wheel.name
-
-
 @pytest.mark.parametrize(("own", "expected"), [("", "env"), ("*", "")])
 def test_a_virtualenv_that_ignores_itself_is_left_alone(
     own: str, expected: str, tmp_path: Path
@@ -146,16 +88,6 @@ def test_a_virtualenv_that_ignores_itself_is_left_alone(
     assert virtualenv_to_ignore(tmp_path, tmp_path.parent) == ""
     (tmp_path / ".gitignore").write_text("env/\n")
     assert virtualenv_to_ignore(tmp_path, tmp_path / "env") == ""
-
-
-def test_a_file_is_written_through_its_link(project: Path) -> None:
-    settings = project / "shop/settings.py"
-    settings.rename(project / "real.py")
-    settings.symlink_to("../real.py")
-    plan = plan_for(find_project(project), None)
-    apply(project, plan, None)
-    assert settings.is_symlink()
-    assert "Config(" in (project / "real.py").read_text()
 
 
 def test_settings_that_are_not_python_are_one_error(project: Path) -> None:
@@ -192,7 +124,7 @@ def test_a_wheel_that_the_project_keeps_is_used(project: Path) -> None:
     (project / "requirements.txt").unlink()
     plan = plan_for(find_project(project), kept)
     assert "./vendor/django_deploykit-9-py3-none-any.whl" in plan.files["requirements.in"]
-    assert [one for one in shown(plan) if one.startswith("$ uv pip compile ")]
+    assert [one for one in diff_lines(plan) if one.startswith("$ uv pip compile ")]
 
 
 def test_a_lock_file_above_is_left_to_the_user(project: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from django_deploykit.limits import NoAnswerError, within
+from django_deploykit.time_limits import NoAnswerError, within
 
 
 def test_returns_the_result() -> None:
