@@ -7,7 +7,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -80,7 +80,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         flags = os.environ.get("CFLAGS", "").split()
         include = sysconfig.get_path("include")
-        subprocess.check_call(["cc", "-g", *flags, "-shared", "-fPIC", "-I", include, "fast.c", "-o", "fast.so"])
+        subprocess.check_call(["cc", "-g", *flags, "-shared", "-fPIC", "-I", include, "fast.c", *{links}, "-o", "fast.so"])
         files["{name}_fast" + suffix] = open("fast.so", "rb").read()
         tag = "cp%d%d-cp%d%d-linux_%s" % (*__import__("sys").version_info[:2], *__import__("sys").version_info[:2], os.uname().machine)
     info = "{name}-{version}.dist-info/"
@@ -96,24 +96,31 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 """
 
 
-def source_files(name: str, version: str = "1.0", c: str = "") -> dict[str, str]:
-    """Return the files of a source tree that builds itself; ``c`` is an extension's source."""
+def source_files(
+    name: str, version: str = "1.0", c: str = "", links: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the files of a source tree that builds itself.
+
+    ``c`` is an extension's source, and ``links`` the compiler's options to link it.
+    """
     files = {
         "pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'backend'\n"
         f"backend-path = ['.']\n[project]\nname = '{name}'\nversion = '{version}'\n",
-        "backend.py": BACKEND.format(name=name, version=version),
+        "backend.py": BACKEND.format(name=name, version=version, links=list(links)),
         f"{name}.py": f"NAME = {name!r}\n",
         "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
     }
     return {**files, "fast.c": c} if c else files
 
 
-def make_sdist(folder: Path, name: str, version: str = "1.0", c: str = "") -> Path:
+def make_sdist(
+    folder: Path, name: str, version: str = "1.0", c: str = "", links: Sequence[str] = ()
+) -> Path:
     """Write a source archive."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}-{version}.tar.gz"
     with tarfile.open(target, "w:gz") as tar:
-        for path, text in source_files(name, version, c).items():
+        for path, text in source_files(name, version, c, links).items():
             member = tarfile.TarInfo(f"{name}-{version}/{path}")
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))

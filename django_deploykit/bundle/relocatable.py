@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from django_deploykit.bundle.debian_libraries import debian_package
 from django_deploykit.bundle.run_uv import find_uv
-from django_deploykit.bundle.shared_libraries import Elf, debian_package, read_elf
+from django_deploykit.bundle.shared_libraries import Elf, read_elf
 from django_deploykit.errors import BundleError, Problems
 from django_deploykit.runtime.base.machine import here_platform
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import struct
 import tempfile
@@ -141,59 +140,3 @@ def _place(address: int, segments: list[_Segment]) -> int:
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:
     file.seek(offset)
     return file.read(size)
-
-
-_DEBIAN = {
-    "libc.so.6": "",
-    "libm.so.6": "",
-    "libmvec.so.1": "",
-    "libpthread.so.0": "",
-    "libdl.so.2": "",
-    "librt.so.1": "",
-    "libutil.so.1": "",
-    "libresolv.so.2": "",
-    "libanl.so.1": "",
-    "libz.so.1": "zlib1g",
-    "libgcc_s.so.1": "libgcc-s1",
-    "libxml2.so.2": "libxml2",
-    "libxslt.so.1": "libxslt1.1",
-    "libexslt.so.0": "libxslt1.1",
-    "libjpeg.so.62": "libjpeg62-turbo",
-    "libgeos_c.so.1": "libgeos-c1v5",
-    "libglib-2.0.so.0": "libglib2.0-0",
-    "libgobject-2.0.so.0": "libglib2.0-0",
-    "libgio-2.0.so.0": "libglib2.0-0",
-    "libgmodule-2.0.so.0": "libglib2.0-0",
-    "libgthread-2.0.so.0": "libglib2.0-0",
-    "libcrypto.so.1.1": "libssl1.1",
-    "libcrypto.so.3": "libssl3",
-    "libcurl-gnutls.so.4": "libcurl3-gnutls",
-    "liblber-2.5.so.0": "libldap-2.5-0",
-}
-_LOADER = re.compile(r"ld(?:-linux[a-z0-9-]*|64)\.so\.[0-9]+\Z")
-_ICU = re.compile(r"libicu[a-z0-9]+\.so\.([0-9]+)\Z")
-_PYTHON = re.compile(r"libpython(3\.[0-9]+)\.so")
-_SONAME = re.compile(r"(lib[A-Za-z0-9_.+-]+?)\.so\.([0-9][0-9.]*)\Z")
-
-
-def debian_package(library: str) -> str | None:
-    """Return Debian's package of a library: empty for a part of glibc, None if it cannot be derived.
-
-    Debian's policy derives the name of the package from the name and the number of the library.
-
-    >>> debian_package("libpq.so.5"), debian_package("libX11.so.6"), debian_package("libc.so.6")
-    ('libpq5', 'libx11-6', '')
-    """
-    if library in _DEBIAN or _LOADER.match(library):
-        return _DEBIAN.get(library, "")
-    python = _PYTHON.match(library)
-    if python:
-        return f"libpython{python[1]}"
-    icu = _ICU.match(library)
-    if icu:
-        return f"libicu{icu[1]}"
-    found = _SONAME.match(library)
-    if found is None:
-        return None
-    name = found[1].lower().replace("_", "-")
-    return f"{name}{'-' if name[-1].isdigit() else ''}{found[2]}"

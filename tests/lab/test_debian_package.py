@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
+from django_deploykit.bundle.debian_libraries import debian_package
 from tests.lab.conftest import BootHost, BundlesFor
+from tests.lab.depot import package_depot, take_library
 from tests.lab.fleet import PORT, live
 from tests.lab.hosts import Host
-from tests.lab.images import locked
+from tests.lab.images import SUITES, image, locked
 from tests.lab.releases import Bundles
 from tests.lab.striking import asked, serves
 from tests.lab.test_by_hand import SNAPSHOT
@@ -38,18 +41,18 @@ def with_packages(boot: BootHost, bundles: Bundles, *names: str) -> Host:
     return made
 
 
-def configure(host: Host) -> None:
+def configure(host: Host, app: str = "shop", port: int = PORT) -> None:
     """Write what operations know before the package comes, as Puppet does."""
-    host.run("mkdir -p /etc/shop/conf.d")
-    names = f"shop.example.com, {host.address}, localhost"
-    host.run("cat > /etc/shop/conf.d/site.ini", data=f"[django]\nallowed_hosts = {names}\n")
-    options = f'SETUP_OPTIONS="--listen {host.address}:{PORT} --health /up"\n'
-    host.run("cat > /etc/default/shop", data=options)
+    host.run(f"mkdir -p /etc/{app}/conf.d")
+    names = f"{app}.example.com, {host.address}, localhost"
+    host.run(f"cat > /etc/{app}/conf.d/site.ini", data=f"[django]\nallowed_hosts = {names}\n")
+    options = f'SETUP_OPTIONS="--listen {host.address}:{port} --health /up"\n'
+    host.run(f"cat > /etc/default/{app}", data=options)
 
 
-def state(host: Host) -> str:
-    """Return dpkg's state of the package, such as ``ii``."""
-    return host.run("dpkg-query -W -f '${db:Status-Abbrev}' shop").strip()
+def state(host: Host, package: str = "shop") -> str:
+    """Return dpkg's state of a package, such as ``ii``."""
+    return host.run(f"dpkg-query -W -f '${{db:Status-Abbrev}}' {package}").strip()
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +111,49 @@ def test_a_sick_package_leaves_the_old_release_live(host: Host, bundles: Bundles
     go_to(host, bundles, "two")
 
 
-def test_dpkg_finishes_a_package(host: Host, bundles: Bundles) -> None:
+# Kills dpkg and all that it started when it prints a line of this pattern.
+_KILL = """\
+mkfifo dpkg.output
+setsid dpkg --status-fd 1 -i two.deb > dpkg.output 2>&1 &
+while read -r line; do case "$line" in {at}) kill -9 -$!; break;; esac; done < dpkg.output
+rm dpkg.output
+"""
+
+
+@pytest.mark.parametrize(
+    "at", ["'status: shop: half-installed'", "'processing: configure: '*", "*stage", "*switch*"]
+)
+def test_dpkg_finishes_a_package_that_was_killed(host: Host, bundles: Bundles, at: str) -> None:
     go_to(host, bundles, "one")
-    host.run("dpkg --unpack two.deb")
-    assert (state(host), live(host)) == ("iU", bundles.id("one"))
-    host.run("(dpkg --configure shop & sleep 0.4; kill -9 $!) > /dev/null 2>&1; true")
-    assert live(host) in (bundles.id("one"), bundles.id("two"))
-    host.run(_FINISH if state(host) != "ii" else "true")
-    assert (state(host), serves(host)) == ("ii", bundles.id("two"))
+    host.run("rm -rf /srv/shop/releases/" + bundles.id("two"))
+    host.run(_KILL.format(at=at))
+    assert serves(host) in (bundles.id("one"), bundles.id("two"))
+    assert state(host) != "ii"
+    if "half-installed" in at:  # dpkg does not unpack the rest by itself
+        host.run("dpkg --configure -a")
+        host.run("dpkg -i two.deb")
+    else:
+        host.run(_FINISH)
+    assert (state(host), serves(host), host.run("dpkg -V shop")) == ("ii", bundles.id("two"), "")
 
 
 def test_a_damaged_package_changes_nothing(host: Host, bundles: Bundles) -> None:
     go_to(host, bundles, "one")
     host.run("head -c 5000000 two.deb > cut.deb")
     assert host.try_run("dpkg -i cut.deb").returncode != 0
+    assert (state(host), live(host)) == ("ii", bundles.id("one"))
+    assert host.run("dpkg -V shop") == ""
+
+
+def test_a_package_for_another_processor_changes_nothing(host: Host, bundles: Bundles) -> None:
+    go_to(host, bundles, "one")
+    host.run(
+        "rm -rf x && dpkg-deb -R two.deb x && sed -i 's/^Architecture: .*/Architecture: s390x/'"
+        " x/DEBIAN/control && dpkg-deb -Znone -b x other.deb && rm -r x"
+    )
+    done = host.try_run("dpkg -i other.deb")
+    assert done.returncode == 1
+    assert "package architecture (s390x) does not match system" in done.stderr
     assert (state(host), live(host)) == ("ii", bundles.id("one"))
     assert host.run("dpkg -V shop") == ""
 
@@ -168,13 +200,13 @@ def test_the_page_from_a_bare_host_to_a_purged_one(
 ) -> None:
     bundles = bundles_for(suite)
     made = with_packages(boot_host, bundles, "one", "two")
-    before = made.run(SNAPSHOT)
+    before = snapshot(made)
     if suite == "trixie":  # its Python is another one
         made.copy(package(bundles_for("bookworm"), "one"), "other.deb")
         refused = made.try_run("dpkg -i other.deb")
         assert refused.returncode == 1
-        assert "depends on python3 (<< 3.12~)" in refused.stderr
-        made.run("dpkg -P shop; rm other.deb; ! getent passwd shop-deploy")
+        assert "pre-depends on python3 (<< 3.12~)" in refused.stderr
+        made.run("rm other.deb; ! dpkg -s shop; ! ls /usr/lib/shop; ! getent passwd shop-deploy")
     shown = []
     for command in page_commands(made):
         if command.endswith("dpkg -r shop"):
@@ -194,8 +226,18 @@ def test_the_page_from_a_bare_host_to_a_purged_one(
         *("kept", "shop.sqlite3", "site.ini"),
     ]
     made.run("rm -r /etc/shop /etc/default/shop /var/lib/shop")
-    after = made.run(SNAPSHOT)
-    assert sorted(set(after.splitlines()) - set(before.splitlines())) == []
+    assert snapshot(made) - before == set()
+
+
+def snapshot(host: Host) -> set[str]:
+    """Return accounts and the paths of all files of a host, without what the system itself changes."""
+    changing = "/var/log /var/cache /var/lib/systemd /var/lib/dpkg /proc /sys /dev /run"
+    left_out = " -o ".join(f"-path {path}" for path in changing.split())
+    return {
+        *host.run(SNAPSHOT).splitlines(),
+        *host.run(f"find / -xdev \\( {left_out} \\) -prune -o -print").splitlines(),
+        *host.run("ls /var/lib/dpkg/info").splitlines(),
+    }
 
 
 def _is_removed_and_comes_back(host: Host, bundles: Bundles) -> None:
@@ -209,3 +251,74 @@ def _is_removed_and_comes_back(host: Host, bundles: Bundles) -> None:
     assert serves(host) == bundles.id("two")
     assert host.run(kept) == "; ours\nkept\n"
     host.run("dpkg -r shop")
+
+
+_FILES_OF_SHOP = (
+    "find /etc/shop /etc/default/shop /usr/lib/shop /srv/shop/releases /var/lib/shop | sort"
+)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_two_projects_of_which_one_needs_a_library(
+    boot_host: BootHost, bundles_for: BundlesFor, tmp_path: Path, suite: str
+) -> None:
+    bundles = bundles_for(suite)
+    host = with_packages(boot_host, bundles, "one", "two")
+    host.copy(package_depot(bundles, tmp_path), "depot.deb")
+    configure(host)
+    configure(host, "depot", PORT + 1)
+    host.run("dpkg -i one.deb")
+    take_library(host)
+    refused = host.try_run("dpkg -i depot.deb")
+    assert refused.returncode == 1
+    assert "depot depends on libcurl4" in refused.stderr
+    assert (state(host, "depot"), host.run("ls /srv")) == ("iU", "shop\n")
+    host.run("dpkg -i libcurl.deb && dpkg --configure depot")
+    page = f"curl -s -H 'X-Forwarded-Proto: https' http://{host.address}:{PORT + 1}/up"
+    with asked(host):
+        assert host.run(page).startswith("up, libcurl/")
+        go_to(host, bundles, "two")
+        assert host.run(page).startswith("up, libcurl/")
+        before = host.run(_FILES_OF_SHOP)
+        host.run("dpkg -P depot")
+        assert host.run(_FILES_OF_SHOP) == before
+    assert f"releases/{bundles.id('one')}/" in before
+    assert f"releases/{bundles.id('two')}/" in before
+    assert (state(host), host.run("dpkg -V shop")) == ("ii", "")
+    left = "getent passwd | grep ^depot; systemctl list-units --all --plain --no-legend 'depot*'"
+    assert host.try_run(f"{left}; ls -d /srv/depot /usr/lib/depot").stdout == ""
+    assert host.run("ls -d /etc/depot* /srv/* /var/lib/depot*").split() == [
+        *("/etc/depot", "/srv/shop", "/var/lib/depot")
+    ]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_package_of_each_library_is_known(lab: None, suite: str) -> None:
+    """``shlibs`` files have the libraries of each installed package, and where others find them."""
+    database = image(suite) / "var/lib/dpkg"
+    provided = _provided((database / "status").read_text(encoding="utf-8"))
+    rows = [
+        line.split()[:3]
+        for path in (database / "info").glob("*.shlibs")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if not line.startswith(("#", "udeb:"))
+    ]
+    wrong = {
+        (f"{name}.so.{version}", package)
+        for name, version, package in rows
+        if (found := debian_package(f"{name}.so.{version}")) != ""
+        and (found is None or package not in provided[found])
+    }
+    assert len(rows) > 100
+    assert {package for _, package in wrong} <= {"apt", "sudo", "libllvm19"}  # their own
+
+
+def _provided(status: str) -> dict[str, set[str]]:
+    """Return the installed packages that are, or provide, a package."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for paragraph in status.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line)
+        names = fields.get("Provides", "").split(", ") if "Provides" in fields else []
+        for name in (fields.get("Package", ""), *names):
+            found[name.partition(" ")[0]].add(fields.get("Package", ""))
+    return found

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import format_datetime
 
-from django_deploykit.bundle.shared_libraries import debian_package
-from django_deploykit.errors import BundleError, Problems
+from django_deploykit.bundle.debian_libraries import packages_of, read_libraries
+from django_deploykit.errors import BundleError
 from django_deploykit.project.values import Keys
 from django_deploykit.runtime.base.site_options import SITE_OPTIONS
 from django_deploykit.runtime.bundle.manifest import Manifest
@@ -41,8 +41,8 @@ def read_maintainer(text: str) -> str:
 
 def read_description(text: str) -> str:
     """Return one line of at most 80 characters."""
-    if not text or "\n" in text or len(text) > 80:
-        raise ValueError("must be one line of at most 80 characters")
+    if not text or not text.isprintable() or len(text) > 80:
+        raise ValueError("must be one line of at most 80 printable characters")
     return text
 
 
@@ -59,6 +59,10 @@ KEYS: Keys = {
     "maintainer": (read_maintainer, "who maintains the package, `NAME <ADDRESS>`"),
     "description": (read_description, "one line about the project"),
     "depends": (read_dependencies, "more packages that it depends on"),
+    "libraries": (
+        read_libraries,
+        "the packages of libraries that compiled code needs, `libodd.so.1: odd1`, if they are not derived",
+    ),
     **{name: (option.read, option.help) for name, option in SITE_OPTIONS.items()},
 }
 
@@ -99,6 +103,7 @@ def control(
         "Architecture": architecture(manifest),
         "Maintainer": _maintainer(manifest, options),
         "Installed-Size": str(-(-size // 1024)),
+        **_python(manifest),
         "Depends": ", ".join(_depends(manifest, options, libraries)),
         "Section": "web",
         "Priority": "optional",
@@ -124,33 +129,30 @@ def _description(manifest: Manifest, options: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
+def _python(manifest: Manifest) -> dict[str, str]:
+    """Return the field for Python, unless the bundle has its own.
+
+    dpkg unpacks nothing on a host with another Python, where no verb of the bundle would run.
+    """
+    if manifest.interpreter is not None:
+        return {}
+    major, minor = manifest.python.split(".")
+    return {
+        "Pre-Depends": f"python3 (>= {manifest.python}~), python3 (<< {major}.{int(minor) + 1}~)"
+    }
+
+
 def _depends(
     manifest: Manifest, options: Mapping[str, object], libraries: Mapping[str, str]
 ) -> list[str]:
-    found = []
-    if manifest.interpreter is None:
-        major, minor = manifest.python.split(".")
-        found += [f"python3 (>= {manifest.python}~)", f"python3 (<< {major}.{int(minor) + 1}~)"]
+    found: list[str] = []
     if manifest.glibc and manifest.platform != "any":
         found.append(f"libc6 (>= {manifest.glibc})")
-    more = options.get("depends", ())
+    more, named = options.get("depends", ()), options.get("libraries", {})
     assert isinstance(more, tuple)
-    named = {one.split()[0] for one in more}
-    found += sorted(_library_packages(libraries, named) - named)
+    assert isinstance(named, dict)
+    found += sorted(packages_of(libraries, named) - {one.split()[0] for one in more})
     return [*found, *_TOOLS, *more]
-
-
-def _library_packages(libraries: Mapping[str, str], named: set[str]) -> set[str]:
-    """Return the packages of libraries; raises :class:`Problems` if one has no derivable name."""
-    packages = {name: debian_package(name) for name in libraries}
-    unknown = [name for name, package in packages.items() if package is None]
-    if unknown and not named:
-        raise Problems(
-            "these libraries of the system are needed, and the packages with them are unknown:",
-            [f"{name}, by {libraries[name]}" for name in unknown],
-            "Name the packages in [format:deb] of deploykit.ini: depends = PACKAGE, PACKAGE",
-        )
-    return {package for package in packages.values() if package}
 
 
 def changelog(manifest: Manifest, options: Mapping[str, object]) -> str:

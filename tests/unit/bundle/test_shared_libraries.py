@@ -1,4 +1,4 @@
-"""Which libraries of the system compiled files need, and the packages that have them."""
+"""Which libraries of the system compiled files need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from django_deploykit.bundle.build_cache import layer_paths
 from django_deploykit.bundle.shared_libraries import (
     Elf,
-    debian_package,
     needed_by,
     needed_libraries,
     read_elf,
@@ -112,24 +111,3 @@ def test_libraries_that_a_layer_has_are_not_the_systems(
         "libpq.so.5": "lib/python3.11/site-packages/psycopg2/_psycopg.so",
         "libxml2.so.2": "bin/tool",
     }
-
-
-@pytest.mark.parametrize(
-    ("library", "package"),
-    [
-        ("libc.so.6", ""),
-        ("ld-linux-x86-64.so.2", ""),
-        ("ld-linux-aarch64.so.1", ""),
-        ("libpython3.11.so.1.0", "libpython3.11"),
-        ("libsqlite3.so.0", "libsqlite3-0"),
-        ("libbz2.so.1.0", "libbz2-1.0"),
-        ("libpango-1.0.so.0", "libpango-1.0-0"),
-        ("libxml2.so.2", "libxml2"),
-        ("libstdc++.so.6", "libstdc++6"),
-        ("libcrypto.so.3", "libssl3"),
-        ("libicuuc.so.72", "libicu72"),
-        ("libodd.so", None),
-    ],
-)
-def test_the_name_of_a_package_follows_from_the_librarys(library: str, package: str) -> None:
-    assert debian_package(library) == package

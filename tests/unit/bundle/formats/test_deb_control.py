@@ -27,17 +27,16 @@ def fields(text: str) -> dict[str, str]:
 def test_depends_on_one_python_and_on_the_libraries() -> None:
     libraries = {"libpq.so.5": "a.so", "libm.so.6": "a.so", "libstdc++.so.6": "b.so"}
     found = fields(control(_COMPILED, {}, libraries, 2049))
-    assert found["Depends"] == (
-        "python3 (>= 3.11~), python3 (<< 3.12~), libc6 (>= 2.28), libpq5, libstdc++6,"
-        " passwd, sudo, systemd"
-    )
+    assert found["Pre-Depends"] == "python3 (>= 3.11~), python3 (<< 3.12~)"
+    assert found["Depends"] == "libc6 (>= 2.28), libpq5, libstdc++6, passwd, sudo, systemd"
     assert found["Installed-Size"] == "3"
 
 
 def test_a_package_without_compiled_code_is_for_all() -> None:
     found = fields(control(make_manifest((), python="3.13"), {}, {}, 1))
     assert found["Architecture"] == "all"
-    assert found["Depends"].startswith("python3 (>= 3.13~), python3 (<< 3.14~), passwd")
+    assert found["Pre-Depends"] == "python3 (>= 3.13~), python3 (<< 3.14~)"
+    assert found["Depends"] == "passwd, sudo, systemd"
 
 
 def test_options_of_deploykit_ini() -> None:
@@ -45,19 +44,20 @@ def test_options_of_deploykit_ini() -> None:
         "maintainer": "Operations <ops@example.com>",
         "description": "The shop",
         "depends": ("libpq5 (>= 15)", "nginx | caddy"),
+        "libraries": {"libodd.so": "odd1"},
     }
     text = control(_COMPILED, options, {"libpq.so.5": "a.so", "libodd.so": "b.so"}, 1)
     found = fields(text)
     assert found["Maintainer"] == "Operations <ops@example.com>"
     assert found["Description"] == "The shop"
-    assert found["Depends"].endswith("systemd, libpq5 (>= 15), nginx | caddy")
+    assert found["Depends"].endswith("odd1, passwd, sudo, systemd, libpq5 (>= 15), nginx | caddy")
     assert "libpq5, " not in found["Depends"]
 
 
-def test_an_unknown_library_must_be_named() -> None:
+def test_an_unknown_library_must_be_named_whatever_it_depends_on() -> None:
     with pytest.raises(DeployKitError, match=r"libodd.so, by lib/a.so") as caught:
-        control(_COMPILED, {}, {"libodd.so": "lib/a.so"}, 1)
-    assert "depends = " in caught.value.hint
+        control(_COMPILED, {"depends": ("gettext",)}, {"libodd.so": "lib/a.so"}, 1)
+    assert "libraries = libodd.so: PACKAGE" in caught.value.hint
 
 
 def test_versions_have_no_epoch_and_no_revision() -> None:
@@ -83,6 +83,10 @@ def test_names_of_packages_have_two_characters(project: str, package: str) -> No
         ("maintainer", "Ann <ann@example.com>\nDepends: x"),
         ("description", "two\nlines"),
         ("description", "x" * 81),
+        ("description", "the\x1b[31m shop"),
+        ("description", "The shop\r"),
+        ("depends", "../libpq5"),
+        ("libraries", "libodd.so.1: ../odd"),
         ("depends", "libpq5 >= 15"),
         ("depends", "Libpq5"),
         ("depends", "libpq5 (>= 15) x"),
