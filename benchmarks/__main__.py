@@ -24,6 +24,7 @@ from benchmarks.table import markdown
 from tests.projects import ROOT
 
 DOCUMENT = ROOT / "docs" / "measurements.md"
+_OTHERS = ("releases", "configuration", "growth", "debian", "site")
 
 
 def main() -> int:
@@ -107,6 +108,6 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in ("releases", "configuration", "growth", "site"):
+    if sys.argv[1:2] and sys.argv[1] in _OTHERS:
         sys.exit(importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:]))
     sys.exit(main())

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def with_table(page: str, table: str, path: Path) -> str:
-    """Return a page with another table between its marks; ``path`` is named where it has none.
+def with_table(page: str, table: str, path: Path, name: str = "table") -> str:
+    """Return a page with another table between the marks of a name; ``path`` is named if it has none.
 
     >>> with_table("a <!-- table -->old<!-- /table --> b", "new", Path("page.md"))
     'a <!-- table -->\\nnew\\n<!-- /table --> b'
     """
-    before, mark, rest = page.partition("<!-- table -->")
-    _, end, after = rest.partition("<!-- /table -->")
+    before, mark, rest = page.partition(f"<!-- {name} -->")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
     if not (mark and end):
-        raise SystemExit(f"error: {path} has no marks for the table")
+        raise SystemExit(f"error: {path} has no marks for the {name}")
     return f"{before}{mark}\n{table.strip()}\n{end}{after}"
 
 

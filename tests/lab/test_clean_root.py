@@ -99,7 +99,7 @@ def built_in_root(base: Path, files: Path, folder: Path) -> bytes:
     done = subprocess.run(
         [*_NAMESPACES, "sh", "-c", _ENTER, "sh", folder, base, files, *words],
         capture_output=True,
-        timeout=300,
+        timeout=540,  # it downloads what the project is locked to
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
