@@ -82,7 +82,7 @@ def _group_blob(files: Files, group: Group) -> Stored:
 
 def _write_group(files: Files, group: Group, target: LayerWriter) -> None:
     for layer, entries in group.sources:
-        with layer_paths(layer.sha256)[0].open("rb") as archive:
+        with _open_archive(layer) as archive:
             paths = {entry.path for entry in entries}
             listed, what = files[layer.sha256], f"layer {layer.name}"
             try:
@@ -99,6 +99,14 @@ def _write_group(files: Files, group: Group, target: LayerWriter) -> None:
             except DamagedError:
                 verify_layer(layer.sha256)  # removes it
                 raise
+
+
+def _open_archive(layer: Layer) -> BinaryIO:
+    """Open a layer. Another thread, which has other files of it, may have found it damaged."""
+    try:
+        return layer_paths(layer.sha256)[0].open("rb")
+    except FileNotFoundError:
+        raise DamagedError(f"layer {layer.name} was damaged and has been removed") from None
 
 
 def entries_of(layer: Layer) -> list[FileEntry]:

@@ -185,6 +185,13 @@ def test_a_damaged_cached_layer_is_removed(tmp_path: Path, content: Content) -> 
     assert write(content, tmp_path / "three").size
 
 
+def test_a_damaged_layer_that_another_thread_removed(tmp_path: Path, content: Content) -> None:
+    layer = next(one for one in content.manifest.layers if one.name == "django")
+    layer_paths(layer.sha256)[0].unlink()
+    with pytest.raises(DeployKitError, match="layer django was damaged and has been removed"):
+        write(content, tmp_path / "one")
+
+
 def test_a_damaged_layer_of_the_bundle_is_removed(tmp_path: Path, content: Content) -> None:
     layer = next(one for one in content.manifest.layers if one.name == "django")
     archive = layer_paths(layer.sha256)[0]
