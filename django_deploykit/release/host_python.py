@@ -19,7 +19,7 @@ _TAKE = """\
 set -e; umask 077; d={folder}; mkdir -p "$d"; t=$(mktemp -d "$d/.incoming-XXXXXXXXXXXX"); \
 trap 'rm -rf "$t"' EXIT; umask 022; cat > "$t/archive"; \
 echo "{sha256}  $t/archive" | sha256sum -c --status; \
-gzip -dc < "$t/archive" | tar -xof - -C "$t"; p="$t/tree/python/bin/python{python}"; \
+e=$(gzip -dc < "$t/archive" | tar -xof - -C "$t" 2>&1) || {{ printf '%s\\n' "$e" | head -n 1 >&2; exit 1; }}; p="$t/tree/python/bin/python{python}"; \
 "$p" -I -S -c ''; "$p" {compile} -- "$t/tree/python/lib" >/dev/null 2>&1 || :; \
 chmod 755 "$t/tree"; mv -T "$t/tree" "$d/{digest}" 2>/dev/null || [ -d "$d/{digest}" ]; \
 mv -f "$t/list.json" "$d/{digest}.json"; \

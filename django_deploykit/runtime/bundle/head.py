@@ -85,13 +85,13 @@ unpack() {{
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     umask 022
-    tail -c "+$((start + 1))" -- "$0" 2>/dev/null | head -c "$size" >"$temporary/archive" ||
+    tail -c "+$((start + 1))" -- "$0" 2>/dev/null | head -c "$size" >"$temporary/archive" 2>/dev/null ||
         refuse "the Python of the bundle cannot be copied to $store" "$space"
     sum=$(sha256sum <"$temporary/archive")
     [ "${{sum%% *}}" = "$digest" ] ||
         refuse "$0 is damaged" "Copy the file again, or build it again."
-    gzip -dc <"$temporary/archive" | tar -xof - -C "$temporary" ||
-        refuse "the Python of the bundle cannot be unpacked into $store" "$space"
+    said=$(gzip -dc <"$temporary/archive" | tar -xof - -C "$temporary" 2>&1) ||
+        refuse "the Python of the bundle cannot be unpacked into $store: $(printf '%s\\n' "$said" | head -n 1)" "$space"
     rm -f -- "$temporary/archive"
     chmod 755 -- "$temporary/tree"
     new=$temporary/tree/{folder}

@@ -123,7 +123,7 @@ def _caches(app: str, folder: str, deploy: str) -> Iterator[Tuple[str, str]]:
         if user != deploy:  # its home folder is removed as a whole
             paths.append(cache / "run" / app)
             if not _deploys_others(user, app):
-                paths.append(cache / "runtime")
+                paths += [cache / "runtime", cache / "python"]
         yield from ((user, str(path)) for path in paths if os.path.lexists(path))
 
 

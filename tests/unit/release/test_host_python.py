@@ -73,3 +73,14 @@ def test_damage_leaves_nothing(python: HostPython, tmp_path: Path) -> None:
         assert done.returncode
         assert done.stdout == ""
         assert [*(tmp_path / ".cache/django-deploykit/python").iterdir()] == []
+
+
+def test_a_full_disk_is_one_line(python: HostPython, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "tar").write_text("#!/bin/sh\necho full >&2; seq 100 >&2; exit 2\n")
+    (tools / "tar").chmod(0o755)
+    script = f"PATH={tools}:$PATH; {python.take_script()}"
+    done = run(script, tmp_path, python.archive)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "full\n")
+    assert [*(tmp_path / ".cache/django-deploykit/python").iterdir()] == []

@@ -196,3 +196,21 @@ def test_links_in_a_circle_are_not_followed(bundle: Path, tmp_path: Path) -> Non
     done = start(bundle, tmp_path / "a" / "cache", TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "/a/" not in done.stdout
+
+
+def test_a_full_disk_is_one_error(bundle: Path, cache: Path, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    write_script(tools / "tar", "echo 'tar: a: No space left on device' >&2; seq 100 >&2; exit 2")
+    done = start(bundle, cache, PATH=f"{tools}:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout) == (1, "")
+    error, hint = done.stderr.splitlines()
+    start_of_error = f"error: the Python of the bundle cannot be unpacked into {store(cache)}"
+    assert error == f"{start_of_error}: tar: a: No space left on device"
+    assert hint.startswith("Free some space there")
+    assert [*store(cache).iterdir()] == []
+
+
+def write_script(path: Path, text: str) -> None:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)

@@ -125,3 +125,11 @@ def test_an_older_bundle_is_taken_where_it_is_asked_for_or_no_signature_is() -> 
 
 def test_what_is_live_may_be_released_again_after_a_rollback() -> None:
     assert problems(asks=True, newest=NEWER, live=RELEASE) == []
+
+
+def test_a_bundle_with_its_own_python_needs_none() -> None:
+    layer = make_layer("interpreter", "python", "3.12.1", {"python/bin/python3.12": b""})
+    own = make_manifest((layer,))
+    bare = facts(python="", layers=frozenset([layer.sha256]))
+    assert list(iter_host_problems(own, bare, Expected("", NOW))) == []
+    assert problems(python="") == [f"has no Python {manifest().python}"]
