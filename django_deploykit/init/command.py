@@ -21,6 +21,7 @@ from django_deploykit.bundle.locks.base import Wanted
 from django_deploykit.bundle.locks.discovery import Place, find_lock, read_lock, validate_lock
 from django_deploykit.bundle.locks.making import source_names
 from django_deploykit.bundle.run_uv import run_uv
+from django_deploykit.bundle.source import git
 from django_deploykit.conf.settings_module import application_files
 from django_deploykit.errors import DeployKitError, ProjectError
 from django_deploykit.init import HELP
@@ -139,6 +140,8 @@ def result(project: Project, locking: Locking) -> Iterator[str]:
             validate_lock(lock, allow_unhashed=project.allow_unhashed, hint=place.hint)
             left = f"; left out: {', '.join(lock.left_out)}" if lock.left_out else ""
             yield f"{path} has {len(lock.requirements)} distributions{left}"
+            if git(project.root, "check-ignore", "--", path, fail=False):
+                yield f"git ignores {path}: remove the pattern from .gitignore, and commit the file"
 
 
 def plan_for(project: Project, wheel: Path | None) -> Plan:

@@ -115,18 +115,28 @@ class Place:
             return cls(folder, name)
         return cls((folder / name).parent, os.path.basename(name))
 
+    def _text(self, name: str) -> str | None:
+        path = self.folder / name
+        return text_of(path) if path.is_file() else None
+
     def with_other(self, name: str, why: str, hint: str) -> Place:
         """Return it with what a user may do instead: use a lock file that the commit lacks."""
         return replace(self, instead=f"Or use {name} instead; {why}. {hint}")
 
     @property
     def hint(self) -> str:
-        """How to make it valid. Requirements that no file was made from become that file."""
+        """How to make it valid, or how to make the lock file of the tool that the project uses.
+
+        Requirements that no file was made from become that file.
+        """
         source = f"{self.name.rpartition('.')[0]}.in"
         more = f"\n{self.instead}" if self.instead else ""
         if not self.reader.from_project or (self.folder / source).is_file():
             return self.reader.hint(self.name) + more
         ours = f". Or let {OURS} do it" if self.name == self.reader.name else ""
+        making = how_to_make(self._text)
+        if making.by_tool:
+            return f"{making.hint}, and commit the result{ours}{more}"
         return f"{compiled(source, self.name, old=self.name).hint}{ours}{more}"
 
 

@@ -42,6 +42,12 @@ class Making:
         return self.command.partition(" ")[0]
 
     @property
+    def by_tool(self) -> bool:
+        """Whether a file or a table of a tool says that the project uses it."""
+        reader = READERS.get(self.lock)
+        return reader is not None and reader.needs_tool and reader.table != "project"
+
+    @property
     def hint(self) -> str:
         """The sentence that says how to lock."""
         start = f"git mv {shlex.quote(self.old)} {shlex.quote(self.source)} && " if self.old else ""

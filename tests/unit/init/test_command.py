@@ -16,12 +16,14 @@ from django_deploykit.init.command import (
     main,
     own_wheel,
     plan_for,
+    result,
     virtualenv_to_ignore,
 )
 from django_deploykit.init.dependencies import Locking
 from django_deploykit.init.diff import diff_lines
-from django_deploykit.project import find_project
+from django_deploykit.project import find_project, read_project
 from django_deploykit.project.naming import as_name
+from tests.projects import start_repository
 from tests.unit.init.contents import content
 
 ASK = "from django.conf import settings as s; import json; print(json.dumps([s.DEBUG, s.SECRET_KEY, s.MIDDLEWARE[1], s.STATIC_ROOT.name, s.INSTALLED_APPS[-1]]))"
@@ -151,3 +153,22 @@ def test_git_is_asked_what_it_ignores(project: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=project, check=True)
     plan = plan_for(find_project(project), None)
     assert plan.files[".gitignore"] == "*.ini\n/staticfiles\n/db.sqlite3\n"
+
+
+def test_the_result_says_if_git_ignores_the_lock_file(tmp_path: Path) -> None:
+    (tmp_path / "manage.py").touch()
+    (tmp_path / "requirements.txt").write_text(f"a==1 --hash=sha256:{'0' * 64}\n")
+    locking = Locking(locked=("requirements.txt",))
+    start_repository(tmp_path)
+    (tmp_path / ".gitignore").write_text("*.txt\n")
+
+    def said() -> list[str]:
+        return list(result(read_project(tmp_path), locking))
+
+    has = "requirements.txt has 1 distributions"
+    assert said() == [has]  # git tracks it
+    (tmp_path / ".git" / "index").unlink()
+    ignored = (
+        "git ignores requirements.txt: remove the pattern from .gitignore, and commit the file"
+    )
+    assert said() == [has, ignored]

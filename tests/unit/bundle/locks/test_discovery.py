@@ -148,6 +148,19 @@ def test_requirements_that_no_file_was_made_from_become_that_file(project: Proje
     assert place.hint == READERS["requirements.txt"].hint()
 
 
+def test_requirements_of_a_project_that_uses_a_tool_are_replaced_by_its_lock_file(
+    project: Project,
+) -> None:
+    place = Place.of(project.root, "requirements.txt")
+    (project.root / "pyproject.toml").write_text("[project]\nname = 'shop'\n")
+    assert "git mv requirements.txt" in place.hint  # many projects have only their name there
+    (project.root / "Pipfile").touch()
+    assert place.hint == (
+        "Lock the dependencies: pipenv lock, and commit the result. "
+        "Or let python -m django_deploykit init --lock do it"
+    )
+
+
 def test_exports_the_repository_for_a_lock_file_above_the_project(project: Project) -> None:
     top = project.root / "repository"
     (top / "site").mkdir(parents=True)
