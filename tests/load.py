@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import math
+import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 class Load:
     """Asks ``path`` of ``host:port`` on ``connections`` threads while the ``with`` block runs.
 
-    ``failed`` holds what went wrong; ``slowest`` is in seconds; a new connection is made for every
+    With ``tls``, requests go over TLS to a site with the name ``name``. ``failed`` holds what went wrong; ``slowest`` is in seconds; a new connection is made for every
     ``per_connection`` requests, so that accepting is tried too.
     """
 
@@ -27,6 +29,8 @@ class Load:
     failed: list[str] = field(default_factory=list)
     bodies: set[bytes] = field(default_factory=set)
     pause: float = 0.0
+    tls: ssl.SSLContext | None = None
+    name: str = ""
 
     def __enter__(self) -> Load:
         self._stop = threading.Event()
@@ -42,9 +46,14 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.tls is None:
+            return http.client.HTTPConnection(self.host, self.port, timeout=30)
+        return _Secure(self.tls, self.name, (self.host, self.port))
+
     def _ask(self) -> None:
         while not self._stop.is_set():
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+            connection = self._connection()
             self._idle.since = math.inf
             try:
                 for _ in range(self.per_connection):
@@ -80,3 +89,15 @@ class Load:
         if self.pause:
             time.sleep(self.pause)
         return not problem and not closes
+
+
+class _Secure(http.client.HTTPSConnection):
+    """A connection to an address, for a name that no name server knows."""
+
+    def __init__(self, tls: ssl.SSLContext, name: str, address: tuple[str, int]) -> None:
+        super().__init__(name, timeout=30)
+        self._tls, self._address = tls, address
+
+    def connect(self) -> None:
+        plain = socket.create_connection(self._address, self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)

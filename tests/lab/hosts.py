@@ -35,6 +35,7 @@ _MASKED = (
     "e2scrub_all.timer",
     "fstrim.timer",
     "caddy.service",
+    "apache2.service",
 )
 # They would listen on the addresses of all hosts, or change the firewall of this machine.
 _MASKED_WITHOUT_NETWORK = (

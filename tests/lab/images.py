@@ -26,6 +26,10 @@ PACKAGES = (
     "ca-certificates",
     "nginx",
     "caddy",
+    "acl",
+    "apache2",
+    "libapache2-mod-wsgi-py3",
+    "openssl",
 )
 # What is left of them on a host without Python.
 WITHOUT_PYTHON = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "curl")

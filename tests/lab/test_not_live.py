@@ -32,8 +32,10 @@ def turned_away(host: Host) -> None:
     """Visitors get an error at once, from the site's address and from the web server in front."""
     direct = host.try_run(f"curl -s -m {_PATIENCE} http://{host.address}:{PORT}/up")
     assert direct.returncode == 7  # refused
-    head, _ = browse(host, "/up", f"-m {_PATIENCE}")
-    assert re.match(r"http/[0-9.]+ 502", head), head
+    head, page = browse(host, "/up", f"-m {_PATIENCE}")
+    assert re.match(r"http/[0-9.]+ 503", head), head
+    assert "\nretry-after: " in head
+    assert "<h1>Back soon</h1>" in page
 
 
 @contextmanager
@@ -67,10 +69,10 @@ def visited(host: Host) -> Iterator[list[str]]:
 @pytest.mark.parametrize("front", FRONTS)
 def test_visitors_never_wait_while_nothing_is_live(ready: Controller, front: str) -> None:
     host = ready.hosts[0]
-    text = host.run(f"/tmp/one.pyz deploykit webserver {front} --name {NAME}")
-    with FRONTS[front](host, text):
+    text = FRONTS[front].text(host, "/tmp/one.pyz")
+    with FRONTS[front].runs(host, text):
         # The web server gets its certificate a moment after its start.
-        until(lambda: "502" in host.try_run(visit(host)).stdout)
+        until(lambda: "503" in host.try_run(visit(host)).stdout)
         turned_away(host)
         assert ready.setup().well().data["hosts"][f"deploy@{host.address}"]["plan"] == []
         turned_away(host)

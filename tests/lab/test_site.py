@@ -1,4 +1,4 @@
-"""What visitors and operations meet: nginx and Caddy in front, styles of pages loaded before, a host
+"""What visitors and operations meet: web servers in front, styles of pages loaded before, a host
 that comes later.
 """
 
@@ -8,14 +8,16 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import BootHost, Fleet
 from tests.lab.fleet import Controller, facts_of, fill_in
-from tests.lab.fronts import NAME, browse, caddy, curl, nginx
+from tests.lab.fronts import FRONTS, NAME, browse, curl
 from tests.lab.hosts import Host
+from tests.load import Load
 from tests.waiting import until
 
 SOCKET = "/run/shop/web.sock"
@@ -96,19 +98,55 @@ def test_styles_of_pages_loaded_before_stay_there_on_both_ways(
 
 
 @pytest.mark.parametrize("static", ["whitenoise", "direct"])
-def test_nginx_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
-    text = host.run(f"/tmp/two.pyz deploykit webserver nginx --name {NAME} --static {static}")
-    with nginx(host, text):
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_web_server_in_front(
+    controller: Controller, host: Host, two: None, front: str, static: str
+) -> None:
+    server = FRONTS[front]
+    text = server.text(host, "/tmp/two.pyz", f"--static {static} --media /media/")
+    with server.runs(host, text):
         fronted(host, controller)
-        logged = ".css" in host.run("cat /var/log/nginx/access.log")
-        assert logged == (static == "whitenoise")  # else nginx reads it from the release itself
+        media_is_served(host, server.service)
+        if front == "nginx":
+            logged = ".css" in host.run("cat /var/log/nginx/access.log")
+            assert logged == (static == "whitenoise")  # else nginx reads it from the release itself
 
 
-@pytest.mark.parametrize("static", ["whitenoise", "direct"])
-def test_caddy_in_front(controller: Controller, host: Host, two: None, static: str) -> None:
-    text = host.run(f"/tmp/two.pyz deploykit webserver caddy --name {NAME} --static {static}")
-    with caddy(host, text):
-        fronted(host, controller)
+def media_is_served(host: Host, service: str) -> None:
+    """The web server serves uploads, as soon as it may read them."""
+    user = "caddy" if service == "caddy" else "www-data"
+    folder = "/var/lib/shop/media"
+    host.run(
+        f"install -d -o shop -g shop -m 750 {folder} && setfacl -m u:{user}:x /var/lib/shop"
+        f" && setfacl -R -m u:{user}:rX,d:u:{user}:rX {folder}"
+    )
+    host.run(f"echo upload > {folder}/one.txt && ln -sf /etc/hostname {folder}/link.txt")
+    head, body = browse(host, "/media/one.txt")
+    assert " 200" in head
+    assert "x-content-type-options: nosniff" in head
+    assert body == "upload\n"
+    if service != "caddy":  # which has no option for it
+        assert " 403" in browse(host, "/media/link.txt")[0]
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_no_visitor_notices_switches_and_reloads_of_the_front(
+    controller: Controller, host: Host, two: None, front: str
+) -> None:
+    server = FRONTS[front]
+    with server.runs(host, server.text(host, "/tmp/two.pyz")):
+        until(lambda: " 200" in browse(host, "/up", "--retry 5 --retry-all-errors")[0])
+        visitors = partial(
+            Load, 443, path="/up", host=host.address, tls=server.context(host), name=NAME
+        )
+        with visitors() as kept:
+            controller.run("rollback").well()
+        with visitors(per_connection=1) as fresh:
+            host.run(f"systemctl reload {server.service}")
+            controller.run("rollback", controller.id("two")).well()
+            host.run(f"systemctl reload {server.service}")
+    assert (kept.failed, fresh.failed) == ([], [])
+    assert min(kept.sent, fresh.sent) > 50
 
 
 def fronted(host: Host, controller: Controller) -> None:

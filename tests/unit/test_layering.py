@@ -47,6 +47,8 @@ OPENERS = {
     "storage/virtualenv.py": "a folder, to write it to the disk",
     "supervisors/local_daemon.py": "/dev/null",
     "supervisors/systemd_units.py": "units, in root's folder",
+    "webservers/certificates.py": "a certificate and its key, which root names",
+    "webservers/install.py": "files of web servers, in root's folders",
     "wheelhouse.py": "the wheelhouse, where its user keeps it, and new files in a new folder",
     "wire/voice.py": "/dev/null",
 }

@@ -139,11 +139,17 @@ def _websites(app: str, places: Mapping[str, str]) -> Iterator[Website]:
         link = path.parent.parent / "sites-enabled" / path.name
         main = path.parent / f"{server.capitalize()}file"
         yield Website(
-            server,
+            _service(path),
             place,
             (str(link),) if link.is_symlink() else (),
             str(main) if main.is_file() and _imports(main, path.name) else "",
         )
+
+
+def _service(file: Path) -> str:
+    """Return the service of the web server that reads a file below /etc/SERVICE."""
+    parts = file.parts
+    return parts[parts.index("etc") + 1]
 
 
 def _imports(main: Path, name: str) -> bool:

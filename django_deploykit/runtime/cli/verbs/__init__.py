@@ -9,7 +9,7 @@ from ..registry import VERBS, Verb
 # The verbs that people call, in the order of ``--help``. Releases call the others.
 _FOR_PEOPLE = (
     *("setup", "install", "status", "rollback", "restart", "logs", "exec", "history", "cancel"),
-    *("prune", "end", "webserver", "runbook", "info", "verify", "remove"),
+    *("prune", "end", "webserver", "install-webserver", "runbook", "info", "verify", "remove"),
 )
 
 
@@ -18,7 +18,7 @@ def find_verb(name: str) -> Optional[Verb]:
     from . import releasing  # noqa: F401
 
     if name not in VERBS:
-        from . import bundle, inner, operating, packages  # noqa: F401
+        from . import bundle, inner, operating, packages, webserver  # noqa: F401
     return VERBS.get(name)
 
 

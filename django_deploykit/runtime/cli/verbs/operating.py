@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import Callable, List, Optional, Tuple
 
@@ -15,7 +14,6 @@ from ...bundle.manifest import Manifest
 from ...deploy.facts import configuration_warnings, drift, lock_owner
 from ...deploy.probing import (
     answer_of,
-    probe_host,
     probe_hosts,
     processes_of,
     processes_that_do_not_run,
@@ -249,37 +247,3 @@ def end(run: Invocation) -> EndResult:
             f"Use: sudo systemctl stop {site.app}.service {site.app}.socket",
         )
     return EndResult(LocalSupervisor(site, run.program).end())
-
-
-def _server(parser: argparse.ArgumentParser) -> None:
-    from ...webservers import WEBSERVERS
-
-    parser.add_argument("server", choices=tuple(WEBSERVERS))
-
-
-@text_verb(
-    "webserver",
-    "print a site configuration for the web server in front",
-    _server,
-    argument(
-        "--static",
-        choices=("whitenoise", "direct"),
-        default="whitenoise",
-        help="who serves static files: the release, or the web server itself",
-    ),
-    argument("--name", action="append", default=[], help="a name of the site; may be repeated"),
-)
-def webserver(run: Invocation) -> int:
-    """Print the configuration for a web server in front of the site."""
-    from ...webservers import website
-
-    site, options = run.site, run.options
-    live = live_release(site)
-    manifest = load_release(site.releases / live) if live else None
-    static_url = manifest.static_url if manifest else "/static/"
-    static_root = manifest.static_root if manifest and options.static == "direct" else ""
-    if options.static == "direct" and not static_root:
-        raise DeployKitError("no release with static files is live here", "Release first.")
-    names = options.name or ([probe_host(site, live)] if live else [])
-    print(website(site, options.server, static_url, static_root, names), end="")
-    return 0

@@ -115,6 +115,7 @@ NEEDED = {
     "list": "digest",
     "prepare": "--site",
     "webserver": "server",
+    "install-webserver": "server",
 }
 CHANGES_THE_HOST = ("setup", "remove", "local-daemon")
 
@@ -239,7 +240,7 @@ def test_root_becomes_the_owner_of_the_folder_before_a_verb_runs(verb: str, tmp_
 
 def test_only_verbs_that_open_nothing_in_the_folder_keep_root() -> None:
     keep = {one.name for one in all_verbs() if one.keeps_root}
-    assert keep == {"info", "verify", "setup", "remove", "serve", "configure"}
+    assert keep == {"info", "verify", "setup", "remove", "serve", "configure", "install-webserver"}
 
 
 def test_an_interrupted_verb_has_one_exit_code(tmp_path: Path) -> None:

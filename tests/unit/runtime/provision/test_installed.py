@@ -47,13 +47,13 @@ def test_a_folder_with_other_things_is_not_a_sites(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("server", WEBSERVERS)
 def test_a_web_servers_file_is_found_by_its_first_line(tmp_path: Path, server: str) -> None:
-    path = tmp_path / server / "sites-available" / "shop"
+    path = tmp_path / "etc" / server / "sites-available" / "shop"
     path.parent.mkdir(parents=True)
     path.write_text("\n".join(WEBSERVERS[server](Described("shop", "/run/x", ("a.example",)))))
     places = {server: str(path), "other": str(tmp_path / "missing")}
     assert list(_websites("shop", places)) == [Website(server, str(path))]
     assert list(_websites("blog", places)) == []
-    link = tmp_path / server / "sites-enabled" / "shop"
+    link = path.parent.parent / "sites-enabled" / "shop"
     link.parent.mkdir()
     link.symlink_to(path)
     main = path.parent / f"{server.capitalize()}file"

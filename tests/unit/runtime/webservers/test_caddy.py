@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from django_deploykit.runtime.webservers.base import Website
+from django_deploykit.runtime.webservers.base import FrontOptions, Website
 from django_deploykit.runtime.webservers.caddy import caddy
 
 SITE = Website("shop", "/run/shop/web.sock", ["example.com", ".example.org"], "/static/")
@@ -32,3 +32,9 @@ def test_static_files_are_served_directly() -> None:
 
 def test_an_idle_connection_is_given_up_before_gunicorn_closes_it() -> None:
     assert "\t\t\t\tkeepalive 1s" in caddy(SITE)
+
+
+def test_caddy_gets_certificates_itself_unless_one_is_given() -> None:
+    assert not [line for line in caddy(SITE) if line.startswith("\ttls")]
+    given = replace(SITE, options=FrontOptions("/etc/ssl/a.pem", "/etc/ssl/a.key"))
+    assert "\ttls /etc/ssl/a.pem /etc/ssl/a.key" in caddy(given)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from django_deploykit.runtime.webservers.base import Website
+from django_deploykit.runtime.webservers.base import FrontOptions, Website
 from django_deploykit.runtime.webservers.nginx import nginx
 
 SITE = Website("shop", "/run/shop/web.sock", ["example.com", ".example.org"], "/static/")
@@ -35,3 +35,23 @@ def test_an_idle_connection_is_given_up_before_gunicorn_closes_it() -> None:
     lines = nginx(SITE)
     upstream = lines[lines.index("upstream shop {") : lines.index("}")]
     assert "    keepalive_timeout 1s;" in upstream
+
+
+TLS = FrontOptions("/etc/ssl/shop.pem", "/etc/ssl/shop.key")
+
+
+@pytest.mark.parametrize(
+    ("version", "listen", "directive"),
+    [((), "443 ssl http2", 0), ((1, 22, 1), "443 ssl http2", 0), ((1, 26, 3), "443 ssl", 1)],
+)
+def test_http2_is_written_as_the_installed_version_wants(
+    version: tuple[int, ...], listen: str, directive: int
+) -> None:
+    lines = nginx(replace(SITE, options=replace(TLS, version=version)))
+    assert f"    listen {listen};" in lines
+    assert lines.count("    http2 on;") == directive
+    assert "        return 301 https://$host$request_uri;" in lines
+
+
+def test_the_variable_of_a_name_with_dashes_is_valid() -> None:
+    assert "map $http_upgrade $my_shop_connection {" in nginx(replace(SITE, app="my-shop"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from django_deploykit.runtime.base.errors import DeployKitError
 from django_deploykit.runtime.base.site import Site
 from django_deploykit.runtime.cli.main import parse
 from django_deploykit.runtime.webservers import WEBSERVERS, website
+from django_deploykit.runtime.webservers.base import (
+    REMOVED_HEADERS,
+    UNAVAILABLE_PAGE,
+    FrontOptions,
+)
 
 SITE = Site(
     "shop", Path("/srv/shop"), Path("/etc/shop"), Path("/var/lib/shop"), listen="/run/shop/web.sock"
@@ -31,6 +37,10 @@ WRITTEN = {
     "nginx": Written(
         names="server_name shop.example.com .shop.org *.shop.net;",
         scheme="proxy_set_header X-Forwarded-Proto $scheme;",
+    ),
+    "apache": Written(
+        names="ServerAlias shop.org *.shop.org *.shop.net",
+        scheme='RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"',
     ),
     "caddy": Written(
         names="shop.example.com, *.shop.org, *.shop.net {",
@@ -98,6 +108,59 @@ def directives(text: str) -> str:
 def test_refuses_folders_that_would_end_a_line(server: str, url: str, folder: str) -> None:
     with pytest.raises(DeployKitError, match="cannot serve static files"):
         website(SITE, server, url, folder)
+
+
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
+@pytest.mark.parametrize(
+    "options",
+    [
+        FrontOptions(certificate="/etc/a b.pem", key="/etc/k.pem"),
+        FrontOptions(certificate="/etc/a.pem", key="/etc/k.pem;"),
+        FrontOptions(certificate="a.pem", key="/etc/k.pem"),
+        FrontOptions(media_url="/media/", media_folder="/var/lib/shop/{}"),
+        FrontOptions(media_url="media/", media_folder="/var/lib/shop/media"),
+    ],
+)
+def test_refuses_paths_that_would_end_a_line(server: str, options: FrontOptions) -> None:
+    with pytest.raises(DeployKitError, match="must be a path from / on"):
+        website(SITE, server, "/static/", options=options)
+
+
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
+@pytest.mark.parametrize("listen", ["/run/x;\n}", "/run/x y", "/run/$x", "/run/x{"])
+def test_refuses_an_address_that_the_deploy_user_wrote(server: str, listen: str) -> None:
+    with pytest.raises(DeployKitError, match=r"site\.json has no valid address"):
+        website(replace(SITE, listen=listen), server, "/static/")
+
+
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
+def test_certificate_media_and_limits_are_in_it(server: str) -> None:
+    options = FrontOptions(
+        "/etc/ssl/shop.pem", "/etc/ssl/shop.key", "/media/", "/var/lib/shop/media", 7, 125
+    )
+    text = directives(website(SITE, server, "/static/", "", NAMES, options))
+    limit = {"nginx": "7m;"}.get(server, str(7 << 20))
+    for part in (*("/etc/ssl/shop.pem", "/etc/ssl/shop.key", "/media/", "/var/lib/shop/media"),):
+        assert part in text
+    assert limit in text
+    assert "125" in text
+    without = directives(website(SITE, server, "/static/", "", NAMES))
+    assert "/etc/ssl" not in without
+    assert "media" not in without
+
+
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
+def test_headers_of_visitors_do_not_reach_the_site(server: str) -> None:
+    text = directives(website(SITE, server, "/static/"))
+    removed = [name for name in REMOVED_HEADERS if server != "nginx" or "_" not in name]
+    for name in removed:
+        assert re.search(rf"[ -]{name}(?: |$)", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("server", sorted(WEBSERVERS))
+def test_visitors_get_a_page_while_nothing_answers(server: str) -> None:
+    assert UNAVAILABLE_PAGE in website(SITE, server, "/static/")
+    assert not set(UNAVAILABLE_PAGE) & set("'\"`${}\\")
 
 
 def test_one_entry_adds_a_web_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,6 @@ from django_deploykit.runtime.cli.verbs import find_verb
 from django_deploykit.runtime.deploy.switch import point
 from django_deploykit.runtime.supervisors.local import LocalSupervisor
 from django_deploykit.runtime.supervisors.local_daemon import run_folder
-from django_deploykit.runtime.webservers import WEBSERVERS, website
 from django_deploykit.runtime.wire.journal import JournalRecord, append
 from django_deploykit.runtime.wire.operating import (
     CancelResult,
@@ -174,22 +173,6 @@ def test_what_systemd_runs_is_stopped_by_systemd(invoke: Invoke, site: Site) -> 
     with pytest.raises(DeployKitError, match="under systemd") as caught:
         invoke("end")
     assert "sudo systemctl stop shop.service shop.socket" in caught.value.hint
-
-
-@pytest.mark.parametrize("server", WEBSERVERS)
-def test_webserver_prints_a_site(
-    invoke: Invoke, site: Site, server: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert invoke("webserver", server, "--name", "shop.example") == 0
-    text = capsys.readouterr().out
-    assert text == website(site, server, "/static/", names=["shop.example"])
-    assert text != website(site, server, "/static/", names=["other.example"])
-    assert f"`deploykit webserver {server}`" in text
-
-
-def test_static_files_are_served_directly_where_a_release_has_some(invoke: Invoke) -> None:
-    with pytest.raises(DeployKitError, match="no release with static files is live here"):
-        invoke("webserver", "nginx", "--static", "direct")
 
 
 def test_a_command_needs_a_release_that_is_staged(invoke: Invoke, site: Site) -> None:
