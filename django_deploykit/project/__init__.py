@@ -119,7 +119,7 @@ OPTIONS: dict[str, Keys] = {
 }
 NO_NAME = "no committed file says the project's name"
 NAME_HINT = "Write one line, name = shop, in [project] of deploykit.ini."
-ELSEWHERE = ("check", "environment", "format", "host")
+ELSEWHERE = ("check", "environment", "format", "host", "process")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from django_deploykit.conf.ini import Ini, Option
 from django_deploykit.errors import DeployKitError, Problems
 from django_deploykit.project.engines import HOSTS, engine_keys, read_engine
+from django_deploykit.project.limits import read_process_limits
 from django_deploykit.project.values import Keys, nearest, read_lines, read_section
 from django_deploykit.runtime.base.errors import WRONG_USE
 from django_deploykit.runtime.base.site_options import (
@@ -194,7 +195,7 @@ ENVIRONMENT: Keys = {
     },
 }
 # Those of ENVIRONMENT that only the engine of hosts knows.
-HOSTS_KEYS = ("hosts", "listen", "keep", "proxied", "migrate_on", "batch", "on_failure")
+HOSTS_KEYS = ("hosts", "listen", "keep", "limits", "proxied", "migrate_on", "batch", "on_failure")
 # The keys of [host:NAME].
 HOST: Keys = {name: ENVIRONMENT[name] for name, one in SITE_OPTIONS.items() if one.per_host}
 
@@ -214,9 +215,10 @@ def read_inventory(ini: Ini) -> dict[str, Environment]:
             found[name] = _environment(name, options, problems)
     for _, name, options in _sections(ini, "host"):
         _override(found, name, options, problems)
+    limits = read_process_limits(ini, problems)
     if problems:
         raise Problems("deploykit.ini has mistakes:", problems)
-    return found
+    return {name: replace(one, limits=(*limits, *one.limits)) for name, one in found.items()}
 
 
 def _sections(ini: Ini, kind: str) -> Iterator[tuple[str, str, Mapping[str, Option]]]:

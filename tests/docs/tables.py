@@ -106,8 +106,9 @@ def _ini(section: str) -> str:
     from django_deploykit.checks.options import OPTIONS as CHECK
     from django_deploykit.project import OPTIONS
     from django_deploykit.project.inventory import ENVIRONMENT, HOST
+    from django_deploykit.project.limits import PROCESS
 
-    sections = {**OPTIONS, "environment": ENVIRONMENT, "host": HOST}
+    sections = {**OPTIONS, "environment": ENVIRONMENT, "process": PROCESS, "host": HOST}
     if section == "check":
         known = {
             key: text + (f" ({', '.join(choices)}; default: {choices[0]})" if choices else "")

@@ -34,7 +34,10 @@ def test_every_table_of_the_code_has_its_place() -> None:
 
     wanted = {
         *(f"options:{name}" for name in ("deploy_check", "bundle", "release")),
-        *(f"ini:{name}" for name in ("project", "bundle", "check", "environment", "host")),
+        *(
+            f"ini:{name}"
+            for name in ("project", "bundle", "check", "environment", "process", "host")
+        ),
         "format:deb",
         "format:oci",
         *(f"checks:{topic}" for topic in TOPICS),

@@ -154,11 +154,12 @@ def test_the_sandbox_scores_two_or_better_and_the_site_works(
     controller: Controller, host: Host
 ) -> None:
     controller.release("two").well()
-    unit = f"shop-web@{live(host)}.service"
-    told = host.run(f"systemd-analyze security --no-pager {unit}")
-    match = re.search(r"Overall exposure level for .*: ([0-9.]+) ", told)
-    assert match is not None, told
-    assert float(match[1]) <= 2.0, told
+    for process in ("web", "worker"):
+        unit = f"shop-{process}@{live(host)}.service"
+        told = host.run(f"systemd-analyze security --no-pager {unit}")
+        match = re.search(r"Overall exposure level for .*: ([0-9.]+) ", told)
+        assert match is not None, told
+        assert float(match[1]) <= 2.0, told
     assert "Release " in get(host, "/")
     assert get(host, "/up") == "up\n"
     assert "csrfmiddlewaretoken" in get(host, "/office/login/")
@@ -170,3 +171,24 @@ def test_the_sandbox_scores_two_or_better_and_the_site_works(
     files = host.run("find /var/lib/shop/ -name '*.sqlite3' -printf '%u\\n'").split()
     assert files
     assert set(files) == {"shop"}
+
+
+def test_limits_are_in_force(controller: Controller, host: Host) -> None:
+    controller.release("two").well()
+    limits = "[process:web]\nmemory_max = 1G\ntasks_max = 300\ncpu_quota = 150%\n"
+    try:
+        controller.write_ini(more=limits)
+        refused = controller.release("two")
+        assert refused.code == 1
+        assert "its setup differs from deploykit.ini" in refused.data["error"]["message"]
+        controller.setup().well()
+        shown = f"systemctl show -p MemoryMax,TasksMax,CPUQuotaPerSecUSec shop-web@{live(host)}"
+        assert set(host.run(shown).split()) == {
+            f"MemoryMax={1 << 30}",
+            "TasksMax=300",
+            "CPUQuotaPerSecUSec=1.500s",
+        }
+        assert get(host, "/up") == "up\n"
+    finally:
+        controller.write_ini()
+        controller.setup().well()

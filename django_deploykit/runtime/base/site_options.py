@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Callable, Dict, Mapping, Tuple, TypeVar, Union
 
 from .ini import FALSE, TRUE
+from .limits import read_limits
 from .names import PROCESS_NAME, is_number
 
 _LONGEST = 1e9  # seconds
@@ -166,6 +167,12 @@ class SiteOptions:
         "NAMES",
         "the processes that run there; default: all in the Procfile except `release`",
         per_host=True,
+    )
+    limits: Tuple[str, ...] = _option(
+        (),
+        read_limits,
+        "LIMITS",
+        "what processes may use, as web.memory_max=512M; see [process:NAME]",
     )
     proxied: bool = _option(
         True, read_switch, "yes|no", "no if no proxy in front handles TLS", switch="--no-proxy"

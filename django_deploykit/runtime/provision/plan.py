@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ..base.limits import limited_processes, read_limits
 from ..base.names import PROCESS_NAME, is_number, valid_app
 from ..base.site import Site
 from ..supervisors.root_helper import helper
@@ -174,6 +175,11 @@ def _iter_kind_problems(request: SetupRequest) -> Iterator[str]:
             f"the bundle and the releases in {request.site.releases} have more than {MOST_KINDS} processes, "
             "each with a unit; find out what staged them, and remove those that you do not need"
         )
+    if not request.site.roles:
+        known = [kind.name for kind in request.kinds]
+        for name in limited_processes(request.site.limits):
+            if name not in known:
+                yield f"[process:{name}] has limits, but the Procfile has no process {name}"
     if not request.kinds:
         yield "no process of the Procfile runs here: check roles"
 
@@ -210,6 +216,10 @@ def iter_site_problems(site: Site) -> Iterator[str]:
     for name in ("boot", "drain"):
         if not 1 <= getattr(site, name) <= 86400:
             yield f"{name} must be from 1 second to a day, not {getattr(site, name):g}"
+    try:
+        read_limits(" ".join(site.limits))
+    except ValueError as error:
+        yield f"limits {error}"
     for role in site.roles:
         if not PROCESS_NAME.match(role):
             yield f"{role!r} is not the name of a process"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..base import names
+from ..base.limits import systemd_limits
 from ..base.site import Site
 from ..base.variables import environment_file
 from ..bundle.manifest import Process
@@ -234,6 +235,7 @@ def service(site: Site, kind: Kind) -> str:
         for server in SERVERS.values():
             environment = server.unit_environment(site.drain)
             lines += [("Environment", f"{key}={value}") for key, value in environment.items()]
+    lines += systemd_limits(site.limits, kind.name)
     return _unit(app, kind.name, {"Unit": unit, "Service": [*lines, *sandbox(site)]})
 
 

@@ -97,6 +97,7 @@ def test_every_option_of_a_site_reaches_its_host(tmp_path: Path) -> None:
         "boot": 120.0,
         "drain": 30.0,
         "roles": ["web"],
+        "limits": [],
         "proxied": False,
     }
 

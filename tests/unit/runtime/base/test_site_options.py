@@ -44,6 +44,11 @@ def test_sites_environments_and_their_keys_have_every_option() -> None:
         ("drain", "5m", 300.0),
         ("drain", "1h", 3600.0),
         ("roles", "web,\nworker", ("web", "worker")),
+        (
+            "limits",
+            "web.memory_max=1G,worker.tasks_max=9",
+            ("web.memory_max=1G", "worker.tasks_max=9"),
+        ),
         ("proxied", "No", False),
         ("proxied", "on", True),
     ],
@@ -71,6 +76,7 @@ def test_texts_are_read(name: str, text: str, value: OptionValue) -> None:
         ("boot", "soon", "must be a duration such as 30, 30s, 5m or 1h"),
         ("roles", "web server", "must be names of processes"),
         ("roles", "a" * 65, "must be names of processes"),
+        ("limits", "web=1G", "must be limits such as web.memory_max=512M"),
         ("proxied", "perhaps", "must be yes or no"),
     ],
 )

@@ -227,3 +227,21 @@ def test_with_the_systems_python_nothing_is_copied() -> None:
     assert "python" not in [step.kind for step in steps]
     (helper,) = [step for step in steps if step.target == "/usr/local/libexec/deploykit-shop"]
     assert helper.text.startswith("#!/usr/bin/python3 -IS\n")
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("web.memory_max=512M\nUser=root", "limits must be"),
+        ("web.cpu_quota=lots", "limits must be a percentage"),
+        ("wroker.tasks_max=5", "[process:wroker] has limits, but the Procfile has no process"),
+    ],
+)
+def test_refuses_limits_that_systemd_should_not_read(limit: str, expected: str) -> None:
+    found = problems(replace(REQUEST, site=replace(SITE, limits=(limit,))))
+    assert any(expected in one for one in found), found
+
+
+def test_a_host_may_have_limits_of_processes_that_run_elsewhere() -> None:
+    site = replace(SITE, limits=("worker.tasks_max=5",), roles=("web",))
+    assert problems(replace(REQUEST, site=site, kinds=(Kind("web", True),))) == []

@@ -46,7 +46,8 @@ def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
 
 def test_every_option_is_an_argument(tmp_path: Path) -> None:
     words = ["--listen=127.0.0.1:1", "--health=/up", "--host=a.example", "--keep=3", "--boot=2m"]
-    words += ["--drain=5", "--roles=web,worker", "--no-proxy"]
+    words += ["--drain=5", "--roles=web,worker", "--limits=web.tasks_max=9"]
+    words += ["--no-proxy"]
     assert len(words) == len(SITE_OPTIONS)
     assert site(tmp_path, *words).site_values() == {
         "listen": "127.0.0.1:1",
@@ -56,6 +57,7 @@ def test_every_option_is_an_argument(tmp_path: Path) -> None:
         "boot": 120.0,
         "drain": 5.0,
         "roles": ("web", "worker"),
+        "limits": ("web.tasks_max=9",),
         "proxied": False,
     }
 

@@ -140,3 +140,13 @@ def test_the_release_line_is_no_process_that_is_kept() -> None:
     lines = (Process("release", "x"), Process("web", "gunicorn shop.wsgi"), Process("clock", "x"))
     assert kinds_of(lines, ()) == (Kind("web", True), Kind("clock"))
     assert kinds_of(lines, ("clock",)) == (Kind("clock"),)
+
+
+def test_limits_are_in_the_unit_of_their_process_only() -> None:
+    limits = ("web.memory_max=512M", "web.cpu_quota=150%", "worker.tasks_max=64")
+    texts = units(replace(SITE, limits=limits), KINDS, "deploy")
+    web = options(texts["shop-web@.service"])
+    assert {("MemoryMax", "512M"), ("CPUQuota", "150%")} <= set(web)
+    assert "TasksMax" not in dict(web)
+    assert dict(options(texts["shop-worker@.service"]))["TasksMax"] == "64"
+    assert "MemoryMax" not in texts["shop-worker@.service"]

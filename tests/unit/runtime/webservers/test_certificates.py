@@ -16,7 +16,9 @@ from django_deploykit.runtime.webservers.certificates import certificate_problem
 _DAY = datetime.timedelta(days=1)
 
 
-def write(folder: Path, name: str, *names: str, days: int = 10, password: bytes = b"") -> list[str]:
+def write(
+    folder: Path, name: str, *names: str, days: int = 10, password: bytes = b""
+) -> tuple[str, str]:
     """Write a certificate that is valid for ``days`` days, and its key; return their paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
@@ -39,7 +41,7 @@ def write(folder: Path, name: str, *names: str, days: int = 10, password: bytes 
         encryption = serialization.BestAvailableEncryption(password)
     form = serialization.PrivateFormat.PKCS8
     paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, form, encryption))
-    return [str(path) for path in paths]
+    return str(paths[0]), str(paths[1])
 
 
 @pytest.mark.parametrize("names", [["shop.example"], ["shop.example", "*.shop.example"]])
