@@ -195,7 +195,17 @@ ENVIRONMENT: Keys = {
     },
 }
 # Those of ENVIRONMENT that only the engine of hosts knows.
-HOSTS_KEYS = ("hosts", "listen", "keep", "limits", "proxied", "migrate_on", "batch", "on_failure")
+HOSTS_KEYS = (
+    "hosts",
+    "listen",
+    "keep",
+    "limits",
+    "apparmor",
+    "proxied",
+    "migrate_on",
+    "batch",
+    "on_failure",
+)
 # The keys of [host:NAME].
 HOST: Keys = {name: ENVIRONMENT[name] for name, one in SITE_OPTIONS.items() if one.per_host}
 

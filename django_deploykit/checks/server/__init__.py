@@ -1,6 +1,7 @@
 """Checks that need the host: its database, its cache, its files."""
 
 from django_deploykit.checks.server import (
+    apparmor,
     brokers,
     configured,
     content,
@@ -12,6 +13,7 @@ from django_deploykit.checks.server import (
 )
 
 __all__ = [
+    "apparmor",
     "brokers",
     "configured",
     "content",

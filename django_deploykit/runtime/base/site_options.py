@@ -14,6 +14,7 @@ from .ini import FALSE, TRUE
 from .limits import read_limits
 from .names import PROCESS_NAME, is_number
 
+APPARMOR_MODES = ("complain", "enforce", "off")
 _LONGEST = 1e9  # seconds
 OptionValue = Union[str, int, float, bool, Tuple[str, ...]]
 T = TypeVar("T", bound=OptionValue)
@@ -79,6 +80,13 @@ def read_roles(text: str) -> Tuple[str, ...]:
         if not PROCESS_NAME.match(word):
             raise ValueError(f"must be names of processes, not {word!r}")
     return read_words(text)
+
+
+def read_apparmor(text: str) -> str:
+    """Return a mode of an AppArmor profile."""
+    if text not in APPARMOR_MODES:
+        raise ValueError(f"must be one of {', '.join(APPARMOR_MODES)}, not {text!r}")
+    return text
 
 
 def read_switch(text: str) -> bool:
@@ -173,6 +181,12 @@ class SiteOptions:
         read_limits,
         "LIMITS",
         "what processes may use, as web.memory_max=512M; see [process:NAME]",
+    )
+    apparmor: str = _option(
+        "complain",
+        read_apparmor,
+        "MODE",
+        "the AppArmor profile: complain (only logs), enforce or off",
     )
     proxied: bool = _option(
         True, read_switch, "yes|no", "no if no proxy in front handles TLS", switch="--no-proxy"

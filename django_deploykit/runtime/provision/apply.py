@@ -217,6 +217,9 @@ def _tolerant(*command: str) -> Sequence[str]:
     return ("/bin/sh", "-c", '"$@" || true', "sh", *command)
 
 
+_LOAD_PROFILE = """\
+if [ -e /sys/kernel/security/apparmor/profiles ]; then exec apparmor_parser --replace "$1"; fi
+"""
 _SYSTEM_ACCOUNT = ("useradd", "--system", "--user-group", "--no-create-home", "--shell", NOLOGIN)
 _COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
     "login": lambda one: [
@@ -227,6 +230,12 @@ _COMMANDS: Dict[str, Callable[[Action], Sequence[Sequence[str]]]] = {
     ],
     "account": lambda one: [(*_SYSTEM_ACCOUNT, "--home-dir", one.text, one.target)],
     "reload": lambda _: [("systemctl", "daemon-reload")],
+    # A kernel without AppArmor loads nothing. At boot, the system's own service loads the file.
+    "profile": lambda one: [("/bin/sh", "-c", _LOAD_PROFILE, "sh", one.target)],
+    "unprofile": lambda one: [
+        _tolerant("apparmor_parser", "--remove", one.target),
+        ("rm", "-f", "--", one.target),
+    ],
     # A socket cannot start while its service runs, so everything is stopped first.
     "rebind": lambda one: [
         ("systemctl", "stop", f"{one.target}.service", f"{one.target}.socket"),

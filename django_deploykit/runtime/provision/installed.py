@@ -14,6 +14,7 @@ from ..base.errors import DeployKitError
 from ..base.files import read_regular
 from ..base.site import default_root
 from ..bundle.head import SHARED_CACHE
+from ..supervisors.apparmor import profile_path
 from ..supervisors.root_python import python_folder
 from ..supervisors.systemd_units import FOLDER, read_units
 from .plan import SUDOERS, deploy_comment, folder_problem
@@ -48,6 +49,7 @@ def look_for(app: str, root: Path, websites: Mapping[str, str]) -> Installed:
         data_owner=data_owner,
         configuration=tuple(str(path) for path in (etc, *dropins) if os.path.lexists(path)),
         pythons=tuple(str(path) for path in _pythons(app) if path.is_dir()),
+        profile=_profile(app),
         empty=tuple(path for path in MADE if _will_be_empty(path, app)),
     )
 
@@ -125,6 +127,16 @@ def _caches(app: str, folder: str, deploy: str) -> Iterator[Tuple[str, str]]:
             if not _deploys_others(user, app):
                 paths += [cache / "runtime", cache / "python"]
         yield from ((user, str(path)) for path in paths if os.path.lexists(path))
+
+
+def _profile(app: str) -> str:
+    """Return the path of the AppArmor profile that setup wrote, or an empty string."""
+    path = profile_path(app)
+    try:
+        text = read_regular(path, _LONGEST)
+    except (OSError, DeployKitError):
+        return ""
+    return str(path) if text.startswith(f"# Written by django-deploykit for {app} (") else ""
 
 
 def _websites(app: str, places: Mapping[str, str]) -> Iterator[Website]:

@@ -12,6 +12,8 @@ from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence,
 from ..base.limits import limited_processes, read_limits
 from ..base.names import PROCESS_NAME, is_number, valid_app
 from ..base.site import Site
+from ..base.site_options import APPARMOR_MODES
+from ..supervisors.apparmor import profile, profile_path
 from ..supervisors.root_helper import helper
 from ..supervisors.root_python import (
     SYSTEM,
@@ -44,7 +46,8 @@ class SetupRequest:
     ``sample`` is the commented INI. ``keys`` are public keys for logging in as the deploy user
     ``user``, copied from the accounts ``keys_of``. ``required`` are options without a default.
     ``login`` is whether anybody may log in as a deploy user that setup creates. ``python`` runs
-    root's helper; it is a copy of ``copied`` if that is not None.
+    root's helper; it is a copy of ``copied`` if that is not None. ``apparmor`` is whether the host
+    can load AppArmor profiles.
     """
 
     site: Site
@@ -57,6 +60,7 @@ class SetupRequest:
     login: bool = True
     python: str = SYSTEM
     copied: Optional[StoredPython] = None
+    apparmor: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class Action:
             "keys": "add SSH keys for logging in as",
             "remove": "remove",
             "reload": "reload the units of systemd",
+            "profile": "load the AppArmor profile",
+            "unprofile": "unload and remove the AppArmor profile",
             "rebind": "restart the site, which listens on a new address:",
             "enable": "start at boot",
             "up": "start",
@@ -157,8 +163,10 @@ def iter_problems(request: SetupRequest, state: State) -> Iterator[str]:
     for key in request.keys:
         if not _KEY.match(key):
             yield f"{key[:40]!r} is not a public key of OpenSSH"
+    wanted = root_files(request)
     for name, text in sorted(state.files.items()):
-        if text is not None and not _written_for(text, site.app) and name != _site_json(site):
+        mine = name in wanted or name.startswith(str(FOLDER))
+        if text is not None and mine and not _written_for(text, site.app):
             unit = os.path.basename(name)
             if not text and unit.endswith((".service", ".socket")):
                 yield f"{unit} is masked: run `systemctl unmask {unit}` as root"
@@ -220,6 +228,8 @@ def iter_site_problems(site: Site) -> Iterator[str]:
         read_limits(" ".join(site.limits))
     except ValueError as error:
         yield f"limits {error}"
+    if site.apparmor not in APPARMOR_MODES:
+        yield f"apparmor must be one of {', '.join(APPARMOR_MODES)}, not {site.apparmor!r}"
     for role in site.roles:
         if not PROCESS_NAME.match(role):
             yield f"{role!r} is not the name of a process"
@@ -268,6 +278,8 @@ def root_files(request: SetupRequest) -> Dict[str, Tuple[str, int]]:
         for name, text in units(site, request.kinds, request.user).items()
     )
     found[str(helper_path(site.app))] = (helper(site, request.kinds, request.python), 0o755)
+    if request.apparmor and site.apparmor != "off":
+        found[str(profile_path(site.app))] = (profile(site), 0o644)
     found[str(SUDOERS / f"deploykit-{site.app}")] = (sudoers(site.app, request.user), 0o440)
     return found
 
@@ -325,6 +337,11 @@ def _files(request: SetupRequest, state: State) -> Iterator[Action]:
                 folder = str(python_folder(request.site.app))
                 yield Action("python", folder, "\n".join(map(str, request.copied)), 0o755)
             yield Action("file", path, text, mode)
+            if path == str(profile_path(request.site.app)):
+                yield Action("profile", path)
+    old = str(profile_path(request.site.app))
+    if old not in wanted and _written_for(state.files.get(old) or "", request.site.app):
+        yield Action("unprofile", old)
     for path in _obsolete(request, state):
         changed = True
         yield Action("remove", path)

@@ -50,6 +50,7 @@ class Installed:
     data_owner: str = ""
     configuration: Tuple[str, ...] = ()
     pythons: Tuple[str, ...] = ()  # root's copies of a bundle's own Python
+    profile: str = ""  # of AppArmor
     empty: Tuple[str, ...] = ()  # folders that setup made, with nothing else in them
 
 
@@ -77,6 +78,7 @@ def removal_plan(found: Installed, data: bool) -> Tuple[Action, ...]:
     return (
         *_stop(found),
         *(Action("remove", path) for path in found.files),
+        *([Action("unprofile", found.profile)] if found.profile else []),
         *_websites(found),
         *(Action("tree", path) for path in (found.folder, *found.trees) if path),
         *(Action("cache", path, owner=owner) for owner, path in found.caches),

@@ -28,7 +28,7 @@ from ..base.configuration import configured_keys, is_unwritten, only_local_hosts
 from ..base.documents import Document
 from ..base.errors import DeployKitError, Problems
 from ..base.files import read_regular
-from ..base.hints import as_root, setup_command
+from ..base.hints import as_root, has_program, setup_command
 from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
 from ..base.site import Site, load_site
@@ -201,6 +201,7 @@ def _request(
         keys=keys,
         keys_of=keys_of,
         login=options.login,
+        apparmor=has_program("apparmor_parser"),
     )
 
 

@@ -14,6 +14,7 @@ from ..base.accounts import user_name
 from ..base.configuration import is_unwritten
 from ..base.errors import DeployKitError
 from ..base.files import read_regular
+from ..supervisors.apparmor import profile_path
 from ..supervisors.systemd_units import FOLDER, read_units
 from .ownership import has_files_of_root, links_are_protected
 from .plan import Account, Folder, SetupRequest, State, folders, root_files
@@ -40,6 +41,7 @@ def look(request: SetupRequest, units: UnitQuery = units_in_state) -> State:
     files: Dict[str, Optional[str]] = {path: _text(Path(path)) for path in root_files(request)}
     files.update({str(FOLDER / name): text for name, text in read_units(app).items()})
     files[own] = _text(Path(own))
+    files.setdefault(str(profile_path(app)), _text(profile_path(app)))
     names = (f"{app}.socket", f"{app}.service")
     accounts = _accounts((request.user, app))
     return State(

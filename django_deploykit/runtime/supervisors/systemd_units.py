@@ -20,6 +20,7 @@ from ..base.site import Site
 from ..base.variables import environment_file
 from ..bundle.manifest import Process
 from ..servers import SERVERS, server_in
+from .apparmor import profile_name
 
 FOLDER = Path("/etc/systemd/system")
 _HEADER = "# Written by django-deploykit for {app} ({kind})"
@@ -255,7 +256,7 @@ def sandbox(site: Site) -> List[Tuple[str, str]]:
         # systemd reads it as root, before the process starts; with the dash a missing one is no error.
         ("EnvironmentFile", f"-{environment_file(site.etc, app)}"),
         # Applies if a profile with that name is loaded; with the dash a missing one is no error.
-        ("AppArmorProfile", f"-deploykit-{app}"),
+        ("AppArmorProfile", f"-{profile_name(app)}"),
         ("Environment", f"DEPLOYKIT_DATA={site.data}"),
         ("Environment", "PYTHONUNBUFFERED=1"),
         *_SANDBOX,

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "W802": "test_repository", "W806": "test_repository", "W817": "test_repository", "I818": "test_repository",
     **dict.fromkeys(("E821", "E822", "E823", "E824", "E825", "W117", "W840", "E841", "E842", "E843", "E844", "W845"), "test_shipping"),
     **dict.fromkeys(("E403", "E416", "W404", "W406", "E504", "E505"), "server.test_services"),
+    "I833": "server.test_apparmor",
     **dict.fromkeys(("E606", "E714", "E803", "E804", "W808", "W814", "W815"), "server.test_host"),
     "E830": "test_processes", "I832": "test_processes", "E814": "server.test_health", "W212": "test_hosts", "E115": "test_repository", "E617": "test_uploads", "W313": "test_accounts",
     **dict.fromkeys(("W413", "W418", "E419"), "server.test_postgresql"),

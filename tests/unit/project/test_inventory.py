@@ -98,6 +98,7 @@ def test_every_option_of_a_site_reaches_its_host(tmp_path: Path) -> None:
         "drain": 30.0,
         "roles": ["web"],
         "limits": [],
+        "apparmor": "complain",
         "proxied": False,
     }
 

@@ -49,6 +49,7 @@ def test_sites_environments_and_their_keys_have_every_option() -> None:
             "web.memory_max=1G,worker.tasks_max=9",
             ("web.memory_max=1G", "worker.tasks_max=9"),
         ),
+        ("apparmor", "enforce", "enforce"),
         ("proxied", "No", False),
         ("proxied", "on", True),
     ],
@@ -77,6 +78,7 @@ def test_texts_are_read(name: str, text: str, value: OptionValue) -> None:
         ("roles", "web server", "must be names of processes"),
         ("roles", "a" * 65, "must be names of processes"),
         ("limits", "web=1G", "must be limits such as web.memory_max=512M"),
+        ("apparmor", "strict", "must be one of complain, enforce, off"),
         ("proxied", "perhaps", "must be yes or no"),
     ],
 )

@@ -245,3 +245,39 @@ def test_refuses_limits_that_systemd_should_not_read(limit: str, expected: str) 
 def test_a_host_may_have_limits_of_processes_that_run_elsewhere() -> None:
     site = replace(SITE, limits=("worker.tasks_max=5",), roles=("web",))
     assert problems(replace(REQUEST, site=site, kinds=(Kind("web", True),))) == []
+
+
+PROFILE = "/etc/apparmor.d/deploykit-shop"
+CONFINED = replace(REQUEST, apparmor=True)
+
+
+def kinds_for(request: SetupRequest, files: dict[str, str | None]) -> list[str]:
+    """Return the kinds of actions for the AppArmor profile."""
+    return [one.kind for one in plan(request, State(files=files)) if one.target == PROFILE]
+
+
+def test_the_profile_is_written_and_loaded_only_where_the_host_has_apparmor() -> None:
+    assert kinds_for(CONFINED, {}) == ["file", "profile"]
+    assert kinds_for(REQUEST, {}) == []
+    assert kinds_for(CONFINED, {PROFILE: root_files(CONFINED)[PROFILE][0]}) == []
+
+
+def test_another_mode_loads_the_profile_again_and_off_removes_it() -> None:
+    there = {PROFILE: root_files(CONFINED)[PROFILE][0]}
+    enforced = replace(CONFINED, site=replace(SITE, apparmor="enforce"))
+    assert kinds_for(enforced, dict(there)) == ["file", "profile"]
+    off = replace(CONFINED, site=replace(SITE, apparmor="off"))
+    assert kinds_for(off, dict(there)) == ["unprofile"]
+
+
+def test_a_profile_that_a_person_wrote_is_never_replaced() -> None:
+    there = State(files={PROFILE: "profile deploykit-shop {}"})
+    assert any(PROFILE in one for one in problems(CONFINED, there))
+    off = replace(CONFINED, site=replace(SITE, apparmor="off"))
+    assert problems(off, there) == []
+    assert kinds_for(off, dict(there.files)) == []
+
+
+def test_refuses_a_mode_that_does_not_exist() -> None:
+    found = problems(replace(REQUEST, site=replace(SITE, apparmor="strict")))
+    assert any("apparmor must be one of" in one for one in found)

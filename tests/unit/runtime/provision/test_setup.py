@@ -47,7 +47,7 @@ def test_without_anything_the_defaults_hold(tmp_path: Path) -> None:
 def test_every_option_is_an_argument(tmp_path: Path) -> None:
     words = ["--listen=127.0.0.1:1", "--health=/up", "--host=a.example", "--keep=3", "--boot=2m"]
     words += ["--drain=5", "--roles=web,worker", "--limits=web.tasks_max=9"]
-    words += ["--no-proxy"]
+    words += ["--apparmor=enforce", "--no-proxy"]
     assert len(words) == len(SITE_OPTIONS)
     assert site(tmp_path, *words).site_values() == {
         "listen": "127.0.0.1:1",
@@ -58,6 +58,7 @@ def test_every_option_is_an_argument(tmp_path: Path) -> None:
         "drain": 5.0,
         "roles": ("web", "worker"),
         "limits": ("web.tasks_max=9",),
+        "apparmor": "enforce",
         "proxied": False,
     }
 
