@@ -17,8 +17,9 @@ from ..bundle.head import SHARED_CACHE
 from ..supervisors.apparmor import profile_path
 from ..supervisors.root_python import python_folder
 from ..supervisors.systemd_units import FOLDER, read_units
-from .plan import SUDOERS, deploy_comment, folder_problem
+from .plan import SUDOERS, deploy_comment
 from .removal import MADE, Installed, Website, folder_of, root_paths
+from .site_problems import folder_problem
 
 _LONGEST = 1 << 20
 

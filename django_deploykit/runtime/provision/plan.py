@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..base.limits import limited_processes, read_limits
-from ..base.names import PROCESS_NAME, is_number, valid_app
+from ..base.limits import limited_processes
+from ..base.names import PROCESS_NAME
 from ..base.site import Site
-from ..base.site_options import APPARMOR_MODES
 from ..supervisors.apparmor import profile, profile_path
 from ..supervisors.root_helper import helper
 from ..supervisors.root_python import (
@@ -24,19 +22,17 @@ from ..supervisors.root_python import (
 )
 from ..supervisors.sudoers import sudoers
 from ..supervisors.systemd_units import FOLDER, Kind, helper_path, units
+from .site_problems import iter_site_problems
 
 SUDOERS = Path("/etc/sudoers.d")
 NOLOGIN = "/usr/sbin/nologin"
 # In sudoers a word in capitals is an alias: ALL would mean every user.
 _USER = re.compile(r"(?=.*[a-z])[A-Za-z_][A-Za-z0-9._-]{0,31}\Z")
-_PATH = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9._-]*)+\Z")
 _KEY = re.compile(
     r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com"
     r"|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}(?: [^\x00-\x1f\x7f]*)?\Z"
 )
 MOST_KINDS = 100  # each process gets a unit of root's
-# Folders in which the deploy user must not own anything, or which the sandbox hides.
-_HIDDEN = ("/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys", "/etc", "/usr", "/boot")
 
 
 @dataclass(frozen=True)
@@ -210,54 +206,9 @@ def _iter_account_problems(request: SetupRequest, state: State) -> Iterator[str]
         yield f"{site.root} belongs to {root.owner}, not to {user}"
 
 
-def iter_site_problems(site: Site) -> Iterator[str]:
-    """Yield problems with a site's values, which become part of files that root reads."""
-    if not valid_app(site.app):
-        yield f"{site.app!r} is not a project name"
-        return
-    problem = folder_problem(str(site.root))
-    if problem:
-        yield f"{site.root} {problem}; the usual one is /srv/{site.app}"
-    problem = listen_problem(site.listen)
-    if problem:
-        yield problem
-    for name in ("boot", "drain"):
-        if not 1 <= getattr(site, name) <= 86400:
-            yield f"{name} must be from 1 second to a day, not {getattr(site, name):g}"
-    try:
-        read_limits(" ".join(site.limits))
-    except ValueError as error:
-        yield f"limits {error}"
-    if site.apparmor not in APPARMOR_MODES:
-        yield f"apparmor must be one of {', '.join(APPARMOR_MODES)}, not {site.apparmor!r}"
-    for role in site.roles:
-        if not PROCESS_NAME.match(role):
-            yield f"{role!r} is not the name of a process"
-
-
-def folder_problem(root: str) -> str:
-    """Return why a folder cannot be a site's, or an empty string."""
-    good = _PATH.match(root) and not root.startswith(_HIDDEN) and root.count("/") >= 2
-    return "" if good else "cannot be the site's folder"
-
-
 def deploy_comment(app: str) -> str:
     """Return the comment of a deploy user's account, by which `remove` knows that setup made it."""
     return f"deploys {app} with django-deploykit"
-
-
-def listen_problem(listen: str) -> str:
-    """Return why systemd cannot listen on this address, or an empty string."""
-    if listen.startswith("/"):
-        good = _PATH.match(listen) and listen.startswith("/run/") and len(listen) < 100
-        return "" if good else f"listen must be a path below /run, not {listen!r}"
-    host, _, port = listen.rpartition(":")
-    try:
-        ipaddress.ip_address(host[1:-1] if host.startswith("[") else host)
-        good = is_number(port) and 0 < int(port) < 65536
-    except ValueError:
-        good = False
-    return "" if good else f"listen must be a path or IP:PORT as 127.0.0.1:8000, not {listen!r}"
 
 
 def _written_for(text: str, app: str) -> bool:
