@@ -137,7 +137,14 @@ def test_no_visitor_notices_switches_and_reloads_of_the_front(
     with server.runs(host, server.text(host, "/tmp/two.pyz")):
         until(lambda: " 200" in browse(host, "/up", "--retry 5 --retry-all-errors")[0])
         visitors = partial(
-            Load, 443, path="/up", host=host.address, tls=server.context(host), name=NAME
+            Load,
+            443,
+            path="/up",
+            host=host.address,
+            connections=4,
+            pause=0.01,
+            tls=server.context(host),
+            name=NAME,
         )
         with visitors() as kept:
             controller.run("rollback").well()
