@@ -175,7 +175,7 @@ def test_the_sandbox_scores_two_or_better_and_the_site_works(
 
 def test_limits_are_in_force(controller: Controller, host: Host) -> None:
     controller.release("two").well()
-    limits = "[process:web]\nmemory_max = 1G\ntasks_max = 300\ncpu_quota = 150%\n"
+    limits = "[process:web]\nmemory_max = 1G\ntasks_max = 300\ncpu_quota = 200%\n"
     try:
         controller.write_ini(more=limits)
         refused = controller.release("two")
@@ -186,7 +186,7 @@ def test_limits_are_in_force(controller: Controller, host: Host) -> None:
         assert set(host.run(shown).split()) == {
             f"MemoryMax={1 << 30}",
             "TasksMax=300",
-            "CPUQuotaPerSecUSec=1.500s",
+            "CPUQuotaPerSecUSec=2s",
         }
         assert get(host, "/up") == "up\n"
     finally:
