@@ -6,20 +6,11 @@ import gzip
 import hashlib
 import io
 import json
-import os
-import shlex
+import re
 import shutil
-import signal
-import socket
-import socketserver
 import subprocess
-import sys
 import tarfile
-import tempfile
-import threading
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,21 +20,19 @@ import pytest
 from django_deploykit.bundle.formats.oci_image import entries_of
 from django_deploykit.runtime.base.documents import Document
 from django_deploykit.runtime.bundle.manifest import Manifest
-from tests.docs.markdown import ROOT, blocks
+from tests.docs.markdown import ROOT, Block, blocks
+from tests.engines import Engines, Relay, running_engines, why_not
 from tests.images import write_python_base
 from tests.integration.bundling import KEY
+from tests.load import Load
 from tests.ports import claim_port
 from tests.projects import make_shop, manage, run
 from tests.waiting import until
 
-_TOOLS = ("dockerd", "docker", "podman", "skopeo", "docker-registry", "runc")
-_LACKING = [one for one in _TOOLS if shutil.which(one) is None]
-pytestmark = [
-    pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="engines need root"),
-    pytest.mark.skipif(bool(_LACKING), reason=f"engines need {', '.join(_LACKING)}"),
-]
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 _PAGE = ROOT / "docs" / "how-to" / "containers.md"
-_BASE = "docker://python:3.13-slim"
+_NAME = "shop:20261123T041500-ab12cd3"  # as the page names it
+_DATA = "-v /etc/shop:/etc/shop:ro -v shop-data:/var/lib/shop"
 
 
 class File(NamedTuple):
@@ -106,175 +95,188 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return build(project)
 
 
-class Relay(socketserver.ThreadingTCPServer):
-    """Passes connections on to a port, and counts the bytes that clients send."""
-
-    def __init__(self, target: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
-        self.sent, self.target = 0, target
-
-    def __enter__(self) -> Relay:
-        threading.Thread(target=self.serve_forever).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()  # waits for the connections
-
-
-class _Connection(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        relay: Any = self.server
-        with socket.create_connection(("127.0.0.1", relay.target)) as server:
-            answers = threading.Thread(target=self._copy, args=(server, self.request))
-            answers.start()
-            for size in self._pieces(self.request, server):
-                relay.sent += size
-            answers.join()
-
-    def _copy(self, source: socket.socket, target: socket.socket) -> None:
-        for _ in self._pieces(source, target):
-            pass
-
-    @staticmethod
-    def _pieces(source: socket.socket, target: socket.socket) -> Iterator[int]:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-                yield len(data)
-            target.shutdown(socket.SHUT_WR)
-
-
-class Engines:
-    """A Docker daemon, a registry, and the commands of the page, which use them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.registry = folder, claim_port(), claim_port()
-        self._running: list[subprocess.Popen[bytes]] = []
-        for name in ("bin", "etc"):
-            (folder / name).mkdir()
-        socket = f"unix://{folder}/docker.sock"
-        self._command("docker", f"docker -H {socket}")
-        self._command("skopeo", f"skopeo --registries-conf {folder}/registries.conf")
-        folders = f"--root {folder}/podman --runroot {folder}/podman-run"
-        self._command("podman", f"podman {folders} --cgroup-manager cgroupfs --runtime runc")
-        insecure = f'[[registry]]\nlocation = "127.0.0.1:{self.registry}"\ninsecure = true\n'
-        (folder / "registries.conf").write_text(insecure)
-        (folder / "registry.yml").write_text(
-            f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
-            f"http: {{addr: 127.0.0.1:{self.registry}}}\n"
-        )
-        (folder / "etc" / "shop.ini").write_text(
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    with running_engines() as made:
+        (made.folder / "etc" / "shop.ini").write_text(
             f"[django]\nsecret_key = {KEY}\nallowed_hosts = localhost, 127.0.0.1\n"
             "[database]\nurl = sqlite:////var/lib/shop/db.sqlite3\n"
         )
-        self._start("docker-registry", "serve", f"{folder}/registry.yml")
-        self._start(
-            *("dockerd", "--iptables=false", "--bridge=none", "-H", socket),
-            *(f"--data-root={folder}/docker", f"--exec-root={folder}/docker-run"),
-            f"--pidfile={folder}/docker.pid",
-        )
-        until(lambda: self.answers(f"http://127.0.0.1:{self.registry}/v2/"))
-        until(lambda: self.call("docker version").returncode == 0)
+        yield made
 
-    def _command(self, name: str, command: str) -> None:
-        path = self.folder / "bin" / name
-        path.write_text(
-            f'#!/bin/sh\nexec {command.replace(name, shutil.which(name) or "", 1)} "$@"\n'
-        )
-        path.chmod(0o755)
 
-    def _start(self, *argv: str) -> None:
-        log = (self.folder / f"{argv[0]}.log").open("wb")
-        self._running.append(subprocess.Popen(argv, stdout=log, stderr=log))
-        log.close()
+def section(heading: str) -> list[Block]:
+    """Return the blocks of a section of the page."""
+    lines = _PAGE.read_text(encoding="utf-8").splitlines()
+    starts = [n for n, line in enumerate(lines, 1) if line.startswith("## ")] + [len(lines)]
+    first = lines.index(f"## {heading}") + 1
+    last = starts[starts.index(first) + 1]
+    return [one for one in blocks(_PAGE) if first < one.line < last]
 
-    def close(self) -> None:
-        self.call("docker rm -f shop; podman rm -f -t 0 shop")
-        for one in reversed(self._running):
-            one.send_signal(signal.SIGTERM)
-            one.wait(60)
-        mounted = [row.split()[1] for row in Path("/proc/mounts").read_text().splitlines()]
-        for path in reversed([one for one in mounted if one.startswith(f"{self.folder}/")]):
-            subprocess.run(["umount", "-l", path], capture_output=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
-    def call(self, script: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        clean = {key: text for key, text in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-        programs = (f"{self.folder}/bin", os.path.dirname(sys.executable), os.environ["PATH"])
-        env = {
-            **clean,
-            "PATH": ":".join(programs),
-            "CONTAINERS_REGISTRIES_CONF": f"{self.folder}/registries.conf",
+@dataclass(frozen=True)
+class Page:
+    """The commands of the page, with this machine's ports and paths."""
+
+    image: Image
+    engines: Engines
+    ports: dict[str, int]
+
+    def here(self, text: str) -> str:
+        registry, folder = f"127.0.0.1:{self.engines.registry}", self.engines.folder
+        changes = {
+            "docker://python:3.13-slim": f"docker://{registry}/python:base",
+            "20261123T041500-ab12cd3": self.image.release,
+            "registry.example.com": registry,
+            "/etc/shop:/etc/shop": f"{folder}/etc:/etc/shop",
+            " /etc/shop/shop.ini": f" {folder}/etc/shop.ini",
+            "/etc/nginx/conf.d/shop.conf": f"{folder}/shop.conf",
+            "/livez": "/up",
+            "podman run": "podman run --ulimit nofile=1024:1024 --ulimit nproc=1024:1024",
+            "/usr/bin/podman": f"{folder}/bin/podman",
+            "$scheme": "https",
+            "listen 80;": f"listen 127.0.0.1:{self.ports['80']};",
         }
-        return subprocess.run(
-            ["sh", "-c", script], cwd=cwd, env=env, capture_output=True, text=True, timeout=120
-        )
+        for port, number in self.ports.items():
+            published = rf"-p (127.0.0.1:)?{port}:8000"
+            text = re.sub(published, f"--network host -e PORT={number}", text)
+            text = re.sub(rf"(?<=:){port}(?= backup|;)", str(number), text)
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return text
 
-    def run(self, script: str, cwd: Path | None = None) -> str:
-        done = self.call(script, cwd)
-        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+    def answers(self, port: str) -> bool:
+        return self.engines.answers(f"http://127.0.0.1:{self.ports[port]}/up")
 
-    @staticmethod
-    def answers(url: str) -> bool:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return bool(response.status == 200)
-        except OSError:
-            return False
-
-    def pushed(self) -> int:
-        """Return the bytes of the blobs that the registry has."""
-        found = (self.folder / "registry").rglob("blobs/sha256/*/*/data")
-        return sum(path.stat().st_size for path in found)
+    def run(self, line: str, cwd: Path | None = None) -> str:
+        return self.engines.run(self.here(line), cwd)
 
 
-@pytest.fixture(scope="module")
-def engines() -> Iterator[Engines]:
-    # podman takes paths of 50 characters at most.
-    made = Engines(Path(tempfile.mkdtemp(prefix="engines-", dir="/tmp")))
-    yield made
-    made.close()
+@pytest.fixture
+def page(image: Image, engines: Engines) -> Page:
+    return Page(image, engines, {name: claim_port() for name in ("80", "8000", "8001", "8002")})
 
 
-def test_every_command_of_the_page(image: Image, engines: Engines) -> None:
+def test_every_command_of_the_page(page: Page, tmp_path: Path) -> None:
+    image, engines = page.image, page.engines
     registry = f"127.0.0.1:{engines.registry}"
     base = image.project.parent / "python.oci.tar"
     engines.run(f"skopeo copy oci-archive:{base} docker://{registry}/python:base")
-    changes = {
-        _BASE: f"docker://{registry}/python:base",
-        "20261123T041500-ab12cd3": image.release,
-        "registry.example.com": registry,
-        "-p 8000:8000": f"--network host -e PORT={engines.port}",
-        "/etc/shop:/etc/shop": f"{engines.folder}/etc:/etc/shop",
-        "/livez": "/up",
-        "podman run": "podman run --ulimit nofile=1024:1024 --ulimit nproc=1024:1024",
-    }
-    work = image.project.parent / "work"
-    shutil.rmtree(work, ignore_errors=True)  # of an earlier try
+    work = tmp_path / "work"
     shutil.copytree(image.project, work)
-    for block in blocks(_PAGE):
-        if block.language != "sh":
-            continue
-        for line in block.text.splitlines():
-            command = line
-            for old, new in changes.items():
-                command = command.replace(old, new)
-            printed = engines.run(command, work)
-            if " run -d " in line:
-                until(lambda: engines.answers(f"http://127.0.0.1:{engines.port}/up"))
-            if " stop " in line:
-                state = engines.run(f"{shlex.split(line)[0]} inspect shop")
-                assert json.loads(state)[0]["State"]["ExitCode"] == 0
-            if "exec shop shop --probe" in line:
-                assert printed == "healthy\n"
+    shutil.copy(base, tmp_path)
+    found = [
+        line
+        for heading in (
+            "Build",
+            "Run it with Docker",
+            "Run it with podman",
+            "Push it to a registry",
+        )
+        for block in section(heading)
+        if block.language == "sh"
+        for line in block.text.splitlines()
+    ]
+    assert len(found) > 15
+    for line in found:
+        printed = page.run(line, work)
+        engine = line.partition(" ")[0]
+        if " run -d " in line:
+            until(lambda: page.answers("8000"))
+            state = json.loads(engines.run(f"{engine} inspect shop"))[0]["State"]
+            status = Path(f"/proc/{state['Pid']}/status").read_text()
+            assert "\nUid:\t65532\t65532\t65532\t65532\n" in status
+        if " stop " in line:
+            state = json.loads(engines.run(f"{engine} inspect shop"))[0]["State"]
+            assert state["ExitCode"] == 0
+        if "exec shop shop --probe" in line:
+            assert printed == "healthy\n"
     assert (work / "python.oci.tar").is_file()
     pulled = f"{registry}/shop:{image.release}"
     for engine in ("docker", "podman"):
-        found = json.loads(engines.run(f"{engine} image inspect {pulled}"))[0]
-        digests = {one.partition("@")[2] for one in found["RepoDigests"]}
+        inspected = json.loads(engines.run(f"{engine} image inspect {pulled}"))[0]
+        digests = {one.partition("@")[2] for one in inspected["RepoDigests"]}
         assert digests == {image.documents()[0]}
+
+
+def test_a_container_is_replaced_without_a_failed_request(page: Page) -> None:
+    engines, folder = page.engines, page.engines.folder
+    configuration, commands = section("Replace it without a failed request")
+    (folder / "shop.conf").write_text(page.here(configuration.text))
+    (folder / "nginx.conf").write_text(
+        f"user root; pid {folder}/nginx.pid; error_log {folder}/nginx.log; daemon off;\n"
+        f"events {{}} http {{ access_log off; include {folder}/shop.conf; }}\n"
+    )
+    engines.run(f"docker load -i {page.image.path}")
+    page.run(f"docker run --rm {_DATA} {_NAME} migrate")
+    nginx = subprocess.Popen(["nginx", "-c", f"{folder}/nginx.conf"])
+    try:
+        first, *others = commands.text.splitlines()
+        page.run(first)
+        until(lambda: page.answers("8001"))
+        until(lambda: page.answers("80"))
+        with Load(page.ports["80"], connections=2, pause=0.05) as load:
+            for line in others:
+                page.run(line)
+        assert load.failed == []
+        assert load.sent > 50
+        state = json.loads(engines.run("docker inspect shop-1 shop-2"))
+        assert [one["State"]["Status"] for one in state] == ["exited", "running"]
+        assert state[0]["State"]["ExitCode"] == 0
+        assert page.answers("80")
+    finally:
+        nginx.terminate()
+        nginx.wait(30)
+        engines.call("docker rm -f shop-1 shop-2")
+
+
+def test_the_configuration_may_be_in_the_environment_only(page: Page) -> None:
+    page.engines.run(f"docker load -i {page.image.path}")
+    variables = f"-e SECRET_KEY={KEY} -e DATABASE_URL=sqlite:////var/lib/shop/other.sqlite3"
+    command = (
+        f"docker run --rm --read-only --network none {variables} -v other:/var/lib/shop {_NAME}"
+    )
+    page.run(f"{command} migrate")
+    assert "no issues" in page.run(f"{command} check --database default")
+
+
+def test_compose_runs_the_site(page: Page, tmp_path: Path) -> None:
+    registry = f"127.0.0.1:{page.engines.registry}"
+    page.engines.run(
+        f"skopeo copy oci-archive:{page.image.path} docker://{registry}/{_NAME}".replace(
+            _NAME, f"shop:{page.image.release}"
+        )
+    )
+    file, commands = section("With compose")
+    network = f'network_mode: host\n    environment: {{PORT: "{page.ports["8000"]}"}}'
+    text = page.here(file.text).replace('ports: ["127.0.0.1:8000:8000"]', network)
+    text = text.replace("command: [migrate]", "command: [migrate]\n    network_mode: none")
+    (tmp_path / "compose.yml").write_text(text)
+    up, check, down = (
+        line.replace("docker compose", "docker-compose") for line in commands.text.splitlines()
+    )
+    try:
+        page.run(up, tmp_path)
+        until(lambda: page.answers("8000"))
+        assert "no issues" in page.run(check, tmp_path)
+    finally:
+        page.run(down, tmp_path)
+
+
+def test_a_unit_of_systemd_runs_the_site(page: Page, tmp_path: Path) -> None:
+    (unit,) = section("As a unit of systemd")
+    path = tmp_path / "shop-container.service"
+    path.write_text(unit.text)
+    run("systemd-analyze", "verify", path)
+    start, stop = re.findall("^Exec(?:Start|Stop)=(.+)$", unit.text, re.MULTILINE)
+    page.engines.run(f"podman load -i {page.image.path}")
+    page.run(start.replace("--replace --name shop", "").replace(_NAME, f"{_NAME} migrate"))
+    process = page.engines.start(page.here(start))
+    try:
+        until(lambda: page.answers("8000"))
+    finally:
+        page.run(stop)
+    assert process.wait(60) == 0
 
 
 def test_a_change_of_one_line_sends_kilobytes(image: Image, engines: Engines) -> None:

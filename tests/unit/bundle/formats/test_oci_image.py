@@ -6,6 +6,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +24,7 @@ from django_deploykit.errors import BundleError, DeployKitError
 from django_deploykit.runtime.bundle.manifest import FileEntry, Layer, dump_list, tree_digest
 from tests.bundles import Tree, entries_of, layer_zip, make_layer, make_manifest
 from tests.images import PYTHON, write_base
+from tests.projects import ROOT
 
 _SITE = f"lib/python{PYTHON}/site-packages"
 _SOURCE, _PACKAGED = "app/shop/static/c.js", f"{_SITE}/django/static/c.js"
@@ -53,12 +57,17 @@ def cached(name: str, tree: Tree) -> Layer:
 @pytest.fixture
 def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Content:
     monkeypatch.setenv("DEPLOYKIT_BUILD_CACHE", str(tmp_path / "cache"))
-    base = write_base(tmp_path / "base.oci.tar").replace(f"{tmp_path}/", "")
+    return make_content(tmp_path)
+
+
+def make_content(folder: Path) -> Content:
+    """Return the content of a bundle whose layers are in the build cache, and write its base."""
+    base = write_base(folder / "base.oci.tar").replace(f"{folder}/", "")
     layers = tuple(cached(name, tree) for name, tree in _TREES.items())
     options = {"base": read_named(base)}
     files = {"sample.ini": b"", "sbom.cdx.json": b"{}"}
     runtime = {"container.py": b"", "container.pyc": b"x"}
-    return Content(make_manifest(layers), runtime, files, options, folder=tmp_path)
+    return Content(make_manifest(layers), runtime, files, options, folder=folder)
 
 
 def blobs(path: Path) -> dict[str, bytes]:
@@ -199,3 +208,49 @@ def test_a_damaged_layer_of_the_bundle_is_removed(tmp_path: Path, content: Conte
     with pytest.raises(DeployKitError, match="layer django"):
         write(content, tmp_path / "one")
     assert not archive.exists()
+
+
+_KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from tests.unit.bundle.formats.test_oci_image import make_content
+from django_deploykit.bundle.build import write
+
+folder = Path(sys.argv[1])
+content = make_content(folder)
+write(content, folder / "first", "oci")  # fills the cache, as a build before it
+steps = 0
+
+
+def count(event, arguments):
+    global steps
+    if event in ("open", "os.rename", "os.remove", "shutil.rmtree"):
+        steps += 1
+        if steps == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+for last in range(1, 1000, 4):
+    child = os.fork()
+    if not child:
+        sys.addaudithook(count)
+        write(content, folder / "out" / "image", "oci")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    image = folder / "out" / "image"
+    if image.exists():
+        assert image.read_bytes() == (folder / "first").read_bytes()
+        break
+    assert status == signal.SIGKILL
+else:
+    raise AssertionError("it was never written")
+print(last)
+"""
+
+
+def test_a_build_that_is_killed_leaves_no_half_image(tmp_path: Path) -> None:
+    environ = {**os.environ, "DEPLOYKIT_BUILD_CACHE": str(tmp_path / "cache")}
+    argv = [sys.executable, "-c", _KILLED, str(tmp_path)]
+    done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
