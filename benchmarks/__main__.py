@@ -24,7 +24,7 @@ from benchmarks.table import markdown
 from tests.projects import ROOT
 
 DOCUMENT = ROOT / "docs" / "measurements.md"
-_OTHERS = ("releases", "configuration", "growth", "debian", "site", "own_python")
+_OTHERS = ("releases", "configuration", "growth", "images", "debian", "site", "own_python")
 
 
 def main() -> int:
