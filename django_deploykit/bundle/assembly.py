@@ -9,7 +9,6 @@ from django_deploykit.bundle import runtime_files
 from django_deploykit.bundle.environment import InstalledEnvironment, TargetPython
 from django_deploykit.bundle.formats.base import Content
 from django_deploykit.bundle.locks.base import LockFile
-from django_deploykit.bundle.locks.completeness import DISTRIBUTION
 from django_deploykit.bundle.own_layers import static_folder
 from django_deploykit.bundle.project_side.project_facts import ProjectFacts
 from django_deploykit.bundle.sbom import make_sbom
@@ -23,10 +22,10 @@ from django_deploykit.project.procfile import (
     default_web,
     read_procfile,
 )
+from django_deploykit.project.web_line import iter_web_problems
 from django_deploykit.runtime.base.option_names import ENVIRONMENT, key_of
 from django_deploykit.runtime.bundle.manifest import Layer, Manifest, Process
-from django_deploykit.runtime.servers import SERVERS, UNSUITABLE, server_in
-from django_deploykit.runtime.servers.base import runs
+from django_deploykit.runtime.servers import SERVERS
 
 
 def make_manifest(
@@ -86,30 +85,21 @@ def find_processes(
     if not any(process.name == "web" for process in found):
         web = _default_web(facts, folder, names)
         found = (*((web,) if web else ()), *found)
-    validate_servers(found, names)
+    validate_servers(found, names, folder)
     return found
 
 
-def validate_servers(processes: Sequence[Process], names: Collection[str]) -> None:
-    """Raise :class:`Problems` for application servers that are not locked, or cannot be released."""
-    validate_programs(processes, {name for name, one in SERVERS.items() if one.missing(names)})
+def validate_servers(processes: Sequence[Process], names: Collection[str], folder: Path) -> None:
+    """Raise :class:`Problems` for programs that are not locked, and a web line that no release can run."""
+    others = [one for one in processes if one.name != "web"]
+    validate_programs(others, {name for name, one in SERVERS.items() if one.missing(names)})
     for web in processes:
-        if web.name != "web":
-            continue
-        for program, why in UNSUITABLE.items():
-            if runs(web.command, program):
-                raise Problems(
-                    f"{program} {why}, so two releases cannot share a socket without a gap:",
-                    [f"web: {web.command}"],
-                    "Write web: gunicorn PROJECT.wsgi, or web: uvicorn PROJECT.asgi:application.",
-                )
-        server = server_in(web.command)
-        if server and server.wrapped and DISTRIBUTION not in names:
+        found = list(iter_web_problems(web.command, names, folder)) if web.name == "web" else []
+        if found:
             raise Problems(
-                f"{DISTRIBUTION} is not among the locked dependencies, and {server.name} needs it to take "
-                "over sockets:",
-                [f"web: {web.command}"],
-                f"Add {DISTRIBUTION} to the project's requirements and lock again.",
+                f"a release cannot run the web process, {web.command}",
+                [problem for problem, _ in found],
+                " ".join(dict.fromkeys(hint for _, hint in found)),
             )
 
 

@@ -5,21 +5,27 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import itertools
 import os
 import re
 import shlex
+import shutil
+import subprocess
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from django_deploykit.conf.serving import is_asgi_command
+from django_deploykit.project.web_line import values_of, words_of
 from django_deploykit.runtime.bundle.manifest import Process
 
-_VARIABLE = re.compile(r"\$\{\w+:?-(?P<default>[^}]*)\}|\$\{\w+[^}]*\}|\$\w+|\$\([^()]*\)|`[^`]*`")
-_REDIRECTED = re.compile(r"\s\d*[<>]&?>?\s*\S+")
-_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 # Settings of gunicorn whose values depend on the host.
 _OF_HOST = frozenset(("user", "group", "chdir", "certfile", "keyfile", "ca_certs", "pidfile"))
-_WORKERS = {"gevent": "gevent", "eventlet": "eventlet", "tornado": "tornado"}
+_WORKERS = dict.fromkeys(("gevent", "gevent_wsgi", "gevent_pywsgi"), "gevent") | {
+    name: name for name in ("eventlet", "tornado")
+}
 
 
 class LineError(Exception):
@@ -32,25 +38,6 @@ class ServerLine:
 
     application: str = ""
     files: tuple[str, ...] = ()
-
-
-def words_of(command: str) -> list[str]:
-    """Return the words of the last program that a line starts, or [] if they are not known.
-
-    A variable has its default, or "1". What the shell redirects is left out.
-
-    >>> words_of("A=b exec gunicorn --bind 0.0.0.0:$PORT -w ${N:-2} shop.wsgi 2>&1")
-    ['gunicorn', '--bind', '0.0.0.0:1', '-w', '2', 'shop.wsgi']
-    """
-    plain = _VARIABLE.sub(lambda found: found["default"] or "1", command)
-    last = re.split(r"&&|\|\||[;|]", _REDIRECTED.sub(" ", plain))[-1]
-    try:
-        words = shlex.split(last.strip(" ()"))
-    except ValueError:
-        return []
-    while words and (words[0] in ("exec", "env") or _ASSIGNED.match(words[0])):
-        words = words[1:]
-    return words
 
 
 def read_server(words: list[str]) -> ServerLine | None:
@@ -86,6 +73,14 @@ def _gunicorn(words: list[str]) -> ServerLine:
         except (TypeError, ValueError, AttributeError) as error:
             raise LineError(f"{key}: {error}") from None
     kind = str(given.get("worker_class") or "")
+    if kind and not re.search(r"[.:]", kind):
+        from gunicorn import SERVER_SOFTWARE, workers
+
+        known = [*workers.SUPPORTED_WORKERS]
+        if kind not in known:
+            raise LineError(
+                f"{SERVER_SOFTWARE} has no worker class {kind}, only {', '.join(known)}"
+            )
     module = _WORKERS.get(kind, kind.partition(".")[0] if "." in kind else "")
     if module and not module_exists(module):
         raise LineError(f"the worker class {kind} requires {module}, which is not installed")
@@ -115,6 +110,54 @@ def _daphne(words: list[str]) -> ServerLine:
     return ServerLine(str(given.application))
 
 
+def _hypercorn(words: list[str]) -> ServerLine:
+    program: Any = importlib.import_module("hypercorn.__main__")
+    found: list[Any] = []
+    run, load = program.run, program._load_config  # noqa: SLF001
+
+    def keep(config: Any) -> int:
+        found.append(config)
+        return 0
+
+    # Its parser is part of the function that runs it. Its file is read in the project's folder later.
+    program.run, program._load_config = keep, lambda _: load(None)  # noqa: SLF001
+    try:
+        program.main(words)
+    finally:
+        program.run, program._load_config = run, load  # noqa: SLF001
+    config = found[0]
+    if config.worker_class not in ("asyncio", "uvloop"):
+        raise LineError(f"no release can use the worker class {config.worker_class}")
+    if config.worker_class == "uvloop" and not module_exists("uvloop"):
+        raise LineError("the worker class uvloop requires uvloop, which is not installed")
+    files = [after for one, after in itertools.pairwise(words) if one in ("-c", "--config")]
+    named = tuple(one.removeprefix("file:") for one in files if not one.startswith("python:"))
+    return ServerLine(str(config.application_path), named)
+
+
+def _uwsgi(words: list[str]) -> ServerLine | None:
+    """Let uWSGI itself read its arguments, and end before it reads its files."""
+    program = shutil.which("uwsgi", path=sysconfig.get_path("scripts"))
+    if program is None or not words:
+        raise ImportError
+    # Neither of the two is an option. uWSGI ends at the first one, unless that is taken for a value.
+    ends = ("--deploykit-end", "--deploykit-value")
+    done = subprocess.run(
+        [program, *words, *ends], capture_output=True, text=True, timeout=30, check=False
+    )
+    said = next((one for one in done.stderr.splitlines() if "option '" in one), "")
+    if ends[1] in said:
+        raise LineError(f"option {words[-1]!r} requires an argument")
+    if said and ends[0] not in said:
+        raise LineError(said.partition(": ")[2])
+    modules = [one for name in ("-w", "--module", "--wsgi") for one in values_of(words, name)]
+    files = [one for name in ("--ini", "--wsgi-file", "--file") for one in values_of(words, name)]
+    files += [one for one in words if re.fullmatch(r"[^-].*\.ini", one) and one not in files]
+    if not modules and not files:
+        return None  # other options can name an application, too
+    return ServerLine(next(iter(modules), ""), tuple(files))
+
+
 def _waitress(words: list[str]) -> ServerLine:
     from getopt import GetoptError
 
@@ -128,10 +171,12 @@ def _waitress(words: list[str]) -> ServerLine:
 
 
 # The parser of each application server, by the name of its program.
-_PARSERS: dict[str, Callable[[list[str]], ServerLine]] = {
+_PARSERS: dict[str, Callable[[list[str]], ServerLine | None]] = {
     "gunicorn": _gunicorn,
     "uvicorn": _uvicorn,
     "daphne": _daphne,
+    "hypercorn": _hypercorn,
+    "uwsgi": _uwsgi,
     "waitress-serve": _waitress,
 }
 
@@ -178,7 +223,7 @@ def iter_line_problems(
         server = None
     nothing = server is not None and not (server.application or server.files)
     if nothing and not (root / "gunicorn.conf.py").is_file():
-        yield f"{words[0]} names no application", f"Write web: {words[0]} PROJECT.wsgi."
+        yield f"{words[0]} names no application", f"Write web: {_example(words[0])}."
     files = [*_files_of(words), *(server.files if server else ())]
     for name in files:
         if problem := _file_problem(name, root, tracked):
@@ -192,6 +237,12 @@ def iter_line_problems(
         fix = f"Run git update-index --chmod=+x {file} && chmod +x {file}."
         yield f"{words[0]} is not executable", fix
     yield from _command_problem(words)
+
+
+def _example(program: str) -> str:
+    name = program.rpartition("/")[2]
+    served = "PROJECT.asgi:application" if is_asgi_command(name) else "PROJECT.wsgi"
+    return f"{program} {'--module ' if name == 'uwsgi' else ''}{served}"
 
 
 def _files_of(words: list[str]) -> Iterator[str]:

@@ -80,8 +80,9 @@ def does_not_load(subject: Subject) -> Iterator[Finding]:
 def process_cannot_start(subject: Subject) -> Iterator[Finding]:
     """A process of the Procfile cannot start.
 
-    Its program is not locked, refuses its arguments, or is a file that git does not track. The
-    arguments of gunicorn, uvicorn, daphne and waitress are read by their own parsers.
+    Its program is not locked, refuses its arguments, or is a file that git does not track; or the
+    web line, or a file that it names, has an option that no release can use. The arguments of
+    gunicorn, uvicorn, daphne, hypercorn, uWSGI and waitress are read by these servers themselves.
     """
     if not subject.in_tree:
         return

@@ -10,6 +10,7 @@ import socket
 
 BACKLOG = 2048  # as in the unit of the site's socket
 LAST_REQUESTS = 1.0  # seconds after the end of listening in which accepted connections are read
+SERVICE_RESTART = 1012  # the code with which WebSockets are closed
 DESCRIPTORS = (3, 4)  # of the site's socket and of the release's own, see sd_listen_fds(3)
 
 

@@ -19,14 +19,18 @@ from daphne import (  # type: ignore[import-not-found,import-untyped,unused-igno
     ws_protocol,
 )
 
-from django_deploykit.servers import BACKLOG, LAST_REQUESTS, inherited_sockets
+from django_deploykit.servers import (
+    BACKLOG,
+    LAST_REQUESTS,
+    SERVICE_RESTART,
+    inherited_sockets,
+)
 
 defer: Any = import_module("twisted.internet.defer")
 reactor: Any = import_module("twisted.internet.reactor")
 tcp: Any = import_module("twisted.internet.tcp")
 unix: Any = import_module("twisted.internet.unix")
 
-_SERVICE_RESTART = 1012  # a close code of WebSocket
 _POLL = 0.05  # seconds
 
 
@@ -58,7 +62,7 @@ class Server(server.Server):  # type: ignore[misc,unused-ignore]
             await asyncio.sleep(_POLL)
         for protocol, application in self._running():
             if isinstance(protocol, ws_protocol.WebSocketProtocol):
-                protocol.sendCloseFrame(code=_SERVICE_RESTART, isReply=False)
+                protocol.sendCloseFrame(code=SERVICE_RESTART, isReply=False)
             application.cancel()
         await asyncio.sleep(_POLL)
 

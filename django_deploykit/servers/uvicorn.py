@@ -41,6 +41,9 @@ def listen_on_all() -> None:
     server: Any = import_module("uvicorn.server").Server
     run, processes = server.run, command.Multiprocess
 
+    def bind_nothing(_: Any) -> socket:
+        return socket()  # with several workers it would bind the default port first
+
     def run_on_all(self: Any, sockets: list[socket] | None = None) -> Any:
         return run(self, sockets or inherited_sockets())
 
@@ -48,6 +51,7 @@ def listen_on_all() -> None:
         return processes(*args, **{**options, "sockets": inherited_sockets()})
 
     server.run, command.Multiprocess = run_on_all, processes_on_all
+    command.Config.bind_socket = bind_nothing
 
 
 if __name__ in ("__main__", "__mp_main__"):  # worker processes import this module, too

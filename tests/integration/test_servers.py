@@ -60,7 +60,7 @@ def test_each_server_takes_over_without_a_failed_request(
 
 
 def test_websockets_are_told_to_connect_again(bundles: dict[str, Path], shop: Shop) -> None:
-    names = ("uvicorn", "daphne", "gunicorn", "uvicorn")
+    names = ("uvicorn", "daphne", "hypercorn", "gunicorn", "uvicorn")
     release(shop, bundles[names[0]])
     for old, new in itertools.pairwise(names):
         with socket.create_connection(("127.0.0.1", shop.port), timeout=60) as client:

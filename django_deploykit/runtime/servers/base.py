@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Collection, Dict, Iterable, Tuple
+from typing import Callable, Collection, Dict, Iterable, Match, Tuple
 
 # A word of the shell: without spaces and operators, or with them in quotes or ${}.
 _WORD = r"""(?:'[^']*'|"[^"]*"|\$\{[^}]*\}|[^\s;&|'"])+"""
@@ -68,8 +68,10 @@ def runs(command: str, program: str) -> bool:
 
     >>> runs("exec bin/uwsgi shop", "uwsgi"), runs("my-uwsgi shop", "uwsgi")
     (True, False)
+    >>> runs("bash -c 'uwsgi shop'", "uwsgi")
+    True
     """
-    return bool(re.search(rf"(?:^|[\s/;&|]){re.escape(program)}(?:\s|$)", command))
+    return bool(re.search(rf"(?:^|[\s/;&|('\"]){re.escape(program)}(?:\s|$)", command))
 
 
 def for_asgi(command: str) -> Callable[[str, str, Collection[str]], str]:
@@ -102,9 +104,18 @@ def without_options(command: str, names: Iterable[str]) -> str:
 def replace_program(command: str, name: str, text: str) -> str:
     """Return a command with other text in place of the program, which ``python -m`` may run.
 
+    ``{folder}`` in the text stands for the absolute path of the program's folder, if it has one.
+
     >>> replace_program("A=1 python -m hypercorn shop.asgi", "hypercorn", "hypercorn -w 2")
     'A=1 hypercorn -w 2 shop.asgi'
+    >>> replace_program("/usr/bin/uwsgi x", "uwsgi", "env A=1 {folder}uwsgi")
+    'env A=1 /usr/bin/uwsgi x'
     """
-    python = r"(?:(?:[^\s;&|]*/)?python[\d.]*\s+-m\s+)?"
-    program = rf"(^|[\s;&|]){python}(?:[^\s;&|]*/)?{re.escape(name)}(?=\s|$)"
-    return re.sub(program, lambda found: found[1] + text, command, count=1)
+    before = r"""[\s;&|('"]"""
+    python = r"(?:(?:[^\s;&|'\"(]*/)?python[\d.]*\s+-m\s+)?"
+    program = rf"(^|{before}){python}(/[^\s;&|'\"]*/)?(?:[^\s;&|'\"(]*/)?{re.escape(name)}(?=\s|$)"
+
+    def replaced(found: Match[str]) -> str:
+        return found[1] + text.replace("{folder}", found[2] or "")
+
+    return re.sub(program, replaced, command, count=1)

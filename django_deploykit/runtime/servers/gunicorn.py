@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Collection, Dict
 
 from ..base.names import is_number
-from .base import Server
+from .base import Server, replace_program
 
 _OWN = "django-deploykit"
-_WORKER = re.compile(r"(?<![\w.])uvicorn(?:_worker|\.workers)\.UvicornWorker(?![\w.])")
 _BIND = "gunicorn --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2}"
 
 
@@ -31,14 +29,16 @@ def default_command(wsgi: str, asgi: str, distributions: Collection[str]) -> str
 
 
 def on_sockets(command: str, locked: Collection[str]) -> str:
-    """Return the command with our worker for ASGI, which answers what it accepted before it ends.
+    """Return the command of our program, whose workers for ASGI answer what they accepted first.
 
-    >>> on_sockets("gunicorn -k uvicorn_worker.UvicornWorker shop.asgi", ["django-deploykit"])
-    'gunicorn -k django_deploykit.servers.gunicorn.UvicornWorker shop.asgi'
+    Such a worker may be a class of the project, or be named in a file. All of them need uvicorn.
+
+    >>> on_sockets("gunicorn -k shop.workers.Worker shop.asgi", ["django-deploykit", "uvicorn"])
+    'python -m django_deploykit.servers.gunicorn -k shop.workers.Worker shop.asgi'
     """
-    if _OWN not in locked:
+    if not {_OWN, "uvicorn"} <= {*locked}:
         return command
-    return _WORKER.sub("django_deploykit.servers.gunicorn.UvicornWorker", command)
+    return replace_program(command, "gunicorn", "python -m django_deploykit.servers.gunicorn")
 
 
 def unit_environment(drain: float) -> Dict[str, str]:

@@ -7,15 +7,19 @@ from typing import Collection
 
 from .base import Server, replace_program, without_options
 
-_ADDRESSES = (
-    "-s", "--socket", "--uwsgi-socket", "--http", "--http-socket", "--http11-socket", "--fastcgi-socket",
+# Options with an address, without the ones for TLS.
+ADDRESSES = (
+    "-s", "--socket", "--uwsgi-socket", "--puwsgi-socket", "--http", "--http-socket", "--http11-socket",
+    "--fastcgi-socket", "--fastcgi-nph-socket", "--scgi-socket", "--scgi-nph-socket", "--raw-socket",
+    "--shared-socket", "--undeferred-shared-socket",
 )  # fmt: skip
 _OPTIONS = (
     "--master --http-socket fd://3 --http-socket fd://4 "
-    # It closes every connection after the response, without saying so.
-    "--add-header 'Connection: close' "
+    # It closes every connection after the response, without saying so. There are no quotes, so that
+    # the line may be quoted: bash -c '…'.
+    "--add-header Connection:\\ close "
     # By itself it reloads on SIGTERM, and ends without answering with --die-on-term.
-    "--hook-master-start 'unix_signal:15 gracefully_kill_them_all'"
+    "--hook-master-start unix_signal:15\\ gracefully_kill_them_all"
 )
 
 
@@ -29,9 +33,9 @@ def on_sockets(command: str, locked: Collection[str] = ()) -> str:
 
     Without LISTEN_FDS uWSGI does not add the sockets again, for its own protocol.
     """
-    program = f"env -u LISTEN_FDS uwsgi {_OPTIONS}"
+    program = f"env -u LISTEN_FDS {{folder}}uwsgi {_OPTIONS}"
     plain = re.sub(r"\s--(?:die-on-term|master)(?=\s|$)|\s-M(?=\s|$)", "", command)
-    return replace_program(without_options(plain, _ADDRESSES), "uwsgi", program)
+    return replace_program(without_options(plain, ADDRESSES), "uwsgi", program)
 
 
 UWSGI = Server(

@@ -100,10 +100,10 @@ def test_refuses_gunicorn_that_is_not_locked(folder: Path) -> None:
     ],
 )
 def test_refuses_servers_that_cannot_take_over(
-    line: str, names: tuple[str, ...], problem: str
+    line: str, names: tuple[str, ...], problem: str, folder: Path
 ) -> None:
     with pytest.raises(Problems, match=problem) as caught:
-        validate_servers([Process("web", line)], names)
+        validate_servers([Process("web", line)], names, folder)
     assert caught.value.problems
     assert caught.value.hint
 
@@ -118,8 +118,15 @@ def test_refuses_servers_that_cannot_take_over(
         ("python serve.py", ()),
     ],
 )
-def test_lets_other_servers_through(line: str, names: tuple[str, ...]) -> None:
-    validate_servers([Process("web", line), Process("own", "granian x")], names)
+def test_lets_other_servers_through(line: str, names: tuple[str, ...], folder: Path) -> None:
+    validate_servers([Process("web", line), Process("own", "granian x")], names, folder)
+
+
+def test_a_file_of_the_server_is_read_in_the_export(folder: Path) -> None:
+    (folder / "uwsgi.ini").write_text("[uwsgi]\nmodule = shop.wsgi\nhttp = :8000\n")
+    with pytest.raises(Problems, match=r"uwsgi\.ini:3: http = :8000 listens on") as caught:
+        validate_servers([Process("web", "uwsgi uwsgi.ini")], ["uwsgi"], folder)
+    assert "--http :$PORT" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,27 +16,9 @@ from django_deploykit.checks.process_lines import (
     applications,
     iter_line_problems,
     read_server,
-    words_of,
 )
+from django_deploykit.project.web_line import words_of
 from django_deploykit.runtime.bundle.manifest import Process
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("gunicorn shop.wsgi", ["gunicorn", "shop.wsgi"]),
-        ("A=1 B='2 3' exec gunicorn x", ["gunicorn", "x"]),
-        ("python manage.py migrate && exec gunicorn x", ["gunicorn", "x"]),
-        (
-            "gunicorn -b :$PORT -w ${N:-3} x > out.log 2>&1",
-            ["gunicorn", "-b", ":1", "-w", "3", "x"],
-        ),
-        ("gunicorn -w $(nproc) x", ["gunicorn", "-w", "1", "x"]),
-        ("gunicorn 'unfinished", []),
-    ],
-)
-def test_words_are_those_of_the_last_program(command: str, words: list[str]) -> None:
-    assert words_of(command) == words
 
 
 @pytest.mark.parametrize(
@@ -143,3 +126,94 @@ def test_what_stops_a_process_from_starting(
     found = list(iter_line_problems(Process("web", command), tmp_path, tracked))
     assert [problem for problem, _ in found] == problems
     assert all(hint for _, hint in found)
+
+
+# As the two read their arguments: hypercorn's parser is a part of its main function, uWSGI is a program.
+HYPERCORN = """
+import argparse
+
+
+def _load_config(name):
+    return argparse.Namespace(worker_class="asyncio", workers=1)
+
+
+def run(config):
+    raise AssertionError("it must not run")
+
+
+def main(words):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("application")
+    parser.add_argument("-c", "--config")
+    parser.add_argument("-k", "--worker-class")
+    parser.add_argument("-w", "--workers", type=int)
+    given = parser.parse_args(words)
+    config = _load_config(given.config)
+    config.application_path = given.application
+    config.worker_class = given.worker_class or config.worker_class
+    return run(config)
+"""
+UWSGI = """#!/bin/sh
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --module | --ini | -w) shift;;
+    --*) echo "python: unrecognized option '$1'" >&2; exit 1;;
+    esac
+    shift
+done
+"""
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program: Any = ModuleType("hypercorn.__main__")
+    exec(HYPERCORN, vars(program))
+    monkeypatch.setitem(sys.modules, "hypercorn", ModuleType("hypercorn"))
+    monkeypatch.setitem(sys.modules, "hypercorn.__main__", program)
+    (tmp_path / "uwsgi").write_text(UWSGI)
+    (tmp_path / "uwsgi").chmod(0o755)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("hypercorn -w 2 shop.asgi:app", ServerLine("shop.asgi:app")),
+        ("hypercorn -c conf/h.toml shop.asgi:app", ServerLine("shop.asgi:app", ("conf/h.toml",))),
+        ("hypercorn -c file:h.py shop.asgi:app", ServerLine("shop.asgi:app", ("h.py",))),
+        ("hypercorn -c python:shop.h shop.asgi:app", ServerLine("shop.asgi:app")),
+        ("uwsgi --module shop.wsgi", ServerLine("shop.wsgi")),
+        ("uwsgi --ini shop.ini", ServerLine("", ("shop.ini",))),
+        ("uwsgi conf/shop.ini", ServerLine("", ("conf/shop.ini",))),
+        ("uwsgi shop.yaml", None),
+    ],
+)
+def test_hypercorn_and_uwsgi_read_their_lines_without_starting(
+    command: str, line: ServerLine | None
+) -> None:
+    assert read_server(words_of(command)) == line
+
+
+@pytest.mark.usefixtures("servers")
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("hypercorn --bnid x shop.asgi:app", "unrecognized arguments: --bnid"),
+        ("hypercorn shop.asgi:app -w", "expected one argument"),
+        ("hypercorn -w many shop.asgi:app", "invalid int value: 'many'"),
+        ("hypercorn", "the following arguments are required: application"),
+        ("hypercorn -k curio shop.asgi:app", "no release can use the worker class curio"),
+        ("uwsgi --modul shop.wsgi", "unrecognized option '--modul'"),
+        ("uwsgi --module", "option '--module' requires an argument"),
+    ],
+)
+def test_what_hypercorn_and_uwsgi_refuse_is_an_error(command: str, says: str) -> None:
+    with pytest.raises(LineError) as caught:
+        read_server(words_of(command))
+    assert says in str(caught.value)
+
+
+def test_a_worker_class_that_gunicorn_does_not_have_is_an_error() -> None:
+    with pytest.raises(LineError, match="has no worker class greenlets, only sync"):
+        read_server(["gunicorn", "-k", "greenlets", "shop.wsgi"])

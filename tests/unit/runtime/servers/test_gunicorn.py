@@ -72,12 +72,12 @@ def test_workers_get_the_drain_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "worker", ["uvicorn_worker.UvicornWorker", "uvicorn.workers.UvicornWorker"]
+    "options",
+    ["-k uvicorn_worker.UvicornWorker", "--worker-class=shop.workers.Worker", "-c conf.py", "-w 2"],
 )
-def test_its_worker_for_asgi_is_ours_where_our_package_is_locked(worker: str) -> None:
-    command = f"gunicorn --worker-class={worker} shop.asgi"
-    assert on_sockets(command, ["gunicorn"]) == command
-    ours = "gunicorn --worker-class=django_deploykit.servers.gunicorn.UvicornWorker shop.asgi"
-    assert on_sockets(command, ["django-deploykit"]) == ours
-    other = "gunicorn -k shop.uvicorn_worker.UvicornWorkerOfMine shop.asgi"
-    assert on_sockets(other, ["django-deploykit"]) == other
+def test_our_program_runs_it_where_uvicorn_may_be_its_worker(options: str) -> None:
+    command = f"A=1 gunicorn {options} shop.asgi"
+    assert on_sockets(command, ["gunicorn", "uvicorn"]) == command
+    assert on_sockets(command, ["gunicorn", "django-deploykit"]) == command
+    ours = f"A=1 python -m django_deploykit.servers.gunicorn {options} shop.asgi"
+    assert on_sockets(command, ["django-deploykit", "uvicorn"]) == ours

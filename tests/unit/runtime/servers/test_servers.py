@@ -60,5 +60,32 @@ def test_without_it_nothing_is_known_of_the_server() -> None:
     assert "STUB_DRAIN" not in service(SITE, Kind("web"))
 
 
+@pytest.mark.parametrize("name", [*SERVERS])
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "{} x",
+        "exec {} x",
+        "A=1 exec bin/{} x",
+        "env A=1 {} x",
+        "python -m {} x",
+        "python3.12 -m {} x",
+        "bash -c '{} x'",
+        'sh -c "exec {} x"',
+        "python manage.py migrate && exec {} x",
+        "(cd site; exec {} x)",
+    ],
+)
+def test_servers_are_recognised_behind_what_starts_them(name: str, wrapped: str) -> None:
+    command = wrapped.format(name)
+    server = server_in(command)
+    assert server is SERVERS[name]
+    found = server.on_sockets(command, ["django-deploykit", "uvicorn"])
+    assert found != command
+    assert found.count("'") + found.count('"') == command.count("'") + command.count('"')
+    begins, _, _ = command.partition("python" if "-m" in command else name)
+    assert found.startswith(begins.replace("bin/", ""))
+
+
 def test_programs_that_cannot_take_a_socket_are_no_servers_here() -> None:
     assert not {*UNSUITABLE} & {*SERVERS}

@@ -24,8 +24,13 @@ def test_listens_on_what_it_inherits_alone_and_ends_with_grace(command: str) -> 
     assert found.startswith(
         "env -u LISTEN_FDS uwsgi --master --http-socket fd://3 --http-socket fd://4 "
     )
-    assert found.endswith("'unix_signal:15 gracefully_kill_them_all' --module shop.wsgi")
+    assert found.endswith(r"unix_signal:15\ gracefully_kill_them_all --module shop.wsgi")
     assert len(re.findall(r"--[a-z-]*socket|--http |-s |die-on-term", found)) == 2
+
+
+def test_the_one_of_the_system_keeps_its_path() -> None:
+    found = on_sockets("exec /usr/bin/uwsgi --plugin python3 --module shop.wsgi")
+    assert found.startswith("exec env -u LISTEN_FDS /usr/bin/uwsgi --master ")
 
 
 @pytest.mark.parametrize("name", ["uwsgi", "pyuwsgi"])
