@@ -85,4 +85,6 @@ def _as_findings(error: DeployKitError, project: Project) -> tuple[Finding, ...]
     match = _NAMED.search(message)
     inside = match is not None and (project.root / match["path"]).is_file()
     path, line = (match["path"], int(match["line"])) if match and inside else ("", 0)
+    if match and inside:  # every format shows the place of a finding
+        message = message[: match.start()] + message[match.end() :]
     return (Finding(message, error.hint.replace("\n", " "), path=path, line=line),)

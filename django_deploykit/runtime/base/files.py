@@ -110,6 +110,15 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_without_space(folder: Path) -> bool:
+    """Return whether the disk of a folder has no room for a small file."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < BLOCK or (found.f_files > 0 and not found.f_favail)
+
+
 def write_in_place(path: Path, text: str) -> None:
     """Overwrite a small file, and write it to the disk; a full disk has room for it if it exists.
 

@@ -11,7 +11,14 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 from ..base import hints
 from ..base.configuration import last_change
 from ..base.errors import DeployKitError
-from ..base.files import BLOCK, entries, is_full, write_and_replace, write_in_place
+from ..base.files import (
+    BLOCK,
+    entries,
+    is_full,
+    is_without_space,
+    write_and_replace,
+    write_in_place,
+)
 from ..base.probe import usable_host
 from ..base.processes import CommandLine, capture
 from ..base.site import Site, checked_path
@@ -25,6 +32,8 @@ from ..wire.reader import WireError, parse, plain
 from ..wire.releasing import MigrateResult, UploadResult
 from ..wire.reports import Checked, CheckResult, DeployCheckReport, KinResult, read_checked
 from .unfinished import wait_for_migrations
+
+UNITS = Path("/run")  # where systemd keeps units that only run once
 
 
 def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
@@ -40,10 +49,10 @@ def check(site: Site, release: str, program: Sequence[str]) -> CheckResult:
     report = read_report(out)
     # 2 with a report: some checks could not run, which is one of its findings.
     if code not in (0, 1, 2) or report is None:
-        text = (errors or out).strip()
-        raise DeployKitError(
-            f"deploy_check cannot run in {release}", "\n".join(text.splitlines()[-20:])
-        )
+        rows = (errors or out).strip().splitlines()[-20:]
+        if site.supervisor == "systemd" and is_without_space(UNITS):
+            rows.append(f"{UNITS} is full: systemd writes the units of commands there. Free some.")
+        raise DeployKitError(f"deploy_check cannot run in {release}", "\n".join(rows))
     path = checked_path(site, release)
     path.parent.mkdir(parents=True, exist_ok=True)
     known = {**read_checked(path).migrations, **_breaking(report)}

@@ -44,6 +44,7 @@ def test_an_error_becomes_one_finding_with_its_place(tmp_path: Path) -> None:
     (one,), (other,) = refusals.findings["W840"], refusals.findings["E842"]
     assert (one.message, one.hint) == ("these files differ: a b c, and 2 more", "Commit them.")
     assert (other.where, other.hint) == ("settings.py:3", "One. Two.")
+    assert other.message == "the settings do not import: KeyError: 'A'"  # the place is not repeated
     assert refusals.unknown == {"E843": "it does not load"}
 
 

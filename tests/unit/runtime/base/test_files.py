@@ -19,6 +19,7 @@ from django_deploykit.runtime.base.files import (
     hash_stream,
     is_full,
     is_temporary,
+    is_without_space,
     read_bytes,
     read_end,
     read_regular,
@@ -198,3 +199,19 @@ def test_a_file_with_holes_does_not_fill_the_memory(tmp_path: Path) -> None:
     assert (read_bytes(path, 10), read_end(path, 4), read_end(path, 99)) == (
         *(b"0123456789", b"6789", b"0123456789"),
     )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "files", "left", "full"),
+    [(0, 0, 0, True), (9, 0, 0, False), (9, 5, 0, True), (9, 5, 1, False)],
+)
+def test_a_disk_without_blocks_or_inodes_is_without_space(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, blocks: int, files: int, left: int, full: bool
+) -> None:
+    found = os.statvfs_result((4096, 4096, 99, blocks, blocks, files, left, left, 0, 255))
+    monkeypatch.setattr("os.statvfs", lambda _: found)
+    assert is_without_space(tmp_path) is full
+
+
+def test_a_folder_that_is_not_there_is_not_full(tmp_path: Path) -> None:
+    assert not is_without_space(tmp_path / "nothing")

@@ -52,3 +52,11 @@ def test_releases_are_kin_where_their_migrations_are_the_same(
     put(site, OTHER, app)
     for live, other in ((LIVE, OTHER), (OTHER, LIVE)):
         assert kin(site, live, other) == KinResult(same, live)
+
+
+def test_a_live_release_without_its_manifest_is_kin_of_none(tmp_path: Path) -> None:
+    site = Site("shop", tmp_path / "srv", tmp_path / "etc", tmp_path / "var", supervisor="plain")
+    put(site, LIVE, FIRST)
+    put(site, OTHER, FIRST)
+    (site.releases / LIVE / "manifest.json").unlink()
+    assert kin(site, LIVE, OTHER) == KinResult(same=False, live=LIVE)

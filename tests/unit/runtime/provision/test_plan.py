@@ -144,6 +144,7 @@ def test_copies_no_line_with_options_from_another_account() -> None:
         (State(folders={"/srv/shop": Folder("mallory", 0o755)}), "mallory"),
         (State(files={"/etc/sudoers.d/deploykit-shop": "ALL ALL=(ALL) ALL"}), "not written for"),
         (State(files={str(FOLDER / "shop.service"): "[Unit]"}), "not written for"),
+        (State(files={str(FOLDER / "shop.service"): ""}), "`systemctl unmask shop.service`"),
     ],
 )
 def test_refuses_a_host_where_something_else_has_the_place(state: State, word: str) -> None:
