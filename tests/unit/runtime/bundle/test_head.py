@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from django_deploykit.runtime.bundle.head import PLAIN, head
 from django_deploykit.runtime.bundle.reader import BundleFile
 from django_deploykit.runtime.bundle.seal import SEAL, DamagedError, seal_of
 from tests.bundles import Tree, make_layer, make_manifest, write_bundle
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="interpreters in bundles are for Linux"
@@ -208,6 +210,26 @@ def test_a_full_disk_is_one_error(bundle: Path, cache: Path, tmp_path: Path) -> 
     start_of_error = f"error: the Python of the bundle cannot be unpacked into {store(cache)}"
     assert error == f"{start_of_error}: tar: a: No space left on device"
     assert hint.startswith("Free some space there")
+    assert [*store(cache).iterdir()] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_leaves_nothing(
+    bundle: Path, cache: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    tools, begun = tmp_path / "tools", tmp_path / "begun"
+    tools.mkdir()
+    write_script(tools / "tar", f"touch '{begun}'; exec sleep 600")
+    process = subprocess.Popen(
+        [str(bundle), "check"],
+        env={"PATH": f"{tools}:{os.environ['PATH']}", "DEPLOYKIT_CACHE": str(cache)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until(begun.exists)
+    os.killpg(process.pid, number)
+    assert process.wait(60) == {signal.SIGINT: 130}.get(number, 143)
     assert [*store(cache).iterdir()] == []
 
 
