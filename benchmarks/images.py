@@ -1,13 +1,14 @@
 """``python -m benchmarks images``: an image by `bundle`, beside one by `docker build` with uv.
 
 Both have the same base and the same site. It needs root, Docker, podman, skopeo and a registry. The
-rows are printed, and ``--document`` writes them into docs/measurements.md.
+table is printed, and ``--document`` writes it into docs/measurements.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import statistics
 import sys
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Samples, Taken, timed
-from benchmarks.page import with_row
+from benchmarks.page import with_table
 from benchmarks.site import FULL, TINY, Size, change_a_line, make_site, make_virtualenv
 from benchmarks.tools import Place, gather
 from tests.engines import Engines, running_engines, why_not
@@ -37,7 +38,11 @@ BUILD, PUSH, BYTES, START = (
     "image after a one-line change: bytes pushed",
     "image after a one-line change: pull and start to the first 200",
 )
-_DOCKERFILE = """\
+_HEAD = (
+    "| job | ours | others | ratio (spread) | bound | met |",
+    "|---|---|---|---|---|---|",
+)
+_DOCKERFILE = f"""\
 FROM base AS build
 COPY uv /usr/local/bin/uv
 COPY wheels /wheels
@@ -49,7 +54,7 @@ FROM base
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY site /app
-RUN SECRET_KEY=none /venv/bin/python manage.py collectstatic --noinput
+RUN SECRET_KEY={KEY} /venv/bin/python manage.py collectstatic --noinput
 USER 65532
 ENV PATH=/venv/bin:$PATH
 CMD ["gunicorn", "site_wsgi", "--bind", "0.0.0.0:8000"]
@@ -82,13 +87,15 @@ def main(arguments: list[str]) -> int:
     if not options.quick:
         large = Size(film=50)
         lines += rows(measured(options, large), ", with 50 MB of own files")
-    text = "\n".join(lines)
-    print(f"{options.rounds} rounds, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n{text}")
+    heading = (
+        f"{options.rounds} rounds{', a small site' if options.quick else ''}, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f} at the end; Python {platform.python_version()}."
+    )
+    text = "\n".join([heading, "", *_HEAD, *lines])
+    print(text)
     if options.document:
         page = DOCUMENT.read_text(encoding="utf-8")
-        for line in lines:
-            page = with_row(page, line, DOCUMENT)
-        DOCUMENT.write_text(page, encoding="utf-8")
+        DOCUMENT.write_text(with_table(page, text, DOCUMENT, "images"), encoding="utf-8")
     return 0
 
 
@@ -252,7 +259,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--base", type=Path, help="a tar of a root with Python, to save time")
     parser.add_argument("--quick", action="store_true", help="a tiny site: does it run?")
     parser.add_argument(
-        "--document", action="store_true", help=f"write the rows into {DOCUMENT.relative_to(ROOT)}"
+        "--document", action="store_true", help=f"write the table into {DOCUMENT.relative_to(ROOT)}"
     )
     parser.add_argument("--place", type=Path, help="where to work; default: the temporary folder")
     return parser.parse_args(arguments)
