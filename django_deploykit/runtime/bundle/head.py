@@ -13,9 +13,8 @@ import shlex
 from .manifest import INTERPRETER_FOLDER, Manifest
 
 PLAIN = b"#!/usr/bin/env python3\n"
-_DIGITS = (
-    12  # of a size or a position, so that the length of the script is known before it is written
-)
+# Of a size or a position, so that the length of the script is known before it is written.
+_DIGITS = 12
 SHARED_CACHE = "/var/cache/django-deploykit"  # of root, whose verbs continue as the deploy user
 # The options with which an interpreter compiles its own library, where it was unpacked.
 COMPILE = "-I -S -m compileall -q --invalidation-mode unchecked-hash"
