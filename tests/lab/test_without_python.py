@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.fleet import PORT, fill_in, get, live
+from tests.lab import releases
+from tests.lab.fleet import PORT, Controller, fill_in, get, live
 from tests.lab.hosts import Host
 from tests.lab.images import SUITES
 from tests.lab.striking import serves
@@ -24,6 +25,7 @@ class Bundles:
     """Two commits of a shop: the second one has another patch release of its Python."""
 
     project: Path
+    python: Path
     one: Path
     two: Path
 
@@ -45,7 +47,8 @@ def bundles(lab: None, tmp_path_factory: pytest.TempPathFactory) -> Bundles:
         (library / "patched.py").write_text("RELEASE = 2\n")
         home = project / "shop/templates/shop/home.html"
         home.write_text(home.read_text().replace("<h1>", "<h1>Two: "))
-    return Bundles(project, *made)
+    (library / "patched.py").unlink()  # the first one is the project's present Python
+    return Bundles(project, python, *made)
 
 
 @pytest.fixture(scope="module", params=SUITES)
@@ -99,3 +102,17 @@ def test_goes_live_by_hand_and_back_to_the_older_python(host: Host) -> None:
     assert host.try_run(patched).returncode == 1
     assert '"drift": []' in host.run("./one.pyz deploykit status", "ann")
     set_up(host)
+
+
+def test_is_set_up_and_released_to_over_ssh(bundles: Bundles, host: Host, tmp_path: Path) -> None:
+    """Root and the deploy user get the Python first; then everything is as with any bundle."""
+    host.run("sudo ./one.pyz deploykit remove --noinput --data || :", "ann")
+    controller = Controller(tmp_path, releases.Bundles(bundles.project, ""), [host])
+    controller.write_ini(more=f"[bundle]\ninterpreter = {bundles.python}\n")
+    controller.setup("--bundle", str(bundles.one)).well()
+    fill_in(host)
+    for name, path in (("one", bundles.one), ("two", bundles.two)):
+        controller.run("--bundle", str(path), "--noinput", "--json").well()
+        assert ("Two" in get(host, "/")) == (name == "two")
+    controller.run("rollback", "--noinput").well()
+    assert "Two" not in get(host, "/")

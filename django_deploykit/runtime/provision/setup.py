@@ -94,11 +94,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
 
 
+def root_python_problem(request: SetupRequest) -> str:
+    """Return why root's helper could not run here, or an empty string."""
+    if request.copied is not None or os.path.exists(request.python):
+        return ""
+    return (
+        "this host has no Python, and setup is not run by the bundle's own: use a bundle that was "
+        "built with the present interpreter of deploykit.ini"
+    )
+
+
 @dataclass(frozen=True)
 class SetupEffects:
     """The functions of the host that setup uses: validating it, reading its state, changing it.
 
     ``python`` returns the path of a Python version, ``packaged`` says whether a package exists.
+    ``root_python`` says why root's helper could not run.
     """
 
     validate: Callable[[], None]
@@ -106,6 +117,7 @@ class SetupEffects:
     apply: Callable[[Action], None] = apply
     python: Callable[[str], str] = find_python
     packaged: Callable[[str], bool] = is_packaged
+    root_python: Callable[[SetupRequest], str] = root_python_problem
 
 
 def validate_host() -> None:
@@ -129,7 +141,7 @@ def setup(
     manifest, sample, data = _asked(options, path)
     request = _request(options, manifest, sample, data)
     state = host.look(request)
-    problems = [*iter_problems(request, state)]
+    problems = [*iter_problems(request, state), *filter(None, [host.root_python(request)])]
     if manifest.interpreter is None:
         lacking = python_problem(manifest.python, host.python, host.packaged)
         problems += filter(None, [lacking])

@@ -19,8 +19,10 @@ from django_deploykit.runtime.provision.setup import (
     _left,
     _site,
     add_arguments,
+    root_python_problem,
     setup,
 )
+from django_deploykit.runtime.supervisors.root_python import StoredPython
 from django_deploykit.runtime.wire.events import Activity, Event
 from django_deploykit.runtime.wire.voice import Voice
 from tests.bundles import make_manifest, write_bundle
@@ -105,7 +107,12 @@ def bundle_in(folder: Path) -> Path:
 
 
 def host(state: State, done: list[Action]) -> SetupEffects:
-    return SetupEffects(validate=lambda: None, look=lambda request: state, apply=done.append)
+    return SetupEffects(
+        validate=lambda: None,
+        look=lambda request: state,
+        apply=done.append,
+        root_python=lambda request: "",
+    )
 
 
 def asked_for(*words: str) -> argparse.Namespace:
@@ -191,3 +198,14 @@ def test_variables_that_lack_or_cannot_be_read_are_left_to_do(tmp_path: Path) ->
         f"correct {path}:2: expected NAME=value",
         f"let nobody but root read {path}: chmod 600 {path}",
     ]
+
+
+def test_a_helper_that_could_not_run_is_a_problem(tmp_path: Path) -> None:
+    missing = SetupRequest(site(tmp_path), (), "deploy", python=str(tmp_path / "python3"))
+    assert "this host has no Python, and setup is not run by the bundle's own" in (
+        root_python_problem(missing)
+    )
+    copied = StoredPython(tmp_path, "a" * 64)
+    assert root_python_problem(replace(missing, copied=copied)) == ""
+    (tmp_path / "python3").touch()
+    assert root_python_problem(missing) == ""
