@@ -167,7 +167,7 @@ def test_by_hand_too(controller: Controller, signed: Host, keys: Path) -> None:
             host.copy(signature, f"/home/deploy/{name}.sig", user="deploy")
         done = host.try_run(f"./{name} deploykit install", user="deploy")
         assert done.returncode == 1
-        assert said in done.stdout
+        assert said in done.stderr
         done = host.try_run(f"{HELPER} verify {name}", user="deploy")
         assert done.returncode == 65, done.stderr
     host.copy(signature_path(good), f"/home/deploy/{name}.sig", user="deploy")

@@ -100,7 +100,7 @@ def test_goes_live_by_hand_and_back_to_the_older_python(host: Host) -> None:
     host.run("./two.pyz deploykit rollback", "ann")
     assert live(host) != before
     assert host.try_run(patched).returncode == 1
-    assert '"drift": []' in host.run("./one.pyz deploykit status", "ann")
+    assert '"drift": []' in host.run("./one.pyz deploykit status --json", "ann")
     set_up(host)
 
 
