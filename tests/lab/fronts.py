@@ -15,7 +15,7 @@ from tests.lab.hosts import Host
 
 NAME = "shop.example.com"
 _OWN = "/etc/lab/ca.pem"
-_MAKE_CERTIFICATES = f"""\
+MAKE_CERTIFICATES = f"""\
 set -e; mkdir -p /etc/lab; cd /etc/lab; test ! -f fullchain.pem || exit 0
 new='openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2'
 $new -subj /CN=Lab -keyout ca.key -out ca.pem
@@ -55,7 +55,7 @@ class Front:
 
     def text(self, host: Host, bundle: str, words: str = "") -> str:
         """Return what `webserver` prints."""
-        host.run(_MAKE_CERTIFICATES)
+        host.run(MAKE_CERTIFICATES)
         name = next(name for name, one in FRONTS.items() if one is self)
         return host.run(f"{bundle} deploykit webserver {name} --name {NAME} {self.words} {words}")
 
