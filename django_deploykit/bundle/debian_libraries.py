@@ -38,6 +38,8 @@ _LIBRARIES_OF = {
     "libjpeg62-turbo": "jpeg.so.62",
     "libldap-2.5-0": "lber-2.5.so.0",
     "libldap2": "lber.so.2",
+    "liblua5.3-0": "lua5.3-c++.so.0",
+    "liblua5.4-0": "lua5.4-c++.so.0",
     "libncurses6": "form.so.6 menu.so.6 panel.so.6",
     "libncursesw6": "formw.so.6 menuw.so.6 panelw.so.6",
     "libpam0g": "pam.so.0 pam_misc.so.0 pamc.so.0",

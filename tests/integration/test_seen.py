@@ -127,7 +127,6 @@ def test_machines_get_exactly_one_object_of_every_action(live_shop: Shop) -> Non
         ("history", 0),
         ("rollback", 1),
         ("logs --lines 3", 0),
-        ("logs --follow", 2),
         ("setup --bundle away.pyz", 2),
         ("exec -- showmigrations shop", 0),
         ("exec -- no-such-command", 1),

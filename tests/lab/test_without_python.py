@@ -51,7 +51,7 @@ def bundles(lab: None, tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     return Bundles(project, python, *made)
 
 
-@pytest.fixture(scope="module", params=SUITES)
+@pytest.fixture(params=SUITES)
 def host(bundles: Bundles, request: pytest.FixtureRequest) -> Iterator[Host]:
     """A host without Python, with the bundles in a person's home."""
     with Host(request.param, python=False) as made:
@@ -79,7 +79,7 @@ def test_says_what_it_is_and_serves_without_being_installed(host: Host) -> None:
     served = host.run(
         f"{data} PORT={port} ./alone.pyz run web >web.log 2>&1 & p=$!; "
         f"curl -sf --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:{port}/up; "
-        "kill $p",
+        "kill $p || cat web.log",
         "ann",
     )
     assert served == "up\n"
