@@ -105,14 +105,17 @@ def measured(name: str, options: argparse.Namespace) -> Document:
         place = make_place(root, large=large, static=SIZES[name])
         jobs.measure(jobs.Run(place, host, samples, say, name), options.rounds, with_peer=large)
     minutes = (time.monotonic() - begun) / 60
-    said = f"{name}: {options.rounds} rounds in {minutes:.0f} minutes, load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    said = (
+        f"{name}: {options.rounds} rounds on Debian {suite()} in {minutes:.0f} minutes, "
+        f"load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+    )
     return {"samples": samples.values, "said": said}
 
 
 def page(found: Document) -> str:
     """Return the table, below a line that says how the figures were taken."""
     samples = Samples.of_parts(found.values())
-    where = f"{os.cpu_count()} cores; host: Debian {suite()}; Python {platform.python_version()}"
+    where = f"{os.cpu_count()} cores; Python {platform.python_version()}"
     said = "; ".join(str(part["said"]) for part in found.values())
     lines = [
         "| what | ours | dh-virtualenv | ratio (spread) | bound | met |",

@@ -281,7 +281,7 @@ SHAPES = {
     ),
     "migrations that git ignores": Shape(
         "E824",
-        "git does not track shop/migrations/0001_initial.py",
+        "git ignores shop/migrations/0001_initial.py",
         lambda project: (
             run("git", "rm", "-rq", "--cached", "shop/migrations", cwd=project),
             append(".gitignore", "migrations")(project),
