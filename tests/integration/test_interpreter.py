@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +17,13 @@ import pytest
 from django_deploykit.errors import DeployKitError
 from django_deploykit.management.host_python import host_python
 from django_deploykit.project import read_project
+from django_deploykit.project.formats import FORMATS
 from django_deploykit.project.inventory import parse_host
 from django_deploykit.release.host_python import FindPython
 from django_deploykit.release.runtime_archive import runtime_archive
 from django_deploykit.release.transports.ssh import Ssh
 from django_deploykit.runtime.wire.facts import FACTS
+from tests.images import write_python_base
 from tests.integration.bundling import KEY, PYTHON, Shop, copy_shop
 from tests.projects import commit, manage
 from tests.relocatable import make_interpreter, why_not
@@ -144,3 +147,16 @@ def test_a_host_without_python_gets_it_over_ssh(
 def ssh_to(folder: Path, python: FindPython | None = None, *, as_root: bool = False) -> Ssh:
     archive = runtime_archive()
     return Ssh(parse_host("web"), folder / "site", archive, as_root=as_root, python=python)
+
+
+def test_every_format_can_be_made_of_it(made: WithPython, tmp_path: Path) -> None:
+    project = tmp_path / "shop"
+    shutil.copytree(made.project, project, ignore=shutil.ignore_patterns(".deploykit"))
+    named = write_python_base(tmp_path / "python.oci.tar").replace(str(tmp_path), "..")
+    with (project / "deploykit.ini").open("a") as file:
+        file.write(f"\n[format:oci]\nbase = {named}\n")
+    commit(project, "Build images")
+    words = [word for name in FORMATS for word in ("--format", name)]
+    done = manage(project, "bundle", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["files"]) == len(FORMATS)
