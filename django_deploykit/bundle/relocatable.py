@@ -108,7 +108,8 @@ def find_interpreter(text: str, root: Path, python: str, platform: str) -> Inter
 
 def _uv_folder(version: str) -> Path:
     """Return the folder of one of uv's own Pythons."""
-    words = ["python", "find", "--no-project", "--offline", "--no-python-downloads"]
+    # Without --system, the virtualenv that runs this counts as one.
+    words = ["python", "find", "--no-project", "--offline", "--no-python-downloads", "--system"]
     done = subprocess.run(
         [find_uv(), *words, "--managed-python", version], capture_output=True, text=True
     )

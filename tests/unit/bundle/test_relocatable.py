@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -202,5 +204,7 @@ def test_refuses_what_does_not_run_here(tmp_path: Path) -> None:
 
 def test_a_version_is_one_of_uvs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path))
-    with pytest.raises(BundleError, match=r"uv has no Python 3\.12 of its own"):
-        find_interpreter("3.12", tmp_path, "", HERE)
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)  # not uv's, though its version fits
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    with pytest.raises(BundleError, match=rf"uv has no Python {re.escape(version)} of its own"):
+        find_interpreter(version, tmp_path, "", HERE)
