@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TextIO
 
 from django_deploykit.errors import DeployKitError
-from django_deploykit.management.session import Session, local_site
+from django_deploykit.management.session import Session
 from django_deploykit.release.fanout import Interruption
 from django_deploykit.release.fleet import Fleet
 from django_deploykit.release.transports.base import Transport
@@ -26,10 +26,7 @@ def show_logs(session: Session, request: LogRequest, pattern: str, *, follow: bo
 
     ``pattern`` is a regular expression, or empty.
     """
-    environment = session.environment
-    needed = "releases" if request.release else "current"
-    if environment.local and not (local_site(session.project, environment).root / needed).exists():
-        raise DeployKitError("nothing is live on local", "Release first: manage.py release")
+    session.validate_local(request.release)
     with session.opened() as fleet:
         reader = _Reader(fleet, request, pattern)
         lines = reader.read()
@@ -84,7 +81,10 @@ class _Reader:
 
 
 def _follow(session: Session, reader: _Reader, request: LogRequest) -> bool:
-    """Print new lines until nobody reads them or no host answers; return True after Ctrl-C."""
+    """Print new lines until the output is closed or all hosts have failed.
+
+    Return True after Ctrl-C.
+    """
     try:
         while reader.hosts and not _is_closed(session.console.out):
             _print(session, reader.read(), request)
@@ -155,7 +155,7 @@ def _row(host: str, line: LogLine) -> dict[str, str | None]:
 
 
 def _is_closed(out: TextIO) -> bool:
-    """Wait a moment; return whether nobody reads the output any more."""
+    """Wait a moment; return whether the output was closed at its other end."""
     try:
         descriptor = out.fileno()
     except OSError:  # a test's output is no file

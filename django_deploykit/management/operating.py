@@ -10,7 +10,7 @@ from django_deploykit.errors import DeployKitError
 from django_deploykit.management.captured import captured
 from django_deploykit.management.concluding import show_plan
 from django_deploykit.management.engine import Answers
-from django_deploykit.management.session import Session, local_site
+from django_deploykit.management.session import Session
 from django_deploykit.release.transports.base import Transport
 from django_deploykit.runtime.base.errors import LIVE, WRONG_USE
 from django_deploykit.runtime.deploy.plan import Plan, Step
@@ -55,9 +55,7 @@ def run_command(session: Session, words: Sequence[str], release: str = "") -> in
 def _attach(session: Session, verb: str, *arguments: str) -> int:
     """Run a verb on the first host, on the user's terminal; return its exit code."""
     console, environment = session.console, session.environment
-    needed = "releases" if "--release" in arguments[:1] else "current"
-    if environment.local and not (local_site(session.project, environment).root / needed).exists():
-        raise DeployKitError("nothing is live on local", "Release first: manage.py release")
+    session.validate_local(arguments[1] if "--release" in arguments[:1] else "")
     with session.opened() as fleet:
         first = next(iter(fleet.transports.values()))
         if len(fleet.transports) > 1:

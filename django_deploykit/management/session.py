@@ -128,6 +128,17 @@ class Session:
         if error is not None:
             raise error
 
+    def validate_local(self, release: str) -> None:
+        """Raise :class:`DeployKitError` if ``local`` has no live release, or no release at all.
+
+        The latter suffices for a ``release`` that is named.
+        """
+        if not self.environment.local:
+            return
+        needed = "releases" if release else "current"
+        if not (local_site(self.project, self.environment).root / needed).exists():
+            raise DeployKitError("nothing is live on local", "Release first: manage.py release")
+
     def confirm(self, question: str) -> None:
         """Ask a yes-or-no question; raise :class:`DeployKitError` unless the answer is yes."""
         if self.options.noinput:

@@ -15,6 +15,7 @@ from django_deploykit.project.engines import HOSTS, engine_keys, read_engine
 from django_deploykit.project.limits import read_process_limits
 from django_deploykit.project.values import Keys, nearest, read_lines, read_section
 from django_deploykit.runtime.base.errors import WRONG_USE
+from django_deploykit.runtime.base.site import default_listen
 from django_deploykit.runtime.base.site_options import (
     SITE_OPTIONS,
     OptionValue,
@@ -357,7 +358,7 @@ def as_user(environment: Environment, user: str) -> Environment:
 def site_values(environment: Environment, host: Host, app: str) -> dict[str, object]:
     """Return the options of a host's site, in the form of ``site.json``."""
     found = {**environment.site_values(), **host.overrides}
-    listen = str(found["listen"] or f"/run/{app}/web.sock").replace("{address}", host.address)
+    listen = str(found["listen"] or default_listen(app)).replace("{address}", host.address)
     return {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in {**found, "listen": listen}.items()

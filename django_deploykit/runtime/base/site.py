@@ -93,6 +93,16 @@ def default_root(app: str) -> Path:
     return Path("/srv", app)
 
 
+def default_listen(app: str) -> str:
+    """Return where a site listens unless its setup says otherwise."""
+    return f"/run/{app}/web.sock"
+
+
+def default_site(app: str, root: Path) -> Site:
+    """Return the site that setup makes at ``root`` if nothing is chosen, without an address."""
+    return Site(app, root, Path("/etc", app), Path("/var/lib", app))
+
+
 def load_site(root: Path) -> Site:
     """Read ``<root>/site.json``; raises :class:`DeployKitError` if it is missing or damaged.
 

@@ -16,7 +16,7 @@ every layer, and so of every file. A host that only received layers verifies a r
 
 A host requires signatures if root created ``/etc/<app>/allowed_signers``, in ssh-keygen's format.
 ``revoked_signers`` next to it may list keys that are no longer valid. Root's helper enforces the
-same rules with its own code (``supervisors/root_helper.py``): change both together.
+same rules with its own code (``supervisors/root_helper_text.py``): change both together.
 """
 
 from __future__ import annotations

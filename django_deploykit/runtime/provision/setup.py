@@ -31,7 +31,7 @@ from ..base.files import read_regular
 from ..base.hints import as_root, has_program, setup_command
 from ..base.ini import keys_with_value
 from ..base.option_names import missing_keys
-from ..base.site import Site, load_site
+from ..base.site import Site, default_listen, default_site, load_site
 from ..base.site_options import SITE_OPTIONS, argument_type, values_of
 from ..base.variables import environment_file, place_of_key, read_environment_file
 from ..bundle.manifest import Manifest
@@ -219,7 +219,7 @@ def _request(
 
 def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, object]) -> Site:
     """Return the site; options come from arguments, the request, the current site, or defaults."""
-    default = Site(app, root, Path("/etc") / app, Path("/var/lib") / app)
+    default = default_site(app, root)
     try:
         before = load_site(root)
     except DeployKitError:
@@ -233,7 +233,7 @@ def _site(options: argparse.Namespace, app: str, root: Path, asked: Dict[str, ob
         {
             **before.site_values(),
             # The address is read from root's unit, because the deploy user can write to site.json.
-            "listen": listening(app, read_units(app)) or f"/run/{app}/web.sock",
+            "listen": listening(app, read_units(app)) or default_listen(app),
             **requested,
             **{name: value for name, value in given.items() if value is not None},
         }

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from ...base.accounts import owner_of
 from ...base.hints import bundle_command, install_command, is_by_hand, setup_command
-from ...base.site import Site, default_root, live_release, load_site
+from ...base.site import (
+    Site,
+    default_listen,
+    default_root,
+    default_site,
+    live_release,
+    load_site,
+)
 from ...bundle.reader import BundleFile
 from ...supervisors.helper_reader import usual_root
 from ...wire.calls import Call
@@ -139,8 +146,7 @@ def runbook(run: Invocation) -> int:
 
 def usual_site(app: str) -> Site:
     """Return the site as setup makes it without options."""
-    site = Site(app, usual_root(app), Path("/etc", app), Path("/var/lib", app))
-    return replace(site, listen=f"/run/{app}/web.sock")
+    return replace(default_site(app, usual_root(app)), listen=default_listen(app))
 
 
 def _install_arguments(parser: argparse.ArgumentParser) -> None:
